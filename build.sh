@@ -1,0 +1,716 @@
+#!/usr/bin/env bash
+# Builds, runs and tests ngx_http_autoflow_module: ./build.sh --help
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=$root/build
+state=$(realpath -m "${AUTOFLOW_STATE:-$root/.autoflow}")
+port=${AUTOFLOW_PORT:-8080}
+url=http://127.0.0.1:$port
+module=ngx_http_autoflow_module.so
+
+PATH=$PATH:/usr/sbin:/sbin
+
+build_packages=(
+    gcc libc6-dev make perl pkg-config nginx nginx-dev libpq-dev
+    libjansson-dev libsodium-dev libssl-dev libcrypt-dev
+    libcurl4-openssl-dev libzxcvbn-dev libpcre2-dev zlib1g-dev
+)
+run_packages=(
+    "${build_packages[@]}" curl sqitch libdbd-pg-perl
+    postgresql postgresql-client
+)
+test_packages=(
+    "${run_packages[@]}" clang libcmocka-dev libdbi-perl
+    libmojolicious-perl libtest-postgresql-perl
+)
+
+usage() {
+    cat <<'END'
+Usage: ./build.sh COMMAND
+
+  run                    install what is missing, build, and run nginx with a
+                         private PostgreSQL in the foreground; Ctrl-C stops both
+  build                  make build/ngx_http_autoflow_module.so
+  test [--asan] [FILE…]  run all tests, or these; --asan: under AddressSanitizer
+                         and UndefinedBehaviorSanitizer
+  install                put the module and the snippets where nginx looks
+  psql [ARG…]            open the running database, as its owner
+  grant-superuser EMAIL  make an account of the running database a superuser
+  format                 remove tabs and trailing blanks from the sources
+  check                  formatting, warnings of gcc and clang, scripts, schema
+  clean                  remove build/ (the state stays)
+
+Environment:
+
+  AUTOFLOW_PORT          where `run` listens on 127.0.0.1 (default 8080; the
+                         demonstration's upstream takes the next port)
+  AUTOFLOW_STATE         cluster, keys, logs of `run` (default .autoflow/)
+  AUTOFLOW_DATABASE_URL  a database for `run` to use instead of its own: a
+                         postgresql:// URL of a role that may create in it
+  NGINX_SRC              a folder of nginx's sources to build against instead
+                         of Debian's nginx-dev; builds that nginx, too
+  CC                     the compiler (default: what nginx finds)
+END
+}
+
+
+# Talking
+
+say() {
+    printf '%s\n' "$*"
+}
+
+fail() {
+    printf 'build.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# step TITLE COMMAND…: what the command prints is shown only if it fails.
+# Not in a condition: `set -e` would not hold inside the command.
+step() {
+    local status log
+    log=$(mktemp)
+    say "$1…"
+    shift
+
+    set +e
+    (set -e; "$@") >"$log" 2>&1 9>&-
+    status=$?
+    set -e
+
+    [ "$status" = 0 ] || tail -n 50 "$log" >&2
+    rm -f "$log"
+    [ "$status" = 0 ] || fail "this failed (exit $status)"
+}
+
+
+# Packages
+
+need_packages() {
+    local missing installer=()
+
+    # elsewhere, nginx's configure says what is missing
+    command -v dpkg-query >/dev/null || return 0
+
+    mapfile -t missing < <(comm -23 <(printf '%s\n' "$@" | sort) \
+        <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" \
+              2>/dev/null | sed -n 's/^installed //p' | sort))
+    [ ${#missing[@]} != 0 ] || return 0
+
+    if [ $EUID != 0 ]; then
+        command -v sudo >/dev/null || fail "please install, as root:" \
+            "apt-get install ${missing[*]}"
+        sudo -v
+        installer=(sudo)
+    fi
+    step "Installing ${missing[*]}" "${installer[@]}" \
+        bash -c "$(declare -f apt_install); apt_install ${missing[*]}"
+}
+
+# Runs as root in a shell of its own.  Debian starts what it installs: a new
+# nginx would take port 80, a new PostgreSQL 5432.  Nobody asked for these
+# services, so while apt runs a policy keeps just these two from starting, and
+# PostgreSQL makes no cluster; afterwards nginx's service stays disabled.
+apt_install() {
+    set -e
+    export DEBIAN_FRONTEND=noninteractive
+    policy=/usr/sbin/policy-rc.d
+    clusters=/etc/postgresql-common/createcluster.d/autoflow.conf
+    trap 'rm -f $undo' EXIT
+
+    case " $* " in *" nginx "* | *" postgresql "*)
+        if [ ! -e $policy ]; then
+            undo="$policy"
+            printf '%s\n' '#!/bin/sh' \
+                'case "$*" in *nginx*|*postgresql*) exit 101 ;; esac' >$policy
+            chmod 755 $policy
+        fi
+    esac
+    case " $* " in *" postgresql "*)
+        undo="${undo-} $clusters"
+        mkdir -p "${clusters%/*}"
+        echo 'create_main_cluster = false' >$clusters
+    esac
+
+    apt-get update || true
+    apt-get install -y --no-install-recommends "$@"
+
+    case " $* " in *" nginx "*)
+        update-rc.d nginx disable
+    esac
+}
+
+
+# The module
+
+# build_module: into build/, or build/NAME for another nginx, compiler or
+# sanitizers; sets `out` to that folder
+build_module() {
+    local src=${NGINX_SRC:-/usr/share/nginx/src} name=nginx-dev targets=modules
+    local cc_opt="-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2"
+    local ld_opt="-Wl,-z,relro -Wl,-z,now"
+    local flags stamp
+
+    [ -d "$src" ] || fail "there are no nginx sources in $src"
+    case $root in *[[:space:]]*)
+        fail "nginx can't be built below a folder with a space in its name"
+    esac
+
+    if [ -n "${NGINX_SRC-}" ]; then
+        name=$(basename "$(realpath "$src")")
+        targets="binary modules"
+        flags=(
+            --with-compat --with-debug --with-threads
+            --with-http_ssl_module --with-http_v2_module
+            --with-http_realip_module --with-http_auth_request_module
+        )
+    else
+        # shellcheck disable=SC1091
+        . "$src/conf_flags"
+        flags=("${NGX_CONF_FLAGS[@]}")
+    fi
+
+    if [ -n "${AUTOFLOW_ASAN-}" ]; then
+        CC=gcc
+        cc_opt="-O1 -fno-omit-frame-pointer -fsanitize=address,undefined"
+        cc_opt+=" -DNGX_DEBUG_PALLOC=1"
+        ld_opt="-fsanitize=address,undefined"
+        name+=-asan
+    elif [ -n "${CC-}" ]; then
+        name+=-${CC##*/}
+    fi
+
+    flags+=(
+        ${CC:+"--with-cc=$CC"} "--with-cc-opt=$cc_opt" "--with-ld-opt=$ld_opt"
+        "--add-dynamic-module=$root"
+    )
+    out=$build/$name
+    mkdir -p "$build"
+    exec 8>"$build/lock"
+    flock 8
+
+    stamp=$({
+        find -L "$src" -name .git -prune -o -type f -printf '%P %s %T@\n' | sort
+        printf '%s\n' "${flags[@]}"
+        cat "$root/config"
+    } | sha256sum)
+    if [ "$(cat "$out/autoflow.stamp" 2>/dev/null)" != "$stamp" ]; then
+        step "Configuring nginx's sources in build/$name" \
+            configure_nginx "$src" "${flags[@]}"
+        echo "$stamp" >"$out/autoflow.stamp"
+    fi
+
+    perl "$root/sql/embed" "$out/objs/autoflow"
+
+    # shellcheck disable=SC2086
+    make -s -C "$out" -f objs/Makefile -q $targets ||
+        step "Compiling in build/$name" \
+            make -s -C "$out" -f objs/Makefile -j "$(nproc)" $targets
+    ln -sf objs/$module "$out/$module"
+
+    if [ -n "${NGINX_SRC-}" ]; then
+        ln -sf objs/nginx "$out/nginx"
+    elif [ "$name" = nginx-dev ]; then
+        ln -sf nginx-dev/$module "$build/$module"
+    fi
+    exec 8>&-
+}
+
+configure_nginx() {
+    local src=$1
+    shift
+    rm -rf "$out"
+    cp -rL "$src" "$out"
+    cd "$out"
+    if [ -x configure ]; then
+        ./configure "$@"
+    else
+        auto/configure "$@"
+    fi
+}
+
+# the nginx that goes with the module in `out`
+find_nginx() {
+    if [ -n "${NGINX_SRC-}" ]; then
+        nginx=$out/nginx
+    else
+        nginx=$(command -v nginx) || fail "there is no nginx"
+    fi
+}
+
+# An instrumented module needs the sanitizer's library before nginx's own
+asan_library() {
+    gcc -print-file-name=libasan.so
+}
+
+
+# PostgreSQL.  As root, everything of it belongs to the user that Debian's
+# package makes for it, as the server refuses to run as root.
+
+find_postgresql() {
+    pgbin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    [ -x "$pgbin/initdb" ] || pgbin=$(dirname "$(command -v initdb)") ||
+        fail "there is no PostgreSQL server"
+
+    me=$(id -un)
+    cluster_user=$me worker_user=$me as_cluster_user=()
+    if [ $EUID = 0 ]; then
+        cluster_user=postgres worker_user=www-data
+        as_cluster_user=(--reuid=postgres --regid=postgres --init-groups)
+    fi
+}
+
+use_postgresql() {
+    find_postgresql
+    if [ -e "$1/PG_VERSION" ]; then
+        pgbin=/usr/lib/postgresql/$(<"$1/PG_VERSION")/bin
+        [ -x "$pgbin/postgres" ] || fail "$1 was made by PostgreSQL" \
+            "$(<"$1/PG_VERSION"), which is not installed here"
+    fi
+    PATH=$pgbin:$PATH
+}
+
+# Nobody needs a password: the operating system says who is at the socket.
+make_cluster() {
+    local data=$1
+    rm -rf "$data.new"
+    install -d -m 700 -o "$cluster_user" "$data.new"
+    cd /
+
+    setpriv "${as_cluster_user[@]}" initdb -D "$data.new" -U postgres \
+        -A peer -E UTF8 --locale=C.UTF-8 --no-instructions
+    cat >"$data.new/pg_hba.conf" <<END
+local all all peer map=autoflow
+END
+    {
+        printf 'autoflow %s postgres\n' "$cluster_user" "$me"
+        printf 'autoflow %s autoflow\n' "$cluster_user" "$me"
+        printf 'autoflow %s autoflow_app\n' "$cluster_user" "$me" \
+            "$worker_user"
+    } | sort -u >"$data.new/pg_ident.conf"
+    setpriv "${as_cluster_user[@]}" postgres --single -D "$data.new" \
+        postgres <<END
+CREATE ROLE autoflow LOGIN CREATEROLE
+CREATE DATABASE autoflow OWNER autoflow
+END
+
+    mv "$data.new" "$data"
+}
+
+# start_cluster DATA SOCKETS LOG: sets `cluster_pid`.  The server ends with
+# this script, whatever ends that.
+start_cluster() {
+    (cd / && exec setsid setpriv --pdeathsig INT "${as_cluster_user[@]}" \
+        postgres -D "$1" -k "$2" -h '') >>"$3" 2>&1 9>&- &
+    cluster_pid=$!
+    wait_until "$cluster_pid" pg_isready -q -h "$2" ||
+        give_up "PostgreSQL did not start" "$3"
+}
+
+stop_cluster() {
+    [ -n "${cluster_pid-}" ] || return 0
+    kill -INT "$cluster_pid" 2>/dev/null || true
+    wait "$cluster_pid" 2>/dev/null || true
+    cluster_pid=
+}
+
+# deploy URL
+deploy() {
+    export SQITCH_FULLNAME=${SQITCH_FULLNAME-autoflow}
+    export SQITCH_EMAIL=${SQITCH_EMAIL-autoflow@localhost}
+    cd "$root/sql"
+    sqitch deploy --verify "db:$1"
+}
+
+# wait_until PID COMMAND…: for a minute, as long as the process lives
+wait_until() {
+    local pid=$1 i
+    shift
+    for ((i = 0; i < 600; i++)); do
+        ! "$@" || return 0
+        kill -0 "$pid" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+give_up() {
+    tail -n 10 "$2" >&2
+    fail "$1; these were the last lines of $2"
+}
+
+urlencode() {
+    perl -e '$_ = shift; s/([^\w.\/-])/sprintf "%%%02X", ord $1/ge; print' "$1"
+}
+
+
+# ./build.sh run
+
+run() {
+    umask 022
+    mkdir -p "$state"/{conf,keys,logs,modules}
+    chmod 700 "$state/keys"
+    exec 9>"$state/lock"
+    flock -n 9 || fail "this is running already (see $state/env);" \
+        "AUTOFLOW_STATE=folder AUTOFLOW_PORT=port start another one"
+    port_is_free "$port"
+    port_is_free "$((port + 1))"
+
+    need_packages "${run_packages[@]}"
+    build_module
+    find_nginx
+
+    trap stop EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+
+    if [ -n "${AUTOFLOW_DATABASE_URL-}" ]; then
+        use_given_database "$AUTOFLOW_DATABASE_URL"
+    else
+        use_own_database
+    fi
+    step "Deploying the schema" deploy "$owner_url"
+
+    make_key secret
+    make_key signing
+    (umask 077; printf '%s\n' "$app_url" >"$state/keys/database")
+    (umask 077; printf '%s=%q\n' AUTOFLOW_URL "$url" \
+        AUTOFLOW_DATABASE_URL "$owner_url" >"$state/env")
+    write_configuration
+    start_nginx
+    say_hello
+
+    # until a signal, or until one of the two ends by itself
+    wait -n "$nginx_pid" ${cluster_pid:+"$cluster_pid"} || true
+    if kill -0 "$nginx_pid" 2>/dev/null; then
+        give_up "PostgreSQL ended" "$state/logs/postgresql.log"
+    fi
+    give_up "nginx ended" "$state/logs/error.log"
+}
+
+port_is_free() {
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
+        fail "port $1 is taken: choose another one with AUTOFLOW_PORT"
+}
+
+use_given_database() {
+    local options=-crole%3Dautoflow_app%20-cstatement_timeout%3D5s
+    case $1 in
+        postgresql://*options=* | postgres://*options=*)
+            fail "AUTOFLOW_DATABASE_URL can't have options=" ;;
+        postgresql://*\?* | postgres://*\?*)
+            app_url="$1&options=$options" ;;
+        postgresql://* | postgres://*)
+            app_url="$1?options=$options" ;;
+        *)
+            fail "AUTOFLOW_DATABASE_URL is no postgresql:// URL" ;;
+    esac
+    find_postgresql
+    owner_url=$1
+    place=$state
+}
+
+# `place` is where the cluster and nginx's temporary files are: the state, or
+# a folder of its own where their users can't get at the state (a clone below
+# /root) or a socket's name would become too long.
+use_own_database() {
+    local data=$state/cluster
+
+    find_postgresql
+    if [ -e "$data" ]; then
+        data=$(realpath "$data")
+        place=$(dirname "$data")
+    else
+        choose_place
+        data=$place/cluster
+    fi
+    use_postgresql "$data"
+
+    [ -e "$data" ] ||
+        step "Making a PostgreSQL cluster in $data" make_cluster "$data"
+    [ "$data" = "$state/cluster" ] || ln -sfn "$data" "$state/cluster"
+
+    install -d -m 755 -o "$cluster_user" "$place/socket"
+    touch "$state/logs/postgresql.log"
+    start_cluster "$data" "$place/socket" "$state/logs/postgresql.log"
+
+    local base
+    base="postgresql:///autoflow?host=$(urlencode "$place/socket")"
+    owner_url="$base&user=autoflow"
+    app_url="$base&user=autoflow_app"
+}
+
+choose_place() {
+    place=$state
+    if [ "${#place}" -gt 75 ] || ! reachable postgres || ! reachable www-data
+    then
+        [ $EUID = 0 ] && place=/var/lib || place=${TMPDIR:-/tmp}
+        place=$(mktemp -d "$place/autoflow.XXXXXX")
+        chmod 755 "$place"
+        say "PostgreSQL's files go to $place: its user can't use $state."
+    fi
+}
+
+reachable() {
+    [ $EUID != 0 ] ||
+        setpriv --reuid="$1" --regid="$1" --clear-groups test -x "$state"
+}
+
+make_key() {
+    [ -s "$state/keys/$1" ] || (
+        umask 077
+        printf 'base64url:%s\n' "$(head -c 32 /dev/urandom |
+            basenc --base64url -w 0 | tr -d =)" >"$state/keys/$1.new"
+        mv "$state/keys/$1.new" "$state/keys/$1"
+    )
+}
+
+write_configuration() {
+    local state_re place_re
+    state_re=$(sed 's/[&|\\]/\\&/g' <<<"$state")
+    place_re=$(sed 's/[&|\\]/\\&/g' <<<"$place")
+
+    mkdir -p "$place/temp"
+    ln -sfn "$out/$module" "$state/modules/$module"
+    cp -r "$root/conf/." "$state/conf/"
+    sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
+        -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
+        -e "s|^\( *autoflow_database *\).*|\1\"file:$state_re/keys/database\";|" \
+        -e "s|\"file:keys/|\"file:$state_re/keys/|" \
+        -e "s|\(_temp_path *\)\(.*\);|\1\"$place_re/\2\";|" \
+        -e "$([ $EUID = 0 ] || echo '/^user /d')" \
+        "$root/conf/nginx.conf" >"$state/conf/nginx.conf"
+}
+
+start_nginx() {
+    local command=("$nginx" -p "$state/" -c "$state/conf/nginx.conf"
+        -e stderr -g "daemon off;")
+
+    if [ -n "${AUTOFLOW_ASAN-}" ]; then
+        command=(env "LD_PRELOAD=$(asan_library)"
+            ASAN_OPTIONS="detect_leaks=0:log_path=$state/logs/asan"
+            UBSAN_OPTIONS=print_stacktrace=1 "${command[@]}")
+    fi
+    "${command[@]}" -t -q || fail "nginx refuses $state/conf/nginx.conf"
+    setsid setpriv --pdeathsig TERM "${command[@]}" \
+        >>"$state/logs/error.log" 2>&1 9>&- &
+    nginx_pid=$!
+    wait_until "$nginx_pid" curl -fso /dev/null "$url/health" ||
+        give_up "nginx does not answer" "$state/logs/error.log"
+}
+
+say_hello() {
+    local email
+    email=ada-$(date +%m%d%H%M%S)@example.com
+    cat <<END
+
+$url is up (state and logs: $state). Ctrl-C stops it.
+Try, in another terminal:
+
+TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"$email","password":"correct horse battery staple"}' | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'); echo "\$TOKEN"
+curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"
+curl -s $url/app/hello -H "Authorization: Bearer \$TOKEN"
+
+END
+}
+
+stop() {
+    local status=$?
+    trap '' INT TERM HUP
+    trap - EXIT
+
+    if [ -n "${nginx_pid-}" ] && kill -QUIT "$nginx_pid" 2>/dev/null; then
+        say "Stopping"
+        (sleep 10; kill -TERM "$nginx_pid" 2>/dev/null) 9>&- &
+        wait "$nginx_pid" || true
+        kill $! 2>/dev/null || true
+    fi
+    stop_cluster
+    rm -f "$state/env"
+    case $status in
+        129 | 130 | 143) exit 0 ;;
+        *) exit "$status" ;;
+    esac
+}
+
+
+# The running database
+
+need_running() {
+    [ -e "$state/env" ] && ! flock -n "$state/lock" true ||
+        fail "nothing runs on $state: start it with ./build.sh run"
+    # shellcheck disable=SC1091
+    . "$state/env"
+}
+
+open_psql() {
+    need_running
+    exec psql "$AUTOFLOW_DATABASE_URL" "$@"
+}
+
+# Older tokens say less than the account may now: the epoch ends them.
+grant_superuser() {
+    [ $# = 1 ] || fail "usage: ./build.sh grant-superuser EMAIL"
+    need_running
+    psql "$AUTOFLOW_DATABASE_URL" -qtAX -v ON_ERROR_STOP=1 -v email="$1" \
+        <<'END' | grep . || fail "there is no account with the address $1"
+UPDATE autoflow.users
+   SET is_superuser = true, token_epoch = token_epoch + 1
+ WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
+   AND deleted_at IS NULL
+RETURNING email || ' is a superuser from the next login or refresh on';
+END
+}
+
+
+# ./build.sh install
+
+install_module() {
+    need_packages "${build_packages[@]}"
+    build_module
+    find_nginx
+
+    local modules conf
+    modules=$(nginx_path modules-path)
+    conf=$(dirname "$(nginx_path conf-path)")
+    install -D -m 644 -t "$modules" "$out/$module"
+    install -D -m 644 -t "$conf/snippets" "$root"/conf/snippets/*
+    cat <<END
+Installed $modules/$module and $conf/snippets/autoflow_*.conf.
+At the beginning of $conf/nginx.conf, add:
+
+load_module $modules/$module;
+include $conf/snippets/autoflow_threads.conf;
+END
+}
+
+nginx_path() {
+    "$nginx" -V 2>&1 | sed -n "s/.*--$1=\([^ ']*\).*/\1/p" | grep . ||
+        fail "nginx -V names no --$1"
+}
+
+
+# ./build.sh test
+
+run_tests() {
+    if [ "${1-}" = --asan ]; then
+        export AUTOFLOW_ASAN=1
+        shift
+    fi
+    need_packages "${test_packages[@]}"
+    build_module
+    find_nginx
+
+    export AUTOFLOW_MODULE=$out/$module AUTOFLOW_NGINX=$nginx
+    AUTOFLOW_TEMPLATE=$(template)
+    export AUTOFLOW_TEMPLATE
+    [ -z "${AUTOFLOW_ASAN-}" ] || AUTOFLOW_PRELOAD=$(asan_library)
+    export AUTOFLOW_PRELOAD
+
+    # what compares times runs alone
+    cd "$root"
+    [ $# != 0 ] || set -- t
+    prove -r -It/lib -j 2 --rules 'seq=t/25-*.t' --rules 'par=**' "$@"
+}
+
+# template: prints the name of a folder with a cluster to which the schema is
+# deployed, for tests to copy
+template() {
+    local key data
+    find_postgresql
+    key=$({ cd "$root/sql" && "$pgbin/postgres" -V && id -u && find deploy \
+        verify sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
+    data=$build/cluster-${key:0:16}
+    if [ ! -d "$data" ]; then
+        temp=$(mktemp -d)
+        trap 'stop_cluster; rm -rf "$temp"' EXIT
+        chmod 755 "$temp"
+        use_postgresql "$temp"
+        install -d -m 755 -o "$cluster_user" "$temp/socket"
+        step "Making a PostgreSQL cluster for tests" make_cluster "$temp/data" >&2
+        start_cluster "$temp/data" "$temp/socket" "$temp/log"
+        step "Deploying the schema" deploy \
+            "postgresql:///autoflow?host=$(urlencode "$temp/socket")&user=autoflow" >&2
+        stop_cluster
+        rm -rf "$build"/cluster-*
+        mkdir -p "$build"
+        cp -a "$temp/data" "$data.new"
+        mv "$data.new" "$data"
+    fi
+    say "$data"
+}
+
+
+# ./build.sh format, check
+
+sources() {
+    cd "$root"
+    find build.sh config .ci conf sql src t -type f \
+        \( -name '*.[chtl]' -o -name '*.p[lm]' -o -name '*.sql' -o -name \
+        '*.conf' -o -name build.sh -o -name config -o -name run -o \
+        -name embed \) "$@"
+}
+
+format() {
+    sources -exec sed -i -e 's/\t/    /g' -e 's/[ \r]*$//' {} +
+    check_format
+}
+
+check_format() {
+    ! sources -exec grep -nP '\t|[ \r]$' {} + ||
+        fail "these lines have tabs or trailing blanks: ./build.sh format"
+    ! sources -name '*.[ch]' -exec grep -nP '^.{81}' {} + ||
+        fail "these lines are longer than 80 columns"
+}
+
+check() {
+    need_packages "${test_packages[@]}"
+    check_format
+    check_scripts
+    check_schema
+    (CC=gcc build_module)
+    (CC=clang build_module)
+    say "All is well."
+}
+
+check_scripts() {
+    local file
+    bash -n "$root/build.sh"
+    bash -n "$root/.ci/run"
+    for file in "$root"/t/lib/Test/*.pm "$root"/t/*.t "$root/sql/embed"; do
+        perl -I"$root/t/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' &&
+            fail "$file has errors"
+    done
+}
+
+# every change of the plan has its three files, and there are no others
+check_schema() {
+    local kind
+    cd "$root/sql"
+    for kind in deploy revert verify; do
+        diff <(sed -n 's/^\([^%# ]\+\).*/\1/p' sqitch.plan | sort) \
+            <(find $kind -name '*.sql' -printf '%P\n' | sed 's/\.sql$//' |
+                sort) || fail "sql/$kind and sqitch.plan differ"
+    done
+}
+
+case ${1-} in
+    run) run ;;
+    build)
+        need_packages "${build_packages[@]}"
+        build_module
+        say "Built ${out#"$root"/}/$module." ;;
+    test) shift; run_tests "$@" ;;
+    install) install_module ;;
+    psql) shift; open_psql "$@" ;;
+    grant-superuser) shift; grant_superuser "$@" ;;
+    format) format ;;
+    check) check ;;
+    clean) rm -rf "$build" ;;
+    template) template ;;
+    -h | --help | help) usage ;;
+    *) usage >&2; exit 2 ;;
+esac

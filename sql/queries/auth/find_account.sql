@@ -1,0 +1,12 @@
+-- The account that someone who logs in says is theirs.
+--
+-- :login       an e-mail address or a username; a username has no @, so at
+--              most one row fits
+--
+-- user_id, password_hash, is_active; no row: there is no such account
+
+SELECT id AS user_id, password_hash, is_active
+  FROM autoflow.users
+ WHERE deleted_at IS NULL
+   AND (lower(email COLLATE "C") = lower(:login::text COLLATE "C")
+        OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"));

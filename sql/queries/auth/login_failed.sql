@@ -1,0 +1,19 @@
+-- Audits a refused login.
+--
+-- :user_id     null: there is no such account; what was typed is then not
+--              kept, since it may be a password in the wrong field
+-- :login       what was typed
+-- :reason      unknown_account, wrong_password, account_disabled
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- id           the event's
+
+INSERT INTO autoflow.audit_events
+       (action, target_id, ip_address, user_agent, request_id, details)
+VALUES ('login_failed', :user_id::uuid, :ip_address::inet, :user_agent::text,
+        :request_id::text,
+        jsonb_strip_nulls(jsonb_build_object(
+            'reason', :reason::text,
+            'login', CASE WHEN :user_id::uuid IS NOT NULL
+                          THEN :login::text END)))
+RETURNING id;

@@ -1,0 +1,11 @@
+-- The account of a token's bearer.
+--
+-- :user_id
+--
+-- json         a User; no row: disabled or deleted
+
+SELECT autoflow.user_json(u) AS json
+  FROM autoflow.users u
+ WHERE id = :user_id::uuid
+   AND is_active
+   AND deleted_at IS NULL;

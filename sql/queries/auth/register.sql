@@ -1,0 +1,41 @@
+-- Makes an account with its profile, and logs it in.
+--
+-- :email
+-- :username, :full_name, :first_name, :last_name       may be null
+-- :password_hash
+-- :refresh_hash        SHA-256 of the refresh token, in hex
+-- :refresh_ttl         in seconds
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- "user", claims       one row; or users_email_key, users_username_key violated
+
+WITH account AS (
+    INSERT INTO autoflow.users
+           (email, username, full_name, password_hash, last_login_at)
+    VALUES (:email::text, :username::text, :full_name::text,
+            :password_hash::text, now())
+    RETURNING *
+), profile AS (
+    INSERT INTO autoflow.profiles (user_id, first_name, last_name)
+    SELECT id, :first_name::text, :last_name::text
+      FROM account
+), session AS (
+    INSERT INTO autoflow.sessions (user_id, device_info, ip_address, expires_at)
+    SELECT id, :user_agent::text, :ip_address::inet,
+           now() + :refresh_ttl::bigint * interval '1 second'
+      FROM account
+    RETURNING id, expires_at
+), token AS (
+    INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
+    SELECT decode(:refresh_hash::text, 'hex'), id, expires_at
+      FROM session
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT id, 'registered', id, :ip_address::inet, :user_agent::text,
+           :request_id::text
+      FROM account
+)
+SELECT autoflow.user_json(account) AS "user",
+       autoflow.claims_json(account, session.id) AS claims
+  FROM account, session;

@@ -1,0 +1,13 @@
+-- The answer of GET /health while the database answers.
+--
+-- :version     the module's
+-- :uptime      in seconds
+--
+-- json
+
+SELECT row_to_json(health) AS json
+  FROM (SELECT 'ok' AS status,
+               :version::text AS version,
+               'ok' AS database,
+               autoflow.schema_version()::text AS schema,
+               :uptime::bigint AS uptime) AS health;

@@ -1,0 +1,5 @@
+-- What the module compares with the version it needs.
+--
+-- schema_version
+
+SELECT autoflow.schema_version() AS schema_version;

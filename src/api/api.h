@@ -1,0 +1,21 @@
+/*
+ * The endpoints.  A section of API.md is a file with a table of routes; to
+ * add an endpoint, add a row to one and a statement to sql/queries/.
+ */
+
+#ifndef AF_API_API_H
+#define AF_API_API_H
+
+#include "flow/flow.h"
+
+
+/* the content handler of autoflow_api */
+ngx_int_t af_api_handler(ngx_http_request_t *r);
+
+
+extern const af_route_t  af_auth_routes[];
+extern const af_route_t  af_account_routes[];
+extern const af_route_t  af_system_routes[];
+
+
+#endif /* AF_API_API_H */

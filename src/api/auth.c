@@ -1,0 +1,324 @@
+#include "api/api.h"
+#include "api/password.h"
+#include "api/schemas.h"
+#include "api/tokens.h"
+#include "check/input.h"
+
+
+static ngx_int_t name_account(af_ctx_t *ctx);
+static ngx_int_t hash_password(af_ctx_t *ctx);
+static ngx_int_t create_account(af_ctx_t *ctx);
+static ngx_int_t send_registered(af_ctx_t *ctx);
+
+static int one_identifier(json_t *body, json_t *errors);
+static ngx_int_t find_account(af_ctx_t *ctx);
+static ngx_int_t check_password(af_ctx_t *ctx);
+static ngx_int_t open_session(af_ctx_t *ctx);
+static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t refusal,
+    const char *reason);
+static ngx_int_t send_tokens(af_ctx_t *ctx);
+
+
+static const af_step_pt  register_steps[] = {
+    name_account,
+    hash_password,
+    create_account,
+    send_registered,
+    NULL
+};
+
+
+static const af_step_pt  login_steps[] = {
+    find_account,
+    check_password,
+    open_session,
+    send_tokens,
+    NULL
+};
+
+
+static const af_field_t  register_fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    { "password", &af_type_password, AF_REQUIRED, NULL },
+    { "username", &af_type_username, 0, NULL },
+    { "full_name", &af_type_name, 0, NULL },
+    { "name", &af_type_name, 0, NULL },
+    { "first_name", &af_type_name, 0, NULL },
+    { "last_name", &af_type_name, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  register_schema = {
+    "Registration", register_fields, NULL
+};
+
+
+static const af_field_t  login_fields[] = {
+    { "email", &af_type_credential, 0, NULL },
+    { "username", &af_type_credential, 0, NULL },
+    { "password", &af_type_credential, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  login_schema = {
+    "Login", login_fields, one_identifier
+};
+
+
+const af_route_t  af_auth_routes[] = {
+
+    { NGX_HTTP_POST, "/auth/register", AF_PUBLIC,
+      .body = &register_schema,
+      .answer = &af_schema_token_pair,
+      .steps = register_steps },
+
+    { NGX_HTTP_POST, "/auth/signup", AF_PUBLIC,
+      .body = &register_schema,
+      .answer = &af_schema_token_pair,
+      .steps = register_steps },
+
+    { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
+      .body = &login_schema,
+      .form = 1,
+      .answer = &af_schema_token_pair,
+      .steps = login_steps },
+
+    { .path = NULL }
+};
+
+
+/* what find_account finds, for the steps behind it */
+
+typedef struct {
+    const char       *user_id;         /* NULL: there is no such account */
+    const char       *hash;
+    unsigned          active:1;
+    unsigned          again:1;
+    af_problem_id_t   refusal;
+} login_t;
+
+
+/* the aliases of full_name */
+
+static ngx_int_t
+name_account(af_ctx_t *ctx)
+{
+    char        *joined;
+    size_t       len;
+    const char  *full, *first, *last;
+
+    first = af_field(ctx, "first_name");
+    last = af_field(ctx, "last_name");
+    full = af_field(ctx, "full_name");
+
+    if (full == NULL) {
+        full = af_field(ctx, "name");
+    }
+
+    if (full == NULL && first && last) {
+
+        len = ngx_strlen(first) + 1 + ngx_strlen(last);
+
+        joined = ngx_pnalloc(ctx->request->pool, len + 1);
+        if (joined == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_sprintf((u_char *) joined, "%s %s%Z", first, last);
+
+        if (af_text_length(joined, len) > af_type_name.max) {
+            return af_invalid(ctx, "last_name", "length",
+                              "is too long together with first_name");
+        }
+
+        full = joined;
+    }
+
+    af_bind(ctx, "full_name", full ? full : first ? first : last);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+hash_password(af_ctx_t *ctx)
+{
+    ngx_uint_t    i, n;
+    const char   *words[4];
+
+    static const char *const  names[] = {
+        "email", "username", "full_name", NULL
+    };
+
+    n = 0;
+
+    for (i = 0; names[i]; i++) {
+        if (af_value(ctx, names[i], &words[n]) == NGX_OK && words[n]) {
+            n++;
+        }
+    }
+
+    words[n] = NULL;
+
+    return af_new_password(ctx, "password", words);
+}
+
+
+static ngx_int_t
+create_account(af_ctx_t *ctx)
+{
+    if (af_password_set(ctx) != NGX_OK || af_bind_refresh(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_auth_register);
+}
+
+
+static ngx_int_t
+send_registered(af_ctx_t *ctx)
+{
+    return af_answer_tokens(ctx, NGX_HTTP_CREATED,
+                            "The account has been created.");
+}
+
+
+static int
+one_identifier(json_t *body, json_t *errors)
+{
+    json_t  *email, *username;
+
+    email = json_object_get(body, "email");
+    username = json_object_get(body, "username");
+
+    if (email == NULL && username == NULL) {
+        return af_schema_error(errors, "email", "required",
+                               "is missing, and so is username");
+    }
+
+    if (email && username) {
+        return af_schema_error(errors, "username", "ambiguous",
+                               "cannot be given together with email");
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+find_account(af_ctx_t *ctx)
+{
+    const char  *name;
+
+    if (ctx->data == NULL) {
+        ctx->data = ngx_pcalloc(ctx->request->pool, sizeof(login_t));
+        if (ctx->data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    name = af_field(ctx, "email");
+
+    af_bind(ctx, "login", name ? name : af_field(ctx, "username"));
+
+    return af_query(ctx, &af_sql_auth_find_account);
+}
+
+
+static ngx_int_t
+check_password(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
+
+    const char  *user_id, *hash;
+
+    if (af_found(ctx)) {
+        user_id = af_column(ctx, "user_id");
+        hash = af_column(ctx, "password_hash");
+
+        login->user_id = af_string(ctx, user_id, ngx_strlen(user_id));
+        login->hash = af_string(ctx, hash, ngx_strlen(hash));
+        login->active = (af_column(ctx, "is_active")[0] == 't');
+
+        if (login->user_id == NULL || login->hash == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    af_bind(ctx, "user_id", login->user_id);
+
+    return af_check_password(ctx, "password", login->hash);
+}
+
+
+static ngx_int_t
+open_session(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
+
+    switch (af_password_right(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return refuse_login(ctx, AF_INVALID_CREDENTIALS,
+                            login->user_id ? "wrong_password"
+                                           : "unknown_account");
+    default:
+        return NGX_ERROR;
+    }
+
+    if (!login->active) {
+        return refuse_login(ctx, AF_ACCOUNT_DISABLED, "account_disabled");
+    }
+
+    if (af_bind_refresh(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_auth_login);
+}
+
+
+/* a refusal is a write too, so that it takes as long as a success */
+
+static ngx_int_t
+refuse_login(af_ctx_t *ctx, af_problem_id_t refusal, const char *reason)
+{
+    login_t *login = ctx->data;
+
+    login->refusal = refusal;
+    af_bind(ctx, "reason", reason);
+
+    return af_query(ctx, &af_sql_auth_login_failed);
+}
+
+
+static ngx_int_t
+send_tokens(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
+
+    if (login->refusal) {
+        return af_problem(ctx, login->refusal, NULL);
+    }
+
+    if (af_found(ctx)) {
+        return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
+    }
+
+    /*
+     * The hash was replaced since it was read, by a change of the password or
+     * by another login that upgraded it: look again, once.
+     */
+
+    if (login->again) {
+        return af_problem(ctx, AF_INVALID_CREDENTIALS, NULL);
+    }
+
+    login->again = 1;
+    ctx->step = login_steps;
+
+    return NGX_OK;
+}

@@ -1,0 +1,173 @@
+#include "api/password.h"
+
+
+/* the most words that a new password is compared with */
+#define AF_PASSWORD_WORDS  4
+
+
+/* all that a thread needs, as its own copy or as the request's constants */
+
+typedef struct {
+    const char            *field;
+    const char            *password;
+    size_t                 len;
+    af_argon2_t            cost;
+    double                 strength;       /* demanded, in bits */
+    const char            *words[AF_PASSWORD_WORDS + 1];
+    const char            *stored;
+
+    unsigned               weak:1;
+    unsigned               similar:1;
+    af_password_status_t   status;
+    char                   hash[AF_PASSWORD_HASH_SIZE];
+} af_password_job_t;
+
+
+static af_password_job_t *af_password_job(af_ctx_t *ctx, const char *field);
+static void af_password_set_job(void *data);
+static void af_password_check_job(void *data);
+
+
+static af_password_job_t *
+af_password_job(af_ctx_t *ctx, const char *field)
+{
+    json_t             *password;
+    af_password_job_t  *job;
+
+    job = ngx_pcalloc(ctx->request->pool, sizeof(af_password_job_t));
+    if (job == NULL) {
+        return NULL;
+    }
+
+    password = json_object_get(ctx->body, field);
+
+    job->field = field;
+    job->password = json_string_value(password);
+    job->len = json_string_length(password);
+    job->cost = ctx->conf->argon2;
+    job->strength = ctx->conf->strength;
+
+    ctx->job_data = job;
+
+    return job;
+}
+
+
+ngx_int_t
+af_new_password(af_ctx_t *ctx, const char *field, const char *const *words)
+{
+    ngx_uint_t          n;
+    af_password_job_t  *job;
+
+    job = af_password_job(ctx, field);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (n = 0; *words && n < AF_PASSWORD_WORDS; n++) {
+        job->words[n] = *words++;
+    }
+
+    return af_in_thread(ctx, af_password_set_job, job);
+}
+
+
+static void
+af_password_set_job(void *data)
+{
+    af_password_job_t *job = data;
+
+    job->similar = af_password_similar(job->password, job->words);
+    job->weak = af_password_strength(job->password, job->words)
+                < job->strength;
+
+    if (job->similar || job->weak) {
+        return;
+    }
+
+    if (af_password_hash(&job->cost, job->password, job->len, job->hash)
+        != 0)
+    {
+        job->status = AF_PASSWORD_ERROR;
+    }
+}
+
+
+ngx_int_t
+af_password_set(af_ctx_t *ctx)
+{
+    af_password_job_t *job = ctx->job_data;
+
+    if (job->status == AF_PASSWORD_ERROR) {
+        return af_problem(ctx, AF_OVERLOADED, "no memory for a hash");
+    }
+
+    if (job->similar) {
+        return af_invalid(ctx, job->field, "password_too_similar",
+                          "is too much like the account's own names");
+    }
+
+    if (job->weak) {
+        return af_invalid(ctx, job->field, "password_too_weak",
+                          "is too easy to guess");
+    }
+
+    af_bind(ctx, "password_hash", job->hash);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_check_password(af_ctx_t *ctx, const char *field, const char *hash)
+{
+    af_password_job_t  *job;
+
+    job = af_password_job(ctx, field);
+    if (job == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->stored = hash;
+
+    return af_in_thread(ctx, af_password_check_job, job);
+}
+
+
+static void
+af_password_check_job(void *data)
+{
+    af_password_job_t *job = data;
+
+    job->status = af_password_verify(&job->cost, job->stored, job->password,
+                                     job->len);
+
+    if (job->status == AF_PASSWORD_MATCH_OLD
+        && af_password_hash(&job->cost, job->password, job->len, job->hash)
+           != 0)
+    {
+        job->status = AF_PASSWORD_ERROR;
+    }
+}
+
+
+ngx_int_t
+af_password_right(af_ctx_t *ctx)
+{
+    af_password_job_t *job = ctx->job_data;
+
+    switch (job->status) {
+
+    case AF_PASSWORD_MATCH:
+    case AF_PASSWORD_MATCH_OLD:
+        af_bind(ctx, "password_hash", job->stored);
+        af_bind(ctx, "new_password_hash", job->hash[0] ? job->hash : NULL);
+        return NGX_OK;
+
+    case AF_PASSWORD_MISMATCH:
+        return NGX_DECLINED;
+
+    default:
+        return af_problem(ctx, AF_OVERLOADED, "no memory for a hash");
+    }
+}

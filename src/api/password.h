@@ -1,0 +1,40 @@
+/*
+ * Steps' halves for passwords: the one hands the work to a thread, the next
+ * step asks what came of it.
+ */
+
+#ifndef AF_API_PASSWORD_H
+#define AF_API_PASSWORD_H
+
+#include "flow/flow.h"
+
+
+/*
+ * Hashes the body's field `field` as a new password that shall be none of
+ * the NULL-ended words.  The next step calls af_password_set().
+ */
+ngx_int_t af_new_password(af_ctx_t *ctx, const char *field,
+    const char *const *words);
+
+/*
+ * Binds "password_hash", or ends the flow: the password is too weak, or there
+ * was no memory.
+ */
+ngx_int_t af_password_set(af_ctx_t *ctx);
+
+/*
+ * Compares the body's field `field` with a stored hash, which is NULL if
+ * there is no account.  The next step calls af_password_right().
+ */
+ngx_int_t af_check_password(af_ctx_t *ctx, const char *field,
+    const char *hash);
+
+/*
+ * NGX_OK: the password is right, "password_hash" is bound to what it was
+ * compared with and "new_password_hash" to what shall replace it, or to null.
+ * NGX_DECLINED: it is wrong.  Else the flow has ended.
+ */
+ngx_int_t af_password_right(af_ctx_t *ctx);
+
+
+#endif /* AF_API_PASSWORD_H */

@@ -1,0 +1,36 @@
+#include "api/schemas.h"
+
+
+static const af_field_t  user_fields[] = {
+    { "id", &af_type_uuid, AF_REQUIRED, NULL },
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    { "pending_email", &af_type_email, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "username", &af_type_username, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "full_name", &af_type_name, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "bio", &af_type_text, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "is_active", &af_type_boolean, AF_REQUIRED, NULL },
+    { "is_superuser", &af_type_boolean, AF_REQUIRED, NULL },
+    { "email_verified", &af_type_boolean, AF_REQUIRED, NULL },
+    { "roles", &af_type_array, AF_REQUIRED, NULL },
+    { "created_at", &af_type_time, AF_REQUIRED, NULL },
+    { "updated_at", &af_type_time, AF_REQUIRED, NULL },
+    { "last_login_at", &af_type_time, AF_REQUIRED|AF_NULLABLE, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_schema_user = { "User", user_fields, NULL };
+
+
+static const af_field_t  token_pair_fields[] = {
+    { "access_token", &af_type_string, AF_REQUIRED, NULL },
+    { "refresh_token", &af_type_string, AF_REQUIRED, NULL },
+    { "token_type", &af_type_string, AF_REQUIRED, NULL },
+    { "expires_in", &af_type_integer, AF_REQUIRED, NULL },
+    { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
+    { "message", &af_type_string, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_schema_token_pair = {
+    "TokenPair", token_pair_fields, NULL
+};

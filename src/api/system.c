@@ -1,0 +1,188 @@
+#include <time.h>
+
+#include "api/api.h"
+
+
+/* milliseconds: /health answers within 100, whatever the database does */
+#define AF_HEALTH_TIMEOUT  80
+
+
+static ngx_int_t ask_health(af_ctx_t *ctx);
+static ngx_int_t answer_health(af_ctx_t *ctx);
+static ngx_int_t answer_alive(af_ctx_t *ctx);
+static ngx_int_t start_clock(af_ctx_t *ctx);
+static ngx_int_t answer_latency(af_ctx_t *ctx);
+static ngx_int_t answer_root(af_ctx_t *ctx);
+static ngx_int_t answer_format(af_ctx_t *ctx, ngx_uint_t status,
+    const char *format, ...);
+
+
+static const af_step_pt  health_steps[] = { ask_health, answer_health, NULL };
+static const af_step_pt  alive_steps[] = { answer_alive, NULL };
+static const af_step_pt  root_steps[] = { answer_root, NULL };
+
+static const af_step_pt  db_test_steps[] = {
+    start_clock,
+    af_step_query,
+    answer_latency,
+    NULL
+};
+
+
+static const af_field_t  health_fields[] = {
+    { "status", &af_type_string, AF_REQUIRED, NULL },
+    { "version", &af_type_string, AF_REQUIRED, NULL },
+    { "database", &af_type_string, AF_REQUIRED, NULL },
+    { "schema", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "uptime", &af_type_integer, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  health_schema = { "Health", health_fields, NULL };
+
+
+static const af_field_t  alive_fields[] = {
+    { "status", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  alive_schema = { "Alive", alive_fields, NULL };
+
+
+static const af_field_t  db_test_fields[] = {
+    { "database", &af_type_string, AF_REQUIRED, NULL },
+    { "latency_ms", &af_type_number, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  db_test_schema = { "DbTest", db_test_fields, NULL };
+
+
+static const af_field_t  root_fields[] = {
+    { "name", &af_type_string, AF_REQUIRED, NULL },
+    { "version", &af_type_string, AF_REQUIRED, NULL },
+    { "docs", &af_type_string, AF_REQUIRED, NULL },
+    { "openapi", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  root_schema = { "Root", root_fields, NULL };
+
+
+const af_route_t  af_system_routes[] = {
+
+    { NGX_HTTP_GET, "/", AF_PUBLIC,
+      .answer = &root_schema,
+      .steps = root_steps },
+
+    { NGX_HTTP_GET, "/health", AF_PUBLIC,
+      .answer = &health_schema,
+      .steps = health_steps },
+
+    { NGX_HTTP_GET, "/health/live", AF_PUBLIC,
+      .answer = &alive_schema,
+      .steps = alive_steps },
+
+    { NGX_HTTP_GET, "/db-test", AF_PUBLIC,
+      .answer = &db_test_schema,
+      .statement = &af_sql_system_db_test,
+      .steps = db_test_steps },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+ask_health(af_ctx_t *ctx)
+{
+    return af_try(ctx, &af_sql_system_health, AF_HEALTH_TIMEOUT);
+}
+
+
+static ngx_int_t
+answer_health(af_ctx_t *ctx)
+{
+    if (af_found(ctx)) {
+        return af_step_answer(ctx);
+    }
+
+    return answer_format(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                         "{\"status\":\"unavailable\",\"version\":\"%s\","
+                         "\"database\":\"unavailable\",\"schema\":null,"
+                         "\"uptime\":%T}",
+                         AUTOFLOW_VERSION, ngx_time() - ctx->conf->started);
+}
+
+
+static ngx_int_t
+answer_alive(af_ctx_t *ctx)
+{
+    return answer_format(ctx, NGX_HTTP_OK, "{\"status\":\"ok\"}");
+}
+
+
+static ngx_int_t
+start_clock(af_ctx_t *ctx)
+{
+    struct timespec  *start;
+
+    start = ngx_palloc(ctx->request->pool, sizeof(struct timespec));
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) clock_gettime(CLOCK_MONOTONIC, start);
+    ctx->data = start;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+answer_latency(af_ctx_t *ctx)
+{
+    double            ms;
+    struct timespec  *start, now;
+
+    start = ctx->data;
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    ms = (now.tv_sec - start->tv_sec) * 1e3
+         + (now.tv_nsec - start->tv_nsec) / 1e6;
+
+    return answer_format(ctx, NGX_HTTP_OK,
+                         "{\"database\":\"ok\",\"latency_ms\":%.3f}", ms);
+}
+
+
+static ngx_int_t
+answer_root(af_ctx_t *ctx)
+{
+    return answer_format(ctx, NGX_HTTP_OK,
+                         "{\"name\":\"autoflow\",\"version\":\"%s\","
+                         "\"docs\":\"%V/docs\",\"openapi\":\"%V/openapi.json\"}",
+                         AUTOFLOW_VERSION, &af_loc_conf(ctx->request)->base,
+                         &af_loc_conf(ctx->request)->base);
+}
+
+
+/* nothing here needs escaping */
+
+static ngx_int_t
+answer_format(af_ctx_t *ctx, ngx_uint_t status, const char *format, ...)
+{
+    char     *json;
+    u_char    text[512], *last;
+    va_list   args;
+
+    va_start(args, format);
+    last = ngx_vslprintf(text, text + sizeof(text), format, args);
+    va_end(args);
+
+    json = af_string(ctx, text, last - text);
+    if (json == NULL) {
+        return NGX_ERROR;
+    }
+
+    return af_answer(ctx, status, json, last - text);
+}

@@ -1,0 +1,176 @@
+#include "api/tokens.h"
+
+
+/* octets of a refresh token and of a jti, before base64url */
+#define AF_REFRESH_OCTETS  32
+#define AF_JTI_OCTETS  16
+
+#define AF_BASE64URL  sodium_base64_VARIANT_URLSAFE_NO_PADDING
+
+#define af_base64url_size(n)  sodium_base64_ENCODED_LEN(n, AF_BASE64URL)
+
+
+static char *af_access_token(af_ctx_t *ctx, size_t *len);
+static int af_access_claims(af_ctx_t *ctx, json_t *claims);
+static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
+
+
+ngx_int_t
+af_bind_refresh(af_ctx_t *ctx)
+{
+    char     *token, *hex;
+    u_char    octets[AF_REFRESH_OCTETS], hash[crypto_hash_sha256_BYTES];
+
+    token = ngx_pnalloc(ctx->request->pool,
+                        af_base64url_size(AF_REFRESH_OCTETS));
+    hex = ngx_pnalloc(ctx->request->pool, 2 * sizeof(hash) + 1);
+
+    if (token == NULL || hex == NULL) {
+        return NGX_ERROR;
+    }
+
+    randombytes_buf(octets, sizeof(octets));
+
+    sodium_bin2base64(token, af_base64url_size(AF_REFRESH_OCTETS), octets,
+                      sizeof(octets), AF_BASE64URL);
+    sodium_memzero(octets, sizeof(octets));
+
+    (void) crypto_hash_sha256(hash, (u_char *) token, ngx_strlen(token));
+    sodium_bin2hex(hex, 2 * sizeof(hash) + 1, hash, sizeof(hash));
+
+    ctx->refresh_token = token;
+    af_bind(ctx, "refresh_hash", hex);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
+{
+    char        *token;
+    u_char      *p, *json;
+    size_t       len;
+    const char  *user;
+
+    static const char  format[] =
+        "{\"access_token\":\"%s\",\"refresh_token\":\"%s\","
+        "\"token_type\":\"bearer\",\"expires_in\":%T,\"user\":%s";
+
+    user = af_column(ctx, "user");
+    token = af_access_token(ctx, &len);
+
+    if (user == NULL || token == NULL) {
+        free(token);
+        return af_problem(ctx, AF_INTERNAL_ERROR, "no token could be made");
+    }
+
+    json = ngx_pnalloc(ctx->request->pool,
+                       sizeof(format) + len + ngx_strlen(ctx->refresh_token)
+                       + NGX_TIME_T_LEN + ngx_strlen(user)
+                       + sizeof(",\"message\":\"\"}")
+                       + (message ? ngx_strlen(message) : 0));
+    if (json == NULL) {
+        free(token);
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(json, format, token, ctx->refresh_token,
+                    ctx->conf->access_ttl, user);
+    free(token);
+
+    if (message) {
+        p = ngx_sprintf(p, ",\"message\":\"%s\"", message);
+    }
+
+    *p++ = '}';
+
+    return af_answer(ctx, status, (char *) json, p - json);
+}
+
+
+/* signed by the first key that can; to be freed with free() */
+
+static char *
+af_access_token(af_ctx_t *ctx, size_t *len)
+{
+    char        *token;
+    json_t      *claims;
+    af_key_t   **keys;
+    const char  *text;
+
+    text = af_column(ctx, "claims");
+    claims = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    token = NULL;
+    keys = ctx->server->keys->elts;
+
+    if (claims && af_access_claims(ctx, claims) == 0) {
+        token = af_jwt_sign(keys[0], claims, len);
+    }
+
+    json_decref(claims);
+
+    return token;
+}
+
+
+/* what the database doesn't say of an access token (RFC 7519, section 4.1) */
+
+static int
+af_access_claims(af_ctx_t *ctx, json_t *claims)
+{
+    char     jti[af_base64url_size(AF_JTI_OCTETS)];
+    u_char   octets[AF_JTI_OCTETS];
+    json_t  *added;
+    time_t   now;
+
+    now = ngx_time();
+
+    randombytes_buf(octets, sizeof(octets));
+    sodium_bin2base64(jti, sizeof(jti), octets, sizeof(octets), AF_BASE64URL);
+
+    added = json_pack("{ss% so* ss sI sI}",
+                      "iss", (char *) ctx->server->issuer.data,
+                             ctx->server->issuer.len,
+                      "aud", af_audience(ctx->server),
+                      "jti", jti,
+                      "iat", (json_int_t) now,
+                      "exp", (json_int_t) (now + ctx->conf->access_ttl));
+
+    return json_object_update_new(claims, added);
+}
+
+
+/* a string if there is one, an array if there are several, or NULL */
+
+static json_t *
+af_audience(const ngx_http_autoflow_srv_conf_t *ascf)
+{
+    json_t       *audience;
+    ngx_uint_t    i;
+    const char  **names;
+
+    if (ascf->audience == NULL) {
+        return NULL;
+    }
+
+    /* the last element is the NULL that ends it */
+
+    names = ascf->audience->elts;
+
+    if (ascf->audience->nelts == 2) {
+        return json_string(names[0]);
+    }
+
+    audience = json_array();
+
+    for (i = 0; i < ascf->audience->nelts - 1; i++) {
+        if (json_array_append_new(audience, json_string(names[i])) != 0) {
+            json_decref(audience);
+            return NULL;
+        }
+    }
+
+    return audience;
+}

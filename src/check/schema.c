@@ -1,0 +1,306 @@
+/*
+ * Checks a body against its schema.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sodium.h>
+
+#include "check/schema.h"
+#include "check/input.h"
+
+
+/* "contacts.12.value": the names are ours, and short */
+#define AF_PATH_MAX     256
+
+#define AF_MESSAGE_MAX  128
+
+
+typedef int (*af_check_pt)(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
+
+
+typedef struct {
+    const char   *mismatch;
+    af_check_pt   check;
+} af_kind_t;
+
+
+static int af_check_fields(const af_schema_t *schema, json_t *body,
+    const char *within, json_t *errors);
+static int af_check_field(const af_field_t *field, json_t *body,
+    const char *path, json_t *errors);
+static int af_check_object(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
+static int af_check_array(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
+static int af_check_string(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
+static int af_check_integer(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
+static int af_is_a(const json_t *value, json_type type);
+static int af_trim(json_t *string);
+static int af_in_range(const af_type_t *type, json_int_t n);
+static int af_range_error(json_t *errors, const char *path, const char *code,
+    const af_type_t *type, const char *unit);
+
+
+static const af_kind_t  af_kinds[] = {
+    [JSON_OBJECT] = { "must be an object", af_check_object },
+    [JSON_ARRAY] = { "must be an array", af_check_array },
+    [JSON_STRING] = { "must be a string", af_check_string },
+    [JSON_INTEGER] = { "must be an integer", af_check_integer },
+    [JSON_REAL] = { "must be a number", NULL },
+    [JSON_TRUE] = { "must be true or false", NULL }
+};
+
+
+int
+af_schema_check(const af_schema_t *schema, json_t *body, json_t *errors)
+{
+    if (af_check_fields(schema, body, "", errors) != 0) {
+        return -1;
+    }
+
+    return (int) json_array_size(errors);
+}
+
+
+int
+af_schema_error(json_t *errors, const char *field, const char *code,
+    const char *message)
+{
+    return json_array_append_new(errors,
+                                 json_pack("{s:s, s:s, s:s}", "field", field,
+                                           "code", code, "message", message));
+}
+
+
+void
+af_schema_wipe(const af_schema_t *schema, json_t *body)
+{
+    json_t            *value;
+    const af_field_t  *field;
+
+    for (field = schema->fields; field->name != NULL; field++) {
+        value = json_object_get(body, field->name);
+
+        if (field->type->secret && json_is_string(value)) {
+            sodium_memzero((char *) json_string_value(value),
+                           json_string_length(value));
+        }
+    }
+}
+
+
+static int
+af_check_fields(const af_schema_t *schema, json_t *body, const char *within,
+    json_t *errors)
+{
+    char               path[AF_PATH_MAX];
+    const af_field_t  *field;
+
+    for (field = schema->fields; field->name != NULL; field++) {
+        snprintf(path, sizeof(path), "%s%s%s", within,
+                 (*within != '\0') ? "." : "", field->name);
+
+        if (af_check_field(field, body, path, errors) != 0) {
+            return -1;
+        }
+    }
+
+    return (schema->rule != NULL) ? schema->rule(body, errors) : 0;
+}
+
+
+static int
+af_check_field(const af_field_t *field, json_t *body, const char *path,
+    json_t *errors)
+{
+    json_t           *value;
+    const af_kind_t  *kind;
+
+    value = json_object_get(body, field->name);
+
+    if (json_is_null(value)) {
+        json_object_del(body, field->name);
+        value = NULL;
+    }
+
+    if (value == NULL) {
+        return (field->flags & AF_REQUIRED)
+               ? af_schema_error(errors, path, "required", "is required") : 0;
+    }
+
+    kind = &af_kinds[field->type->json];
+
+    if (!af_is_a(value, field->type->json)) {
+        return af_schema_error(errors, path, "type", kind->mismatch);
+    }
+
+    return (kind->check != NULL) ? kind->check(field, value, path, errors) : 0;
+}
+
+
+static int
+af_check_object(const af_field_t *field, json_t *value, const char *path,
+    json_t *errors)
+{
+    return (field->of != NULL)
+           ? af_check_fields(field->of, value, path, errors) : 0;
+}
+
+
+static int
+af_check_array(const af_field_t *field, json_t *value, const char *path,
+    json_t *errors)
+{
+    int      rc;
+    char     element[AF_PATH_MAX];
+    size_t   i;
+    json_t  *object;
+
+    if (field->of == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < json_array_size(value); i++) {
+        snprintf(element, sizeof(element), "%s.%zu", path, i);
+
+        object = json_array_get(value, i);
+
+        if (json_is_object(object)) {
+            rc = af_check_object(field, object, element, errors);
+
+        } else {
+            rc = af_schema_error(errors, element, "type",
+                                 af_kinds[JSON_OBJECT].mismatch);
+        }
+
+        if (rc != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+af_check_string(const af_field_t *field, json_t *value, const char *path,
+    json_t *errors)
+{
+    size_t            len;
+    json_int_t        n;
+    const char       *s, *wrong;
+    const af_type_t  *type;
+
+    type = field->type;
+
+    if (type->trim && af_trim(value) != 0) {
+        return -1;
+    }
+
+    s = json_string_value(value);
+    len = json_string_length(value);
+
+    n = type->octets ? (json_int_t) len : af_text_length(s, len);
+
+    if (!af_in_range(type, n)) {
+        return af_range_error(errors, path, "length", type,
+                              type->octets ? " octets long"
+                                           : " characters long");
+    }
+
+    wrong = (type->check != NULL) ? type->check(s, len) : NULL;
+
+    return (wrong != NULL) ? af_schema_error(errors, path, "format", wrong)
+                           : 0;
+}
+
+
+static int
+af_check_integer(const af_field_t *field, json_t *value, const char *path,
+    json_t *errors)
+{
+    if (af_in_range(field->type, json_integer_value(value))) {
+        return 0;
+    }
+
+    return af_range_error(errors, path, "range", field->type, "");
+}
+
+
+static int
+af_is_a(const json_t *value, json_type type)
+{
+    switch (type) {
+
+    case JSON_TRUE:
+        return json_is_boolean(value);
+
+    case JSON_REAL:
+        return json_is_number(value);
+
+    default:
+        return json_typeof(value) == type;
+    }
+}
+
+
+static int
+af_trim(json_t *string)
+{
+    size_t             len;
+    const char        *s;
+
+    static const char  white[] = " \t\n\v\f\r";
+
+    s = json_string_value(string);
+    s += strspn(s, white);
+    len = strlen(s);
+
+    while (len > 0 && strchr(white, s[len - 1]) != NULL) {
+        len--;
+    }
+
+    if (len == json_string_length(string)) {
+        return 0;
+    }
+
+    return json_string_setn(string, s, len);
+}
+
+
+static int
+af_in_range(const af_type_t *type, json_int_t n)
+{
+    if (type->min == 0 && type->max == 0) {
+        return 1;
+    }
+
+    return n >= type->min && (type->max == 0 || n <= type->max);
+}
+
+
+static int
+af_range_error(json_t *errors, const char *path, const char *code,
+    const af_type_t *type, const char *unit)
+{
+    char  message[AF_MESSAGE_MAX];
+
+    if (type->max == 0) {
+        snprintf(message, sizeof(message), "must be at least %ld%s",
+                 type->min, unit);
+
+    } else if (type->min == 0) {
+        snprintf(message, sizeof(message), "must be at most %ld%s",
+                 type->max, unit);
+
+    } else {
+        snprintf(message, sizeof(message), "must be %ld to %ld%s",
+                 type->min, type->max, unit);
+    }
+
+    return af_schema_error(errors, path, code, message);
+}

@@ -1,0 +1,105 @@
+/*
+ * What bodies and answers look like, as data: requests are checked against
+ * it, and the OpenAPI document is made from it.  Pure C: no nginx types.
+ */
+
+#ifndef AF_CHECK_SCHEMA_H
+#define AF_CHECK_SCHEMA_H
+
+#include <stddef.h>
+#include <jansson.h>
+
+
+/* a field's flags */
+#define AF_REQUIRED  0x01
+#define AF_NULLABLE  0x02      /* of an answer: it may be null */
+
+
+typedef struct af_type_s    af_type_t;
+typedef struct af_field_s   af_field_t;
+typedef struct af_schema_s  af_schema_t;
+
+
+/* One kind of value.  The field rules are rows of these; see types.c. */
+struct af_type_s {
+    const char  *name;         /* of the rule: "e-mail address" */
+    json_type    json;         /* JSON_TRUE stands for either boolean */
+    const char  *format;       /* OpenAPI's, or NULL */
+    const char  *pattern;      /* a regular expression for people, or NULL */
+
+    /* strings: characters; integers: the value; max 0: no upper limit */
+    long         min;
+    long         max;
+
+    unsigned     trim:1;       /* strip white space around it first */
+    unsigned     octets:1;     /* of a string: min and max count octets */
+    unsigned     secret:1;     /* wiped by af_schema_wipe() */
+
+    /* what min and max can't say: NULL if `s` is right, else what is wrong */
+    const char  *(*check)(const char *s, size_t len);
+};
+
+
+struct af_field_s {
+    const char         *name;
+    const af_type_t    *type;
+    unsigned            flags;
+    const af_schema_t  *of;    /* of an object, or of an array's elements */
+};
+
+
+struct af_schema_s {
+    const char        *name;
+    const af_field_t  *fields; /* ends with a field without a name */
+
+    /*
+     * what concerns more than one field; adds to `errors`.  It is called
+     * whatever was wrong so far: a field may be missing or of any type.
+     * Returns 0, or -1 if there is no memory.
+     */
+    int              (*rule)(json_t *body, json_t *errors);
+};
+
+
+extern const af_type_t  af_type_email;        /* trimmed, RFC 5321 lengths */
+extern const af_type_t  af_type_password;     /* one that is being set */
+extern const af_type_t  af_type_credential;   /* at login: 1 to 1024 octets */
+extern const af_type_t  af_type_username;
+extern const af_type_t  af_type_name;         /* 1 to 255 characters */
+extern const af_type_t  af_type_text;         /* at most 10000 characters */
+extern const af_type_t  af_type_uuid;
+extern const af_type_t  af_type_time;         /* RFC 3339 */
+extern const af_type_t  af_type_string;       /* of an answer: any */
+extern const af_type_t  af_type_integer;
+extern const af_type_t  af_type_number;
+extern const af_type_t  af_type_boolean;
+extern const af_type_t  af_type_array;
+extern const af_type_t  af_type_object;
+
+
+/*
+ * Checks a request's body.  A null counts as absent and is taken out; trimmed
+ * values replace what was sent.  For each wrong field, in the schema's order,
+ * a {"field","code","message"} is added to `errors`, then what the rule says;
+ * codes: required, type, length, range, format.  A field within another is
+ * named "outer.inner", one of an array's elements "outer.0.inner".
+ *
+ * Returns the number of errors in `errors`, or -1 if there is no memory.
+ */
+int af_schema_check(const af_schema_t *schema, json_t *body, json_t *errors);
+
+/*
+ * Adds an error.  `message` goes on where the field's name begins: "is
+ * required".  Returns 0, or -1 if there is no memory.
+ */
+int af_schema_error(json_t *errors, const char *field, const char *code,
+    const char *message);
+
+/* Overwrites what the schema's own fields hold of secrets, after use. */
+void af_schema_wipe(const af_schema_t *schema, json_t *body);
+
+/* Returns 1 if `s` is a UUID in its usual form, in any case of letters. */
+int af_is_uuid(const char *s, size_t len);
+
+
+#endif /* AF_CHECK_SCHEMA_H */

@@ -1,0 +1,373 @@
+/*
+ * The kinds of values: the field rules of the contract.  JSON text is valid
+ * UTF-8 without zeros when it comes here.
+ */
+
+#include <string.h>
+
+#include "check/schema.h"
+#include "check/input.h"
+
+
+#define AF_EMAIL_MAX  254      /* RFC 5321, section 4.5.3.1.3, less <> */
+#define AF_LOCAL_MAX  64       /* section 4.5.3.1.1 */
+#define AF_LABEL_MAX  63       /* RFC 1035, section 2.3.4 */
+
+#define AF_LOWER      "abcdefghijklmnopqrstuvwxyz"
+#define AF_UPPER      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define AF_DIGITS     "0123456789"
+#define AF_ALNUM      AF_LOWER AF_UPPER AF_DIGITS
+
+/* RFC 5322, section 3.2.3 */
+#define AF_ATEXT      AF_ALNUM "!#$%&'*+-/=?^_`{|}~"
+
+
+static const char *af_check_email(const char *s, size_t len);
+static int af_dot_atom(const char *s, size_t len);
+static int af_domain(const char *s, size_t len);
+static int af_label(const char *s, size_t len);
+static const char *af_check_username(const char *s, size_t len);
+static const char *af_check_name(const char *s, size_t len);
+static const char *af_check_text(const char *s, size_t len);
+static int af_has_control(const char *s, size_t len, const char *allowed);
+static const char *af_check_uuid(const char *s, size_t len);
+static const char *af_check_time(const char *s, size_t len);
+static int af_date(const char *s);
+static int af_offset(const char *s);
+static int af_like(const char *s, const char *shape);
+static int af_pair(const char *s);
+
+
+const af_type_t  af_type_email = {
+    .name = "e-mail address", .json = JSON_STRING, .format = "email",
+    .max = AF_EMAIL_MAX, .octets = 1, .trim = 1, .check = af_check_email
+};
+
+const af_type_t  af_type_password = {
+    .name = "new password", .json = JSON_STRING, .format = "password",
+    .min = 8, .max = 128, .secret = 1
+};
+
+const af_type_t  af_type_credential = {
+    .name = "identifier or password", .json = JSON_STRING,
+    .min = 1, .max = 1024, .octets = 1, .secret = 1
+};
+
+const af_type_t  af_type_username = {
+    .name = "user name", .json = JSON_STRING,
+    .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    .min = 3, .max = 100, .check = af_check_username
+};
+
+const af_type_t  af_type_name = {
+    .name = "name", .json = JSON_STRING,
+    .min = 1, .max = 255, .check = af_check_name
+};
+
+const af_type_t  af_type_text = {
+    .name = "text", .json = JSON_STRING,
+    .max = 10000, .check = af_check_text
+};
+
+const af_type_t  af_type_uuid = {
+    .name = "UUID", .json = JSON_STRING, .format = "uuid",
+    .check = af_check_uuid
+};
+
+const af_type_t  af_type_time = {
+    .name = "time", .json = JSON_STRING, .format = "date-time",
+    .check = af_check_time
+};
+
+const af_type_t  af_type_string = { .name = "string", .json = JSON_STRING };
+const af_type_t  af_type_integer = { .name = "integer", .json = JSON_INTEGER };
+const af_type_t  af_type_number = { .name = "number", .json = JSON_REAL };
+const af_type_t  af_type_boolean = { .name = "boolean", .json = JSON_TRUE };
+const af_type_t  af_type_array = { .name = "array", .json = JSON_ARRAY };
+const af_type_t  af_type_object = { .name = "object", .json = JSON_OBJECT };
+
+
+int
+af_is_uuid(const char *s, size_t len)
+{
+    static const char  shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    return len == sizeof(shape) - 1 && af_like(s, shape);
+}
+
+
+static const char *
+af_check_email(const char *s, size_t len)
+{
+    size_t       local;
+    const char  *at;
+
+    at = memchr(s, '@', len);
+
+    if (at != NULL) {
+        local = at - s;
+
+        if (local <= AF_LOCAL_MAX && af_dot_atom(s, local)
+            && af_domain(at + 1, len - local - 1))
+        {
+            return NULL;
+        }
+    }
+
+    return "must be an e-mail address";
+}
+
+
+static int
+af_dot_atom(const char *s, size_t len)
+{
+    size_t  n;
+
+    for ( ;; ) {
+        n = strspn(s, AF_ATEXT);
+
+        if (n == 0 || n == len) {
+            return n != 0;
+        }
+
+        if (s[n] != '.') {
+            return 0;
+        }
+
+        s += n + 1;
+        len -= n + 1;
+    }
+}
+
+
+static int
+af_domain(const char *s, size_t len)
+{
+    size_t       labels, n;
+    const char  *dot;
+
+    for (labels = 1; /* void */ ; labels++) {
+        dot = memchr(s, '.', len);
+        n = (dot != NULL) ? (size_t) (dot - s) : len;
+
+        if (!af_label(s, n)) {
+            return 0;
+        }
+
+        if (dot == NULL) {
+            return labels >= 2;
+        }
+
+        s += n + 1;
+        len -= n + 1;
+    }
+}
+
+
+static int
+af_label(const char *s, size_t len)
+{
+    int32_t      c;
+    const char  *end;
+
+    if (len == 0 || len > AF_LABEL_MAX || s[0] == '-' || s[len - 1] == '-') {
+        return 0;
+    }
+
+    end = s + len;
+
+    while (s < end) {
+        c = af_text_next(&s, end);
+
+        /* U+00A0 is a space; -1 is less than anything */
+
+        if (c <= 0xa0 && (c <= 0 || strchr(AF_ALNUM "-", c) == NULL)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static const char *
+af_check_username(const char *s, size_t len)
+{
+    if (s[0] != '\0' && strchr(AF_ALNUM, s[0]) != NULL
+        && strspn(s, AF_ALNUM "._-") == len)
+    {
+        return NULL;
+    }
+
+    return "must be letters, digits, dots, underscores and hyphens, "
+           "the first a letter or a digit";
+}
+
+
+static const char *
+af_check_name(const char *s, size_t len)
+{
+    return af_has_control(s, len, "") ? "must not have control characters"
+                                      : NULL;
+}
+
+
+static const char *
+af_check_text(const char *s, size_t len)
+{
+    return af_has_control(s, len, "\n\t")
+           ? "must not have control characters but newlines and tabs" : NULL;
+}
+
+
+static int
+af_has_control(const char *s, size_t len, const char *allowed)
+{
+    int32_t      c;
+    const char  *end;
+
+    end = s + len;
+
+    while (s < end) {
+        c = af_text_next(&s, end);
+
+        if (c == -1) {
+            return 1;
+        }
+
+        if (af_text_is_control(c) && strchr(allowed, c) == NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static const char *
+af_check_uuid(const char *s, size_t len)
+{
+    return af_is_uuid(s, len) ? NULL : "must be a UUID";
+}
+
+
+static const char *
+af_check_time(const char *s, size_t len)
+{
+    size_t       n;
+    const char  *zone;
+
+    /* RFC 3339, section 5.6 */
+
+    if (len >= sizeof("1970-01-01T00:00:00Z") - 1
+        && af_like(s, "dddd-dd-ddTdd:dd:dd") && af_date(s)
+        && af_pair(s + 11) < 24 && af_pair(s + 14) < 60
+        && af_pair(s + 17) <= 60)
+    {
+        zone = s + 19;
+
+        if (*zone == '.') {
+            n = strspn(zone + 1, AF_DIGITS);
+            zone += (n != 0) ? n + 1 : 0;
+        }
+
+        if (strcmp(zone, "Z") == 0 || af_offset(zone)) {
+            return NULL;
+        }
+    }
+
+    return "must be a time as 2025-12-31T23:59:59Z";
+}
+
+
+static int
+af_date(const char *s)
+{
+    int                         year, month, days;
+
+    static const unsigned char  months[] = {
+        0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+
+    year = 100 * af_pair(s) + af_pair(s + 2);
+    month = af_pair(s + 5);
+
+    /* PostgreSQL knows no year 0 */
+
+    if (year == 0 || month == 0 || month > 12) {
+        return 0;
+    }
+
+    days = months[month];
+
+    if (month == 2
+        && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+    {
+        days++;
+    }
+
+    return af_pair(s + 8) != 0 && af_pair(s + 8) <= days;
+}
+
+
+static int
+af_offset(const char *s)
+{
+    return strlen(s) == sizeof("+00:00") - 1 && (*s == '+' || *s == '-')
+           && af_like(s + 1, "dd:dd")
+
+           /* PostgreSQL's limit */
+           && af_pair(s + 1) < 16 && af_pair(s + 4) < 60;
+}
+
+
+/*
+ * `s` begins like `shape`, in which 'd' stands for a digit and 'x' for a
+ * hexadecimal one.
+ */
+
+static int
+af_like(const char *s, const char *shape)
+{
+    const char  *set;
+
+    for ( /* void */ ; *shape != '\0'; s++, shape++) {
+
+        if (*s == '\0') {
+            return 0;
+        }
+
+        switch (*shape) {
+
+        case 'd':
+            set = AF_DIGITS;
+            break;
+
+        case 'x':
+            set = AF_DIGITS "abcdefABCDEF";
+            break;
+
+        default:
+            if (*s != *shape) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        if (strchr(set, *s) == NULL) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* the value of two digits */
+
+static int
+af_pair(const char *s)
+{
+    return 10 * (s[0] - '0') + s[1] - '0';
+}

@@ -1,0 +1,59 @@
+/*
+ * Passwords: Argon2id by libsodium, strength by zxcvbn.  Pure C and slow by
+ * design: call these in a thread, as many at once as there are.  The process
+ * has called sodium_init() before.
+ */
+
+#ifndef AF_CRYPTO_PASSWORD_H
+#define AF_CRYPTO_PASSWORD_H
+
+#include <stddef.h>
+#include <sodium.h>
+
+
+/* a PHC string, the terminating zero included */
+#define AF_PASSWORD_HASH_SIZE  crypto_pwhash_STRBYTES
+
+
+typedef struct {
+    size_t              memory;     /* octets */
+    unsigned long long  time;       /* passes */
+} af_argon2_t;
+
+
+typedef enum {
+    AF_PASSWORD_MATCH = 0,
+    AF_PASSWORD_MATCH_OLD,     /* it matches; hash it again: the cost differs */
+    AF_PASSWORD_MISMATCH,
+    AF_PASSWORD_ERROR          /* no memory */
+} af_password_status_t;
+
+
+/* Hashes a password into `hash`.  Returns 0, or -1 if there is no memory. */
+int af_password_hash(const af_argon2_t *cost, const char *password, size_t len,
+    char hash[AF_PASSWORD_HASH_SIZE]);
+
+/*
+ * Compares a password with a stored hash.  With `hash` NULL (there is no such
+ * account) or not of Argon2id it does the work of `cost` for nothing and
+ * returns a mismatch.
+ */
+af_password_status_t af_password_verify(const af_argon2_t *cost,
+    const char *hash, const char *password, size_t len);
+
+/*
+ * Returns zxcvbn's estimate of a password's entropy in bits; `words`, ending
+ * with NULL, and their parts are known to whoever guesses.  `password` ends
+ * with a zero; only its first 40 octets count, so that a long one may be
+ * better than it is told, never worse.
+ */
+double af_password_strength(const char *password, const char *const *words);
+
+/*
+ * Returns 1 if the password is one of the words, or the local part of one
+ * that is an e-mail address, in any case of ASCII letters.
+ */
+int af_password_similar(const char *password, const char *const *words);
+
+
+#endif /* AF_CRYPTO_PASSWORD_H */

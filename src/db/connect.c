@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "queries.h"
+#include "db/connect.h"
+
+
+static int af_db_handshake(PGconn *pg, long deadline);
+static int af_db_set_up(PGconn *pg, long deadline, char *error, size_t size);
+static int af_db_check_version(const PGresult *res, char *error, size_t size);
+static void af_db_refused(const PGresult *res, char *error, size_t size);
+static PGresult *af_db_result(PGconn *pg, long deadline);
+static int af_db_wait(PGconn *pg, short events, long deadline);
+static long af_db_now(void);
+static void af_db_notice(void *arg, const char *message);
+static void af_db_error(char *error, size_t size, const char *message);
+
+
+PGconn *
+af_db_connect(const char *conninfo, char *error, size_t size)
+{
+    long         deadline;
+    PGconn      *pg;
+    const char  *values[] = { "autoflow", conninfo, NULL };
+
+    static const char *const  keywords[] = {
+        "fallback_application_name", "dbname", NULL
+    };
+
+    deadline = af_db_now() + AF_DB_CONNECT_TIMEOUT;
+    error[0] = '\0';
+
+    /* a dbname that is a conninfo is expanded */
+
+    pg = PQconnectStartParams(keywords, values, 1);
+
+    if (pg == NULL) {
+        af_db_error(error, size, "no memory");
+        return NULL;
+    }
+
+    (void) PQsetNoticeProcessor(pg, af_db_notice, NULL);
+
+    if (af_db_handshake(pg, deadline) != 0
+        || PQsetnonblocking(pg, 1) != 0
+        || PQenterPipelineMode(pg) != 1
+        || af_db_set_up(pg, deadline, error, size) != 0)
+    {
+        if (error[0] == '\0') {
+            af_db_error(error, size, PQerrorMessage(pg));
+        }
+
+        PQfinish(pg);
+        return NULL;
+    }
+
+    return pg;
+}
+
+
+static int
+af_db_handshake(PGconn *pg, long deadline)
+{
+    short                      events;
+    PostgresPollingStatusType  status;
+
+    if (PQstatus(pg) == CONNECTION_BAD) {
+        return -1;
+    }
+
+    /* "behave as if it last returned PGRES_POLLING_WRITING" (libpq) */
+    status = PGRES_POLLING_WRITING;
+
+    while (status != PGRES_POLLING_OK) {
+
+        if (status == PGRES_POLLING_FAILED) {
+            return -1;
+        }
+
+        events = (status == PGRES_POLLING_READING) ? POLLIN : POLLOUT;
+
+        if (af_db_wait(pg, events, deadline) != 0) {
+            return -1;
+        }
+
+        status = PQconnectPoll(pg);
+    }
+
+    return 0;
+}
+
+
+/*
+ * One round trip: the schema's version first, then all statements.  They
+ * can't be prepared on a schema that is too old, so the version is judged
+ * before the first error is.
+ */
+
+static int
+af_db_set_up(PGconn *pg, long deadline, char *error, size_t size)
+{
+    int                           rc, synced;
+    PGresult                     *res;
+    const af_statement_t *const  *st;
+
+    if (PQsendQueryParams(pg, af_sql_system_schema_version.text, 0, NULL, NULL,
+                          NULL, NULL, 0)
+        != 1
+        || PQpipelineSync(pg) != 1)
+    {
+        return -1;
+    }
+
+    for (st = af_statements; *st; st++) {
+        if (PQsendPrepare(pg, (*st)->name, (*st)->text, 0, NULL) != 1) {
+            return -1;
+        }
+    }
+
+    if (PQpipelineSync(pg) != 1) {
+        return -1;
+    }
+
+    for (synced = 0; synced < 2; /* void */ ) {
+
+        res = af_db_result(pg, deadline);
+
+        if (res == NULL) {
+            return -1;
+        }
+
+        switch (PQresultStatus(res)) {
+
+        case PGRES_PIPELINE_SYNC:
+            synced++;
+            rc = 0;
+            break;
+
+        case PGRES_TUPLES_OK:
+            rc = af_db_check_version(res, error, size);
+            break;
+
+        case PGRES_COMMAND_OK:
+            rc = 0;
+            break;
+
+        default:
+            af_db_refused(res, error, size);
+            rc = -1;
+        }
+
+        PQclear(res);
+
+        if (rc != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+af_db_check_version(const PGresult *res, char *error, size_t size)
+{
+    int  version;
+
+    version = (PQntuples(res) == 1) ? atoi(PQgetvalue(res, 0, 0)) : 0;
+
+    if (version >= AF_DB_SCHEMA_VERSION) {
+        return 0;
+    }
+
+    (void) snprintf(error, size, "the schema is version %d, this module needs "
+                    "%d: run \"sqitch deploy\" in its sql folder",
+                    version, AF_DB_SCHEMA_VERSION);
+
+    return -1;
+}
+
+
+/* where the schema is missing altogether, so is the function that tells */
+
+static void
+af_db_refused(const PGresult *res, char *error, size_t size)
+{
+    const char  *sqlstate;
+
+    sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    if (sqlstate
+        && (strcmp(sqlstate, "3F000") == 0 || strcmp(sqlstate, "42883") == 0))
+    {
+        (void) af_db_check_version(NULL, error, size);
+        return;
+    }
+
+    af_db_error(error, size, PQresultErrorMessage(res));
+}
+
+
+/* the next result that is one: libpq puts a NULL behind each query's */
+
+static PGresult *
+af_db_result(PGconn *pg, long deadline)
+{
+    int        flushed;
+    PGresult  *res;
+
+    for ( ;; ) {
+
+        while (!PQisBusy(pg)) {
+            res = PQgetResult(pg);
+
+            if (res || PQstatus(pg) == CONNECTION_BAD) {
+                return res;
+            }
+        }
+
+        flushed = PQflush(pg);
+
+        if (flushed < 0
+            || af_db_wait(pg, flushed ? POLLIN|POLLOUT : POLLIN, deadline) != 0
+            || PQconsumeInput(pg) != 1)
+        {
+            return NULL;
+        }
+    }
+}
+
+
+static int
+af_db_wait(PGconn *pg, short events, long deadline)
+{
+    int            n;
+    long           left;
+    struct pollfd  pfd;
+
+    pfd.fd = PQsocket(pg);
+    pfd.events = events;
+
+    do {
+        left = deadline - af_db_now();
+
+        if (left <= 0) {
+            return -1;
+        }
+
+        n = poll(&pfd, 1, (int) left);
+
+    } while (n == -1 && errno == EINTR);
+
+    return (n > 0) ? 0 : -1;
+}
+
+
+static long
+af_db_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+/* libpq would print it to stderr */
+
+static void
+af_db_notice(void *arg, const char *message)
+{
+    (void) arg;
+    (void) message;
+}
+
+
+/* a copy of the first line, or what an empty message means here */
+
+static void
+af_db_error(char *error, size_t size, const char *message)
+{
+    (void) snprintf(error, size, "%.*s", (int) strcspn(message, "\n"),
+                    message[0] ? message : "timed out");
+}

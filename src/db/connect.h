@@ -1,0 +1,29 @@
+/*
+ * Opening a connection, synchronously: for a thread.  libpq only: neither
+ * nginx's pools nor its logs may be touched here.
+ */
+
+#ifndef AF_DB_CONNECT_H
+#define AF_DB_CONNECT_H
+
+#include <stddef.h>
+#include <libpq-fe.h>
+
+
+/* the least autoflow.schema_version() that the statements need */
+#define AF_DB_SCHEMA_VERSION  1
+
+/* milliseconds that connecting and preparing may take together */
+#define AF_DB_CONNECT_TIMEOUT  10000
+
+
+/*
+ * Connects, checks the schema's version and prepares every statement of
+ * af_statements[].  The connection returned is non-blocking and in pipeline
+ * mode, nothing in flight; PQfinish() it.  NULL on failure, with a line that
+ * says why in `error`.
+ */
+PGconn *af_db_connect(const char *conninfo, char *error, size_t size);
+
+
+#endif /* AF_DB_CONNECT_H */

@@ -1,0 +1,616 @@
+#include "db/connect.h"
+#include "db/connection.h"
+
+
+/* milliseconds between attempts: doubled from the least to the most */
+#define AF_DB_BACKOFF_MIN  100
+#define AF_DB_BACKOFF_MAX  2000
+
+
+/* what a thread works on: its own while the task is active */
+
+typedef struct {
+    const char  *conninfo;
+    PGconn      *pg;
+    char         error[256];
+} af_db_task_t;
+
+
+static void af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state);
+static void af_db_conn_thread(void *data, ngx_log_t *log);
+static void af_db_conn_connected(ngx_event_t *ev);
+static ngx_int_t af_db_conn_attach(af_db_conn_t *conn);
+static void af_db_conn_detach(af_db_conn_t *conn);
+static void af_db_conn_retry(ngx_event_t *ev);
+static void af_db_conn_break(af_db_conn_t *conn, const char *why);
+static void af_db_conn_teardown(ngx_event_t *ev);
+static void af_db_conn_read(ngx_event_t *rev);
+static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
+static void af_db_conn_complete(af_db_conn_t *conn);
+static ngx_uint_t af_db_stale(const PGresult *res);
+static void af_db_conn_write(ngx_event_t *wev);
+static void af_db_conn_flush(af_db_conn_t *conn);
+static void af_db_conn_watch(af_db_conn_t *conn);
+
+
+ngx_int_t
+af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool)
+{
+    conn->db = db;
+
+    conn->slots = ngx_pcalloc(pool, db->conf->inflight * sizeof(af_db_slot_t));
+    if (conn->slots == NULL) {
+        return NGX_ERROR;
+    }
+
+    conn->task = ngx_thread_task_alloc(pool, sizeof(af_db_task_t));
+    if (conn->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    conn->task->handler = af_db_conn_thread;
+    conn->task->event.handler = af_db_conn_connected;
+    conn->task->event.data = conn;
+
+    conn->backoff.handler = af_db_conn_retry;
+    conn->backoff.data = conn;
+    conn->backoff.cancelable = 1;
+
+    conn->teardown.handler = af_db_conn_teardown;
+    conn->teardown.data = conn;
+
+    return NGX_OK;
+}
+
+
+static void
+af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
+{
+    ngx_msec_t           delay;
+    af_db_conn_state_t   old;
+
+    /* what may follow each state */
+    static const unsigned  next[] = {
+        1 << AF_DB_CONNECTING,
+        1 << AF_DB_READY | 1 << AF_DB_CLOSED,
+        1 << AF_DB_BROKEN,
+        1 << AF_DB_CONNECTING | 1 << AF_DB_CLOSED
+    };
+
+    old = conn->state;
+
+    if ((next[old] & (1 << state)) == 0) {
+        ngx_log_error(NGX_LOG_ALERT, conn->db->log, 0,
+                      "autoflow: database connection went from state %d to %d",
+                      old, state);
+        ngx_debug_point();
+    }
+
+    conn->state = state;
+
+    switch (state) {
+
+    case AF_DB_READY:
+        conn->failures = 0;
+        break;
+
+    case AF_DB_BROKEN:
+        ngx_post_event(&conn->teardown, &ngx_posted_events);
+        break;
+
+    case AF_DB_CLOSED:
+        delay = AF_DB_BACKOFF_MIN << ngx_min(conn->failures, 8);
+        delay = ngx_min(delay, AF_DB_BACKOFF_MAX);
+        conn->failures++;
+
+        /* jitter: the workers shall not come all at once */
+        delay -= ngx_random() % (delay / 2);
+
+        conn->backoff.log = conn->db->log;
+        ngx_add_timer(&conn->backoff, delay);
+        break;
+
+    case AF_DB_CONNECTING:
+        break;
+    }
+}
+
+
+void
+af_db_conn_open(af_db_conn_t *conn)
+{
+    af_db_task_t  *task;
+
+    task = conn->task->ctx;
+
+    task->conninfo = (const char *) conn->db->conf->conninfo.data;
+    task->pg = NULL;
+
+    conn->task->event.log = conn->db->log;
+
+    af_db_conn_state(conn, AF_DB_CONNECTING);
+
+    if (ngx_thread_task_post(conn->db->io, conn->task) != NGX_OK) {
+        af_db_conn_state(conn, AF_DB_CLOSED);
+    }
+}
+
+
+static void
+af_db_conn_thread(void *data, ngx_log_t *log)
+{
+    af_db_task_t  *task = data;
+
+    task->pg = af_db_connect(task->conninfo, task->error, sizeof(task->error));
+}
+
+
+static void
+af_db_conn_connected(ngx_event_t *ev)
+{
+    af_db_t       *db;
+    ngx_uint_t     level;
+    af_db_conn_t  *conn;
+    af_db_task_t  *task;
+
+    conn = ev->data;
+    task = conn->task->ctx;
+    db = conn->db;
+
+    if (task->pg == NULL) {
+
+        /* once, not at each attempt */
+        level = db->away ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, db->log, 0,
+                      "autoflow: can't use the database: %s", task->error);
+
+        af_db_conn_state(conn, AF_DB_CLOSED);
+        af_db_gone(db);
+        return;
+    }
+
+    conn->pg = task->pg;
+    task->pg = NULL;
+
+    if (af_db_conn_attach(conn) != NGX_OK) {
+        PQfinish(conn->pg);
+        conn->pg = NULL;
+
+        af_db_conn_state(conn, AF_DB_CLOSED);
+        af_db_gone(db);
+        return;
+    }
+
+    if (db->away) {
+        ngx_log_error(NGX_LOG_NOTICE, db->log, 0,
+                      "autoflow: the database is back");
+    }
+
+    db->away = 0;
+
+    af_db_conn_state(conn, AF_DB_READY);
+    af_db_dispatch(db);
+}
+
+
+/*
+ * Level-triggered, since PQconsumeInput() need not read all there is.  The
+ * descriptor is libpq's: nginx must never close it.
+ */
+
+static ngx_int_t
+af_db_conn_attach(af_db_conn_t *conn)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(PQsocket(conn->pg), conn->db->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = conn;
+    c->log = conn->db->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = af_db_conn_read;
+    c->write->handler = af_db_conn_write;
+
+    /* a request that waits has a timer of its own that holds the worker */
+    c->read->cancelable = 1;
+
+    conn->connection = c;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
+        af_db_conn_detach(conn);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+af_db_conn_detach(af_db_conn_t *conn)
+{
+    ngx_connection_t  *c;
+
+    c = conn->connection;
+    conn->connection = NULL;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
+    }
+
+    /* events already fetched from the kernel are stale now */
+    c->read->closed = 1;
+    c->write->closed = 1;
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+}
+
+
+static void
+af_db_conn_retry(ngx_event_t *ev)
+{
+    af_db_conn_open(ev->data);
+}
+
+
+static void
+af_db_conn_break(af_db_conn_t *conn, const char *why)
+{
+    if (conn->state != AF_DB_READY) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, conn->db->log, 0,
+                  "autoflow: a database connection is lost: %s", why);
+
+    af_db_conn_state(conn, AF_DB_BROKEN);
+}
+
+
+static void
+af_db_conn_teardown(ngx_event_t *ev)
+{
+    af_db_t       *db;
+    ngx_uint_t     frozen, i, n;
+    af_db_conn_t  *conn;
+    af_db_slot_t  *slot;
+
+    conn = ev->data;
+    db = conn->db;
+
+    af_db_conn_detach(conn);
+
+    PQfinish(conn->pg);
+    conn->pg = NULL;
+
+    frozen = conn->frozen;
+    conn->frozen = 0;
+
+    /*
+     * The slots are emptied before any owner is told: an owner may cancel
+     * another operation of this connection meanwhile.
+     */
+
+    if (frozen) {
+        af_db_conn_state(conn, AF_DB_CLOSED);
+
+    } else {
+        af_db_conn_open(conn);
+    }
+
+    n = conn->busy;
+
+    for (i = 0; i < n; i++) {
+        slot = &conn->slots[(conn->head + i) % db->conf->inflight];
+
+        if (slot->op) {
+            af_db_lost(slot->op);
+        }
+    }
+
+    conn->busy = 0;
+
+    af_db_dispatch(db);
+
+    if (frozen) {
+        af_db_gone(db);
+    }
+}
+
+
+void
+af_db_conn_close(af_db_conn_t *conn)
+{
+    af_db_task_t  *task;
+
+    /* the thread pools are gone by now: a task is done, or never began */
+    task = conn->task->ctx;
+
+    if (task->pg) {
+        PQfinish(task->pg);
+        task->pg = NULL;
+    }
+
+    if (conn->teardown.posted) {
+        ngx_delete_posted_event(&conn->teardown);
+    }
+
+    if (conn->backoff.timer_set) {
+        ngx_del_timer(&conn->backoff);
+    }
+
+    if (conn->connection) {
+        af_db_conn_detach(conn);
+
+        PQfinish(conn->pg);
+        conn->pg = NULL;
+    }
+}
+
+
+void
+af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
+{
+    ngx_uint_t           i;
+    af_db_slot_t        *slot;
+    const af_db_call_t  *call;
+
+    /* from here on the operation is this connection's, sent or not */
+
+    slot = &conn->slots[(conn->head + conn->busy) % conn->db->conf->inflight];
+    conn->busy++;
+
+    slot->op = op;
+    op->slot = slot;
+    op->state = AF_DB_SENT;
+    op->received = 0;
+
+    for (i = 0; i < op->ncalls; i++) {
+        call = &op->calls[i];
+
+        if (PQsendQueryPrepared(conn->pg, call->statement->name,
+                                call->statement->nparams, call->values,
+                                NULL, NULL, 0)
+            != 1)
+        {
+            af_db_conn_break(conn, PQerrorMessage(conn->pg));
+            return;
+        }
+    }
+
+    if (PQpipelineSync(conn->pg) != 1) {
+        af_db_conn_break(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+
+    if (conn->busy == 1) {
+        af_db_conn_watch(conn);
+    }
+
+    af_db_conn_flush(conn);
+}
+
+
+static void
+af_db_conn_read(ngx_event_t *rev)
+{
+    PGresult          *res;
+    ngx_uint_t         nothing;
+    af_db_conn_t      *conn;
+    ngx_connection_t  *c;
+
+    c = rev->data;
+    conn = c->data;
+
+    if (conn->state != AF_DB_READY) {
+        return;
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        conn->frozen = 1;
+        af_db_conn_break(conn, "no answer in time");
+        return;
+    }
+
+    if (PQconsumeInput(conn->pg) != 1) {
+        af_db_conn_break(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+
+    nothing = 0;
+
+    while (conn->busy && !PQisBusy(conn->pg)) {
+
+        res = PQgetResult(conn->pg);
+
+        if (res == NULL) {
+
+            /* the end of a statement's results, and never twice */
+            if (nothing++) {
+                af_db_conn_break(conn, "the server answers out of order");
+                return;
+            }
+
+            continue;
+        }
+
+        nothing = 0;
+
+        if (af_db_conn_result(conn, res) != NGX_OK
+            || conn->state != AF_DB_READY)
+        {
+            return;
+        }
+    }
+
+    if (PQstatus(conn->pg) == CONNECTION_BAD) {
+        af_db_conn_break(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+
+    af_db_conn_watch(conn);
+    af_db_conn_flush(conn);
+    af_db_dispatch(conn->db);
+}
+
+
+static ngx_int_t
+af_db_conn_result(af_db_conn_t *conn, PGresult *res)
+{
+    char        *severity;
+    af_db_op_t  *op;
+
+    if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
+        PQclear(res);
+        af_db_conn_complete(conn);
+        return NGX_OK;
+    }
+
+    if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
+        severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+        /* libpq's own errors have no severity: the connection is gone */
+
+        if (severity == NULL || ngx_strcmp(severity, "ERROR") != 0
+            || af_db_stale(res))
+        {
+            af_db_conn_break(conn, PQresultErrorMessage(res));
+            PQclear(res);
+            return NGX_ERROR;
+        }
+    }
+
+    op = conn->slots[conn->head].op;
+
+    if (op == NULL || op->received == op->ncalls) {
+        PQclear(res);
+        return NGX_OK;
+    }
+
+    op->results[op->received++] = res;
+
+    if (PQresultStatus(res) == PGRES_FATAL_ERROR && op->error == NULL) {
+        op->error = res;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+af_db_conn_complete(af_db_conn_t *conn)
+{
+    af_db_op_t  *op;
+
+    op = conn->slots[conn->head].op;
+
+    conn->head = (conn->head + 1) % conn->db->conf->inflight;
+    conn->busy--;
+
+    if (op) {
+        af_db_done(op);
+    }
+}
+
+
+/*
+ * A prepared statement that is missing (a pooler between us and the server)
+ * or made for another shape of a table: a new connection prepares it anew.
+ */
+
+static ngx_uint_t
+af_db_stale(const PGresult *res)
+{
+    char  *sqlstate;
+
+    sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    return sqlstate
+           && (ngx_strcmp(sqlstate, "26000") == 0
+               || ngx_strcmp(sqlstate, "0A000") == 0);
+}
+
+
+static void
+af_db_conn_write(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    af_db_conn_flush(c->data);
+}
+
+
+static void
+af_db_conn_flush(af_db_conn_t *conn)
+{
+    int           pending;
+    ngx_int_t     rc;
+    ngx_event_t  *wev;
+
+    if (conn->state != AF_DB_READY) {
+        return;
+    }
+
+    pending = PQflush(conn->pg);
+
+    if (pending < 0) {
+        af_db_conn_break(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+
+    wev = conn->connection->write;
+    rc = NGX_OK;
+
+    if (pending && !wev->active) {
+        rc = ngx_add_event(wev, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+
+    } else if (!pending && wev->active) {
+        rc = ngx_del_event(wev, NGX_WRITE_EVENT, 0);
+    }
+
+    if (rc != NGX_OK) {
+        af_db_conn_break(conn, "its events can't be set");
+    }
+}
+
+
+/* the time-out runs while something is due, from the last that came */
+
+static void
+af_db_conn_watch(af_db_conn_t *conn)
+{
+    ngx_event_t  *rev;
+
+    rev = conn->connection->read;
+
+    if (conn->busy) {
+        ngx_add_timer(rev, conn->db->conf->timeout);
+
+    } else if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+}

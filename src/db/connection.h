@@ -1,0 +1,92 @@
+/*
+ * One connection of a worker's pool.  For db/ alone.
+ *
+ *   state       what it has                        goes to
+ *   CLOSED      a timer that ends a back-off       CONNECTING
+ *   CONNECTING  a task in a thread                 READY, CLOSED
+ *   READY       pg, an nginx connection, slots     BROKEN
+ *   BROKEN      the same, and a posted event       CONNECTING (lost: at once),
+ *                                                  CLOSED (timed out)
+ *
+ * af_db_conn_state() alone changes it.  A connection is torn down only by its
+ * posted event, so that whoever finds it broken may be deep in its handlers.
+ */
+
+#ifndef AF_DB_CONNECTION_H
+#define AF_DB_CONNECTION_H
+
+#include "db/pool.h"
+
+
+typedef enum {
+    AF_DB_CLOSED = 0,
+    AF_DB_CONNECTING,
+    AF_DB_READY,
+    AF_DB_BROKEN
+} af_db_conn_state_t;
+
+
+/*
+ * A place in the order of what was sent; op is NULL once it was cancelled,
+ * but the server's answers to it must still be read.
+ */
+
+typedef struct af_db_slot_s {
+    af_db_op_t          *op;
+} af_db_slot_t;
+
+
+typedef struct {
+    af_db_t             *db;
+    af_db_conn_state_t   state;
+    PGconn              *pg;
+    ngx_connection_t    *connection;
+    ngx_thread_task_t   *task;
+
+    ngx_event_t          backoff;      /* CLOSED */
+    ngx_event_t          teardown;     /* BROKEN */
+    ngx_uint_t           failures;     /* in a row */
+    unsigned             frozen:1;     /* BROKEN because nothing came */
+
+    af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
+    ngx_uint_t           head;
+    ngx_uint_t           busy;
+} af_db_conn_t;
+
+
+struct af_db_s {
+    const af_db_conf_t  *conf;
+    ngx_thread_pool_t   *io;
+    ngx_log_t           *log;
+    af_db_conn_t        *conns;
+
+    ngx_queue_t          queue;        /* of af_db_op_t, oldest first */
+    ngx_uint_t           queued;
+
+    unsigned             away:1;       /* the last attempt failed */
+    unsigned             started:1;
+};
+
+
+ngx_int_t af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool);
+void af_db_conn_open(af_db_conn_t *conn);
+void af_db_conn_close(af_db_conn_t *conn);
+
+/* Sends an operation.  READY, and with a slot free. */
+void af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op);
+
+
+/* what connections tell the pool */
+
+/* an operation of a lost connection, or one that has all its results */
+void af_db_lost(af_db_op_t *op);
+void af_db_done(af_db_op_t *op);
+
+/* slots came free, or a connection did: send what is queued */
+void af_db_dispatch(af_db_t *db);
+
+/* no connection can be had for now: fail what is queued */
+void af_db_gone(af_db_t *db);
+
+
+#endif /* AF_DB_CONNECTION_H */

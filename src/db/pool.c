@@ -1,0 +1,269 @@
+#include "db/connection.h"
+
+
+static af_db_conn_t *af_db_idlest(af_db_t *db);
+static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
+static void af_db_dequeue(af_db_op_t *op);
+static void af_db_finish(af_db_op_t *op, af_db_status_t status);
+
+
+af_db_t *
+af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf)
+{
+    af_db_t     *db;
+    ngx_uint_t   i;
+
+    db = ngx_pcalloc(pool, sizeof(af_db_t));
+    if (db == NULL) {
+        return NULL;
+    }
+
+    db->conf = conf;
+
+    db->conns = ngx_pcalloc(pool, conf->pool * sizeof(af_db_conn_t));
+    if (db->conns == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < conf->pool; i++) {
+        if (af_db_conn_init(&db->conns[i], db, pool) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    ngx_queue_init(&db->queue);
+
+    return db;
+}
+
+
+ngx_int_t
+af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log)
+{
+    ngx_uint_t  i;
+
+    db->io = io;
+    db->log = log;
+    db->started = 1;
+
+    for (i = 0; i < db->conf->pool; i++) {
+        af_db_conn_open(&db->conns[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+af_db_stop(af_db_t *db)
+{
+    ngx_uint_t  i;
+
+    if (!db->started) {
+        return;
+    }
+
+    for (i = 0; i < db->conf->pool; i++) {
+        af_db_conn_close(&db->conns[i]);
+    }
+}
+
+
+ngx_int_t
+af_db_submit(af_db_t *db, af_db_op_t *op)
+{
+    af_db_conn_t  *conn;
+
+    op->db = db;
+    op->status = AF_DB_OK;
+    op->retried = 0;
+
+    conn = af_db_idlest(db);
+
+    if (conn) {
+        af_db_conn_send(conn, op);
+        return NGX_OK;
+    }
+
+    if (db->away) {
+        return NGX_DECLINED;
+    }
+
+    if (db->queued == db->conf->queue) {
+        return NGX_BUSY;
+    }
+
+    af_db_enqueue(db, op);
+
+    return NGX_OK;
+}
+
+
+/* the ready connection with the fewest in flight, if one has a slot free */
+
+static af_db_conn_t *
+af_db_idlest(af_db_t *db)
+{
+    ngx_uint_t     i;
+    af_db_conn_t  *conn, *best;
+
+    best = NULL;
+
+    for (i = 0; i < db->conf->pool; i++) {
+        conn = &db->conns[i];
+
+        if (conn->state == AF_DB_READY
+            && conn->busy < db->conf->inflight
+            && (best == NULL || conn->busy < best->busy))
+        {
+            best = conn;
+        }
+    }
+
+    return best;
+}
+
+
+void
+af_db_cancel(af_db_op_t *op)
+{
+    switch (op->state) {
+
+    case AF_DB_QUEUED:
+        af_db_dequeue(op);
+        break;
+
+    case AF_DB_SENT:
+        op->slot->op = NULL;
+        break;
+
+    case AF_DB_IDLE:
+        break;
+    }
+
+    op->state = AF_DB_IDLE;
+}
+
+
+void
+af_db_clear(af_db_op_t *op)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < op->ncalls; i++) {
+        PQclear(op->results[i]);
+        op->results[i] = NULL;
+    }
+
+    op->error = NULL;
+}
+
+
+void
+af_db_dispatch(af_db_t *db)
+{
+    af_db_op_t    *op;
+    af_db_conn_t  *conn;
+
+    while (!ngx_queue_empty(&db->queue)) {
+
+        conn = af_db_idlest(db);
+
+        if (conn == NULL) {
+            return;
+        }
+
+        op = ngx_queue_data(ngx_queue_head(&db->queue), af_db_op_t, queue);
+
+        af_db_dequeue(op);
+        af_db_conn_send(conn, op);
+    }
+}
+
+
+void
+af_db_gone(af_db_t *db)
+{
+    ngx_uint_t   i;
+    af_db_op_t  *op;
+
+    for (i = 0; i < db->conf->pool; i++) {
+        if (db->conns[i].state == AF_DB_READY) {
+            return;
+        }
+    }
+
+    db->away = 1;
+
+    while (!ngx_queue_empty(&db->queue)) {
+        op = ngx_queue_data(ngx_queue_head(&db->queue), af_db_op_t, queue);
+
+        af_db_dequeue(op);
+        af_db_finish(op, AF_DB_UNAVAILABLE);
+    }
+}
+
+
+void
+af_db_done(af_db_op_t *op)
+{
+    af_db_finish(op, op->error ? AF_DB_ERROR : AF_DB_OK);
+}
+
+
+/*
+ * Whether a write was committed nobody knows.  A read goes before what is
+ * queued, as it has waited longest, and may exceed the queue's bound by what
+ * was in flight.
+ */
+
+void
+af_db_lost(af_db_op_t *op)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < op->ncalls; i++) {
+        if (!op->calls[i].statement->read) {
+            break;
+        }
+    }
+
+    if (i < op->ncalls || op->retried || op->db->away) {
+        af_db_finish(op, AF_DB_UNAVAILABLE);
+        return;
+    }
+
+    af_db_clear(op);
+    op->retried = 1;
+    op->state = AF_DB_QUEUED;
+
+    ngx_queue_insert_head(&op->db->queue, &op->queue);
+    op->db->queued++;
+}
+
+
+static void
+af_db_enqueue(af_db_t *db, af_db_op_t *op)
+{
+    op->state = AF_DB_QUEUED;
+
+    ngx_queue_insert_tail(&db->queue, &op->queue);
+    db->queued++;
+}
+
+
+static void
+af_db_dequeue(af_db_op_t *op)
+{
+    ngx_queue_remove(&op->queue);
+    op->db->queued--;
+}
+
+
+static void
+af_db_finish(af_db_op_t *op, af_db_status_t status)
+{
+    op->state = AF_DB_IDLE;
+    op->status = status;
+    op->handler(op);
+}

@@ -1,0 +1,110 @@
+/*
+ * A worker's connections to PostgreSQL, shared by its requests: libpq's
+ * pipeline mode on nginx's events.
+ */
+
+#ifndef AF_DB_POOL_H
+#define AF_DB_POOL_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_thread_pool.h>
+#include <libpq-fe.h>
+
+#include "db/statement.h"
+
+
+typedef struct af_db_s     af_db_t;
+typedef struct af_db_op_s  af_db_op_t;
+
+
+typedef struct {
+    ngx_str_t    conninfo;     /* zero-terminated */
+    ngx_uint_t   pool;         /* connections of a worker */
+    ngx_uint_t   inflight;     /* operations sent on one connection */
+    ngx_uint_t   queue;        /* operations of a worker that wait for one */
+    ngx_msec_t   timeout;
+} af_db_conf_t;
+
+
+typedef struct {
+    const af_statement_t  *statement;
+    const char *const     *values;    /* text, NULL for null; by position */
+} af_db_call_t;
+
+
+typedef enum {
+    AF_DB_OK = 0,
+    AF_DB_ERROR,               /* the server refused: see `error` */
+    AF_DB_UNAVAILABLE          /* not done, or nobody knows whether it was */
+} af_db_status_t;
+
+
+/*
+ * One or more statements before one sync: one implicit transaction.
+ *
+ *   state     who holds it                     goes to
+ *   IDLE      its owner                        QUEUED, SENT by af_db_submit()
+ *   QUEUED    the pool's queue                 SENT, or IDLE with handler()
+ *   SENT      a connection's slot              IDLE with handler();
+ *                                              QUEUED once, if it only reads
+ *                                              and the connection was lost
+ *
+ * af_db_cancel() makes it IDLE from anywhere; handler() isn't called then.
+ * The memory is the owner's all the time, and so are the results.
+ */
+
+typedef enum {
+    AF_DB_IDLE = 0,
+    AF_DB_QUEUED,
+    AF_DB_SENT
+} af_db_op_state_t;
+
+
+struct af_db_op_s {
+    /* set by the owner */
+    const af_db_call_t   *calls;
+    ngx_uint_t            ncalls;
+    PGresult            **results;    /* room for ncalls, all NULL */
+    void                (*handler)(af_db_op_t *op);
+    void                 *data;
+
+    /* told to the handler */
+    af_db_status_t        status;
+    PGresult             *error;      /* one of results */
+
+    /* the pool's */
+    af_db_t              *db;
+    af_db_op_state_t      state;
+    ngx_queue_t           queue;
+    struct af_db_slot_s  *slot;
+    ngx_uint_t            received;
+    unsigned              retried:1;
+};
+
+
+/* Allocates the pool of a configuration; connects nothing. */
+af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf);
+
+/* Begins to connect, in threads of `io`.  For init_process. */
+ngx_int_t af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log);
+
+/* Closes every connection.  For exit_process: nothing may be waiting. */
+void af_db_stop(af_db_t *db);
+
+/*
+ * Sends an operation, or queues it while every connection is full or just
+ * being made.  NGX_OK: op->handler() will be called, never before
+ * af_db_submit() has returned.  NGX_BUSY: the queue is full.  NGX_DECLINED:
+ * the server is away.
+ */
+ngx_int_t af_db_submit(af_db_t *db, af_db_op_t *op);
+
+/* Forgets an operation; a result that comes later is thrown away. */
+void af_db_cancel(af_db_op_t *op);
+
+/* Frees an idle operation's results. */
+void af_db_clear(af_db_op_t *op);
+
+
+#endif /* AF_DB_POOL_H */

@@ -1,0 +1,22 @@
+/*
+ * The statements of sql/queries/, embedded by sql/embed at build time.
+ */
+
+#ifndef AF_DB_STATEMENT_H
+#define AF_DB_STATEMENT_H
+
+
+typedef struct {
+    const char         *name;      /* "auth_me": also that of the prepared one */
+    const char         *text;      /* with $1 … $n */
+    const char *const  *params;    /* their names, in that order; NULL-ended */
+    int                 nparams;
+    unsigned            read:1;    /* changes nothing: may be sent twice */
+} af_statement_t;
+
+
+/* all of them, NULL-ended */
+extern const af_statement_t *const  af_statements[];
+
+
+#endif /* AF_DB_STATEMENT_H */

@@ -1,0 +1,156 @@
+/*
+ * The step engine.  A route's flow is a NULL-ended array of steps that read
+ * top to bottom; the engine does the waiting.
+ *
+ * A step returns
+ *   NGX_OK       go on with the next step
+ *   NGX_AGAIN    af_query(), af_segment() or af_in_thread() returned it: go
+ *                on with the next step when that is done
+ *   NGX_DONE     af_answer() returned it: the flow has ended
+ *   NGX_ERROR    af_problem() returned it, or there is no memory: the flow
+ *                has ended with a problem
+ * so that steps end with "return af_…".
+ *
+ * Who owns the request, by what is pending:
+ *   nothing      the engine, in the content handler or in an event's handler
+ *   a query      the pool, until its handler or the timer comes first; when
+ *                the client goes away nginx runs the clean-up, which cancels
+ *   a thread     the thread has the job's memory: `blocked` keeps the request
+ *                even when it was terminated meanwhile, and the flow ends
+ */
+
+#ifndef AF_FLOW_FLOW_H
+#define AF_FLOW_FLOW_H
+
+#include "http/body.h"
+#include "http/identity.h"
+#include "http/router.h"
+#include "queries.h"
+
+
+/* the most values that the steps of a flow can bind */
+#define AF_BINDINGS  16
+
+/* the most statements of a segment */
+#define AF_SEGMENT  4
+
+
+typedef struct {
+    const char           *name;
+    const char           *value;     /* NULL for null */
+} af_binding_t;
+
+
+typedef struct af_job_s  af_job_t;
+
+/*
+ * Runs in a thread: it may touch nothing but `data`, not the request, its
+ * pool, or a log.
+ */
+typedef void (*af_job_pt)(void *data);
+
+
+struct af_ctx_s {
+    ngx_http_request_t             *request;
+    ngx_http_autoflow_main_conf_t  *conf;
+    ngx_http_autoflow_srv_conf_t   *server;
+    const af_identity_t            *identity;
+
+    af_match_t                      match;
+    const af_step_pt               *step;      /* the next one */
+
+    json_t                         *body;      /* checked, or NULL */
+    json_t                         *errors;    /* of its fields */
+
+    /* what steps leave for those behind them */
+    void                           *data;
+    void                           *job_data;
+    const char                     *refresh_token;
+
+    ngx_uint_t                      nbindings;
+    af_binding_t                    bindings[AF_BINDINGS];
+
+    /* the engine's */
+    af_media_t                      media;
+    unsigned                        tolerant:1;
+    af_problem_id_t                 problem;
+    const char                     *cause;
+    ngx_int_t                       sent;      /* what the filters returned */
+
+    ngx_event_t                     timer;
+    af_job_t                       *job;
+    af_db_op_t                      op;
+    af_db_call_t                    calls[AF_SEGMENT];
+    PGresult                       *results[AF_SEGMENT];
+    af_body_t                       input;
+};
+
+
+/*
+ * The content handler's work: finds the route of `path` in `tables` and
+ * follows its flow.  Returns what a content handler shall.
+ */
+ngx_int_t af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
+    const ngx_str_t *path);
+
+
+/*
+ * Binds a value to a statement's parameter, for all queries that follow; it
+ * must live as long as the request.  Other names that statements may use are
+ * the fields of the body, the {names} of the path, and af_request_values[].
+ */
+void af_bind(af_ctx_t *ctx, const char *name, const char *value);
+
+/*
+ * The value that a name has for this request, from the first that knows it:
+ * what the steps bound, the path, the body, the request.
+ * Returns NGX_OK with *value as text (NULL for null), NGX_DECLINED if nobody
+ * knows the name, NGX_ERROR if there is no memory.
+ */
+ngx_int_t af_value(af_ctx_t *ctx, const char *name, const char **value);
+
+/* Sends one statement, or several as one transaction; the last is NULL. */
+ngx_int_t af_query(af_ctx_t *ctx, const af_statement_t *statement);
+ngx_int_t af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...);
+
+/*
+ * As af_query(), but no longer than `timeout` milliseconds, and the flow goes
+ * on whatever happens: af_found() tells.
+ */
+ngx_int_t af_try(af_ctx_t *ctx, const af_statement_t *statement,
+    ngx_msec_t timeout);
+
+/*
+ * Whether the last af_query() found a row, and a column of that row by name:
+ * NULL if it is null.  The value lives until the next query.
+ */
+ngx_uint_t af_found(af_ctx_t *ctx);
+const char *af_column(af_ctx_t *ctx, const char *name);
+
+/* Runs a job in the hash pool. */
+ngx_int_t af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data);
+
+/* Ends the flow with an answer; `json` lives as long as the request. */
+ngx_int_t af_answer(af_ctx_t *ctx, ngx_uint_t status, const char *json,
+    size_t len);
+
+/* Ends the flow with a problem; `cause` may be NULL. */
+ngx_int_t af_problem(af_ctx_t *ctx, af_problem_id_t id, const char *cause);
+
+/* Ends the flow with a problem of one field. */
+ngx_int_t af_invalid(af_ctx_t *ctx, const char *field, const char *code,
+    const char *message);
+
+/* a zero-terminated copy that lives as long as the request */
+char *af_string(af_ctx_t *ctx, const void *data, size_t len);
+
+/* the body's field as a string, NULL without one */
+const char *af_field(af_ctx_t *ctx, const char *name);
+
+
+/* the steps of the default flow: query the route's statement, answer */
+ngx_int_t af_step_query(af_ctx_t *ctx);
+ngx_int_t af_step_answer(af_ctx_t *ctx);
+
+
+#endif /* AF_FLOW_FLOW_H */

@@ -1,0 +1,285 @@
+#include "check/input.h"
+#include "flow/flow.h"
+
+
+/* as much of a User-Agent as is worth keeping, in octets */
+#define AF_USER_AGENT_MAX  255
+
+
+static ngx_int_t af_value_bound(af_ctx_t *ctx, const char *name,
+    const char **value);
+static ngx_int_t af_value_path(af_ctx_t *ctx, const char *name,
+    const char **value);
+static ngx_int_t af_value_body(af_ctx_t *ctx, const char *name,
+    const char **value);
+static ngx_int_t af_value_request(af_ctx_t *ctx, const char *name,
+    const char **value);
+static const char *af_value_json(af_ctx_t *ctx, json_t *json);
+
+static const char *af_value_user_id(af_ctx_t *ctx);
+static const char *af_value_session_id(af_ctx_t *ctx);
+static const char *af_value_ip_address(af_ctx_t *ctx);
+static const char *af_value_user_agent(af_ctx_t *ctx);
+static const char *af_value_request_id(af_ctx_t *ctx);
+static const char *af_value_refresh_ttl(af_ctx_t *ctx);
+static const char *af_value_version(af_ctx_t *ctx);
+static const char *af_value_uptime(af_ctx_t *ctx);
+static const char *af_value_number(af_ctx_t *ctx, int64_t number);
+
+
+typedef ngx_int_t (*af_value_pt)(af_ctx_t *ctx, const char *name,
+    const char **value);
+
+
+static const af_value_pt  af_value_sources[] = {
+    af_value_bound,
+    af_value_path,
+    af_value_body,
+    af_value_request,
+    NULL
+};
+
+
+/* what any statement may ask of any request */
+
+static const struct {
+    const char   *name;
+    const char  *(*get)(af_ctx_t *ctx);
+} af_request_values[] = {
+    { "user_id", af_value_user_id },
+    { "session_id", af_value_session_id },
+    { "ip_address", af_value_ip_address },
+    { "user_agent", af_value_user_agent },
+    { "request_id", af_value_request_id },
+    { "refresh_ttl", af_value_refresh_ttl },
+    { "version", af_value_version },
+    { "uptime", af_value_uptime },
+    { NULL, NULL }
+};
+
+
+ngx_int_t
+af_value(af_ctx_t *ctx, const char *name, const char **value)
+{
+    ngx_int_t           rc;
+    const af_value_pt  *source;
+
+    for (source = af_value_sources; *source; source++) {
+        rc = (*source)(ctx, name, value);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+af_value_bound(af_ctx_t *ctx, const char *name, const char **value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ctx->nbindings; i++) {
+        if (ngx_strcmp(ctx->bindings[i].name, name) == 0) {
+            *value = ctx->bindings[i].value;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+af_value_path(af_ctx_t *ctx, const char *name, const char **value)
+{
+    ngx_str_t   *param;
+    ngx_uint_t   i;
+
+    for (i = 0; i < ctx->match.nparams; i++) {
+        param = &ctx->match.params[i].name;
+
+        if (ngx_strlen(name) == param->len
+            && ngx_strncmp(name, param->data, param->len) == 0)
+        {
+            param = &ctx->match.params[i].value;
+            *value = af_string(ctx, param->data, param->len);
+
+            return *value ? NGX_OK : NGX_ERROR;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* a field that the schema has and the body has not is null */
+
+static ngx_int_t
+af_value_body(af_ctx_t *ctx, const char *name, const char **value)
+{
+    json_t            *json;
+    const af_field_t  *field;
+
+    if (ctx->body == NULL) {
+        return NGX_DECLINED;
+    }
+
+    for (field = ctx->match.route->body->fields; field->name; field++) {
+
+        if (ngx_strcmp(field->name, name) != 0) {
+            continue;
+        }
+
+        json = json_object_get(ctx->body, name);
+
+        if (json == NULL || json_is_null(json)) {
+            *value = NULL;
+            return NGX_OK;
+        }
+
+        *value = af_value_json(ctx, json);
+
+        return *value ? NGX_OK : NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static const char *
+af_value_json(af_ctx_t *ctx, json_t *json)
+{
+    char        *text;
+    const char  *copy;
+
+    if (json_is_string(json)) {
+        return json_string_value(json);
+    }
+
+    text = json_dumps(json, JSON_COMPACT|JSON_ENCODE_ANY);
+    if (text == NULL) {
+        return NULL;
+    }
+
+    copy = af_string(ctx, text, ngx_strlen(text));
+    free(text);
+
+    return copy;
+}
+
+
+static ngx_int_t
+af_value_request(af_ctx_t *ctx, const char *name, const char **value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; af_request_values[i].name; i++) {
+        if (ngx_strcmp(af_request_values[i].name, name) == 0) {
+            *value = af_request_values[i].get(ctx);
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* jansson's strings end with a zero */
+
+static const char *
+af_value_user_id(af_ctx_t *ctx)
+{
+    return ctx->identity ? (const char *) ctx->identity->user_id.data : NULL;
+}
+
+
+static const char *
+af_value_session_id(af_ctx_t *ctx)
+{
+    return ctx->identity ? (const char *) ctx->identity->session_id.data : NULL;
+}
+
+
+static const char *
+af_value_ip_address(af_ctx_t *ctx)
+{
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+
+    switch (c->sockaddr->sa_family) {
+
+    case AF_INET:
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+#endif
+        return af_string(ctx, c->addr_text.data, c->addr_text.len);
+
+    default:
+        return NULL;
+    }
+}
+
+
+static const char *
+af_value_user_agent(af_ctx_t *ctx)
+{
+    char              text[AF_USER_AGENT_MAX];
+    size_t            len;
+    ngx_table_elt_t  *h;
+
+    h = ctx->request->headers_in.user_agent;
+
+    if (h == NULL) {
+        return NULL;
+    }
+
+    len = af_text_clean(text, sizeof(text), (char *) h->value.data,
+                        h->value.len);
+
+    return af_string(ctx, text, len);
+}
+
+
+static const char *
+af_value_request_id(af_ctx_t *ctx)
+{
+    ngx_str_t  id;
+
+    id = af_request_id(ctx->request);
+
+    return af_string(ctx, id.data, id.len);
+}
+
+
+static const char *
+af_value_refresh_ttl(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ctx->conf->refresh_ttl);
+}
+
+
+static const char *
+af_value_version(af_ctx_t *ctx)
+{
+    return AUTOFLOW_VERSION;
+}
+
+
+static const char *
+af_value_uptime(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ngx_time() - ctx->conf->started);
+}
+
+
+static const char *
+af_value_number(af_ctx_t *ctx, int64_t number)
+{
+    u_char  text[NGX_INT64_LEN];
+
+    return af_string(ctx, text, ngx_sprintf(text, "%L", number) - text);
+}

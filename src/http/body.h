@@ -1,0 +1,51 @@
+/*
+ * Reading request bodies, never more than allowed and never to a file.
+ */
+
+#ifndef AF_HTTP_BODY_H
+#define AF_HTTP_BODY_H
+
+#include "http/respond.h"
+
+
+/* the longest body, in octets */
+#define AF_BODY_MAX  65536
+
+
+typedef enum {
+    AF_MEDIA_OTHER = 0,
+    AF_MEDIA_JSON,
+    AF_MEDIA_FORM
+} af_media_t;
+
+
+typedef struct af_body_s  af_body_t;
+
+/*
+ * `problem` is AF_PROBLEM_NONE if the whole body is there.  What it does to
+ * the request it must do as an event handler would, finalizing included.
+ */
+typedef void (*af_body_pt)(ngx_http_request_t *r, af_body_t *body,
+    af_problem_id_t problem);
+
+struct af_body_s {
+    af_body_pt   handler;      /* set by the owner */
+    void        *owner;
+
+    u_char      *data;
+    size_t       len;
+    size_t       size;
+};
+
+
+/* by Content-Type; a charset other than UTF-8 makes it AF_MEDIA_OTHER */
+af_media_t af_body_media(ngx_http_request_t *r);
+
+/*
+ * Reads the body and calls body->handler(), at once or later.  Returns what
+ * a content handler shall: NGX_DONE, or 500 with no handler called.
+ */
+ngx_int_t af_body_read(ngx_http_request_t *r, af_body_t *body);
+
+
+#endif /* AF_HTTP_BODY_H */

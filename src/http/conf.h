@@ -1,0 +1,90 @@
+/*
+ * The configuration: const once the module file has merged it.
+ */
+
+#ifndef AF_HTTP_CONF_H
+#define AF_HTTP_CONF_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "crypto/password.h"
+#include "db/pool.h"
+#include "token/jwt.h"
+
+
+#define AUTOFLOW_VERSION  "0.1.0"
+
+
+typedef enum {
+    AF_DEVELOPMENT = 0,
+    AF_TESTING,
+    AF_PRODUCTION
+} af_environment_t;
+
+
+/* a directive's place, for what can only be judged later */
+
+typedef struct {
+    u_char                *file;
+    ngx_uint_t             line;
+} ngx_http_autoflow_where_t;
+
+
+typedef struct {
+    af_db_conf_t           database;
+    ngx_array_t           *secrets;        /* of ngx_str_t, former ones last */
+    ngx_uint_t             environment;
+    time_t                 access_ttl;
+    time_t                 refresh_ttl;
+    af_argon2_t            argon2;
+    ngx_uint_t             argon2_time;    /* as configured */
+    ngx_uint_t             strength;       /* of a new password, in bits */
+    ngx_str_t              hash_name;
+    ngx_str_t              io_name;
+
+    ngx_thread_pool_t     *hash;
+    ngx_thread_pool_t     *io;
+    af_db_t               *db;             /* NULL without autoflow_database */
+    ngx_int_t              request_id;     /* index of $request_id */
+    time_t                 started;
+    ngx_http_autoflow_where_t  where;      /* autoflow_database */
+} ngx_http_autoflow_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t           *keys;           /* of af_key_t *, NULL-ended */
+    ngx_str_t              issuer;
+    ngx_array_t           *audience;       /* of const char *, NULL-ended */
+    time_t                 leeway;
+} ngx_http_autoflow_srv_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                 auth;
+    ngx_http_complex_value_t  *realm;
+    ngx_str_t                  base;       /* of autoflow_api, no last '/' */
+    ngx_http_autoflow_where_t  where;      /* autoflow_api */
+} ngx_http_autoflow_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_autoflow_module;
+
+
+/* the configuration that a request, wherever it is now, goes by */
+
+#define af_main_conf(r)                                                       \
+    ((ngx_http_autoflow_main_conf_t *)                                        \
+     ngx_http_get_module_main_conf(r, ngx_http_autoflow_module))
+
+#define af_srv_conf(r)                                                        \
+    ((ngx_http_autoflow_srv_conf_t *)                                         \
+     ngx_http_get_module_srv_conf(r, ngx_http_autoflow_module))
+
+#define af_loc_conf(r)                                                        \
+    ((ngx_http_autoflow_loc_conf_t *)                                         \
+     ngx_http_get_module_loc_conf(r, ngx_http_autoflow_module))
+
+
+#endif /* AF_HTTP_CONF_H */

@@ -1,0 +1,220 @@
+#include "check/schema.h"
+#include "http/identity.h"
+
+
+static ngx_int_t af_identity_verify(ngx_http_request_t *r,
+    af_identity_t *identity);
+static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
+static void af_identity_own(af_identity_t *identity);
+static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
+    ngx_str_t *value);
+static void af_identity_cleanup(void *data);
+
+
+/* the word of each status, and the problem it is to a client */
+
+static const struct {
+    ngx_str_t        word;
+    af_problem_id_t  problem;
+} af_token_statuses[] = {
+    { ngx_string("ok"), AF_PROBLEM_NONE },
+    { ngx_string("missing"), AF_TOKEN_REQUIRED },
+    { ngx_string("malformed"), AF_INVALID_TOKEN },
+    { ngx_string("signature"), AF_INVALID_TOKEN },
+    { ngx_string("issuer"), AF_INVALID_TOKEN },
+    { ngx_string("audience"), AF_INVALID_TOKEN },
+    { ngx_string("expired"), AF_EXPIRED_TOKEN }
+};
+
+
+/* what the verifier says, as the request's status */
+
+static const af_token_status_t  af_jwt_statuses[] = {
+    [AF_JWT_OK] = AF_TOKEN_OK,
+    [AF_JWT_MALFORMED] = AF_TOKEN_MALFORMED,
+    [AF_JWT_SIGNATURE] = AF_TOKEN_SIGNATURE,
+    [AF_JWT_ISSUER] = AF_TOKEN_ISSUER,
+    [AF_JWT_AUDIENCE] = AF_TOKEN_AUDIENCE,
+    [AF_JWT_EXPIRED] = AF_TOKEN_EXPIRED
+};
+
+
+const af_identity_t *
+af_identity(ngx_http_request_t *r)
+{
+    af_identity_t                 *identity;
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_autoflow_ctx_t       *ctx;
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    ascf = af_srv_conf(r);
+    ctx = af_request_ctx(r);
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    if (ctx->identity && ctx->identity->conf == ascf) {
+        return ctx->identity;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(af_identity_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    identity = cln->data;
+    ngx_memzero(identity, sizeof(af_identity_t));
+
+    cln->handler = af_identity_cleanup;
+
+    if (af_identity_verify(r, identity) != NGX_OK) {
+        return NULL;
+    }
+
+    identity->conf = ascf;
+    ctx->identity = identity;
+
+    return identity;
+}
+
+
+static ngx_int_t
+af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
+{
+    ngx_str_t                      token;
+    af_jwt_rules_t                 rules;
+    af_jwt_status_t                status;
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    if (af_identity_token(r, &token) != NGX_OK) {
+        identity->status = AF_TOKEN_MISSING;
+        return NGX_OK;
+    }
+
+    ascf = af_srv_conf(r);
+
+    rules.keys = ascf->keys->elts;
+    rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
+    rules.audience = ascf->audience ? ascf->audience->elts : NULL;
+    rules.now = ngx_time();
+    rules.leeway = ascf->leeway;
+
+    status = af_jwt_verify(&rules, (char *) token.data, token.len,
+                           &identity->claims);
+
+    if (status == AF_JWT_ERROR) {
+        return NGX_ERROR;
+    }
+
+    identity->status = af_jwt_statuses[status];
+
+    if (status == AF_JWT_OK) {
+        af_identity_own(identity);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "autoflow: token refused: %V",
+                  &af_token_statuses[identity->status].word);
+
+    return NGX_OK;
+}
+
+
+/* "Authorization: Bearer" (RFC 6750, section 2.1) */
+
+static ngx_int_t
+af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  scheme = ngx_string("bearer ");
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || h->value.len < scheme.len
+        || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = h->value.data + scheme.len;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    token->data = p;
+    token->len = last - p;
+
+    return NGX_OK;
+}
+
+
+/* A token is our own if it has what only we put in; the API demands it. */
+
+static void
+af_identity_own(af_identity_t *identity)
+{
+    json_t  *claims;
+
+    claims = identity->claims;
+
+    if (af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
+        || af_identity_uuid(claims, "sid", &identity->session_id) != NGX_OK
+        || !json_is_integer(json_object_get(claims, "epoch")))
+    {
+        ngx_str_null(&identity->user_id);
+        ngx_str_null(&identity->session_id);
+        return;
+    }
+
+    identity->own = 1;
+    identity->superuser = json_is_true(json_object_get(claims,
+                                                       "is_superuser"));
+}
+
+
+static ngx_int_t
+af_identity_uuid(json_t *claims, const char *name, ngx_str_t *value)
+{
+    json_t  *claim;
+
+    claim = json_object_get(claims, name);
+
+    if (!json_is_string(claim)) {
+        return NGX_DECLINED;
+    }
+
+    value->data = (u_char *) json_string_value(claim);
+    value->len = json_string_length(claim);
+
+    return af_is_uuid((char *) value->data, value->len) ? NGX_OK
+                                                        : NGX_DECLINED;
+}
+
+
+static void
+af_identity_cleanup(void *data)
+{
+    af_identity_t *identity = data;
+
+    json_decref(identity->claims);
+}
+
+
+const ngx_str_t *
+af_identity_status(const af_identity_t *identity)
+{
+    return &af_token_statuses[identity->status].word;
+}
+
+
+af_problem_id_t
+af_identity_problem(const af_identity_t *identity)
+{
+    return af_token_statuses[identity->status].problem;
+}

@@ -1,0 +1,71 @@
+/*
+ * Answers: JSON, and problem documents (RFC 9457).
+ */
+
+#ifndef AF_HTTP_RESPOND_H
+#define AF_HTTP_RESPOND_H
+
+#include "http/request.h"
+
+
+/* what can go wrong, to a client: rows of af_problems[] */
+
+typedef enum {
+    AF_PROBLEM_NONE = 0,
+
+    AF_INVALID_JSON,
+    AF_INVALID_FORM,
+    AF_BODY_INCOMPLETE,
+    AF_TOKEN_REQUIRED,
+    AF_INVALID_TOKEN,
+    AF_EXPIRED_TOKEN,
+    AF_INVALID_CREDENTIALS,
+    AF_FORBIDDEN,
+    AF_ACCOUNT_DISABLED,
+    AF_NOT_FOUND,
+    AF_METHOD_NOT_ALLOWED,
+    AF_CONFLICT,
+    AF_EMAIL_TAKEN,
+    AF_USERNAME_TAKEN,
+    AF_PAYLOAD_TOO_LARGE,
+    AF_UNSUPPORTED_MEDIA_TYPE,
+    AF_VALIDATION_FAILED,
+    AF_INTERNAL_ERROR,
+    AF_UNAVAILABLE,
+    AF_OVERLOADED
+} af_problem_id_t;
+
+
+typedef struct {
+    ngx_uint_t   status;
+    const char  *code;         /* stable, for programs */
+    const char  *detail;       /* for people */
+    const char  *error;        /* RFC 6750's word if a token was the cause */
+} af_problem_t;
+
+
+extern const af_problem_t  af_problems[];
+
+
+/*
+ * Sends an answer of `len` octets of JSON that live as long as the request;
+ * none with 204.  Returns what the filters do, for the request's end.
+ */
+ngx_int_t af_respond(ngx_http_request_t *r, ngx_uint_t status,
+    const char *json, size_t len);
+
+/*
+ * Sets WWW-Authenticate (RFC 6750, section 3) for a problem that is a 401:
+ * with an error if a token was presented and refused.
+ */
+ngx_int_t af_challenge(ngx_http_request_t *r, af_problem_id_t id);
+
+/*
+ * Sends a problem document.  `cause` (may be NULL) is logged, and is the
+ * detail in development; `errors` (may be NULL) are those of the fields.
+ */
+ngx_int_t af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
+    const char *cause, json_t *errors);
+
+
+#endif /* AF_HTTP_RESPOND_H */

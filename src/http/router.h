@@ -1,0 +1,68 @@
+/*
+ * The route table: what there is, for whom, and what goes in and out.  404,
+ * 405, Allow, HEAD, OPTIONS, bodies and authentication follow from it.
+ */
+
+#ifndef AF_HTTP_ROUTER_H
+#define AF_HTTP_ROUTER_H
+
+#include "check/schema.h"
+#include "db/statement.h"
+#include "http/respond.h"
+
+
+typedef struct af_ctx_s  af_ctx_t;
+
+/* flow/flow.h says what a step returns */
+typedef ngx_int_t (*af_step_pt)(af_ctx_t *ctx);
+
+
+typedef enum {
+    AF_PUBLIC = 0,
+    AF_USER,                   /* a token of our own */
+    AF_SUPERUSER               /* one of a superuser */
+} af_auth_t;
+
+
+typedef struct {
+    ngx_uint_t             method;       /* NGX_HTTP_GET stands for HEAD too */
+    const char            *path;         /* "/auth/users/{id}" */
+    af_auth_t              auth;
+    const af_schema_t     *body;         /* NULL: none is read */
+    const af_schema_t     *answer;       /* NULL: none is sent */
+    const af_statement_t  *statement;    /* of the default flow */
+    const af_step_pt      *steps;        /* NULL: the default flow */
+    ngx_uint_t             status;       /* 0: 200, 204 without an answer */
+    af_problem_id_t        missing;      /* no row found; 0: 404 */
+    unsigned               form:1;       /* the body may be a form too */
+} af_route_t;
+
+
+/* the most {names} of a path */
+#define AF_ROUTE_PARAMS  2
+
+
+typedef struct {
+    const af_route_t  *route;            /* NULL: 404, or 405 by `methods` */
+    ngx_uint_t         methods;          /* that the path has, as a mask */
+
+    ngx_uint_t         nparams;
+    struct {
+        ngx_str_t      name;
+        ngx_str_t      value;            /* a UUID */
+    } params[AF_ROUTE_PARAMS];
+} af_match_t;
+
+
+/*
+ * Looks a request up in the tables, which are NULL-ended arrays of arrays
+ * that end with a route without a path.
+ */
+void af_route_match(const af_route_t *const *tables, ngx_uint_t method,
+    const ngx_str_t *path, af_match_t *match);
+
+/* Sets the header Allow from a mask of methods. */
+ngx_int_t af_route_allow(ngx_http_request_t *r, ngx_uint_t methods);
+
+
+#endif /* AF_HTTP_ROUTER_H */

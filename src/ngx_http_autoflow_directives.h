@@ -1,0 +1,24 @@
+/*
+ * The directives that need more than nginx's own slots.
+ */
+
+#ifndef NGX_HTTP_AUTOFLOW_DIRECTIVES_H
+#define NGX_HTTP_AUTOFLOW_DIRECTIVES_H
+
+#include "http/conf.h"
+
+
+char *ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_autoflow_threads(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_autoflow_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+#endif /* NGX_HTTP_AUTOFLOW_DIRECTIVES_H */

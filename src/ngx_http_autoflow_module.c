@@ -1,0 +1,546 @@
+/*
+ * The map of the module: its directives, how they merge, and where it hooks
+ * into nginx.  Nothing here does any work.
+ */
+
+#include "api/api.h"
+#include "http/access.h"
+#include "http/variables.h"
+#include "ngx_http_autoflow_directives.h"
+
+
+static ngx_int_t ngx_http_autoflow_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_autoflow_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_autoflow_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf);
+static ngx_thread_pool_t *ngx_http_autoflow_thread_pool(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_http_autoflow_where_t *where);
+static void *ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_autoflow_end_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *conf);
+static void *ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *ascf, ngx_http_autoflow_where_t *where);
+static ngx_int_t ngx_http_autoflow_init_process(ngx_cycle_t *cycle);
+static void ngx_http_autoflow_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
+    { ngx_string("development"), AF_DEVELOPMENT },
+    { ngx_string("testing"), AF_TESTING },
+    { ngx_string("production"), AF_PRODUCTION },
+    { ngx_null_string, 0 }
+};
+
+
+/* the default: ngx_http_complex_value() gives back a value without variables */
+
+static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
+    ngx_string("autoflow"), NULL, NULL, NULL, { 0 }
+};
+
+
+static ngx_command_t  ngx_http_autoflow_commands[] = {
+
+    /* the service */
+
+    { ngx_string("autoflow_database"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_autoflow_database,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_secret"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_autoflow_secret,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_environment"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, environment),
+      &ngx_http_autoflow_environments },
+
+    { ngx_string("autoflow_access_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, access_ttl),
+      NULL },
+
+    { ngx_string("autoflow_refresh_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, refresh_ttl),
+      NULL },
+
+    { ngx_string("autoflow_password"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_autoflow_password,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_threads"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_autoflow_threads,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* keys */
+
+    { ngx_string("autoflow_key"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_autoflow_key,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_srv_conf_t, issuer),
+      NULL },
+
+    { ngx_string("autoflow_audience"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_autoflow_audience,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_leeway"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_srv_conf_t, leeway),
+      NULL },
+
+    /* serving */
+
+    { ngx_string("autoflow_api"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_autoflow_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* protecting */
+
+    { ngx_string("autoflow_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_loc_conf_t, auth),
+      NULL },
+
+    { ngx_string("autoflow_realm"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_loc_conf_t, realm),
+      NULL },
+
+    ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_autoflow_module_ctx = {
+    ngx_http_autoflow_preconfiguration,    /* preconfiguration */
+    ngx_http_autoflow_postconfiguration,   /* postconfiguration */
+
+    ngx_http_autoflow_create_main_conf,    /* create main configuration */
+    ngx_http_autoflow_init_main_conf,      /* init main configuration */
+
+    ngx_http_autoflow_create_srv_conf,     /* create server configuration */
+    ngx_http_autoflow_merge_srv_conf,      /* merge server configuration */
+
+    ngx_http_autoflow_create_loc_conf,     /* create location configuration */
+    ngx_http_autoflow_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_autoflow_module = {
+    NGX_MODULE_V1,
+    &ngx_http_autoflow_module_ctx,         /* module context */
+    ngx_http_autoflow_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_autoflow_init_process,        /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_autoflow_exit_process,        /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_autoflow_preconfiguration(ngx_conf_t *cf)
+{
+    if (sodium_init() == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "sodium_init() failed");
+        return NGX_ERROR;
+    }
+
+    return af_variables_add(cf);
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_str_t                       name;
+    ngx_http_handler_pt            *h;
+    ngx_http_core_main_conf_t      *cmcf;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    /* an indexed variable keeps its value: a log shows the same */
+
+    ngx_str_set(&name, "request_id");
+
+    amcf->request_id = ngx_http_get_variable_index(cf, &name);
+    if (amcf->request_id == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = af_access_handler;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_autoflow_main_conf_t));
+    if (amcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     amcf->database.conninfo = { 0, NULL };
+     *     amcf->secrets = NULL;
+     *     amcf->hash_name = { 0, NULL };
+     *     amcf->io_name = { 0, NULL };
+     *     amcf->db = NULL;
+     */
+
+    amcf->database.pool = NGX_CONF_UNSET_UINT;
+    amcf->database.inflight = NGX_CONF_UNSET_UINT;
+    amcf->database.queue = NGX_CONF_UNSET_UINT;
+    amcf->database.timeout = NGX_CONF_UNSET_MSEC;
+    amcf->environment = NGX_CONF_UNSET_UINT;
+    amcf->access_ttl = NGX_CONF_UNSET;
+    amcf->refresh_ttl = NGX_CONF_UNSET;
+    amcf->argon2.memory = NGX_CONF_UNSET_SIZE;
+    amcf->argon2_time = NGX_CONF_UNSET_UINT;
+    amcf->strength = NGX_CONF_UNSET_UINT;
+    amcf->started = ngx_time();
+
+    return amcf;
+}
+
+
+static char *
+ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    ngx_conf_init_uint_value(amcf->database.pool, 2);
+    ngx_conf_init_uint_value(amcf->database.inflight, 64);
+    ngx_conf_init_uint_value(amcf->database.queue, 1024);
+    ngx_conf_init_msec_value(amcf->database.timeout, 5000);
+    ngx_conf_init_uint_value(amcf->environment, AF_PRODUCTION);
+    ngx_conf_init_value(amcf->access_ttl, 30 * 60);
+    ngx_conf_init_value(amcf->refresh_ttl, 7 * 24 * 60 * 60);
+    ngx_conf_init_size_value(amcf->argon2.memory, 19 * 1024 * 1024);
+    ngx_conf_init_uint_value(amcf->argon2_time, 2);
+    ngx_conf_init_uint_value(amcf->strength, 20);
+
+    amcf->argon2.time = amcf->argon2_time;
+
+    if (amcf->hash_name.data == NULL) {
+        ngx_str_set(&amcf->hash_name, "autoflow_hash");
+    }
+
+    if (amcf->io_name.data == NULL) {
+        ngx_str_set(&amcf->io_name, "autoflow_io");
+    }
+
+    if (amcf->database.conninfo.data == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (amcf->secrets == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_database\" needs an \"autoflow_secret\" "
+                      "in %s:%ui", amcf->where.file, amcf->where.line);
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
+                                               &amcf->where);
+    amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
+                                             &amcf->where);
+
+    if (amcf->hash == NULL || amcf->io == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->db = af_db_create(cf->pool, &amcf->database);
+
+    return amcf->db ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_thread_pool_t *
+ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_autoflow_where_t *where)
+{
+    if (ngx_thread_pool_get(cf->cycle, name) == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_database\" needs a thread pool: add "
+                      "\"thread_pool %V threads=2 max_queue=256;\" "
+                      "above the \"http\" block in %s:%ui",
+                      name, where->file, where->line);
+        return NULL;
+    }
+
+    return ngx_thread_pool_add(cf, name);
+}
+
+
+static void *
+ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf)
+{
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    ascf = ngx_pcalloc(cf->pool, sizeof(ngx_http_autoflow_srv_conf_t));
+    if (ascf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     ascf->keys = NULL;
+     *     ascf->issuer = { 0, NULL };
+     */
+
+    ascf->audience = NGX_CONF_UNSET_PTR;
+    ascf->leeway = NGX_CONF_UNSET;
+
+    return ascf;
+}
+
+
+static char *
+ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_autoflow_srv_conf_t *prev = parent;
+    ngx_http_autoflow_srv_conf_t *conf = child;
+
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    if (amcf->db) {
+        ngx_conf_merge_str_value(conf->issuer, prev->issuer, "autoflow");
+
+    } else {
+        ngx_conf_merge_str_value(conf->issuer, prev->issuer, "");
+    }
+
+    ngx_conf_merge_ptr_value(conf->audience, prev->audience, NULL);
+    ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
+
+    if (conf->keys == NULL) {
+        conf->keys = prev->keys;
+    }
+
+    return ngx_http_autoflow_end_keys(cf, conf);
+}
+
+
+/* the NULL that ends the keys, also where there are none; once */
+
+static char *
+ngx_http_autoflow_end_keys(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *conf)
+{
+    af_key_t  **keys;
+
+    if (conf->keys == NULL) {
+        conf->keys = ngx_array_create(cf->pool, 1, sizeof(af_key_t *));
+        if (conf->keys == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    keys = conf->keys->elts;
+
+    if (conf->keys->nelts && keys[conf->keys->nelts - 1] == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    keys = ngx_array_push(conf->keys);
+    if (keys == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *keys = NULL;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_autoflow_loc_conf_t  *alcf;
+
+    alcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_autoflow_loc_conf_t));
+    if (alcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     alcf->base = { 0, NULL };
+     */
+
+    alcf->auth = NGX_CONF_UNSET;
+    alcf->realm = NGX_CONF_UNSET_PTR;
+
+    return alcf;
+}
+
+
+static char *
+ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_autoflow_loc_conf_t *prev = parent;
+    ngx_http_autoflow_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    ngx_conf_merge_value(conf->auth, prev->auth, 0);
+    ngx_conf_merge_ptr_value(conf->realm, prev->realm,
+                             &ngx_http_autoflow_realm);
+
+    /* a handler isn't inherited into limit_except: as proxy_pass does it */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->base.data == NULL) {
+        conf->base = prev->base;
+        conf->where = prev->where;
+    }
+
+    if (clcf->lmt_excpt && clcf->handler == NULL && conf->base.data) {
+        clcf->handler = af_api_handler;
+    }
+
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
+
+    if (conf->base.data) {
+        return ngx_http_autoflow_check_api(cf, ascf, &conf->where);
+    }
+
+    if (conf->auth && ascf->keys->nelts == 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_auth\" needs an \"autoflow_key\"");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_check_api(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *ascf, ngx_http_autoflow_where_t *where)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    if (amcf->db == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_api\" needs an \"autoflow_database\" in %s:%ui",
+                      where->file, where->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ascf->keys->nelts == 1) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_api\" needs an \"autoflow_key\" in %s:%ui",
+                      where->file, where->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_autoflow_module);
+
+    if (amcf == NULL || amcf->db == NULL) {
+        return NGX_OK;
+    }
+
+    return af_db_start(amcf->db, amcf->io, cycle->log);
+}
+
+
+static void
+ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_autoflow_module);
+
+    if (amcf && amcf->db) {
+        af_db_stop(amcf->db);
+    }
+}

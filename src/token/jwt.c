@@ -1,0 +1,552 @@
+/*
+ * JSON Web Tokens.  The signature is right before a claim is looked at.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sodium.h>
+
+#include "token/jwt.h"
+
+
+#define AF_JWT_BASE64  sodium_base64_VARIANT_URLSAFE_NO_PADDING
+
+/* the types a claim may have */
+#define AF_CLAIM_STRING   0x01
+#define AF_CLAIM_NUMBER   0x02
+#define AF_CLAIM_STRINGS  0x04
+#define AF_CLAIM_MISSING  0x08
+
+
+typedef struct {
+    const char  *start;
+    size_t       len;
+} af_jwt_part_t;
+
+
+typedef struct {
+    af_jwt_part_t  header;
+    af_jwt_part_t  payload;
+    af_jwt_part_t  signature;
+    af_jwt_part_t  input;        /* what is signed (RFC 7515, section 5.1) */
+} af_jwt_parts_t;
+
+
+typedef struct {
+    const char  *name;
+    unsigned     types;
+} af_claim_t;
+
+
+static int af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len);
+static int af_jwt_decode(unsigned char *dst, size_t *n,
+    const af_jwt_part_t *part);
+static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part,
+    json_t **object);
+static int af_jwt_header_valid(const json_t *header);
+static int af_jwt_type_valid(const json_t *type);
+static af_jwt_status_t af_jwt_signed(const af_jwt_rules_t *rules,
+    const json_t *header, const af_jwt_parts_t *jwt);
+static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
+    const json_t *claims);
+static int af_jwt_claims_valid(const json_t *claims);
+static unsigned af_jwt_claim_type(const json_t *claim);
+static int af_jwt_issuer(const af_jwt_rules_t *rules, const json_t *claims);
+static int af_jwt_audience(const af_jwt_rules_t *rules,
+    const json_t *claims);
+static int af_jwt_audience_one(const af_jwt_rules_t *rules,
+    const json_t *aud);
+static int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
+static int af_jwt_append_json(char *out, size_t *len, const json_t *object);
+static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
+
+
+/* RFC 7519, section 4.1 */
+static const af_claim_t  af_jwt_claims[] = {
+    { "iss", AF_CLAIM_MISSING|AF_CLAIM_STRING },
+    { "sub", AF_CLAIM_MISSING|AF_CLAIM_STRING },
+    { "aud", AF_CLAIM_MISSING|AF_CLAIM_STRING|AF_CLAIM_STRINGS },
+    { "exp", AF_CLAIM_NUMBER },
+    { "nbf", AF_CLAIM_MISSING|AF_CLAIM_NUMBER },
+    { "iat", AF_CLAIM_MISSING|AF_CLAIM_NUMBER },
+    { "jti", AF_CLAIM_MISSING|AF_CLAIM_STRING },
+    { NULL, 0 }
+};
+
+
+/* RFC 9068, section 2.1, and RFC 7519, section 5.1 */
+static const char *const  af_jwt_types[] = {
+    "JWT",
+    "at+jwt",
+    NULL
+};
+
+
+af_jwt_status_t
+af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
+    json_t **claims)
+{
+    json_t           *header, *payload;
+    af_jwt_parts_t    jwt;
+    af_jwt_status_t   status;
+
+    *claims = NULL;
+
+    if (!af_jwt_split(&jwt, token, len)) {
+        return AF_JWT_MALFORMED;
+    }
+
+    status = af_jwt_object(&jwt.header, &header);
+    if (status != AF_JWT_OK) {
+        return status;
+    }
+
+    if (!af_jwt_header_valid(header)) {
+        status = AF_JWT_MALFORMED;
+
+    } else {
+        status = af_jwt_signed(rules, header, &jwt);
+    }
+
+    json_decref(header);
+
+    if (status != AF_JWT_OK) {
+        return status;
+    }
+
+    status = af_jwt_object(&jwt.payload, &payload);
+    if (status != AF_JWT_OK) {
+        return status;
+    }
+
+    status = af_jwt_check(rules, payload);
+    if (status != AF_JWT_OK) {
+        json_decref(payload);
+        return status;
+    }
+
+    *claims = payload;
+
+    return AF_JWT_OK;
+}
+
+
+char *
+af_jwt_sign(af_key_t *key, const json_t *claims, size_t *len)
+{
+    char           *out;
+    json_t         *header;
+    size_t          n;
+    unsigned char   sig[AF_SIGNATURE_MAX];
+
+    *len = 0;
+
+    header = json_pack("{s:s, s:s, s:s}", "alg", af_key_alg(key),
+                       "typ", "JWT", "kid", af_key_id(key));
+    out = malloc(AF_JWT_MAX + 1);
+
+    if (header == NULL || out == NULL) {
+        goto failed;
+    }
+
+    if (af_jwt_append_json(out, len, header) != 0) {
+        goto failed;
+    }
+
+    out[(*len)++] = '.';
+
+    if (af_jwt_append_json(out, len, claims) != 0) {
+        goto failed;
+    }
+
+    n = af_key_sign(key, sig, (unsigned char *) out, *len);
+    if (n == 0) {
+        goto failed;
+    }
+
+    out[(*len)++] = '.';
+
+    if (af_jwt_append(out, len, sig, n) != 0) {
+        goto failed;
+    }
+
+    json_decref(header);
+
+    return out;
+
+failed:
+
+    json_decref(header);
+    free(out);
+
+    return NULL;
+}
+
+
+static int
+af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
+{
+    const char  *dot[2], *end;
+
+    if (len > AF_JWT_MAX) {
+        return 0;
+    }
+
+    end = token + len;
+
+    dot[0] = memchr(token, '.', len);
+    if (dot[0] == NULL) {
+        return 0;
+    }
+
+    dot[1] = memchr(dot[0] + 1, '.', end - dot[0] - 1);
+    if (dot[1] == NULL) {
+        return 0;
+    }
+
+    jwt->header.start = token;
+    jwt->header.len = dot[0] - token;
+
+    jwt->payload.start = dot[0] + 1;
+    jwt->payload.len = dot[1] - jwt->payload.start;
+
+    /* a third dot is not of the base64url alphabet */
+    jwt->signature.start = dot[1] + 1;
+    jwt->signature.len = end - jwt->signature.start;
+
+    jwt->input.start = token;
+    jwt->input.len = dot[1] - token;
+
+    return jwt->header.len != 0 && jwt->payload.len != 0
+           && jwt->signature.len != 0;
+}
+
+
+/*
+ * `dst` has room for AF_JWT_MAX.  Without the argument for the end of what
+ * was decoded, libsodium refuses whatever is left; it refuses padding and
+ * bits that are not 0 behind the last octet too.
+ */
+
+static int
+af_jwt_decode(unsigned char *dst, size_t *n, const af_jwt_part_t *part)
+{
+    return sodium_base642bin(dst, AF_JWT_MAX, part->start, part->len, NULL, n,
+                             NULL, AF_JWT_BASE64)
+           == 0;
+}
+
+
+static af_jwt_status_t
+af_jwt_object(const af_jwt_part_t *part, json_t **object)
+{
+    size_t         n;
+    json_t        *json;
+    json_error_t   error;
+    unsigned char  text[AF_JWT_MAX];
+
+    if (!af_jwt_decode(text, &n, part)) {
+        return AF_JWT_MALFORMED;
+    }
+
+    memset(&error, 0, sizeof(json_error_t));
+
+    json = json_loadb((char *) text, n, JSON_REJECT_DUPLICATES, &error);
+
+    if (json == NULL) {
+        /* jansson gives a reason for all but a lack of memory */
+        return (json_error_code(&error) == json_error_unknown)
+               ? AF_JWT_ERROR : AF_JWT_MALFORMED;
+    }
+
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return AF_JWT_MALFORMED;
+    }
+
+    *object = json;
+
+    return AF_JWT_OK;
+}
+
+
+/*
+ * Parameters that bring a key along or say where one is (jwk, jku, x5c, x5u)
+ * are never read.
+ */
+
+static int
+af_jwt_header_valid(const json_t *header)
+{
+    const json_t  *kid, *type;
+
+    kid = json_object_get(header, "kid");
+    type = json_object_get(header, "typ");
+
+    /*
+     * RFC 7515, section 4.1.11: what crit names must be understood, and we
+     * understand none; RFC 7797, section 6: b64 is not for JWTs.
+     */
+
+    return json_is_string(json_object_get(header, "alg"))
+           && (kid == NULL || json_is_string(kid))
+           && (type == NULL || af_jwt_type_valid(type))
+           && json_object_get(header, "crit") == NULL
+           && json_object_get(header, "b64") == NULL;
+}
+
+
+static int
+af_jwt_type_valid(const json_t *type)
+{
+    const char         *name;
+    const char *const  *known;
+
+    static const char   prefix[] = "application/";
+
+    name = json_string_value(type);
+    if (name == NULL) {
+        return 0;
+    }
+
+    /* RFC 7515, section 4.1.9 */
+
+    if (strncasecmp(name, prefix, sizeof(prefix) - 1) == 0) {
+        name += sizeof(prefix) - 1;
+    }
+
+    for (known = af_jwt_types; *known != NULL; known++) {
+        if (strcasecmp(name, *known) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static af_jwt_status_t
+af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
+    const af_jwt_parts_t *jwt)
+{
+    size_t                n;
+    const char           *alg, *kid;
+    af_key_t            **key;
+    unsigned char         sig[AF_JWT_MAX];
+    const unsigned char  *input;
+
+    if (!af_jwt_decode(sig, &n, &jwt->signature)) {
+        return AF_JWT_MALFORMED;
+    }
+
+    alg = json_string_value(json_object_get(header, "alg"));
+    kid = json_string_value(json_object_get(header, "kid"));
+    input = (const unsigned char *) jwt->input.start;
+
+    for (key = rules->keys; *key != NULL; key++) {
+
+        if (kid != NULL && strcmp(kid, af_key_id(*key)) != 0) {
+            continue;
+        }
+
+        if (strcmp(alg, af_key_alg(*key)) != 0) {
+            continue;
+        }
+
+        if (af_key_verify(*key, sig, n, input, jwt->input.len)) {
+            return AF_JWT_OK;
+        }
+    }
+
+    return AF_JWT_SIGNATURE;
+}
+
+
+static af_jwt_status_t
+af_jwt_check(const af_jwt_rules_t *rules, const json_t *claims)
+{
+    if (!af_jwt_claims_valid(claims)) {
+        return AF_JWT_MALFORMED;
+    }
+
+    if (!af_jwt_issuer(rules, claims)) {
+        return AF_JWT_ISSUER;
+    }
+
+    if (!af_jwt_audience(rules, claims)) {
+        return AF_JWT_AUDIENCE;
+    }
+
+    if (!af_jwt_timely(rules, claims)) {
+        return AF_JWT_EXPIRED;
+    }
+
+    return AF_JWT_OK;
+}
+
+
+static int
+af_jwt_claims_valid(const json_t *claims)
+{
+    const af_claim_t  *row;
+
+    for (row = af_jwt_claims; row->name != NULL; row++) {
+        if (!(af_jwt_claim_type(json_object_get(claims, row->name))
+              & row->types))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static unsigned
+af_jwt_claim_type(const json_t *claim)
+{
+    size_t  i;
+
+    if (claim == NULL) {
+        return AF_CLAIM_MISSING;
+    }
+
+    if (json_is_string(claim)) {
+        return AF_CLAIM_STRING;
+    }
+
+    if (json_is_number(claim)) {
+        return AF_CLAIM_NUMBER;
+    }
+
+    if (!json_is_array(claim)) {
+        return 0;
+    }
+
+    for (i = 0; i < json_array_size(claim); i++) {
+        if (!json_is_string(json_array_get(claim, i))) {
+            return 0;
+        }
+    }
+
+    return AF_CLAIM_STRINGS;
+}
+
+
+static int
+af_jwt_issuer(const af_jwt_rules_t *rules, const json_t *claims)
+{
+    const char  *iss;
+
+    if (rules->issuer == NULL) {
+        return 1;
+    }
+
+    iss = json_string_value(json_object_get(claims, "iss"));
+
+    return iss != NULL && strcmp(iss, rules->issuer) == 0;
+}
+
+
+static int
+af_jwt_audience(const af_jwt_rules_t *rules, const json_t *claims)
+{
+    size_t         i;
+    const json_t  *aud;
+
+    if (rules->audience == NULL) {
+        return 1;
+    }
+
+    aud = json_object_get(claims, "aud");
+
+    if (json_is_string(aud)) {
+        return af_jwt_audience_one(rules, aud);
+    }
+
+    for (i = 0; i < json_array_size(aud); i++) {
+        if (af_jwt_audience_one(rules, json_array_get(aud, i))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
+{
+    const char *const  *name;
+
+    for (name = rules->audience; *name != NULL; name++) {
+        if (strcmp(json_string_value(aud), *name) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Claims may be integers too large for a time or have fractions, which a
+ * double compares without overflow.  The time now, in whole seconds, stands
+ * for any moment up to the next, so that a token made a fraction of a second
+ * ago is not from the future.
+ */
+
+static int
+af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims)
+{
+    double         next, leeway;
+    const json_t  *iat, *nbf;
+
+    next = (double) rules->now + 1;
+    leeway = (double) rules->leeway;
+
+    iat = json_object_get(claims, "iat");
+    nbf = json_object_get(claims, "nbf");
+
+    return json_number_value(json_object_get(claims, "exp")) >= next - leeway
+           && (nbf == NULL || json_number_value(nbf) < next + leeway)
+           && (iat == NULL || json_number_value(iat) < next + leeway);
+}
+
+
+static int
+af_jwt_append_json(char *out, size_t *len, const json_t *object)
+{
+    char    text[AF_JWT_MAX];
+    size_t  n;
+
+    n = json_dumpb(object, text, sizeof(text), JSON_COMPACT);
+
+    if (n == 0 || n > sizeof(text)) {
+        return -1;
+    }
+
+    return af_jwt_append(out, len, text, n);
+}
+
+
+/* `out` has room for AF_JWT_MAX and a zero, whose place a dot may take */
+
+static int
+af_jwt_append(char *out, size_t *len, const void *src, size_t n)
+{
+    size_t  size;
+
+    size = sodium_base64_ENCODED_LEN(n, AF_JWT_BASE64);
+
+    if (size > AF_JWT_MAX + 1 - *len) {
+        return -1;
+    }
+
+    sodium_bin2base64(out + *len, size, src, n, AF_JWT_BASE64);
+
+    *len += size - 1;
+
+    return 0;
+}

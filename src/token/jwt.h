@@ -1,0 +1,63 @@
+/*
+ * JSON Web Tokens in the JWS compact serialization (RFC 7515, RFC 7519).
+ * Pure C: no nginx types; the time is an argument.
+ */
+
+#ifndef AF_TOKEN_JWT_H
+#define AF_TOKEN_JWT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "token/keys.h"
+
+
+/* a longer token is malformed, whatever it says */
+#define AF_JWT_MAX  8192
+
+
+typedef enum {
+    AF_JWT_OK = 0,
+    AF_JWT_MALFORMED,
+    AF_JWT_SIGNATURE,
+    AF_JWT_ISSUER,
+    AF_JWT_AUDIENCE,
+    AF_JWT_EXPIRED,            /* not now: exp, nbf or iat */
+    AF_JWT_ERROR               /* no memory */
+} af_jwt_status_t;
+
+
+/* What a token must say.  Times are in seconds since the epoch. */
+typedef struct {
+    af_key_t          **keys;       /* ends with NULL */
+    const char         *issuer;     /* NULL: not demanded */
+    const char *const  *audience;   /* any of them; NULL: not demanded */
+    int64_t             now;
+    int64_t             leeway;
+} af_jwt_rules_t;
+
+
+/*
+ * Verifies a token.  The algorithm is the one of the key that `kid` names
+ * (without a `kid`: of each key in turn), never the token's own choice; the
+ * header's `alg` must agree with it.  Nothing in a header brings or fetches a
+ * key; a header with `crit` is malformed, as we know no extension.
+ *
+ * `exp` is demanded; `iat` may not be in the future; leeway is given to `exp`,
+ * `nbf` and `iat` alike.  Of several faults the first of the enum is told.
+ *
+ * On AF_JWT_OK *claims is the payload, a new reference; otherwise NULL.
+ */
+af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
+    size_t len, json_t **claims);
+
+/*
+ * Makes a token of `claims` signed with `key`.  Returns a string to be freed
+ * with free(), its length in *len, or NULL if there is no memory or the token
+ * would be longer than AF_JWT_MAX.
+ */
+char *af_jwt_sign(af_key_t *key, const json_t *claims, size_t *len);
+
+
+#endif /* AF_TOKEN_JWT_H */

@@ -1,0 +1,164 @@
+# What can't work is refused by `nginx -t`, with the reason and the place.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::File qw(path);
+use Test::Autoflow;
+use Test::More;
+
+my $t = Test::Autoflow->new;
+
+# what nginx -t says to these settings
+sub says (%settings) { return ($t->settings(\%settings)->check)[1] }
+
+sub refused ($name, $expected, %settings) {
+    my ($exit, $text) = $t->settings(\%settings)->check;
+    subtest $name => sub {
+        isnt $exit, 0, 'nginx -t fails';
+        like $text, qr/\[emerg\]/, 'with [emerg]';
+        like $text, $expected, 'saying why';
+        unlike $text, qr/\b[0-9a-f]{32}|secret-value/, 'and not the secret';
+    };
+}
+
+sub accepted ($name, %settings) {
+    is_deeply [$t->settings(\%settings)->check], [0, ''], $name;
+}
+
+
+# The harness' own, and every other form of each directive
+
+accepted 'the settings of the tests';
+
+accepted "@$_" => @$_ for (
+    [autoflow_database => '"postgresql:///x" pool=4 inflight=16 queue=8 timeout=2s'],
+    [autoflow_database => '"host=/nowhere user=x" pool=1'],
+    [autoflow_secret => 'base64url:' . 'A' x 43],
+    [autoflow_secret => '"' . 'thirty-two octets or more of text' . '"'],
+    [autoflow_environment => 'testing'],
+    [autoflow_environment => 'development'],
+    [autoflow_access_ttl => '5m'],
+    [autoflow_refresh_ttl => '30d'],
+    [autoflow_password => 'memory=8m time=3 strength=30'],
+    [autoflow_threads => 'hash=autoflow_io io=autoflow_hash'],
+    [autoflow_issuer => 'https://auth.example.com/'],
+    [autoflow_audience => 'one two'],
+    [autoflow_leeway => '10s'],
+    [autoflow_realm => '"the $host"'],
+    [autoflow_auth => 'on'],
+    [autoflow_key => '"' . 'k' x 32 . '" alg=HS256 kid=first'],
+    [autoflow_key => '"' . 'k' x 48 . '" alg=HS384'],
+    [autoflow_key => '"' . 'k' x 64 . '" alg=HS512'],
+);
+
+
+# Values that can't be
+
+my @rows = (
+    [autoflow_database    => '"postgresql:///x" pool=0',      qr/pool/],
+    [autoflow_database    => '"postgresql:///x" pool=many',   qr/pool/],
+    [autoflow_database    => '"postgresql:///x" inflight=0',  qr/inflight/],
+    [autoflow_database    => '"postgresql:///x" queue=-1',    qr/queue/],
+    [autoflow_database    => '"postgresql:///x" timeout=0',   qr/timeout/],
+    [autoflow_database    => '"postgresql:///x" timeout=soon', qr/timeout/],
+    [autoflow_database    => '"postgresql:///x" colour=red',  qr/colour=red/],
+    [autoflow_database    => '"colour=red"',                  qr/colour/],
+    [autoflow_database    => '"postgresql://[::1"',           qr/autoflow_database/],
+    [autoflow_secret      => 'secret-value',                  qr/32/],
+    [autoflow_secret      => 'hex:' . '0f' x 31,              qr/32/],
+    [autoflow_secret      => 'hex:' . '0f' x 31 . '0g',       qr/hex/],
+    [autoflow_secret      => 'base64url:' . 'A' x 42 . '!',   qr/base64url/],
+    [autoflow_secret      => 'file:/nowhere/secret',          qr{/nowhere/secret.*No such file}s],
+    [autoflow_secret      => 'env:AUTOFLOW_NOT_SET',          qr/AUTOFLOW_NOT_SET/],
+    [autoflow_key         => 'secret-value',                  qr/32/],
+    [autoflow_key         => '"' . 'k' x 47 . '" alg=HS384',  qr/48/],
+    [autoflow_key         => '"' . 'k' x 63 . '" alg=HS512',  qr/64/],
+    [autoflow_key         => '"' . 'k' x 32 . '" alg=none',   qr/none/],
+    [autoflow_key         => '"' . 'k' x 32 . '" alg=hs256',  qr/hs256/],
+    [autoflow_key         => '"' . 'k' x 32 . '" colour=red', qr/colour=red/],
+    [autoflow_key         => 'file:/nowhere/key',             qr{/nowhere/key.*No such file}s],
+    [autoflow_key         => 'env:AUTOFLOW_NOT_SET',          qr/AUTOFLOW_NOT_SET/],
+    [autoflow_environment => 'staging',                       qr/staging/],
+    [autoflow_access_ttl  => '0',                             qr/autoflow_access_ttl/],
+    [autoflow_access_ttl  => 'soon',                          qr/autoflow_access_ttl/],
+    [autoflow_refresh_ttl => '0',                             qr/autoflow_refresh_ttl/],
+    [autoflow_password    => 'memory=1',                      qr/memory/],
+    [autoflow_password    => 'memory=much',                   qr/memory/],
+    [autoflow_password    => 'time=0',                        qr/time/],
+    [autoflow_password    => 'strength=-1',                   qr/strength/],
+    [autoflow_password    => 'colour=red',                    qr/colour=red/],
+    [autoflow_threads     => 'hash=nowhere',                  qr/thread_pool nowhere/],
+    [autoflow_threads     => 'colour=red',                    qr/colour=red/],
+    [autoflow_leeway      => '-1',                            qr/autoflow_leeway/],
+    [autoflow_auth        => 'maybe',                         qr/maybe/],
+);
+refused "$_->[0] $_->[1]", $_->[2], $_->[0] => $_->[1] for @rows;
+
+refused "twice: $_->[0]", qr/"$_->[0]" directive is duplicate/,
+    $_->[0] => "$_->[1]; $_->[0] $_->[1]"
+    for (
+        [autoflow_database    => '"postgresql:///x"'],
+        [autoflow_environment => 'testing'],
+        [autoflow_access_ttl  => '5m'],
+        [autoflow_refresh_ttl => '5d'],
+        [autoflow_password    => 'time=1'],
+        [autoflow_threads     => 'io=autoflow_io'],
+        [autoflow_issuer      => 'me'],
+        [autoflow_leeway      => '1s'],
+        [autoflow_auth        => 'on'],
+        [autoflow_realm       => 'here'],
+    );
+
+
+# What doesn't go together
+
+refused 'an API without a database', qr/autoflow_api.*autoflow_database/s,
+    autoflow_database => undef, autoflow_secret => undef;
+
+refused 'a database without a secret', qr/autoflow_secret/,
+    autoflow_secret => undef;
+
+refused 'an API without a key to sign with', qr/autoflow_key/,
+    autoflow_key => undef;
+
+$t->main('# no thread_pool');
+refused 'no thread pools: the missing lines are printed',
+    qr/thread_pool autoflow_hash threads=\d+ max_queue=\d+;/;
+$t->main('');
+
+$t->api(0)->server('location / { autoflow_auth on; }');
+refused 'protection without a key', qr/autoflow_key/,
+    map { ("autoflow_$_" => undef) } qw(database secret key password environment);
+
+accepted 'a key alone makes a verifier',
+    map { ("autoflow_$_" => undef) } qw(database secret password environment);
+$t->api(1)->server('');
+
+
+# Keys and secrets from elsewhere
+
+my $file = path($t->dir, 'key')->spurt("base64url:" . 'A' x 43 . "\n");
+accepted 'a file with a key', autoflow_key => "file:$file";
+accepted 'a file with a secret', autoflow_secret => "file:$file";
+
+$ENV{AUTOFLOW_TEST_KEY} = 'k' x 32;
+refused 'an environment variable that nginx will lose', qr/env AUTOFLOW_TEST_KEY;/,
+    autoflow_key => 'env:AUTOFLOW_TEST_KEY';
+$t->main('env AUTOFLOW_TEST_KEY;');
+accepted 'an environment variable', autoflow_key => 'env:AUTOFLOW_TEST_KEY';
+$t->main('');
+
+
+# Production
+
+like says(autoflow_environment => 'production'), qr/literal/,
+    'production refuses literal keys';
+
+chmod 0644, $file;
+my %production = (autoflow_environment => 'production',
+    autoflow_key => "file:$file", autoflow_secret => "file:$file");
+like says(%production), qr/\Q$file\E/, 'and files that others can read';
+
+chmod 0600, $file;
+is says(%production), '', 'and takes files of mode 0600';
+
+done_testing;

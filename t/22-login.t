@@ -1,0 +1,134 @@
+# POST /auth/login
+
+use Mojo::Base -strict, -signatures;
+use Test::Autoflow;
+use Test::More;
+
+my $t = Test::Autoflow->new->start;
+my $good = 'correct horse battery staple';
+my $ada = $t->register(email => 'Ada@example.com', username => 'ada');
+
+sub login (%fields) { $t->post_ok('/api/v1/auth/login' => json => {%fields}) }
+
+sub form ($text) {
+    return $t->post_ok('/auth/login' =>
+        {'Content-Type' => 'application/x-www-form-urlencoded'} => $text);
+}
+
+# the last audit event, without what the database fills in
+sub event {
+    my $row = $t->db->selectrow_hashref(
+        'SELECT action, target_id, details->>\'reason\' AS reason, details->>\'login\' AS login
+           FROM autoflow.audit_events ORDER BY at DESC, id DESC LIMIT 1');
+    return $row;
+}
+
+
+subtest 'by address or name, under either key' => sub {
+    login(@$_, password => $good)->status_is(200, "@$_")
+        ->json_is('/user/id' => $ada->{user}{id})
+        ->json_is('/token_type' => 'bearer')->json_is('/expires_in' => 1800)
+        ->json_like('/refresh_token' => qr/^[A-Za-z0-9_-]{43}$/)
+        for [email => 'ada@EXAMPLE.com'], [email => 'ADA'],
+            [username => 'ada'], [username => 'Ada@example.com'];
+
+    $t->get_ok('/auth/me' => $t->bearer($t->tx->res->json))->status_is(200)
+        ->json_like('/last_login_at' => qr/Z$/);
+};
+
+subtest 'every login is a session of its own' => sub {
+    my @tokens = map { login(email => 'ada', password => $good)->tx->res->json } 1 .. 2;
+    isnt $tokens[0]{$_}, $tokens[1]{$_}, "another $_" for qw(access_token refresh_token);
+    is $t->db->selectrow_array('SELECT count(DISTINCT session_id) FROM autoflow.refresh_tokens
+        WHERE token_hash = ANY (?)', {}, [map { '\\x' . Digest::SHA::sha256_hex($_->{refresh_token}) } @tokens]),
+        2, 'two sessions';
+};
+
+subtest 'as a form (OAuth 2)' => sub {
+    form('username=ada&password=correct+horse%20battery%20staple')->status_is(200)
+        ->json_is('/user/id' => $ada->{user}{id});
+    form('grant_type=password&username=Ada%40example.com&password=correct+horse+battery+staple&scope=')
+        ->status_is(200);
+    form('username=ada&password=wrong')->problem_is(401, 'invalid_credentials');
+    form('username=ada')->problem_is(422, 'validation_failed')->errors_are({password => 'required'});
+    form($_)->status_is(400, $_) for 'username=%zz&password=x', 'username=a&username=b&password=x',
+        'username=%00&password=x', 'username=%ff&password=x';
+};
+
+subtest 'refused' => sub {
+    my @challenge;
+    for my $login ([email => 'ada', password => 'wrong'],
+        [email => 'nobody@example.com', password => $good],
+        [email => 'x' x 1024, password => 'y' x 1024],
+        [email => "a' OR '1'='1", password => "x' OR 'x'='x"])
+    {
+        login(@$login)->problem_is(401, 'invalid_credentials');
+        push @challenge, {%{$t->tx->res->json}, request_id => ''};
+    }
+    is_deeply \@challenge, [($challenge[0]) x @challenge],
+        'a wrong password and an unknown account look the same';
+
+    login(email => 'ada', password => 'Correct horse battery staple')->status_is(401);
+    login(email => 'ada', password => "$good ")->status_is(401);
+};
+
+subtest 'fields' => sub {
+    login()->problem_is(422, 'validation_failed');
+    login(email => 'ada')->errors_are({password => 'required'});
+    login(email => 'ada', username => 'ada', password => $good)->problem_is(422, 'validation_failed');
+    login(email => 'x' x 1025, password => $good)->errors_are({email => 'length'});
+    login(email => 'ada', password => 'x' x 1025)->errors_are({password => 'length'});
+    login(email => '', password => '')->errors_are({email => 'length', password => 'length'});
+    login(email => 1, password => [])->errors_are({email => 'type', password => 'type'});
+};
+
+subtest 'a disabled account' => sub {
+    my $eve = $t->register(username => 'eve');
+    my $set = sub ($set) { $t->db->do("UPDATE autoflow.users SET $set WHERE username = 'eve'") };
+
+    $set->('is_active = false');
+    login(email => 'eve', password => 'wrong')->problem_is(401, 'invalid_credentials');
+    login(email => 'eve', password => $good)->problem_is(403, 'account_disabled');
+    is event()->{reason}, 'account_disabled', 'is audited';
+
+    $set->('is_active = true');
+    login(email => 'eve', password => $good)->status_is(200);
+
+    $set->('deleted_at = now()');
+    login(email => 'eve', password => $good)->problem_is(401, 'invalid_credentials');
+};
+
+subtest 'audited' => sub {
+    login(email => 'ada', password => $good);
+    is_deeply event(), {action => 'logged_in', target_id => $ada->{user}{id}, reason => undef, login => undef};
+
+    login(email => 'Ada@example.com', password => 'wrong');
+    is_deeply event(), {action => 'login_failed', target_id => $ada->{user}{id},
+        reason => 'wrong_password', login => 'Ada@example.com'};
+
+    login(email => $good, password => 'ada');
+    is_deeply event(), {action => 'login_failed', target_id => undef,
+        reason => 'unknown_account', login => undef},
+        'what was typed for an unknown account is not kept';
+
+    unlike join('', map { join '|', map { $_ // '' } @$_ } @{$t->db->selectall_arrayref(
+        'SELECT * FROM autoflow.audit_events')}), qr/correct horse|wrong\b(?!_)/, 'no password anywhere';
+};
+
+subtest 'hashes of another cost are made anew' => sub {
+    my $hash = sub { $t->db->selectrow_array('SELECT password_hash FROM autoflow.users WHERE username = ?', {}, 'ada') };
+    my $before = $hash->();
+
+    login(email => 'ada', password => $good)->status_is(200);
+    is $hash->(), $before, 'the same cost: the same hash';
+
+    $t->settings({autoflow_password => 'memory=2m time=2'})->reload->ready;
+    login(email => 'ada', password => 'wrong')->status_is(401);
+    is $hash->(), $before, 'not by a wrong password';
+    login(email => 'ada', password => $good)->status_is(200);
+    like $hash->(), qr/\$m=2048,t=2,p=1\$/, 'by a right one';
+    login(email => 'ada', password => $good)->status_is(200);
+};
+
+$t->finish;
+done_testing;

@@ -1,0 +1,76 @@
+# GET /, /health, /health/live, /db-test, with the database and without
+
+use Mojo::Base -strict, -signatures;
+use Test::Autoflow;
+use Test::More;
+
+my $t = Test::Autoflow->new(workers => 2)->start;
+
+$t->get_ok('/')->status_is(200)->content_type_is('application/json')
+    ->json_like('/name' => qr/./)->json_like('/version' => qr/^\d+\.\d+\.\d+$/)
+    ->json_like('/docs' => qr{^/})->json_like('/openapi' => qr{^/});
+my $version = $t->tx->res->json('/version');
+
+$t->get_ok('/health')->status_is(200)->json_is('/status' => 'ok')
+    ->json_is('/version' => $version)->json_is('/database' => 'ok')
+    ->json_is('/schema' => $t->db->selectrow_array('SELECT autoflow.schema_version()'))
+    ->json_like('/uptime' => qr/^\d+$/);
+$t->get_ok('/health/live')->status_is(200)->json_is('/status' => 'ok');
+$t->get_ok('/db-test')->status_is(200)->json_is('/database' => 'ok')
+    ->json_like('/latency_ms' => qr/^\d+(\.\d+)?$/);
+
+subtest 'the database stops' => sub {
+    my $ada = $t->register;
+    $t->postgresql->stop;
+
+    $t->wait_for(sub { $t->ua->get('/health')->res->code == 503 });
+    $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable')
+        ->header_like('Retry-After' => qr/^\d+$/);
+    $t->get_ok('/db-test')->status_is(503)->header_like('Retry-After' => qr/^\d+$/);
+    $t->get_ok('/health/live')->status_is(200);
+    $t->get_ok('/')->status_is(200);
+
+    $t->get_ok('/auth/me' => $t->bearer($ada))->problem_is(503, 'unavailable')
+        ->header_like('Retry-After' => qr/^\d+$/);
+    $t->post_ok('/auth/login' => json => {email => 'a', password => 'b'})
+        ->problem_is(503, 'unavailable');
+    $t->post_ok('/auth/register' => json => {email => 'late@example.com', password => $ada->{password}})
+        ->problem_is(503, 'unavailable');
+    $t->get_ok('/auth/me')->problem_is(401, 'token_required', 'what needs no database goes on');
+
+    $t->postgresql->start;
+    $t->ready;
+    $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
+    $t->get_ok('/db-test')->status_is(200);
+};
+
+subtest 'connections that are cut' => sub {
+    my $admin = $t->postgresql->connect('postgres');
+    $admin->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'autoflow_app'});
+    $t->wait_for(sub { $t->connections == 4 });
+    $t->ready;
+    $t->get_ok('/health')->status_is(200);
+};
+
+subtest 'a database that does not answer' => sub {
+    kill 'STOP', $t->postgresql->process->processes;
+    $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable');
+    $t->get_ok('/health/live')->status_is(200);
+    kill 'CONT', $t->postgresql->process->processes;
+    $t->ready;
+    $t->get_ok('/health')->status_is(200);
+};
+
+subtest 'a schema that is too old' => sub {
+    $t->db->do('CREATE OR REPLACE FUNCTION autoflow.schema_version() RETURNS integer
+                LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 0');
+    $t->stop;
+    $t->start_nginx;
+    $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable') for 1 .. 5;
+    $t->get_ok('/health/live')->status_is(200);
+    $t->wait_for(sub { $t->error_log =~ /the schema is version 0/ });
+    pass 'the log says so';
+};
+
+$t->finish;
+done_testing;

@@ -1,0 +1,161 @@
+# The schema: deployed, verified, reverted and deployed again; what the
+# module's role may do; every statement.
+
+use Mojo::Base -strict, -signatures;
+use File::Temp;
+use Mojo::File qw(path);
+use Test::Autoflow;
+use Test::More;
+
+my $root = $Test::Autoflow::root;
+my $dir  = File::Temp->newdir;
+chmod 0755, $dir;
+my $postgresql = Test::Autoflow::PostgreSQL->new(dir => "$dir/postgresql")->start;
+my $owner = $postgresql->connect;
+
+sub sqitch ($command, @options) {
+    local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
+    my $url = 'db:' . $postgresql->url('autoflow');
+    open my $out, '-|', 'sh', '-c', 'cd "$0/sql" && exec sqitch "$@" 2>&1',
+        $root, $command, @options, $url or die $!;
+    my $text = join '', <$out>;
+    close $out;
+    is $?, 0, "sqitch $command" or diag $text;
+}
+
+# the SQLSTATE of a statement; empty if it succeeds
+sub sqlstate ($db, $sql) {
+    return eval { $db->do($sql, {pg_direct => 1}); 1 } ? '' : $db->state;
+}
+
+sub objects {
+    return $owner->selectcol_arrayref(q{
+        SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
+         WHERE refclassid = 'pg_namespace'::regclass
+           AND refobjid = to_regnamespace('autoflow')
+           AND deptype = 'n' ORDER BY 1});
+}
+
+
+subtest 'there and back again' => sub {
+    sqitch('verify');
+    my $before = objects();
+    cmp_ok scalar @$before, '>', 10, 'the schema has its objects';
+
+    sqitch('revert', '-y');
+    ok !defined $owner->selectrow_array(q{SELECT to_regnamespace('autoflow')}),
+        'nothing is left of it';
+
+    sqitch('deploy', '--verify');
+    is_deeply objects(), $before, 'the same objects again';
+    sqitch('deploy');
+};
+
+
+subtest 'every statement' => sub {
+    system($^X, "$root/sql/embed", $dir) == 0 or die;
+    my $c = path($dir, 'queries.c')->slurp;
+    my %c = (n => "\n");
+    my @statements = $c =~ /^const af_statement_t  \w+ = \{\n(.*?)^\};/msg;
+    my $files = path("$root/sql/queries")->list_tree->grep(qr/\.sql$/)->size;
+    is scalar @statements, $files, 'one for each file';
+
+    my $app = $postgresql->connect('autoflow_app');
+    for my $statement (@statements) {
+        my ($name, @lines) = $statement =~ /^\s+"(.*)",?$/mg;
+        my $sql = join '', @lines;
+        $sql =~ s/\\([0-7]{3}|.)/length $1 == 3 ? chr oct $1 : $c{$1} \/\/ $1/ge;
+        my ($count) = $statement =~ /_params, (\d+),/;
+        my $arguments = $count ? '(' . join(', ', ('NULL') x $count) . ')' : '';
+
+        is sqlstate($app, "PREPARE $name AS $sql"), '', "$name can be prepared"
+            or diag $app->errstr;
+        is sqlstate($app, "EXPLAIN EXECUTE $name$arguments"), '', 'by a role that may run it'
+            or diag $app->errstr;
+    }
+};
+
+
+subtest "what the module's role may not do" => sub {
+    my $app = $postgresql->connect('autoflow_app');
+    is sqlstate($app, $_), '42501', $_ for (
+        'CREATE TABLE autoflow.t (id int)',
+        'CREATE TABLE public.t (id int)',
+        'CREATE SCHEMA s',
+        'DROP TABLE autoflow.users',
+        'ALTER TABLE autoflow.users ADD c int',
+        'TRUNCATE autoflow.users',
+        'DELETE FROM autoflow.users',
+        'UPDATE autoflow.users SET is_superuser = true',
+        'UPDATE autoflow.audit_events SET action = \'x\'',
+        'DELETE FROM autoflow.audit_events',
+        'TRUNCATE autoflow.audit_events',
+        'DELETE FROM autoflow.audit_events_default',
+        'SELECT * FROM sqitch.changes',
+        'SET ROLE autoflow',
+        'SET ROLE postgres',
+    );
+    ok !$owner->selectrow_array(q{SELECT bool_or(rolsuper OR rolcreaterole OR rolcreatedb
+        OR rolreplication OR rolbypassrls) FROM pg_roles WHERE rolname = 'autoflow_app'}),
+        'it has no attribute';
+    like $app->selectrow_array('SHOW statement_timeout'), qr/^[1-9]/, 'its statements end';
+
+    $owner->do('DROP ROLE IF EXISTS stranger');
+    $owner->do('CREATE ROLE stranger');
+    $owner->do('GRANT stranger TO CURRENT_USER');
+    $owner->do('SET ROLE stranger');
+    is sqlstate($owner, $_), '42501', "a stranger: $_"
+        for 'SELECT autoflow.uuid7()', 'SELECT id FROM autoflow.users';
+    $owner->do('RESET ROLE');
+    $owner->do('DROP ROLE stranger');
+};
+
+
+subtest 'ids' => sub {
+    my $ids = $owner->selectcol_arrayref(q{
+        SELECT autoflow.uuid7() FROM generate_series(1, 1000)});
+    is scalar(grep { !/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/ } @$ids),
+        0, 'version 7';
+    is keys %{{map { $_ => 1 } @$ids}}, 1000, 'all different';
+    my $now  = time;
+    my $late = $owner->selectrow_array('SELECT autoflow.uuid7()');
+    my $at   = (hex(substr $late, 0, 8) * 65_536 + hex(substr $late, 9, 4)) / 1000;
+    ok abs($at - $now) < 60, 'they begin with the time';
+};
+
+
+subtest 'rules of the tables' => sub {
+    my $insert = sub ($columns, $values) {
+        return sqlstate($owner, "INSERT INTO autoflow.users (email, password_hash, $columns) VALUES ($values)");
+    };
+    is $insert->('username', q{'a@example.com', 'x', 'abc'}), '', 'an account';
+    is $insert->('username', q{'A@example.COM', 'x', 'def'}), '23505', 'its address again';
+    is $insert->('username', q{'b@example.com', 'x', 'ABC'}), '23505', 'its name again';
+    is $insert->('username', q{'no address', 'x', 'def'}), '23514', 'no address';
+    is $insert->('username', q{'c@example.com', 'x', 'a@b'}), '23514', 'no username';
+    is $insert->('full_name', q{'d@example.com', 'x', E'a\x01'}), '23514', 'a control character';
+    $owner->do('UPDATE autoflow.users SET deleted_at = now()');
+    is $insert->('username', q{'a@example.com', 'x', 'abc'}), '', 'deleted: both are free';
+};
+
+
+subtest 'partitions of the audit' => sub {
+    my $app  = $postgresql->connect('autoflow_app');
+    my $of   = sub ($at) {
+        return $owner->selectrow_array(qq{INSERT INTO autoflow.audit_events (at, action)
+            VALUES ($at, 'x') RETURNING tableoid::regclass}) =~ s/.*audit_events_//r;
+    };
+    my $month = $owner->selectrow_array(q{SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')});
+    is $of->('now()'), $month, 'this month has one';
+    is $of->(q{'2031-05-06'}), 'default', 'what has none goes to the default one';
+
+    $app->do('SELECT autoflow.audit_maintain(NULL)');
+    is $of->(q{'2031-05-07'}), '2031_05', 'until the module makes one';
+    is $owner->selectrow_array('SELECT count(*) FROM autoflow.audit_events_default'), 0,
+        'which takes the rows over';
+    is $owner->selectrow_array('SELECT count(*) FROM autoflow.audit_events'), 3, 'none is lost';
+};
+
+$owner->disconnect;
+$postgresql->stop;
+done_testing;

@@ -1,0 +1,395 @@
+package Test::Autoflow;
+
+# A real nginx with the module, and a real PostgreSQL, in a temporary folder.
+#
+#     my $t = Test::Autoflow->new(workers => 2)->start;
+#     $t->get_ok('/health')->status_is(200);
+#     $t->finish;
+#     done_testing;
+#
+# It is a Test::Mojo; a path without a host is one of the nginx under test.
+
+use Mojo::Base 'Test::Mojo', -signatures;
+
+use Digest::SHA qw(hmac_sha256);
+use File::Temp;
+use IO::Socket::IP;
+use MIME::Base64 qw(encode_base64url);
+use Mojo::File qw(curfile path);
+use Mojo::JSON qw(encode_json);
+use Mojo::Promise;
+use Test::Autoflow::PostgreSQL;
+use Test::Autoflow::Process;
+use Test::More ();
+use Time::HiRes qw(sleep);
+
+our $root = curfile->dirname->dirname->dirname->dirname->to_abs;
+
+my $module = $ENV{AUTOFLOW_MODULE} // "$root/build/ngx_http_autoflow_module.so";
+my $nginx  = $ENV{AUTOFLOW_NGINX}  // '/usr/sbin/nginx';
+
+has workers  => 1;
+has settings => sub { {} };     # autoflow_... => its arguments; undef: none
+has [qw(main http server)] => '';     # more text for these blocks
+has api      => 1;              # 0: without the mounts of conf/snippets
+has allow    => sub { [] };     # what the error log may hold all the same
+has dir      => sub { my $dir = File::Temp->newdir; chmod 0755, $dir; $dir };
+has port     => sub { free_port() };
+has port_h2  => sub { free_port() };
+has echo     => sub { free_port() };
+has key      => sub { "the key of the tokens, 32 octets" };
+has postgresql => sub ($self) {
+    Test::Autoflow::PostgreSQL->new(dir => $self->dir . '/postgresql');
+};
+has [qw(process finished handle)];
+
+sub new ($class, %options) {
+    my $self = $class->SUPER::new;
+    $self->$_($options{$_}) for keys %options;
+    $self->ua->max_redirects(0)->inactivity_timeout(60)->on(
+        prepare => sub ($ua, $tx) {
+            my $url = $tx->req->url;
+            $url->scheme('http')->host('127.0.0.1')->port($self->port)
+                if !$url->is_abs;
+        }
+    );
+    return $self;
+}
+
+# the database, as its owner
+sub db ($self) {
+    $self->handle($self->postgresql->connect)
+        if !$self->handle || !$self->handle->ping;
+    return $self->handle;
+}
+
+sub url ($self, $path = '') { 'http://127.0.0.1:' . $self->port . $path }
+
+
+# The server
+
+sub start ($self) {
+    $self->postgresql->start if !$self->postgresql->process;
+    $self->start_nginx;
+    $self->ready if $self->api;
+    return $self;
+}
+
+sub start_nginx ($self) {
+    $self->write_conf;
+    $self->process(
+        Test::Autoflow::Process->new(
+            log     => $self->dir . '/stderr',
+            command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
+        )->start
+    );
+    $self->wait_for(sub {
+        IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port)
+            or $self->process->running ? 0 : die "nginx did not start:\n"
+                . path($self->dir, 'stderr')->slurp;
+    });
+    return $self;
+}
+
+# every worker has its connections to the database
+sub ready ($self) {
+    my ($pool) = $self->settings_text =~ /pool=(\d+)/;
+    $self->wait_for(sub {
+        $self->connections("AND state = 'idle'") == $self->workers * ($pool // 2)
+            && $self->ua->get('/health')->res->code == 200;
+    });
+    return $self;
+}
+
+# how many connections the module has to the database
+sub connections ($self, $and = '') {
+    return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
+        WHERE usename = 'autoflow_app' $and");
+}
+
+sub command ($self) {
+    my $dir = $self->dir;
+    my @asan;
+    if ($ENV{AUTOFLOW_ASAN}) {
+        mkdir "$dir/reports";
+        chmod 01777, "$dir/reports";
+        my $log = "log_path=$dir/reports/report";
+        @asan = ('env', "LD_PRELOAD=$ENV{AUTOFLOW_PRELOAD}",
+            "ASAN_OPTIONS=detect_leaks=0:$log",
+            "UBSAN_OPTIONS=print_stacktrace=1:$log");
+    }
+    return (@asan, $nginx, '-p', "$dir/", '-c', "$dir/nginx.conf",
+        '-e', 'stderr', '-g', 'daemon off;');
+}
+
+# nginx -t: its exit status and what it says
+sub check ($self) {
+    $self->write_conf;
+    open my $out, '-|', 'sh', '-c', '"$@" 2>&1', 'sh', $self->command, '-t', '-q';
+    my $text = join '', <$out>;
+    close $out;
+    return ($? >> 8, $text);
+}
+
+# a graceful stop; undef if it lasted too long, else the master's status
+sub stop ($self) { $self->process->signal('QUIT')->ended }
+
+sub reload ($self) {
+    my @old = $self->worker_pids;
+    $self->write_conf;
+    $self->process->signal('HUP');
+    $self->wait_for(sub {
+        my %now = map { $_ => 1 } $self->worker_pids;
+        !grep { $now{$_} } @old;
+    });
+    return $self;
+}
+
+sub worker_pids ($self) { $self->process->children }
+
+sub error_log ($self) {
+    my $log = path($self->dir, 'error.log');
+    return -e $log ? $log->slurp : '';
+}
+
+sub wait_for ($self, $condition, $seconds = 30) {
+    for (1 .. $seconds * 50) {
+        return 1 if $condition->();
+        sleep 0.02;
+    }
+    Carp::croak('this has not come true');
+}
+
+
+# Its configuration
+
+sub write_conf ($self) { path($self->dir, 'nginx.conf')->spurt($self->conf) }
+
+sub conf ($self) {
+    my ($dir, $port, $port_h2, $echo) =
+        map { $self->$_ } qw(dir port port_h2 echo);
+    my $user = $> == 0 ? 'user www-data;' : '';
+    my $threads = $self->main =~ /thread_pool/ ? '' : <<~"END";
+        include $root/conf/snippets/autoflow_threads.conf;
+        END
+    my $api = $self->api ? "include $root/conf/snippets/autoflow_api.conf;" : '';
+    my $settings = $self->settings_text;
+
+    # "listen … http2" is deprecated since 1.25.1
+    my ($minor) = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)};
+    my $h2 = $minor > 25 ? "$port_h2; http2 on" : "$port_h2 http2";
+
+    return <<~"END";
+        load_module $module;
+        $user
+        worker_processes @{[$self->workers]};
+        worker_shutdown_timeout 20s;
+        pid $dir/nginx.pid;
+        error_log $dir/error.log info;
+        $threads
+        @{[$self->main]}
+        events { worker_connections 1024; }
+
+        http {
+            access_log $dir/access.log;
+            client_body_temp_path $dir/temp_body;
+            proxy_temp_path $dir/temp_proxy;
+            fastcgi_temp_path $dir/temp_fastcgi;
+            uwsgi_temp_path $dir/temp_uwsgi;
+            scgi_temp_path $dir/temp_scgi;
+            $settings
+            @{[$self->http]}
+
+            server {
+                listen 127.0.0.1:$port;
+                listen 127.0.0.1:$h2;
+                $api
+                @{[$self->server]}
+            }
+
+            # for proxy_pass http://echo: says what reached the upstream
+            upstream echo { server 127.0.0.1:$echo; }
+            server {
+                listen 127.0.0.1:$echo;
+                default_type application/json;
+                location / {
+                    return 200 '{"uri":"\$request_uri","user_id":"\$http_x_user_id","email":"\$http_x_user_email","roles":"\$http_x_user_roles","session_id":"\$http_x_session_id"}';
+                }
+            }
+        }
+        END
+}
+
+sub settings_text ($self) {
+    my %settings = (
+        autoflow_database    => '"' . $self->postgresql->url('autoflow_app') . '"',
+        autoflow_secret      => 'hex:' . '0f' x 32,
+        autoflow_key         => 'hex:' . unpack('H*', $self->key),
+        autoflow_environment => 'development',
+        autoflow_password    => 'memory=1m time=1',
+        %{$self->settings},
+    );
+    return join "\n", map { "$_ $settings{$_};" }
+        grep { defined $settings{$_} } sort keys %settings;
+}
+
+sub free_port {
+    for (1 .. 100) {
+        # below the ports that the kernel gives to clients
+        my $port = 10_000 + int rand 20_000;
+        return $port if IO::Socket::IP->new(
+            LocalHost => '127.0.0.1', LocalPort => $port, Listen => 1,
+            ReuseAddr => 1);
+    }
+    die 'no free port';
+}
+
+
+# Requests
+
+# sends all of them before it waits for the first: [METHOD => path => …]
+sub at_once ($self, @requests) {
+    my @txs = map { $self->ua->build_tx(@$_) } @requests;
+    my @done;
+    Mojo::Promise->all(map { $self->ua->start_p($_) } @txs)
+        ->then(sub { @done = map { $_->[0] } @_ })
+        ->catch(sub ($error) { Carp::croak($error) })->wait;
+    return @done;
+}
+
+# sends octets as they are; what came back until the connection was closed
+sub raw ($self, $octets) {
+    my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1',
+        PeerPort => $self->port, Timeout => 10) or die "connect: $@";
+    print {$socket} $octets;
+    $socket->flush;
+    local $/;
+    return scalar <$socket>;
+}
+
+my $accounts = 0;
+
+# a new account: its token pair, with the password beside it
+sub register ($self, %fields) {
+    my $body = {
+        email    => 'account' . ++$accounts . '@example.com',
+        password => 'correct horse battery staple',
+        %fields
+    };
+    my $res = $self->ua->post('/api/v1/auth/register' => json => $body)->res;
+    $res->code == 201 or Carp::croak($res->code . ' ' . $res->body);
+    return {%{$res->json}, password => $body->{password}};
+}
+
+sub bearer ($self, $token) {
+    return {Authorization => 'Bearer ' . (ref $token ? $token->{access_token} : $token)};
+}
+
+# a token of this server's making, were it not for what is changed
+sub token ($self, $claims, %options) {
+    my $now = time;
+    $claims = {iss => 'autoflow', iat => $now, exp => $now + 60, %$claims};
+    delete @$claims{grep { !defined $claims->{$_} } keys %$claims};
+    return sign($options{key} // $self->key,
+        encode_json($options{header} // {alg => 'HS256', typ => 'JWT'}),
+        encode_json($claims));
+}
+
+# a JWS of any two texts
+sub sign ($key, @texts) {
+    my $signed = join '.', map { encode_base64url($_) } @texts;
+    return "$signed." . encode_base64url(hmac_sha256($signed, $key));
+}
+
+
+# Answers
+
+# the last answer is a problem document that is right in every respect
+sub problem_is ($self, $status, $code, $name = "$status $code") {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $res  = $self->tx->res;
+    my $json = $res->json // {};
+    my $has_errors = exists $json->{errors} ? 1 : 0;
+    return $self->success(Test::More::is_deeply(
+        {
+            type        => $res->headers->content_type,
+            map({ $_ => $json->{$_} } qw(status status_code code request_id)),
+            http        => $res->code,
+            about       => $json->{type},
+            detail      => length($json->{detail} // '') > 0,
+            title       => length($json->{title} // '') > 0,
+            errors      => $has_errors,
+        },
+        {
+            type        => 'application/problem+json',
+            status      => $status,
+            status_code => $status,
+            code        => $code,
+            request_id  => $res->headers->header('X-Request-ID'),
+            http        => $status,
+            about       => 'about:blank',
+            detail      => 1,
+            title       => 1,
+            errors      => $status == 422 ? 1 : 0,
+        },
+        $name
+    ) || Test::More::diag($res->body));
+}
+
+# the last answer says of these fields, and no others, what is wrong
+sub errors_are ($self, $expected, $name = 'wrong fields') {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $res = $self->tx->res;
+    my %got = map { $_->{field} => $_->{code} } @{($res->json // {})->{errors} // []};
+    return $self->success(Test::More::is_deeply(\%got, $expected, $name)
+        || Test::More::diag($res->body));
+}
+
+
+# The end: nginx quits well, and has left nothing behind
+
+sub finish ($self) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $self->finished(1);
+    Test::More::subtest('nginx ends well' => sub { $self->checks });
+    $self->db->disconnect;
+    $self->postgresql->stop if $self->postgresql->process->running;
+    return $self;
+}
+
+sub checks ($self) {
+    my $process = $self->process;
+
+    if ($process->running) {
+        my @workers = $self->worker_pids;
+        Test::More::is(scalar @workers, $self->workers, 'all workers were there');
+        Test::More::is($self->stop, 0, 'the master exits with 0');
+        for my $pid (@workers) {
+            Test::More::like($self->error_log,
+                qr/worker process $pid exited with code 0/, "worker $pid exits with 0");
+        }
+    }
+    Test::More::is_deeply([$process->processes], [], 'no process is left');
+
+    my $allowed = join '|', map { "(?:$_)" } @{$self->allow}, '(?!)';
+    Test::More::is_deeply(
+        [grep { /\[(?:alert|crit|emerg)\]/ && !/$allowed/ } split /\n/, $self->error_log],
+        [], 'nothing alarming in the error log');
+    Test::More::is_deeply(
+        [map { $_->slurp } path($self->dir, 'reports')->list->each],
+        [], 'no report of a sanitizer');
+
+    if ($self->postgresql->process->running) {
+        Test::More::ok(eval {
+            $self->wait_for(sub { !$self->connections }, 5);
+        }, 'no connection to the database is left');
+    }
+    return;
+}
+
+sub DESTROY ($self) {
+    return if $self->finished || !$self->process || ${^GLOBAL_PHASE} eq 'DESTRUCT';
+    Test::More::fail('finish was not called');
+}
+
+1;

@@ -1,0 +1,46 @@
+/*
+ * What the unit tests share.  Most tests walk through a table; a row that
+ * fails is told by its name and does not hide those behind it.
+ */
+
+#ifndef AF_UNIT_H
+#define AF_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+
+#define af_nelts(table)  (sizeof(table) / sizeof((table)[0]))
+
+/* counts a failure in the local variable `failed` and goes on */
+#define af_row(condition, ...)                                               \
+    do {                                                                     \
+        if (!(condition)) {                                                  \
+            failed++;                                                        \
+            print_error(__VA_ARGS__);                                        \
+            print_error(": not %s\n", #condition);                           \
+        }                                                                    \
+    } while (0)
+
+
+/* a copy without a zero behind it, so that ASan sees what reads further */
+
+static inline char *
+af_exact(const char *s, size_t len)
+{
+    char  *copy;
+
+    copy = malloc(len ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, s, len);
+
+    return copy;
+}
+
+
+#endif /* AF_UNIT_H */

@@ -27,7 +27,7 @@ subtest 'paths and mounts' => sub {
     $t->get_ok($_)->problem_is(404, 'not_found')
         for '/api/v1/nothing', '/api/v1/auth', '/api/v1/auth/me/x',
             '/api/v1/auth/m', '/api/v1/auth/mee', '/api/v1/auth/ME',
-            '/auth/nothing', '/healthy', '/api/v1//auth/me//';
+            '/auth/nothing', '/healthy', '/api/v1/auth/me%2Fx';
 };
 
 subtest 'methods' => sub {
@@ -176,7 +176,7 @@ subtest 'a connection is kept after whatever answer' => sub {
             . 'Content-Length: ' . length($_) . "\r\n\r\n$_"
     } @bodies, '{}';
     my $answers = $t->raw($requests . "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    is_deeply [$answers =~ m{^HTTP/1.1 (\d+)}mg], [422, 400, 400, 400, 422, 200],
+    is_deeply [$answers =~ m{HTTP/1.1 (\d+)}g], [422, 400, 400, 400, 422, 200],
         'six pipelined requests, six answers in order';
 };
 

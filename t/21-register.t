@@ -114,7 +114,7 @@ subtest 'addresses' => sub {
     my $n = 0;
     register(email => $_)->status_is(201, $_)->json_is('/user/email' => $_) for (
         'a@b.co', 'first.last+tag@sub.example.com', q{!#$%&'*+/=?^_`{|}~-@example.com},
-        'x' x 64 . '@example.com', 'jörg@exämple.com', 'a@' . 'x' x 63 . '.com',
+        'x' x 64 . '@example.com', 'joerg@exämple.com', 'a@' . 'x' x 63 . '.com',
         'x' x 64 . '@' . join('.', ('y' x 47) x 3, 'y' x 45),
         '1@2.co', 'a@xn--exmple-cua.com',
     );
@@ -123,13 +123,13 @@ subtest 'addresses' => sub {
         'a', 'a@', '@b.co', 'a@b', 'a@@b.co', 'a@b..co', 'a@.b.co', 'a@b.co.', '.a@b.co',
         'a.@b.co', 'a..b@c.co', 'a b@c.co', 'a@b c.co', '"a"@b.co', 'a@[127.0.0.1]',
         'a@-b.co', 'a@b-.co', 'a@b_c.co', 'A <a@b.co>', 'a@b.co, c@d.co', "a\@b.co\x01",
-        'x' x 65 . '@example.com',
+        'x' x 65 . '@example.com', 'jörg@example.com',
     );
     register(email => 'x' x 64 . '@' . join('.', ('y' x 47) x 3, 'y' x 46))->status_is(422);
 };
 
 subtest 'usernames' => sub {
-    register(email => "u$_\@example.com", username => $_)->status_is(201, $_)
+    register(email => length($_) . '@example.com', username => $_)->status_is(201, $_)
         for 'abc', '0-._', 'x' x 100;
     register(email => 'u@example.com', username => $_)->status_is(422, "not $_")
         ->json_is('/errors/0/field' => 'username')
@@ -149,7 +149,7 @@ subtest 'passwords' => sub {
         'the-username-1' => 'password_too_similar',
     );
     register(email => 'grace-hopper-9@example.com', username => 'The-Username-1', password => $_)
-        ->status_is(422, substr $_, 0, 20)->errors_are({password => $refused{$_}})
+        ->status_is(422, substr "not $_", 0, 20)->errors_are({password => $refused{$_}})
         for sort keys %refused;
 
     my $n = 0;

@@ -40,7 +40,7 @@ sub build (@arguments) {
 }
 
 sub family ($run) {
-    return map { ($_, Test::Autoflow::Process->new(pid => $_)->children) } $run->children;
+    return map { ($_, Test::Autoflow::Process::children_of($_)) } $run->children;
 }
 
 sub living (@pids) { grep { (Test::Autoflow::Process::stat_of($_))[0] } @pids }
@@ -129,7 +129,7 @@ subtest 'when a part of it dies' => sub {
     $run = run();
     my @pids = family($run);
     my ($nginx) = grep { path("/proc/$_/comm")->slurp =~ /nginx/ } $run->children;
-    kill 'KILL', Test::Autoflow::Process->new(pid => $nginx)->children, $nginx;
+    kill 'KILL', Test::Autoflow::Process::children_of($nginx), $nginx;
     is $run->ended >> 8, 1, 'nginx: all ends';
     like path($state, 'output')->slurp, qr/nginx ended/, 'and says why';
     is_gone(@pids);

@@ -106,7 +106,6 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
         /* jitter: the workers shall not come all at once */
         delay -= ngx_random() % (delay / 2);
 
-        conn->backoff.log = conn->db->log;
         ngx_add_timer(&conn->backoff, delay);
         break;
 
@@ -127,6 +126,8 @@ af_db_conn_open(af_db_conn_t *conn)
     task->pg = NULL;
 
     conn->task->event.log = conn->db->log;
+    conn->backoff.log = conn->db->log;
+    conn->teardown.log = conn->db->log;
 
     af_db_conn_state(conn, AF_DB_CONNECTING);
 

@@ -232,6 +232,16 @@ af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
 static int
 af_jwt_decode(unsigned char *dst, size_t *n, const af_jwt_part_t *part)
 {
+    size_t  i;
+
+    /* libsodium 1.0.18 takes octets over 127 for letters, and we must not */
+
+    for (i = 0; i < part->len; i++) {
+        if (part->start[i] & 0x80) {
+            return 0;
+        }
+    }
+
     return sodium_base642bin(dst, AF_JWT_MAX, part->start, part->len, NULL, n,
                              NULL, AF_JWT_BASE64)
            == 0;

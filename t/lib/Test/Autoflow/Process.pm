@@ -49,9 +49,9 @@ sub processes ($self) {
     return grep { (stat_of($_))[3] eq $self->pid } all_pids();
 }
 
-sub children ($self) {
-    return grep { (stat_of($_))[1] eq $self->pid } all_pids();
-}
+sub children ($self) { children_of($self->pid) }
+
+sub children_of ($pid) { grep { (stat_of($_))[1] eq $pid } all_pids() }
 
 sub all_pids { map { m{(\d+)} } glob '/proc/[0-9]*' }
 

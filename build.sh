@@ -19,7 +19,7 @@ build_packages=(
 )
 run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
-    postgresql postgresql-client
+    postgresql
 )
 test_packages=(
     "${run_packages[@]}" clang libcmocka-dev libdbi-perl
@@ -249,27 +249,21 @@ asan_library() {
 # PostgreSQL.  As root, everything of it belongs to the user that Debian's
 # package makes for it, as the server refuses to run as root.
 
-find_postgresql() {
-    pgbin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-    [ -x "$pgbin/initdb" ] || pgbin=$(dirname "$(command -v initdb)") ||
-        fail "there is no PostgreSQL server"
+me=$(id -un)
+cluster_user=$me worker_user=$me as_cluster_user=()
+if [ $EUID = 0 ]; then
+    cluster_user=postgres worker_user=www-data
+    as_cluster_user=(--reuid=postgres --regid=postgres --init-groups)
+fi
 
-    me=$(id -un)
-    cluster_user=$me worker_user=$me as_cluster_user=()
-    if [ $EUID = 0 ]; then
-        cluster_user=postgres worker_user=www-data
-        as_cluster_user=(--reuid=postgres --regid=postgres --init-groups)
-    fi
-}
-
+# use_postgresql DATA: the version that made the cluster, else the newest
 use_postgresql() {
-    find_postgresql
-    if [ -e "$1/PG_VERSION" ]; then
-        pgbin=/usr/lib/postgresql/$(<"$1/PG_VERSION")/bin
-        [ -x "$pgbin/postgres" ] || fail "$1 was made by PostgreSQL" \
-            "$(<"$1/PG_VERSION"), which is not installed here"
-    fi
-    PATH=$pgbin:$PATH
+    local bin
+    bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    [ ! -e "$1/PG_VERSION" ] ||
+        bin=/usr/lib/postgresql/$(<"$1/PG_VERSION")/bin
+    [ -x "$bin/postgres" ] || fail "$1 needs $bin, which is not installed"
+    PATH=$bin:$PATH
 }
 
 # Nobody needs a password: the operating system says who is at the socket.
@@ -341,10 +335,6 @@ give_up() {
     fail "$1; these were the last lines of $2"
 }
 
-urlencode() {
-    perl -e '$_ = shift; s/([^\w.\/-])/sprintf "%%%02X", ord $1/ge; print' "$1"
-}
-
 
 # ./build.sh run
 
@@ -358,9 +348,11 @@ run() {
     port_is_free "$port"
     port_is_free "$((port + 1))"
 
-    need_packages "${run_packages[@]}"
+    # a database elsewhere needs no server here
+    need_packages "${run_packages[@]/%postgresql/${AUTOFLOW_DATABASE_URL:+postgresql-client}}"
     build_module
     find_nginx
+    find_place
 
     trap stop EXIT
     trap 'exit 130' INT
@@ -396,67 +388,60 @@ port_is_free() {
         fail "port $1 is taken: choose another one with AUTOFLOW_PORT"
 }
 
-use_given_database() {
-    local options=-crole%3Dautoflow_app%20-cstatement_timeout%3D5s
-    case $1 in
-        postgresql://*options=* | postgres://*options=*)
-            fail "AUTOFLOW_DATABASE_URL can't have options=" ;;
-        postgresql://*\?* | postgres://*\?*)
-            app_url="$1&options=$options" ;;
-        postgresql://* | postgres://*)
-            app_url="$1?options=$options" ;;
-        *)
-            fail "AUTOFLOW_DATABASE_URL is no postgresql:// URL" ;;
-    esac
-    find_postgresql
-    owner_url=$1
-    place=$state
-}
-
 # `place` is where the cluster and nginx's temporary files are: the state, or
 # a folder of its own where their users can't get at the state (a clone below
-# /root) or a socket's name would become too long.
-use_own_database() {
-    local data=$state/cluster
-
-    find_postgresql
-    if [ -e "$data" ]; then
-        data=$(realpath "$data")
-        place=$(dirname "$data")
-    else
-        choose_place
-        data=$place/cluster
+# /root), or its path can't be that of a socket (107 octets) in a URL.
+find_place() {
+    if [ -e "$state/temp" ]; then
+        place=$(dirname "$(realpath "$state/temp")")
+        return
     fi
-    use_postgresql "$data"
-
-    [ -e "$data" ] ||
-        step "Making a PostgreSQL cluster in $data" make_cluster "$data"
-    [ "$data" = "$state/cluster" ] || ln -sfn "$data" "$state/cluster"
-
-    install -d -m 755 -o "$cluster_user" "$place/socket"
-    touch "$state/logs/postgresql.log"
-    start_cluster "$data" "$place/socket" "$state/logs/postgresql.log"
-
-    local base
-    base="postgresql:///autoflow?host=$(urlencode "$place/socket")"
-    owner_url="$base&user=autoflow"
-    app_url="$base&user=autoflow_app"
-}
-
-choose_place() {
     place=$state
-    if [ "${#place}" -gt 75 ] || ! reachable postgres || ! reachable www-data
+    if [[ $place =~ [^[:alnum:]._/-] || ${#place} -gt 75 ]] ||
+        ! reachable "$cluster_user" || ! reachable "$worker_user"
     then
         [ $EUID = 0 ] && place=/var/lib || place=${TMPDIR:-/tmp}
         place=$(mktemp -d "$place/autoflow.XXXXXX")
         chmod 755 "$place"
-        say "PostgreSQL's files go to $place: its user can't use $state."
+        ln -sfn "$place/cluster" "$state/cluster"
+        ln -sfn "$place/temp" "$state/temp"
+        say "What other users need goes to $place: they can't use $state."
     fi
+    mkdir "$place/temp"
 }
 
+# for a user who is there at all
 reachable() {
-    [ $EUID != 0 ] ||
+    [ $EUID != 0 ] || ! id "$1" >/dev/null 2>&1 ||
         setpriv --reuid="$1" --regid="$1" --clear-groups test -x "$state"
+}
+
+use_own_database() {
+    local data=$place/cluster base=postgresql:///autoflow?host=$place/socket
+
+    use_postgresql "$data"
+    [ -e "$data" ] ||
+        step "Making a PostgreSQL cluster in $data" make_cluster "$data"
+    install -d -m 755 -o "$cluster_user" "$place/socket"
+    start_cluster "$data" "$place/socket" "$state/logs/postgresql.log"
+    owner_url="$base&user=autoflow"
+    app_url="$base&user=autoflow_app"
+}
+
+use_given_database() {
+    local options=-crole%3Dautoflow_app%20-cstatement_timeout%3D5s
+
+    owner_url=$1
+    case $1 in
+        postgres*://*options=*)
+            fail "AUTOFLOW_DATABASE_URL can't have options=" ;;
+        postgres*://*\?*)
+            app_url="$1&options=$options" ;;
+        postgres*://*)
+            app_url="$1?options=$options" ;;
+        *)
+            fail "AUTOFLOW_DATABASE_URL is no postgresql:// URL" ;;
+    esac
 }
 
 make_key() {
@@ -469,18 +454,16 @@ make_key() {
 }
 
 write_configuration() {
-    local state_re place_re
-    state_re=$(sed 's/[&|\\]/\\&/g' <<<"$state")
-    place_re=$(sed 's/[&|\\]/\\&/g' <<<"$place")
+    local keys
+    keys=$(sed 's/[&|\\]/\\&/g' <<<"$state/keys")      # for sed
 
-    mkdir -p "$place/temp"
     ln -sfn "$out/$module" "$state/modules/$module"
     cp -r "$root/conf/." "$state/conf/"
     sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
         -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
-        -e "s|^\( *autoflow_database *\).*|\1\"file:$state_re/keys/database\";|" \
-        -e "s|\"file:keys/|\"file:$state_re/keys/|" \
-        -e "s|\(_temp_path *\)\(.*\);|\1\"$place_re/\2\";|" \
+        -e "s|^\( *autoflow_database *\).*|\1\"file:$keys/database\";|" \
+        -e "s|\"file:keys/|\"file:$keys/|" \
+        -e "s|\(_temp_path *\)\(.*\);|\1\"$place/\2\";|" \
         -e "$([ $EUID = 0 ] || echo '/^user /d')" \
         "$root/conf/nginx.conf" >"$state/conf/nginx.conf"
 }
@@ -540,8 +523,9 @@ stop() {
 # The running database
 
 need_running() {
-    [ -e "$state/env" ] && ! flock -n "$state/lock" true ||
+    if [ ! -e "$state/env" ] || flock -n "$state/lock" true; then
         fail "nothing runs on $state: start it with ./build.sh run"
+    fi
     # shellcheck disable=SC1091
     . "$state/env"
 }
@@ -620,20 +604,19 @@ run_tests() {
 # deployed, for tests to copy
 template() {
     local key data
-    find_postgresql
-    key=$({ cd "$root/sql" && "$pgbin/postgres" -V && id -u && find deploy \
-        verify sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
+    use_postgresql "$build"
+    key=$({ cd "$root/sql" && postgres -V && id -u && find deploy verify \
+        sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
     data=$build/cluster-${key:0:16}
     if [ ! -d "$data" ]; then
         temp=$(mktemp -d)
         trap 'stop_cluster; rm -rf "$temp"' EXIT
         chmod 755 "$temp"
-        use_postgresql "$temp"
         install -d -m 755 -o "$cluster_user" "$temp/socket"
         step "Making a PostgreSQL cluster for tests" make_cluster "$temp/data" >&2
         start_cluster "$temp/data" "$temp/socket" "$temp/log"
         step "Deploying the schema" deploy \
-            "postgresql:///autoflow?host=$(urlencode "$temp/socket")&user=autoflow" >&2
+            "postgresql:///autoflow?host=$temp/socket&user=autoflow" >&2
         stop_cluster
         rm -rf "$build"/cluster-*
         mkdir -p "$build"

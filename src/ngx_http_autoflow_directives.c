@@ -35,6 +35,9 @@ static ngx_int_t ngx_http_autoflow_source_file(ngx_conf_t *cf,
     ngx_str_t *name, ngx_str_t *text);
 static ngx_int_t ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *octets);
+static void ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_str_t *file);
+static void ngx_http_autoflow_place(ngx_conf_t *cf,
+    ngx_http_autoflow_where_t *where);
 static void ngx_http_autoflow_key_free(void *data);
 
 
@@ -135,8 +138,7 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     PQconninfoFree(options);
 
-    amcf->where.file = cf->conf_file->file.name.data;
-    amcf->where.line = cf->conf_file->line;
+    ngx_http_autoflow_place(cf, &amcf->where);
 
     return ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
                                     &amcf->database);
@@ -261,6 +263,8 @@ ngx_http_autoflow_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     key = af_key_create(octets.data, octets.len, (char *) params.alg.data,
                         (char *) params.kid.data, &why);
 
+    sodium_memzero(octets.data, octets.len);
+
     if (key == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"autoflow_key\" can't be used: %s", why);
@@ -352,12 +356,20 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     alcf->base = base;
-    alcf->where.file = cf->conf_file->file.name.data;
-    alcf->where.line = cf->conf_file->line;
+    ngx_http_autoflow_place(cf, &alcf->where);
 
     clcf->handler = af_api_handler;
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *sec = data;
+
+    return (*sec > 0) ? NGX_CONF_OK : "must be more than 0";
 }
 
 
@@ -531,18 +543,15 @@ static ngx_int_t
 ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text)
 {
+    u_char           buf[NGX_HTTP_AUTOFLOW_FILE_MAX + 1];
     ssize_t          n;
     ngx_fd_t         fd;
     ngx_str_t        path;
+    ngx_file_info_t  fi;
 
     path = *name;
 
     if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    text->data = ngx_palloc(cf->pool, NGX_HTTP_AUTOFLOW_FILE_MAX + 1);
-    if (text->data == NULL) {
         return NGX_ERROR;
     }
 
@@ -554,7 +563,13 @@ ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    n = ngx_read_fd(fd, text->data, NGX_HTTP_AUTOFLOW_FILE_MAX + 1);
+    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR
+        && (ngx_file_access(&fi) & S_IROTH))
+    {
+        ngx_http_autoflow_exposed(cf, &path);
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
 
     if (n == -1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
@@ -574,14 +589,21 @@ ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
 
     /* the end of the last line is no part of a secret */
 
-    while (n && (text->data[n - 1] == LF || text->data[n - 1] == CR)) {
+    while (n && (buf[n - 1] == LF || buf[n - 1] == CR)) {
         n--;
     }
 
-    text->data[n] = '\0';
-    text->len = n;
+    text->data = ngx_pnalloc(cf->pool, n + 1);
 
-    return NGX_OK;
+    if (text->data) {
+        ngx_memcpy(text->data, buf, n);
+        text->data[n] = '\0';
+        text->len = n;
+    }
+
+    sodium_memzero(buf, sizeof(buf));
+
+    return text->data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -623,6 +645,15 @@ ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *octets)
         rc = 0;
     }
 
+    /* what was read of a file; a literal stands in the configuration */
+
+    if (ngx_strncmp(value->data, "file:", 5) == 0) {
+        sodium_memzero(text.data, text.len);
+
+    } else if (ngx_strncmp(value->data, "env:", 4) != 0) {
+        ngx_http_autoflow_exposed(cf, NULL);
+    }
+
     if (rc != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the secret is not what its prefix says");
@@ -632,4 +663,33 @@ ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *octets)
     octets->len = len;
 
     return NGX_OK;
+}
+
+
+/* the environment may be configured later: init_main_conf judges it */
+
+static void
+ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_str_t *file)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    if (amcf->exposed.file) {
+        return;
+    }
+
+    ngx_http_autoflow_place(cf, &amcf->exposed);
+
+    if (file) {
+        amcf->exposed_file = *file;
+    }
+}
+
+
+static void
+ngx_http_autoflow_place(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
+{
+    where->file = cf->conf_file->file.name.data;
+    where->line = cf->conf_file->line;
 }

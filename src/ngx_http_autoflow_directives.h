@@ -20,5 +20,8 @@ char *ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* a post handler of ngx_conf_set_sec_slot */
+char *ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data);
+
 
 #endif /* NGX_HTTP_AUTOFLOW_DIRECTIVES_H */

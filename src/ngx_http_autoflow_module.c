@@ -37,6 +37,11 @@ static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
 };
 
 
+static ngx_conf_post_t  ngx_http_autoflow_positive = {
+    ngx_http_autoflow_check_positive
+};
+
+
 /* the default: ngx_http_complex_value() gives back a value without variables */
 
 static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
@@ -74,14 +79,14 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_autoflow_main_conf_t, access_ttl),
-      NULL },
+      &ngx_http_autoflow_positive },
 
     { ngx_string("autoflow_refresh_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_autoflow_main_conf_t, refresh_ttl),
-      NULL },
+      &ngx_http_autoflow_positive },
 
     { ngx_string("autoflow_password"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -285,6 +290,17 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(amcf->strength, 20);
 
     amcf->argon2.time = amcf->argon2_time;
+
+    if (amcf->environment == AF_PRODUCTION && amcf->exposed.file) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_environment production\" refuses %s%V "
+                      "in %s:%ui",
+                      amcf->exposed_file.len ? "what everyone may read: "
+                                             : "a literal secret",
+                      &amcf->exposed_file, amcf->exposed.file,
+                      amcf->exposed.line);
+        return NGX_CONF_ERROR;
+    }
 
     if (amcf->hash_name.data == NULL) {
         ngx_str_set(&amcf->hash_name, "autoflow_hash");

@@ -130,7 +130,7 @@ refused 'protection without a key', qr/autoflow_key/,
     map { ("autoflow_$_" => undef) } qw(database secret key password environment);
 
 accepted 'a key alone makes a verifier',
-    map { ("autoflow_$_" => undef) } qw(database secret password environment);
+    map { ("autoflow_$_" => undef) } qw(database secret password);
 $t->api(1)->server('');
 
 

@@ -37,9 +37,8 @@ like $body, qr/^x-request-id: /mi, 'with its headers';
 is join(' ', (curl('/auth/me'))[0, 1]), '401 application/problem+json', 'no token';
 is +(curl('/app/x'))[0], 401, 'no token for the upstream';
 is +(curl('/app/x', '-H', "Authorization: Bearer $token"))[0], 200, 'a token';
-is +(curl('/api/v1/nothing', '--json', $good))[0], 404, 'no such path';
+is +(curl('/api/v1/nothing'))[0], 404, 'no such path';
 is +(curl('/auth/login', '--json', '{'))[0], 400, 'broken JSON';
-is +(curl('/auth/login', '--json', '"' . 'x' x 100_000 . '"'))[0], 413, 'too large';
 is +(curl('/auth/login', '--json', $good, '-H', 'Content-Length:'))[0], 200,
     'a body without a length';
 

@@ -1,5 +1,3 @@
-#include <time.h>
-
 #include "api/api.h"
 
 

@@ -52,7 +52,7 @@ static const af_utf8_form_t  af_utf8_forms[] = {
     { 0xe0, 0xc0, 0x80 },
     { 0xf0, 0xe0, 0x800 },
     { 0xf8, 0xf0, 0x10000 },
-    { 0x00, 0xff, 0 }
+    { 0x00, 0x00, 0 }
 };
 
 
@@ -405,10 +405,18 @@ af_form_decode(char *dst, const char *src, size_t len)
 static int
 af_form_hex(char c)
 {
-    static const char  digits[] = "0123456789abcdef";
+    int                i;
     const char        *p;
 
-    p = memchr(digits, c | ('a' ^ 'A'), sizeof(digits) - 1);
+    static const char  digits[] = "0123456789abcdefABCDEF";
 
-    return (p != NULL) ? (int) (p - digits) : -1;
+    p = memchr(digits, c, sizeof(digits) - 1);
+
+    if (p == NULL) {
+        return -1;
+    }
+
+    i = (int) (p - digits);
+
+    return (i < 16) ? i : i - 6;
 }

@@ -68,18 +68,13 @@ af_password_verify(const af_argon2_t *cost, const char *hash,
                ? AF_PASSWORD_MATCH_OLD : AF_PASSWORD_MATCH;
     }
 
-    switch (errno) {
-
-    case EINVAL:
+    if (errno == EINVAL) {
         return AF_PASSWORD_MISMATCH;
-
-    case ENOMEM:
-        return AF_PASSWORD_ERROR;
-
-    default:
-        /* the string is broken and nothing was computed */
-        return af_password_work(cost, password, len);
     }
+
+    /* the string is broken, and nothing was computed */
+
+    return af_password_work(cost, password, len);
 }
 
 

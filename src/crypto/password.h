@@ -36,7 +36,7 @@ int af_password_hash(const af_argon2_t *cost, const char *password, size_t len,
 /*
  * Compares a password with a stored hash.  With `hash` NULL (there is no such
  * account) or not of Argon2id it does the work of `cost` for nothing and
- * returns a mismatch.
+ * returns a mismatch.  libsodium 1.0.18 calls a lack of memory a mismatch too.
  */
 af_password_status_t af_password_verify(const af_argon2_t *cost,
     const char *hash, const char *password, size_t len);

@@ -1,5 +1,5 @@
-#include "db/connect.h"
 #include "db/connection.h"
+#include "db/connect.h"
 
 
 /* milliseconds between attempts: doubled from the least to the most */
@@ -231,6 +231,8 @@ af_db_conn_attach(af_db_conn_t *conn)
 }
 
 
+/* PQfinish() must follow at once */
+
 static void
 af_db_conn_detach(af_db_conn_t *conn)
 {
@@ -243,12 +245,14 @@ af_db_conn_detach(af_db_conn_t *conn)
         ngx_del_timer(c->read);
     }
 
+    /* libpq has closed the descriptor, or does so as soon as we return */
+
     if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_CLOSE_EVENT);
     }
 
     if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLOSE_EVENT);
     }
 
     if (c->read->posted) {

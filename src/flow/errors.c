@@ -1,4 +1,5 @@
 #include "flow/errors.h"
+#include "check/schema.h"
 
 
 /*
@@ -61,6 +62,54 @@ af_error_problem(const PGresult *res)
     }
 
     return af_sql_errors[i].problem;
+}
+
+
+void
+af_error_field(const PGresult *res, json_t *errors)
+{
+    char        *constraint, *table;
+    size_t       len, skip;
+    ngx_uint_t   i;
+    char         field[64];   /* NAMEDATALEN of PostgreSQL */
+
+    static const struct {
+        const char  *suffix;
+        const char  *code;
+        const char  *message;
+    } kinds[] = {
+        { "_check", "format", "is not accepted" },
+        { "_fkey", "reference", "refers to nothing" },
+        { NULL, NULL, NULL }
+    };
+
+    constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+    table = PQresultErrorField(res, PG_DIAG_TABLE_NAME);
+
+    if (errors == NULL || constraint == NULL || table == NULL) {
+        return;
+    }
+
+    for (i = 0; kinds[i].suffix; i++) {
+        skip = ngx_strlen(table) + 1;
+        len = ngx_strlen(constraint);
+
+        if (len <= skip + ngx_strlen(kinds[i].suffix)) {
+            continue;
+        }
+
+        len -= ngx_strlen(kinds[i].suffix);
+
+        if (ngx_strcmp(constraint + len, kinds[i].suffix) == 0
+            && len - skip < sizeof(field))
+        {
+            (void) ngx_cpystrn((u_char *) field, (u_char *) constraint + skip,
+                               len - skip + 1);
+            (void) af_schema_error(errors, field, kinds[i].code,
+                                   kinds[i].message);
+            return;
+        }
+    }
 }
 
 

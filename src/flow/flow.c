@@ -1,8 +1,6 @@
-#include <stdarg.h>
-
-#include "check/input.h"
-#include "flow/errors.h"
 #include "flow/flow.h"
+#include "flow/errors.h"
+#include "check/input.h"
 
 
 /* how long a worker that quits is sure to wait for a thread, again and again */
@@ -576,7 +574,9 @@ af_flow_queried(af_db_op_t *op)
 
     ctx = op->data;
 
-    ngx_del_timer(&ctx->timer);
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
 
     switch (op->status) {
 
@@ -589,6 +589,11 @@ af_flow_queried(af_db_op_t *op)
                 ? af_error_cause(op->error, ctx->request->pool) : NULL;
 
         (void) af_problem(ctx, id, cause);
+
+        if (id == AF_VALIDATION_FAILED) {
+            af_error_field(op->error, ctx->errors);
+        }
+
         break;
 
     case AF_DB_UNAVAILABLE:
@@ -667,7 +672,9 @@ af_flow_threaded(ngx_event_t *ev)
     job = ctx->job;
     ctx->job = NULL;
 
-    ngx_del_timer(&ctx->timer);
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
 
     if (job->cancelled) {
 

@@ -1,5 +1,5 @@
-#include "check/input.h"
 #include "flow/flow.h"
+#include "check/input.h"
 
 
 /* as much of a User-Agent as is worth keeping, in octets */

@@ -159,11 +159,17 @@ af_body_ready(ngx_http_request_t *r)
 static void
 af_body_done(ngx_http_request_t *r, af_body_t *body, ngx_int_t rc)
 {
-    switch (rc) {
-
-    case NGX_OK:
+    if (rc == NGX_OK) {
         body->handler(r, body, AF_PROBLEM_NONE);
         return;
+    }
+
+    /* or what is left of the body would be taken for the next request */
+
+    r->keepalive = 0;
+    r->lingering_close = 1;
+
+    switch (rc) {
 
     case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
         body->handler(r, body, AF_PAYLOAD_TOO_LARGE);

@@ -50,6 +50,10 @@ typedef struct {
     ngx_int_t              request_id;     /* index of $request_id */
     time_t                 started;
     ngx_http_autoflow_where_t  where;      /* autoflow_database */
+
+    /* the first secret that production refuses, its file if it is one */
+    ngx_http_autoflow_where_t  exposed;
+    ngx_str_t              exposed_file;
 } ngx_http_autoflow_main_conf_t;
 
 

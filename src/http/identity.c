@@ -1,5 +1,5 @@
-#include "check/schema.h"
 #include "http/identity.h"
+#include "check/schema.h"
 
 
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,

@@ -6,9 +6,9 @@
 #ifndef AF_HTTP_ROUTER_H
 #define AF_HTTP_ROUTER_H
 
+#include "http/respond.h"
 #include "check/schema.h"
 #include "db/statement.h"
-#include "http/respond.h"
 
 
 typedef struct af_ctx_s  af_ctx_t;

@@ -11,11 +11,11 @@
 #define NOW  1000000
 
 /* RFC 7515, appendix A.1; its claims are those of RFC 7519, section 3.1 */
-#define A1_KEY        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aK" \
-                      "tMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+#define A1_KEY        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZ" \
+                      "H75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
 #define A1_HEADER     "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
-#define A1_PAYLOAD    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA" \
-                      "6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+#define A1_PAYLOAD    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh" \
+                      "0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 #define A1_SIGNATURE  "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 #define A1_TOKEN      A1_HEADER "." A1_PAYLOAD "." A1_SIGNATURE
 #define A1_EXP        1300819380

@@ -1,0 +1,49 @@
+# The parts that need no nginx, by the C programs of t/unit.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::File qw(curfile);
+use Test::More;
+
+my $unit  = curfile->sibling('unit');
+my $build = curfile->dirname->sibling('build');
+my @make  = ('make', '-s', '-C', $unit);
+
+if ($ENV{AUTOFLOW_ASAN}) {
+    my $flags = '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover';
+    push @make, "CFLAGS=$flags", 'OUT=' . ($build = $build->child('unit-asan'));
+}
+else {
+    push @make, 'OUT=' . ($build = $build->child('unit'));
+}
+
+# both outputs of a command, and its exit status
+sub output (@command) {
+    my $pid = open my $out, '-|' // die "fork: $!";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec @command or die "$command[0]: $!";
+    }
+    my $text = join '', <$out>;
+    close $out;
+    return ($text, $?);
+}
+
+my ($text, $status) = output(@make);
+is $status, 0, 'make' or BAIL_OUT($text);
+
+$ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
+
+for my $name ($unit->list->grep(qr/\.c$/)->map(basename => '.c')->sort->each) {
+    subtest $name => sub {
+        my ($text, $status) = output($build->child($name)->to_string);
+
+        my ($planned) = $text =~ /^1\.\.(\d+)/m;
+        my @results = $text =~ /^(?:not )?ok \d+ - .*/mg;
+        ok !/^not/, s/.* - (?:test_)?//r =~ tr/_/ /r for @results;
+
+        is @results, $planned // -1, 'every test ran';
+        is $status, 0, 'the program succeeds' or diag $text;
+    };
+}
+
+done_testing;

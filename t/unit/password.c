@@ -1,0 +1,400 @@
+/*
+ * Passwords: what matches, that refusing costs what matching does, and what
+ * counts as weak.
+ */
+
+#include <sys/resource.h>
+#include <time.h>
+
+#include "unit.h"
+#include "crypto/password.h"
+
+
+/* which needs more address space than a limit may leave */
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define AF_ASAN  1
+#endif
+#endif
+
+#ifdef __SANITIZE_ADDRESS__
+#define AF_ASAN  1
+#endif
+
+#define BCRYPT  "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"
+
+
+static const af_argon2_t  cheap = { crypto_pwhash_MEMLIMIT_MIN, 1 };
+static const af_argon2_t  cheap_too = { crypto_pwhash_MEMLIMIT_MIN, 2 };
+static const af_argon2_t  usual = { 19 * 1024 * 1024, 2 };
+
+
+static const struct {
+    const char  *name;
+    const char  *hash;
+} foreign[] = {
+    { "no account", NULL },
+    { "empty", "" },
+    { "in plain text", "secret" },
+    { "bcrypt", BCRYPT },
+    { "only a prefix", "$argon2id$" },
+    { "no salt", "$argon2id$v=19$m=8,t=1,p=1$" },
+    { "no digest", "$argon2id$v=19$m=8,t=1,p=1$Dt49sxFoyH0zf6ASuYYyWg" },
+    { "another version", "$argon2id$v=18$m=8,t=1,p=1$Dt49sxFoyH0zf6ASuYYyWg$"
+      "B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY" },
+    { "no cost", "$argon2id$v=19$Dt49sxFoyH0zf6ASuYYyWg$"
+      "B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY" },
+    { "not base64", "$argon2id$v=19$m=8,t=1,p=1$????????????????????""??$"
+      "B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY" }
+};
+
+
+static const char *const  nobody[] = { NULL };
+static const char *const  ada[] = {
+    "ada.lovelace@example.com", "Countess-1815", "Ada King", NULL
+};
+
+
+static const struct {
+    const char         *password;
+    const char *const  *words;
+    double              least;
+    double              most;
+} strengths[] = {
+    { "password", nobody, 0, 10 },
+    { "12345678", nobody, 0, 10 },
+    { "qwertyuiop", nobody, 0, 20 },
+    { "aaaaaaaaaaaa", nobody, 0, 20 },
+    { "P@ssw0rd", nobody, 0, 20 },
+    { "", nobody, 0, 1 },
+    { "correct horse battery staple", nobody, 50, 100 },
+    { "kX9#mP2vLq8w", nobody, 50, 100 },
+    { "\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c-\xd0\xb5\xd1\x89",
+      nobody, 50, 200 },
+
+    /* as a whole, in part, in another case, backwards, and with more */
+    { "lovelace.zz", nobody, 20, 100 },
+    { "ada.lovelace@example.com", ada, 0, 10 },
+    { "countess-1815", ada, 0, 10 },
+    { "lovelace", ada, 0, 10 },
+    { "LOVELACE", ada, 0, 10 },
+    { "ecalevol", ada, 0, 10 },
+    { "l0vel4ce", ada, 0, 15 },
+    { "Lovelace1", ada, 0, 20 },
+    { "adalovelace", ada, 0, 20 },
+    { "kX9#mP2vLq8w", ada, 50, 100 }
+};
+
+
+static const struct {
+    const char  *password;
+    int          similar;
+} likenesses[] = {
+    { "ada.lovelace@example.com", 1 },
+    { "ADA.Lovelace@Example.COM", 1 },
+    { "ada.lovelace", 1 },
+    { "Ada.Lovelace", 1 },
+    { "countess-1815", 1 },
+    { "ada king", 1 },
+    { "ada.lovelace@", 0 },
+    { "ada.lovelac", 0 },
+    { "ada.lovelaceA", 0 },
+    { "example.com", 0 },
+    { "countess-181", 0 },
+    { "countess-18155", 0 },
+    { "", 0 },
+    { "something else", 0 }
+};
+
+
+static void
+test_a_hash_matches_its_password_only(void **state)
+{
+    int   failed;
+    char  hash[AF_PASSWORD_HASH_SIZE], again[AF_PASSWORD_HASH_SIZE];
+    char  password[1025];
+
+    (void) state;
+
+    failed = 0;
+    memset(password, 'x', sizeof(password));
+
+    assert_int_equal(af_password_hash(&cheap, "secret", 6, hash), 0);
+    assert_int_equal(af_password_hash(&cheap, "secret", 6, again), 0);
+
+    assert_memory_equal(hash, "$argon2id$v=19$m=8,t=1,p=1$", 27);
+    assert_string_not_equal(hash, again);
+
+#define is(status, cost, text, len)                                          \
+    af_row(af_password_verify(cost, hash, text, len) == status, "%zu",       \
+           (size_t) len)
+
+    is(AF_PASSWORD_MATCH, &cheap, "secret", 6);
+    is(AF_PASSWORD_MATCH_OLD, &cheap_too, "secret", 6);
+    is(AF_PASSWORD_MATCH_OLD, &usual, "secret", 6);
+    is(AF_PASSWORD_MISMATCH, &cheap, "secret", 5);
+    is(AF_PASSWORD_MISMATCH, &cheap, "secret", 7);
+    is(AF_PASSWORD_MISMATCH, &cheap, "Secret", 6);
+    is(AF_PASSWORD_MISMATCH, &cheap, "", 0);
+
+    assert_int_equal(af_password_hash(&cheap, password, 1024, hash), 0);
+    is(AF_PASSWORD_MATCH, &cheap, password, 1024);
+    is(AF_PASSWORD_MISMATCH, &cheap, password, 1023);
+    is(AF_PASSWORD_MISMATCH, &cheap, password, 1025);
+
+    assert_int_equal(af_password_hash(&cheap, "", 0, hash), 0);
+    is(AF_PASSWORD_MATCH, &cheap, "", 0);
+    is(AF_PASSWORD_MISMATCH, &cheap, "x", 1);
+
+#undef is
+
+    assert_int_equal(failed, 0);
+}
+
+
+static void
+test_no_other_hash_matches(void **state)
+{
+    int     failed;
+    char    hash[AF_PASSWORD_HASH_SIZE], old[AF_PASSWORD_HASH_SIZE];
+    size_t  i, len;
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(foreign); i++) {
+        af_row(af_password_verify(&cheap, foreign[i].hash, "secret", 6)
+               == AF_PASSWORD_MISMATCH, "%s", foreign[i].name);
+    }
+
+    assert_int_equal(crypto_pwhash_str_alg(old, "secret", 6,
+                         crypto_pwhash_argon2i_OPSLIMIT_MIN,
+                         crypto_pwhash_argon2i_MEMLIMIT_MIN,
+                         crypto_pwhash_ALG_ARGON2I13), 0);
+    assert_int_equal(af_password_verify(&cheap, old, "secret", 6),
+                     AF_PASSWORD_MISMATCH);
+
+    assert_int_equal(af_password_hash(&cheap, "secret", 6, hash), 0);
+    len = strlen(hash);
+
+    for (i = 0; i < len; i++) {
+        memcpy(old, hash, len + 1);
+        old[i] = '\0';
+        af_row(af_password_verify(&cheap, old, "secret", 6)
+               == AF_PASSWORD_MISMATCH, "the first %zu", i);
+    }
+
+    memcpy(old, hash, len);
+    memcpy(old + len, "A", 2);
+    assert_int_equal(af_password_verify(&cheap, old, "secret", 6),
+                     AF_PASSWORD_MISMATCH);
+
+    assert_int_equal(failed, 0);
+}
+
+
+static double
+cost_of(const char *hash, const char *password)
+{
+    int      i;
+    double   best, spent;
+    clock_t  start;
+
+    best = 0;
+
+    for (i = 0; i < 3; i++) {
+        start = clock();
+        (void) af_password_verify(&usual, hash, password, strlen(password));
+        spent = (double) (clock() - start);
+        best = (i == 0 || spent < best) ? spent : best;
+    }
+
+    return best;
+}
+
+
+static void
+test_refusing_costs_as_much_as_matching(void **state)
+{
+    int     failed;
+    char    hash[AF_PASSWORD_HASH_SIZE];
+    size_t  i;
+    double  match, cost;
+
+    (void) state;
+
+    failed = 0;
+
+    assert_int_equal(af_password_hash(&usual, "secret", 6, hash), 0);
+    match = cost_of(hash, "secret");
+
+    cost = cost_of(hash, "another");
+    af_row(cost > match / 2 && cost < match * 2, "wrong: %f", cost / match);
+
+    for (i = 0; i < af_nelts(foreign); i++) {
+        cost = cost_of(foreign[i].hash, "secret");
+        af_row(cost > match / 2 && cost < match * 2, "%s: %f",
+               foreign[i].name, cost / match);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
+#ifndef AF_ASAN
+
+static void
+test_a_lack_of_memory_is_no_mismatch(void **state)
+{
+    char           hash[AF_PASSWORD_HASH_SIZE];
+    struct rlimit  limit, low;
+
+    static const af_argon2_t  large = { (size_t) 4 << 30, 1 };
+
+    (void) state;
+
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    low = limit;
+    low.rlim_cur = (rlim_t) 2 << 30;
+    assert_int_equal(setrlimit(RLIMIT_AS, &low), 0);
+
+    assert_int_equal(af_password_hash(&large, "secret", 6, hash), -1);
+    assert_int_equal(af_password_verify(&large, NULL, "secret", 6),
+                     AF_PASSWORD_ERROR);
+    assert_int_equal(af_password_verify(&large, BCRYPT, "secret", 6),
+                     AF_PASSWORD_ERROR);
+
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+#endif
+
+
+static void
+test_strength(void **state)
+{
+    int     failed;
+    size_t  i;
+    double  bits;
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(strengths); i++) {
+        bits = af_password_strength(strengths[i].password,
+                                    strengths[i].words);
+
+        af_row(bits >= strengths[i].least && bits <= strengths[i].most,
+               "%s: %f", strengths[i].password, bits);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
+static void
+test_only_the_start_of_a_long_password_counts(void **state)
+{
+    char    password[513];
+    size_t  i;
+    double  bits;
+
+    (void) state;
+
+    /* the worst: 100 octets of it would take more than a second */
+
+    for (i = 0; i < sizeof(password) - 1; i++) {
+        password[i] = "12"[i % 2];
+    }
+
+    password[i] = '\0';
+    bits = af_password_strength(password, nobody);
+
+    password[40] = '\0';
+    assert_true(af_password_strength(password, nobody) == bits);
+
+    password[39] = '\0';
+    assert_true(af_password_strength(password, nobody) != bits);
+}
+
+
+static void
+test_any_words_are_survived(void **state)
+{
+    char         text[4][2000], many[1000];
+    size_t       i, n;
+    const char  *list[5];
+
+    (void) state;
+
+    for (i = 0; i < 4; i++) {
+        for (n = 0; n < sizeof(text[i]) - 1; n++) {
+            text[i][n] = "x -@."[(n * (i + 1)) % 5];
+        }
+
+        text[i][n] = '\0';
+        list[i] = text[i];
+    }
+
+    list[4] = NULL;
+
+    /* more parts than there is room for, none of them short */
+
+    for (n = 0; n < sizeof(many) - 1; n++) {
+        many[n] = (n % 4 == 3) ? ' ' : (char) ('a' + n % 26);
+    }
+
+    many[n] = '\0';
+
+    assert_true(af_password_strength("kX9#mP2vLq8w", list) > 50);
+
+    list[0] = "";
+    list[1] = many;
+    list[2] = "@";
+    assert_true(af_password_strength("kX9#mP2vLq8w", list) > 50);
+    assert_int_equal(af_password_similar("kX9#mP2vLq8w", list), 0);
+}
+
+
+static void
+test_likeness(void **state)
+{
+    int     failed;
+    size_t  i;
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(likenesses); i++) {
+        af_row(af_password_similar(likenesses[i].password, ada)
+               == likenesses[i].similar, "%s", likenesses[i].password);
+    }
+
+    assert_int_equal(af_password_similar("anything", nobody), 0);
+    assert_int_equal(failed, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_a_hash_matches_its_password_only),
+        cmocka_unit_test(test_no_other_hash_matches),
+        cmocka_unit_test(test_refusing_costs_as_much_as_matching),
+#ifndef AF_ASAN
+        cmocka_unit_test(test_a_lack_of_memory_is_no_mismatch),
+#endif
+        cmocka_unit_test(test_strength),
+        cmocka_unit_test(test_only_the_start_of_a_long_password_counts),
+        cmocka_unit_test(test_any_words_are_survived),
+        cmocka_unit_test(test_likeness)
+    };
+
+    return sodium_init() == -1
+           || cmocka_run_group_tests_name("password", tests, NULL, NULL);
+}

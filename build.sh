@@ -348,8 +348,7 @@ run() {
     port_is_free "$port"
     port_is_free "$((port + 1))"
 
-    # a database elsewhere needs no server here
-    need_packages "${run_packages[@]/%postgresql/${AUTOFLOW_DATABASE_URL:+postgresql-client}}"
+    need_packages "${run_packages[@]}"
     build_module
     find_nginx
     find_place

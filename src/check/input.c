@@ -98,9 +98,9 @@ af_form_parse(const char *text, size_t len, const char **why)
     json_t      *form;
     const char  *reason;
 
-    /* nothing gets longer; a name and a value get a zero each */
+    /* nothing gets longer; a zero stands where `=` was, or behind a name */
 
-    buf = malloc(len + 2);
+    buf = malloc(len + 1);
     form = json_object();
 
     if (buf == NULL || form == NULL) {
@@ -108,7 +108,7 @@ af_form_parse(const char *text, size_t len, const char **why)
 
     } else {
         reason = af_form_pairs(form, buf, text, len);
-        sodium_memzero(buf, len + 2);
+        sodium_memzero(buf, len + 1);
     }
 
     free(buf);

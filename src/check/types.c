@@ -292,9 +292,9 @@ af_date(const char *s)
     year = 100 * af_pair(s) + af_pair(s + 2);
     month = af_pair(s + 5);
 
-    /* PostgreSQL knows no year 0 */
+    /* PostgreSQL knows no year 0; a month 0 has no day */
 
-    if (year == 0 || month == 0 || month > 12) {
+    if (year == 0 || month > 12) {
         return 0;
     }
 

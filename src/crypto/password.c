@@ -17,8 +17,8 @@
 #define AF_ARGON2_OCTETS  32
 
 /*
- * zxcvbn takes the fourth power of the length and more: 40 octets cost 14 ms
- * at worst, which is less than the hash, 100 cost more than a second.
+ * zxcvbn's time grows with more than the fourth power of the length: at worst
+ * 40 octets take about as long as a hash, and 100 a hundred times that.
  */
 #define AF_STRENGTH_OCTETS  40
 

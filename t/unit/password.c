@@ -56,6 +56,12 @@ static const char *const  ada[] = {
 };
 
 
+/* too short to be words */
+static const char *const  letters[] = {
+    "k X 9 # m P", "2 v L q 8 w", NULL
+};
+
+
 static const struct {
     const char         *password;
     const char *const  *words;
@@ -83,7 +89,8 @@ static const struct {
     { "l0vel4ce", ada, 0, 15 },
     { "Lovelace1", ada, 0, 20 },
     { "adalovelace", ada, 0, 20 },
-    { "kX9#mP2vLq8w", ada, 50, 100 }
+    { "kX9#mP2vLq8w", ada, 50, 100 },
+    { "kX9#mP2vLq8w", letters, 70, 100 }
 };
 
 

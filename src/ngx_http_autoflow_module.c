@@ -511,15 +511,15 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf,
 
     if (amcf->db == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_api\" needs an \"autoflow_database\" in %s:%ui",
-                      where->file, where->line);
+                      "\"autoflow_api\" needs an \"autoflow_database\" "
+                      "in %s:%ui", where->file, where->line);
         return NGX_CONF_ERROR;
     }
 
     if (ascf->keys->nelts == 1) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_api\" needs an \"autoflow_key\" in %s:%ui",
-                      where->file, where->line);
+                      "\"autoflow_api\" needs an \"autoflow_key\" "
+                      "in %s:%ui", where->file, where->line);
         return NGX_CONF_ERROR;
     }
 

@@ -156,11 +156,15 @@ answer_latency(af_ctx_t *ctx)
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
+    ngx_str_t  *base;
+
+    base = &af_loc_conf(ctx->request)->base;
+
     return answer_format(ctx, NGX_HTTP_OK,
                          "{\"name\":\"autoflow\",\"version\":\"%s\","
-                         "\"docs\":\"%V/docs\",\"openapi\":\"%V/openapi.json\"}",
-                         AUTOFLOW_VERSION, &af_loc_conf(ctx->request)->base,
-                         &af_loc_conf(ctx->request)->base);
+                         "\"docs\":\"%V/docs\","
+                         "\"openapi\":\"%V/openapi.json\"}",
+                         AUTOFLOW_VERSION, base, base);
 }
 
 

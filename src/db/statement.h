@@ -7,7 +7,7 @@
 
 
 typedef struct {
-    const char         *name;      /* "auth_me": also that of the prepared one */
+    const char         *name;      /* "auth_me", prepared as that too */
     const char         *text;      /* with $1 … $n */
     const char *const  *params;    /* their names, in that order; NULL-ended */
     int                 nparams;

@@ -78,10 +78,15 @@ af_password_set_job(void *data)
     af_password_job_t *job = data;
 
     job->similar = af_password_similar(job->password, job->words);
+
+    if (job->similar) {
+        return;
+    }
+
     job->weak = af_password_strength(job->password, job->words)
                 < job->strength;
 
-    if (job->similar || job->weak) {
+    if (job->weak) {
         return;
     }
 

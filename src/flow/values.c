@@ -95,17 +95,16 @@ af_value_bound(af_ctx_t *ctx, const char *name, const char **value)
 static ngx_int_t
 af_value_path(af_ctx_t *ctx, const char *name, const char **value)
 {
-    ngx_str_t   *param;
-    ngx_uint_t   i;
+    ngx_uint_t        i;
+    af_path_param_t  *param;
 
     for (i = 0; i < ctx->match.nparams; i++) {
-        param = &ctx->match.params[i].name;
+        param = &ctx->match.params[i];
 
-        if (ngx_strlen(name) == param->len
-            && ngx_strncmp(name, param->data, param->len) == 0)
+        if (ngx_strlen(name) == param->name_len
+            && ngx_strncmp(name, param->name, param->name_len) == 0)
         {
-            param = &ctx->match.params[i].value;
-            *value = af_string(ctx, param->data, param->len);
+            *value = af_string(ctx, param->value, param->value_len);
 
             return *value ? NGX_OK : NGX_ERROR;
         }

@@ -1,11 +1,6 @@
 #include "http/router.h"
 
 
-static ngx_uint_t af_route_path(const char *pattern, const ngx_str_t *path,
-    af_match_t *match);
-static u_char *af_route_segment_end(u_char *p, u_char *last);
-
-
 static const struct {
     ngx_uint_t   method;
     ngx_str_t    name;
@@ -25,16 +20,17 @@ void
 af_route_match(const af_route_t *const *tables, ngx_uint_t method,
     const ngx_str_t *path, af_match_t *match)
 {
-    ngx_str_t          trimmed;
-    af_match_t         found;
+    int                n;
+    size_t             len;
+    af_path_param_t    params[AF_PATH_PARAMS];
     const af_route_t  *route;
 
     ngx_memzero(match, sizeof(af_match_t));
 
-    trimmed = *path;
+    len = path->len;
 
-    if (trimmed.len > 1 && trimmed.data[trimmed.len - 1] == '/') {
-        trimmed.len--;
+    if (len > 1 && path->data[len - 1] == '/') {
+        len--;
     }
 
     if (method == NGX_HTTP_HEAD) {
@@ -44,7 +40,9 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
     for ( /* void */ ; *tables; tables++) {
         for (route = *tables; route->path; route++) {
 
-            if (!af_route_path(route->path, &trimmed, &found)) {
+            n = af_path_match(route->path, (char *) path->data, len, params);
+
+            if (n == -1) {
                 continue;
             }
 
@@ -52,64 +50,11 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
 
             if (route->method == method && match->route == NULL) {
                 match->route = route;
-                match->nparams = found.nparams;
-                ngx_memcpy(match->params, found.params, sizeof(found.params));
+                match->nparams = n;
+                ngx_memcpy(match->params, params, n * sizeof(params[0]));
             }
         }
     }
-}
-
-
-static ngx_uint_t
-af_route_path(const char *pattern, const ngx_str_t *path, af_match_t *match)
-{
-    u_char  *p, *last, *end, *name, *name_end;
-
-    p = path->data;
-    last = path->data + path->len;
-    name = (u_char *) pattern;
-
-    match->nparams = 0;
-
-    while (*name && p < last) {
-
-        if (*name != '{') {
-            if (*name++ != *p++) {
-                return 0;
-            }
-
-            continue;
-        }
-
-        name_end = (u_char *) ngx_strchr(name, '}');
-        end = af_route_segment_end(p, last);
-
-        if (!af_is_uuid((char *) p, end - p)) {
-            return 0;
-        }
-
-        match->params[match->nparams].name.data = name + 1;
-        match->params[match->nparams].name.len = name_end - name - 1;
-        match->params[match->nparams].value.data = p;
-        match->params[match->nparams].value.len = end - p;
-        match->nparams++;
-
-        name = name_end + 1;
-        p = end;
-    }
-
-    return *name == '\0' && p == last;
-}
-
-
-static u_char *
-af_route_segment_end(u_char *p, u_char *last)
-{
-    while (p < last && *p != '/') {
-        p++;
-    }
-
-    return p;
 }
 
 

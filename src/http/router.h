@@ -7,6 +7,7 @@
 #define AF_HTTP_ROUTER_H
 
 #include "http/respond.h"
+#include "check/path.h"
 #include "check/schema.h"
 #include "db/statement.h"
 
@@ -38,19 +39,12 @@ typedef struct {
 } af_route_t;
 
 
-/* the most {names} of a path */
-#define AF_ROUTE_PARAMS  2
-
-
 typedef struct {
     const af_route_t  *route;            /* NULL: 404, or 405 by `methods` */
     ngx_uint_t         methods;          /* that the path has, as a mask */
 
     ngx_uint_t         nparams;
-    struct {
-        ngx_str_t      name;
-        ngx_str_t      value;            /* a UUID */
-    } params[AF_ROUTE_PARAMS];
+    af_path_param_t    params[AF_PATH_PARAMS];
 } af_match_t;
 
 

@@ -22,8 +22,8 @@ run_packages=(
     postgresql
 )
 test_packages=(
-    "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libdbi-perl
-    libmojolicious-perl libtest-postgresql-perl
+    "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libcrypt-jwt-perl
+    libdbi-perl libmojolicious-perl libtest-postgresql-perl openssl
 )
 
 usage() {

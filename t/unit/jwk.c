@@ -28,7 +28,7 @@
 #define BAD_KIND     "keys of this kind are not supported"
 
 
-/* a key, a member of it, and what it is instead: NULL for none; no error: read */
+/* a key, a member, and what it is instead, or NULL: read if there is no error */
 
 static const struct {
     const char  *name;

@@ -1,9 +1,7 @@
 #include "api/api.h"
 #include "ngx_http_autoflow_directives.h"
+#include "ngx_http_autoflow_source.h"
 
-
-/* the longest secret or key that a file may hold, in octets */
-#define NGX_HTTP_AUTOFLOW_FILE_MAX  65536
 
 /* the shortest autoflow_secret, in octets */
 #define NGX_HTTP_AUTOFLOW_SECRET_MIN  32
@@ -26,19 +24,21 @@ static ngx_int_t ngx_http_autoflow_param_count(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_msec(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
 
-static ngx_int_t ngx_http_autoflow_source(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_source_file(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *octets);
-static void ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_str_t *file);
+static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *ascf);
+static void ngx_http_autoflow_keyring_free(void *data);
+static ngx_int_t ngx_http_autoflow_key_add(ngx_conf_t *cf, af_keyring_t *keys,
+    ngx_str_t *text, af_key_options_t *options);
+static void ngx_http_autoflow_key_skipped(void *data,
+    const af_keyring_error_t *error);
+
+static void ngx_http_autoflow_exposed(ngx_conf_t *cf,
+    ngx_http_autoflow_source_t *source);
 static void ngx_http_autoflow_place(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
-static void ngx_http_autoflow_key_free(void *data);
 
 
 static const ngx_http_autoflow_param_t  ngx_http_autoflow_database_params[] = {
@@ -86,19 +86,19 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_threads_params[] = {
 };
 
 
-typedef struct {
-    ngx_str_t  alg;
-    ngx_str_t  kid;
-} ngx_http_autoflow_key_params_t;
-
-
 static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_params[] = {
 
-    { ngx_string("alg="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_key_params_t, alg) },
+    { ngx_string("alg="), ngx_http_autoflow_param_text,
+      offsetof(af_key_options_t, alg) },
 
-    { ngx_string("kid="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_key_params_t, kid) },
+    { ngx_string("kid="), ngx_http_autoflow_param_text,
+      offsetof(af_key_options_t, kid) },
+
+    { ngx_string("issuer="), ngx_http_autoflow_param_text,
+      offsetof(af_key_options_t, issuer) },
+
+    { ngx_string("use="), ngx_http_autoflow_param_use,
+      offsetof(af_key_options_t, use) },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -109,9 +109,10 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    char              *error;
-    ngx_str_t         *value;
-    PQconninfoOption  *options;
+    char                        *error;
+    ngx_str_t                   *value;
+    PQconninfoOption            *options;
+    ngx_http_autoflow_source_t   source;
 
     if (amcf->database.conninfo.data) {
         return "is duplicate";
@@ -119,11 +120,15 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_autoflow_source(cf, &value[1], &amcf->database.conninfo)
-        != NGX_OK)
-    {
+    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    if (source.public) {
+        ngx_http_autoflow_exposed(cf, &source);
+    }
+
+    amcf->database.conninfo = source.text;
 
     error = NULL;
     options = PQconninfoParse((char *) amcf->database.conninfo.data, &error);
@@ -150,7 +155,9 @@ ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    ngx_str_t  *value, *secret;
+    ngx_int_t                    rc;
+    ngx_str_t                   *value, *secret;
+    ngx_http_autoflow_source_t   source;
 
     if (amcf->secrets == NULL) {
         amcf->secrets = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
@@ -166,7 +173,22 @@ ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_autoflow_octets(cf, &value[1], secret) != NGX_OK) {
+    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_autoflow_exposed(cf, &source);
+
+    rc = ngx_http_autoflow_source_decode(cf, &source.text, secret);
+
+    if (rc == NGX_DECLINED) {
+        *secret = source.text;
+
+    } else {
+        ngx_http_autoflow_source_wipe(&source);
+    }
+
+    if (rc == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
@@ -224,66 +246,136 @@ ngx_http_autoflow_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_srv_conf_t *ascf = conf;
 
-    char                            *rv;
-    af_key_t                        *key, **place;
-    ngx_str_t                       *value, octets;
-    const char                      *why;
-    ngx_pool_cleanup_t              *cln;
-    ngx_http_autoflow_key_params_t   params;
+    char                        *rv;
+    size_t                       i;
+    ngx_int_t                    rc;
+    ngx_str_t                   *value;
+    af_keyring_t                *keys;
+    af_key_options_t             options;
+    ngx_http_autoflow_source_t   source;
 
-    ngx_memzero(&params, sizeof(params));
-    ngx_str_set(&params.alg, "HS256");
+    ngx_memzero(&options, sizeof(af_key_options_t));
 
     rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_key_params,
-                                  &params);
+                                  &options);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     value = cf->args->elts;
+    keys = ngx_http_autoflow_keyring(cf, ascf);
 
-    if (ngx_http_autoflow_octets(cf, &value[1], &octets) != NGX_OK) {
+    if (keys == NULL
+        || ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (ascf->keys == NULL) {
-        ascf->keys = ngx_array_create(cf->pool, 2, sizeof(af_key_t *));
-        if (ascf->keys == NULL) {
-            return NGX_CONF_ERROR;
+    i = keys->nkeys;
+    rc = ngx_http_autoflow_key_add(cf, keys, &source.text, &options);
+
+    ngx_http_autoflow_source_wipe(&source);
+
+    if (rc != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* public keys may stand anywhere */
+
+    for ( /* void */ ; i < keys->nkeys; i++) {
+        if (af_key_is_secret(keys->keys[i])) {
+            ngx_http_autoflow_exposed(cf, &source);
         }
     }
-
-    place = ngx_array_push(ascf->keys);
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (place == NULL || cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    key = af_key_create(octets.data, octets.len, (char *) params.alg.data,
-                        (char *) params.kid.data, &why);
-
-    sodium_memzero(octets.data, octets.len);
-
-    if (key == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"autoflow_key\" can't be used: %s", why);
-        return NGX_CONF_ERROR;
-    }
-
-    *place = key;
-
-    cln->handler = ngx_http_autoflow_key_free;
-    cln->data = key;
 
     return NGX_CONF_OK;
 }
 
 
-static void
-ngx_http_autoflow_key_free(void *data)
+static af_keyring_t *
+ngx_http_autoflow_keyring(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf)
 {
-    af_key_free(data);
+    ngx_pool_cleanup_t  *cln;
+
+    if (ascf->keys) {
+        return ascf->keys;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ascf->keys = af_keyring_create();
+
+    if (ascf->keys) {
+        cln->handler = ngx_http_autoflow_keyring_free;
+        cln->data = ascf->keys;
+    }
+
+    return ascf->keys;
+}
+
+
+static void
+ngx_http_autoflow_keyring_free(void *data)
+{
+    af_keyring_free(data);
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_key_add(ngx_conf_t *cf, af_keyring_t *keys, ngx_str_t *text,
+    af_key_options_t *options)
+{
+    int                  added;
+    ngx_int_t            rc;
+    ngx_str_t            octets;
+    af_keyring_error_t   error;
+
+    rc = ngx_http_autoflow_source_decode(cf, text, &octets);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        added = af_keyring_add_secret(keys, octets.data, octets.len, options,
+                                      &error);
+        sodium_memzero(octets.data, octets.len);
+
+    } else {
+        added = af_keyring_add(keys, (char *) text->data, text->len, options,
+                               ngx_http_autoflow_key_skipped, cf, &error);
+    }
+
+    if (added == 0) {
+        return NGX_OK;
+    }
+
+    if (error.nth) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key\" can't be used: "
+                           "key %uz of the set: %s", error.nth, error.reason);
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key\" can't be used: %s",
+                           error.reason);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_autoflow_key_skipped(void *data, const af_keyring_error_t *error)
+{
+    ngx_conf_t *cf = data;
+
+    ngx_conf_log_error(NGX_LOG_NOTICE, cf, 0,
+                       "\"autoflow_key\" skips key %uz of the set: %s",
+                       error->nth, error->reason);
 }
 
 
@@ -471,219 +563,61 @@ ngx_http_autoflow_param_str(ngx_str_t *value, void *member)
 }
 
 
-/*
- * What a value says, or what the environment variable or the file that it
- * names does.  The text ends with a zero.
- */
+/* a text that ends with a zero, as all of the configuration's; given once */
 
 static ngx_int_t
-ngx_http_autoflow_source(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *text)
+ngx_http_autoflow_param_text(ngx_str_t *value, void *member)
 {
-    ngx_str_t  name;
+    const char  **text = member;
 
-    if (ngx_strncmp(value->data, "env:", 4) == 0) {
-        name.data = value->data + 4;
-        name.len = value->len - 4;
-
-        return ngx_http_autoflow_source_env(cf, &name, text);
+    if (*text) {
+        return NGX_ERROR;
     }
 
-    if (ngx_strncmp(value->data, "file:", 5) == 0) {
-        name.data = value->data + 5;
-        name.len = value->len - 5;
-
-        return ngx_http_autoflow_source_file(cf, &name, text);
-    }
-
-    *text = *value;
+    *text = (char *) value->data;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
+ngx_http_autoflow_param_use(ngx_str_t *value, void *member)
 {
-    ngx_str_t        *env;
-    ngx_uint_t        i;
-    ngx_core_conf_t  *ccf;
+    af_use_t  *use = member;
 
-    text->data = (u_char *) getenv((char *) name->data);
-
-    if (text->data == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the environment variable \"%V\" is not set", name);
+    if (*use != AF_USE_DEFAULT) {
         return NGX_ERROR;
     }
 
-    text->len = ngx_strlen(text->data);
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                           ngx_core_module);
-    env = ccf->env.elts;
-
-    for (i = 0; i < ccf->env.nelts; i++) {
-        if (env[i].len >= name->len
-            && ngx_strncmp(env[i].data, name->data, name->len) == 0
-            && (env[i].len == name->len || env[i].data[name->len] == '='))
-        {
-            return NGX_OK;
-        }
+    if (ngx_strcmp(value->data, "sign") == 0) {
+        *use = AF_USE_SIGN;
+        return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "the environment variable \"%V\" will be gone after a "
-                       "binary upgrade: add \"env %V;\" above the \"http\" "
-                       "block", name, name);
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text)
-{
-    u_char           buf[NGX_HTTP_AUTOFLOW_FILE_MAX + 1];
-    ssize_t          n;
-    ngx_fd_t         fd;
-    ngx_str_t        path;
-    ngx_file_info_t  fi;
-
-    path = *name;
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_ERROR;
+    if (ngx_strcmp(value->data, "verify") == 0) {
+        *use = AF_USE_VERIFY;
+        return NGX_OK;
     }
 
-    fd = ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &path);
-        return NGX_ERROR;
-    }
-
-    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR
-        && (ngx_file_access(&fi) & S_IROTH))
-    {
-        ngx_http_autoflow_exposed(cf, &path);
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", &path);
-    }
-
-    (void) ngx_close_file(fd);
-
-    if (n == -1) {
-        return NGX_ERROR;
-    }
-
-    if (n > NGX_HTTP_AUTOFLOW_FILE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is too large", &path);
-        return NGX_ERROR;
-    }
-
-    /* the end of the last line is no part of a secret */
-
-    while (n && (buf[n - 1] == LF || buf[n - 1] == CR)) {
-        n--;
-    }
-
-    text->data = ngx_pnalloc(cf->pool, n + 1);
-
-    if (text->data) {
-        ngx_memcpy(text->data, buf, n);
-        text->data[n] = '\0';
-        text->len = n;
-    }
-
-    sodium_memzero(buf, sizeof(buf));
-
-    return text->data ? NGX_OK : NGX_ERROR;
-}
-
-
-/* a source whose text is raw, or is decoded after base64url: or hex: */
-
-static ngx_int_t
-ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *octets)
-{
-    int        rc;
-    size_t     len;
-    ngx_str_t  text;
-
-    static const ngx_str_t  base64url = ngx_string("base64url:");
-    static const ngx_str_t  hex = ngx_string("hex:");
-
-    if (ngx_http_autoflow_source(cf, value, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    octets->data = ngx_pnalloc(cf->pool, text.len + 1);
-    if (octets->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_strncmp(text.data, base64url.data, base64url.len) == 0) {
-        rc = sodium_base642bin(octets->data, text.len,
-                               (char *) text.data + base64url.len,
-                               text.len - base64url.len, NULL, &len, NULL,
-                               sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-
-    } else if (ngx_strncmp(text.data, hex.data, hex.len) == 0) {
-        rc = sodium_hex2bin(octets->data, text.len,
-                            (char *) text.data + hex.len, text.len - hex.len,
-                            NULL, &len, NULL);
-
-    } else {
-        ngx_memcpy(octets->data, text.data, text.len);
-        len = text.len;
-        rc = 0;
-    }
-
-    /* what was read of a file; a literal stands in the configuration */
-
-    if (ngx_strncmp(value->data, "file:", 5) == 0) {
-        sodium_memzero(text.data, text.len);
-
-    } else if (ngx_strncmp(value->data, "env:", 4) != 0) {
-        ngx_http_autoflow_exposed(cf, NULL);
-    }
-
-    if (rc != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the secret is not what its prefix says");
-        return NGX_ERROR;
-    }
-
-    octets->len = len;
-
-    return NGX_OK;
+    return NGX_ERROR;
 }
 
 
 /* the environment may be configured later: init_main_conf judges it */
 
 static void
-ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_str_t *file)
+ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_http_autoflow_source_t *source)
 {
     ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
 
-    if (amcf->exposed.file) {
+    if (amcf->exposed.file || !(source->literal || source->public)) {
         return;
     }
 
     ngx_http_autoflow_place(cf, &amcf->exposed);
-
-    if (file) {
-        amcf->exposed_file = *file;
-    }
+    amcf->exposed_file = source->file;
 }
 
 

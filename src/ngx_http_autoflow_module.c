@@ -18,8 +18,8 @@ static ngx_thread_pool_t *ngx_http_autoflow_thread_pool(ngx_conf_t *cf,
 static void *ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_autoflow_end_keys(ngx_conf_t *cf,
-    ngx_http_autoflow_srv_conf_t *conf);
+static char *ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *prev, ngx_http_autoflow_srv_conf_t *conf);
 static void *ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -367,6 +367,8 @@ ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     ascf->keys = NULL;
+     *     ascf->signer = NULL;
+     *     ascf->jwks = { 0, NULL };
      *     ascf->issuer = { 0, NULL };
      */
 
@@ -397,42 +399,41 @@ ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->audience, prev->audience, NULL);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
 
+    return ngx_http_autoflow_merge_keys(cf, prev, conf);
+}
+
+
+static char *
+ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *prev, ngx_http_autoflow_srv_conf_t *conf)
+{
+    char  *jwks;
+
     if (conf->keys == NULL) {
         conf->keys = prev->keys;
     }
 
-    return ngx_http_autoflow_end_keys(cf, conf);
-}
-
-
-/* the NULL that ends the keys, also where there are none; once */
-
-static char *
-ngx_http_autoflow_end_keys(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *conf)
-{
-    af_key_t  **keys;
-
     if (conf->keys == NULL) {
-        conf->keys = ngx_array_create(cf->pool, 1, sizeof(af_key_t *));
-        if (conf->keys == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    keys = conf->keys->elts;
-
-    if (conf->keys->nelts && keys[conf->keys->nelts - 1] == NULL) {
         return NGX_CONF_OK;
     }
 
-    keys = ngx_array_push(conf->keys);
-    if (keys == NULL) {
+    conf->signer = af_keyring_signer(conf->keys);
+
+    jwks = af_keyring_jwks(conf->keys);
+    if (jwks == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    *keys = NULL;
+    conf->jwks.len = ngx_strlen(jwks);
+    conf->jwks.data = ngx_pnalloc(cf->pool, conf->jwks.len);
 
-    return NGX_CONF_OK;
+    if (conf->jwks.data) {
+        ngx_memcpy(conf->jwks.data, jwks, conf->jwks.len);
+    }
+
+    free(jwks);
+
+    return conf->jwks.data ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -491,7 +492,7 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return ngx_http_autoflow_check_api(cf, ascf, &conf->where);
     }
 
-    if (conf->auth && ascf->keys->nelts == 1) {
+    if (conf->auth && ascf->keys == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"autoflow_auth\" needs an \"autoflow_key\"");
         return NGX_CONF_ERROR;
@@ -516,10 +517,10 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ascf->keys->nelts == 1) {
+    if (ascf->signer == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_api\" needs an \"autoflow_key\" "
-                      "in %s:%ui", where->file, where->line);
+                      "\"autoflow_api\" needs an \"autoflow_key\" that "
+                      "signs in %s:%ui", where->file, where->line);
         return NGX_CONF_ERROR;
     }
 
@@ -557,6 +558,7 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
                                                ngx_http_autoflow_module);
 
     if (amcf && amcf->db) {
+        af_flow_stop();
         af_db_stop(amcf->db);
     }
 }

@@ -12,6 +12,7 @@
 #include "crypto/password.h"
 #include "db/pool.h"
 #include "token/jwt.h"
+#include "token/keyring.h"
 
 
 #define AUTOFLOW_VERSION  "0.1.0"
@@ -58,7 +59,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t           *keys;           /* of af_key_t *, NULL-ended */
+    af_keyring_t          *keys;           /* NULL without autoflow_key */
+    af_key_t              *signer;         /* of them, NULL if none signs */
+    ngx_str_t              jwks;           /* the public ones of our own */
     ngx_str_t              issuer;
     ngx_array_t           *audience;       /* of const char *, NULL-ended */
     time_t                 leeway;

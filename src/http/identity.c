@@ -27,6 +27,11 @@ static const struct {
 };
 
 
+/* of a server without autoflow_key */
+
+static af_key_t  *af_no_keys[] = { NULL };
+
+
 /* what the verifier says, as the request's status */
 
 static const af_token_status_t  af_jwt_statuses[] = {
@@ -94,14 +99,14 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
     ascf = af_srv_conf(r);
 
-    rules.keys = ascf->keys->elts;
+    rules.keys = ascf->keys ? ascf->keys->keys : af_no_keys;
     rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
     rules.audience = ascf->audience ? ascf->audience->elts : NULL;
     rules.now = ngx_time();
     rules.leeway = ascf->leeway;
 
     status = af_jwt_verify(&rules, (char *) token.data, token.len,
-                           &identity->claims);
+                           &identity->claims, &identity->key);
 
     if (status == AF_JWT_ERROR) {
         return NGX_ERROR;
@@ -154,7 +159,10 @@ af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
-/* A token is our own if it has what only we put in; the API demands it. */
+/*
+ * A token is our own if one of our own keys signed it, and it has what only we
+ * put in; the API demands it.  What another issuer claims makes no difference.
+ */
 
 static void
 af_identity_own(af_identity_t *identity)
@@ -163,7 +171,8 @@ af_identity_own(af_identity_t *identity)
 
     claims = identity->claims;
 
-    if (af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
+    if (af_key_issuer(identity->key) != NULL
+        || af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
         || af_identity_uuid(claims, "sid", &identity->session_id) != NGX_OK
         || !json_is_integer(json_object_get(claims, "epoch")))
     {

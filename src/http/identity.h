@@ -24,6 +24,7 @@ typedef struct af_identity_s {
     const ngx_http_autoflow_srv_conf_t  *conf;     /* that decided */
     af_token_status_t                    status;
     json_t                              *claims;   /* NULL unless OK */
+    const af_key_t                      *key;      /* that signed them */
 
     /* of our own tokens, empty for others' */
     ngx_str_t                            user_id;

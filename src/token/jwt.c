@@ -85,50 +85,59 @@ static const char *const  af_jwt_types[] = {
 
 af_jwt_status_t
 af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
-    json_t **claims)
+    json_t **claims, json_t **header)
 {
-    json_t           *header, *payload;
+    json_t           *jose, *payload;
     af_jwt_parts_t    jwt;
     af_jwt_status_t   status;
 
     *claims = NULL;
 
+    if (header != NULL) {
+        *header = NULL;
+    }
+
     if (!af_jwt_split(&jwt, token, len)) {
         return AF_JWT_MALFORMED;
     }
 
-    status = af_jwt_object(&jwt.header, &header);
+    status = af_jwt_object(&jwt.header, &jose);
     if (status != AF_JWT_OK) {
         return status;
     }
 
-    if (!af_jwt_header_valid(header)) {
+    if (!af_jwt_header_valid(jose)) {
         status = AF_JWT_MALFORMED;
-
-    } else {
-        status = af_jwt_signed(rules, header, &jwt);
+        goto failed;
     }
 
-    json_decref(header);
-
+    status = af_jwt_signed(rules, jose, &jwt);
     if (status != AF_JWT_OK) {
-        return status;
+        goto failed;
     }
 
     status = af_jwt_object(&jwt.payload, &payload);
     if (status != AF_JWT_OK) {
-        return status;
+        goto failed;
     }
 
     status = af_jwt_check(rules, payload);
     if (status != AF_JWT_OK) {
         json_decref(payload);
-        return status;
+        goto failed;
     }
 
     *claims = payload;
 
-    return AF_JWT_OK;
+    if (header != NULL) {
+        *header = json_incref(jose);
+    }
+
+failed:
+
+    json_decref(jose);
+
+    return status;
 }
 
 

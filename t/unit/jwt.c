@@ -530,20 +530,24 @@ static af_jwt_status_t
 verify(const af_jwt_rules_t *rules, const char *token, size_t len)
 {
     char             *copy;
-    json_t           *claims;
+    json_t           *claims, *header;
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
     claims = json_null();
+    header = json_null();
 
-    status = af_jwt_verify(rules, copy, len, &claims);
+    status = af_jwt_verify(rules, copy, len, &claims, &header);
 
     free(copy);
 
     assert_int_equal(json_is_object(claims), status == AF_JWT_OK);
     assert_int_equal(claims == NULL, status != AF_JWT_OK);
+    assert_int_equal(json_is_object(header), status == AF_JWT_OK);
+    assert_int_equal(header == NULL, status != AF_JWT_OK);
 
     json_decref(claims);
+    json_decref(header);
 
     return status;
 }
@@ -601,7 +605,7 @@ test_rfc_7515_a1_and_rfc_7519_3_1(void **state)
                          strlen(A1_HEADER "." A1_PAYLOAD)), 1);
 
     assert_int_equal(af_jwt_verify(&rules, A1_TOKEN, strlen(A1_TOKEN),
-                                   &claims), AF_JWT_OK);
+                                   &claims, NULL), AF_JWT_OK);
     assert_int_equal(json_object_size(claims), 3);
     assert_string_equal(json_string_value(json_object_get(claims, "iss")),
                         "joe");
@@ -946,7 +950,8 @@ test_a_token_made_is_a_token(void **state)
 
         assert_non_null(token);
         assert_int_equal(strlen(token), len);
-        assert_int_equal(af_jwt_verify(&rules, token, len, &read), AF_JWT_OK);
+        assert_int_equal(af_jwt_verify(&rules, token, len, &read, NULL),
+                         AF_JWT_OK);
         assert_true(json_equal(read, claims));
 
         json_decref(read);
@@ -1085,7 +1090,7 @@ test_a_lack_of_memory_lets_nothing_through(void **state)
 
     for (i = 0; i < 100; i++) {
         allocations_left = i;
-        status = af_jwt_verify(&rules, token, strlen(token), &read);
+        status = af_jwt_verify(&rules, token, strlen(token), &read, NULL);
 
         assert_true(status == AF_JWT_OK || status == AF_JWT_ERROR
                     || status == AF_JWT_MALFORMED);

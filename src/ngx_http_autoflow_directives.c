@@ -591,6 +591,11 @@ ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0) {
+            return "has an empty name";
+        }
+
         name = ngx_array_push(path);
         *name = value[i];
     }

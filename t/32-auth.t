@@ -189,7 +189,8 @@ subtest 'nested locations' => sub {
 
 subtest 'a whole server' => sub {
     my $url = "http://127.0.0.1:$everywhere";
-    is_answer('401 missing', "$url/");
+    is_deeply is_answer('401 missing', "$url/")->headers->every_header('WWW-Authenticate'),
+        ['Bearer realm="autoflow"'], 'one challenge, though the error page is refused, too';
     is_answer('403 forbidden', "$url/", {'X-Token' => $token});
     is_answer('200 ok', "$url/", {'X-Token' => $t->token({%claims, email_verified => \1})});
     is_answer('200', "$url/static");

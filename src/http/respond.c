@@ -212,6 +212,12 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
         len = ngx_sprintf(p + len, error, problem->error, problem->code) - p;
     }
 
+    /* that of a refusal whose error page is refused, too */
+
+    if (r->headers_out.www_authenticate) {
+        r->headers_out.www_authenticate->hash = 0;
+    }
+
     return af_set_header(r, "WWW-Authenticate", p, len,
                          &r->headers_out.www_authenticate);
 }

@@ -28,7 +28,7 @@ struct af_identity_s {
     ngx_str_t                            token;    /* empty: there is none */
     af_token_status_t                    status;   /* never FORBIDDEN */
     json_t                              *claims;   /* NULL unless OK */
-    json_t                              *header;   /* likewise: the JOSE header */
+    json_t                              *header;   /* likewise; JOSE's */
     af_identity_t                       *next;
 
     /* of our own tokens, empty for others' */

@@ -51,7 +51,8 @@ extern const af_problem_t  af_problems[];
 
 /*
  * Sends an answer of `len` octets of JSON that live as long as the request;
- * none with 204, or if `len` is 0.  Returns what the filters do, for the request's end.
+ * none with 204, or if `len` is 0.  Returns what the filters do, for the
+ * request's end.
  */
 ngx_int_t af_respond(ngx_http_request_t *r, ngx_uint_t status,
     const char *json, size_t len);

@@ -24,6 +24,7 @@ run_packages=(
 test_packages=(
     "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libdbi-perl
     libmojolicious-perl libtest-postgresql-perl
+    caddy haproxy
 )
 
 usage() {
@@ -112,9 +113,10 @@ need_packages() {
 }
 
 # Runs as root in a shell of its own.  Debian starts what it installs: a new
-# nginx would take port 80, a new PostgreSQL 5432.  Nobody asked for these
-# services, so while apt runs a policy keeps just these two from starting, and
-# PostgreSQL makes no cluster; afterwards nginx's service stays disabled.
+# nginx or Caddy would take port 80, a new PostgreSQL 5432.  Nobody asked for
+# these services, so while apt runs a policy keeps just these from starting,
+# and PostgreSQL makes no cluster; afterwards those that would start with the
+# machine stay disabled.
 apt_install() {
     set -e
     export DEBIAN_FRONTEND=noninteractive
@@ -122,11 +124,12 @@ apt_install() {
     clusters=/etc/postgresql-common/createcluster.d/autoflow.conf
     trap 'rm -f $undo' EXIT
 
-    case " $* " in *" nginx "* | *" postgresql "*)
+    case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | *" haproxy "*)
         if [ ! -e $policy ]; then
             undo="$policy"
             printf '%s\n' '#!/bin/sh' \
-                'case "$*" in *nginx*|*postgresql*) exit 101 ;; esac' >$policy
+                'case "$*" in *nginx*|*postgresql*|*caddy*|*haproxy*)' \
+                'exit 101 ;; esac' >$policy
             chmod 755 $policy
         fi
     esac
@@ -139,9 +142,15 @@ apt_install() {
     apt-get update || true
     apt-get install -y --no-install-recommends "$@"
 
-    case " $* " in *" nginx "*)
-        update-rc.d nginx disable
-    esac
+    for service in nginx caddy haproxy; do
+        case " $* " in *" $service "*)
+            if [ -e /etc/init.d/$service ]; then
+                update-rc.d $service disable
+            elif command -v systemctl; then
+                systemctl disable $service
+            fi
+        esac
+    done
 }
 
 

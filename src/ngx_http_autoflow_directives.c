@@ -1,4 +1,7 @@
 #include "api/api.h"
+#include "http/require.h"
+#include "http/variables.h"
+#include "http/verify.h"
 #include "ngx_http_autoflow_directives.h"
 #include "ngx_http_autoflow_source.h"
 
@@ -26,6 +29,11 @@ static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_deny(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_allowed(ngx_str_t *value,
+    void *member);
+static const ngx_conf_enum_t *ngx_http_autoflow_enum(
+    const ngx_conf_enum_t *row, ngx_str_t *value);
 
 static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
     ngx_http_autoflow_srv_conf_t *ascf);
@@ -39,6 +47,8 @@ static void ngx_http_autoflow_exposed(ngx_conf_t *cf,
     ngx_http_autoflow_source_t *source);
 static void ngx_http_autoflow_place(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
+static char *ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_autoflow_loc_conf_t *alcf);
 
 
 static const ngx_http_autoflow_param_t  ngx_http_autoflow_database_params[] = {
@@ -101,6 +111,48 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_params[] = {
       offsetof(af_key_options_t, use) },
 
     { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_verify_params[] = {
+
+    { ngx_string("status="), ngx_http_autoflow_param_allowed,
+      offsetof(ngx_http_autoflow_loc_conf_t, verify) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+typedef struct {
+    ngx_str_t   token;
+    ngx_uint_t  preflight_deny;
+} ngx_http_autoflow_auth_params_t;
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_auth_params[] = {
+
+    { ngx_string("token="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_auth_params_t, token) },
+
+    { ngx_string("preflight="), ngx_http_autoflow_param_deny,
+      offsetof(ngx_http_autoflow_auth_params_t, preflight_deny) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_conf_enum_t  ngx_http_autoflow_auth_modes[] = {
+    { ngx_string("off"), AF_AUTH_OFF },
+    { ngx_string("on"), AF_AUTH_ON },
+    { ngx_string("optional"), AF_AUTH_OPTIONAL },
+    { ngx_null_string, 0 }
+};
+
+
+static const ngx_conf_enum_t  ngx_http_autoflow_require_errors[] = {
+    { ngx_string("error=401"), AF_TOKEN_INADEQUATE },
+    { ngx_string("error=403"), AF_TOKEN_INSUFFICIENT },
+    { ngx_null_string, 0 }
 };
 
 
@@ -457,6 +509,198 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_http_autoflow_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (alcf->verify) {
+        return "is duplicate";
+    }
+
+    alcf->verify = NGX_HTTP_NO_CONTENT;
+    ngx_http_autoflow_place(cf, &alcf->where);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = af_verify_handler;
+
+    return ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_verify_params,
+                                    alcf);
+}
+
+
+char *
+ngx_http_autoflow_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char                             *rv;
+    ngx_str_t                        *value;
+    const ngx_conf_enum_t            *mode;
+    ngx_http_autoflow_auth_params_t   params;
+
+    if (alcf->auth != AF_AUTH_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mode = ngx_http_autoflow_enum(ngx_http_autoflow_auth_modes, &value[1]);
+
+    if (mode == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": it must be \"on\", \"off\" "
+                           "or \"optional\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&params, sizeof(params));
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_auth_params,
+                                  &params);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    alcf->auth = mode->value;
+    alcf->preflight_deny = params.preflight_deny;
+    ngx_http_autoflow_place(cf, &alcf->auth_where);
+
+    return params.token.len
+           ? ngx_http_autoflow_auth_token(cf, &params.token, alcf)
+           : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_autoflow_loc_conf_t *alcf)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    if (ngx_http_script_variables_count(value) == 0) {
+        return "has a \"token=\" without a variable";
+    }
+
+    alcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (alcf->token == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = alcf->token;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_autoflow_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              i, n, problem;
+    af_condition_t         *condition;
+    const ngx_conf_enum_t  *error;
+
+    if (alcf->require == NULL) {
+        alcf->require = ngx_array_create(cf->pool, 2, sizeof(af_condition_t));
+        if (alcf->require == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+    problem = AF_TOKEN_INSUFFICIENT;
+    n = alcf->require->nelts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        error = ngx_http_autoflow_enum(ngx_http_autoflow_require_errors,
+                                       &value[i]);
+        if (error) {
+            problem = error->value;
+            continue;
+        }
+
+        condition = ngx_array_push(alcf->require);
+        if (condition == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        rv = af_condition_parse(cf, &value[i], condition);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (n == alcf->require->nelts) {
+        return "has no condition";
+    }
+
+    condition = alcf->require->elts;
+
+    for ( /* void */ ; n < alcf->require->nelts; n++) {
+        condition[n].problem = problem;
+    }
+
+    ngx_http_autoflow_place(cf, &alcf->require_where);
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t    *value, *name;
+    ngx_uint_t    i;
+    ngx_array_t  *path;
+
+    value = cf->args->elts;
+
+    if (value[1].len < 2 || value[1].data[0] != '$') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid variable name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    value[1].data++;
+    value[1].len--;
+
+    path = ngx_array_create(cf->pool, cf->args->nelts - 2, sizeof(ngx_str_t));
+    if (path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0) {
+            return "has an empty name";
+        }
+
+        name = ngx_array_push(path);
+        *name = value[i];
+    }
+
+    if (af_variables_add_claim(cf, &value[1], path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data)
 {
     time_t *sec = data;
@@ -560,6 +804,51 @@ ngx_http_autoflow_param_str(ngx_str_t *value, void *member)
     *(ngx_str_t *) member = *value;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_deny(ngx_str_t *value, void *member)
+{
+    if (ngx_strcmp(value->data, "deny") != 0) {
+        return NGX_ERROR;
+    }
+
+    *(ngx_uint_t *) member = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_allowed(ngx_str_t *value, void *member)
+{
+    ngx_int_t  status;
+
+    status = ngx_atoi(value->data, value->len);
+
+    if (status != NGX_HTTP_OK && status != NGX_HTTP_NO_CONTENT) {
+        return NGX_ERROR;
+    }
+
+    *(ngx_uint_t *) member = status;
+
+    return NGX_OK;
+}
+
+
+static const ngx_conf_enum_t *
+ngx_http_autoflow_enum(const ngx_conf_enum_t *row, ngx_str_t *value)
+{
+    for ( /* void */ ; row->name.len; row++) {
+        if (row->name.len == value->len
+            && ngx_strncmp(row->name.data, value->data, value->len) == 0)
+        {
+            return row;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -241,7 +241,7 @@ af_flow_authenticate(af_ctx_t *ctx)
     }
 
     if (ctx->identity->status != AF_TOKEN_OK) {
-        return af_identity_problem(ctx->identity);
+        return af_token_problem(ctx->identity->status);
     }
 
     if (!ctx->identity->own) {

@@ -68,11 +68,26 @@ typedef struct {
 } ngx_http_autoflow_srv_conf_t;
 
 
+typedef enum {
+    AF_AUTH_UNSET = 0,                     /* off, though nobody says so */
+    AF_AUTH_OFF,
+    AF_AUTH_ON,
+    AF_AUTH_OPTIONAL
+} af_auth_mode_t;
+
+
 typedef struct {
-    ngx_flag_t                 auth;
+    ngx_uint_t                 auth;       /* af_auth_mode_t */
+    ngx_http_complex_value_t  *token;      /* NULL: Authorization */
+    ngx_uint_t                 preflight_deny;
+    ngx_array_t               *require;    /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t  *realm;
     ngx_str_t                  base;       /* of autoflow_api, no last '/' */
-    ngx_http_autoflow_where_t  where;      /* autoflow_api */
+    ngx_uint_t                 verify;     /* a status; 0: none */
+
+    ngx_http_autoflow_where_t  where;      /* autoflow_api, autoflow_verify */
+    ngx_http_autoflow_where_t  auth_where;
+    ngx_http_autoflow_where_t  require_where;
 } ngx_http_autoflow_loc_conf_t;
 
 

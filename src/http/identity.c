@@ -2,13 +2,13 @@
 #include "check/schema.h"
 
 
+static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
+static void af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
-static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
 static void af_identity_own(af_identity_t *identity);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
-static void af_identity_cleanup(void *data);
 
 
 /* the word of each status, and the problem it is to a client */
@@ -23,7 +23,8 @@ static const struct {
     { ngx_string("signature"), AF_INVALID_TOKEN },
     { ngx_string("issuer"), AF_INVALID_TOKEN },
     { ngx_string("audience"), AF_INVALID_TOKEN },
-    { ngx_string("expired"), AF_EXPIRED_TOKEN }
+    { ngx_string("expired"), AF_EXPIRED_TOKEN },
+    { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT }
 };
 
 
@@ -47,52 +48,106 @@ static const af_token_status_t  af_jwt_statuses[] = {
 const af_identity_t *
 af_identity(ngx_http_request_t *r)
 {
+    ngx_str_t                      token;
     af_identity_t                 *identity;
-    ngx_pool_cleanup_t            *cln;
     ngx_http_autoflow_ctx_t       *ctx;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
-    ascf = af_srv_conf(r);
     ctx = af_request_ctx(r);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || af_identity_token(r, &token) != NGX_OK) {
         return NULL;
     }
 
-    if (ctx->identity && ctx->identity->conf == ascf) {
-        return ctx->identity;
+    ascf = af_srv_conf(r);
+
+    for (identity = ctx->identities; identity; identity = identity->next) {
+        if (identity->conf == ascf
+            && identity->token.len == token.len
+            && ngx_memcmp(identity->token.data, token.data, token.len) == 0)
+        {
+            return identity;
+        }
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(af_identity_t));
-    if (cln == NULL) {
+    identity = ngx_pcalloc(r->pool, sizeof(af_identity_t));
+    if (identity == NULL) {
         return NULL;
     }
 
-    identity = cln->data;
-    ngx_memzero(identity, sizeof(af_identity_t));
-
-    cln->handler = af_identity_cleanup;
+    identity->conf = ascf;
+    identity->token = token;
 
     if (af_identity_verify(r, identity) != NGX_OK) {
         return NULL;
     }
 
-    identity->conf = ascf;
-    ctx->identity = identity;
+    identity->next = ctx->identities;
+    ctx->identities = identity;
 
     return identity;
+}
+
+
+/* from where autoflow_auth says; empty if there is none */
+
+static ngx_int_t
+af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
+{
+    ngx_http_complex_value_t  *variable;
+
+    variable = af_loc_conf(r)->token;
+
+    if (variable) {
+        return ngx_http_complex_value(r, variable, token);
+    }
+
+    af_identity_bearer(r, token);
+
+    return NGX_OK;
+}
+
+
+/* "Authorization: Bearer" (RFC 6750, section 2.1) */
+
+static void
+af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  scheme = ngx_string("bearer ");
+
+    ngx_str_set(token, "");
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || h->value.len < scheme.len
+        || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
+    {
+        return;
+    }
+
+    p = h->value.data + scheme.len;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    token->data = p;
+    token->len = last - p;
 }
 
 
 static ngx_int_t
 af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 {
-    ngx_str_t                      token;
     af_jwt_rules_t                 rules;
     af_jwt_status_t                status;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
-    if (af_identity_token(r, &token) != NGX_OK) {
+    if (identity->token.len == 0) {
         identity->status = AF_TOKEN_MISSING;
         return NGX_OK;
     }
@@ -105,8 +160,9 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     rules.now = ngx_time();
     rules.leeway = ascf->leeway;
 
-    status = af_jwt_verify(&rules, (char *) token.data, token.len,
-                           &identity->claims, &identity->key);
+    status = af_jwt_verify(&rules, (char *) identity->token.data,
+                           identity->token.len, &identity->claims,
+                           &identity->header, &identity->key);
 
     if (status == AF_JWT_ERROR) {
         return NGX_ERROR;
@@ -122,38 +178,6 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "autoflow: token refused: %V",
                   &af_token_statuses[identity->status].word);
-
-    return NGX_OK;
-}
-
-
-/* "Authorization: Bearer" (RFC 6750, section 2.1) */
-
-static ngx_int_t
-af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
-{
-    u_char           *p, *last;
-    ngx_table_elt_t  *h;
-
-    static const ngx_str_t  scheme = ngx_string("bearer ");
-
-    h = r->headers_in.authorization;
-
-    if (h == NULL || h->value.len < scheme.len
-        || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    p = h->value.data + scheme.len;
-    last = h->value.data + h->value.len;
-
-    while (p < last && *p == ' ') {
-        p++;
-    }
-
-    token->data = p;
-    token->len = last - p;
 
     return NGX_OK;
 }
@@ -206,24 +230,25 @@ af_identity_uuid(json_t *claims, const char *name, ngx_str_t *value)
 }
 
 
-static void
-af_identity_cleanup(void *data)
+void
+af_identity_free(af_identity_t *identity)
 {
-    af_identity_t *identity = data;
-
-    json_decref(identity->claims);
+    for ( /* void */ ; identity; identity = identity->next) {
+        json_decref(identity->claims);
+        json_decref(identity->header);
+    }
 }
 
 
 const ngx_str_t *
-af_identity_status(const af_identity_t *identity)
+af_token_status(af_token_status_t status)
 {
-    return &af_token_statuses[identity->status].word;
+    return &af_token_statuses[status].word;
 }
 
 
 af_problem_id_t
-af_identity_problem(const af_identity_t *identity)
+af_token_problem(af_token_status_t status)
 {
-    return af_token_statuses[identity->status].problem;
+    return af_token_statuses[status].problem;
 }

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "http/remote.h"
 #include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
@@ -35,6 +36,8 @@ static ngx_int_t ngx_http_autoflow_param_allowed(ngx_str_t *value,
 static const ngx_conf_enum_t *ngx_http_autoflow_enum(
     const ngx_conf_enum_t *row, ngx_str_t *value);
 
+static ngx_int_t ngx_http_autoflow_remember(ngx_conf_t *cf,
+    ngx_array_t **list, af_remote_t *remote);
 static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
     ngx_http_autoflow_srv_conf_t *ascf);
 static void ngx_http_autoflow_keyring_free(void *data);
@@ -153,6 +156,18 @@ static const ngx_conf_enum_t  ngx_http_autoflow_require_errors[] = {
     { ngx_string("error=401"), AF_TOKEN_INADEQUATE },
     { ngx_string("error=403"), AF_TOKEN_INSUFFICIENT },
     { ngx_null_string, 0 }
+};
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_url_params[] = {
+
+    { ngx_string("issuer="), ngx_http_autoflow_param_str,
+      offsetof(af_remote_t, issuer) },
+
+    { ngx_string("refresh="), ngx_http_autoflow_param_msec,
+      offsetof(af_remote_t, refresh) },
+
+    { ngx_null_string, NULL, 0 }
 };
 
 
@@ -428,6 +443,88 @@ ngx_http_autoflow_key_skipped(void *data, const af_keyring_error_t *error)
     ngx_conf_log_error(NGX_LOG_NOTICE, cf, 0,
                        "\"autoflow_key\" skips key %uz of the set: %s",
                        error->nth, error->reason);
+}
+
+
+/* the keys of an issuer who publishes them */
+
+char *
+ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_srv_conf_t *ascf = conf;
+
+    char                           *rv;
+    ngx_str_t                      *value;
+    af_remote_t                    *remote;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+    value = cf->args->elts;
+
+    remote = ngx_pcalloc(cf->pool, sizeof(af_remote_t));
+    if (remote == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    remote->url = value[1];
+    remote->refresh = 10 * 60 * 1000;
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_key_url_params,
+                                  remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (remote->issuer.len == 0) {
+        return "needs an \"issuer=\": only that one's tokens are its own";
+    }
+
+    remote->plain = (ngx_strncmp(remote->url.data, "http://", 7) == 0);
+
+    if (!remote->plain && ngx_strncmp(remote->url.data, "https://", 8) != 0) {
+        return "needs a URL that begins with \"https://\"";
+    }
+
+    if (remote->plain && amcf->plain.file == NULL) {
+        ngx_http_autoflow_place(cf, &amcf->plain);
+    }
+
+    if (af_remote_init(remote, cf->pool) != NGX_OK
+        || ngx_http_autoflow_remember(cf, &ascf->remotes, remote) != NGX_OK
+        || ngx_http_autoflow_remember(cf, &amcf->remotes, remote) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->where.file == NULL) {
+        ngx_http_autoflow_place(cf, &amcf->where);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_remember(ngx_conf_t *cf, ngx_array_t **list,
+    af_remote_t *remote)
+{
+    af_remote_t  **place;
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 1, sizeof(af_remote_t *));
+        if (*list == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    place = ngx_array_push(*list);
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    *place = remote;
+
+    return NGX_OK;
 }
 
 

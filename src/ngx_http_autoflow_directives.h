@@ -16,6 +16,7 @@ char *ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_threads(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -5,9 +5,14 @@
 
 #include "api/api.h"
 #include "http/access.h"
+#include "http/remote.h"
 #include "http/variables.h"
 #include "http/verify.h"
 #include "ngx_http_autoflow_directives.h"
+
+
+/* of verified tokens, in each worker; AF_CACHE_WAYS tokens each */
+#define NGX_HTTP_AUTOFLOW_CACHE_SETS  512
 
 
 static ngx_int_t ngx_http_autoflow_preconfiguration(ngx_conf_t *cf);
@@ -114,6 +119,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_autoflow_key,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_key_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE23,
+      ngx_http_autoflow_key_url,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
@@ -339,23 +351,39 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_str_set(&amcf->io_name, "autoflow_io");
     }
 
+    if (amcf->environment == AF_PRODUCTION && amcf->plain.file) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_environment production\" refuses "
+                      "keys that come by http in %s:%ui",
+                      amcf->plain.file, amcf->plain.line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->database.conninfo.data) {
+        amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
+                                                   &amcf->where);
+    }
+
+    if (amcf->database.conninfo.data || amcf->remotes) {
+        amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
+                                                 &amcf->where);
+        if (amcf->io == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     if (amcf->database.conninfo.data == NULL) {
         return NGX_CONF_OK;
+    }
+
+    if (amcf->hash == NULL) {
+        return NGX_CONF_ERROR;
     }
 
     if (amcf->secrets == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"autoflow_database\" needs an \"autoflow_secret\" "
                       "in %s:%ui", amcf->where.file, amcf->where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
-                                               &amcf->where);
-    amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
-                                             &amcf->where);
-
-    if (amcf->hash == NULL || amcf->io == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -371,8 +399,7 @@ ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
 {
     if (ngx_thread_pool_get(cf->cycle, name) == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_database\" needs a thread pool: add "
-                      "\"thread_pool %V threads=2 max_queue=256;\" "
+                      "a thread pool is needed: add \"thread_pool %V threads=2 max_queue=256;\" "
                       "above the \"http\" block in %s:%ui",
                       name, where->file, where->line);
         return NULL;
@@ -438,8 +465,9 @@ ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
 {
     char  *jwks;
 
-    if (conf->keys == NULL) {
+    if (conf->keys == NULL && conf->remotes == NULL) {
         conf->keys = prev->keys;
+        conf->remotes = prev->remotes;
     }
 
     if (conf->keys == NULL) {
@@ -628,7 +656,7 @@ ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
 
     ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
 
-    if (ascf->keys == NULL) {
+    if (ascf->keys == NULL && ascf->remotes == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"%s\" needs an \"autoflow_key\" in %s:%ui",
                       directive, where->file, where->line);
@@ -652,11 +680,21 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    if (amcf == NULL || amcf->db == NULL) {
+    if (amcf == NULL) {
         return NGX_OK;
     }
 
-    return af_db_start(amcf->db, amcf->io, cycle->log);
+    amcf->cache = af_cache_create(NGX_HTTP_AUTOFLOW_CACHE_SETS);
+
+    if (amcf->remotes) {
+        af_remotes_start(amcf->remotes, amcf->io, cycle->log);
+    }
+
+    if (amcf->db) {
+        return af_db_start(amcf->db, amcf->io, cycle->log);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -668,8 +706,19 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    if (amcf && amcf->db) {
+    if (amcf == NULL) {
+        return;
+    }
+
+    if (amcf->db) {
         af_flow_stop();
         af_db_stop(amcf->db);
     }
+
+    if (amcf->remotes) {
+        af_remotes_stop(amcf->remotes);
+    }
+
+    af_cache_free(amcf->cache);
+    amcf->cache = NULL;
 }

@@ -59,11 +59,19 @@ af_access_preflight(ngx_http_request_t *r)
 static ngx_int_t
 af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 {
-    if (af_refuse(r, verdict) != NGX_OK
-        || af_challenge(r, verdict->problem) != NGX_OK)
+    ngx_uint_t  status;
+
+    status = af_problems[verdict->problem].status;
+
+    if (af_refuse(r, verdict) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR
+        && af_challenge(r, verdict->problem) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return af_problems[verdict->problem].status;
+    return status;
 }

@@ -17,7 +17,8 @@ typedef enum {
     AF_TOKEN_ISSUER,
     AF_TOKEN_AUDIENCE,
     AF_TOKEN_EXPIRED,
-    AF_TOKEN_FORBIDDEN         /* good, but not for autoflow_require */
+    AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */
+    AF_TOKEN_UNAVAILABLE       /* the keys that it needs aren't there yet */
 } af_token_status_t;
 
 
@@ -29,12 +30,12 @@ struct af_identity_s {
     af_token_status_t                    status;   /* never FORBIDDEN */
     json_t                              *claims;   /* NULL unless OK */
     json_t                              *header;   /* likewise; JOSE's */
-    const af_key_t                      *key;      /* that signed them */
     af_identity_t                       *next;
 
     /* of our own tokens, empty for others' */
     ngx_str_t                            user_id;
     ngx_str_t                            session_id;
+    unsigned                             foreign:1;  /* another's key */
     unsigned                             own:1;
     unsigned                             superuser:1;
 };

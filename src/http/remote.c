@@ -1,6 +1,8 @@
 #include "http/remote.h"
 #include "token/fetch.h"
 
+#include <curl/curl.h>
+
 
 /* milliseconds: between two fetches, and after one that failed */
 #define AF_REMOTE_ASK    30000
@@ -51,29 +53,46 @@ af_remote_init(af_remote_t *remote, ngx_pool_t *pool)
 
 
 void
-af_remote_start(af_remote_t *remote, ngx_thread_pool_t *io, ngx_log_t *log)
+af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
 {
-    remote->io = io;
-    remote->timer.log = log;
-    remote->task->event.log = log;
+    ngx_uint_t     i;
+    af_remote_t  **remote;
 
-    af_remote_fetch(remote);
+    /* before there are threads that use it */
+    (void) curl_global_init(CURL_GLOBAL_DEFAULT);
+
+    remote = remotes->elts;
+
+    for (i = 0; i < remotes->nelts; i++) {
+        remote[i]->io = io;
+        remote[i]->timer.log = log;
+        remote[i]->task->event.log = log;
+
+        af_remote_fetch(remote[i]);
+    }
 }
 
 
 void
-af_remote_stop(af_remote_t *remote)
+af_remotes_stop(ngx_array_t *remotes)
 {
-    af_remote_task_t  *task;
+    ngx_uint_t          i;
+    af_remote_t       **remote;
+    af_remote_task_t   *task;
 
-    /* the thread pools are gone by now */
-    task = remote->task->ctx;
+    remote = remotes->elts;
 
-    af_keyring_free(task->keys);
-    task->keys = NULL;
+    /* the thread pools have ended: a task is done, or never began */
 
-    af_keyring_free(remote->keys);
-    remote->keys = NULL;
+    for (i = 0; i < remotes->nelts; i++) {
+        task = remote[i]->task->ctx;
+
+        af_keyring_free(task->keys);
+        af_keyring_free(remote[i]->keys);
+
+        task->keys = NULL;
+        remote[i]->keys = NULL;
+    }
 }
 
 

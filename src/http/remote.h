@@ -40,12 +40,12 @@ typedef struct {
 /* Prepares what a worker needs.  For the configuration. */
 ngx_int_t af_remote_init(af_remote_t *remote, ngx_pool_t *pool);
 
-/* Begins to fetch, in threads of `io`.  For init_process. */
-void af_remote_start(af_remote_t *remote, ngx_thread_pool_t *io,
+/* Begins to fetch all of a list, in threads of `io`.  For init_process. */
+void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
     ngx_log_t *log);
 
-/* Frees the keys.  For exit_process. */
-void af_remote_stop(af_remote_t *remote);
+/* Frees the keys of all.  For exit_process. */
+void af_remotes_stop(ngx_array_t *remotes);
 
 /*
  * A token came that none of the keys has signed: there may be new ones.  They

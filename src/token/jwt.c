@@ -57,7 +57,6 @@ static int af_jwt_audience(const af_jwt_rules_t *rules,
     const json_t *claims);
 static int af_jwt_audience_one(const af_jwt_rules_t *rules,
     const json_t *aud);
-static int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
 static int af_jwt_append_json(char *out, size_t *len, const json_t *object);
 static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
 
@@ -505,7 +504,7 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
  * ago is not from the future.
  */
 
-static int
+int
 af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims)
 {
     double         next, leeway;

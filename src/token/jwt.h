@@ -57,6 +57,9 @@ typedef struct {
 af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
     size_t len, json_t **claims, json_t **header, const af_key_t **key);
 
+/* Returns 1 if the times of a verified token's claims are right now. */
+int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
+
 /*
  * Makes a token of `claims` signed with `key`.  Returns a string to be freed
  * with free(), its length in *len, or NULL if there is no memory, the key does

@@ -22,9 +22,8 @@ run_packages=(
     postgresql
 )
 test_packages=(
-    "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libdbi-perl
-    libmojolicious-perl libtest-postgresql-perl
-    caddy haproxy
+    "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
+    libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
 )
 
 usage() {

@@ -76,7 +76,7 @@ static const struct {
     { ED448, "SubjectPublicKeyInfo", 0, NULL,
       "keys of this kind are not supported" },
     { P256, "explicit parameters", 1, NULL,
-      "keys of this kind are not supported" },
+      "the curve is given by parameters, not by its name" },
     { P256, "parameters", 0, NULL, "there is no key in the PEM" },
     { P256, "encrypted", 1, NULL, "the private key is encrypted" },
     { RSA_2048, "encrypted", 1, NULL, "the private key is encrypted" },

@@ -22,7 +22,7 @@ run_packages=(
     postgresql
 )
 test_packages=(
-    "${run_packages[@]}" clang libcmocka-dev libdbi-perl
+    "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libdbi-perl
     libmojolicious-perl libtest-postgresql-perl
     caddy haproxy
 )
@@ -53,6 +53,8 @@ Environment:
   NGINX_SRC              a folder of nginx's sources to build against instead
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
+  AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 60,
+                         with --asan 0: only over its corpus)
 END
 }
 
@@ -185,6 +187,8 @@ build_module() {
         CC=gcc
         cc_opt="-O1 -fno-omit-frame-pointer -fsanitize=address,undefined"
         cc_opt+=" -DNGX_DEBUG_PALLOC=1"
+        # nginx's own code loads unaligned words, where it may
+        [ -z "${NGINX_SRC-}" ] || cc_opt+=" -fno-sanitize=alignment"
         ld_opt="-fsanitize=address,undefined"
         name+=-asan
     elif [ -n "${CC-}" ]; then
@@ -315,7 +319,7 @@ start_cluster() {
 stop_cluster() {
     [ -n "${cluster_pid-}" ] || return 0
     kill -INT "$cluster_pid" 2>/dev/null || true
-    wait "$cluster_pid" 2>/dev/null || true
+    wait "$cluster_pid" || true
     cluster_pid=
 }
 
@@ -425,7 +429,8 @@ reachable() {
 }
 
 use_own_database() {
-    local data=$place/cluster base=postgresql:///autoflow?host=$place/socket
+    local data=$place/cluster base
+    base="postgresql:///autoflow?host=$place/socket"
 
     use_postgresql "$data"
     [ -e "$data" ] ||
@@ -482,7 +487,7 @@ start_nginx() {
 
     if [ -n "${AUTOFLOW_ASAN-}" ]; then
         command=(env "LD_PRELOAD=$(asan_library)"
-            ASAN_OPTIONS="detect_leaks=0:log_path=$state/logs/asan"
+            ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0
             UBSAN_OPTIONS=print_stacktrace=1 "${command[@]}")
     fi
     "${command[@]}" -t -q || fail "nginx refuses $state/conf/nginx.conf"
@@ -510,21 +515,33 @@ END
 
 stop() {
     local status=$?
+    set +e      # with the terminal gone, it can't even speak
     trap '' INT TERM HUP
     trap - EXIT
 
-    if [ -n "${nginx_pid-}" ] && kill -QUIT "$nginx_pid" 2>/dev/null; then
-        say "Stopping"
-        (sleep 10; kill -TERM "$nginx_pid" 2>/dev/null) 9>&- &
-        wait "$nginx_pid" || true
-        kill $! 2>/dev/null || true
-    fi
+    stop_nginx
     stop_cluster
     rm -f "$state/env"
     case $status in
         129 | 130 | 143) exit 0 ;;
         *) exit "$status" ;;
     esac
+}
+
+stop_nginx() {
+    local i
+    [ -n "${nginx_pid-}" ] || return
+
+    if kill -QUIT "$nginx_pid" 2>/dev/null; then
+        say "Stopping"
+        for ((i = 0; i < 100; i++)); do
+            sleep 0.1
+            kill -0 "$nginx_pid" 2>/dev/null || break
+        done
+    fi
+    # who is still there: after these ten seconds, or without a master
+    kill -TERM -- "-$nginx_pid" 2>/dev/null
+    wait "$nginx_pid"
 }
 
 
@@ -671,8 +688,9 @@ check_scripts() {
     local file
     bash -n "$root/build.sh"
     bash -n "$root/.ci/run"
-    for file in "$root"/t/lib/Test/*.pm "$root"/t/*.t "$root/sql/embed"; do
-        perl -I"$root/t/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' &&
+    for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \
+        "$root"/t/*.t "$root/sql/embed"; do
+        ! perl -I"$root/t/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' ||
             fail "$file has errors"
     done
 }

@@ -661,6 +661,7 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
                                                ngx_http_autoflow_module);
 
     if (amcf && amcf->db) {
+        af_flow_stop();
         af_db_stop(amcf->db);
     }
 }

@@ -1,7 +1,7 @@
 # Many at once.  (build.sh runs this file alone: it compares times.)
 
 use Mojo::Base -strict, -signatures;
-use List::Util qw(sum);
+use List::Util qw(max sum);
 use Mojo::Promise;
 use Test::Autoflow;
 use Test::More;
@@ -59,7 +59,6 @@ subtest 'GET /health/live while 50 logins are hashing' => sub {
         return $result->[1];
     };
 
-    my $login  = median(map { $once->(login('ada@example.com')) } 1 .. 5);
     my $before = median(map { $once->([GET => '/health/live']) } 1 .. 50);
 
     my ($pending, @logins, @lives) = 50;
@@ -75,11 +74,15 @@ subtest 'GET /health/live while 50 logins are hashing' => sub {
     Mojo::Promise->all($logins, $live->())->catch(sub ($error) { fail $error })->wait;
 
     is_deeply [grep { $_->[0] != 200 } @logins, @lives], [], 'all are answered with 200';
-    my $during = median(map { $_->[1] } @lives);
-    note sprintf '/health/live: %.1f ms alone, %.1f ms meanwhile (%d requests); a login alone: %.1f ms',
-        map({ 1000 * $_ } $before, $during), scalar @lives, 1000 * $login;
-    cmp_ok $during, '<', $login / 2, 'far sooner than a single hash takes';
-    cmp_ok $during, '<', $before * 10, 'about as fast as before';
+    my ($during, $login) = map { median(map { $_->[1] } @$_) } \@lives, \@logins;
+    my $slowest = max(map { $_->[1] } @lives);
+    note sprintf '/health/live: %.1f ms alone, %.1f ms meanwhile (%d requests), at most %.1f ms; '
+        . 'a login then: %.1f ms', map({ 1000 * $_ } $before, $during), scalar @lives,
+        map { 1000 * $_ } $slowest, $login;
+
+    # compared with what is measured at the same time, whatever else the
+    # machine does: in a loop that hashes, both would wait for the same hashes
+    cmp_ok $slowest, '<', $login / 2, 'none of them waited for the hashes';
 };
 
 $t->finish;

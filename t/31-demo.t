@@ -129,7 +129,7 @@ subtest 'when a part of it dies' => sub {
     $run = run();
     my @pids = family($run);
     my ($nginx) = grep { path("/proc/$_/comm")->slurp =~ /nginx/ } $run->children;
-    kill 'KILL', Test::Autoflow::Process::children_of($nginx), $nginx;
+    kill 'KILL', $nginx;
     is $run->ended >> 8, 1, 'nginx: all ends';
     like path($state, 'output')->slurp, qr/nginx ended/, 'and says why';
     is_gone(@pids);

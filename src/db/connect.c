@@ -9,29 +9,45 @@
 #include "db/connect.h"
 
 
-static int af_db_handshake(PGconn *pg, long deadline);
-static int af_db_set_up(PGconn *pg, long deadline, char *error, size_t size);
+/* milliseconds between two looks at *stop */
+#define AF_DB_CONNECT_SLICE  100
+
+
+/* how long to go on */
+
+typedef struct {
+    long                          deadline;
+    const volatile sig_atomic_t  *stop;
+} af_db_patience_t;
+
+
+static int af_db_handshake(PGconn *pg, const af_db_patience_t *patience);
+static int af_db_set_up(PGconn *pg, const af_db_patience_t *patience,
+    char *error, size_t size);
 static int af_db_check_version(const PGresult *res, char *error, size_t size);
 static void af_db_refused(const PGresult *res, char *error, size_t size);
-static PGresult *af_db_result(PGconn *pg, long deadline);
-static int af_db_wait(PGconn *pg, short events, long deadline);
+static PGresult *af_db_result(PGconn *pg, const af_db_patience_t *patience);
+static int af_db_wait(PGconn *pg, short events,
+    const af_db_patience_t *patience);
 static long af_db_now(void);
 static void af_db_notice(void *arg, const char *message);
 static void af_db_error(char *error, size_t size, const char *message);
 
 
 PGconn *
-af_db_connect(const char *conninfo, char *error, size_t size)
+af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
+    char *error, size_t size)
 {
-    long         deadline;
-    PGconn      *pg;
-    const char  *values[] = { "autoflow", conninfo, NULL };
+    PGconn            *pg;
+    const char        *values[] = { "autoflow", conninfo, NULL };
+    af_db_patience_t   patience;
 
     static const char *const  keywords[] = {
         "fallback_application_name", "dbname", NULL
     };
 
-    deadline = af_db_now() + AF_DB_CONNECT_TIMEOUT;
+    patience.deadline = af_db_now() + AF_DB_CONNECT_TIMEOUT;
+    patience.stop = stop;
     error[0] = '\0';
 
     /* a dbname that is a conninfo is expanded */
@@ -45,10 +61,10 @@ af_db_connect(const char *conninfo, char *error, size_t size)
 
     (void) PQsetNoticeProcessor(pg, af_db_notice, NULL);
 
-    if (af_db_handshake(pg, deadline) != 0
+    if (af_db_handshake(pg, &patience) != 0
         || PQsetnonblocking(pg, 1) != 0
         || PQenterPipelineMode(pg) != 1
-        || af_db_set_up(pg, deadline, error, size) != 0)
+        || af_db_set_up(pg, &patience, error, size) != 0)
     {
         if (error[0] == '\0') {
             af_db_error(error, size, PQerrorMessage(pg));
@@ -63,7 +79,7 @@ af_db_connect(const char *conninfo, char *error, size_t size)
 
 
 static int
-af_db_handshake(PGconn *pg, long deadline)
+af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
 {
     short                      events;
     PostgresPollingStatusType  status;
@@ -83,7 +99,7 @@ af_db_handshake(PGconn *pg, long deadline)
 
         events = (status == PGRES_POLLING_READING) ? POLLIN : POLLOUT;
 
-        if (af_db_wait(pg, events, deadline) != 0) {
+        if (af_db_wait(pg, events, patience) != 0) {
             return -1;
         }
 
@@ -101,7 +117,8 @@ af_db_handshake(PGconn *pg, long deadline)
  */
 
 static int
-af_db_set_up(PGconn *pg, long deadline, char *error, size_t size)
+af_db_set_up(PGconn *pg, const af_db_patience_t *patience, char *error,
+    size_t size)
 {
     int                           rc, synced;
     PGresult                     *res;
@@ -127,7 +144,7 @@ af_db_set_up(PGconn *pg, long deadline, char *error, size_t size)
 
     for (synced = 0; synced < 2; /* void */ ) {
 
-        res = af_db_result(pg, deadline);
+        res = af_db_result(pg, patience);
 
         if (res == NULL) {
             return -1;
@@ -206,7 +223,7 @@ af_db_refused(const PGresult *res, char *error, size_t size)
 /* the next result that is one: libpq puts a NULL behind each query's */
 
 static PGresult *
-af_db_result(PGconn *pg, long deadline)
+af_db_result(PGconn *pg, const af_db_patience_t *patience)
 {
     int        flushed;
     PGresult  *res;
@@ -224,7 +241,7 @@ af_db_result(PGconn *pg, long deadline)
         flushed = PQflush(pg);
 
         if (flushed < 0
-            || af_db_wait(pg, flushed ? POLLIN|POLLOUT : POLLIN, deadline) != 0
+            || af_db_wait(pg, flushed ? POLLIN|POLLOUT : POLLIN, patience) != 0
             || PQconsumeInput(pg) != 1)
         {
             return NULL;
@@ -234,7 +251,7 @@ af_db_result(PGconn *pg, long deadline)
 
 
 static int
-af_db_wait(PGconn *pg, short events, long deadline)
+af_db_wait(PGconn *pg, short events, const af_db_patience_t *patience)
 {
     int            n;
     long           left;
@@ -244,15 +261,19 @@ af_db_wait(PGconn *pg, short events, long deadline)
     pfd.events = events;
 
     do {
-        left = deadline - af_db_now();
+        left = patience->deadline - af_db_now();
 
-        if (left <= 0) {
+        if (left <= 0 || *patience->stop) {
             return -1;
+        }
+
+        if (left > AF_DB_CONNECT_SLICE) {
+            left = AF_DB_CONNECT_SLICE;
         }
 
         n = poll(&pfd, 1, (int) left);
 
-    } while (n == -1 && errno == EINTR);
+    } while (n == 0 || (n == -1 && errno == EINTR));
 
     return (n > 0) ? 0 : -1;
 }

@@ -6,6 +6,7 @@
 #ifndef AF_DB_CONNECT_H
 #define AF_DB_CONNECT_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <libpq-fe.h>
 
@@ -21,9 +22,10 @@
  * Connects, checks the schema's version and prepares every statement of
  * af_statements[].  The connection returned is non-blocking and in pipeline
  * mode, nothing in flight; PQfinish() it.  NULL on failure, with a line that
- * says why in `error`.
+ * says why in `error`; also, soon, when *stop becomes true.
  */
-PGconn *af_db_connect(const char *conninfo, char *error, size_t size);
+PGconn *af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
+    char *error, size_t size);
 
 
 #endif /* AF_DB_CONNECT_H */

@@ -142,7 +142,10 @@ af_db_conn_thread(void *data, ngx_log_t *log)
 {
     af_db_task_t  *task = data;
 
-    task->pg = af_db_connect(task->conninfo, task->error, sizeof(task->error));
+    /* or a worker told to end at once would wait for a server that is frozen */
+
+    task->pg = af_db_connect(task->conninfo, &ngx_terminate, task->error,
+                             sizeof(task->error));
 }
 
 
@@ -286,8 +289,11 @@ af_db_conn_break(af_db_conn_t *conn, const char *why)
         return;
     }
 
+    /* the first line; others may follow, with a statement's text */
+
     ngx_log_error(NGX_LOG_ERR, conn->db->log, 0,
-                  "autoflow: a database connection is lost: %s", why);
+                  "autoflow: a database connection is lost: %*s",
+                  strcspn(why, "\n"), why);
 
     af_db_conn_state(conn, AF_DB_BROKEN);
 }
@@ -336,7 +342,10 @@ af_db_conn_teardown(ngx_event_t *ev)
 
     conn->busy = 0;
 
-    af_db_dispatch(db);
+    /*
+     * What cut this connection is likely to cut the others, too: what was lost
+     * waits until this one is made anew, or another one answers.
+     */
 
     if (frozen) {
         af_db_gone(db);

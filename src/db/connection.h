@@ -85,7 +85,7 @@ void af_db_done(af_db_op_t *op);
 /* slots came free, or a connection did: send what is queued */
 void af_db_dispatch(af_db_t *db);
 
-/* no connection can be had for now: fail what is queued */
+/* a connection can't be had for now: others send what is queued, or it fails */
 void af_db_gone(af_db_t *db);
 
 

@@ -189,6 +189,7 @@ af_db_gone(af_db_t *db)
 
     for (i = 0; i < db->conf->pool; i++) {
         if (db->conns[i].state == AF_DB_READY) {
+            af_db_dispatch(db);
             return;
         }
     }

@@ -11,6 +11,7 @@ struct af_job_s {
     af_job_pt     run;
     void         *data;
     ngx_atomic_t  cancelled;
+    unsigned      done:1;      /* the thread's until it is done */
 };
 
 
@@ -35,6 +36,10 @@ static ngx_int_t af_flow_values(af_ctx_t *ctx, af_db_call_t *call);
 static void af_flow_queried(af_db_op_t *op);
 static void af_flow_thread(void *data, ngx_log_t *log);
 static void af_flow_threaded(ngx_event_t *ev);
+
+
+/* how many jobs threads have, or will have */
+static ngx_atomic_t  af_jobs;
 
 
 static const af_step_pt  af_default_steps[] = {
@@ -627,7 +632,10 @@ af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data)
     task->event.handler = af_flow_threaded;
     task->event.data = ctx;
 
+    (void) ngx_atomic_fetch_add(&af_jobs, 1);
+
     if (ngx_thread_task_post(ctx->conf->hash, task) != NGX_OK) {
+        (void) ngx_atomic_fetch_add(&af_jobs, -1);
         return af_problem(ctx, AF_OVERLOADED, "the hash queue is full");
     }
 
@@ -646,9 +654,35 @@ af_flow_thread(void *data, ngx_log_t *log)
 {
     af_job_t *job = data;
 
-    if (!__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)) {
+    /* a worker told to end at once waits for its threads: none shall begin */
+
+    if (!ngx_terminate && !__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)) {
         job->run(job->data);
+        job->done = 1;
     }
+
+    (void) ngx_atomic_fetch_add(&af_jobs, -1);
+}
+
+
+/*
+ * The thread pools have ended, but not one whose queue was full: nginx leaves
+ * its threads running (ngx_thread_pool_destroy()), and frees what they use.
+ */
+
+void
+af_flow_stop(void)
+{
+    if (af_jobs == 0) {
+        return;
+    }
+
+    while (af_jobs) {
+        ngx_msleep(1);
+    }
+
+    /* for the last of them to get back to where it waits for more */
+    ngx_msleep(1);
 }
 
 
@@ -682,6 +716,10 @@ af_flow_threaded(ngx_event_t *ev)
 
         c->write->handler(c->write);
         return;
+    }
+
+    if (!job->done) {
+        (void) af_problem(ctx, AF_UNAVAILABLE, "the worker is ending");
     }
 
     af_flow_resume(ctx);

@@ -190,7 +190,10 @@ af_body_done(ngx_http_request_t *r, af_body_t *body, ngx_int_t rc)
 }
 
 
-/* moves what nginx has read into the body, so that its buffers are free */
+/*
+ * Copies what nginx has read into the body.  Its buffers are free then, unless
+ * somebody had it all read before us, who may need it still.
+ */
 
 static ngx_int_t
 af_body_take(ngx_http_request_t *r, af_body_t *body)
@@ -214,26 +217,26 @@ af_body_take(ngx_http_request_t *r, af_body_t *body)
 
         if (ngx_buf_in_memory(b)) {
             ngx_memcpy(body->data + body->len, b->pos, len);
-            b->pos = b->last;
+
+            if (r->request_body_no_buffering) {
+                b->pos = b->last;
+            }
 
         } else if (b->in_file) {
-
-            /* somebody had it read before us, into a file */
-
             n = ngx_read_file(b->file, body->data + body->len, len,
                               b->file_pos);
 
             if (n != (ssize_t) len) {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
-
-            b->file_pos = b->file_last;
         }
 
         body->len += len;
     }
 
-    r->request_body->bufs = NULL;
+    if (r->request_body_no_buffering) {
+        r->request_body->bufs = NULL;
+    }
 
     return NGX_OK;
 }

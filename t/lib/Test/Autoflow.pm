@@ -18,6 +18,9 @@ use MIME::Base64 qw(encode_base64url);
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(encode_json);
 use Mojo::Promise;
+use Test::Autoflow::Client;
+use Test::Autoflow::HTTP2;
+use Test::Autoflow::Load;
 use Test::Autoflow::PostgreSQL;
 use Test::Autoflow::Process;
 use Test::More ();
@@ -29,7 +32,9 @@ my $module = $ENV{AUTOFLOW_MODULE} // "$root/build/ngx_http_autoflow_module.so";
 my $nginx  = $ENV{AUTOFLOW_NGINX}  // '/usr/sbin/nginx';
 
 has workers  => 1;
+has shutdown_timeout => '20s';
 has settings => sub { {} };     # autoflow_... => its arguments; undef: none
+has database => '';             # more arguments of autoflow_database
 has [qw(main http server)] => '';     # more text for these blocks
 has api      => 1;              # 0: without the mounts of conf/snippets
 has allow    => sub { [] };     # what the error log may hold all the same
@@ -107,10 +112,23 @@ sub connections ($self, $and = '') {
         WHERE usename = 'autoflow_app' $and");
 }
 
+# how many of its statements wait for a lock
+sub blocked ($self) { $self->connections("AND wait_event_type = 'Lock'") }
+
+# a connection of the owner's that holds a table until it rolls back, or is
+# forgotten.  Every answer with an account in it reads user_roles, while it is
+# executed; not even to be prepared do statements get past users.
+sub locked ($self, $table = 'user_roles') {
+    my $db = $self->postgresql->connect;
+    $db->begin_work;
+    $db->do("LOCK TABLE autoflow.$table");
+    return $db;
+}
+
 sub command ($self) {
     my $dir = $self->dir;
     my @asan = !$ENV{AUTOFLOW_ASAN} ? () : ('env', "LD_PRELOAD=$ENV{AUTOFLOW_PRELOAD}",
-        'ASAN_OPTIONS=detect_leaks=0', 'UBSAN_OPTIONS=print_stacktrace=1');
+        'ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0', 'UBSAN_OPTIONS=print_stacktrace=1');
     return (@asan, $nginx, '-p', "$dir/", '-c', "$dir/nginx.conf",
         '-e', 'stderr', '-g', 'daemon off;');
 }
@@ -177,7 +195,7 @@ sub conf ($self) {
         load_module $module;
         $user
         worker_processes @{[$self->workers]};
-        worker_shutdown_timeout 20s;
+        worker_shutdown_timeout @{[$self->shutdown_timeout]};
         pid $dir/nginx.pid;
         error_log $dir/error.log info;
         $threads
@@ -216,7 +234,8 @@ sub conf ($self) {
 
 sub settings_text ($self) {
     my %settings = (
-        autoflow_database    => '"' . $self->postgresql->url('autoflow_app') . '"',
+        autoflow_database    =>
+            '"' . $self->postgresql->url('autoflow_app') . '" ' . $self->database,
         autoflow_secret      => 'hex:' . '0f' x 32,
         autoflow_key         => 'hex:' . unpack('H*', $self->key),
         autoflow_environment => 'development',
@@ -259,6 +278,15 @@ sub raw ($self, $octets) {
     $socket->flush;
     local $/;
     return scalar <$socket>;
+}
+
+# clients that do no more than they are told
+sub client ($self, %options) {
+    return Test::Autoflow::Client->new(port => $self->port, %options);
+}
+
+sub client_h2 ($self, %options) {
+    return Test::Autoflow::HTTP2->new(port => $self->port_h2, %options)->greet;
 }
 
 my $accounts = 0;

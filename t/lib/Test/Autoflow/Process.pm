@@ -63,6 +63,16 @@ sub stat_of ($pid) {
     return @fields && $fields[0] ne 'Z' ? @fields : ('', '', '', '');
 }
 
+# the descriptors that a process has open
+sub files_of ($pid) { map { readlink // () } glob "/proc/$pid/fd/*" }
+
+# its resident memory, in octets
+sub memory_of ($pid) {
+    open my $file, '<', "/proc/$pid/status" or return 0;
+    my ($kilobytes) = join('', <$file>) =~ /^VmRSS:\s+(\d+) kB/m;
+    return 1024 * ($kilobytes // 0);
+}
+
 sub DESTROY ($self) {
     return if !$self->pid || defined $self->status;
     local $?;

@@ -1,0 +1,311 @@
+# The database's connections are cut, it stops, freezes, crashes, or has
+# another schema: who asks is answered soon, and never told what isn't so.
+
+use Mojo::Base -strict, -signatures;
+use List::Util qw(min);
+use Mojo::JSON qw(decode_json encode_json);
+use Test::Autoflow;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $good = 'correct horse battery staple';
+my $t = Test::Autoflow->new(
+    database => 'timeout=10s',
+    server   => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }',
+)->start;
+
+my $ada = $t->register(email => 'ada@example.com');
+
+sub request { Test::Autoflow::Client::request(@_) }
+sub me { request(GET => '/auth/me', $t->bearer($ada)) }
+sub login { request(POST => '/auth/login', {}, encode_json({email => 'ada@example.com', password => $good})) }
+sub register ($email) { request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
+
+# clients whose requests have got as far as a statement that waits for a lock
+sub under_way (@requests) {
+    my @clients = map { $t->client->send($_) } @requests;
+    $t->wait_for(sub { $t->blocked });
+    return @clients;
+}
+
+# the module's backends, and ends them
+sub backends ($which = 'true') {
+    return @{$t->db->selectcol_arrayref(
+        "SELECT pid FROM pg_stat_activity WHERE usename = 'autoflow_app' AND $which ORDER BY pid")};
+}
+
+sub terminate (@pids) { $t->db->do('SELECT pg_terminate_backend(?)', undef, $_) for @pids }
+
+my $blocked = "wait_event_type = 'Lock'";
+
+# for the owner
+sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql", undef, @values) }
+
+sub is_me ($answer, $name) {
+    is $answer && "$answer->{status} " . (decode_json($answer->{body})->{email} // ''),
+        '200 ada@example.com', $name;
+}
+
+sub is_unavailable ($answer, $name) {
+    my $problem = $answer && decode_json($answer->{body});
+    is_deeply [$answer->{status}, $answer->{headers}{'retry-after'}, $problem->{code}],
+        [503, 1, 'unavailable'], $name or diag explain $answer;
+}
+
+# the shortest of three times that something takes, in seconds
+sub took ($code) {
+    return min map { my $start = time; $code->(); time - $start } 1 .. 3;
+}
+
+
+subtest 'a read whose connection is cut' => sub {
+    my $lock    = $t->locked;
+    my @clients = under_way((me()) x 6);
+    my @old     = backends();
+    terminate($old[0]);
+    $t->wait_for(sub { $t->connections == 2 && !grep { $_ == $old[0] } backends() });
+    $lock->rollback;
+    is_me($_->answer, 'is asked for again') for @clients;
+    is scalar(grep { $_ == $old[1] } backends()), 1, 'the other connection is the same as before';
+};
+
+subtest 'a read whose connection is cut, and so are all the others' => sub {
+    for (1 .. 10) {
+        my $lock    = $t->locked;
+        my @clients = under_way((me()) x 6);
+        my %old     = map { $_ => 1 } backends();
+        terminate(keys %old);
+        $t->wait_for(sub { $t->connections == 2 && !grep { $old{$_} } backends() });
+        $lock->rollback;
+        is_deeply [map { $_->status } @clients], [(200) x 6], 'all are asked for again';
+    }
+};
+
+subtest 'a read whose connection is cut twice' => sub {
+    my $lock = $t->locked;
+    my ($client) = under_way(me());
+    my ($first)  = backends($blocked);
+    terminate($first);
+    $t->wait_for(sub { my ($second) = backends($blocked); $second && $second != $first });
+    terminate(backends($blocked));
+    is_unavailable($client->answer, 'is given up');
+    $lock->rollback;
+    is_me($client->send(me())->answer, 'the next one');
+};
+
+subtest 'a write whose connection is cut before it is committed' => sub {
+    my $lock    = $t->locked;
+    my $logins  = count(q{audit_events WHERE action = 'logged_in'});
+    my @clients = under_way(login(), register('cut@example.com'));
+    $t->wait_for(sub { $t->blocked == 2 });
+    terminate(backends($blocked));
+    $lock->rollback;
+    is_unavailable($_->answer, 'is not answered as done') for @clients;
+    is count('users WHERE email = ?', 'cut@example.com'), 0, 'no account';
+    is count(q{audit_events WHERE action = 'logged_in'}), $logins, 'no login';
+    is count('sessions'), count('users'), 'no session but those of the registrations';
+    is $clients[1]->send(register('cut@example.com'))->status, 201, 'again, and it is done';
+};
+
+# As if a connection is lost with the answer on its way: the statement is
+# committed, and would be answered if only a standby that isn't there had it.
+subtest 'a write whose connection is cut after it is committed' => sub {
+    my $admin   = $t->postgresql->connect('postgres');
+    my $standby = sub ($name) {
+        $admin->do("ALTER SYSTEM SET synchronous_standby_names = '$name'");
+        $admin->do('SELECT pg_reload_conf()');
+    };
+    my $waits = q{wait_event = 'SyncRep'};
+    my ($client, $email, $i);
+
+    # until PostgreSQL has noticed the new setting
+    $standby->('nobody');
+    do {
+        $email  = 'committed' . ++$i . '@example.com';
+        $client = $t->client->send(register($email));
+        $t->wait_for(sub { backends($waits) || $client->waits });
+    } until backends($waits);
+    terminate(backends($waits));
+    is_unavailable($client->answer, 'its fate is unknown');
+
+    $standby->('');
+    is count('users WHERE email = ?', $email), 1, 'it was done once';
+    is $client->send(register($email))->status, 409, 'as the next try says';
+};
+
+subtest 'a statement that takes longer than PostgreSQL lets it' => sub {
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '200ms'});
+    terminate(backends());
+    $t->ready;
+    my @before = backends();
+    my $lock   = $t->locked;
+    is_unavailable($t->client->send($_)->answer, 'is given up') for me(), login(), register('late@example.com');
+    $lock->rollback;
+    is count('users WHERE email = ?', 'late@example.com'), 0, 'nothing was done';
+    is_deeply [backends()], \@before, 'the connections are the same';
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '5s'});
+    terminate(backends());
+    $t->ready;
+};
+
+# Neither waits for the database while it is known to be away, nor hurts who
+# needs none of it.
+sub is_away ($timeout) {
+    my $health = took(sub { $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable')
+        ->header_like('Retry-After' => qr/^\d+$/) });
+    cmp_ok $health, '<', $timeout / 2, sprintf '/health within %.0f ms', 1000 * $health;
+
+    my $rest = took(sub { is_unavailable($t->client->send($_)->answer, 'another route')
+        for me(), login(), register('away@example.com'), request(GET => '/db-test') });
+    cmp_ok $rest, '<', $timeout / 2, sprintf 'the others within %.0f ms', 1000 * $rest;
+
+    $t->get_ok('/app/x' => $t->bearer($ada))->status_is(200, 'an upstream goes on');
+    $t->get_ok('/app/x')->status_is(401);
+    $t->get_ok('/auth/me')->problem_is(401, 'token_required');
+    $t->get_ok('/health/live')->status_is(200);
+}
+
+sub is_back {
+    $t->ready;
+    is $t->client->send($_)->status, 200, 'all is well again' for me(), login();
+    is $t->connections, 2, 'as many connections as before';
+}
+
+subtest 'PostgreSQL stops' => sub {
+    my $lock    = $t->locked;
+    my @clients = under_way((me()) x 2, register('stopped@example.com'));
+    $t->postgresql->stop;
+    $lock->{InactiveDestroy} = 1;
+    is_unavailable($_->answer, 'a request that was under way') for @clients;
+    is_away(10);
+    $t->postgresql->start;
+    is_back();
+    is count(q{users WHERE email IN ('away@example.com', 'stopped@example.com')}), 0, 'nothing was done';
+};
+
+subtest 'PostgreSQL is not there yet' => sub {
+    $t->stop;
+    $t->postgresql->stop;
+    $t->start_nginx;
+    $t->wait_for(sub { $t->error_log =~ /can't use the database/ });
+    is_away(10);
+    $t->postgresql->start;
+    is_back();
+};
+
+subtest 'PostgreSQL is frozen' => sub {
+    my $timeout = 1;
+    $t->database("timeout=${timeout}s")->reload->ready;
+    my @pids = ($t->postgresql->process->pid, $t->postgresql->process->children);
+    kill 'STOP', @pids;
+
+    my $health = took(sub { $t->get_ok('/health')->status_is(503) });
+    cmp_ok $health, '<', $timeout / 2, '/health does not wait for the others';
+
+    my $start   = time;
+    my @clients = map { $t->client->send($_) } me(), login(), register('frozen@example.com'), me();
+    is_unavailable($_->answer, 'nobody waits for ever') for @clients;
+    cmp_ok time - $start, '<', 5 * $timeout, 'nor much longer than is configured';
+
+    $t->wait_for(sub { $t->error_log =~ /no answer in time.*no answer in time/s });
+    is_away($timeout);
+    kill 'CONT', @pids;
+    is_back();
+};
+
+subtest 'a schema that is too old' => sub {
+    my $version = $t->db->selectrow_array('SELECT autoflow.schema_version()');
+    my $be = sub ($version) {
+        $t->db->do("CREATE OR REPLACE FUNCTION autoflow.schema_version() RETURNS integer
+            LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN $version");
+    };
+    my $told = sub { scalar(() = $t->error_log =~
+        /\[error\] [^\n]*the schema is version 0, this module needs \d+: run "sqitch deploy"/g) };
+
+    $be->(0);
+    is $t->client->send(me())->status, 200, 'who is connected goes on';
+    $t->stop;
+    $t->start_nginx;
+    $t->wait_for($told);
+    is_away(1);
+    is $told->(), 1, 'the log says once what to run';
+    $be->($version);
+    is_back();
+
+    $t->db->do('ALTER SCHEMA autoflow RENAME TO hidden');
+    $t->stop;
+    $t->start_nginx;
+    $t->wait_for(sub { $told->() == 2 });
+    pass 'it says so too where there is no schema at all';
+    $t->db->do('ALTER SCHEMA hidden RENAME TO autoflow');
+    is_back();
+};
+
+$t->finish;
+
+
+$t = Test::Autoflow->new(workers => 2)->start;
+$ada = $t->register(email => 'ada@example.com');
+
+# Accounts log in, read and are made, one request after another, while $code
+# goes on: how often each was answered how, and whether what was answered is so
+sub storm ($code) {
+    state $storms = 0;
+    $storms++;
+    my $load = Test::Autoflow::Load->start(4, sub ($process, $round) {
+        my $client = $t->client;
+        my $email  = "storm$storms-$process-$round\@example.com";
+        my %status = map { $_->[0] => $client->send($_->[1])->status }
+            [me => me()], [login => login()], ["register $email" => register($email)];
+        return join ', ', map { "$_ $status{$_}" } sort keys %status;
+    });
+    $code->();
+    my %outcomes = %{$load->stop};
+    $t->wait_for(sub { eval { $t->db } });
+
+    my (%count, @other);
+    for (keys %outcomes) {
+        my ($login, $me, $email, $register) =
+            /^login (200|503), me (200|503), register (\S+) (201|503)$/ or push @other, $_ and next;
+        $count{"me $me"}++;
+        $count{"login $login"}++;
+        $count{"register $register"}++;
+        $register == 201 && !count('users WHERE email = ?', $email)
+            and push @other, "$email was not committed";
+    }
+    note explain \%count;
+    is_deeply \@other, [], 'every answer is right, or 503';
+    cmp_ok $count{"$_ 200"} // $count{"$_ 201"}, '>', 10, "many a $_ succeeded" for qw(me login register);
+    $t->ready;
+    is $t->connections, 4, 'as many connections as before';
+    return map { $_ // 0 } @count{map { "$_ 503" } qw(me login register)};
+}
+
+subtest 'connections are cut, one after another' => sub {
+    my $cut = 0;
+    my ($me, $login, $register) = storm(sub {
+        my $end = time + 2;
+        while (time < $end) {
+            sleep 0.02 + rand 0.06;
+            my @pids = backends();
+            @pids == 4 and ++$cut and terminate($pids[rand @pids]);
+        }
+    });
+    cmp_ok $cut, '>', 5, "$cut were cut";
+    is $me, 0, 'no read was refused';
+    cmp_ok $login + $register, '<=', 4 * $cut, 'and of the writes only those that were under way';
+};
+
+subtest 'PostgreSQL crashes again and again' => sub {
+    storm(sub {
+        for (1 .. 4) {
+            sleep 0.5;
+            my @pids = eval { backends() };
+            # it ends all the others, then, and recovers
+            kill 'KILL', $pids[0] if @pids;
+        }
+    });
+};
+
+$t->finish;
+done_testing;

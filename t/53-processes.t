@@ -1,0 +1,311 @@
+# Signals while requests are under way: none is lost that a worker could still
+# answer, and nothing is left behind.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json encode_json);
+use Test::Autoflow;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $good = 'correct horse battery staple';
+my ($t, $ada);
+
+sub request { Test::Autoflow::Client::request(@_) }
+sub me { request(GET => '/auth/me', $t->bearer($ada)) }
+sub app { request(GET => '/app/x', $t->bearer($ada)) }
+sub login { request(POST => '/auth/login', {}, encode_json({email => 'ada@example.com', password => $good})) }
+sub register ($email) { request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
+sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql", undef, @values) }
+
+sub autoflow (%options) {
+    $t = Test::Autoflow->new(
+        server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }', %options);
+    return $t;
+}
+
+# Requests of all kinds, one after another, each on a connection of its own;
+# an outcome is a kind with its status, 0 if the connection ended without.
+my $loads = 0;
+sub load {
+    $loads++;
+    return Test::Autoflow::Load->start(4, sub ($process, $round) {
+        my $email = "load$loads-$process-$round\@example.com";
+        my ($kind, $request, $is) = @{(
+            ['me', me(), 'ada@example.com'], ['login', login(), 'ada@example.com'],
+            ['app', app(), '/app/x'], ['register', register($email), $email],
+        )[$round % 4]};
+        my $answer = $t->client->send($request)->answer // {status => 0, body => ''};
+        return "$kind $answer->{status}" . ($answer->{status} && $answer->{body} !~ /"\Q$is\E"/ ? ' wrong' : '');
+    });
+}
+
+my %right = map { $_ => 1 } 'me 200', 'login 200', 'app 200', 'register 201';
+
+# every request of a load was answered as it should, or as it may be, too
+sub all_right ($load, $name, %allowed) {
+    my $count = $load->stop;
+    note explain $count;
+    is_deeply [grep { !$right{$_} && !$allowed{$_} } sort keys %$count], [], $name or diag explain $count;
+    cmp_ok $count->{$_} // 0, '>', 10, "many a $_" for sort keys %right;
+    is count('users WHERE email LIKE ?', "load$loads-%"), $count->{'register 201'}, 'every registration is there'
+        if !%allowed;
+}
+
+# the workers have ended as they should
+sub well_ended (@pids) {
+    my $log = $t->error_log;
+    ok $log =~ /worker process $_ exited with code 0/, "worker $_ exits with 0" for @pids;
+}
+
+sub quits_slowly (@pids) {
+    $t->wait_for(sub { my $log = $t->error_log; !grep { $log !~ /\] $_#$_: gracefully shutting down/ } @pids });
+}
+
+
+autoflow(workers => 2)->start;
+$ada = $t->register(email => 'ada@example.com');
+
+subtest 'reload' => sub {
+    my $load = load();
+    my @old;
+    for (1 .. 10) {
+        push @old, $t->worker_pids;
+        $t->reload;
+        sleep 0.1;
+    }
+    all_right($load, 'every request is answered right while nginx reloads ten times');
+    well_ended(@old);
+    $t->ready;
+    is $t->connections, 4, 'the old ones have closed their connections';
+};
+
+subtest 'binary upgrade' => sub {
+    $t->stop;
+    $t->main(join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS));
+    my $watch = start_daemon();
+    $t->ready;
+
+    my $load     = load();
+    my ($old)    = masters();
+    my @workers  = workers($old);
+    my $new      = upgrade($old);
+    kill 'WINCH', $old;
+    $t->wait_for(sub { !workers($old) });
+    kill 'QUIT', $old;
+    $t->wait_for(sub { !grep { $_ == $old } masters() });
+    sleep 0.2;
+    all_right($load, 'every request is answered right while the binary is replaced');
+    well_ended(@workers);
+    $t->ready;
+    is $t->connections, 4, 'the new workers have connections, the old ones none';
+
+    # ... and thought better of it
+    $load    = load();
+    @workers = workers($new);
+    my $third = upgrade($new);
+    kill 'WINCH', $new;
+    $t->wait_for(sub { !workers($new) });
+    kill 'HUP', $new;
+    $t->wait_for(sub { workers($new) == 2 });
+    push @workers, workers($third);
+    kill 'QUIT', $third;
+    $t->wait_for(sub { !grep { $_ == $third } masters() });
+    all_right($load, 'and while that is taken back');
+    $t->ready;
+    is $t->connections, 4, 'as many connections as before';
+
+    push @workers, workers($new);
+    kill 'QUIT', $new;
+    $t->wait_for(sub { !masters() });
+    well_ended(@workers);
+    like $t->error_log, qr/\] $_#$_: exit$/m, "master $_ exits" for $old, $new, $third;
+    close $watch;
+};
+
+# Only a daemon minds WINCH.  It is no child of ours and would outlive us: a
+# process waits for our end, to end it if need be.
+sub start_daemon {
+    my @command = $t->command;
+    $t->write_conf;
+    system('sh', '-c', 'log=$1; shift; exec "$@" 2>>"$log"', 'sh', $t->dir . '/stderr',
+        @command[0 .. $#command - 1], 'daemon on;') == 0 or die 'nginx did not start';
+
+    $t->wait_for(sub { master() });
+    my $session = Test::Autoflow::Process->new(pid => master(), status => 0);
+    $t->process($session);
+
+    pipe my $read, my $write or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        close $write;
+        sysread $read, my $nothing, 1;
+        kill 'KILL', $session->processes;
+        POSIX::_exit(0);
+    }
+    return $write;
+}
+
+# by its file
+sub master { eval { path($t->dir, 'nginx.pid')->slurp =~ s/\s//gr } || 0 }
+
+sub masters {
+    my %all = map { $_ => 1 } $t->process->processes;
+    return grep { Test::Autoflow::Process::children_of($_) || !$all{(Test::Autoflow::Process::stat_of($_))[1]} } keys %all;
+}
+
+sub workers ($master) {
+    my %masters = map { $_ => 1 } masters();
+    return grep { !$masters{$_} } Test::Autoflow::Process::children_of($master);
+}
+
+# begins to: returns the new master, when its workers have their connections
+sub upgrade ($old) {
+    my $new;
+    my $before = $t->connections;
+    kill 'USR2', $old;
+    $t->wait_for(sub { ($new = master()) && $new != $old });
+    $t->wait_for(sub { workers($new) == 2 && $t->connections == $before + 4 });
+    return $new;
+}
+
+$t->finish;
+
+
+autoflow(workers => 2, settings => {autoflow_password => undef})->start;
+$ada = $t->register(email => 'ada@example.com');
+
+subtest 'QUIT in the middle of everything' => sub {
+    my @workers = $t->worker_pids;
+    my $lock    = $t->locked;
+    my @queries = map { $t->client->send($_) } me(), me(), register('query@example.com');
+    $t->wait_for(sub { $t->blocked });
+    my @hashes = map { $t->client->send($_) } (login()) x 8, map { register("hash$_\@example.com") } 1 .. 8;
+    my @halves = map { [$t->client->send(substr $_, 0, 100), substr $_, 100] } me(), login(), register('half@example.com');
+    my $h2     = $t->client_h2;
+    my @streams = map { $h2->headers(GET => '/auth/me', $t->bearer($ada), 1) } 1 .. 3;
+    sleep 0.05;
+
+    $t->process->signal('QUIT');
+    quits_slowly(@workers);
+    is_deeply [$t->worker_pids], \@workers, 'the workers wait for what is under way';
+    $_->[0]->send($_->[1]) for @halves;
+    sleep 0.1;
+    $lock->rollback;
+
+    is_deeply [map { $_->status } @queries], [200, 200, 201], 'mid-query: all are answered';
+    is_deeply [map { $_->status } @hashes], [(200) x 8, (201) x 8], 'mid-hash, too';
+    is_deeply [map { $_->[0]->status } @halves], [200, 200, 201], 'and what was but half sent';
+    is_deeply [map { $h2->status($_) } @streams], [(200) x 3], 'HTTP/2, too';
+    is $t->process->ended, 0, 'then the master exits with 0';
+    well_ended(@workers);
+    is count('users'), 11, 'all is done';
+};
+
+subtest 'QUIT, and then a connection to the database is cut' => sub {
+    $t->start_nginx->ready;
+    my @workers = $t->worker_pids;
+    my $lock    = $t->locked;
+    my @clients = map { $t->client->send(me()) } 1 .. 4;
+    $t->wait_for(sub { $t->blocked });
+    $t->process->signal('QUIT');
+    quits_slowly(@workers);
+    $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'autoflow_app'});
+    sleep 0.1;
+    $lock->rollback;
+    is_deeply [map { $_->status } @clients], [(200) x 4], 'the reads are answered all the same';
+    is $t->process->ended, 0, 'then the master exits with 0';
+    well_ended(@workers);
+};
+
+subtest 'QUIT, and the workers may not wait that long' => sub {
+    $t->shutdown_timeout('200ms')->start_nginx->ready;
+    my @workers = $t->worker_pids;
+    my $lock    = $t->locked;
+    my @clients = map { $t->client->send($_) } (me()) x 2, (login()) x 40, substr login(), 0, -10;
+    my $h2      = $t->client_h2;
+    $h2->headers(GET => '/auth/me', $t->bearer($ada), 1);
+    $t->wait_for(sub { $t->blocked });
+    $t->process->signal('QUIT');
+    is $_->rest, '', 'the connection ends' for $clients[0], $clients[-1];
+    $lock->rollback;
+    is $t->process->ended, 0, 'the master exits with 0';
+    well_ended(@workers);
+};
+
+subtest 'TERM in the middle of everything' => sub {
+    $t->start_nginx->ready;
+    my @workers = $t->worker_pids;
+    my $lock    = $t->locked;
+    my @clients = map { $t->client->send($_) } (me()) x 2, (login()) x 400;
+    my $h2      = $t->client_h2;
+    $h2->headers(GET => '/auth/me', $t->bearer($ada), 1);
+    $t->wait_for(sub { $t->blocked });
+    sleep 0.2;
+    $t->process->signal('TERM');
+    is $t->process->ended, 0, 'the master exits with 0';
+    well_ended(@workers);
+    unlike join('', map { eval { $_->rest } // '' } @clients), qr{HTTP/1.1 (?!200|503)}, 'nobody is told what is not so';
+    $lock->rollback;
+};
+
+subtest 'TERM while PostgreSQL is frozen' => sub {
+    $t->database('timeout=200ms')->start_nginx->ready;
+    my @workers = $t->worker_pids;
+    my @pids    = ($t->postgresql->process->pid, $t->postgresql->process->children);
+    kill 'STOP', @pids;
+    is $t->client->send(me())->status, 503, 'a request' for 1 .. 20;
+    $t->wait_for(sub { $t->error_log =~ /no answer in time.*no answer in time/s });
+    sleep 0.5;                     # now somebody tries to connect
+    $t->process->signal('TERM');
+    is $t->process->ended, 0, 'the master exits with 0';
+    well_ended(@workers);
+    kill 'CONT', @pids;
+};
+
+$t->finish;
+
+
+# nginx does not wait for threads whose queue is full
+autoflow(
+    workers  => 4,
+    settings => {autoflow_password => undef},
+    main     => 'thread_pool autoflow_hash threads=2 max_queue=2;
+                 thread_pool autoflow_io   threads=2 max_queue=64;',
+)->start;
+$ada = $t->register(email => 'ada@example.com');
+
+subtest 'TERM while more is to be hashed than may wait' => sub {
+    for my $round (1 .. 8) {
+        $t->start_nginx->ready if $round > 1;
+        my @workers = $t->worker_pids;
+        my @clients = map { $t->client->send(login()) } 1 .. 80;
+        $t->wait_for(sub { grep { $_->waits } @clients });
+        $t->process->signal('TERM');
+        is $t->process->ended, 0, 'the master exits with 0';
+        well_ended(@workers);
+    }
+};
+
+$t->finish;
+
+
+autoflow(workers => 2, allow => ['worker process \d+ exited on signal 9'])->start;
+$ada = $t->register(email => 'ada@example.com');
+
+subtest 'workers that are killed' => sub {
+    my $load = load();
+    for (1 .. 5) {
+        my ($pid) = $t->worker_pids;
+        kill 'KILL', $pid;
+        $t->wait_for(sub { my @now = $t->worker_pids; @now == 2 && !grep { $_ == $pid } @now });
+        sleep 0.1;
+    }
+    all_right($load, 'only what they were at is lost', map { ("$_ 0" => 1) } qw(me login app register));
+    $t->ready;
+    is $t->connections, 4, 'their connections are closed, the new ones made';
+    is $t->client->send($_)->status, 200, 'all is well' for me(), login(), app();
+};
+
+$t->finish;
+done_testing;

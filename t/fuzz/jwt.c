@@ -214,7 +214,7 @@ status_of(const char *token, size_t len, json_t **claims)
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
-    status = af_jwt_verify(&rules, copy, len, claims);
+    status = af_jwt_verify(&rules, copy, len, claims, NULL);
     free(copy);
 
     return status;

@@ -22,8 +22,8 @@ static const struct {
 ngx_int_t
 af_verify_handler(ngx_http_request_t *r)
 {
-    ngx_int_t      rc;
-    af_verdict_t   verdict;
+    ngx_int_t     rc;
+    af_verdict_t  verdict;
 
     rc = ngx_http_discard_request_body(r);
 

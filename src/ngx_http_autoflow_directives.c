@@ -3,9 +3,16 @@
 #include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
+#include "check/input.h"
 #include "ngx_http_autoflow_directives.h"
 #include "ngx_http_autoflow_source.h"
 
+
+/* the longest base of autoflow_api, in octets */
+#define NGX_HTTP_AUTOFLOW_BASE_MAX  128
+
+/* the longest life of a token, in seconds */
+#define NGX_HTTP_AUTOFLOW_TTL_MAX  (10 * 365 * 24 * 60 * 60)
 
 /* the shortest autoflow_secret, in octets */
 #define NGX_HTTP_AUTOFLOW_SECRET_MIN  32
@@ -176,9 +183,9 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    char                        *error;
+    char                        *rv, *error;
     ngx_str_t                   *value;
-    PQconninfoOption            *options;
+    PQconninfoOption            *options, *option;
     ngx_http_autoflow_source_t   source;
 
     if (amcf->database.conninfo.data) {
@@ -189,10 +196,6 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
         return NGX_CONF_ERROR;
-    }
-
-    if (source.public) {
-        ngx_http_autoflow_exposed(cf, &source);
     }
 
     amcf->database.conninfo = source.text;
@@ -208,12 +211,36 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    /* without a password it is no secret */
+
+    for (option = options; option->keyword; option++) {
+        if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
+            ngx_http_autoflow_exposed(cf, &source);
+        }
+    }
+
     PQconninfoFree(options);
 
     ngx_http_autoflow_place(cf, &amcf->where);
 
-    return ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
-                                    &amcf->database);
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
+                                  &amcf->database);
+
+    if (rv == NGX_CONF_OK
+        && amcf->database.pool != NGX_CONF_UNSET_UINT
+        && amcf->database.pool > 256)
+    {
+        return "has a pool of more than 256";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->database.inflight != NGX_CONF_UNSET_UINT
+        && amcf->database.inflight > 4096)
+    {
+        return "has more than 4096 inflight";
+    }
+
+    return rv;
 }
 
 
@@ -288,6 +315,18 @@ ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         && amcf->argon2.memory < crypto_pwhash_argon2id_MEMLIMIT_MIN)
     {
         return "has less memory than Argon2id can do with, 8k";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->argon2_time != NGX_CONF_UNSET_UINT && amcf->argon2_time > 64)
+    {
+        return "has a time of more than 64 passes";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->strength != NGX_CONF_UNSET_UINT && amcf->strength > 128)
+    {
+        return "has a strength of more than 128 bits";
     }
 
     return rv;
@@ -550,6 +589,14 @@ ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i <= cf->args->nelts; i++) {
+
+        if (i < cf->args->nelts
+            && ngx_http_autoflow_check_text(cf, NULL, &value[i])
+               != NGX_CONF_OK)
+        {
+            return "must be names in UTF-8 that are not empty";
+        }
+
         name = ngx_array_push(ascf->audience);
         *name = (i < cf->args->nelts) ? (char *) value[i].data : NULL;
     }
@@ -563,6 +610,7 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
+    size_t                     i;
     ngx_str_t                 *value, base;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -572,11 +620,15 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    if (clcf->handler) {
+        return "stands beside another directive that serves the location";
+    }
+
     if (cf->args->nelts == 2) {
         value = cf->args->elts;
         base = value[1];
 
-    } else if (clcf->name.len && clcf->name.data[0] == '/'
+    } else if (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
 #if (NGX_PCRE)
                && clcf->regex == NULL
 #endif
@@ -588,8 +640,18 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a base here, such as \"/\": the location is no prefix";
     }
 
-    if (base.len == 0 || base.data[0] != '/') {
-        return "has a base that doesn't begin with \"/\"";
+    if (base.len == 0 || base.data[0] != '/'
+        || base.len > NGX_HTTP_AUTOFLOW_BASE_MAX)
+    {
+        return "has a base that doesn't begin with \"/\", or is too long";
+    }
+
+    /* it is told in JSON */
+
+    for (i = 0; i < base.len; i++) {
+        if (base.data[i] < 0x20 || ngx_strchr("\"\\\x7f", base.data[i])) {
+            return "has a base with a quote, backslash or control character";
+        }
     }
 
     if (base.data[base.len - 1] == '/') {
@@ -797,12 +859,31 @@ ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* what goes into a token's claims, and is demanded of them */
+
+char *
+ngx_http_autoflow_check_text(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *text = data;
+
+    if (af_text_length((char *) text->data, text->len) < 1) {
+        return "must be UTF-8 and not empty";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data)
 {
     time_t *sec = data;
 
-    return (*sec > 0) ? NGX_CONF_OK : "must be more than 0";
+    if (*sec < 1 || *sec > NGX_HTTP_AUTOFLOW_TTL_MAX) {
+        return "must be more than 0, and 10 years at most";
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -49,6 +49,11 @@ static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
 };
 
 
+static ngx_conf_post_t  ngx_http_autoflow_text = {
+    ngx_http_autoflow_check_text
+};
+
+
 static ngx_conf_post_t  ngx_http_autoflow_positive = {
     ngx_http_autoflow_check_positive
 };
@@ -135,7 +140,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       ngx_conf_set_str_slot,
       NGX_HTTP_SRV_CONF_OFFSET,
       offsetof(ngx_http_autoflow_srv_conf_t, issuer),
-      NULL },
+      &ngx_http_autoflow_text },
 
     { ngx_string("autoflow_audience"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,

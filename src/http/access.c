@@ -51,8 +51,8 @@ static ngx_uint_t
 af_access_preflight(ngx_http_request_t *r)
 {
     return r->method == NGX_HTTP_OPTIONS
-           && af_header_in(r, "origin")
-           && af_header_in(r, "access-control-request-method");
+           && af_header_in(r, "origin", 0)
+           && af_header_in(r, "access-control-request-method", 0);
 }
 
 

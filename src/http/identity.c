@@ -160,6 +160,15 @@ af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token)
 
     token->data = p;
     token->len = last - p;
+
+    /*
+     * An upstream might take another line than we do for the one that counts:
+     * later nginx refuses such a request, we take the token for malformed.
+     */
+
+    if (af_header_in(r, "authorization", 1)) {
+        ngx_str_set(token, ",");
+    }
 }
 
 

@@ -299,12 +299,6 @@ af_form_pairs(json_t *form, char *buf, const char *text, size_t len)
         amp = memchr(p, '&', end - p);
         n = ((amp != NULL) ? amp : end) - p;
 
-        /* as browsers read it: https://url.spec.whatwg.org/ */
-
-        if (n == 0) {
-            continue;
-        }
-
         reason = af_form_pair(form, buf, p, n);
         if (reason != NULL) {
             return reason;

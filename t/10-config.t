@@ -241,6 +241,7 @@ $t->api(1)->server('');
 # Keys and secrets from elsewhere
 
 my $file = path($t->dir, 'key')->spurt("base64url:" . 'A' x 43 . "\n");
+chmod 0600, $file;
 accepted 'a file with a key', autoflow_key => "file:$file";
 accepted 'a file with a secret', autoflow_secret => "file:$file";
 
@@ -276,7 +277,7 @@ my $jwk = '{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDu
     . '"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}';
 my $jwk_public = $jwk =~ s/"d":"[^"]+",//r;
 
-accepted 'autoflow_key ' . s/\n.*\n/…/sr, autoflow_key => $_ for (
+accepted 'autoflow_key ' . s/\n.*\n/.../sr, autoflow_key => $_ for (
     "file:$rsa", "file:$rsa alg=PS512 kid=first", "file:$ec alg=ES256 use=sign", "file:$ed",
     "'$jwk' alg=EdDSA kid=x", qq('{"keys":[$jwk]}'),
     "'@{[$ec->slurp]}'", "'@{[$ec_public->slurp]}'; autoflow_key file:$ec alg=ES256 kid=other",
@@ -331,6 +332,18 @@ refused 'an API with public keys alone', qr/autoflow_api.*autoflow_key" that sig
 $t->server("autoflow_key file:$ec_public;");
 refused 'keys of a server that can not sign', qr/autoflow_api.*autoflow_key" that signs/;
 $t->server('');
+
+
+# docs/keys.md: its commands make keys that are taken
+
+my ($commands) = path($Test::Autoflow::root, 'docs', 'keys.md')->slurp =~ /^```sh\n(umask.*?)^```/ms;
+for my $made (split /\n\n/, $commands) {
+    path($t->dir, 'keys')->make_path;
+    system 'sh', '-c', 'cd "$1" && umask 077 && eval "$2" 2>/dev/null', 'sh', $t->dir, $made;
+    my ($comment, $name) = $made =~ m{^# ([^\n]+).*(keys/\S+)$}s or next;
+    accepted "$comment in $name", autoflow_environment => 'production', autoflow_secret => "file:$file",
+        autoflow_key => "file:$ec kid=first; autoflow_key file:" . path($t->dir, $name);
+}
 
 
 # Production

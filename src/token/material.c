@@ -19,6 +19,7 @@
 static af_kind_t af_kind_of(const EVP_PKEY *pkey);
 static const char *af_rsa_check(const EVP_PKEY *pkey, unsigned private);
 static const char *af_exponent_check(const EVP_PKEY *pkey);
+static const char *af_ec_check(const EVP_PKEY *pkey, unsigned private);
 static const char *af_pkey_check(const EVP_PKEY *pkey, unsigned private);
 static const char *af_ed25519_check(const EVP_PKEY *pkey, unsigned private);
 static int af_oct_add(json_t *jwk, const EVP_PKEY *pkey, size_t size);
@@ -38,13 +39,13 @@ const af_kind_row_t  af_kinds[] = {
     [AF_RSA] = { "RSA", NULL, "RSA", NULL, 0, af_rsa_check, af_rsa_add },
 
     [AF_P256] = { "EC", "P-256", "EC", "prime256v1", 32,
-                  af_pkey_check, af_ec_add },
+                  af_ec_check, af_ec_add },
 
     [AF_P384] = { "EC", "P-384", "EC", "secp384r1", 48,
-                  af_pkey_check, af_ec_add },
+                  af_ec_check, af_ec_add },
 
     [AF_P521] = { "EC", "P-521", "EC", "secp521r1", 66,
-                  af_pkey_check, af_ec_add },
+                  af_ec_check, af_ec_add },
 
     [AF_ED25519] = { "OKP", "Ed25519", "ED25519", NULL, 32,
                      af_ed25519_check, af_ed25519_add }
@@ -161,19 +162,10 @@ af_material_public(const af_material_t *material)
 static af_kind_t
 af_kind_of(const EVP_PKEY *pkey)
 {
-    int         explicit;
     char        group[64];
     af_kind_t   kind;
 
-    /* RFC 5480, section 2.1.1: a curve has a name, not parameters */
-
-    if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1
-        || EVP_PKEY_get_int_param(pkey,
-                              OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-                              &explicit)
-           != 1
-        || explicit)
-    {
+    if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1) {
         group[0] = '\0';
     }
 
@@ -230,6 +222,26 @@ af_exponent_check(const EVP_PKEY *pkey)
     BN_free(e);
 
     return good ? NULL : "the exponent is not an odd number from 3 to 2^64";
+}
+
+
+/* RFC 5480, section 2.1.1: a curve must have a name, not parameters */
+
+static const char *
+af_ec_check(const EVP_PKEY *pkey, unsigned private)
+{
+    int  explicit;
+
+    if (EVP_PKEY_get_int_param(pkey,
+                              OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+                              &explicit)
+        != 1
+        || explicit)
+    {
+        return "the curve is given by parameters, not by its name";
+    }
+
+    return af_pkey_check(pkey, private);
 }
 
 

@@ -103,7 +103,7 @@ af_pem_read(af_material_t *material, const char *text, size_t len,
 }
 
 
-/* returns 1 after a block, 0 at the end, or -1 */
+/* returns 1 after a block, 0 at the end, or -1; what it reads is wiped */
 
 static int
 af_pem_next(BIO *bio, EVP_PKEY **pkey, unsigned *private, const char **error)
@@ -113,7 +113,10 @@ af_pem_next(BIO *bio, EVP_PKEY **pkey, unsigned *private, const char **error)
     long            len;
     unsigned char  *der;
 
-    if (PEM_read_bio(bio, &label, &header, &der, &len) != 1) {
+    if (PEM_read_bio_ex(bio, &label, &header, &der, &len,
+                        PEM_FLAG_SECURE|PEM_FLAG_EAY_COMPATIBLE)
+        != 1)
+    {
         if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
             return 0;
         }
@@ -124,9 +127,9 @@ af_pem_next(BIO *bio, EVP_PKEY **pkey, unsigned *private, const char **error)
 
     rc = af_pem_block(label, header, der, len, pkey, private, error);
 
-    OPENSSL_free(label);
-    OPENSSL_free(header);
-    OPENSSL_clear_free(der, len);
+    OPENSSL_secure_free(label);
+    OPENSSL_secure_free(header);
+    OPENSSL_secure_clear_free(der, len);
 
     return rc;
 }

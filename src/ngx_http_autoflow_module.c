@@ -696,7 +696,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     }
 
     if (amcf->db) {
-        return af_db_start(amcf->db, amcf->io, cycle->log);
+        af_db_start(amcf->db, amcf->io, cycle->log);
     }
 
     return NGX_OK;

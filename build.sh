@@ -22,8 +22,8 @@ run_packages=(
     postgresql
 )
 test_packages=(
-    "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libcrypt-jwt-perl
-    libdbi-perl libmojolicious-perl libtest-postgresql-perl openssl
+    "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
+    libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
 )
 
 usage() {
@@ -112,9 +112,10 @@ need_packages() {
 }
 
 # Runs as root in a shell of its own.  Debian starts what it installs: a new
-# nginx would take port 80, a new PostgreSQL 5432.  Nobody asked for these
-# services, so while apt runs a policy keeps just these two from starting, and
-# PostgreSQL makes no cluster; afterwards nginx's service stays disabled.
+# nginx or Caddy would take port 80, a new PostgreSQL 5432.  Nobody asked for
+# these services, so while apt runs a policy keeps just these from starting,
+# and PostgreSQL makes no cluster; afterwards those that would start with the
+# machine stay disabled.
 apt_install() {
     set -e
     export DEBIAN_FRONTEND=noninteractive
@@ -122,11 +123,12 @@ apt_install() {
     clusters=/etc/postgresql-common/createcluster.d/autoflow.conf
     trap 'rm -f $undo' EXIT
 
-    case " $* " in *" nginx "* | *" postgresql "*)
+    case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | *" haproxy "*)
         if [ ! -e $policy ]; then
             undo="$policy"
             printf '%s\n' '#!/bin/sh' \
-                'case "$*" in *nginx*|*postgresql*) exit 101 ;; esac' >$policy
+                'case "$*" in *nginx*|*postgresql*|*caddy*|*haproxy*)' \
+                'exit 101 ;; esac' >$policy
             chmod 755 $policy
         fi
     esac
@@ -139,9 +141,15 @@ apt_install() {
     apt-get update || true
     apt-get install -y --no-install-recommends "$@"
 
-    case " $* " in *" nginx "*)
-        update-rc.d nginx disable
-    esac
+    for service in nginx caddy haproxy; do
+        case " $* " in *" $service "*)
+            if [ -e /etc/init.d/$service ]; then
+                update-rc.d $service disable
+            elif command -v systemctl; then
+                systemctl disable $service
+            fi
+        esac
+    done
 }
 
 
@@ -557,11 +565,20 @@ grant_superuser() {
     need_running
     psql "$AUTOFLOW_DATABASE_URL" -qtAX -v ON_ERROR_STOP=1 -v email="$1" \
         <<'END' | grep . || fail "there is no account with the address $1"
-UPDATE autoflow.users
-   SET is_superuser = true, token_epoch = token_epoch + 1
- WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
-   AND deleted_at IS NULL
-RETURNING email || ' is a superuser from the next login or refresh on';
+WITH account AS (
+    UPDATE autoflow.users
+       SET is_superuser = true,
+           token_epoch = token_epoch + 1,
+           updated_at = now()
+     WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
+       AND deleted_at IS NULL
+    RETURNING id, email
+), event AS (
+    INSERT INTO autoflow.audit_events (action, target_id)
+    SELECT 'superuser_granted', id FROM account
+)
+SELECT email || ' is a superuser from the next login or refresh on'
+  FROM account;
 END
 }
 

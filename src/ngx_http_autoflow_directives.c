@@ -1,7 +1,18 @@
 #include "api/api.h"
+#include "http/remote.h"
+#include "http/require.h"
+#include "http/variables.h"
+#include "http/verify.h"
+#include "check/input.h"
 #include "ngx_http_autoflow_directives.h"
 #include "ngx_http_autoflow_source.h"
 
+
+/* the longest base of autoflow_api, in octets */
+#define NGX_HTTP_AUTOFLOW_BASE_MAX  128
+
+/* the longest life of a token, in seconds */
+#define NGX_HTTP_AUTOFLOW_TTL_MAX  (10 * 365 * 24 * 60 * 60)
 
 /* the shortest autoflow_secret, in octets */
 #define NGX_HTTP_AUTOFLOW_SECRET_MIN  32
@@ -26,7 +37,14 @@ static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_deny(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_allowed(ngx_str_t *value,
+    void *member);
+static const ngx_conf_enum_t *ngx_http_autoflow_enum(
+    const ngx_conf_enum_t *row, ngx_str_t *value);
 
+static ngx_int_t ngx_http_autoflow_remember(ngx_conf_t *cf,
+    ngx_array_t **list, af_remote_t *remote);
 static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
     ngx_http_autoflow_srv_conf_t *ascf);
 static void ngx_http_autoflow_keyring_free(void *data);
@@ -39,6 +57,8 @@ static void ngx_http_autoflow_exposed(ngx_conf_t *cf,
     ngx_http_autoflow_source_t *source);
 static void ngx_http_autoflow_place(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
+static char *ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_autoflow_loc_conf_t *alcf);
 
 
 static const ngx_http_autoflow_param_t  ngx_http_autoflow_database_params[] = {
@@ -104,14 +124,68 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_params[] = {
 };
 
 
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_verify_params[] = {
+
+    { ngx_string("status="), ngx_http_autoflow_param_allowed,
+      offsetof(ngx_http_autoflow_loc_conf_t, verify) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+typedef struct {
+    ngx_str_t   token;
+    ngx_uint_t  preflight_deny;
+} ngx_http_autoflow_auth_params_t;
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_auth_params[] = {
+
+    { ngx_string("token="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_auth_params_t, token) },
+
+    { ngx_string("preflight="), ngx_http_autoflow_param_deny,
+      offsetof(ngx_http_autoflow_auth_params_t, preflight_deny) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_conf_enum_t  ngx_http_autoflow_auth_modes[] = {
+    { ngx_string("off"), AF_AUTH_OFF },
+    { ngx_string("on"), AF_AUTH_ON },
+    { ngx_string("optional"), AF_AUTH_OPTIONAL },
+    { ngx_null_string, 0 }
+};
+
+
+static const ngx_conf_enum_t  ngx_http_autoflow_require_errors[] = {
+    { ngx_string("error=401"), AF_TOKEN_INADEQUATE },
+    { ngx_string("error=403"), AF_TOKEN_INSUFFICIENT },
+    { ngx_null_string, 0 }
+};
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_url_params[] = {
+
+    { ngx_string("issuer="), ngx_http_autoflow_param_str,
+      offsetof(af_remote_t, issuer) },
+
+    { ngx_string("refresh="), ngx_http_autoflow_param_msec,
+      offsetof(af_remote_t, refresh) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
 char *
 ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    char                        *error;
+    char                        *rv, *error;
     ngx_str_t                   *value;
-    PQconninfoOption            *options;
+    PQconninfoOption            *options, *option;
     ngx_http_autoflow_source_t   source;
 
     if (amcf->database.conninfo.data) {
@@ -122,10 +196,6 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
         return NGX_CONF_ERROR;
-    }
-
-    if (source.public) {
-        ngx_http_autoflow_exposed(cf, &source);
     }
 
     amcf->database.conninfo = source.text;
@@ -141,12 +211,36 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    /* without a password it is no secret */
+
+    for (option = options; option->keyword; option++) {
+        if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
+            ngx_http_autoflow_exposed(cf, &source);
+        }
+    }
+
     PQconninfoFree(options);
 
     ngx_http_autoflow_place(cf, &amcf->where);
 
-    return ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
-                                    &amcf->database);
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
+                                  &amcf->database);
+
+    if (rv == NGX_CONF_OK
+        && amcf->database.pool != NGX_CONF_UNSET_UINT
+        && amcf->database.pool > 256)
+    {
+        return "has a pool of more than 256";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->database.inflight != NGX_CONF_UNSET_UINT
+        && amcf->database.inflight > 4096)
+    {
+        return "has more than 4096 inflight";
+    }
+
+    return rv;
 }
 
 
@@ -221,6 +315,18 @@ ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         && amcf->argon2.memory < crypto_pwhash_argon2id_MEMLIMIT_MIN)
     {
         return "has less memory than Argon2id can do with, 8k";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->argon2_time != NGX_CONF_UNSET_UINT && amcf->argon2_time > 64)
+    {
+        return "has a time of more than 64 passes";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->strength != NGX_CONF_UNSET_UINT && amcf->strength > 128)
+    {
+        return "has a strength of more than 128 bits";
     }
 
     return rv;
@@ -379,6 +485,88 @@ ngx_http_autoflow_key_skipped(void *data, const af_keyring_error_t *error)
 }
 
 
+/* the keys of an issuer who publishes them */
+
+char *
+ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_srv_conf_t *ascf = conf;
+
+    char                           *rv;
+    ngx_str_t                      *value;
+    af_remote_t                    *remote;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+    value = cf->args->elts;
+
+    remote = ngx_pcalloc(cf->pool, sizeof(af_remote_t));
+    if (remote == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    remote->url = value[1];
+    remote->refresh = 10 * 60 * 1000;
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_key_url_params,
+                                  remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (remote->issuer.len == 0) {
+        return "needs an \"issuer=\": only that one's tokens are its own";
+    }
+
+    remote->plain = (ngx_strncmp(remote->url.data, "http://", 7) == 0);
+
+    if (!remote->plain && ngx_strncmp(remote->url.data, "https://", 8) != 0) {
+        return "needs a URL that begins with \"https://\"";
+    }
+
+    if (remote->plain && amcf->plain.file == NULL) {
+        ngx_http_autoflow_place(cf, &amcf->plain);
+    }
+
+    if (af_remote_init(remote, cf->pool) != NGX_OK
+        || ngx_http_autoflow_remember(cf, &ascf->remotes, remote) != NGX_OK
+        || ngx_http_autoflow_remember(cf, &amcf->remotes, remote) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->where.file == NULL) {
+        ngx_http_autoflow_place(cf, &amcf->where);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_remember(ngx_conf_t *cf, ngx_array_t **list,
+    af_remote_t *remote)
+{
+    af_remote_t  **place;
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 1, sizeof(af_remote_t *));
+        if (*list == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    place = ngx_array_push(*list);
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    *place = remote;
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -401,6 +589,14 @@ ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i <= cf->args->nelts; i++) {
+
+        if (i < cf->args->nelts
+            && ngx_http_autoflow_check_text(cf, NULL, &value[i])
+               != NGX_CONF_OK)
+        {
+            return "must be names in UTF-8 that are not empty";
+        }
+
         name = ngx_array_push(ascf->audience);
         *name = (i < cf->args->nelts) ? (char *) value[i].data : NULL;
     }
@@ -414,6 +610,7 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
+    size_t                     i;
     ngx_str_t                 *value, base;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -423,11 +620,15 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    if (clcf->handler) {
+        return "stands beside another directive that serves the location";
+    }
+
     if (cf->args->nelts == 2) {
         value = cf->args->elts;
         base = value[1];
 
-    } else if (clcf->name.len && clcf->name.data[0] == '/'
+    } else if (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
 #if (NGX_PCRE)
                && clcf->regex == NULL
 #endif
@@ -439,8 +640,18 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a base here, such as \"/\": the location is no prefix";
     }
 
-    if (base.len == 0 || base.data[0] != '/') {
-        return "has a base that doesn't begin with \"/\"";
+    if (base.len == 0 || base.data[0] != '/'
+        || base.len > NGX_HTTP_AUTOFLOW_BASE_MAX)
+    {
+        return "has a base that doesn't begin with \"/\", or is too long";
+    }
+
+    /* it is told in JSON */
+
+    for (i = 0; i < base.len; i++) {
+        if (base.data[i] < 0x20 || ngx_strchr("\"\\\x7f", base.data[i])) {
+            return "has a base with a quote, backslash or control character";
+        }
     }
 
     if (base.data[base.len - 1] == '/') {
@@ -457,11 +668,222 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_http_autoflow_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (alcf->verify) {
+        return "is duplicate";
+    }
+
+    alcf->verify = NGX_HTTP_NO_CONTENT;
+    ngx_http_autoflow_place(cf, &alcf->where);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = af_verify_handler;
+
+    return ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_verify_params,
+                                    alcf);
+}
+
+
+char *
+ngx_http_autoflow_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char                             *rv;
+    ngx_str_t                        *value;
+    const ngx_conf_enum_t            *mode;
+    ngx_http_autoflow_auth_params_t   params;
+
+    if (alcf->auth != AF_AUTH_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mode = ngx_http_autoflow_enum(ngx_http_autoflow_auth_modes, &value[1]);
+
+    if (mode == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": it must be \"on\", \"off\" "
+                           "or \"optional\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&params, sizeof(params));
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_auth_params,
+                                  &params);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    alcf->auth = mode->value;
+    alcf->preflight_deny = params.preflight_deny;
+    ngx_http_autoflow_place(cf, &alcf->auth_where);
+
+    return params.token.len
+           ? ngx_http_autoflow_auth_token(cf, &params.token, alcf)
+           : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_autoflow_loc_conf_t *alcf)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    if (ngx_http_script_variables_count(value) == 0) {
+        return "has a \"token=\" without a variable";
+    }
+
+    alcf->token = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (alcf->token == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = alcf->token;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_autoflow_require(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              i, n, problem;
+    af_condition_t         *condition;
+    const ngx_conf_enum_t  *error;
+
+    if (alcf->require == NULL) {
+        alcf->require = ngx_array_create(cf->pool, 2, sizeof(af_condition_t));
+        if (alcf->require == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+    problem = AF_TOKEN_INSUFFICIENT;
+    n = alcf->require->nelts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        error = ngx_http_autoflow_enum(ngx_http_autoflow_require_errors,
+                                       &value[i]);
+        if (error) {
+            problem = error->value;
+            continue;
+        }
+
+        condition = ngx_array_push(alcf->require);
+        if (condition == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        rv = af_condition_parse(cf, &value[i], condition);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (n == alcf->require->nelts) {
+        return "has no condition";
+    }
+
+    condition = alcf->require->elts;
+
+    for ( /* void */ ; n < alcf->require->nelts; n++) {
+        condition[n].problem = problem;
+    }
+
+    ngx_http_autoflow_place(cf, &alcf->require_where);
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t    *value, *name;
+    ngx_uint_t    i;
+    ngx_array_t  *path;
+
+    value = cf->args->elts;
+
+    if (value[1].len < 2 || value[1].data[0] != '$') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid variable name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    value[1].data++;
+    value[1].len--;
+
+    path = ngx_array_create(cf->pool, cf->args->nelts - 2, sizeof(ngx_str_t));
+    if (path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0) {
+            return "has an empty name";
+        }
+
+        name = ngx_array_push(path);
+        *name = value[i];
+    }
+
+    if (af_variables_add_claim(cf, &value[1], path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* what goes into a token's claims, and is demanded of them */
+
+char *
+ngx_http_autoflow_check_text(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *text = data;
+
+    if (af_text_length((char *) text->data, text->len) < 1) {
+        return "must be UTF-8 and not empty";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data)
 {
     time_t *sec = data;
 
-    return (*sec > 0) ? NGX_CONF_OK : "must be more than 0";
+    if (*sec < 1 || *sec > NGX_HTTP_AUTOFLOW_TTL_MAX) {
+        return "must be more than 0, and 10 years at most";
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -560,6 +982,51 @@ ngx_http_autoflow_param_str(ngx_str_t *value, void *member)
     *(ngx_str_t *) member = *value;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_deny(ngx_str_t *value, void *member)
+{
+    if (ngx_strcmp(value->data, "deny") != 0) {
+        return NGX_ERROR;
+    }
+
+    *(ngx_uint_t *) member = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_allowed(ngx_str_t *value, void *member)
+{
+    ngx_int_t  status;
+
+    status = ngx_atoi(value->data, value->len);
+
+    if (status != NGX_HTTP_OK && status != NGX_HTTP_NO_CONTENT) {
+        return NGX_ERROR;
+    }
+
+    *(ngx_uint_t *) member = status;
+
+    return NGX_OK;
+}
+
+
+static const ngx_conf_enum_t *
+ngx_http_autoflow_enum(const ngx_conf_enum_t *row, ngx_str_t *value)
+{
+    for ( /* void */ ; row->name.len; row++) {
+        if (row->name.len == value->len
+            && ngx_strncmp(row->name.data, value->data, value->len) == 0)
+        {
+            return row;
+        }
+    }
+
+    return NULL;
 }
 
 

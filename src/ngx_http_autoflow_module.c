@@ -5,8 +5,14 @@
 
 #include "api/api.h"
 #include "http/access.h"
+#include "http/remote.h"
 #include "http/variables.h"
+#include "http/verify.h"
 #include "ngx_http_autoflow_directives.h"
+
+
+/* of verified tokens, in each worker; AF_CACHE_WAYS tokens each */
+#define NGX_HTTP_AUTOFLOW_CACHE_SETS  512
 
 
 static ngx_int_t ngx_http_autoflow_preconfiguration(ngx_conf_t *cf);
@@ -23,8 +29,14 @@ static char *ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
 static void *ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
+static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
-    ngx_http_autoflow_srv_conf_t *ascf, ngx_http_autoflow_where_t *where);
+    ngx_http_autoflow_where_t *where);
+static char *ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
+    ngx_http_autoflow_where_t *where);
 static ngx_int_t ngx_http_autoflow_init_process(ngx_cycle_t *cycle);
 static void ngx_http_autoflow_exit_process(ngx_cycle_t *cycle);
 
@@ -34,6 +46,11 @@ static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
     { ngx_string("testing"), AF_TESTING },
     { ngx_string("production"), AF_PRODUCTION },
     { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_post_t  ngx_http_autoflow_text = {
+    ngx_http_autoflow_check_text
 };
 
 
@@ -111,12 +128,19 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_key_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE23,
+      ngx_http_autoflow_key_url,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_issuer"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       NGX_HTTP_SRV_CONF_OFFSET,
       offsetof(ngx_http_autoflow_srv_conf_t, issuer),
-      NULL },
+      &ngx_http_autoflow_text },
 
     { ngx_string("autoflow_audience"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
@@ -141,14 +165,29 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_verify"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_autoflow_verify,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     /* protecting */
 
     { ngx_string("autoflow_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
-                        |NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+                        |NGX_CONF_TAKE123,
+      ngx_http_autoflow_auth,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_autoflow_loc_conf_t, auth),
+      0,
+      NULL },
+
+    { ngx_string("autoflow_require"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_1MORE,
+      ngx_http_autoflow_require,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("autoflow_realm"),
@@ -157,6 +196,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_autoflow_loc_conf_t, realm),
+      NULL },
+
+    { ngx_string("autoflow_claim_set"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_autoflow_claim_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     ngx_null_command
@@ -310,23 +356,39 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_str_set(&amcf->io_name, "autoflow_io");
     }
 
+    if (amcf->environment == AF_PRODUCTION && amcf->plain.file) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_environment production\" refuses "
+                      "keys that come by http in %s:%ui",
+                      amcf->plain.file, amcf->plain.line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->database.conninfo.data) {
+        amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
+                                                   &amcf->where);
+    }
+
+    if (amcf->database.conninfo.data || amcf->remotes) {
+        amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
+                                                 &amcf->where);
+        if (amcf->io == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     if (amcf->database.conninfo.data == NULL) {
         return NGX_CONF_OK;
+    }
+
+    if (amcf->hash == NULL) {
+        return NGX_CONF_ERROR;
     }
 
     if (amcf->secrets == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"autoflow_database\" needs an \"autoflow_secret\" "
                       "in %s:%ui", amcf->where.file, amcf->where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
-                                               &amcf->where);
-    amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
-                                             &amcf->where);
-
-    if (amcf->hash == NULL || amcf->io == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -342,8 +404,7 @@ ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
 {
     if (ngx_thread_pool_get(cf->cycle, name) == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_database\" needs a thread pool: add "
-                      "\"thread_pool %V threads=2 max_queue=256;\" "
+                      "a thread pool is needed: add \"thread_pool %V threads=2 max_queue=256;\" "
                       "above the \"http\" block in %s:%ui",
                       name, where->file, where->line);
         return NULL;
@@ -409,8 +470,9 @@ ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
 {
     char  *jwks;
 
-    if (conf->keys == NULL) {
+    if (conf->keys == NULL && conf->remotes == NULL) {
         conf->keys = prev->keys;
+        conf->remotes = prev->remotes;
     }
 
     if (conf->keys == NULL) {
@@ -450,10 +512,14 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     alcf->auth = AF_AUTH_UNSET;
+     *     alcf->token = NULL;
+     *     alcf->preflight_deny = 0;
+     *     alcf->require = NULL;
      *     alcf->base = { 0, NULL };
+     *     alcf->verify = 0;
      */
 
-    alcf->auth = NGX_CONF_UNSET;
     alcf->realm = NGX_CONF_UNSET_PTR;
 
     return alcf;
@@ -466,35 +532,93 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_autoflow_loc_conf_t *prev = parent;
     ngx_http_autoflow_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t      *clcf;
-    ngx_http_autoflow_srv_conf_t  *ascf;
+    char  *rv;
 
-    ngx_conf_merge_value(conf->auth, prev->auth, 0);
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
 
-    /* a handler isn't inherited into limit_except: as proxy_pass does it */
+    rv = ngx_http_autoflow_merge_handler(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_autoflow_merge_protection(cf, prev, conf);
+}
+
+
+/* a handler isn't inherited into limit_except: as proxy_pass does it */
+
+static char *
+ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->noname && conf->base.data == NULL) {
+    if (clcf->noname && conf->base.data == NULL && conf->verify == 0) {
         conf->base = prev->base;
+        conf->verify = prev->verify;
         conf->where = prev->where;
     }
 
-    if (clcf->lmt_excpt && clcf->handler == NULL && conf->base.data) {
-        clcf->handler = af_api_handler;
-    }
+    if (clcf->lmt_excpt && clcf->handler == NULL) {
 
-    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
+        if (conf->base.data) {
+            clcf->handler = af_api_handler;
+
+        } else if (conf->verify) {
+            clcf->handler = af_verify_handler;
+        }
+    }
 
     if (conf->base.data) {
-        return ngx_http_autoflow_check_api(cf, ascf, &conf->where);
+        return ngx_http_autoflow_check_api(cf, &conf->where);
     }
 
-    if (conf->auth && ascf->keys == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"autoflow_auth\" needs an \"autoflow_key\"");
+    if (conf->verify) {
+        return ngx_http_autoflow_check_key(cf, "autoflow_verify",
+                                           &conf->where);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_uint_t  own;
+
+    if (conf->auth == AF_AUTH_UNSET) {
+        conf->auth = prev->auth;
+        conf->token = prev->token;
+        conf->preflight_deny = prev->preflight_deny;
+        conf->auth_where = prev->auth_where;
+    }
+
+    own = (conf->require != NULL);
+
+    if (!own) {
+        conf->require = prev->require;
+        conf->require_where = prev->require_where;
+    }
+
+    if (conf->auth == AF_AUTH_ON || conf->auth == AF_AUTH_OPTIONAL) {
+        return ngx_http_autoflow_check_key(cf, "autoflow_auth",
+                                           &conf->auth_where);
+    }
+
+    /* with an "autoflow_auth off" above it, that is meant for what is inside */
+
+    if (conf->require && conf->verify == 0
+        && (own || conf->auth == AF_AUTH_UNSET))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_require\" needs an \"autoflow_auth\" "
+                      "in %s:%ui",
+                      conf->require_where.file, conf->require_where.line);
         return NGX_CONF_ERROR;
     }
 
@@ -503,12 +627,13 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 static char *
-ngx_http_autoflow_check_api(ngx_conf_t *cf,
-    ngx_http_autoflow_srv_conf_t *ascf, ngx_http_autoflow_where_t *where)
+ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
 {
+    ngx_http_autoflow_srv_conf_t   *ascf;
     ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
 
     if (amcf->db == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -521,6 +646,25 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"autoflow_api\" needs an \"autoflow_key\" that "
                       "signs in %s:%ui", where->file, where->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
+    ngx_http_autoflow_where_t *where)
+{
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
+
+    if (ascf->keys == NULL && ascf->remotes == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" needs an \"autoflow_key\" in %s:%ui",
+                      directive, where->file, where->line);
         return NGX_CONF_ERROR;
     }
 
@@ -541,11 +685,21 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    if (amcf == NULL || amcf->db == NULL) {
+    if (amcf == NULL) {
         return NGX_OK;
     }
 
-    return af_db_start(amcf->db, amcf->io, cycle->log);
+    amcf->cache = af_cache_create(NGX_HTTP_AUTOFLOW_CACHE_SETS);
+
+    if (amcf->remotes) {
+        af_remotes_start(amcf->remotes, amcf->io, cycle->log);
+    }
+
+    if (amcf->db) {
+        af_db_start(amcf->db, amcf->io, cycle->log);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -557,8 +711,19 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    if (amcf && amcf->db) {
+    if (amcf == NULL) {
+        return;
+    }
+
+    if (amcf->db) {
         af_flow_stop();
         af_db_stop(amcf->db);
     }
+
+    if (amcf->remotes) {
+        af_remotes_stop(amcf->remotes);
+    }
+
+    af_cache_free(amcf->cache);
+    amcf->cache = NULL;
 }

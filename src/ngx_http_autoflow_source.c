@@ -63,9 +63,8 @@ ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
     env = ccf->env.elts;
 
     for (i = 0; i < ccf->env.nelts; i++) {
-        if (env[i].len >= name->len
-            && ngx_strncmp(env[i].data, name->data, name->len) == 0
-            && (env[i].len == name->len || env[i].data[name->len] == '='))
+        if (env[i].len == name->len
+            && ngx_strncmp(env[i].data, name->data, name->len) == 0)
         {
             return NGX_OK;
         }

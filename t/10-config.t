@@ -46,6 +46,13 @@ accepted "@$_" => @$_ for (
     [autoflow_leeway => '10s'],
     [autoflow_realm => '"the $host"'],
     [autoflow_auth => 'on'],
+    [autoflow_auth => 'optional token=$cookie_token preflight=deny'],
+    [autoflow_auth => 'off token="$arg_a.$arg_b"'],
+    [autoflow_auth => 'on; autoflow_require role=a|b superuser verified $arg_a claim:a.b=c error=401'],
+    [autoflow_auth => 'on; autoflow_require role=a; autoflow_require error=403 role=b'],
+    [autoflow_auth => 'on; autoflow_require "claim:a b.c\\.d=e = f"'],
+    [autoflow_claim_set => '$x realm access'],
+    [autoflow_claim_set => '$x a; autoflow_claim_set $y a'],
     [autoflow_key => '"' . 'k' x 32 . '" alg=HS256 kid=first'],
     [autoflow_key => '"' . 'k' x 48 . '" alg=HS384'],
     [autoflow_key => '"' . 'k' x 64 . '" alg=HS512'],
@@ -99,6 +106,41 @@ my @rows = (
     [autoflow_threads     => 'colour=red',                    qr/colour=red/],
     [autoflow_leeway      => '-1',                            qr/autoflow_leeway/],
     [autoflow_auth        => 'maybe',                         qr/maybe/],
+    [autoflow_auth        => 'ON',                            qr/ON/],
+    [autoflow_auth        => 'on token=secret',               qr/token/],
+    [autoflow_auth        => 'on token=',                     qr/token=/],
+    [autoflow_auth        => 'on token=$nowhere',             qr/nowhere/],
+    [autoflow_auth        => 'on preflight=allow',            qr/preflight=allow/],
+    [autoflow_auth        => 'on colour=red',                 qr/colour=red/],
+    [autoflow_claim_set   => 'x a',                           qr/invalid variable name "x"/],
+    [autoflow_claim_set   => '$ a',                           qr/invalid variable name/],
+    [autoflow_claim_set   => '$x',                            qr/number of arguments/],
+    [autoflow_claim_set   => '$x ""',                         qr/empty/],
+    [autoflow_claim_set   => '$x a; autoflow_claim_set $x b', qr/duplicate "x"/],
+    [autoflow_claim_set   => '$autoflow_email a',             qr/duplicate/],
+    [autoflow_claim_set   => '$host a',                       qr/duplicate/],
+    map({ [autoflow_auth => "on; autoflow_require $_->[0]",   $_->[1]] } (
+        ['admin',                 qr/"admin".*no such condition/],
+        ['role',                  qr/"role"/],
+        ['role=',                 qr/"role=".*empty/],
+        ['role=a||b',             qr/empty/],
+        ['role=a|',               qr/empty/],
+        ['superuser=1',           qr/superuser=1/],
+        ['verified=yes',          qr/verified=yes/],
+        ['claim:',                qr/no "="/],
+        ['claim:a',               qr/no "="/],
+        ['claim:=x',              qr/empty/],
+        ['claim:a.=x',            qr/empty/],
+        ['claim:.a=x',            qr/empty/],
+        ['claim:a..b=x',          qr/empty/],
+        ['claim:a=',              qr/empty/],
+        ['claim:a\\=b',           qr/no "="/],
+        ['$nowhere',              qr/nowhere/],
+        ['$',                     qr/invalid/],
+        ['"role=a" error=404',    qr/error=404/],
+        ['error=401',             qr/no condition/],
+        ['',                      qr/number of arguments/],
+    )),
 );
 refused "$_->[0] $_->[1]", $_->[2], $_->[0] => $_->[1] for @rows;
 
@@ -140,6 +182,59 @@ refused 'protection without a key', qr/autoflow_key/,
 
 accepted 'a key alone makes a verifier',
     map { ("autoflow_$_" => undef) } qw(database secret password);
+$t->api(1)->server('');
+
+
+# Requirements where nobody looks at them
+
+sub refused_server ($name, $expected, $server) {
+    $t->server($server);
+    refused $name, $expected;
+    $t->server('');
+}
+
+sub accepted_server ($name, $server) {
+    $t->server($server);
+    accepted $name;
+    $t->server('');
+}
+
+refused 'autoflow_require without autoflow_auth',
+    qr{"autoflow_require" needs an "autoflow_auth" in \S+nginx.conf:\d+}, autoflow_require => 'verified';
+refused_server "in a server: $_", qr/"autoflow_require" needs an "autoflow_auth"/, $_
+    for 'autoflow_require verified;',
+        'autoflow_auth off; autoflow_require verified;',
+        'location /x/ { autoflow_require verified; }',
+        'autoflow_auth on; location /x/ { autoflow_auth off; autoflow_require verified; }',
+        'location /x/ { limit_except GET { autoflow_require verified; } }',
+        'location /x/ { autoflow_require verified; location /x/y { autoflow_auth on; } }',
+        'location /x/ { autoflow_verify; location /x/y { autoflow_require verified; } }';
+accepted_server "in a server: $_", $_
+    for 'autoflow_auth optional; location /x/ { autoflow_require verified; }',
+        'autoflow_auth on; autoflow_require verified; location /x/ { autoflow_auth off; }',
+        'location /x/ { autoflow_auth on; limit_except GET { autoflow_require verified; } }',
+        'location /x/ { limit_except GET { autoflow_auth on; autoflow_require verified; } }',
+        'location /x/ { autoflow_verify; autoflow_require verified; }',
+        'location /x/ { autoflow_auth off; autoflow_verify; limit_except GET { autoflow_require verified; } }';
+
+
+# autoflow_verify
+
+refused_server "in a server: $_->[0]", $_->[1], $_->[0]
+    for ['autoflow_verify;', qr/not allowed here/],
+        ['location /x/ { autoflow_verify; autoflow_verify; }', qr/duplicate/],
+        ['location /x/ { autoflow_verify status=201; }', qr/status=201/],
+        ['location /x/ { autoflow_verify status=ok; }', qr/status=ok/],
+        ['location /x/ { autoflow_verify 200; }', qr/"200"/],
+        ['location /x/ { autoflow_claim_set $x y; }', qr/not allowed here/];
+accepted_server "in a server: $_", $_
+    for 'location /x/ { autoflow_verify status=200; }',
+        'location /x/ { limit_except GET { autoflow_verify; } }';
+
+$t->api(0)->server('location / { autoflow_verify; }');
+refused 'autoflow_verify without a key', qr{"autoflow_verify" needs an "autoflow_key" in \S+nginx.conf:\d+},
+    map { ("autoflow_$_" => undef) } qw(database secret key password environment);
+accepted 'but without a database', map { ("autoflow_$_" => undef) } qw(database secret password);
 $t->api(1)->server('');
 
 

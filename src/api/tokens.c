@@ -59,7 +59,8 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
 
     if (user == NULL || token == NULL) {
         free(token);
-        return af_problem(ctx, AF_INTERNAL_ERROR, "no token could be made");
+        return af_problem(ctx, AF_INTERNAL_ERROR, "no access token could be "
+                          "made: are there too many roles for one?");
     }
 
     json = ngx_pnalloc(ctx->request->pool,

@@ -1,28 +1,77 @@
 #include "http/access.h"
+#include "http/require.h"
+
+
+static ngx_uint_t af_access_preflight(ngx_http_request_t *r);
+static ngx_int_t af_access_refuse(ngx_http_request_t *r,
+    const af_verdict_t *verdict);
 
 
 ngx_int_t
 af_access_handler(ngx_http_request_t *r)
 {
-    const af_identity_t  *identity;
+    af_verdict_t                   verdict;
+    ngx_http_autoflow_loc_conf_t  *alcf;
 
-    if (!af_loc_conf(r)->auth) {
+    alcf = af_loc_conf(r);
+
+    if (alcf->auth != AF_AUTH_ON && alcf->auth != AF_AUTH_OPTIONAL) {
         return NGX_DECLINED;
     }
 
-    identity = af_identity(r);
+    /* a browser can't put a token into these */
 
-    if (identity == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (identity->status == AF_TOKEN_OK) {
+    if (!alcf->preflight_deny && af_access_preflight(r)) {
         return NGX_OK;
     }
 
-    if (af_challenge(r, af_identity_problem(identity)) != NGX_OK) {
+    if (af_judge(r, &verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return NGX_HTTP_UNAUTHORIZED;
+    if (verdict.status == AF_TOKEN_OK) {
+        return NGX_OK;
+    }
+
+    /* nothing to say about it: with "satisfy any" others decide */
+
+    if (verdict.status == AF_TOKEN_MISSING
+        && alcf->auth == AF_AUTH_OPTIONAL && alcf->require == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    return af_access_refuse(r, &verdict);
+}
+
+
+/* https://fetch.spec.whatwg.org/#cors-preflight-request */
+
+static ngx_uint_t
+af_access_preflight(ngx_http_request_t *r)
+{
+    return r->method == NGX_HTTP_OPTIONS
+           && af_header_in(r, "origin", 0)
+           && af_header_in(r, "access-control-request-method", 0);
+}
+
+
+static ngx_int_t
+af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
+{
+    ngx_uint_t  status;
+
+    status = af_problems[verdict->problem].status;
+
+    if (af_refuse(r, verdict) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR
+        && af_challenge(r, verdict->problem) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return status;
 }

@@ -11,6 +11,7 @@
 
 #include "crypto/password.h"
 #include "db/pool.h"
+#include "token/cache.h"
 #include "token/jwt.h"
 #include "token/keyring.h"
 
@@ -48,9 +49,14 @@ typedef struct {
     ngx_thread_pool_t     *hash;
     ngx_thread_pool_t     *io;
     af_db_t               *db;             /* NULL without autoflow_database */
+    ngx_array_t           *remotes;        /* of af_remote_t *, all servers' */
+    af_cache_t            *cache;          /* a worker's */
     ngx_int_t              request_id;     /* index of $request_id */
     time_t                 started;
     ngx_http_autoflow_where_t  where;      /* autoflow_database */
+
+    /* the first autoflow_key_url that production refuses */
+    ngx_http_autoflow_where_t  plain;
 
     /* the first secret that production refuses, its file if it is one */
     ngx_http_autoflow_where_t  exposed;
@@ -62,17 +68,33 @@ typedef struct {
     af_keyring_t          *keys;           /* NULL without autoflow_key */
     af_key_t              *signer;         /* of them, NULL if none signs */
     ngx_str_t              jwks;           /* the public ones of our own */
+    ngx_array_t           *remotes;        /* of af_remote_t * */
     ngx_str_t              issuer;
     ngx_array_t           *audience;       /* of const char *, NULL-ended */
     time_t                 leeway;
 } ngx_http_autoflow_srv_conf_t;
 
 
+typedef enum {
+    AF_AUTH_UNSET = 0,                     /* off, though nobody says so */
+    AF_AUTH_OFF,
+    AF_AUTH_ON,
+    AF_AUTH_OPTIONAL
+} af_auth_mode_t;
+
+
 typedef struct {
-    ngx_flag_t                 auth;
+    ngx_uint_t                 auth;       /* af_auth_mode_t */
+    ngx_http_complex_value_t  *token;      /* NULL: Authorization */
+    ngx_uint_t                 preflight_deny;
+    ngx_array_t               *require;    /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t  *realm;
     ngx_str_t                  base;       /* of autoflow_api, no last '/' */
-    ngx_http_autoflow_where_t  where;      /* autoflow_api */
+    ngx_uint_t                 verify;     /* a status; 0: none */
+
+    ngx_http_autoflow_where_t  where;      /* autoflow_api, autoflow_verify */
+    ngx_http_autoflow_where_t  auth_where;
+    ngx_http_autoflow_where_t  require_where;
 } ngx_http_autoflow_loc_conf_t;
 
 

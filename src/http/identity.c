@@ -1,14 +1,26 @@
 #include "http/identity.h"
+#include "http/remote.h"
 #include "check/schema.h"
+#include "token/cache.h"
 
 
+static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
+static void af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
-static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
+static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
+    af_jwt_rules_t *rules, af_identity_t *identity);
+static ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
+static ngx_uint_t af_remotes_generation(
+    const ngx_http_autoflow_srv_conf_t *ascf);
+static ngx_uint_t af_identity_cached(af_cache_t *cache,
+    const af_cache_key_t *key, af_identity_t *identity);
+static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+    const af_identity_t *identity);
+static void af_verified_free(void *data);
 static void af_identity_own(af_identity_t *identity);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
-static void af_identity_cleanup(void *data);
 
 
 /* the word of each status, and the problem it is to a client */
@@ -23,8 +35,20 @@ static const struct {
     { ngx_string("signature"), AF_INVALID_TOKEN },
     { ngx_string("issuer"), AF_INVALID_TOKEN },
     { ngx_string("audience"), AF_INVALID_TOKEN },
-    { ngx_string("expired"), AF_EXPIRED_TOKEN }
+    { ngx_string("expired"), AF_EXPIRED_TOKEN },
+    { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT },
+    { ngx_string("unavailable"), AF_UNAVAILABLE }
 };
+
+
+/* what the cache keeps of a token */
+
+typedef struct {
+    json_t      *claims;
+    json_t      *header;
+    ngx_uint_t   generation;   /* of the keys that were fetched */
+    unsigned     foreign:1;
+} af_verified_t;
 
 
 /* of a server without autoflow_key */
@@ -47,81 +71,61 @@ static const af_token_status_t  af_jwt_statuses[] = {
 const af_identity_t *
 af_identity(ngx_http_request_t *r)
 {
+    ngx_str_t                      token;
     af_identity_t                 *identity;
-    ngx_pool_cleanup_t            *cln;
     ngx_http_autoflow_ctx_t       *ctx;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
-    ascf = af_srv_conf(r);
     ctx = af_request_ctx(r);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || af_identity_token(r, &token) != NGX_OK) {
         return NULL;
     }
 
-    if (ctx->identity && ctx->identity->conf == ascf) {
-        return ctx->identity;
+    ascf = af_srv_conf(r);
+
+    for (identity = ctx->identities; identity; identity = identity->next) {
+        if (identity->conf == ascf
+            && identity->token.len == token.len
+            && ngx_memcmp(identity->token.data, token.data, token.len) == 0)
+        {
+            return identity;
+        }
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(af_identity_t));
-    if (cln == NULL) {
+    identity = ngx_pcalloc(r->pool, sizeof(af_identity_t));
+    if (identity == NULL) {
         return NULL;
     }
 
-    identity = cln->data;
-    ngx_memzero(identity, sizeof(af_identity_t));
-
-    cln->handler = af_identity_cleanup;
+    identity->conf = ascf;
+    identity->token = token;
 
     if (af_identity_verify(r, identity) != NGX_OK) {
         return NULL;
     }
 
-    identity->conf = ascf;
-    ctx->identity = identity;
+    identity->next = ctx->identities;
+    ctx->identities = identity;
 
     return identity;
 }
 
 
+/* from where autoflow_auth says; empty if there is none */
+
 static ngx_int_t
-af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
+af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
 {
-    ngx_str_t                      token;
-    af_jwt_rules_t                 rules;
-    af_jwt_status_t                status;
-    ngx_http_autoflow_srv_conf_t  *ascf;
+    ngx_http_complex_value_t  *variable;
 
-    if (af_identity_token(r, &token) != NGX_OK) {
-        identity->status = AF_TOKEN_MISSING;
-        return NGX_OK;
+    variable = af_loc_conf(r)->token;
+
+    if (variable) {
+        return ngx_http_complex_value(r, variable, token);
     }
 
-    ascf = af_srv_conf(r);
-
-    rules.keys = ascf->keys ? ascf->keys->keys : af_no_keys;
-    rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
-    rules.audience = ascf->audience ? ascf->audience->elts : NULL;
-    rules.now = ngx_time();
-    rules.leeway = ascf->leeway;
-
-    status = af_jwt_verify(&rules, (char *) token.data, token.len,
-                           &identity->claims, &identity->key);
-
-    if (status == AF_JWT_ERROR) {
-        return NGX_ERROR;
-    }
-
-    identity->status = af_jwt_statuses[status];
-
-    if (status == AF_JWT_OK) {
-        af_identity_own(identity);
-        return NGX_OK;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "autoflow: token refused: %V",
-                  &af_token_statuses[identity->status].word);
+    af_identity_bearer(r, token);
 
     return NGX_OK;
 }
@@ -129,20 +133,22 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
 /* "Authorization: Bearer" (RFC 6750, section 2.1) */
 
-static ngx_int_t
-af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
+static void
+af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token)
 {
     u_char           *p, *last;
     ngx_table_elt_t  *h;
 
     static const ngx_str_t  scheme = ngx_string("bearer ");
 
+    ngx_str_set(token, "");
+
     h = r->headers_in.authorization;
 
     if (h == NULL || h->value.len < scheme.len
         || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
     {
-        return NGX_DECLINED;
+        return;
     }
 
     p = h->value.data + scheme.len;
@@ -155,7 +161,222 @@ af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
     token->data = p;
     token->len = last - p;
 
+    /*
+     * An upstream might take another line than we do for the one that counts:
+     * later nginx refuses such a request, we take the token for malformed.
+     */
+
+    if (af_header_in(r, "authorization", 1)) {
+        ngx_str_set(token, ",");
+    }
+}
+
+
+static ngx_int_t
+af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
+{
+    af_jwt_rules_t                 rules;
+    af_cache_key_t                 key;
+    af_jwt_status_t                status;
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    if (identity->token.len == 0) {
+        identity->status = AF_TOKEN_MISSING;
+        return NGX_OK;
+    }
+
+    ascf = af_srv_conf(r);
+
+    rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
+    rules.audience = ascf->audience ? ascf->audience->elts : NULL;
+    rules.now = ngx_time();
+    rules.leeway = ascf->leeway;
+
+    key.scope = ascf;
+    key.token = (char *) identity->token.data;
+    key.len = identity->token.len;
+
+    if (af_identity_cached(af_main_conf(r)->cache, &key, identity)) {
+        status = af_jwt_timely(&rules, identity->claims) ? AF_JWT_OK
+                                                         : AF_JWT_EXPIRED;
+
+    } else {
+        status = af_identity_signed(ascf, &rules, identity);
+
+        if (status == AF_JWT_OK) {
+            af_identity_cache(af_main_conf(r)->cache, &key, identity);
+        }
+    }
+
+    if (status == AF_JWT_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (status == AF_JWT_OK) {
+        af_identity_own(identity);
+        return NGX_OK;
+    }
+
+    identity->status = (status == AF_JWT_SIGNATURE && af_remotes_due(ascf))
+                       ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
+
+    /* those of a cached token that has expired */
+
+    json_decref(identity->claims);
+    json_decref(identity->header);
+    identity->claims = NULL;
+    identity->header = NULL;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "autoflow: token refused: %V",
+                  &af_token_statuses[identity->status].word);
+
     return NGX_OK;
+}
+
+
+/* by the keys that are configured, then by those that issuers publish */
+
+static af_jwt_status_t
+af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
+    af_identity_t *identity)
+{
+    ngx_uint_t         i, n;
+    af_remote_t      **remote;
+    const af_key_t    *key;
+    af_jwt_status_t    status;
+
+    rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
+
+    status = af_jwt_verify(rules, (char *) identity->token.data,
+                           identity->token.len, &identity->claims,
+                           &identity->header, &key);
+
+    remote = ascf->remotes ? ascf->remotes->elts : NULL;
+    n = ascf->remotes ? ascf->remotes->nelts : 0;
+
+    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
+
+        if (remote[i]->keys) {
+            rules->keys = remote[i]->keys->keys;
+
+            status = af_jwt_verify(rules, (char *) identity->token.data,
+                                   identity->token.len, &identity->claims,
+                                   &identity->header, &key);
+        }
+    }
+
+    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
+        af_remote_ask(remote[i]);
+    }
+
+    identity->foreign = (key && af_key_issuer(key));
+
+    return status;
+}
+
+
+/* whether there are keys that have never been fetched */
+
+static ngx_uint_t
+af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf)
+{
+    ngx_uint_t     i;
+    af_remote_t  **remote;
+
+    if (ascf->remotes == NULL) {
+        return 0;
+    }
+
+    remote = ascf->remotes->elts;
+
+    for (i = 0; i < ascf->remotes->nelts; i++) {
+        if (remote[i]->keys == NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what changes when any of the keys that were fetched do */
+
+static ngx_uint_t
+af_remotes_generation(const ngx_http_autoflow_srv_conf_t *ascf)
+{
+    ngx_uint_t     i, generation;
+    af_remote_t  **remote;
+
+    if (ascf->remotes == NULL) {
+        return 0;
+    }
+
+    generation = 0;
+    remote = ascf->remotes->elts;
+
+    for (i = 0; i < ascf->remotes->nelts; i++) {
+        generation += remote[i]->generation;
+    }
+
+    return generation;
+}
+
+
+static ngx_uint_t
+af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
+    af_identity_t *identity)
+{
+    af_verified_t  *verified;
+
+    verified = cache ? af_cache_get(cache, key) : NULL;
+
+    if (verified == NULL
+        || verified->generation != af_remotes_generation(identity->conf))
+    {
+        return 0;
+    }
+
+    identity->claims = json_incref(verified->claims);
+    identity->header = json_incref(verified->header);
+    identity->foreign = verified->foreign;
+
+    return 1;
+}
+
+
+static void
+af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+    const af_identity_t *identity)
+{
+    af_verified_t  *verified;
+
+    verified = cache ? ngx_alloc(sizeof(af_verified_t), ngx_cycle->log) : NULL;
+
+    if (verified == NULL) {
+        return;
+    }
+
+    verified->claims = json_incref(identity->claims);
+    verified->header = json_incref(identity->header);
+    verified->foreign = identity->foreign;
+    verified->generation = af_remotes_generation(identity->conf);
+
+    if (af_cache_put(cache, key, verified, af_verified_free) != 0) {
+        af_verified_free(verified);
+    }
+}
+
+
+static void
+af_verified_free(void *data)
+{
+    af_verified_t *verified = data;
+
+    json_decref(verified->claims);
+    json_decref(verified->header);
+
+    ngx_free(verified);
 }
 
 
@@ -171,7 +392,7 @@ af_identity_own(af_identity_t *identity)
 
     claims = identity->claims;
 
-    if (af_key_issuer(identity->key) != NULL
+    if (identity->foreign
         || af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
         || af_identity_uuid(claims, "sid", &identity->session_id) != NGX_OK
         || !json_is_integer(json_object_get(claims, "epoch")))
@@ -206,24 +427,25 @@ af_identity_uuid(json_t *claims, const char *name, ngx_str_t *value)
 }
 
 
-static void
-af_identity_cleanup(void *data)
+void
+af_identity_free(af_identity_t *identity)
 {
-    af_identity_t *identity = data;
-
-    json_decref(identity->claims);
+    for ( /* void */ ; identity; identity = identity->next) {
+        json_decref(identity->claims);
+        json_decref(identity->header);
+    }
 }
 
 
 const ngx_str_t *
-af_identity_status(const af_identity_t *identity)
+af_token_status(af_token_status_t status)
 {
-    return &af_token_statuses[identity->status].word;
+    return &af_token_statuses[status].word;
 }
 
 
 af_problem_id_t
-af_identity_problem(const af_identity_t *identity)
+af_token_problem(af_token_status_t status)
 {
-    return af_token_statuses[identity->status].problem;
+    return af_token_statuses[status].problem;
 }

@@ -1,6 +1,6 @@
 /*
- * Who a request comes from: its token, verified once for each configuration
- * that asks.
+ * Who a request comes from: its token, verified once for each server's rules
+ * that it is judged by.
  */
 
 #ifndef AF_HTTP_IDENTITY_H
@@ -16,22 +16,29 @@ typedef enum {
     AF_TOKEN_SIGNATURE,
     AF_TOKEN_ISSUER,
     AF_TOKEN_AUDIENCE,
-    AF_TOKEN_EXPIRED
+    AF_TOKEN_EXPIRED,
+    AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */
+    AF_TOKEN_UNAVAILABLE       /* the keys that it needs aren't there yet */
 } af_token_status_t;
 
 
-typedef struct af_identity_s {
+typedef struct af_identity_s  af_identity_t;
+
+struct af_identity_s {
     const ngx_http_autoflow_srv_conf_t  *conf;     /* that decided */
-    af_token_status_t                    status;
+    ngx_str_t                            token;    /* empty: there is none */
+    af_token_status_t                    status;   /* never FORBIDDEN */
     json_t                              *claims;   /* NULL unless OK */
-    const af_key_t                      *key;      /* that signed them */
+    json_t                              *header;   /* likewise; JOSE's */
+    af_identity_t                       *next;
 
     /* of our own tokens, empty for others' */
     ngx_str_t                            user_id;
     ngx_str_t                            session_id;
+    unsigned                             foreign:1;  /* another's key */
     unsigned                             own:1;
     unsigned                             superuser:1;
-} af_identity_t;
+};
 
 
 /*
@@ -40,9 +47,12 @@ typedef struct af_identity_s {
  */
 const af_identity_t *af_identity(ngx_http_request_t *r);
 
-/* the status as $autoflow_status says it, and as a problem */
-const ngx_str_t *af_identity_status(const af_identity_t *identity);
-af_problem_id_t af_identity_problem(const af_identity_t *identity);
+/* Drops what an identity, and those that follow it, have outside of pools. */
+void af_identity_free(af_identity_t *identity);
+
+/* a status as $autoflow_status says it, and as a problem */
+const ngx_str_t *af_token_status(af_token_status_t status);
+af_problem_id_t af_token_problem(af_token_status_t status);
 
 
 #endif /* AF_HTTP_IDENTITY_H */

@@ -1,26 +1,75 @@
 #include "http/request.h"
+#include "http/identity.h"
 
 
-static ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
-    size_t len);
+static ngx_http_autoflow_ctx_t *af_request_find_ctx(ngx_http_request_t *r);
+static void af_request_cleanup(void *data);
 
 
 ngx_http_autoflow_ctx_t *
 af_request_ctx(ngx_http_request_t *r)
 {
+    ngx_pool_cleanup_t       *cln;
     ngx_http_autoflow_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_autoflow_module);
 
-    if (ctx == NULL) {
-        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_autoflow_ctx_t));
+    if (ctx) {
+        return ctx;
+    }
 
-        if (ctx) {
-            ngx_http_set_ctx(r, ctx, ngx_http_autoflow_module);
+    ctx = af_request_find_ctx(r);
+
+    if (ctx == NULL) {
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_autoflow_ctx_t));
+        if (cln == NULL) {
+            return NULL;
+        }
+
+        ctx = cln->data;
+        ngx_memzero(ctx, sizeof(ngx_http_autoflow_ctx_t));
+
+        ctx->request = r;
+
+        cln->handler = af_request_cleanup;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_autoflow_module);
+
+    return ctx;
+}
+
+
+/* as ngx_http_realip_module does, but for subrequests, which share the pool */
+
+static ngx_http_autoflow_ctx_t *
+af_request_find_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    if (!r->internal && !r->filter_finalize) {
+        return NULL;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        ctx = cln->data;
+
+        if (cln->handler == af_request_cleanup && ctx->request == r) {
+            return ctx;
         }
     }
 
-    return ctx;
+    return NULL;
+}
+
+
+static void
+af_request_cleanup(void *data)
+{
+    ngx_http_autoflow_ctx_t *ctx = data;
+
+    af_identity_free(ctx->identities);
 }
 
 
@@ -32,9 +81,7 @@ af_request_id(ngx_http_request_t *r)
     ngx_table_elt_t            *h;
     ngx_http_variable_value_t  *v;
 
-    static const ngx_str_t  name = ngx_string("x-request-id");
-
-    h = af_header_in(r, (char *) name.data, name.len);
+    h = af_header_in(r, "x-request-id", 0);
 
     if (h && h->value.len >= 1 && h->value.len <= 128) {
         for (i = 0; i < h->value.len; i++) {
@@ -63,21 +110,23 @@ af_request_id(ngx_http_request_t *r)
 }
 
 
-/* `name` is in lower case */
-
-static ngx_table_elt_t *
-af_header_in(ngx_http_request_t *r, const char *name, size_t len)
+ngx_table_elt_t *
+af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t nth)
 {
+    size_t            len;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
             if (h[i].key.len == len
-                && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+                && ngx_strncmp(h[i].lowcase_key, name, len) == 0
+                && nth-- == 0)
             {
                 return &h[i];
             }

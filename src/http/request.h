@@ -8,15 +8,19 @@
 #include "http/conf.h"
 
 
-/* forgotten by nginx at an internal redirect; what it points at is not */
-
 typedef struct {
-    struct af_identity_s  *identity;
+    ngx_http_request_t    *request;
+    struct af_identity_s  *identities;   /* the latest first */
+    const ngx_str_t       *refusal;      /* the status that refused it */
     struct af_body_s      *body;         /* while it is being read */
+    unsigned               judging:1;    /* autoflow_require's conditions */
 } ngx_http_autoflow_ctx_t;
 
 
-/* The request's, made if need be; NULL if there is no memory. */
+/*
+ * The request's, made if need be; NULL if there is no memory.  It lives on
+ * where nginx forgets contexts: at an internal redirect, as to an error page.
+ */
 ngx_http_autoflow_ctx_t *af_request_ctx(ngx_http_request_t *r);
 
 /*
@@ -24,6 +28,10 @@ ngx_http_autoflow_ctx_t *af_request_ctx(ngx_http_request_t *r);
  * $request_id.  Empty if there is no memory.
  */
 ngx_str_t af_request_id(ngx_http_request_t *r);
+
+/* The first header of this name, in lower case, or NULL. */
+ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
+    ngx_uint_t nth);
 
 /* Adds a header line; `place` (may be NULL) is where nginx looks for it. */
 ngx_int_t af_set_header(ngx_http_request_t *r, const char *name,

@@ -25,6 +25,10 @@ const af_problem_t  af_problems[] = {
         "The token is not valid.", "invalid_token" },
     [AF_EXPIRED_TOKEN] = { 401, "token_expired",
         "The token has expired.", "invalid_token" },
+    [AF_TOKEN_INSUFFICIENT] = { 403, "forbidden",
+        "The token does not allow this.", "insufficient_scope" },
+    [AF_TOKEN_INADEQUATE] = { 401, "forbidden",
+        "Another token is needed for this.", "insufficient_scope" },
     [AF_INVALID_CREDENTIALS] = { 401, "invalid_credentials",
         "The account or the password is wrong.", NULL },
 
@@ -98,6 +102,10 @@ af_respond(ngx_http_request_t *r, ngx_uint_t status, const char *json,
     if (status == NGX_HTTP_NO_CONTENT) {
         r->header_only = 1;
 
+    } else if (len == 0) {
+        r->header_only = 1;
+        r->headers_out.content_length_n = 0;
+
     } else {
         r->headers_out.content_length_n = len;
 
@@ -120,7 +128,7 @@ af_respond(ngx_http_request_t *r, ngx_uint_t status, const char *json,
 
     b->pos = (u_char *) json;
     b->last = b->pos + len;
-    b->memory = len ? 1 : 0;
+    b->memory = 1;
     b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
 
@@ -137,6 +145,9 @@ af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
     ngx_str_t  id;
 
     r->headers_out.status = status;
+
+    /* it is done: no If-Match of the client's can make it undone */
+    r->disable_not_modified = 1;
     r->headers_out.status_line = af_status_line(status);
 
     id = af_request_id(r);
@@ -204,6 +215,12 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
         len = ngx_sprintf(p + len, error, problem->error, problem->code) - p;
     }
 
+    /* that of a refusal whose error page is refused, too */
+
+    if (r->headers_out.www_authenticate) {
+        r->headers_out.www_authenticate->hash = 0;
+    }
+
     return af_set_header(r, "WWW-Authenticate", p, len,
                          &r->headers_out.www_authenticate);
 }
@@ -238,7 +255,7 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
         }
     }
 
-    if (problem->status == NGX_HTTP_UNAUTHORIZED
+    if ((problem->status == NGX_HTTP_UNAUTHORIZED || problem->error)
         && af_challenge(r, id) != NGX_OK)
     {
         return NGX_ERROR;

@@ -19,6 +19,8 @@ typedef enum {
     AF_TOKEN_REQUIRED,
     AF_INVALID_TOKEN,
     AF_EXPIRED_TOKEN,
+    AF_TOKEN_INSUFFICIENT,         /* for autoflow_require */
+    AF_TOKEN_INADEQUATE,           /* likewise, with error=401 */
     AF_INVALID_CREDENTIALS,
     AF_FORBIDDEN,
     AF_ACCOUNT_DISABLED,
@@ -49,14 +51,15 @@ extern const af_problem_t  af_problems[];
 
 /*
  * Sends an answer of `len` octets of JSON that live as long as the request;
- * none with 204.  Returns what the filters do, for the request's end.
+ * none with 204, or if `len` is 0.  Returns what the filters do, for the
+ * request's end.
  */
 ngx_int_t af_respond(ngx_http_request_t *r, ngx_uint_t status,
     const char *json, size_t len);
 
 /*
- * Sets WWW-Authenticate (RFC 6750, section 3) for a problem that is a 401:
- * with an error if a token was presented and refused.
+ * Sets WWW-Authenticate (RFC 6750, section 3) for a problem that a token, or
+ * having none, is the cause of: with an error if one was presented.
  */
 ngx_int_t af_challenge(ngx_http_request_t *r, af_problem_id_t id);
 

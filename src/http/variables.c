@@ -1,15 +1,30 @@
+#include "http/claims.h"
+#include "http/require.h"
 #include "http/variables.h"
 
 
 static ngx_int_t af_variable_claim(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_claims(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_claim_prefix(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_claim_path(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_header_prefix(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_status(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t af_variable_string(ngx_http_request_t *r,
-    const json_t *claim, ngx_str_t *value);
-static ngx_int_t af_variable_list(ngx_http_request_t *r, const json_t *claim,
-    ngx_str_t *value);
-static ngx_uint_t af_variable_unsafe(const ngx_str_t *value, u_char also);
+static ngx_int_t af_variable_value(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, const json_t *value, const ngx_str_t *name);
+static void af_variable_text(ngx_http_variable_value_t *v,
+    const ngx_str_t *text);
+
+
+static const ngx_str_t  af_claim_sub = ngx_string("sub");
+static const ngx_str_t  af_claim_sid = ngx_string("sid");
+static const ngx_str_t  af_claim_email = ngx_string("email");
+static const ngx_str_t  af_claim_roles = ngx_string("roles");
 
 
 /* not cacheable: subrequests share the values, but not the configuration */
@@ -17,16 +32,25 @@ static ngx_uint_t af_variable_unsafe(const ngx_str_t *value, u_char also);
 static ngx_http_variable_t  af_variables[] = {
 
     { ngx_string("autoflow_user_id"), NULL, af_variable_claim,
-      (uintptr_t) "sub", NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) &af_claim_sub, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("autoflow_session_id"), NULL, af_variable_claim,
-      (uintptr_t) "sid", NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) &af_claim_sid, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("autoflow_email"), NULL, af_variable_claim,
-      (uintptr_t) "email", NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) &af_claim_email, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("autoflow_roles"), NULL, af_variable_claim,
-      (uintptr_t) "roles", NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      (uintptr_t) &af_claim_roles, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_claims"), NULL, af_variable_claims,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_claim_"), NULL, af_variable_claim_prefix,
+      0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
+
+    { ngx_string("autoflow_header_"), NULL, af_variable_header_prefix,
+      0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
     { ngx_string("autoflow_status"), NULL, af_variable_status,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -54,54 +78,117 @@ af_variables_add(ngx_conf_t *cf)
 }
 
 
+ngx_int_t
+af_variables_add_claim(ngx_conf_t *cf, ngx_str_t *name, ngx_array_t *path)
+{
+    ngx_http_variable_t  *var;
+
+    var = ngx_http_add_variable(cf, name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = af_variable_claim_path;
+    var->data = (uintptr_t) path;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 af_variable_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    ngx_int_t             rc;
-    ngx_str_t             value;
-    const char           *name;
-    const json_t         *claim;
+    const ngx_str_t *name = (const ngx_str_t *) data;
+
     const af_identity_t  *identity;
 
-    name = (const char *) data;
     identity = af_identity(r);
-
     if (identity == NULL) {
         return NGX_ERROR;
     }
 
-    claim = json_object_get(identity->claims, name);
+    return af_variable_value(r, v, af_claim_find(identity->claims, name, 1),
+                             name);
+}
 
-    if (json_is_string(claim)) {
-        rc = af_variable_string(r, claim, &value);
 
-    } else if (json_is_array(claim)) {
-        rc = af_variable_list(r, claim, &value);
+static ngx_int_t
+af_variable_claims(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    const af_identity_t     *identity;
 
-    } else {
-        ngx_str_null(&value);
-        rc = NGX_OK;
-    }
+    static const ngx_str_t   all = ngx_string("*");
 
-    if (rc == NGX_ERROR) {
+    identity = af_identity(r);
+    if (identity == NULL) {
         return NGX_ERROR;
     }
 
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "autoflow: the claim \"%s\" is withheld: it holds a "
-                      "character that could forge another value", name);
-        ngx_str_null(&value);
+    return af_variable_value(r, v, identity->claims, &all);
+}
+
+
+static ngx_int_t
+af_variable_claim_prefix(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t *variable = (ngx_str_t *) data;
+
+    ngx_str_t  name;
+
+    name.len = variable->len - (sizeof("autoflow_claim_") - 1);
+    name.data = variable->data + sizeof("autoflow_claim_") - 1;
+
+    return af_variable_claim(r, v, (uintptr_t) &name);
+}
+
+
+/* of autoflow_claim_set */
+
+static ngx_int_t
+af_variable_claim_path(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_array_t *path = (ngx_array_t *) data;
+
+    const ngx_str_t      *names;
+    const af_identity_t  *identity;
+
+    identity = af_identity(r);
+    if (identity == NULL) {
+        return NGX_ERROR;
     }
 
-    v->data = value.data;
-    v->len = value.len;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
+    names = path->elts;
 
-    return NGX_OK;
+    return af_variable_value(r, v,
+                             af_claim_find(identity->claims, names,
+                                           path->nelts),
+                             &names[path->nelts - 1]);
+}
+
+
+static ngx_int_t
+af_variable_header_prefix(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t *variable = (ngx_str_t *) data;
+
+    ngx_str_t             name;
+    const af_identity_t  *identity;
+
+    identity = af_identity(r);
+    if (identity == NULL) {
+        return NGX_ERROR;
+    }
+
+    name.len = variable->len - (sizeof("autoflow_header_") - 1);
+    name.data = variable->data + sizeof("autoflow_header_") - 1;
+
+    return af_variable_value(r, v, af_claim_find(identity->header, &name, 1),
+                             &name);
 }
 
 
@@ -109,95 +196,51 @@ static ngx_int_t
 af_variable_status(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    const ngx_str_t      *status;
-    const af_identity_t  *identity;
+    af_verdict_t              verdict;
+    ngx_http_autoflow_ctx_t  *ctx;
 
-    identity = af_identity(r);
-
-    if (identity == NULL) {
+    ctx = af_request_ctx(r);
+    if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    status = af_identity_status(identity);
+    if (ctx->refusal) {
+        af_variable_text(v, ctx->refusal);
+        return NGX_OK;
+    }
 
-    v->data = status->data;
-    v->len = status->len;
+    if (af_judge(r, &verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, af_token_status(verdict.status));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_variable_value(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    const json_t *value, const ngx_str_t *name)
+{
+    ngx_str_t  text;
+
+    if (af_claim_text(r, value, name, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static void
+af_variable_text(ngx_http_variable_value_t *v, const ngx_str_t *text)
+{
+    v->data = text->data;
+    v->len = text->len;
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-af_variable_string(ngx_http_request_t *r, const json_t *claim,
-    ngx_str_t *value)
-{
-    value->data = (u_char *) json_string_value(claim);
-    value->len = json_string_length(claim);
-
-    return af_variable_unsafe(value, '\0') ? NGX_DECLINED : NGX_OK;
-}
-
-
-/* the strings of an array, joined by commas */
-
-static ngx_int_t
-af_variable_list(ngx_http_request_t *r, const json_t *claim, ngx_str_t *value)
-{
-    u_char     *p;
-    size_t      i, len;
-    ngx_str_t   element;
-
-    len = 0;
-
-    for (i = 0; i < json_array_size(claim); i++) {
-        len += json_string_length(json_array_get(claim, i)) + 1;
-    }
-
-    p = ngx_pnalloc(r->pool, len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = p;
-
-    for (i = 0; i < json_array_size(claim); i++) {
-        element.data = (u_char *) json_string_value(json_array_get(claim, i));
-        element.len = json_string_length(json_array_get(claim, i));
-
-        if (af_variable_unsafe(&element, ',')) {
-            return NGX_DECLINED;
-        }
-
-        if (p > value->data) {
-            *p++ = ',';
-        }
-
-        p = ngx_cpymem(p, element.data, element.len);
-    }
-
-    value->len = p - value->data;
-
-    return NGX_OK;
-}
-
-
-/* control characters could smuggle a header line, `also` another element */
-
-static ngx_uint_t
-af_variable_unsafe(const ngx_str_t *value, u_char also)
-{
-    size_t  i;
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < 0x20 || value->data[i] == 0x7f
-            || value->data[i] == also)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }

@@ -57,7 +57,6 @@ static int af_jwt_audience(const af_jwt_rules_t *rules,
     const json_t *claims);
 static int af_jwt_audience_one(const af_jwt_rules_t *rules,
     const json_t *aud);
-static int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
 static int af_jwt_append_json(char *out, size_t *len, const json_t *object);
 static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
 
@@ -85,9 +84,9 @@ static const char *const  af_jwt_types[] = {
 
 af_jwt_status_t
 af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
-    json_t **claims, const af_key_t **key)
+    json_t **claims, json_t **header, const af_key_t **key)
 {
-    json_t           *header, *payload;
+    json_t           *jose, *payload;
     af_jwt_parts_t    jwt;
     const af_key_t   *by;
     af_jwt_status_t   status;
@@ -95,43 +94,52 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     *claims = NULL;
     *key = NULL;
 
+    if (header != NULL) {
+        *header = NULL;
+    }
+
     if (!af_jwt_split(&jwt, token, len)) {
         return AF_JWT_MALFORMED;
     }
 
-    status = af_jwt_object(&jwt.header, &header);
+    status = af_jwt_object(&jwt.header, &jose);
     if (status != AF_JWT_OK) {
         return status;
     }
 
-    if (!af_jwt_header_valid(header)) {
+    if (!af_jwt_header_valid(jose)) {
         status = AF_JWT_MALFORMED;
-
-    } else {
-        status = af_jwt_signed(rules, header, &jwt, &by);
+        goto failed;
     }
 
-    json_decref(header);
-
+    status = af_jwt_signed(rules, jose, &jwt, &by);
     if (status != AF_JWT_OK) {
-        return status;
+        goto failed;
     }
 
     status = af_jwt_object(&jwt.payload, &payload);
     if (status != AF_JWT_OK) {
-        return status;
+        goto failed;
     }
 
     status = af_jwt_check(rules, by, payload);
     if (status != AF_JWT_OK) {
         json_decref(payload);
-        return status;
+        goto failed;
     }
 
     *claims = payload;
     *key = by;
 
-    return AF_JWT_OK;
+    if (header != NULL) {
+        *header = json_incref(jose);
+    }
+
+failed:
+
+    json_decref(jose);
+
+    return status;
 }
 
 
@@ -496,7 +504,7 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
  * ago is not from the future.
  */
 
-static int
+int
 af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims)
 {
     double         next, leeway;

@@ -50,11 +50,15 @@ typedef struct {
  * demanded; `iat` may not be in the future; leeway is given to `exp`, `nbf`
  * and `iat` alike.  Of several faults the first of the enum is told.
  *
- * On AF_JWT_OK *claims is the payload, a new reference, and *key one of the
- * rules' keys, which has signed it; otherwise both are NULL.
+ * On AF_JWT_OK *claims is the payload and *header (which may be NULL) the JOSE
+ * header, new references, and *key one of the rules' keys, which has signed
+ * it; otherwise they are NULL.
  */
 af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
-    size_t len, json_t **claims, const af_key_t **key);
+    size_t len, json_t **claims, json_t **header, const af_key_t **key);
+
+/* Returns 1 if the times of a verified token's claims are right now. */
+int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
 
 /*
  * Makes a token of `claims` signed with `key`.  Returns a string to be freed

@@ -71,6 +71,10 @@ af_keyring_free(af_keyring_t *ring)
 {
     size_t  i;
 
+    if (ring == NULL) {
+        return;
+    }
+
     for (i = 0; i < ring->nkeys; i++) {
         af_key_free(ring->keys[i]);
     }

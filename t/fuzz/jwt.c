@@ -217,7 +217,7 @@ status_of(const char *token, size_t len, json_t **claims)
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
-    status = af_jwt_verify(&rules, copy, len, claims, &key);
+    status = af_jwt_verify(&rules, copy, len, claims, NULL, &key);
     free(copy);
 
     af_must((key != NULL) == (status == AF_JWT_OK));

@@ -531,22 +531,26 @@ static af_jwt_status_t
 verify(const af_jwt_rules_t *rules, const char *token, size_t len)
 {
     char             *copy;
-    json_t           *claims;
+    json_t           *claims, *header;
     const af_key_t   *key;
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
     claims = json_null();
+    header = json_null();
 
-    status = af_jwt_verify(rules, copy, len, &claims, &key);
+    status = af_jwt_verify(rules, copy, len, &claims, &header, &key);
 
     free(copy);
 
     assert_int_equal(json_is_object(claims), status == AF_JWT_OK);
     assert_int_equal(claims == NULL, status != AF_JWT_OK);
     assert_int_equal(key == NULL, status != AF_JWT_OK);
+    assert_int_equal(json_is_object(header), status == AF_JWT_OK);
+    assert_int_equal(header == NULL, status != AF_JWT_OK);
 
     json_decref(claims);
+    json_decref(header);
 
     return status;
 }
@@ -606,7 +610,7 @@ test_rfc_7515_a1_and_rfc_7519_3_1(void **state)
                          strlen(A1_HEADER "." A1_PAYLOAD)), 1);
 
     assert_int_equal(af_jwt_verify(&rules, A1_TOKEN, strlen(A1_TOKEN),
-                                   &claims, &key), AF_JWT_OK);
+                                   &claims, NULL, &key), AF_JWT_OK);
     assert_ptr_equal(key, list[0]);
     assert_int_equal(json_object_size(claims), 3);
     assert_string_equal(json_string_value(json_object_get(claims, "iss")),
@@ -1061,7 +1065,7 @@ test_a_token_made_is_a_token(void **state)
 
         assert_non_null(token);
         assert_int_equal(strlen(token), len);
-        assert_int_equal(af_jwt_verify(&rules, token, len, &read, &key),
+        assert_int_equal(af_jwt_verify(&rules, token, len, &read, NULL, &key),
                          AF_JWT_OK);
         assert_ptr_equal(key, keys[i]);
         assert_true(json_equal(read, claims));
@@ -1203,7 +1207,7 @@ test_a_lack_of_memory_lets_nothing_through(void **state)
 
     for (i = 0; i < 100; i++) {
         allocations_left = i;
-        status = af_jwt_verify(&rules, token, strlen(token), &read, &key);
+        status = af_jwt_verify(&rules, token, strlen(token), &read, NULL, &key);
 
         assert_true(status == AF_JWT_OK || status == AF_JWT_ERROR
                     || status == AF_JWT_MALFORMED);

@@ -1,0 +1,256 @@
+#include <float.h>
+
+#include "http/claims.h"
+
+
+/* room for any number as JSON, and a zero */
+#define AF_CLAIM_NUMBER_SIZE  32
+
+
+static ngx_int_t af_claim_one(ngx_http_request_t *r, const json_t *value,
+    ngx_str_t *text);
+static ngx_int_t af_claim_list(ngx_http_request_t *r, const json_t *array,
+    ngx_str_t *text);
+static ngx_uint_t af_claim_scalar(const json_t *value, char *buf,
+    ngx_str_t *text);
+static size_t af_claim_real(const json_t *value, char *buf);
+static ngx_int_t af_claim_json(ngx_http_request_t *r, const json_t *value,
+    ngx_str_t *text);
+static ngx_uint_t af_claim_holds(const ngx_str_t *text, u_char c);
+static ngx_uint_t af_claim_smuggles(const ngx_str_t *text);
+
+
+const json_t *
+af_claim_find(const json_t *object, const ngx_str_t *names, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        object = json_object_getn(object, (char *) names[i].data,
+                                  names[i].len);
+    }
+
+    return object;
+}
+
+
+ngx_int_t
+af_claim_text(ngx_http_request_t *r, const json_t *value,
+    const ngx_str_t *name, ngx_str_t *text)
+{
+    ngx_int_t  rc;
+
+    rc = json_is_array(value) ? af_claim_list(r, value, text)
+                              : af_claim_one(r, value, text);
+
+    if (rc == NGX_OK && af_claim_smuggles(text)) {
+        rc = NGX_DECLINED;
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "autoflow: the claim \"%V\" is withheld: it holds a "
+                  "character that could forge another value", name);
+
+    ngx_str_set(text, "");
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_claim_one(ngx_http_request_t *r, const json_t *value, ngx_str_t *text)
+{
+    char  *buf;
+
+    if (value == NULL || json_is_null(value)) {
+        ngx_str_set(text, "");
+        return NGX_OK;
+    }
+
+    if (json_is_object(value) || json_is_array(value)) {
+        return af_claim_json(r, value, text);
+    }
+
+    buf = NULL;
+
+    if (json_is_number(value)) {
+        buf = ngx_pnalloc(r->pool, AF_CLAIM_NUMBER_SIZE);
+        if (buf == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    (void) af_claim_scalar(value, buf, text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_claim_list(ngx_http_request_t *r, const json_t *array, ngx_str_t *text)
+{
+    u_char     *p;
+    size_t      i, n, len;
+    ngx_str_t  *elements;
+
+    n = json_array_size(array);
+    len = n;
+
+    elements = ngx_palloc(r->pool, n * sizeof(ngx_str_t));
+    if (elements == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (af_claim_one(r, json_array_get(array, i), &elements[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (af_claim_holds(&elements[i], ',')) {
+            return NGX_DECLINED;
+        }
+
+        len += elements[i].len;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+
+    for (i = 0; i < n; i++) {
+        if (i > 0) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, elements[i].data, elements[i].len);
+    }
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+af_claim_is(const json_t *value, const ngx_str_t *text)
+{
+    char        buf[AF_CLAIM_NUMBER_SIZE];
+    size_t      i;
+    ngx_str_t   scalar;
+
+    for (i = 0; i < json_array_size(value); i++) {
+        if (!json_is_array(json_array_get(value, i))
+            && af_claim_is(json_array_get(value, i), text))
+        {
+            return 1;
+        }
+    }
+
+    return af_claim_scalar(value, buf, &scalar)
+           && scalar.len == text->len
+           && ngx_memcmp(scalar.data, text->data, text->len) == 0;
+}
+
+
+/* 0 if it is none; `buf` is for numbers, and has AF_CLAIM_NUMBER_SIZE */
+
+static ngx_uint_t
+af_claim_scalar(const json_t *value, char *buf, ngx_str_t *text)
+{
+    if (json_is_string(value)) {
+        text->data = (u_char *) json_string_value(value);
+        text->len = json_string_length(value);
+        return 1;
+    }
+
+    if (json_is_true(value)) {
+        ngx_str_set(text, "true");
+        return 1;
+    }
+
+    if (json_is_false(value)) {
+        ngx_str_set(text, "false");
+        return 1;
+    }
+
+    if (json_is_number(value)) {
+        text->data = (u_char *) buf;
+        text->len = json_is_real(value)
+                    ? af_claim_real(value, buf)
+                    : json_dumpb(value, buf, AF_CLAIM_NUMBER_SIZE,
+                                 JSON_ENCODE_ANY);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+/* the shortest text that is this number: jansson's own has 17 digits */
+
+static size_t
+af_claim_real(const json_t *value, char *buf)
+{
+    size_t      len;
+    ngx_uint_t  digits;
+
+    for (digits = DBL_DIG; /* void */ ; digits++) {
+
+        len = json_dumpb(value, buf, AF_CLAIM_NUMBER_SIZE - 1,
+                         JSON_ENCODE_ANY|JSON_REAL_PRECISION(digits));
+        buf[len] = '\0';
+
+        if (digits == DBL_DECIMAL_DIG
+            || strtod(buf, NULL) == json_real_value(value))
+        {
+            return len;
+        }
+    }
+}
+
+
+static ngx_int_t
+af_claim_json(ngx_http_request_t *r, const json_t *value, ngx_str_t *text)
+{
+    text->len = json_dumpb(value, NULL, 0, JSON_COMPACT);
+
+    text->data = ngx_pnalloc(r->pool, text->len);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) json_dumpb(value, (char *) text->data, text->len, JSON_COMPACT);
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+af_claim_holds(const ngx_str_t *text, u_char c)
+{
+    return ngx_strlchr(text->data, text->data + text->len, c) != NULL;
+}
+
+
+static ngx_uint_t
+af_claim_smuggles(const ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] < 0x20 || text->data[i] == 0x7f) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,401 @@
+#include "http/claims.h"
+#include "http/require.h"
+
+
+static ngx_int_t af_judge_conditions(ngx_http_request_t *r,
+    const ngx_array_t *conditions, af_verdict_t *verdict);
+static ngx_uint_t af_require_in_force(
+    const ngx_http_autoflow_loc_conf_t *alcf);
+
+static ngx_int_t af_condition_claim(ngx_http_request_t *r,
+    const af_identity_t *identity, const af_condition_t *condition);
+static ngx_int_t af_condition_superuser(ngx_http_request_t *r,
+    const af_identity_t *identity, const af_condition_t *condition);
+static ngx_int_t af_condition_verified(ngx_http_request_t *r,
+    const af_identity_t *identity, const af_condition_t *condition);
+static ngx_int_t af_condition_variable(ngx_http_request_t *r,
+    const af_identity_t *identity, const af_condition_t *condition);
+
+static const char *af_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition);
+static const char *af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition);
+static const char *af_parse_path(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition);
+static const char *af_parse_variable(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition);
+static const char *af_parse_push(ngx_conf_t *cf, ngx_array_t **list,
+    u_char *data, size_t len);
+
+
+/*
+ * The kinds of conditions.  One with a parser begins with the name, and the
+ * parser, which gets the rest, says what is wrong with that, or NULL.
+ */
+
+static const struct {
+    ngx_str_t         name;
+    const char     *(*parse)(ngx_conf_t *cf, ngx_str_t *rest,
+                             af_condition_t *condition);
+    af_condition_pt   holds;
+} af_conditions[] = {
+    { ngx_string("role="), af_parse_role, af_condition_claim },
+    { ngx_string("claim:"), af_parse_claim, af_condition_claim },
+    { ngx_string("superuser"), NULL, af_condition_superuser },
+    { ngx_string("verified"), NULL, af_condition_verified },
+    { ngx_string("$"), af_parse_variable, af_condition_variable },
+    { ngx_null_string, NULL, NULL }
+};
+
+
+static const char  af_no_memory[] = "no memory";
+
+
+ngx_int_t
+af_judge(ngx_http_request_t *r, af_verdict_t *verdict)
+{
+    ngx_int_t                      rc;
+    ngx_http_autoflow_ctx_t       *ctx;
+    ngx_http_autoflow_loc_conf_t  *alcf;
+
+    verdict->identity = af_identity(r);
+    verdict->condition = NULL;
+
+    if (verdict->identity == NULL) {
+        return NGX_ERROR;
+    }
+
+    verdict->status = verdict->identity->status;
+    verdict->problem = af_token_problem(verdict->status);
+
+    alcf = af_loc_conf(r);
+    ctx = af_request_ctx(r);
+
+    /* a condition may ask for $autoflow_status: then it is the token's */
+
+    if (verdict->status != AF_TOKEN_OK || !af_require_in_force(alcf)
+        || ctx->judging)
+    {
+        return NGX_OK;
+    }
+
+    ctx->judging = 1;
+    rc = af_judge_conditions(r, alcf->require, verdict);
+    ctx->judging = 0;
+
+    return rc;
+}
+
+
+static ngx_int_t
+af_judge_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
+    af_verdict_t *verdict)
+{
+    ngx_int_t              rc;
+    ngx_uint_t             i;
+    const af_condition_t  *condition;
+
+    condition = conditions->elts;
+
+    for (i = 0; i < conditions->nelts; i++) {
+
+        rc = condition[i].holds(r, verdict->identity, &condition[i]);
+
+        if (rc == NGX_DECLINED) {
+            verdict->status = AF_TOKEN_FORBIDDEN;
+            verdict->problem = condition[i].problem;
+            verdict->condition = &condition[i];
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a location with autoflow_auth off may inherit what it doesn't mean */
+
+static ngx_uint_t
+af_require_in_force(const ngx_http_autoflow_loc_conf_t *alcf)
+{
+    return alcf->require
+           && (alcf->auth == AF_AUTH_ON || alcf->auth == AF_AUTH_OPTIONAL
+               || alcf->verify);
+}
+
+
+ngx_int_t
+af_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
+{
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    ctx = af_request_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->refusal = af_token_status(verdict->status);
+
+    if (verdict->condition) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "autoflow: forbidden by \"%V\"",
+                      &verdict->condition->text);
+    }
+
+    return NGX_OK;
+}
+
+
+/* role= and claim: */
+
+static ngx_int_t
+af_condition_claim(ngx_http_request_t *r, const af_identity_t *identity,
+    const af_condition_t *condition)
+{
+    ngx_str_t     *value;
+    ngx_uint_t     i;
+    const json_t  *claim;
+
+    claim = af_claim_find(identity->claims, condition->path->elts,
+                          condition->path->nelts);
+
+    value = condition->values->elts;
+
+    for (i = 0; i < condition->values->nelts; i++) {
+        if (af_claim_is(claim, &value[i])) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+af_condition_superuser(ngx_http_request_t *r, const af_identity_t *identity,
+    const af_condition_t *condition)
+{
+    return (identity->own && identity->superuser) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+af_condition_verified(ngx_http_request_t *r, const af_identity_t *identity,
+    const af_condition_t *condition)
+{
+    return json_is_true(json_object_get(identity->claims, "email_verified"))
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+af_condition_variable(ngx_http_request_t *r, const af_identity_t *identity,
+    const af_condition_t *condition)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_complex_value(r, condition->variable, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (value.len == 0 || (value.len == 1 && value.data[0] == '0')) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+af_condition_parse(ngx_conf_t *cf, ngx_str_t *text, af_condition_t *condition)
+{
+    ngx_str_t    rest;
+    ngx_uint_t   i;
+    const char  *error;
+
+    ngx_memzero(condition, sizeof(af_condition_t));
+
+    condition->text = *text;
+    error = "there is no such condition";
+
+    for (i = 0; af_conditions[i].name.len; i++) {
+
+        rest.data = text->data + af_conditions[i].name.len;
+        rest.len = text->len - af_conditions[i].name.len;
+
+        if (text->len < af_conditions[i].name.len
+            || ngx_strncmp(text->data, af_conditions[i].name.data,
+                           af_conditions[i].name.len)
+               != 0
+            || (af_conditions[i].parse == NULL && rest.len))
+        {
+            continue;
+        }
+
+        condition->holds = af_conditions[i].holds;
+
+        error = af_conditions[i].parse
+                ? af_conditions[i].parse(cf, &rest, condition) : NULL;
+        break;
+    }
+
+    if (error) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid condition \"%V\": %s",
+                           text, error);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* "a|b" */
+
+static const char *
+af_parse_role(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+{
+    u_char      *p, *start, *last;
+    const char  *error;
+
+    error = af_parse_push(cf, &condition->path, (u_char *) "roles",
+                          sizeof("roles") - 1);
+
+    last = rest->data + rest->len;
+
+    for (start = rest->data; error == NULL; start = p + 1) {
+
+        p = ngx_strlchr(start, last, '|');
+
+        if (p == NULL) {
+            return af_parse_push(cf, &condition->values, start, last - start);
+        }
+
+        error = af_parse_push(cf, &condition->values, start, p - start);
+    }
+
+    return error;
+}
+
+
+/* "path=value": the rest after the path is the value, whatever it holds */
+
+static const char *
+af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+{
+    const char  *error;
+
+    error = af_parse_path(cf, rest, condition);
+
+    if (error) {
+        return error;
+    }
+
+    return af_parse_push(cf, &condition->values, rest->data, rest->len);
+}
+
+
+/*
+ * The names up to a '=', separated by dots.  A backslash takes the meaning of
+ * the character that follows.
+ */
+
+static const char *
+af_parse_path(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+{
+    u_char      *p, *last, *name, *end;
+    const char  *error;
+
+    name = ngx_pnalloc(cf->pool, rest->len + 1);
+    if (name == NULL) {
+        return af_no_memory;
+    }
+
+    end = name;
+    last = rest->data + rest->len;
+
+    for (p = rest->data; p < last; p++) {
+
+        if (*p == '\\' && p + 1 < last) {
+            *end++ = *++p;
+            continue;
+        }
+
+        if (*p != '.' && *p != '=') {
+            *end++ = *p;
+            continue;
+        }
+
+        error = af_parse_push(cf, &condition->path, name, end - name);
+
+        if (error) {
+            return error;
+        }
+
+        if (*p == '=') {
+            rest->data = p + 1;
+            rest->len = last - rest->data;
+            return NULL;
+        }
+
+        name = end;
+    }
+
+    return "it has no \"=\"";
+}
+
+
+static const char *
+af_parse_variable(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    condition->variable = ngx_palloc(cf->pool,
+                                     sizeof(ngx_http_complex_value_t));
+    if (condition->variable == NULL) {
+        return af_no_memory;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &condition->text;
+    ccv.complex_value = condition->variable;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return "it is no variable";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+af_parse_push(ngx_conf_t *cf, ngx_array_t **list, u_char *data, size_t len)
+{
+    ngx_str_t  *element;
+
+    if (len == 0) {
+        return "a part of it is empty";
+    }
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+        if (*list == NULL) {
+            return af_no_memory;
+        }
+    }
+
+    element = ngx_array_push(*list);
+    if (element == NULL) {
+        return af_no_memory;
+    }
+
+    element->data = data;
+    element->len = len;
+
+    return NULL;
+}

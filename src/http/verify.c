@@ -1,0 +1,88 @@
+#include "http/claims.h"
+#include "http/require.h"
+#include "http/verify.h"
+
+
+static ngx_int_t af_verify_headers(ngx_http_request_t *r,
+    const json_t *claims);
+
+
+static const struct {
+    const char  *header;
+    ngx_str_t    claim;
+} af_verify_claims[] = {
+    { "X-Auth-User-Id", ngx_string("sub") },
+    { "X-Auth-Email", ngx_string("email") },
+    { "X-Auth-Roles", ngx_string("roles") },
+    { "X-Auth-Session-Id", ngx_string("sid") },
+    { NULL, ngx_null_string }
+};
+
+
+ngx_int_t
+af_verify_handler(ngx_http_request_t *r)
+{
+    ngx_int_t     rc;
+    af_verdict_t  verdict;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (af_judge(r, &verdict) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /*
+     * The answer is sent from here and not by returning its status: an
+     * error_page would make it another one, which auth_request takes for a
+     * failure.
+     */
+
+    if (verdict.status != AF_TOKEN_OK) {
+
+        if (af_refuse(r, &verdict) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return af_respond_problem(r, verdict.problem, NULL, NULL);
+    }
+
+    if (af_verify_headers(r, verdict.identity->claims) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return af_respond(r, af_loc_conf(r)->verify, NULL, 0);
+}
+
+
+static ngx_int_t
+af_verify_headers(ngx_http_request_t *r, const json_t *claims)
+{
+    ngx_str_t         text;
+    ngx_uint_t        i;
+    const ngx_str_t  *name;
+
+    for (i = 0; af_verify_claims[i].header; i++) {
+
+        name = &af_verify_claims[i].claim;
+
+        if (af_claim_text(r, af_claim_find(claims, name, 1), name, &text)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (text.len
+            && af_set_header(r, af_verify_claims[i].header, text.data,
+                             text.len, NULL)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,16 @@
+/*
+ * autoflow_verify: the answer to auth_request and to other proxies'
+ * forward-auth.
+ */
+
+#ifndef AF_HTTP_VERIFY_H
+#define AF_HTTP_VERIFY_H
+
+#include "http/identity.h"
+
+
+/* the content handler; alcf->verify is the status it answers with */
+ngx_int_t af_verify_handler(ngx_http_request_t *r);
+
+
+#endif /* AF_HTTP_VERIFY_H */

@@ -1,8 +1,8 @@
 /*
  * Keys as they are configured: PEM, JWK, JWK Sets, secrets.  The input's first
  * two octets say what is given beside them: the algorithm, by its place in
- * algs[] (none behind its end), and by their bits a kid, an issuer and a use;
- * the rest is the text.
+ * algs[] (none behind its end), and by their bits a kid, an issuer, a use, and
+ * whether it is somebody else's who publishes it; the rest is the text.
  *
  * Whatever is taken has to be a key that can be named, used and published.
  */
@@ -14,10 +14,11 @@
 #include "token/keyring.h"
 
 
-#define KID      0x01
-#define ISSUER   0x02
-#define SIGN     0x04
-#define VERIFY   0x08
+#define KID        0x01
+#define ISSUER     0x02
+#define SIGN       0x04
+#define VERIFY     0x08
+#define PUBLISHED  0x10
 
 
 static void skipped(void *data, const af_keyring_error_t *error);
@@ -74,8 +75,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     last = 0;
     text = af_exact(data + 2, size - 2);
 
-    rc = af_keyring_add(ring, text, size - 2, &options, skipped, &last,
-                        &error);
+    rc = ((data[1] & PUBLISHED) ? af_keyring_add_published : af_keyring_add)
+             (ring, text, size - 2, &options, skipped, &last, &error);
 
     free(text);
 
@@ -86,6 +87,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         for (i = 0; i < ring->nkeys; i++) {
             is_a_key(ring->keys[i], &options);
+            af_must(!(data[1] & PUBLISHED)
+                    || !af_key_is_secret(ring->keys[i]));
         }
 
         can_be_published(ring);

@@ -404,7 +404,8 @@ ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
 {
     if (ngx_thread_pool_get(cf->cycle, name) == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "a thread pool is needed: add \"thread_pool %V threads=2 max_queue=256;\" "
+                      "a thread pool is needed: add "
+                      "\"thread_pool %V threads=2 max_queue=256;\" "
                       "above the \"http\" block in %s:%ui",
                       name, where->file, where->line);
         return NULL;

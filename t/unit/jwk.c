@@ -28,7 +28,10 @@
 #define BAD_KIND     "keys of this kind are not supported"
 
 
-/* a key, a member of it, and what it is instead: NULL for none; no error: read */
+/*
+ * A key, a member of it, and what it is instead: NULL for none.  No error: it
+ * is read.
+ */
 
 static const struct {
     const char  *name;

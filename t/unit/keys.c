@@ -66,9 +66,12 @@ static const struct {
     const char  *kid;
     const char  *error;
 } refused[] = {
-    { "HS256, short", 31, "HS256", NULL, "the secret is shorter than 32 octets" },
-    { "HS384, short", 47, "HS384", NULL, "the secret is shorter than 48 octets" },
-    { "HS512, short", 63, "HS512", NULL, "the secret is shorter than 64 octets" },
+    { "HS256, short", 31, "HS256", NULL,
+      "the secret is shorter than 32 octets" },
+    { "HS384, short", 47, "HS384", NULL,
+      "the secret is shorter than 48 octets" },
+    { "HS512, short", 63, "HS512", NULL,
+      "the secret is shorter than 64 octets" },
     { "empty", 0, "HS256", NULL, "the secret is shorter than 32 octets" },
     { "none", 64, "none", NULL, "the algorithm is not supported" },
     { "None", 64, "None", NULL, "the algorithm is not supported" },

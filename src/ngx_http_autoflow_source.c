@@ -1,5 +1,5 @@
-#include "token/base64url.h"
 #include "ngx_http_autoflow_source.h"
+#include "token/base64url.h"
 
 
 /* the longest secret or key that a file may hold, in octets */

@@ -96,11 +96,36 @@ subtest 'a key that is published later, and one that no longer is' => sub {
     comes_true($old, 401);
 };
 
+# a token that anybody could make who reads what is published
+sub token_by ($secret) {
+    return Test::Autoflow::sign($secret, '{"alg":"HS256"}',
+        encode_json({iss => 'https://issuer.example', sub => 'someone', exp => time + 600}));
+}
+
 subtest 'what is no set of keys changes nothing' => sub {
-    path("$dir/jwks.json")->spurt('<html>');
-    sleep 3;
-    get(token($second))->status_is(200);
+    my $page = '<html><title>It works</title><body>' . 'Welcome! ' x 9 . '</body></html>';
+    for my $text ('<html>', $page, path($second->{file})->slurp, '{"keys":[]}', encode_json($first->{jwk})) {
+        path("$dir/jwks.json")->spurt($text);
+        sleep 3;
+        get(token($second))->status_is(200);
+        get(token_by($_))->status_is(401)->header_is('X-Status' => 'signature') for $text, $text =~ s/\n\z//r;
+        get(token($first))->status_is(401);
+    }
     publish($second);
+};
+
+subtest 'what is published is no secret, and broken keys harm no others' => sub {
+    my $secret = {kty => 'oct', kid => 'x', k => encode_base64url('k' x 32)};
+    my $broken = {kty => 'RSA', n => 'AQAB', e => 'AQAB'};
+    my $private = make_key('private');
+    $private->{jwk}{d} = encode_base64url(substr `openssl pkey -in $private->{file} -outform DER`, -32);
+
+    path("$dir/jwks.json")->spurt(encode_json({keys => [$secret, $private->{jwk}, $broken, 1, $first->{jwk}]}));
+    comes_true(token($first), 200);
+    get(token($private))->status_is(401)->header_is('X-Status' => 'signature');
+    get(token_by('k' x 32))->status_is(401)->header_is('X-Status' => 'signature');
+    publish($second);
+    comes_true(token($second), 200);
 };
 
 subtest 'the issuer is away' => sub {

@@ -161,7 +161,8 @@ af_remote_parse(const af_remote_t *remote, const char *text, size_t len,
         return NULL;
     }
 
-    if (af_keyring_add(keys, text, len, &options, af_remote_skip, NULL, &why)
+    if (af_keyring_add_published(keys, text, len, &options, af_remote_skip,
+                                 NULL, &why)
         != 0)
     {
         (void) ngx_snprintf((u_char *) error, size, "%s%Z", why.reason);

@@ -20,6 +20,7 @@ typedef struct {
     af_keyring_skip_pt       skip;
     void                    *data;
     af_keyring_error_t      *error;
+    unsigned                 published:1;
 } af_keyring_load_t;
 
 
@@ -92,12 +93,30 @@ af_keyring_add(af_keyring_t *ring, const char *text, size_t len,
     af_keyring_error_t *error)
 {
     int                rc;
-    af_keyring_load_t  load = { ring, options, skip, data, error };
+    af_keyring_load_t  load = { ring, options, skip, data, error, 0 };
 
     error->nth = 0;
 
     (void) ERR_set_mark();
     rc = af_keyring_read(&load, text, len);
+    (void) ERR_pop_to_mark();
+
+    return rc;
+}
+
+
+int
+af_keyring_add_published(af_keyring_t *ring, const char *text, size_t len,
+    const af_key_options_t *options, af_keyring_skip_pt skip, void *data,
+    af_keyring_error_t *error)
+{
+    int                rc;
+    af_keyring_load_t  load = { ring, options, skip, data, error, 1 };
+
+    error->nth = 0;
+
+    (void) ERR_set_mark();
+    rc = af_keyring_json(&load, text, len);
     (void) ERR_pop_to_mark();
 
     return rc;
@@ -223,7 +242,7 @@ af_keyring_json(af_keyring_load_t *load, const char *text, size_t len)
         return -1;
     }
 
-    if (json_object_get(json, "keys") != NULL) {
+    if (load->published || json_object_get(json, "keys") != NULL) {
         rc = af_keyring_set(load, json_object_get(json, "keys"));
 
     } else {
@@ -262,16 +281,16 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
 
         status = af_keyring_one(load, json_array_get(set, i));
 
-        if (status == AF_JWK_BAD) {
+        if (status == AF_JWK_OK) {
+            n++;
+            continue;
+        }
+
+        if (status == AF_JWK_BAD && !load->published) {
             return -1;
         }
 
-        if (status == AF_JWK_OK) {
-            n++;
-
-        } else {
-            load->skip(load->data, load->error);
-        }
+        load->skip(load->data, load->error);
     }
 
     if (n == 0) {
@@ -298,7 +317,9 @@ af_keyring_one(af_keyring_load_t *load, const json_t *jwk)
         return status;
     }
 
-    why = af_options_merge(&options, load->options);
+    why = (load->published && material.private)
+          ? "a secret that is published is none"
+          : af_options_merge(&options, load->options);
 
     if (why != NULL) {
         load->error->reason = why;

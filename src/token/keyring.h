@@ -44,7 +44,17 @@ int af_keyring_add(af_keyring_t *ring, const char *text, size_t len,
     const af_key_options_t *options, af_keyring_skip_pt skip, void *data,
     af_keyring_error_t *error);
 
-/* the same of a secret, whatever its octets look like */
+/*
+ * Adds the public keys of a JWK Set that its issuer publishes; a text that is
+ * anything else is refused.  Whatever can't be used is skipped, broken keys
+ * too: they are not ours to mend.  So are secrets and private keys, as what is
+ * published is no secret, and anybody could make tokens with it.
+ */
+int af_keyring_add_published(af_keyring_t *ring, const char *text, size_t len,
+    const af_key_options_t *options, af_keyring_skip_pt skip, void *data,
+    af_keyring_error_t *error);
+
+/* Adds a secret, whatever its octets look like. */
 int af_keyring_add_secret(af_keyring_t *ring, const unsigned char *secret,
     size_t len, const af_key_options_t *options, af_keyring_error_t *error);
 

@@ -28,10 +28,7 @@
 #define BAD_KIND     "keys of this kind are not supported"
 
 
-/*
- * A key, a member of it, and what it is instead: NULL for none.  No error: it
- * is read.
- */
+/* a key, a member, what it is instead or NULL; it is read without an error */
 
 static const struct {
     const char  *name;
@@ -423,6 +420,63 @@ test_sets_and_what_is_given_beside_them(void **state)
 }
 
 
+/* by somebody else: public keys of a set, and nothing that anybody can use */
+
+static void
+test_what_somebody_publishes(void **state)
+{
+    int                   failed, rc;
+    size_t                i, skipped;
+    af_keyring_t         *ring;
+    af_keyring_error_t    error;
+    af_key_options_t      options = { .issuer = "them",
+                                      .use = AF_USE_VERIFY };
+
+    static const struct {
+        const char  *name;
+        const char  *text;
+        size_t       keys;
+        size_t       skipped;
+    } rows[] = {
+        { "a set", "{\"keys\":[" RFC8037_A2_KEY "]}", 1, 0 },
+        { "with others", "{\"keys\":[1,{\"kty\":\"x\"},{\"kty\":1}," OCT ","
+          RSA "," OKP "," RFC8037_A2_KEY "," RFC8037_A2_KEY "]}", 1, 7 },
+        { "a secret", "{\"keys\":[" OCT "]}", 0, 1 },
+        { "a private key", "{\"keys\":[" P256 "]}", 0, 1 },
+        { "no set", RFC8037_A2_KEY, 0, 0 },
+        { "empty", "", 0, 0 },
+        { "a page", "<html><body>It works, as I said before</body></html>",
+          0, 0 },
+        { "PEM", "-----BEGIN PUBLIC KEY-----\n"
+          "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+          "-----END PUBLIC KEY-----\n", 0, 0 }
+    };
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        ring = af_keyring_create();
+        skipped = 0;
+
+        rc = af_keyring_add_published(ring, rows[i].text,
+                                      strlen(rows[i].text), &options, count,
+                                      &skipped, &error);
+
+        af_row((rc == 0) == (rows[i].keys != 0), "%s: %s", rows[i].name,
+               error.reason);
+        af_row(ring->nkeys == rows[i].keys, "%s: %zu", rows[i].name,
+               ring->nkeys);
+        af_row(skipped == rows[i].skipped, "%s: %zu", rows[i].name, skipped);
+
+        af_keyring_free(ring);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
 static void
 test_who_signs(void **state)
 {
@@ -658,6 +712,7 @@ main(void)
         cmocka_unit_test(test_each_member_counts),
         cmocka_unit_test(test_moduli),
         cmocka_unit_test(test_sets_and_what_is_given_beside_them),
+        cmocka_unit_test(test_what_somebody_publishes),
         cmocka_unit_test(test_who_signs),
         cmocka_unit_test(test_a_public_key_has_to_verify),
         cmocka_unit_test(test_the_first_that_can_signs),

@@ -94,9 +94,8 @@ ngx_int_t af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
     const ngx_str_t *path);
 
 
-/* Waits for the jobs that nginx has left to their threads.  For exit_process. */
+/* Waits for jobs that nginx has left to their threads.  For exit_process. */
 void af_flow_stop(void);
-
 
 /*
  * Binds a value to a statement's parameter, for all queries that follow; it

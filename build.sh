@@ -22,9 +22,8 @@ run_packages=(
     postgresql
 )
 test_packages=(
-    "${run_packages[@]}" clang libclang-rt-dev libcmocka-dev libdbi-perl
-    libmojolicious-perl libtest-postgresql-perl
-    caddy haproxy
+    "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
+    libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
 )
 
 usage() {
@@ -566,11 +565,20 @@ grant_superuser() {
     need_running
     psql "$AUTOFLOW_DATABASE_URL" -qtAX -v ON_ERROR_STOP=1 -v email="$1" \
         <<'END' | grep . || fail "there is no account with the address $1"
-UPDATE autoflow.users
-   SET is_superuser = true, token_epoch = token_epoch + 1
- WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
-   AND deleted_at IS NULL
-RETURNING email || ' is a superuser from the next login or refresh on';
+WITH account AS (
+    UPDATE autoflow.users
+       SET is_superuser = true,
+           token_epoch = token_epoch + 1,
+           updated_at = now()
+     WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
+       AND deleted_at IS NULL
+    RETURNING id, email
+), event AS (
+    INSERT INTO autoflow.audit_events (action, target_id)
+    SELECT 'superuser_granted', id FROM account
+)
+SELECT email || ' is a superuser from the next login or refresh on'
+  FROM account;
 END
 }
 

@@ -1,12 +1,18 @@
 #include "api/api.h"
+#include "http/remote.h"
 #include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
+#include "check/input.h"
 #include "ngx_http_autoflow_directives.h"
+#include "ngx_http_autoflow_source.h"
 
 
-/* the longest secret or key that a file may hold, in octets */
-#define NGX_HTTP_AUTOFLOW_FILE_MAX  65536
+/* the longest base of autoflow_api, in octets */
+#define NGX_HTTP_AUTOFLOW_BASE_MAX  128
+
+/* the longest life of a token, in seconds */
+#define NGX_HTTP_AUTOFLOW_TTL_MAX  (10 * 365 * 24 * 60 * 60)
 
 /* the shortest autoflow_secret, in octets */
 #define NGX_HTTP_AUTOFLOW_SECRET_MIN  32
@@ -29,24 +35,28 @@ static ngx_int_t ngx_http_autoflow_param_count(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_msec(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_deny(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_allowed(ngx_str_t *value,
     void *member);
 static const ngx_conf_enum_t *ngx_http_autoflow_enum(
     const ngx_conf_enum_t *row, ngx_str_t *value);
 
-static ngx_int_t ngx_http_autoflow_source(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_source_file(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *octets);
-static void ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_str_t *file);
+static ngx_int_t ngx_http_autoflow_remember(ngx_conf_t *cf,
+    ngx_array_t **list, af_remote_t *remote);
+static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *ascf);
+static void ngx_http_autoflow_keyring_free(void *data);
+static ngx_int_t ngx_http_autoflow_key_add(ngx_conf_t *cf, af_keyring_t *keys,
+    ngx_str_t *text, af_key_options_t *options);
+static void ngx_http_autoflow_key_skipped(void *data,
+    const af_keyring_error_t *error);
+
+static void ngx_http_autoflow_exposed(ngx_conf_t *cf,
+    ngx_http_autoflow_source_t *source);
 static void ngx_http_autoflow_place(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
-static void ngx_http_autoflow_key_free(void *data);
 static char *ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_autoflow_loc_conf_t *alcf);
 
@@ -96,19 +106,19 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_threads_params[] = {
 };
 
 
-typedef struct {
-    ngx_str_t  alg;
-    ngx_str_t  kid;
-} ngx_http_autoflow_key_params_t;
-
-
 static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_params[] = {
 
-    { ngx_string("alg="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_key_params_t, alg) },
+    { ngx_string("alg="), ngx_http_autoflow_param_text,
+      offsetof(af_key_options_t, alg) },
 
-    { ngx_string("kid="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_key_params_t, kid) },
+    { ngx_string("kid="), ngx_http_autoflow_param_text,
+      offsetof(af_key_options_t, kid) },
+
+    { ngx_string("issuer="), ngx_http_autoflow_param_text,
+      offsetof(af_key_options_t, issuer) },
+
+    { ngx_string("use="), ngx_http_autoflow_param_use,
+      offsetof(af_key_options_t, use) },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -156,14 +166,27 @@ static const ngx_conf_enum_t  ngx_http_autoflow_require_errors[] = {
 };
 
 
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_url_params[] = {
+
+    { ngx_string("issuer="), ngx_http_autoflow_param_str,
+      offsetof(af_remote_t, issuer) },
+
+    { ngx_string("refresh="), ngx_http_autoflow_param_msec,
+      offsetof(af_remote_t, refresh) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
 char *
 ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    char              *error;
-    ngx_str_t         *value;
-    PQconninfoOption  *options;
+    char                        *rv, *error;
+    ngx_str_t                   *value;
+    PQconninfoOption            *options, *option;
+    ngx_http_autoflow_source_t   source;
 
     if (amcf->database.conninfo.data) {
         return "is duplicate";
@@ -171,11 +194,11 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_autoflow_source(cf, &value[1], &amcf->database.conninfo)
-        != NGX_OK)
-    {
+    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    amcf->database.conninfo = source.text;
 
     error = NULL;
     options = PQconninfoParse((char *) amcf->database.conninfo.data, &error);
@@ -188,12 +211,36 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    /* without a password it is no secret */
+
+    for (option = options; option->keyword; option++) {
+        if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
+            ngx_http_autoflow_exposed(cf, &source);
+        }
+    }
+
     PQconninfoFree(options);
 
     ngx_http_autoflow_place(cf, &amcf->where);
 
-    return ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
-                                    &amcf->database);
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_database_params,
+                                  &amcf->database);
+
+    if (rv == NGX_CONF_OK
+        && amcf->database.pool != NGX_CONF_UNSET_UINT
+        && amcf->database.pool > 256)
+    {
+        return "has a pool of more than 256";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->database.inflight != NGX_CONF_UNSET_UINT
+        && amcf->database.inflight > 4096)
+    {
+        return "has more than 4096 inflight";
+    }
+
+    return rv;
 }
 
 
@@ -202,7 +249,9 @@ ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    ngx_str_t  *value, *secret;
+    ngx_int_t                    rc;
+    ngx_str_t                   *value, *secret;
+    ngx_http_autoflow_source_t   source;
 
     if (amcf->secrets == NULL) {
         amcf->secrets = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
@@ -218,7 +267,22 @@ ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_autoflow_octets(cf, &value[1], secret) != NGX_OK) {
+    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_autoflow_exposed(cf, &source);
+
+    rc = ngx_http_autoflow_source_decode(cf, &source.text, secret);
+
+    if (rc == NGX_DECLINED) {
+        *secret = source.text;
+
+    } else {
+        ngx_http_autoflow_source_wipe(&source);
+    }
+
+    if (rc == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
@@ -253,6 +317,18 @@ ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has less memory than Argon2id can do with, 8k";
     }
 
+    if (rv == NGX_CONF_OK
+        && amcf->argon2_time != NGX_CONF_UNSET_UINT && amcf->argon2_time > 64)
+    {
+        return "has a time of more than 64 passes";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->strength != NGX_CONF_UNSET_UINT && amcf->strength > 128)
+    {
+        return "has a strength of more than 128 bits";
+    }
+
     return rv;
 }
 
@@ -276,66 +352,218 @@ ngx_http_autoflow_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_srv_conf_t *ascf = conf;
 
-    char                            *rv;
-    af_key_t                        *key, **place;
-    ngx_str_t                       *value, octets;
-    const char                      *why;
-    ngx_pool_cleanup_t              *cln;
-    ngx_http_autoflow_key_params_t   params;
+    char                        *rv;
+    size_t                       i;
+    ngx_int_t                    rc;
+    ngx_str_t                   *value;
+    af_keyring_t                *keys;
+    af_key_options_t             options;
+    ngx_http_autoflow_source_t   source;
 
-    ngx_memzero(&params, sizeof(params));
-    ngx_str_set(&params.alg, "HS256");
+    ngx_memzero(&options, sizeof(af_key_options_t));
 
     rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_key_params,
-                                  &params);
+                                  &options);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     value = cf->args->elts;
+    keys = ngx_http_autoflow_keyring(cf, ascf);
 
-    if (ngx_http_autoflow_octets(cf, &value[1], &octets) != NGX_OK) {
+    if (keys == NULL
+        || ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (ascf->keys == NULL) {
-        ascf->keys = ngx_array_create(cf->pool, 2, sizeof(af_key_t *));
-        if (ascf->keys == NULL) {
-            return NGX_CONF_ERROR;
+    i = keys->nkeys;
+    rc = ngx_http_autoflow_key_add(cf, keys, &source.text, &options);
+
+    ngx_http_autoflow_source_wipe(&source);
+
+    if (rc != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* public keys may stand anywhere */
+
+    for ( /* void */ ; i < keys->nkeys; i++) {
+        if (af_key_is_secret(keys->keys[i])) {
+            ngx_http_autoflow_exposed(cf, &source);
         }
     }
-
-    place = ngx_array_push(ascf->keys);
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (place == NULL || cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    key = af_key_create(octets.data, octets.len, (char *) params.alg.data,
-                        (char *) params.kid.data, &why);
-
-    sodium_memzero(octets.data, octets.len);
-
-    if (key == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"autoflow_key\" can't be used: %s", why);
-        return NGX_CONF_ERROR;
-    }
-
-    *place = key;
-
-    cln->handler = ngx_http_autoflow_key_free;
-    cln->data = key;
 
     return NGX_CONF_OK;
 }
 
 
-static void
-ngx_http_autoflow_key_free(void *data)
+static af_keyring_t *
+ngx_http_autoflow_keyring(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf)
 {
-    af_key_free(data);
+    ngx_pool_cleanup_t  *cln;
+
+    if (ascf->keys) {
+        return ascf->keys;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ascf->keys = af_keyring_create();
+
+    if (ascf->keys) {
+        cln->handler = ngx_http_autoflow_keyring_free;
+        cln->data = ascf->keys;
+    }
+
+    return ascf->keys;
+}
+
+
+static void
+ngx_http_autoflow_keyring_free(void *data)
+{
+    af_keyring_free(data);
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_key_add(ngx_conf_t *cf, af_keyring_t *keys, ngx_str_t *text,
+    af_key_options_t *options)
+{
+    int                  added;
+    ngx_int_t            rc;
+    ngx_str_t            octets;
+    af_keyring_error_t   error;
+
+    rc = ngx_http_autoflow_source_decode(cf, text, &octets);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        added = af_keyring_add_secret(keys, octets.data, octets.len, options,
+                                      &error);
+        sodium_memzero(octets.data, octets.len);
+
+    } else {
+        added = af_keyring_add(keys, (char *) text->data, text->len, options,
+                               ngx_http_autoflow_key_skipped, cf, &error);
+    }
+
+    if (added == 0) {
+        return NGX_OK;
+    }
+
+    if (error.nth) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key\" can't be used: "
+                           "key %uz of the set: %s", error.nth, error.reason);
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key\" can't be used: %s",
+                           error.reason);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_autoflow_key_skipped(void *data, const af_keyring_error_t *error)
+{
+    ngx_conf_t *cf = data;
+
+    ngx_conf_log_error(NGX_LOG_NOTICE, cf, 0,
+                       "\"autoflow_key\" skips key %uz of the set: %s",
+                       error->nth, error->reason);
+}
+
+
+/* the keys of an issuer who publishes them */
+
+char *
+ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_srv_conf_t *ascf = conf;
+
+    char                           *rv;
+    ngx_str_t                      *value;
+    af_remote_t                    *remote;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+    value = cf->args->elts;
+
+    remote = ngx_pcalloc(cf->pool, sizeof(af_remote_t));
+    if (remote == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    remote->url = value[1];
+    remote->refresh = 10 * 60 * 1000;
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_key_url_params,
+                                  remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (remote->issuer.len == 0) {
+        return "needs an \"issuer=\": only that one's tokens are its own";
+    }
+
+    remote->plain = (ngx_strncmp(remote->url.data, "http://", 7) == 0);
+
+    if (!remote->plain && ngx_strncmp(remote->url.data, "https://", 8) != 0) {
+        return "needs a URL that begins with \"https://\"";
+    }
+
+    if (remote->plain && amcf->plain.file == NULL) {
+        ngx_http_autoflow_place(cf, &amcf->plain);
+    }
+
+    if (af_remote_init(remote, cf->pool) != NGX_OK
+        || ngx_http_autoflow_remember(cf, &ascf->remotes, remote) != NGX_OK
+        || ngx_http_autoflow_remember(cf, &amcf->remotes, remote) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->where.file == NULL) {
+        ngx_http_autoflow_place(cf, &amcf->where);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_remember(ngx_conf_t *cf, ngx_array_t **list,
+    af_remote_t *remote)
+{
+    af_remote_t  **place;
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 1, sizeof(af_remote_t *));
+        if (*list == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    place = ngx_array_push(*list);
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    *place = remote;
+
+    return NGX_OK;
 }
 
 
@@ -361,6 +589,14 @@ ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i <= cf->args->nelts; i++) {
+
+        if (i < cf->args->nelts
+            && ngx_http_autoflow_check_text(cf, NULL, &value[i])
+               != NGX_CONF_OK)
+        {
+            return "must be names in UTF-8 that are not empty";
+        }
+
         name = ngx_array_push(ascf->audience);
         *name = (i < cf->args->nelts) ? (char *) value[i].data : NULL;
     }
@@ -374,6 +610,7 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
+    size_t                     i;
     ngx_str_t                 *value, base;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -383,11 +620,15 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    if (clcf->handler) {
+        return "stands beside another directive that serves the location";
+    }
+
     if (cf->args->nelts == 2) {
         value = cf->args->elts;
         base = value[1];
 
-    } else if (clcf->name.len && clcf->name.data[0] == '/'
+    } else if (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
 #if (NGX_PCRE)
                && clcf->regex == NULL
 #endif
@@ -399,8 +640,18 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a base here, such as \"/\": the location is no prefix";
     }
 
-    if (base.len == 0 || base.data[0] != '/') {
-        return "has a base that doesn't begin with \"/\"";
+    if (base.len == 0 || base.data[0] != '/'
+        || base.len > NGX_HTTP_AUTOFLOW_BASE_MAX)
+    {
+        return "has a base that doesn't begin with \"/\", or is too long";
+    }
+
+    /* it is told in JSON */
+
+    for (i = 0; i < base.len; i++) {
+        if (base.data[i] < 0x20 || ngx_strchr("\"\\\x7f", base.data[i])) {
+            return "has a base with a quote, backslash or control character";
+        }
     }
 
     if (base.data[base.len - 1] == '/') {
@@ -608,12 +859,31 @@ ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* what goes into a token's claims, and is demanded of them */
+
+char *
+ngx_http_autoflow_check_text(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *text = data;
+
+    if (af_text_length((char *) text->data, text->len) < 1) {
+        return "must be UTF-8 and not empty";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data)
 {
     time_t *sec = data;
 
-    return (*sec > 0) ? NGX_CONF_OK : "must be more than 0";
+    if (*sec < 1 || *sec > NGX_HTTP_AUTOFLOW_TTL_MAX) {
+        return "must be more than 0, and 10 years at most";
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -760,219 +1030,61 @@ ngx_http_autoflow_enum(const ngx_conf_enum_t *row, ngx_str_t *value)
 }
 
 
-/*
- * What a value says, or what the environment variable or the file that it
- * names does.  The text ends with a zero.
- */
+/* a text that ends with a zero, as all of the configuration's; given once */
 
 static ngx_int_t
-ngx_http_autoflow_source(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *text)
+ngx_http_autoflow_param_text(ngx_str_t *value, void *member)
 {
-    ngx_str_t  name;
+    const char  **text = member;
 
-    if (ngx_strncmp(value->data, "env:", 4) == 0) {
-        name.data = value->data + 4;
-        name.len = value->len - 4;
-
-        return ngx_http_autoflow_source_env(cf, &name, text);
+    if (*text) {
+        return NGX_ERROR;
     }
 
-    if (ngx_strncmp(value->data, "file:", 5) == 0) {
-        name.data = value->data + 5;
-        name.len = value->len - 5;
-
-        return ngx_http_autoflow_source_file(cf, &name, text);
-    }
-
-    *text = *value;
+    *text = (char *) value->data;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
+ngx_http_autoflow_param_use(ngx_str_t *value, void *member)
 {
-    ngx_str_t        *env;
-    ngx_uint_t        i;
-    ngx_core_conf_t  *ccf;
+    af_use_t  *use = member;
 
-    text->data = (u_char *) getenv((char *) name->data);
-
-    if (text->data == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the environment variable \"%V\" is not set", name);
+    if (*use != AF_USE_DEFAULT) {
         return NGX_ERROR;
     }
 
-    text->len = ngx_strlen(text->data);
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                           ngx_core_module);
-    env = ccf->env.elts;
-
-    for (i = 0; i < ccf->env.nelts; i++) {
-        if (env[i].len >= name->len
-            && ngx_strncmp(env[i].data, name->data, name->len) == 0
-            && (env[i].len == name->len || env[i].data[name->len] == '='))
-        {
-            return NGX_OK;
-        }
+    if (ngx_strcmp(value->data, "sign") == 0) {
+        *use = AF_USE_SIGN;
+        return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "the environment variable \"%V\" will be gone after a "
-                       "binary upgrade: add \"env %V;\" above the \"http\" "
-                       "block", name, name);
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text)
-{
-    u_char           buf[NGX_HTTP_AUTOFLOW_FILE_MAX + 1];
-    ssize_t          n;
-    ngx_fd_t         fd;
-    ngx_str_t        path;
-    ngx_file_info_t  fi;
-
-    path = *name;
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_ERROR;
+    if (ngx_strcmp(value->data, "verify") == 0) {
+        *use = AF_USE_VERIFY;
+        return NGX_OK;
     }
 
-    fd = ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &path);
-        return NGX_ERROR;
-    }
-
-    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR
-        && (ngx_file_access(&fi) & S_IROTH))
-    {
-        ngx_http_autoflow_exposed(cf, &path);
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", &path);
-    }
-
-    (void) ngx_close_file(fd);
-
-    if (n == -1) {
-        return NGX_ERROR;
-    }
-
-    if (n > NGX_HTTP_AUTOFLOW_FILE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is too large", &path);
-        return NGX_ERROR;
-    }
-
-    /* the end of the last line is no part of a secret */
-
-    while (n && (buf[n - 1] == LF || buf[n - 1] == CR)) {
-        n--;
-    }
-
-    text->data = ngx_pnalloc(cf->pool, n + 1);
-
-    if (text->data) {
-        ngx_memcpy(text->data, buf, n);
-        text->data[n] = '\0';
-        text->len = n;
-    }
-
-    sodium_memzero(buf, sizeof(buf));
-
-    return text->data ? NGX_OK : NGX_ERROR;
-}
-
-
-/* a source whose text is raw, or is decoded after base64url: or hex: */
-
-static ngx_int_t
-ngx_http_autoflow_octets(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *octets)
-{
-    int        rc;
-    size_t     len;
-    ngx_str_t  text;
-
-    static const ngx_str_t  base64url = ngx_string("base64url:");
-    static const ngx_str_t  hex = ngx_string("hex:");
-
-    if (ngx_http_autoflow_source(cf, value, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    octets->data = ngx_pnalloc(cf->pool, text.len + 1);
-    if (octets->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_strncmp(text.data, base64url.data, base64url.len) == 0) {
-        rc = sodium_base642bin(octets->data, text.len,
-                               (char *) text.data + base64url.len,
-                               text.len - base64url.len, NULL, &len, NULL,
-                               sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-
-    } else if (ngx_strncmp(text.data, hex.data, hex.len) == 0) {
-        rc = sodium_hex2bin(octets->data, text.len,
-                            (char *) text.data + hex.len, text.len - hex.len,
-                            NULL, &len, NULL);
-
-    } else {
-        ngx_memcpy(octets->data, text.data, text.len);
-        len = text.len;
-        rc = 0;
-    }
-
-    /* what was read of a file; a literal stands in the configuration */
-
-    if (ngx_strncmp(value->data, "file:", 5) == 0) {
-        sodium_memzero(text.data, text.len);
-
-    } else if (ngx_strncmp(value->data, "env:", 4) != 0) {
-        ngx_http_autoflow_exposed(cf, NULL);
-    }
-
-    if (rc != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the secret is not what its prefix says");
-        return NGX_ERROR;
-    }
-
-    octets->len = len;
-
-    return NGX_OK;
+    return NGX_ERROR;
 }
 
 
 /* the environment may be configured later: init_main_conf judges it */
 
 static void
-ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_str_t *file)
+ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_http_autoflow_source_t *source)
 {
     ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
 
-    if (amcf->exposed.file) {
+    if (amcf->exposed.file || !(source->literal || source->public)) {
         return;
     }
 
     ngx_http_autoflow_place(cf, &amcf->exposed);
-
-    if (file) {
-        amcf->exposed_file = *file;
-    }
+    amcf->exposed_file = source->file;
 }
 
 

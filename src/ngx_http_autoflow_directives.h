@@ -16,6 +16,7 @@ char *ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_threads(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -26,7 +27,8 @@ char *ngx_http_autoflow_require(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* a post handler of ngx_conf_set_sec_slot */
+/* post handlers of ngx_conf_set_str_slot and ngx_conf_set_sec_slot */
+char *ngx_http_autoflow_check_text(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data);
 
 

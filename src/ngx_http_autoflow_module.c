@@ -5,9 +5,14 @@
 
 #include "api/api.h"
 #include "http/access.h"
+#include "http/remote.h"
 #include "http/variables.h"
 #include "http/verify.h"
 #include "ngx_http_autoflow_directives.h"
+
+
+/* of verified tokens, in each worker; AF_CACHE_WAYS tokens each */
+#define NGX_HTTP_AUTOFLOW_CACHE_SETS  512
 
 
 static ngx_int_t ngx_http_autoflow_preconfiguration(ngx_conf_t *cf);
@@ -19,8 +24,8 @@ static ngx_thread_pool_t *ngx_http_autoflow_thread_pool(ngx_conf_t *cf,
 static void *ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_autoflow_end_keys(ngx_conf_t *cf,
-    ngx_http_autoflow_srv_conf_t *conf);
+static char *ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *prev, ngx_http_autoflow_srv_conf_t *conf);
 static void *ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -41,6 +46,11 @@ static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
     { ngx_string("testing"), AF_TESTING },
     { ngx_string("production"), AF_PRODUCTION },
     { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_post_t  ngx_http_autoflow_text = {
+    ngx_http_autoflow_check_text
 };
 
 
@@ -118,12 +128,19 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_key_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE23,
+      ngx_http_autoflow_key_url,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_issuer"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       NGX_HTTP_SRV_CONF_OFFSET,
       offsetof(ngx_http_autoflow_srv_conf_t, issuer),
-      NULL },
+      &ngx_http_autoflow_text },
 
     { ngx_string("autoflow_audience"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
@@ -339,23 +356,39 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_str_set(&amcf->io_name, "autoflow_io");
     }
 
+    if (amcf->environment == AF_PRODUCTION && amcf->plain.file) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_environment production\" refuses "
+                      "keys that come by http in %s:%ui",
+                      amcf->plain.file, amcf->plain.line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->database.conninfo.data) {
+        amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
+                                                   &amcf->where);
+    }
+
+    if (amcf->database.conninfo.data || amcf->remotes) {
+        amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
+                                                 &amcf->where);
+        if (amcf->io == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     if (amcf->database.conninfo.data == NULL) {
         return NGX_CONF_OK;
+    }
+
+    if (amcf->hash == NULL) {
+        return NGX_CONF_ERROR;
     }
 
     if (amcf->secrets == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"autoflow_database\" needs an \"autoflow_secret\" "
                       "in %s:%ui", amcf->where.file, amcf->where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
-                                               &amcf->where);
-    amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
-                                             &amcf->where);
-
-    if (amcf->hash == NULL || amcf->io == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -371,8 +404,7 @@ ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
 {
     if (ngx_thread_pool_get(cf->cycle, name) == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_database\" needs a thread pool: add "
-                      "\"thread_pool %V threads=2 max_queue=256;\" "
+                      "a thread pool is needed: add \"thread_pool %V threads=2 max_queue=256;\" "
                       "above the \"http\" block in %s:%ui",
                       name, where->file, where->line);
         return NULL;
@@ -396,6 +428,8 @@ ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     ascf->keys = NULL;
+     *     ascf->signer = NULL;
+     *     ascf->jwks = { 0, NULL };
      *     ascf->issuer = { 0, NULL };
      */
 
@@ -426,42 +460,42 @@ ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->audience, prev->audience, NULL);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
 
-    if (conf->keys == NULL) {
-        conf->keys = prev->keys;
-    }
-
-    return ngx_http_autoflow_end_keys(cf, conf);
+    return ngx_http_autoflow_merge_keys(cf, prev, conf);
 }
 
 
-/* the NULL that ends the keys, also where there are none; once */
-
 static char *
-ngx_http_autoflow_end_keys(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *conf)
+ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_srv_conf_t *prev, ngx_http_autoflow_srv_conf_t *conf)
 {
-    af_key_t  **keys;
+    char  *jwks;
 
-    if (conf->keys == NULL) {
-        conf->keys = ngx_array_create(cf->pool, 1, sizeof(af_key_t *));
-        if (conf->keys == NULL) {
-            return NGX_CONF_ERROR;
-        }
+    if (conf->keys == NULL && conf->remotes == NULL) {
+        conf->keys = prev->keys;
+        conf->remotes = prev->remotes;
     }
 
-    keys = conf->keys->elts;
-
-    if (conf->keys->nelts && keys[conf->keys->nelts - 1] == NULL) {
+    if (conf->keys == NULL) {
         return NGX_CONF_OK;
     }
 
-    keys = ngx_array_push(conf->keys);
-    if (keys == NULL) {
+    conf->signer = af_keyring_signer(conf->keys);
+
+    jwks = af_keyring_jwks(conf->keys);
+    if (jwks == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    *keys = NULL;
+    conf->jwks.len = ngx_strlen(jwks);
+    conf->jwks.data = ngx_pnalloc(cf->pool, conf->jwks.len);
 
-    return NGX_CONF_OK;
+    if (conf->jwks.data) {
+        ngx_memcpy(conf->jwks.data, jwks, conf->jwks.len);
+    }
+
+    free(jwks);
+
+    return conf->jwks.data ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -595,9 +629,11 @@ ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
 static char *
 ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
 {
+    ngx_http_autoflow_srv_conf_t   *ascf;
     ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
 
     if (amcf->db == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -606,7 +642,14 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_autoflow_check_key(cf, "autoflow_api", where);
+    if (ascf->signer == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_api\" needs an \"autoflow_key\" that "
+                      "signs in %s:%ui", where->file, where->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -618,9 +661,7 @@ ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
 
     ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
 
-    /* the last one is the NULL that ends them */
-
-    if (ascf->keys->nelts == 1) {
+    if (ascf->keys == NULL && ascf->remotes == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"%s\" needs an \"autoflow_key\" in %s:%ui",
                       directive, where->file, where->line);
@@ -644,11 +685,21 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    if (amcf == NULL || amcf->db == NULL) {
+    if (amcf == NULL) {
         return NGX_OK;
     }
 
-    return af_db_start(amcf->db, amcf->io, cycle->log);
+    amcf->cache = af_cache_create(NGX_HTTP_AUTOFLOW_CACHE_SETS);
+
+    if (amcf->remotes) {
+        af_remotes_start(amcf->remotes, amcf->io, cycle->log);
+    }
+
+    if (amcf->db) {
+        af_db_start(amcf->db, amcf->io, cycle->log);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -660,8 +711,19 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    if (amcf && amcf->db) {
+    if (amcf == NULL) {
+        return;
+    }
+
+    if (amcf->db) {
         af_flow_stop();
         af_db_stop(amcf->db);
     }
+
+    if (amcf->remotes) {
+        af_remotes_stop(amcf->remotes);
+    }
+
+    af_cache_free(amcf->cache);
+    amcf->cache = NULL;
 }

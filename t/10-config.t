@@ -1,6 +1,7 @@
 # What can't work is refused by `nginx -t`, with the reason and the place.
 
 use Mojo::Base -strict, -signatures;
+use MIME::Base64 qw(encode_base64url);
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
@@ -82,6 +83,14 @@ my @rows = (
     [autoflow_key         => '"' . 'k' x 32 . '" alg=none',   qr/algorithm/],
     [autoflow_key         => '"' . 'k' x 32 . '" alg=hs256',  qr/algorithm/],
     [autoflow_key         => '"' . 'k' x 32 . '" colour=red', qr/colour=red/],
+    [autoflow_key         => '"' . 'k' x 32 . '" alg=HS256 alg=HS256', qr/alg=HS256/],
+    [autoflow_key         => '"' . 'k' x 32 . '" kid=',       qr/kid=/],
+    [autoflow_key         => '"' . 'k' x 32 . '" use=both',   qr/use=both/],
+    [autoflow_key         => '"' . 'k' x 32 . '" use=sign issuer=them', qr/another issuer's key does not sign/],
+    [autoflow_key         => '"' . 'k' x 32 . '" use=verify', qr/autoflow_api.*autoflow_key.*that signs in .*snippets/],
+    [autoflow_key         => '"' . 'k' x 32 . '" issuer=them', qr/autoflow_api.*autoflow_key.*that signs in .*snippets/],
+    [autoflow_key         => '"' . 'k' x 32 . '"; autoflow_key "' . 'k' x 32 . '"', qr/given twice/],
+    [autoflow_key         => 'file:/tmp',                     qr/Is a directory/],
     [autoflow_key         => 'file:/nowhere/key',             qr{/nowhere/key.*No such file}s],
     [autoflow_key         => 'env:AUTOFLOW_NOT_SET',          qr/AUTOFLOW_NOT_SET/],
     [autoflow_environment => 'staging',                       qr/staging/],
@@ -232,6 +241,7 @@ $t->api(1)->server('');
 # Keys and secrets from elsewhere
 
 my $file = path($t->dir, 'key')->spurt("base64url:" . 'A' x 43 . "\n");
+chmod 0600, $file;
 accepted 'a file with a key', autoflow_key => "file:$file";
 accepted 'a file with a secret', autoflow_secret => "file:$file";
 
@@ -241,6 +251,99 @@ like says(autoflow_key => 'env:AUTOFLOW_TEST_KEY'), qr/\[warn\].*"env AUTOFLOW_T
 $t->main('env AUTOFLOW_TEST_KEY;');
 accepted 'an environment variable', autoflow_key => 'env:AUTOFLOW_TEST_KEY';
 $t->main('');
+
+
+# Public and private keys, which this program makes
+
+sub openssl (@arguments) {
+    open my $out, '-|', 'sh', '-c', '"$@" 2>/dev/null', 'sh', 'openssl', @arguments or die $!;
+    return join '', <$out>;
+}
+
+sub key_file ($name, $text, $mode = 0600) {
+    return path($t->dir, $name)->spurt($text)->chmod($mode);
+}
+
+my @ec = qw(genpkey -algorithm EC -pkeyopt);
+my $ec  = key_file('ec.pem', openssl(@ec, 'ec_paramgen_curve:P-256'));
+my $rsa = key_file('rsa.pem', openssl(qw(genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048)));
+my $ed  = key_file('ed.pem', openssl(qw(genpkey -algorithm ed25519)));
+
+my ($ec_public, $rsa_public, $ed_public) = map {
+    key_file($_->basename('.pem') . '.pub', openssl('pkey', '-in', $_, '-pubout'), 0644)
+} $ec, $rsa, $ed;
+
+my $jwk = '{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",'
+    . '"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}';
+my $jwk_public = $jwk =~ s/"d":"[^"]+",//r;
+
+accepted 'autoflow_key ' . s/\n.*\n/.../sr, autoflow_key => $_ for (
+    "file:$rsa", "file:$rsa alg=PS512 kid=first", "file:$ec alg=ES256 use=sign", "file:$ed",
+    "'$jwk' alg=EdDSA kid=x", qq('{"keys":[$jwk]}'),
+    "'@{[$ec->slurp]}'", "'@{[$ec_public->slurp]}'; autoflow_key file:$ec alg=ES256 kid=other",
+    "file:$ec_public issuer=them; autoflow_key file:$ec",
+    "file:$rsa; autoflow_key file:$rsa alg=RS512; autoflow_key file:$rsa_public issuer=them",
+);
+
+like says(autoflow_key => qq('{"keys":[{"kty":"AKP"},$jwk,{"kty":"OKP","crv":"X25519"}]}')),
+    qr/^.*\[notice\].*skips key 1 of the set: keys of this kind.* in \S+nginx\.conf:\d+\n.*\[notice\].*key 3 of the set.*\n\z/,
+    'keys of a set that are of no use are skipped with a notice';
+
+# this is made for the test: a point that is none, an exponent of 1, too few bits
+my $off_curve = '{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
+    . '"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a4"}';
+my $one = '{"kty":"RSA","n":"' . '_' x 344 . '","e":"AQ"}';
+my $short = key_file('short.pem', openssl(qw(genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024)));
+my $encrypted = key_file('encrypted.pem', openssl('pkey', '-in', $ec, qw(-aes256 -passout pass:x)));
+my $other_curve = key_file('other.pem', openssl(@ec, 'ec_paramgen_curve:secp256k1'));
+my $broken = key_file('broken.pem', $ec->slurp =~ s/\nM/\nA/r);
+my $twice = key_file('twice.pem', $ec->slurp . $ed->slurp);
+
+refused "autoflow_key $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+nginx\.conf:\d+$/m,
+    autoflow_key => $_->[0] for (
+    ["file:$short",                      qr/the modulus is shorter than 2048 bits/],
+    ["file:$encrypted",                  qr/the private key is encrypted/],
+    ["file:$other_curve",                qr/keys of this kind are not supported/],
+    ["file:$broken",                     qr/the PEM holds no valid key/],
+    ["file:$twice",                      qr/there is more than one key in the PEM/],
+    ["file:$rsa alg=ES256",              qr/the algorithm is not one of this kind of key/],
+    ["file:$ec alg=ES384",               qr/the algorithm is not one of this kind of key/],
+    ["file:$rsa_public alg=HS256",       qr/the algorithm is not one of this kind of key/],
+    ["file:$rsa_public use=sign",        qr/a public key can't sign/],
+    ["file:$ec use=sign issuer=them",    qr/another issuer's key does not sign/],
+    ["file:$ec; autoflow_key file:$ec_public", qr/it is given twice/],
+    ["'$off_curve'",                     qr/the key is not valid/],
+    ["'$one'",                           qr/the exponent is not/],
+    ["'$jwk' alg=ES256",                 qr/the algorithm is not one of this kind of key/],
+    [qq('{"kid":"a",@{[substr $jwk, 1]}' kid=b), qr/the JWK has another kid/],
+    [qq('{"alg":"EdDSA",@{[substr $jwk, 1]}' alg=RS256), qr/the JWK has another algorithm/],
+    ["'$jwk_public' use=sign",           qr/the key can't sign/],
+    [qq('{"keys":[$jwk,$off_curve]}' kid=x), qr/several keys can't have one kid/],
+    [qq('{"keys":[$jwk,$off_curve]}'),   qr/key 2 of the set: the key is not valid/],
+    [qq('{"keys":[]}'),                  qr/there is no key of use in the set/],
+    [q('{"kty":"oct"'),                  qr/the JSON is malformed/],
+    ['base64url:' . encode_base64url($rsa_public->slurp), qr/PEM is no secret/],
+);
+
+refused 'an API with public keys alone', qr/autoflow_api.*autoflow_key" that signs in \S+autoflow_api\.conf:\d+/,
+    autoflow_key => "file:$ec_public";
+
+# the server's keys replace those of http
+$t->server("autoflow_key file:$ec_public;");
+refused 'keys of a server that can not sign', qr/autoflow_api.*autoflow_key" that signs/;
+$t->server('');
+
+
+# docs/keys.md: its commands make keys that are taken
+
+my ($commands) = path($Test::Autoflow::root, 'docs', 'keys.md')->slurp =~ /^```sh\n(umask.*?)^```/ms;
+for my $made (split /\n\n/, $commands) {
+    path($t->dir, 'keys')->make_path;
+    system 'sh', '-c', 'cd "$1" && umask 077 && eval "$2" 2>/dev/null', 'sh', $t->dir, $made;
+    my ($comment, $name) = $made =~ m{^# ([^\n]+).*(keys/\S+)$}s or next;
+    accepted "$comment in $name", autoflow_environment => 'production', autoflow_secret => "file:$file",
+        autoflow_key => "file:$ec kid=first; autoflow_key file:" . path($t->dir, $name);
+}
 
 
 # Production
@@ -255,5 +358,19 @@ like says(%production), qr/\Q$file\E/, 'and files that others can read';
 
 chmod 0600, $file;
 is says(%production), '', 'and takes files of mode 0600';
+
+my $place = qr/in \S+nginx\.conf:\d+$/m;
+for my $key ($rsa, $ec, $ed) {
+    $production{autoflow_key} = "file:$key";
+    is says(%production), '', $key->basename;
+    $key->chmod(0644);
+    like says(%production), qr/refuses what everyone may read: \Q$key\E $place/, 'not if others can read it';
+}
+like says(%production, autoflow_key => $_), qr/refuses a literal secret $place/, 'no literal private key'
+    for "'$jwk'", "'@{[$ec->slurp]}'", qq('{"keys":[$jwk]}');
+
+$ec->chmod(0600);
+is says(%production, autoflow_key => "file:$ec; autoflow_key $_"), '', 'but public ones, wherever they stand'
+    for "'$jwk_public'", "'@{[$rsa_public->slurp]}'", "file:$rsa_public", "file:$ed_public issuer=them";
 
 done_testing;

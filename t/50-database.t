@@ -23,18 +23,22 @@ sub register ($email) { request(POST => '/auth/register', {}, encode_json({email
 
 # clients whose requests have got as far as a statement that waits for a lock
 sub under_way (@requests) {
+    $t->ready;
     my @clients = map { $t->client->send($_) } @requests;
     $t->wait_for(sub { $t->blocked });
     return @clients;
 }
 
-# the module's backends, and ends them
+# the module's backends, and the end of some
 sub backends ($which = 'true') {
     return @{$t->db->selectcol_arrayref(
         "SELECT pid FROM pg_stat_activity WHERE usename = 'autoflow_app' AND $which ORDER BY pid")};
 }
 
-sub terminate (@pids) { $t->db->do('SELECT pg_terminate_backend(?)', undef, $_) for @pids }
+sub terminate (@pids) {
+    $t->db->do('SELECT pg_terminate_backend(?)', undef, $_) for @pids;
+    $t->wait_for(sub { my %now = map { $_ => 1 } backends(); !grep { $now{$_} } @pids });
+}
 
 my $blocked = "wait_event_type = 'Lock'";
 
@@ -63,7 +67,7 @@ subtest 'a read whose connection is cut' => sub {
     my @clients = under_way((me()) x 6);
     my @old     = backends();
     terminate($old[0]);
-    $t->wait_for(sub { $t->connections == 2 && !grep { $_ == $old[0] } backends() });
+    $t->wait_for(sub { $t->connections == 2 });
     $lock->rollback;
     is_me($_->answer, 'is asked for again') for @clients;
     is scalar(grep { $_ == $old[1] } backends()), 1, 'the other connection is the same as before';
@@ -73,23 +77,24 @@ subtest 'a read whose connection is cut, and so are all the others' => sub {
     for (1 .. 10) {
         my $lock    = $t->locked;
         my @clients = under_way((me()) x 6);
-        my %old     = map { $_ => 1 } backends();
-        terminate(keys %old);
-        $t->wait_for(sub { $t->connections == 2 && !grep { $old{$_} } backends() });
+        terminate(backends());
+        $t->wait_for(sub { $t->connections == 2 });
         $lock->rollback;
         is_deeply [map { $_->status } @clients], [(200) x 6], 'all are asked for again';
     }
 };
 
-subtest 'a read whose connection is cut twice' => sub {
+subtest 'a read whose connection is cut again and again' => sub {
     my $lock = $t->locked;
     my ($client) = under_way(me());
-    my ($first)  = backends($blocked);
-    terminate($first);
-    $t->wait_for(sub { my ($second) = backends($blocked); $second && $second != $first });
-    terminate(backends($blocked));
-    is_unavailable($client->answer, 'is given up');
+    my $pid = 0;
+    for (1 .. 3) {
+        my $last = $pid;
+        $t->wait_for(sub { ($pid) = backends($blocked); $pid && $pid != $last });
+        terminate($pid);
+    }
     $lock->rollback;
+    is_unavailable($client->answer, 'is given up once that was more often than there are connections');
     is_me($client->send(me())->answer, 'the next one');
 };
 
@@ -131,6 +136,22 @@ subtest 'a write whose connection is cut after it is committed' => sub {
     $standby->('');
     is count('users WHERE email = ?', $email), 1, 'it was done once';
     is $client->send(register($email))->status, 409, 'as the next try says';
+};
+
+subtest 'a backend crashes in the middle of a write' => sub {
+    my $lock  = $t->locked;
+    my ($write) = under_way(register('crash@example.com'));
+    my @reads = map { $t->client->send(me()) } 1 .. 4;
+    $t->wait_for(sub { $t->blocked == 2 });
+    kill 'KILL', $_ for backends($blocked);
+    $lock->{InactiveDestroy} = 1;
+
+    # PostgreSQL ends everyone's connection and recovers
+    is_unavailable($write->answer, 'the write is not answered as done');
+    is_deeply [grep { !/^(?:200|503)$/ } map { $_->status } @reads], [], 'the reads are done, or refused';
+    $t->wait_for(sub { eval { $t->db } });
+    is count('users WHERE email = ?', 'crash@example.com'), 0, 'nothing was done';
+    is_back();
 };
 
 subtest 'a statement that takes longer than PostgreSQL lets it' => sub {
@@ -176,11 +197,18 @@ subtest 'PostgreSQL stops' => sub {
     my @clients = under_way((me()) x 2, register('stopped@example.com'));
     $t->postgresql->stop;
     $lock->{InactiveDestroy} = 1;
-    is_unavailable($_->answer, 'a request that was under way') for @clients;
+
+    # the lock ends too, and may do so in time for them
+    my @answers = map { $_->answer } @clients;
+    is_deeply [grep { $_->{status} !~ /^20[01]$/ } @answers], [grep { $_->{status} == 503 } @answers],
+        'what was under way is done, or refused';
+
     is_away(10);
     $t->postgresql->start;
     is_back();
-    is count(q{users WHERE email IN ('away@example.com', 'stopped@example.com')}), 0, 'nothing was done';
+    cmp_ok count(q{users WHERE email = 'stopped@example.com'}), '>=', $answers[2]{status} == 201,
+        'what was said to be done was done';
+    is count(q{users WHERE email = 'away@example.com'}), 0, 'and nothing while it was away';
 };
 
 subtest 'PostgreSQL is not there yet' => sub {

@@ -67,6 +67,9 @@ sub given_up { scalar grep { /" 499 / } split /\n/, path($t->dir, 'access.log')-
 # what a worker has open; everything that clients had must be closed at the end
 sub files { scalar Test::Autoflow::Process::files_of($t->worker_pids) }
 
+# the one worker takes requests in their order: all that were sent have been read
+sub read_by_now { $t->client->send($live)->status }
+
 # the ways to go
 my %ways = (
     close      => sub ($client) { $client->close },
@@ -115,8 +118,9 @@ subtest 'in the middle of a query' => sub {
         push @clients, map { $t->client->send(me()) } 1 .. 5;
         my $stays = $t->client->send(me());
         $t->wait_for(sub { $t->blocked == 2 });
+        read_by_now();
         $ways{$way}->($_) for @clients;
-        $t->wait_for(sub { given_up() == $before + @clients });
+        $t->wait_for(sub { given_up() >= $before + @clients });
         pass "$way: nginx notices it at once";
         $lock->rollback;
         is $stays->status, 200, 'who stayed is answered';
@@ -129,6 +133,7 @@ subtest 'in the middle of a hash' => sub {
     for my $way (sort keys %ways) {
         my @clients = map { $t->client->send(register("hash-$way-$_\@example.com")) } 1 .. 10;
         is +(shift @clients)->status, 201, "$way: while one after another is hashed";
+        read_by_now();
         $ways{$way}->($_) for @clients;
         is $t->client->send(login())->status, 200, 'who stayed is answered';
         cmp_ok count('users WHERE email LIKE ?', "hash-$way-%"), '<=', 3, 'nothing is done for the others';
@@ -144,7 +149,7 @@ subtest 'HTTP/2: streams that are reset' => sub {
     my ($gone, $stays) = map { $client->headers(GET => '/auth/me', $token, 1) } 1, 2;
     $t->wait_for(sub { $t->blocked });
     $client->cancel($gone);
-    $t->wait_for(sub { given_up() == $before + 1 });
+    $t->wait_for(sub { given_up() > $before });
     $lock->rollback;
     is $client->status($stays), 200, 'mid-query: the other stream goes on';
 
@@ -208,7 +213,6 @@ subtest 'HTTP/2: bodies' => sub {
 
 subtest 'curl over HTTP/2, killed' => sub {
     my $lock   = $t->locked;
-    my $before = given_up();
     my @curl   = map {
         my $pid = fork // die "fork: $!";
         if (!$pid) {

@@ -49,7 +49,9 @@ CREATE UNIQUE INDEX users_email_key
 CREATE UNIQUE INDEX users_username_key
     ON autoflow.users (lower(username COLLATE "C")) WHERE deleted_at IS NULL;
 
-GRANT SELECT, INSERT, UPDATE (password_hash, last_login_at)
+GRANT SELECT,
+      INSERT (email, username, full_name, password_hash, last_login_at),
+      UPDATE (password_hash, last_login_at)
     ON autoflow.users TO autoflow_app;
 
 

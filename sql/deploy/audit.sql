@@ -23,7 +23,11 @@ CREATE TABLE autoflow.audit_events (
 CREATE TABLE autoflow.audit_events_default
     PARTITION OF autoflow.audit_events DEFAULT;
 
-GRANT SELECT, INSERT ON autoflow.audit_events TO autoflow_app;
+-- the time is the database's alone
+GRANT SELECT,
+      INSERT (actor_id, action, target_id, ip_address, user_agent, request_id,
+              details)
+    ON autoflow.audit_events TO autoflow_app;
 
 
 -- Makes the partitions of this month, the next and whatever months have rows

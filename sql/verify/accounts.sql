@@ -108,10 +108,12 @@ BEGIN
                    ('sessions', 'SELECT'),
                    ('sessions', 'INSERT'),
                    ('refresh_tokens', 'INSERT')) AS needed (name, privilege)
-     WHERE NOT has_table_privilege('autoflow_app', 'autoflow.' || name,
-                                   privilege);
+     WHERE NOT has_any_column_privilege('autoflow_app', 'autoflow.' || name,
+                                        privilege);
 
     IF wrong IS NOT NULL
+       OR has_column_privilege('autoflow_app', 'autoflow.users',
+                               'is_superuser', 'INSERT, UPDATE')
        OR NOT has_column_privilege('autoflow_app', 'autoflow.users',
                                    'password_hash', 'UPDATE')
        OR NOT has_column_privilege('autoflow_app', 'autoflow.users',

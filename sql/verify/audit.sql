@@ -45,8 +45,10 @@ BEGIN
 
     IF NOT has_table_privilege('autoflow_app', 'autoflow.audit_events',
                                'SELECT')
-       OR NOT has_table_privilege('autoflow_app', 'autoflow.audit_events',
-                                  'INSERT')
+       OR NOT has_column_privilege('autoflow_app', 'autoflow.audit_events',
+                                   'action', 'INSERT')
+       OR has_column_privilege('autoflow_app', 'autoflow.audit_events',
+                               'at', 'INSERT')
        OR NOT has_function_privilege('autoflow_app',
                                      'autoflow.audit_maintain(interval)',
                                      'EXECUTE')

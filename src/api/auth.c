@@ -314,7 +314,8 @@ send_tokens(af_ctx_t *ctx)
      */
 
     if (login->again) {
-        return af_problem(ctx, AF_INVALID_CREDENTIALS, NULL);
+        ctx->step--;
+        return refuse_login(ctx, AF_INVALID_CREDENTIALS, "changed_meanwhile");
     }
 
     login->again = 1;

@@ -24,6 +24,10 @@ af_api_handler(ngx_http_request_t *r)
     } else {
         path.data = r->uri.data + base->len;
         path.len = r->uri.len - base->len;
+
+        if (path.len == 0) {
+            ngx_str_set(&path, "/");
+        }
     }
 
     return af_flow(r, af_routes, &path);

@@ -11,6 +11,7 @@ static ngx_int_t answer_alive(af_ctx_t *ctx);
 static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
+static ngx_int_t answer_jwks(af_ctx_t *ctx);
 static ngx_int_t answer_format(af_ctx_t *ctx, ngx_uint_t status,
     const char *format, ...);
 
@@ -18,6 +19,7 @@ static ngx_int_t answer_format(af_ctx_t *ctx, ngx_uint_t status,
 static const af_step_pt  health_steps[] = { ask_health, answer_health, NULL };
 static const af_step_pt  alive_steps[] = { answer_alive, NULL };
 static const af_step_pt  root_steps[] = { answer_root, NULL };
+static const af_step_pt  jwks_steps[] = { answer_jwks, NULL };
 
 static const af_step_pt  db_test_steps[] = {
     start_clock,
@@ -67,6 +69,14 @@ static const af_field_t  root_fields[] = {
 static const af_schema_t  root_schema = { "Root", root_fields, NULL };
 
 
+static const af_field_t  jwks_fields[] = {
+    { "keys", &af_type_array, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  jwks_schema = { "JwkSet", jwks_fields, NULL };
+
+
 const af_route_t  af_system_routes[] = {
 
     { NGX_HTTP_GET, "/", AF_PUBLIC,
@@ -85,6 +95,10 @@ const af_route_t  af_system_routes[] = {
       .answer = &db_test_schema,
       .statement = &af_sql_system_db_test,
       .steps = db_test_steps },
+
+    { NGX_HTTP_GET, "/.well-known/jwks.json", AF_PUBLIC,
+      .answer = &jwks_schema,
+      .steps = jwks_steps },
 
     { .path = NULL }
 };
@@ -165,6 +179,19 @@ answer_root(af_ctx_t *ctx)
                          "\"docs\":\"%V/docs\","
                          "\"openapi\":\"%V/openapi.json\"}",
                          AUTOFLOW_VERSION, base, base);
+}
+
+
+/* as application/json: not every client knows application/jwk-set+json */
+
+static ngx_int_t
+answer_jwks(af_ctx_t *ctx)
+{
+    ngx_str_t  *jwks;
+
+    jwks = &ctx->server->jwks;
+
+    return af_answer(ctx, NGX_HTTP_OK, (char *) jwks->data, jwks->len);
 }
 
 

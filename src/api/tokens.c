@@ -1,13 +1,10 @@
 #include "api/tokens.h"
+#include "token/base64url.h"
 
 
 /* octets of a refresh token and of a jti, before base64url */
 #define AF_REFRESH_OCTETS  32
 #define AF_JTI_OCTETS  16
-
-#define AF_BASE64URL  sodium_base64_VARIANT_URLSAFE_NO_PADDING
-
-#define af_base64url_size(n)  sodium_base64_ENCODED_LEN(n, AF_BASE64URL)
 
 
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
@@ -62,7 +59,8 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
 
     if (user == NULL || token == NULL) {
         free(token);
-        return af_problem(ctx, AF_INTERNAL_ERROR, "no token could be made");
+        return af_problem(ctx, AF_INTERNAL_ERROR, "no access token could be "
+                          "made: are there too many roles for one?");
     }
 
     json = ngx_pnalloc(ctx->request->pool,
@@ -89,24 +87,22 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
 }
 
 
-/* signed by the first key that can; to be freed with free() */
+/* to be freed with free() */
 
 static char *
 af_access_token(af_ctx_t *ctx, size_t *len)
 {
     char        *token;
     json_t      *claims;
-    af_key_t   **keys;
     const char  *text;
 
     text = af_column(ctx, "claims");
     claims = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
     token = NULL;
-    keys = ctx->server->keys->elts;
 
     if (claims && af_access_claims(ctx, claims) == 0) {
-        token = af_jwt_sign(keys[0], claims, len);
+        token = af_jwt_sign(ctx->server->signer, claims, len);
     }
 
     json_decref(claims);

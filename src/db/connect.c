@@ -21,6 +21,7 @@ typedef struct {
 } af_db_patience_t;
 
 
+static int af_db_has_hosts(const char *conninfo);
 static int af_db_handshake(PGconn *pg, const af_db_patience_t *patience);
 static int af_db_set_up(PGconn *pg, const af_db_patience_t *patience,
     char *error, size_t size);
@@ -39,20 +40,31 @@ af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
     char *error, size_t size)
 {
     PGconn            *pg;
-    const char        *values[] = { "autoflow", conninfo, NULL };
     af_db_patience_t   patience;
 
-    static const char *const  keywords[] = {
-        "fallback_application_name", "dbname", NULL
+    /* what comes first a conninfo may override: a dbname is expanded */
+
+    const char  *values[] = {
+        "autoflow", AF_DB_CONNECT_TIMEOUT, "30", "5", "5000", conninfo, NULL
     };
 
-    patience.deadline = af_db_now() + AF_DB_CONNECT_TIMEOUT;
-    patience.stop = stop;
+    static const char *const  keywords[] = {
+        "fallback_application_name", "connect_timeout", "keepalives_idle",
+        "keepalives_interval", "tcp_user_timeout", "dbname", NULL
+    };
+
     error[0] = '\0';
 
-    /* a dbname that is a conninfo is expanded */
+    patience.deadline = af_db_now() + AF_DB_TIMEOUT;
+    patience.stop = stop;
 
-    pg = PQconnectStartParams(keywords, values, 1);
+    /*
+     * From a host that doesn't answer libpq goes on to the next one in time
+     * only where it waits itself; where we do, we can stop.
+     */
+
+    pg = af_db_has_hosts(conninfo) ? PQconnectdbParams(keywords, values, 1)
+                                   : PQconnectStartParams(keywords, values, 1);
 
     if (pg == NULL) {
         af_db_error(error, size, "no memory");
@@ -78,11 +90,40 @@ af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
 }
 
 
+/* whether there are several to choose from */
+
+static int
+af_db_has_hosts(const char *conninfo)
+{
+    int                several;
+    PQconninfoOption  *options, *option;
+
+    several = 0;
+    options = PQconninfoParse(conninfo, NULL);
+
+    for (option = options; option && option->keyword; option++) {
+        if (strncmp(option->keyword, "host", 4) == 0
+            && option->val && strchr(option->val, ','))
+        {
+            several = 1;
+        }
+    }
+
+    PQconninfoFree(options);
+
+    return several;
+}
+
+
 static int
 af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
 {
     short                      events;
     PostgresPollingStatusType  status;
+
+    if (PQstatus(pg) == CONNECTION_OK) {
+        return 0;
+    }
 
     if (PQstatus(pg) == CONNECTION_BAD) {
         return -1;

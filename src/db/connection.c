@@ -91,7 +91,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
     switch (state) {
 
     case AF_DB_READY:
-        conn->failures = 0;
+        conn->proved = 0;
         break;
 
     case AF_DB_BROKEN:
@@ -285,13 +285,18 @@ af_db_conn_retry(ngx_event_t *ev)
 static void
 af_db_conn_break(af_db_conn_t *conn, const char *why)
 {
+    ngx_uint_t  level;
+
     if (conn->state != AF_DB_READY) {
         return;
     }
 
     /* the first line; others may follow, with a statement's text */
 
-    ngx_log_error(NGX_LOG_ERR, conn->db->log, 0,
+    /* an idle one is nobody's loss */
+    level = conn->busy ? NGX_LOG_ERR : NGX_LOG_NOTICE;
+
+    ngx_log_error(level, conn->db->log, 0,
                   "autoflow: a database connection is lost: %*s",
                   strcspn(why, "\n"), why);
 
@@ -323,7 +328,7 @@ af_db_conn_teardown(ngx_event_t *ev)
      * another operation of this connection meanwhile.
      */
 
-    if (frozen) {
+    if (frozen || !conn->proved) {
         af_db_conn_state(conn, AF_DB_CLOSED);
 
     } else {
@@ -342,10 +347,7 @@ af_db_conn_teardown(ngx_event_t *ev)
 
     conn->busy = 0;
 
-    /*
-     * What cut this connection is likely to cut the others, too: what was lost
-     * waits until this one is made anew, or another one answers.
-     */
+    af_db_dispatch(db);
 
     if (frozen) {
         af_db_gone(db);
@@ -543,6 +545,9 @@ af_db_conn_complete(af_db_conn_t *conn)
     conn->head = (conn->head + 1) % conn->db->conf->inflight;
     conn->busy--;
 
+    conn->proved = 1;
+    conn->failures = 0;
+
     if (op) {
         af_db_done(op);
     }
@@ -551,7 +556,8 @@ af_db_conn_complete(af_db_conn_t *conn)
 
 /*
  * A prepared statement that is missing (a pooler between us and the server)
- * or made for another shape of a table: a new connection prepares it anew.
+ * or made for another shape of a table, or a server that no longer takes
+ * writes: a new connection is a new beginning.
  */
 
 static ngx_uint_t
@@ -563,7 +569,8 @@ af_db_stale(const PGresult *res)
 
     return sqlstate
            && (ngx_strcmp(sqlstate, "26000") == 0
-               || ngx_strcmp(sqlstate, "0A000") == 0);
+               || ngx_strcmp(sqlstate, "0A000") == 0
+               || ngx_strcmp(sqlstate, "25006") == 0);
 }
 
 

@@ -5,8 +5,9 @@
  *   CLOSED      a timer that ends a back-off       CONNECTING
  *   CONNECTING  a task in a thread                 READY, CLOSED
  *   READY       pg, an nginx connection, slots     BROKEN
- *   BROKEN      the same, and a posted event       CONNECTING (lost: at once),
- *                                                  CLOSED (timed out)
+ *   BROKEN      the same, and a posted event       CONNECTING at once, but
+ *                                                  CLOSED if it timed out, or
+ *                                                  had done nothing yet
  *
  * af_db_conn_state() alone changes it.  A connection is torn down only by its
  * posted event, so that whoever finds it broken may be deep in its handlers.
@@ -47,6 +48,7 @@ typedef struct {
     ngx_event_t          teardown;     /* BROKEN */
     ngx_uint_t           failures;     /* in a row */
     unsigned             frozen:1;     /* BROKEN because nothing came */
+    unsigned             proved:1;     /* it has done something */
 
     af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
     ngx_uint_t           head;

@@ -37,7 +37,7 @@ af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf)
 }
 
 
-ngx_int_t
+void
 af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log)
 {
     ngx_uint_t  i;
@@ -49,8 +49,6 @@ af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log)
     for (i = 0; i < db->conf->pool; i++) {
         af_db_conn_open(&db->conns[i]);
     }
-
-    return NGX_OK;
 }
 
 
@@ -76,7 +74,7 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 
     op->db = db;
     op->status = AF_DB_OK;
-    op->retried = 0;
+    op->retries = 0;
 
     conn = af_db_idlest(db);
 
@@ -213,9 +211,10 @@ af_db_done(af_db_op_t *op)
 
 
 /*
- * Whether a write was committed nobody knows.  A read goes before what is
- * queued, as it has waited longest, and may exceed the queue's bound by what
- * was in flight.
+ * Whether a write was committed nobody knows.  A read is sent again, as often
+ * as there are connections, since what cuts one may cut them all.  It goes
+ * before what is queued, as it has waited longest, and may exceed the queue's
+ * bound by what was in flight.
  */
 
 void
@@ -229,13 +228,13 @@ af_db_lost(af_db_op_t *op)
         }
     }
 
-    if (i < op->ncalls || op->retried || op->db->away) {
+    if (i < op->ncalls || op->retries == op->db->conf->pool || op->db->away) {
         af_db_finish(op, AF_DB_UNAVAILABLE);
         return;
     }
 
     af_db_clear(op);
-    op->retried = 1;
+    op->retries++;
     op->state = AF_DB_QUEUED;
 
     ngx_queue_insert_head(&op->db->queue, &op->queue);

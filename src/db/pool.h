@@ -47,7 +47,7 @@ typedef enum {
  *   IDLE      its owner                        QUEUED, SENT by af_db_submit()
  *   QUEUED    the pool's queue                 SENT, or IDLE with handler()
  *   SENT      a connection's slot              IDLE with handler();
- *                                              QUEUED once, if it only reads
+ *                                              QUEUED again, if it only reads
  *                                              and the connection was lost
  *
  * af_db_cancel() makes it IDLE from anywhere; handler() isn't called then.
@@ -79,7 +79,7 @@ struct af_db_op_s {
     ngx_queue_t           queue;
     struct af_db_slot_s  *slot;
     ngx_uint_t            received;
-    unsigned              retried:1;
+    ngx_uint_t            retries;
 };
 
 
@@ -87,7 +87,7 @@ struct af_db_op_s {
 af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf);
 
 /* Begins to connect, in threads of `io`.  For init_process. */
-ngx_int_t af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log);
+void af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log);
 
 /* Closes every connection.  For exit_process: nothing may be waiting. */
 void af_db_stop(af_db_t *db);

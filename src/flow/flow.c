@@ -379,10 +379,10 @@ af_flow_end(af_ctx_t *ctx, ngx_int_t rc)
         ctx->sent = af_respond_problem(r, ctx->problem, ctx->cause,
                                        json_array_size(ctx->errors)
                                        ? ctx->errors : NULL);
+    }
 
-        if (ctx->sent == NGX_ERROR && !r->header_sent) {
-            ctx->sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (ctx->sent == NGX_ERROR && !r->header_sent) {
+        ctx->sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_http_finalize_request(r, ctx->sent);

@@ -51,19 +51,27 @@ static ngx_uint_t
 af_access_preflight(ngx_http_request_t *r)
 {
     return r->method == NGX_HTTP_OPTIONS
-           && af_header_in(r, "origin")
-           && af_header_in(r, "access-control-request-method");
+           && af_header_in(r, "origin", 0)
+           && af_header_in(r, "access-control-request-method", 0);
 }
 
 
 static ngx_int_t
 af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 {
-    if (af_refuse(r, verdict) != NGX_OK
-        || af_challenge(r, verdict->problem) != NGX_OK)
+    ngx_uint_t  status;
+
+    status = af_problems[verdict->problem].status;
+
+    if (af_refuse(r, verdict) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR
+        && af_challenge(r, verdict->problem) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return af_problems[verdict->problem].status;
+    return status;
 }

@@ -73,8 +73,15 @@ af_body_charset(u_char *p, u_char *last)
         p++;
     }
 
-    return (size_t) (last - p) >= sizeof(utf8) - 1
-           && ngx_strncasecmp(p, utf8, sizeof(utf8) - 1) == 0;
+    if ((size_t) (last - p) < sizeof(utf8) - 1
+        || ngx_strncasecmp(p, utf8, sizeof(utf8) - 1) != 0)
+    {
+        return 0;
+    }
+
+    p += sizeof(utf8) - 1;
+
+    return p == last || ngx_strchr("\"; \t", *p) != NULL;
 }
 
 

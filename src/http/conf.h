@@ -11,7 +11,9 @@
 
 #include "crypto/password.h"
 #include "db/pool.h"
+#include "token/cache.h"
 #include "token/jwt.h"
+#include "token/keyring.h"
 
 
 #define AUTOFLOW_VERSION  "0.1.0"
@@ -47,9 +49,14 @@ typedef struct {
     ngx_thread_pool_t     *hash;
     ngx_thread_pool_t     *io;
     af_db_t               *db;             /* NULL without autoflow_database */
+    ngx_array_t           *remotes;        /* of af_remote_t *, all servers' */
+    af_cache_t            *cache;          /* a worker's */
     ngx_int_t              request_id;     /* index of $request_id */
     time_t                 started;
     ngx_http_autoflow_where_t  where;      /* autoflow_database */
+
+    /* the first autoflow_key_url that production refuses */
+    ngx_http_autoflow_where_t  plain;
 
     /* the first secret that production refuses, its file if it is one */
     ngx_http_autoflow_where_t  exposed;
@@ -58,7 +65,10 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t           *keys;           /* of af_key_t *, NULL-ended */
+    af_keyring_t          *keys;           /* NULL without autoflow_key */
+    af_key_t              *signer;         /* of them, NULL if none signs */
+    ngx_str_t              jwks;           /* the public ones of our own */
+    ngx_array_t           *remotes;        /* of af_remote_t * */
     ngx_str_t              issuer;
     ngx_array_t           *audience;       /* of const char *, NULL-ended */
     time_t                 leeway;

@@ -1,11 +1,23 @@
 #include "http/identity.h"
+#include "http/remote.h"
 #include "check/schema.h"
+#include "token/cache.h"
 
 
 static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
 static void af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
+static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
+    af_jwt_rules_t *rules, af_identity_t *identity);
+static ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
+static ngx_uint_t af_remotes_generation(
+    const ngx_http_autoflow_srv_conf_t *ascf);
+static ngx_uint_t af_identity_cached(af_cache_t *cache,
+    const af_cache_key_t *key, af_identity_t *identity);
+static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+    const af_identity_t *identity);
+static void af_verified_free(void *data);
 static void af_identity_own(af_identity_t *identity);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
@@ -24,8 +36,24 @@ static const struct {
     { ngx_string("issuer"), AF_INVALID_TOKEN },
     { ngx_string("audience"), AF_INVALID_TOKEN },
     { ngx_string("expired"), AF_EXPIRED_TOKEN },
-    { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT }
+    { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT },
+    { ngx_string("unavailable"), AF_UNAVAILABLE }
 };
+
+
+/* what the cache keeps of a token */
+
+typedef struct {
+    json_t      *claims;
+    json_t      *header;
+    ngx_uint_t   generation;   /* of the keys that were fetched */
+    unsigned     foreign:1;
+} af_verified_t;
+
+
+/* of a server without autoflow_key */
+
+static af_key_t  *af_no_keys[] = { NULL };
 
 
 /* what the verifier says, as the request's status */
@@ -132,6 +160,15 @@ af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token)
 
     token->data = p;
     token->len = last - p;
+
+    /*
+     * An upstream might take another line than we do for the one that counts:
+     * later nginx refuses such a request, we take the token for malformed.
+     */
+
+    if (af_header_in(r, "authorization", 1)) {
+        ngx_str_set(token, ",");
+    }
 }
 
 
@@ -139,6 +176,7 @@ static ngx_int_t
 af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 {
     af_jwt_rules_t                 rules;
+    af_cache_key_t                 key;
     af_jwt_status_t                status;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
@@ -149,26 +187,45 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
     ascf = af_srv_conf(r);
 
-    rules.keys = ascf->keys->elts;
     rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
     rules.audience = ascf->audience ? ascf->audience->elts : NULL;
     rules.now = ngx_time();
     rules.leeway = ascf->leeway;
 
-    status = af_jwt_verify(&rules, (char *) identity->token.data,
-                           identity->token.len, &identity->claims,
-                           &identity->header);
+    key.scope = ascf;
+    key.token = (char *) identity->token.data;
+    key.len = identity->token.len;
+
+    if (af_identity_cached(af_main_conf(r)->cache, &key, identity)) {
+        status = af_jwt_timely(&rules, identity->claims) ? AF_JWT_OK
+                                                         : AF_JWT_EXPIRED;
+
+    } else {
+        status = af_identity_signed(ascf, &rules, identity);
+
+        if (status == AF_JWT_OK) {
+            af_identity_cache(af_main_conf(r)->cache, &key, identity);
+        }
+    }
 
     if (status == AF_JWT_ERROR) {
         return NGX_ERROR;
     }
 
-    identity->status = af_jwt_statuses[status];
-
     if (status == AF_JWT_OK) {
         af_identity_own(identity);
         return NGX_OK;
     }
+
+    identity->status = (status == AF_JWT_SIGNATURE && af_remotes_due(ascf))
+                       ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
+
+    /* those of a cached token that has expired */
+
+    json_decref(identity->claims);
+    json_decref(identity->header);
+    identity->claims = NULL;
+    identity->header = NULL;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "autoflow: token refused: %V",
@@ -178,7 +235,155 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 }
 
 
-/* A token is our own if it has what only we put in; the API demands it. */
+/* by the keys that are configured, then by those that issuers publish */
+
+static af_jwt_status_t
+af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
+    af_identity_t *identity)
+{
+    ngx_uint_t         i, n;
+    af_remote_t      **remote;
+    const af_key_t    *key;
+    af_jwt_status_t    status;
+
+    rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
+
+    status = af_jwt_verify(rules, (char *) identity->token.data,
+                           identity->token.len, &identity->claims,
+                           &identity->header, &key);
+
+    remote = ascf->remotes ? ascf->remotes->elts : NULL;
+    n = ascf->remotes ? ascf->remotes->nelts : 0;
+
+    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
+
+        if (remote[i]->keys) {
+            rules->keys = remote[i]->keys->keys;
+
+            status = af_jwt_verify(rules, (char *) identity->token.data,
+                                   identity->token.len, &identity->claims,
+                                   &identity->header, &key);
+        }
+    }
+
+    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
+        af_remote_ask(remote[i]);
+    }
+
+    identity->foreign = (key && af_key_issuer(key));
+
+    return status;
+}
+
+
+/* whether there are keys that have never been fetched */
+
+static ngx_uint_t
+af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf)
+{
+    ngx_uint_t     i;
+    af_remote_t  **remote;
+
+    if (ascf->remotes == NULL) {
+        return 0;
+    }
+
+    remote = ascf->remotes->elts;
+
+    for (i = 0; i < ascf->remotes->nelts; i++) {
+        if (remote[i]->keys == NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what changes when any of the keys that were fetched do */
+
+static ngx_uint_t
+af_remotes_generation(const ngx_http_autoflow_srv_conf_t *ascf)
+{
+    ngx_uint_t     i, generation;
+    af_remote_t  **remote;
+
+    if (ascf->remotes == NULL) {
+        return 0;
+    }
+
+    generation = 0;
+    remote = ascf->remotes->elts;
+
+    for (i = 0; i < ascf->remotes->nelts; i++) {
+        generation += remote[i]->generation;
+    }
+
+    return generation;
+}
+
+
+static ngx_uint_t
+af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
+    af_identity_t *identity)
+{
+    af_verified_t  *verified;
+
+    verified = cache ? af_cache_get(cache, key) : NULL;
+
+    if (verified == NULL
+        || verified->generation != af_remotes_generation(identity->conf))
+    {
+        return 0;
+    }
+
+    identity->claims = json_incref(verified->claims);
+    identity->header = json_incref(verified->header);
+    identity->foreign = verified->foreign;
+
+    return 1;
+}
+
+
+static void
+af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+    const af_identity_t *identity)
+{
+    af_verified_t  *verified;
+
+    verified = cache ? ngx_alloc(sizeof(af_verified_t), ngx_cycle->log) : NULL;
+
+    if (verified == NULL) {
+        return;
+    }
+
+    verified->claims = json_incref(identity->claims);
+    verified->header = json_incref(identity->header);
+    verified->foreign = identity->foreign;
+    verified->generation = af_remotes_generation(identity->conf);
+
+    if (af_cache_put(cache, key, verified, af_verified_free) != 0) {
+        af_verified_free(verified);
+    }
+}
+
+
+static void
+af_verified_free(void *data)
+{
+    af_verified_t *verified = data;
+
+    json_decref(verified->claims);
+    json_decref(verified->header);
+
+    ngx_free(verified);
+}
+
+
+/*
+ * A token is our own if one of our own keys signed it, and it has what only we
+ * put in; the API demands it.  What another issuer claims makes no difference.
+ */
 
 static void
 af_identity_own(af_identity_t *identity)
@@ -187,7 +392,8 @@ af_identity_own(af_identity_t *identity)
 
     claims = identity->claims;
 
-    if (af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
+    if (identity->foreign
+        || af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
         || af_identity_uuid(claims, "sid", &identity->session_id) != NGX_OK
         || !json_is_integer(json_object_get(claims, "epoch")))
     {

@@ -17,7 +17,8 @@ typedef enum {
     AF_TOKEN_ISSUER,
     AF_TOKEN_AUDIENCE,
     AF_TOKEN_EXPIRED,
-    AF_TOKEN_FORBIDDEN         /* good, but not for autoflow_require */
+    AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */
+    AF_TOKEN_UNAVAILABLE       /* the keys that it needs aren't there yet */
 } af_token_status_t;
 
 
@@ -34,6 +35,7 @@ struct af_identity_s {
     /* of our own tokens, empty for others' */
     ngx_str_t                            user_id;
     ngx_str_t                            session_id;
+    unsigned                             foreign:1;  /* another's key */
     unsigned                             own:1;
     unsigned                             superuser:1;
 };

@@ -81,7 +81,7 @@ af_request_id(ngx_http_request_t *r)
     ngx_table_elt_t            *h;
     ngx_http_variable_value_t  *v;
 
-    h = af_header_in(r, "x-request-id");
+    h = af_header_in(r, "x-request-id", 0);
 
     if (h && h->value.len >= 1 && h->value.len <= 128) {
         for (i = 0; i < h->value.len; i++) {
@@ -111,7 +111,7 @@ af_request_id(ngx_http_request_t *r)
 
 
 ngx_table_elt_t *
-af_header_in(ngx_http_request_t *r, const char *name)
+af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t nth)
 {
     size_t            len;
     ngx_uint_t        i;
@@ -125,7 +125,8 @@ af_header_in(ngx_http_request_t *r, const char *name)
 
         for (i = 0; i < part->nelts; i++) {
             if (h[i].key.len == len
-                && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+                && ngx_strncmp(h[i].lowcase_key, name, len) == 0
+                && nth-- == 0)
             {
                 return &h[i];
             }

@@ -30,7 +30,8 @@ ngx_http_autoflow_ctx_t *af_request_ctx(ngx_http_request_t *r);
 ngx_str_t af_request_id(ngx_http_request_t *r);
 
 /* The first header of this name, in lower case, or NULL. */
-ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name);
+ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
+    ngx_uint_t nth);
 
 /* Adds a header line; `place` (may be NULL) is where nginx looks for it. */
 ngx_int_t af_set_header(ngx_http_request_t *r, const char *name,

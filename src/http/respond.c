@@ -145,6 +145,9 @@ af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
     ngx_str_t  id;
 
     r->headers_out.status = status;
+
+    /* it is done: no If-Match of the client's can make it undone */
+    r->disable_not_modified = 1;
     r->headers_out.status_line = af_status_line(status);
 
     id = af_request_id(r);

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sodium.h>
 
+#include "token/base64url.h"
 #include "token/jwt.h"
 
 
-#define AF_JWT_BASE64  sodium_base64_VARIANT_URLSAFE_NO_PADDING
+/* signatures that are tried for one token, if it does not name its key */
+#define AF_JWT_TRIES  8
 
 /* the types a claim may have */
 #define AF_CLAIM_STRING   0x01
@@ -40,24 +41,22 @@ typedef struct {
 
 
 static int af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len);
-static int af_jwt_decode(unsigned char *dst, size_t *n,
-    const af_jwt_part_t *part);
 static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part,
     json_t **object);
 static int af_jwt_header_valid(const json_t *header);
 static int af_jwt_type_valid(const json_t *type);
 static af_jwt_status_t af_jwt_signed(const af_jwt_rules_t *rules,
-    const json_t *header, const af_jwt_parts_t *jwt);
+    const json_t *header, const af_jwt_parts_t *jwt, const af_key_t **by);
 static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
-    const json_t *claims);
+    const af_key_t *key, const json_t *claims);
 static int af_jwt_claims_valid(const json_t *claims);
 static unsigned af_jwt_claim_type(const json_t *claim);
-static int af_jwt_issuer(const af_jwt_rules_t *rules, const json_t *claims);
+static int af_jwt_issuer(const af_jwt_rules_t *rules, const af_key_t *key,
+    const json_t *claims);
 static int af_jwt_audience(const af_jwt_rules_t *rules,
     const json_t *claims);
 static int af_jwt_audience_one(const af_jwt_rules_t *rules,
     const json_t *aud);
-static int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
 static int af_jwt_append_json(char *out, size_t *len, const json_t *object);
 static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
 
@@ -85,13 +84,15 @@ static const char *const  af_jwt_types[] = {
 
 af_jwt_status_t
 af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
-    json_t **claims, json_t **header)
+    json_t **claims, json_t **header, const af_key_t **key)
 {
     json_t           *jose, *payload;
     af_jwt_parts_t    jwt;
+    const af_key_t   *by;
     af_jwt_status_t   status;
 
     *claims = NULL;
+    *key = NULL;
 
     if (header != NULL) {
         *header = NULL;
@@ -111,7 +112,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
         goto failed;
     }
 
-    status = af_jwt_signed(rules, jose, &jwt);
+    status = af_jwt_signed(rules, jose, &jwt, &by);
     if (status != AF_JWT_OK) {
         goto failed;
     }
@@ -121,13 +122,14 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
         goto failed;
     }
 
-    status = af_jwt_check(rules, payload);
+    status = af_jwt_check(rules, by, payload);
     if (status != AF_JWT_OK) {
         json_decref(payload);
         goto failed;
     }
 
     *claims = payload;
+    *key = by;
 
     if (header != NULL) {
         *header = json_incref(jose);
@@ -232,31 +234,6 @@ af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
 }
 
 
-/*
- * `dst` has room for AF_JWT_MAX.  Without the argument for the end of what
- * was decoded, libsodium refuses whatever is left; it refuses padding and
- * bits that are not 0 behind the last octet too.
- */
-
-static int
-af_jwt_decode(unsigned char *dst, size_t *n, const af_jwt_part_t *part)
-{
-    size_t  i;
-
-    /* libsodium 1.0.18 takes octets over 127 for letters, and we must not */
-
-    for (i = 0; i < part->len; i++) {
-        if (part->start[i] & 0x80) {
-            return 0;
-        }
-    }
-
-    return sodium_base642bin(dst, AF_JWT_MAX, part->start, part->len, NULL, n,
-                             NULL, AF_JWT_BASE64)
-           == 0;
-}
-
-
 static af_jwt_status_t
 af_jwt_object(const af_jwt_part_t *part, json_t **object)
 {
@@ -265,7 +242,7 @@ af_jwt_object(const af_jwt_part_t *part, json_t **object)
     json_error_t   error;
     unsigned char  text[AF_JWT_MAX];
 
-    if (!af_jwt_decode(text, &n, part)) {
+    if (!af_base64url_decode(text, sizeof(text), &n, part->start, part->len)) {
         return AF_JWT_MALFORMED;
     }
 
@@ -347,23 +324,27 @@ af_jwt_type_valid(const json_t *type)
 
 static af_jwt_status_t
 af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
-    const af_jwt_parts_t *jwt)
+    const af_jwt_parts_t *jwt, const af_key_t **by)
 {
     size_t                n;
+    unsigned              tries;
     const char           *alg, *kid;
     af_key_t            **key;
     unsigned char         sig[AF_JWT_MAX];
     const unsigned char  *input;
 
-    if (!af_jwt_decode(sig, &n, &jwt->signature)) {
+    if (!af_base64url_decode(sig, sizeof(sig), &n, jwt->signature.start,
+                             jwt->signature.len))
+    {
         return AF_JWT_MALFORMED;
     }
 
     alg = json_string_value(json_object_get(header, "alg"));
     kid = json_string_value(json_object_get(header, "kid"));
     input = (const unsigned char *) jwt->input.start;
+    tries = 0;
 
-    for (key = rules->keys; *key != NULL; key++) {
+    for (key = rules->keys; *key != NULL && tries < AF_JWT_TRIES; key++) {
 
         if (kid != NULL && strcmp(kid, af_key_id(*key)) != 0) {
             continue;
@@ -374,8 +355,11 @@ af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
         }
 
         if (af_key_verify(*key, sig, n, input, jwt->input.len)) {
+            *by = *key;
             return AF_JWT_OK;
         }
+
+        tries++;
     }
 
     return AF_JWT_SIGNATURE;
@@ -383,13 +367,14 @@ af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
 
 
 static af_jwt_status_t
-af_jwt_check(const af_jwt_rules_t *rules, const json_t *claims)
+af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key,
+    const json_t *claims)
 {
     if (!af_jwt_claims_valid(claims)) {
         return AF_JWT_MALFORMED;
     }
 
-    if (!af_jwt_issuer(rules, claims)) {
+    if (!af_jwt_issuer(rules, key, claims)) {
         return AF_JWT_ISSUER;
     }
 
@@ -454,17 +439,20 @@ af_jwt_claim_type(const json_t *claim)
 
 
 static int
-af_jwt_issuer(const af_jwt_rules_t *rules, const json_t *claims)
+af_jwt_issuer(const af_jwt_rules_t *rules, const af_key_t *key,
+    const json_t *claims)
 {
-    const char  *iss;
+    const char  *iss, *issuer;
 
-    if (rules->issuer == NULL) {
+    issuer = af_key_issuer(key) ? af_key_issuer(key) : rules->issuer;
+
+    if (issuer == NULL) {
         return 1;
     }
 
     iss = json_string_value(json_object_get(claims, "iss"));
 
-    return iss != NULL && strcmp(iss, rules->issuer) == 0;
+    return iss != NULL && strcmp(iss, issuer) == 0;
 }
 
 
@@ -516,7 +504,7 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
  * ago is not from the future.
  */
 
-static int
+int
 af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims)
 {
     double         next, leeway;
@@ -557,13 +545,13 @@ af_jwt_append(char *out, size_t *len, const void *src, size_t n)
 {
     size_t  size;
 
-    size = sodium_base64_ENCODED_LEN(n, AF_JWT_BASE64);
+    size = af_base64url_size(n);
 
     if (size > AF_JWT_MAX + 1 - *len) {
         return -1;
     }
 
-    sodium_bin2base64(out + *len, size, src, n, AF_JWT_BASE64);
+    sodium_bin2base64(out + *len, size, src, n, AF_BASE64URL);
 
     *len += size - 1;
 

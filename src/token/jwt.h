@@ -31,7 +31,8 @@ typedef enum {
 /* What a token must say.  Times are in seconds since the epoch. */
 typedef struct {
     af_key_t          **keys;       /* ends with NULL */
-    const char         *issuer;     /* NULL: not demanded */
+    const char         *issuer;     /* of keys without one; NULL: not
+                                       demanded */
     const char *const  *audience;   /* any of them; NULL: not demanded */
     int64_t             now;
     int64_t             leeway;
@@ -40,23 +41,29 @@ typedef struct {
 
 /*
  * Verifies a token.  The algorithm is the one of the key that `kid` names
- * (without a `kid`: of each key in turn), never the token's own choice; the
- * header's `alg` must agree with it.  Nothing in a header brings or fetches a
- * key; a header with `crit` is malformed, as we know no extension.
+ * (without a `kid`: of each key in turn, a few at most), never the token's own
+ * choice; the header's `alg` must agree with it.  Nothing in a header brings
+ * or fetches a key; a header with `crit` is malformed, as we know no
+ * extension.
  *
- * `exp` is demanded; `iat` may not be in the future; leeway is given to `exp`,
- * `nbf` and `iat` alike.  Of several faults the first of the enum is told.
+ * The issuer that is demanded is that of the key, if it has one.  `exp` is
+ * demanded; `iat` may not be in the future; leeway is given to `exp`, `nbf`
+ * and `iat` alike.  Of several faults the first of the enum is told.
  *
  * On AF_JWT_OK *claims is the payload and *header (which may be NULL) the JOSE
- * header, new references; otherwise they are NULL.
+ * header, new references, and *key one of the rules' keys, which has signed
+ * it; otherwise they are NULL.
  */
 af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
-    size_t len, json_t **claims, json_t **header);
+    size_t len, json_t **claims, json_t **header, const af_key_t **key);
+
+/* Returns 1 if the times of a verified token's claims are right now. */
+int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
 
 /*
  * Makes a token of `claims` signed with `key`.  Returns a string to be freed
- * with free(), its length in *len, or NULL if there is no memory or the token
- * would be longer than AF_JWT_MAX.
+ * with free(), its length in *len, or NULL if there is no memory, the key does
+ * not sign, or the token would be longer than AF_JWT_MAX.
  */
 char *af_jwt_sign(af_key_t *key, const json_t *claims, size_t *len);
 

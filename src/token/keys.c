@@ -1,70 +1,29 @@
 /*
- * Signing keys.  An algorithm is a row of af_algs[].
+ * Keys: what is the same of every algorithm.
  */
 
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <sodium.h>
+#include <openssl/err.h>
 
-#include "token/keys.h"
+#include "token/algs.h"
+#include "token/base64url.h"
+#include "token/jwk.h"
+#include "token/pem.h"
 
 
+/* of the name of a secret */
 #define AF_KID_OCTETS  16
 
 
-struct af_alg_s {
-    const char    *name;
-    const char    *digest;
-    size_t         size;         /* of a signature */
-    size_t         secret_min;   /* RFC 7518, section 3.2 */
-    const char    *too_short;
-
-    int          (*init)(af_key_t *key, const unsigned char *secret,
-                         size_t len);
-    void         (*cleanup)(af_key_t *key);
-    size_t       (*sign)(af_key_t *key, unsigned char *sig,
-                         const unsigned char *data, size_t len);
-    int          (*verify)(af_key_t *key, const unsigned char *sig,
-                           const unsigned char *data, size_t len);
-};
-
-
-struct af_key_s {
-    const af_alg_t  *alg;
-    char            *kid;
-    EVP_MAC_CTX     *mac;        /* of an HMAC key */
-};
-
-
-static const af_alg_t *af_alg_find(const char *name);
+static const char *af_key_check(const af_alg_t *alg,
+    const af_material_t *material, const af_key_options_t *options);
 static int af_kid_valid(const char *kid);
+static const char *af_key_init(af_key_t *key, const af_material_t *material,
+    const af_key_options_t *options);
+static const char *af_key_name(af_key_t *key, const af_material_t *material,
+    const char *kid);
 static char *af_kid_make(af_key_t *key);
-static int af_hmac_init(af_key_t *key, const unsigned char *secret,
-    size_t len);
-static void af_hmac_cleanup(af_key_t *key);
-static size_t af_hmac_sign(af_key_t *key, unsigned char *sig,
-    const unsigned char *data, size_t len);
-static int af_hmac_verify(af_key_t *key, const unsigned char *sig,
-    const unsigned char *data, size_t len);
-
-
-static const af_alg_t  af_algs[] = {
-
-    { "HS256", "SHA256", 32, 32, "the key is shorter than 32 octets",
-      af_hmac_init, af_hmac_cleanup, af_hmac_sign, af_hmac_verify },
-
-    { "HS384", "SHA384", 48, 48, "the key is shorter than 48 octets",
-      af_hmac_init, af_hmac_cleanup, af_hmac_sign, af_hmac_verify },
-
-    { "HS512", "SHA512", 64, 64, "the key is shorter than 64 octets",
-      af_hmac_init, af_hmac_cleanup, af_hmac_sign, af_hmac_verify },
-
-    { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL }
-};
 
 
 /* the space keeps it apart from anything a token could ask to be signed */
@@ -72,26 +31,19 @@ static const unsigned char  af_kid_label[] = "autoflow kid";
 
 
 af_key_t *
-af_key_create(const unsigned char *secret, size_t len, const char *alg,
-    const char *kid, const char **error)
+af_key_create(const af_material_t *material, const af_key_options_t *options,
+    const char **error)
 {
     af_key_t        *key;
-    const af_alg_t  *row;
+    const char      *why;
+    const af_alg_t  *alg;
 
-    row = af_alg_find(alg);
+    alg = options->alg ? af_alg_find(options->alg)
+                       : af_alg_default(material->kind);
 
-    if (row == NULL) {
-        *error = "the algorithm is not supported";
-        return NULL;
-    }
-
-    if (len < row->secret_min) {
-        *error = row->too_short;
-        return NULL;
-    }
-
-    if (kid != NULL && !af_kid_valid(kid)) {
-        *error = "the kid is not printable ASCII";
+    why = af_key_check(alg, material, options);
+    if (why != NULL) {
+        *error = why;
         return NULL;
     }
 
@@ -101,26 +53,38 @@ af_key_create(const unsigned char *secret, size_t len, const char *alg,
         return NULL;
     }
 
-    key->alg = row;
+    key->alg = alg;
 
-    if (row->init(key, secret, len) != 0) {
-        *error = "the cryptographic library does not take the key";
-        goto failed;
-    }
+    (void) ERR_set_mark();
+    why = af_key_init(key, material, options);
+    (void) ERR_pop_to_mark();
 
-    key->kid = (kid != NULL) ? strdup(kid) : af_kid_make(key);
-    if (key->kid == NULL) {
-        *error = "the kid could not be made";
-        goto failed;
+    if (why != NULL) {
+        *error = why;
+        af_key_free(key);
+        return NULL;
     }
 
     return key;
+}
 
-failed:
 
-    af_key_free(key);
+af_key_t *
+af_key_create_secret(const unsigned char *secret, size_t len,
+    const af_key_options_t *options, const char **error)
+{
+    af_key_t       *key;
+    af_material_t   material;
 
-    return NULL;
+    if (af_material_secret(&material, secret, len, error) != 0) {
+        return NULL;
+    }
+
+    key = af_key_create(&material, options, error);
+
+    af_material_free(&material);
+
+    return key;
 }
 
 
@@ -131,7 +95,9 @@ af_key_free(af_key_t *key)
         return;
     }
 
-    key->alg->cleanup(key);
+    key->alg->scheme->cleanup(key);
+    json_decref(key->jwk);
+    free(key->issuer);
     free(key->kid);
     free(key);
 }
@@ -151,11 +117,54 @@ af_key_id(const af_key_t *key)
 }
 
 
+const char *
+af_key_issuer(const af_key_t *key)
+{
+    return key->issuer;
+}
+
+
+int
+af_key_signs(const af_key_t *key)
+{
+    return key->signs;
+}
+
+
+int
+af_key_is_secret(const af_key_t *key)
+{
+    return key->private;
+}
+
+
+const json_t *
+af_key_jwk(const af_key_t *key)
+{
+    return key->jwk;
+}
+
+
+/*
+ * What OpenSSL reports of a failure is dropped: nginx would find it in the
+ * queue later, and blame it on a connection.
+ */
+
 size_t
 af_key_sign(af_key_t *key, unsigned char *sig, const unsigned char *data,
     size_t len)
 {
-    return key->alg->sign(key, sig, data, len);
+    size_t  n;
+
+    if (!key->signs) {
+        return 0;
+    }
+
+    (void) ERR_set_mark();
+    n = key->alg->scheme->sign(key, sig, data, len);
+    (void) ERR_pop_to_mark();
+
+    return (n == key->size) ? n : 0;
 }
 
 
@@ -163,23 +172,53 @@ int
 af_key_verify(af_key_t *key, const unsigned char *sig, size_t sig_len,
     const unsigned char *data, size_t len)
 {
-    if (sig_len != key->alg->size) {
+    int  rc;
+
+    if (sig_len != key->size) {
         return 0;
     }
 
-    return key->alg->verify(key, sig, data, len);
+    (void) ERR_set_mark();
+    rc = key->alg->scheme->verify(key, sig, data, len);
+    (void) ERR_pop_to_mark();
+
+    return rc;
 }
 
 
-static const af_alg_t *
-af_alg_find(const char *name)
+static const char *
+af_key_check(const af_alg_t *alg, const af_material_t *material,
+    const af_key_options_t *options)
 {
-    const af_alg_t  *row;
+    if (alg == NULL) {
+        return "the algorithm is not supported";
+    }
 
-    for (row = af_algs; row->name != NULL; row++) {
-        if (strcmp(row->name, name) == 0) {
-            return row;
-        }
+    if (material->kind == AF_OCT
+        && af_pem_is((char *) material->secret, material->len))
+    {
+        /* whoever has a public key could make tokens if it were a secret */
+        return "PEM is no secret";
+    }
+
+    if (alg->kind != material->kind) {
+        return "the algorithm is not one of this kind of key";
+    }
+
+    if (material->kind == AF_OCT && material->len < alg->secret_min) {
+        return alg->too_short;
+    }
+
+    if (options->kid != NULL && !af_kid_valid(options->kid)) {
+        return "the kid is not printable ASCII of 256 characters at most";
+    }
+
+    if (options->use == AF_USE_SIGN && options->issuer != NULL) {
+        return "another issuer's key does not sign";
+    }
+
+    if (options->use == AF_USE_SIGN && !material->private) {
+        return "a public key can't sign";
     }
 
     return NULL;
@@ -193,7 +232,60 @@ af_kid_valid(const char *kid)
 
     for (p = kid; *p >= ' ' && *p <= '~'; p++) { /* void */ }
 
-    return p != kid && *p == '\0';
+    return p != kid && *p == '\0' && p - kid <= AF_KID_MAX;
+}
+
+
+static const char *
+af_key_init(af_key_t *key, const af_material_t *material,
+    const af_key_options_t *options)
+{
+    if (key->alg->scheme->init(key, material) != 0) {
+        return "the cryptographic library does not take the key";
+    }
+
+    key->private = material->private;
+    key->signs = material->private && options->use != AF_USE_VERIFY
+                 && options->issuer == NULL;
+
+    if (options->issuer != NULL) {
+        key->issuer = strdup(options->issuer);
+        if (key->issuer == NULL) {
+            return "out of memory";
+        }
+    }
+
+    return af_key_name(key, material, options->kid);
+}
+
+
+static const char *
+af_key_name(af_key_t *key, const af_material_t *material, const char *kid)
+{
+    json_t  *members;
+
+    if (material->kind == AF_OCT) {
+        key->kid = kid ? strdup(kid) : af_kid_make(key);
+        return key->kid ? NULL : "the kid could not be made";
+    }
+
+    key->jwk = af_material_public(material);
+    if (key->jwk == NULL) {
+        return "the public key could not be told";
+    }
+
+    /* of the required members alone: what follows is no part of it */
+
+    key->kid = kid ? strdup(kid) : af_jwk_thumbprint(key->jwk);
+
+    members = json_pack("{ss? ss ss}", "kid", key->kid, "use", "sig",
+                        "alg", key->alg->name);
+
+    if (key->kid == NULL || json_object_update_new(key->jwk, members) != 0) {
+        return "the kid could not be made";
+    }
+
+    return NULL;
 }
 
 
@@ -203,92 +295,21 @@ af_kid_make(af_key_t *key)
     char           *kid;
     unsigned char   sig[AF_SIGNATURE_MAX];
 
-    kid = malloc(AF_KID_SIZE);
-    if (kid == NULL) {
-        return NULL;
-    }
+    kid = malloc(af_base64url_size(AF_KID_OCTETS));
 
-    if (af_key_sign(key, sig, af_kid_label, sizeof(af_kid_label) - 1) == 0) {
+    if (kid == NULL
+        || key->alg->scheme->sign(key, sig, af_kid_label,
+                                  sizeof(af_kid_label) - 1)
+           == 0)
+    {
         free(kid);
         return NULL;
     }
 
-    sodium_bin2base64(kid, AF_KID_SIZE, sig, AF_KID_OCTETS,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    sodium_bin2base64(kid, af_base64url_size(AF_KID_OCTETS), sig,
+                      AF_KID_OCTETS, AF_BASE64URL);
 
     sodium_memzero(sig, sizeof(sig));
 
     return kid;
-}
-
-
-static int
-af_hmac_init(af_key_t *key, const unsigned char *secret, size_t len)
-{
-    EVP_MAC     *hmac;
-    OSSL_PARAM   params[2];
-
-    hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-    if (hmac == NULL) {
-        return -1;
-    }
-
-    key->mac = EVP_MAC_CTX_new(hmac);
-
-    EVP_MAC_free(hmac);
-
-    if (key->mac == NULL) {
-        return -1;
-    }
-
-    /* the parameter is only read, whatever its type says */
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                            (char *) key->alg->digest, 0);
-    params[1] = OSSL_PARAM_construct_end();
-
-    return (EVP_MAC_init(key->mac, secret, len, params) == 1) ? 0 : -1;
-}
-
-
-static void
-af_hmac_cleanup(af_key_t *key)
-{
-    EVP_MAC_CTX_free(key->mac);
-}
-
-
-static size_t
-af_hmac_sign(af_key_t *key, unsigned char *sig, const unsigned char *data,
-    size_t len)
-{
-    size_t  n;
-
-    /* without a key it starts anew with the one it has */
-
-    if (EVP_MAC_init(key->mac, NULL, 0, NULL) != 1
-        || EVP_MAC_update(key->mac, data, len) != 1
-        || EVP_MAC_final(key->mac, sig, &n, AF_SIGNATURE_MAX) != 1)
-    {
-        return 0;
-    }
-
-    return n;
-}
-
-
-static int
-af_hmac_verify(af_key_t *key, const unsigned char *sig,
-    const unsigned char *data, size_t len)
-{
-    int            rc;
-    size_t         n;
-    unsigned char  expected[AF_SIGNATURE_MAX];
-
-    n = af_hmac_sign(key, expected, data, len);
-
-    rc = n == key->alg->size && CRYPTO_memcmp(expected, sig, n) == 0;
-
-    sodium_memzero(expected, sizeof(expected));
-
-    return rc;
 }

@@ -1,35 +1,64 @@
 /*
- * Signing keys (RFC 7517, RFC 7518).  Pure C: no nginx types.
+ * A key, with its algorithm, its name and what it may be used for.  Pure C:
+ * no nginx types.  The process has called sodium_init() before.
  */
 
 #ifndef AF_TOKEN_KEYS_H
 #define AF_TOKEN_KEYS_H
 
 #include <stddef.h>
+#include <jansson.h>
 
 
-/* base64url of 16 octets, the terminating zero included */
-#define AF_KID_SIZE  23
+/* the largest signature of any algorithm, in octets: RSA's, of 8192 bits */
+#define AF_SIGNATURE_MAX  1024
 
-/* the largest signature of any algorithm in af_algs[], in octets */
-#define AF_SIGNATURE_MAX  64
+/* characters of a kid, which is in every token */
+#define AF_KID_MAX  256
 
 
 typedef struct af_alg_s  af_alg_t;
 typedef struct af_key_s  af_key_t;
+typedef struct af_material_s  af_material_t;
 
 
 /*
- * Makes a key from a raw secret of `len` octets for the algorithm named by
- * `alg` ("HS256").  The secret is copied.  `kid` is printable ASCII, or NULL:
- * the key is then named by a digest of itself, the same on every node that has
- * the same secret.  A key is used by one thread at a time.
+ * A key that can sign also verifies.  By default it does both if it can; one
+ * that verifies only is on its way in or out, or not ours.
+ */
+
+typedef enum {
+    AF_USE_DEFAULT = 0,
+    AF_USE_SIGN,               /* refused if it can't */
+    AF_USE_VERIFY
+} af_use_t;
+
+
+/* what is said of a key; it is copied */
+
+typedef struct {
+    const char  *alg;          /* "RS256"; NULL: the first of its kind */
+    const char  *kid;          /* printable ASCII; NULL: made of the key */
+    const char  *issuer;       /* of another's key, which never signs */
+    af_use_t     use;
+} af_key_options_t;
+
+
+/*
+ * Makes a key.  It has exactly one algorithm: a token signed by another one
+ * is not signed by this key.  Without a kid its name is its thumbprint (RFC
+ * 7638), or of a secret a digest made with it: the same on every node.  A key
+ * is used by one thread at a time.
  *
  * Returns the key, to be freed with af_key_free(), or NULL, with a phrase
- * that says why in *error ("the key is shorter than 32 octets").
+ * that says why in *error ("the secret is shorter than 32 octets").
  */
-af_key_t *af_key_create(const unsigned char *secret, size_t len,
-    const char *alg, const char *kid, const char **error);
+af_key_t *af_key_create(const af_material_t *material,
+    const af_key_options_t *options, const char **error);
+
+/* the same of a raw secret, which is copied */
+af_key_t *af_key_create_secret(const unsigned char *secret, size_t len,
+    const af_key_options_t *options, const char **error);
 
 void af_key_free(af_key_t *key);
 
@@ -37,9 +66,20 @@ void af_key_free(af_key_t *key);
 const char *af_key_alg(const af_key_t *key);
 const char *af_key_id(const af_key_t *key);
 
+/* whose tokens it verifies: NULL if they are our own */
+const char *af_key_issuer(const af_key_t *key);
+
+/* whether it may sign; whether it has something to be kept secret */
+int af_key_signs(const af_key_t *key);
+int af_key_is_secret(const af_key_t *key);
+
+/* the public key as a JWK (RFC 7517), the key's own; NULL of a secret */
+const json_t *af_key_jwk(const af_key_t *key);
+
 /*
- * Signs `len` octets.  `sig` has room for AF_SIGNATURE_MAX.
- * Returns the length of the signature, or 0 if the library failed.
+ * Signs `len` octets with a key that signs.  `sig` has room for
+ * AF_SIGNATURE_MAX.  Returns the length of the signature, or 0 if the library
+ * failed.
  */
 size_t af_key_sign(af_key_t *key, unsigned char *sig,
     const unsigned char *data, size_t len);

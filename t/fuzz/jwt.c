@@ -62,8 +62,9 @@ static af_jwt_rules_t  rules = { keys, NULL, NULL, NOW, LEEWAY };
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    unsigned     i;
-    const char  *error;
+    unsigned           i;
+    const char        *error;
+    af_key_options_t   options = { .use = AF_USE_SIGN };
 
     (void) argc;
     (void) argv;
@@ -72,8 +73,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
     for (i = 0; i < KEYS; i++) {
         memset(secrets[i], 'a' + i, SECRET);
-        keys[i] = af_key_create(secrets[i], SECRET, names[i].alg,
-                                names[i].kid, &error);
+        options.alg = names[i].alg;
+        options.kid = names[i].kid;
+        keys[i] = af_key_create_secret(secrets[i], SECRET, &options, &error);
         af_must(keys[i] != NULL);
     }
 
@@ -211,11 +213,14 @@ static af_jwt_status_t
 status_of(const char *token, size_t len, json_t **claims)
 {
     char             *copy;
+    const af_key_t   *key;
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
-    status = af_jwt_verify(&rules, copy, len, claims, NULL);
+    status = af_jwt_verify(&rules, copy, len, claims, NULL, &key);
     free(copy);
+
+    af_must((key != NULL) == (status == AF_JWT_OK));
 
     return status;
 }

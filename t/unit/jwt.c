@@ -443,13 +443,14 @@ static af_key_t  *keys[KEYS + 1];
 static af_key_t *
 make_key(int fill, const char *alg, const char *kid)
 {
-    af_key_t       *key;
-    const char     *error;
-    unsigned char   secret[64];
+    af_key_t          *key;
+    const char        *error;
+    unsigned char      secret[64];
+    af_key_options_t   options = { .alg = alg, .kid = kid };
 
     memset(secret, fill, sizeof(secret));
 
-    key = af_key_create(secret, sizeof(secret), alg, kid, &error);
+    key = af_key_create_secret(secret, sizeof(secret), &options, &error);
     assert_non_null(key);
 
     return key;
@@ -531,18 +532,20 @@ verify(const af_jwt_rules_t *rules, const char *token, size_t len)
 {
     char             *copy;
     json_t           *claims, *header;
+    const af_key_t   *key;
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
     claims = json_null();
     header = json_null();
 
-    status = af_jwt_verify(rules, copy, len, &claims, &header);
+    status = af_jwt_verify(rules, copy, len, &claims, &header, &key);
 
     free(copy);
 
     assert_int_equal(json_is_object(claims), status == AF_JWT_OK);
     assert_int_equal(claims == NULL, status != AF_JWT_OK);
+    assert_int_equal(key == NULL, status != AF_JWT_OK);
     assert_int_equal(json_is_object(header), status == AF_JWT_OK);
     assert_int_equal(header == NULL, status != AF_JWT_OK);
 
@@ -565,17 +568,18 @@ verify_now(const char *token, size_t len)
 static af_key_t *
 a1_key(void)
 {
-    size_t          len;
-    af_key_t       *key;
-    const char     *error;
-    unsigned char   secret[64];
+    size_t             len;
+    af_key_t          *key;
+    const char        *error;
+    unsigned char      secret[64];
+    af_key_options_t   options = { .alg = "HS256" };
 
     assert_int_equal(sodium_base642bin(secret, sizeof(secret), A1_KEY,
                          strlen(A1_KEY), NULL, &len, NULL,
                          sodium_base64_VARIANT_URLSAFE_NO_PADDING), 0);
     assert_int_equal(len, 64);
 
-    key = af_key_create(secret, len, "HS256", NULL, &error);
+    key = af_key_create_secret(secret, len, &options, &error);
     assert_non_null(key);
 
     return key;
@@ -588,6 +592,7 @@ test_rfc_7515_a1_and_rfc_7519_3_1(void **state)
     size_t           len;
     json_t          *claims;
     af_key_t        *list[2];
+    const af_key_t  *key;
     unsigned char    sig[AF_SIGNATURE_MAX];
     af_jwt_rules_t   rules = { .keys = list, .issuer = "joe",
                                .now = A1_EXP - 1 };
@@ -605,7 +610,8 @@ test_rfc_7515_a1_and_rfc_7519_3_1(void **state)
                          strlen(A1_HEADER "." A1_PAYLOAD)), 1);
 
     assert_int_equal(af_jwt_verify(&rules, A1_TOKEN, strlen(A1_TOKEN),
-                                   &claims, NULL), AF_JWT_OK);
+                                   &claims, NULL, &key), AF_JWT_OK);
+    assert_ptr_equal(key, list[0]);
     assert_int_equal(json_object_size(claims), 3);
     assert_string_equal(json_string_value(json_object_get(claims, "iss")),
                         "joe");
@@ -927,12 +933,121 @@ test_keys_without_and_with_one_kid(void **state)
 }
 
 
+/* the issuer that counts is the key's, where it has one */
+
+static void
+test_issuers_are_bound_to_keys(void **state)
+{
+    int               failed;
+    char             *token;
+    size_t            i;
+    af_key_t         *list[3], *by;
+    const char       *error;
+    unsigned char     secret[64];
+    af_jwt_rules_t    rules = { .keys = list, .issuer = "us", .now = NOW };
+    af_key_options_t  options = { .kid = "one", .issuer = "them" };
+
+    static const struct {
+        const char       *name;
+        unsigned          key;
+        const char       *payload;
+        af_jwt_status_t   status;
+    } rows[] = {
+        { "ours", 0, "{\"exp\":1000001,\"iss\":\"us\"}", AF_JWT_OK },
+        { "ours by us for them", 0, "{\"exp\":1000001,\"iss\":\"them\"}",
+          AF_JWT_ISSUER },
+        { "theirs", 1, "{\"exp\":1000001,\"iss\":\"them\"}", AF_JWT_OK },
+        { "theirs as ours", 1, "{\"exp\":1000001,\"iss\":\"us\"}",
+          AF_JWT_ISSUER },
+        { "theirs without", 1, "{\"exp\":1000001}", AF_JWT_ISSUER }
+    };
+
+    (void) state;
+
+    memset(secret, 9, sizeof(secret));
+
+    list[0] = keys[KEY_ONE];
+    list[1] = af_key_create_secret(secret, sizeof(secret), &options, &error);
+    list[2] = NULL;
+
+    assert_non_null(list[1]);
+    assert_string_equal(af_key_issuer(list[1]), "them");
+    assert_int_equal(af_key_signs(list[1]), 0);
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(rows); i++) {
+
+        /* theirs does not sign: a copy has to */
+
+        by = rows[i].key ? make_key(9, "HS256", "one") : list[0];
+        token = forge(by, HEADER, rows[i].payload);
+
+        af_row(verify(&rules, token, strlen(token)) == rows[i].status, "%s",
+               rows[i].name);
+
+        if (rows[i].key) {
+            af_key_free(by);
+        }
+
+        free(token);
+    }
+
+    af_key_free(list[1]);
+
+    assert_int_equal(failed, 0);
+}
+
+
+/* however many there are, a token costs a few signatures at most */
+
+static void
+test_a_token_without_kid_is_not_tried_forever(void **state)
+{
+    char           *token;
+    size_t          i;
+    af_key_t       *list[13];
+    af_jwt_rules_t  rules = { .keys = list, .now = NOW };
+
+    (void) state;
+
+    for (i = 0; i < 12; i++) {
+        list[i] = make_key(100 + i, (i & 1) ? "HS256" : "HS384", NULL);
+    }
+
+    list[12] = NULL;
+
+    for (i = 1; i < 12; i += 2) {
+        token = forge(list[i], HEADER, PAYLOAD);
+        assert_int_equal(verify(&rules, token, strlen(token)), AF_JWT_OK);
+        free(token);
+    }
+
+    for (i = 0; i < 12; i += 2) {
+        af_key_free(list[i]);
+        list[i] = make_key(100 + i, "HS256", NULL);
+    }
+
+    for (i = 0; i < 12; i++) {
+        token = forge(list[i], HEADER, PAYLOAD);
+        assert_int_equal(verify(&rules, token, strlen(token)),
+                         i < 8 ? AF_JWT_OK : AF_JWT_SIGNATURE);
+        free(token);
+    }
+
+    for (i = 0; i < 12; i++) {
+        af_key_free(list[i]);
+    }
+}
+
+
 static void
 test_a_token_made_is_a_token(void **state)
 {
     char            *token;
     size_t           i, len;
     json_t          *claims, *read;
+    const af_key_t  *key;
     af_jwt_rules_t   rules = { .keys = keys, .issuer = "autoflow",
                                .audience = ours, .now = NOW };
 
@@ -950,8 +1065,9 @@ test_a_token_made_is_a_token(void **state)
 
         assert_non_null(token);
         assert_int_equal(strlen(token), len);
-        assert_int_equal(af_jwt_verify(&rules, token, len, &read, NULL),
+        assert_int_equal(af_jwt_verify(&rules, token, len, &read, NULL, &key),
                          AF_JWT_OK);
+        assert_ptr_equal(key, keys[i]);
         assert_true(json_equal(read, claims));
 
         json_decref(read);
@@ -1077,6 +1193,7 @@ test_a_lack_of_memory_lets_nothing_through(void **state)
     char             *token, *made;
     size_t            len;
     json_t           *claims, *read;
+    const af_key_t   *key;
     af_jwt_status_t   status;
     af_jwt_rules_t    rules = { .keys = keys, .now = NOW };
 
@@ -1090,7 +1207,7 @@ test_a_lack_of_memory_lets_nothing_through(void **state)
 
     for (i = 0; i < 100; i++) {
         allocations_left = i;
-        status = af_jwt_verify(&rules, token, strlen(token), &read, NULL);
+        status = af_jwt_verify(&rules, token, strlen(token), &read, NULL, &key);
 
         assert_true(status == AF_JWT_OK || status == AF_JWT_ERROR
                     || status == AF_JWT_MALFORMED);
@@ -1131,6 +1248,8 @@ main(void)
         cmocka_unit_test(test_no_part_is_a_token),
         cmocka_unit_test(test_the_payload_is_not_read_before_the_signature),
         cmocka_unit_test(test_keys_without_and_with_one_kid),
+        cmocka_unit_test(test_issuers_are_bound_to_keys),
+        cmocka_unit_test(test_a_token_without_kid_is_not_tried_forever),
         cmocka_unit_test(test_a_token_made_is_a_token),
         cmocka_unit_test(test_long_tokens),
         cmocka_unit_test(test_deep_nesting_is_survived),

@@ -1,0 +1,226 @@
+#include "http/remote.h"
+#include "token/fetch.h"
+
+#include <curl/curl.h>
+
+
+/* milliseconds: between two fetches, and after one that failed */
+#define AF_REMOTE_ASK    30000
+#define AF_REMOTE_RETRY  5000
+
+
+/* what a thread works on: its own while the task is active */
+
+typedef struct {
+    const af_remote_t  *remote;
+    af_keyring_t       *keys;
+    char                error[256];
+} af_remote_task_t;
+
+
+static void af_remote_fetch(af_remote_t *remote);
+static void af_remote_thread(void *data, ngx_log_t *log);
+static af_keyring_t *af_remote_parse(const af_remote_t *remote,
+    const char *text, size_t len, char *error, size_t size);
+static void af_remote_skip(void *data, const af_keyring_error_t *error);
+static void af_remote_fetched(ngx_event_t *ev);
+static void af_remote_timer(ngx_event_t *ev);
+
+
+ngx_int_t
+af_remote_init(af_remote_t *remote, ngx_pool_t *pool)
+{
+    af_remote_task_t  *task;
+
+    remote->task = ngx_thread_task_alloc(pool, sizeof(af_remote_task_t));
+    if (remote->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    remote->task->handler = af_remote_thread;
+    remote->task->event.handler = af_remote_fetched;
+    remote->task->event.data = remote;
+
+    task = remote->task->ctx;
+    task->remote = remote;
+
+    remote->timer.handler = af_remote_timer;
+    remote->timer.data = remote;
+    remote->timer.cancelable = 1;
+
+    return NGX_OK;
+}
+
+
+void
+af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
+{
+    ngx_uint_t     i;
+    af_remote_t  **remote;
+
+    /* before there are threads that use it */
+    (void) curl_global_init(CURL_GLOBAL_DEFAULT);
+
+    remote = remotes->elts;
+
+    for (i = 0; i < remotes->nelts; i++) {
+        remote[i]->io = io;
+        remote[i]->timer.log = log;
+        remote[i]->task->event.log = log;
+
+        af_remote_fetch(remote[i]);
+    }
+}
+
+
+void
+af_remotes_stop(ngx_array_t *remotes)
+{
+    ngx_uint_t          i;
+    af_remote_t       **remote;
+    af_remote_task_t   *task;
+
+    remote = remotes->elts;
+
+    /* the thread pools have ended: a task is done, or never began */
+
+    for (i = 0; i < remotes->nelts; i++) {
+        task = remote[i]->task->ctx;
+
+        af_keyring_free(task->keys);
+        af_keyring_free(remote[i]->keys);
+
+        task->keys = NULL;
+        remote[i]->keys = NULL;
+    }
+}
+
+
+void
+af_remote_ask(af_remote_t *remote)
+{
+    if (!remote->fetching && ngx_current_msec - remote->asked > AF_REMOTE_ASK) {
+        af_remote_fetch(remote);
+    }
+}
+
+
+static void
+af_remote_fetch(af_remote_t *remote)
+{
+    remote->asked = ngx_current_msec;
+
+    if (ngx_thread_task_post(remote->io, remote->task) != NGX_OK) {
+        ngx_add_timer(&remote->timer, AF_REMOTE_RETRY);
+        return;
+    }
+
+    remote->fetching = 1;
+
+    if (remote->timer.timer_set) {
+        ngx_del_timer(&remote->timer);
+    }
+}
+
+
+static void
+af_remote_thread(void *data, ngx_log_t *log)
+{
+    af_remote_task_t *task = data;
+
+    char    *text;
+    size_t   len;
+
+    text = af_fetch((char *) task->remote->url.data, task->remote->plain, &len,
+                    task->error, sizeof(task->error));
+
+    if (text) {
+        task->keys = af_remote_parse(task->remote, text, len, task->error,
+                                     sizeof(task->error));
+        free(text);
+    }
+}
+
+
+static af_keyring_t *
+af_remote_parse(const af_remote_t *remote, const char *text, size_t len,
+    char *error, size_t size)
+{
+    af_keyring_t        *keys;
+    af_key_options_t     options;
+    af_keyring_error_t   why;
+
+    ngx_memzero(&options, sizeof(af_key_options_t));
+    options.issuer = (char *) remote->issuer.data;
+    options.use = AF_USE_VERIFY;
+
+    keys = af_keyring_create();
+
+    if (keys == NULL) {
+        (void) ngx_snprintf((u_char *) error, size, "no memory%Z");
+        return NULL;
+    }
+
+    if (af_keyring_add(keys, text, len, &options, af_remote_skip, NULL, &why)
+        != 0)
+    {
+        (void) ngx_snprintf((u_char *) error, size, "%s%Z", why.reason);
+        af_keyring_free(keys);
+        return NULL;
+    }
+
+    return keys;
+}
+
+
+/* issuers publish keys for other purposes too */
+
+static void
+af_remote_skip(void *data, const af_keyring_error_t *error)
+{
+}
+
+
+static void
+af_remote_fetched(ngx_event_t *ev)
+{
+    ngx_uint_t         level;
+    af_remote_t       *remote;
+    af_remote_task_t  *task;
+
+    remote = ev->data;
+    task = remote->task->ctx;
+
+    remote->fetching = 0;
+
+    if (task->keys == NULL) {
+
+        /* once, not at each attempt */
+        level = remote->failed ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, ev->log, 0, "autoflow: can't fetch the keys of "
+                      "\"%V\": %s", &remote->url, task->error);
+
+        remote->failed = 1;
+        ngx_add_timer(&remote->timer, ngx_min(remote->refresh,
+                                              AF_REMOTE_RETRY));
+        return;
+    }
+
+    remote->failed = 0;
+
+    af_keyring_free(remote->keys);
+    remote->keys = task->keys;
+    remote->generation++;
+
+    task->keys = NULL;
+
+    ngx_add_timer(&remote->timer, remote->refresh);
+}
+
+
+static void
+af_remote_timer(ngx_event_t *ev)
+{
+    af_remote_fetch(ev->data);
+}

@@ -1,0 +1,57 @@
+/*
+ * Keys that another issuer publishes (autoflow_key_url): fetched by each
+ * worker in a thread, kept until better ones have come.
+ *
+ *   keys   fetching   what happens
+ *   NULL   yes        tokens that need them are `unavailable`
+ *   NULL   no         the same; the timer tries again
+ *   there  either     they verify; the timer, or a token that none of them
+ *                     has signed, has them fetched anew
+ */
+
+#ifndef AF_HTTP_REMOTE_H
+#define AF_HTTP_REMOTE_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_thread_pool.h>
+
+#include "token/keyring.h"
+
+
+typedef struct {
+    ngx_str_t            url;          /* zero-terminated */
+    ngx_str_t            issuer;       /* zero-terminated */
+    ngx_msec_t           refresh;
+    unsigned             plain:1;      /* http is good enough */
+
+    /* a worker's */
+    af_keyring_t        *keys;         /* NULL: none yet */
+    ngx_uint_t           generation;   /* of the keys */
+    ngx_thread_pool_t   *io;
+    ngx_thread_task_t   *task;
+    ngx_event_t          timer;
+    ngx_msec_t           asked;        /* when it was last tried */
+    unsigned             fetching:1;
+    unsigned             failed:1;
+} af_remote_t;
+
+
+/* Prepares what a worker needs.  For the configuration. */
+ngx_int_t af_remote_init(af_remote_t *remote, ngx_pool_t *pool);
+
+/* Begins to fetch all of a list, in threads of `io`.  For init_process. */
+void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
+    ngx_log_t *log);
+
+/* Frees the keys of all.  For exit_process. */
+void af_remotes_stop(ngx_array_t *remotes);
+
+/*
+ * A token came that none of the keys has signed: there may be new ones.  They
+ * are fetched, but not more often than every 30 seconds.
+ */
+void af_remote_ask(af_remote_t *remote);
+
+
+#endif /* AF_HTTP_REMOTE_H */

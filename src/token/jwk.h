@@ -1,0 +1,37 @@
+/*
+ * JSON Web Keys (RFC 7517; their members: RFC 7518, section 6, and RFC 8037,
+ * section 2).  Pure C: no nginx types.
+ */
+
+#ifndef AF_TOKEN_JWK_H
+#define AF_TOKEN_JWK_H
+
+#include "token/keys.h"
+#include "token/material.h"
+
+
+typedef enum {
+    AF_JWK_OK = 0,
+    AF_JWK_OTHER,              /* well, but of no use to us */
+    AF_JWK_BAD
+} af_jwk_status_t;
+
+
+/*
+ * Reads a key.  On AF_JWK_OK *material is to be freed with
+ * af_material_free(), and *said is what the key says of itself, as long as
+ * `jwk` lives; otherwise a phrase in *error says why not.
+ *
+ * What names or brings a certificate (x5c, x5t, x5u) is never read.
+ */
+af_jwk_status_t af_jwk_read(const json_t *jwk, af_material_t *material,
+    af_key_options_t *said, const char **error);
+
+/*
+ * The thumbprint (RFC 7638) of a key that has its required members alone, by
+ * SHA-256, in base64url; to be freed with free(), NULL if there is no memory.
+ */
+char *af_jwk_thumbprint(const json_t *jwk);
+
+
+#endif /* AF_TOKEN_JWK_H */

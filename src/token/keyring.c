@@ -1,0 +1,444 @@
+/*
+ * The keys of a server.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/err.h>
+#include <sodium.h>
+
+#include "token/jwk.h"
+#include "token/keyring.h"
+#include "token/pem.h"
+
+
+/* where keys are read to, and from what */
+
+typedef struct {
+    af_keyring_t            *ring;
+    const af_key_options_t  *options;
+    af_keyring_skip_pt       skip;
+    void                    *data;
+    af_keyring_error_t      *error;
+} af_keyring_load_t;
+
+
+static int af_keyring_read(af_keyring_load_t *load, const char *text,
+    size_t len);
+static int af_keyring_pem(af_keyring_load_t *load, const char *text,
+    size_t len);
+static int af_is_json(const char *text, size_t len);
+static int af_keyring_json(af_keyring_load_t *load, const char *text,
+    size_t len);
+static int af_keyring_jwk(af_keyring_load_t *load, const json_t *jwk);
+static int af_keyring_set(af_keyring_load_t *load, const json_t *set);
+static af_jwk_status_t af_keyring_one(af_keyring_load_t *load,
+    const json_t *jwk);
+static const char *af_options_merge(af_key_options_t *options,
+    const af_key_options_t *given);
+static const char *af_options_agree(const char **said, const char *given,
+    const char *otherwise);
+static int af_keyring_key(af_keyring_load_t *load,
+    const af_material_t *material, const af_key_options_t *options);
+static int af_keyring_push(af_keyring_t *ring, af_key_t *key,
+    const char **error);
+static int af_keys_collide(const af_key_t *a, const af_key_t *b);
+static void af_json_wipe(json_t *json);
+
+
+af_keyring_t *
+af_keyring_create(void)
+{
+    af_keyring_t  *ring;
+
+    ring = calloc(1, sizeof(af_keyring_t));
+    if (ring == NULL) {
+        return NULL;
+    }
+
+    ring->keys = calloc(1, sizeof(af_key_t *));
+    if (ring->keys == NULL) {
+        free(ring);
+        return NULL;
+    }
+
+    return ring;
+}
+
+
+void
+af_keyring_free(af_keyring_t *ring)
+{
+    size_t  i;
+
+    if (ring == NULL) {
+        return;
+    }
+
+    for (i = 0; i < ring->nkeys; i++) {
+        af_key_free(ring->keys[i]);
+    }
+
+    free(ring->keys);
+    free(ring);
+}
+
+
+/* what OpenSSL reports of a failure is dropped, as in token/keys.c */
+
+int
+af_keyring_add(af_keyring_t *ring, const char *text, size_t len,
+    const af_key_options_t *options, af_keyring_skip_pt skip, void *data,
+    af_keyring_error_t *error)
+{
+    int                rc;
+    af_keyring_load_t  load = { ring, options, skip, data, error };
+
+    error->nth = 0;
+
+    (void) ERR_set_mark();
+    rc = af_keyring_read(&load, text, len);
+    (void) ERR_pop_to_mark();
+
+    return rc;
+}
+
+
+int
+af_keyring_add_secret(af_keyring_t *ring, const unsigned char *secret,
+    size_t len, const af_key_options_t *options, af_keyring_error_t *error)
+{
+    af_key_t  *key;
+
+    error->nth = 0;
+
+    key = af_key_create_secret(secret, len, options, &error->reason);
+
+    return key ? af_keyring_push(ring, key, &error->reason) : -1;
+}
+
+
+af_key_t *
+af_keyring_signer(const af_keyring_t *ring)
+{
+    size_t  i;
+
+    for (i = 0; i < ring->nkeys; i++) {
+        if (af_key_signs(ring->keys[i])) {
+            return ring->keys[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+char *
+af_keyring_jwks(const af_keyring_t *ring)
+{
+    int              rc;
+    char            *text;
+    size_t           i;
+    json_t          *list, *set;
+    const af_key_t  *key;
+
+    list = json_array();
+    rc = (list != NULL) ? 0 : -1;
+
+    for (i = 0; i < ring->nkeys && rc == 0; i++) {
+        key = ring->keys[i];
+
+        if (af_key_jwk(key) != NULL && af_key_issuer(key) == NULL) {
+            rc = json_array_append_new(list, json_copy(
+                                                (json_t *) af_key_jwk(key)));
+        }
+    }
+
+    set = json_pack("{so}", "keys", list);
+    text = (rc == 0) ? json_dumps(set, JSON_COMPACT|JSON_SORT_KEYS) : NULL;
+
+    json_decref(set);
+
+    return text;
+}
+
+
+static int
+af_keyring_read(af_keyring_load_t *load, const char *text, size_t len)
+{
+    if (af_pem_is(text, len)) {
+        return af_keyring_pem(load, text, len);
+    }
+
+    if (af_is_json(text, len)) {
+        return af_keyring_json(load, text, len);
+    }
+
+    return af_keyring_add_secret(load->ring, (const unsigned char *) text,
+                                 len, load->options, load->error);
+}
+
+
+static int
+af_keyring_pem(af_keyring_load_t *load, const char *text, size_t len)
+{
+    int            rc;
+    af_material_t  material;
+
+    if (af_pem_read(&material, text, len, &load->error->reason) != 0) {
+        return -1;
+    }
+
+    rc = af_keyring_key(load, &material, load->options);
+
+    af_material_free(&material);
+
+    return rc;
+}
+
+
+static int
+af_is_json(const char *text, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len && memchr(" \t\r\n", text[i], 4) != NULL; i++) {
+        /* void */
+    }
+
+    return i < len && text[i] == '{';
+}
+
+
+static int
+af_keyring_json(af_keyring_load_t *load, const char *text, size_t len)
+{
+    int      rc;
+    json_t  *json;
+
+    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+
+    if (json == NULL) {
+        load->error->reason = "the JSON is malformed";
+        return -1;
+    }
+
+    if (json_object_get(json, "keys") != NULL) {
+        rc = af_keyring_set(load, json_object_get(json, "keys"));
+
+    } else {
+        rc = af_keyring_jwk(load, json);
+    }
+
+    af_json_wipe(json);
+    json_decref(json);
+
+    return rc;
+}
+
+
+static int
+af_keyring_jwk(af_keyring_load_t *load, const json_t *jwk)
+{
+    return (af_keyring_one(load, jwk) == AF_JWK_OK) ? 0 : -1;
+}
+
+
+static int
+af_keyring_set(af_keyring_load_t *load, const json_t *set)
+{
+    size_t            i, n;
+    af_jwk_status_t   status;
+
+    n = json_array_size(set);
+
+    if (load->options->kid != NULL && n > 1) {
+        load->error->reason = "several keys can't have one kid";
+        return -1;
+    }
+
+    for (i = 0, n = 0; i < json_array_size(set); i++) {
+        load->error->nth = i + 1;
+
+        status = af_keyring_one(load, json_array_get(set, i));
+
+        if (status == AF_JWK_BAD) {
+            return -1;
+        }
+
+        if (status == AF_JWK_OK) {
+            n++;
+
+        } else {
+            load->skip(load->data, load->error);
+        }
+    }
+
+    if (n == 0) {
+        load->error->nth = 0;
+        load->error->reason = "there is no key of use in the set";
+        return -1;
+    }
+
+    return 0;
+}
+
+
+static af_jwk_status_t
+af_keyring_one(af_keyring_load_t *load, const json_t *jwk)
+{
+    const char        *why;
+    af_material_t      material;
+    af_jwk_status_t    status;
+    af_key_options_t   options;
+
+    status = af_jwk_read(jwk, &material, &options, &load->error->reason);
+
+    if (status != AF_JWK_OK) {
+        return status;
+    }
+
+    why = af_options_merge(&options, load->options);
+
+    if (why != NULL) {
+        load->error->reason = why;
+        status = AF_JWK_BAD;
+
+    } else if (af_keyring_key(load, &material, &options) != 0) {
+        status = AF_JWK_BAD;
+    }
+
+    af_material_free(&material);
+
+    return status;
+}
+
+
+/* what is given beside a JWK completes what it says, and can't change it */
+
+static const char *
+af_options_merge(af_key_options_t *options, const af_key_options_t *given)
+{
+    const char  *why;
+
+    why = af_options_agree(&options->alg, given->alg,
+                           "the JWK has another algorithm");
+
+    if (why == NULL) {
+        why = af_options_agree(&options->kid, given->kid,
+                               "the JWK has another kid");
+    }
+
+    if (why == NULL && given->use == AF_USE_SIGN
+        && options->use == AF_USE_VERIFY)
+    {
+        why = "the key can't sign, or says that it shall not";
+    }
+
+    if (given->use != AF_USE_DEFAULT) {
+        options->use = given->use;
+    }
+
+    options->issuer = given->issuer;
+
+    return why;
+}
+
+
+static const char *
+af_options_agree(const char **said, const char *given, const char *otherwise)
+{
+    if (given == NULL) {
+        return NULL;
+    }
+
+    if (*said != NULL && strcmp(*said, given) != 0) {
+        return otherwise;
+    }
+
+    *said = given;
+
+    return NULL;
+}
+
+
+static int
+af_keyring_key(af_keyring_load_t *load, const af_material_t *material,
+    const af_key_options_t *options)
+{
+    af_key_t  *key;
+
+    key = af_key_create(material, options, &load->error->reason);
+
+    return key ? af_keyring_push(load->ring, key, &load->error->reason) : -1;
+}
+
+
+/* takes the key, also if it fails */
+
+static int
+af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
+{
+    size_t      i;
+    af_key_t  **keys;
+
+    for (i = 0; i < ring->nkeys; i++) {
+        if (af_keys_collide(ring->keys[i], key)) {
+            *error = "it is given twice, or two keys have one kid";
+            af_key_free(key);
+            return -1;
+        }
+    }
+
+    keys = realloc(ring->keys, (ring->nkeys + 2) * sizeof(af_key_t *));
+
+    if (keys == NULL) {
+        *error = "out of memory";
+        af_key_free(key);
+        return -1;
+    }
+
+    keys[ring->nkeys++] = key;
+    keys[ring->nkeys] = NULL;
+    ring->keys = keys;
+
+    return 0;
+}
+
+
+static int
+af_keys_collide(const af_key_t *a, const af_key_t *b)
+{
+    const char  *of_a, *of_b;
+
+    of_a = af_key_issuer(a) ? af_key_issuer(a) : "";
+    of_b = af_key_issuer(b) ? af_key_issuer(b) : "";
+
+    return strcmp(af_key_id(a), af_key_id(b)) == 0
+           && strcmp(af_key_alg(a), af_key_alg(b)) == 0
+           && strcmp(of_a, of_b) == 0;
+}
+
+
+/* jansson frees strings as they are */
+
+static void
+af_json_wipe(json_t *json)
+{
+    size_t       i;
+    json_t      *value;
+    const char  *name;
+
+    json_object_foreach(json, name, value) {
+        af_json_wipe(value);
+    }
+
+    for (i = 0; i < json_array_size(json); i++) {
+        af_json_wipe(json_array_get(json, i));
+    }
+
+    if (json_is_string(json)) {
+        sodium_memzero((char *) json_string_value(json),
+                       json_string_length(json));
+    }
+}

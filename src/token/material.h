@@ -1,0 +1,84 @@
+/*
+ * What a key is made of, before it has an algorithm and a name: whatever form
+ * it came in, it is judged here.  Pure C: no nginx types.
+ */
+
+#ifndef AF_TOKEN_MATERIAL_H
+#define AF_TOKEN_MATERIAL_H
+
+#include <stddef.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+
+#include "token/keys.h"
+
+
+/* modulus of an RSA key, in bits (RFC 7518, section 3.3) */
+#define AF_RSA_MIN  2048
+#define AF_RSA_MAX  8192
+
+
+/* the kinds of keys: JWK's kty and crv (RFC 7518, section 6; RFC 8037) */
+
+typedef enum {
+    AF_OCT = 0,
+    AF_RSA,
+    AF_P256,
+    AF_P384,
+    AF_P521,
+    AF_ED25519,
+    AF_KINDS                   /* how many: none of them */
+} af_kind_t;
+
+
+typedef struct {
+    const char   *kty;
+    const char   *crv;         /* NULL: there are no curves */
+    const char   *type;        /* OpenSSL's name */
+    const char   *group;       /* of EC keys: OpenSSL's name of the curve */
+    size_t        size;        /* octets of a coordinate, 0 without a curve */
+
+    /* says why a key is refused, or NULL */
+    const char *(*check)(const EVP_PKEY *pkey, unsigned private);
+
+    /* adds what is public to a JWK: 0, or -1 */
+    int         (*add)(json_t *jwk, const EVP_PKEY *pkey, size_t size);
+} af_kind_row_t;
+
+
+struct af_material_s {
+    af_kind_t       kind;
+    EVP_PKEY       *pkey;      /* NULL for AF_OCT */
+    unsigned char  *secret;    /* NULL for all others */
+    size_t          len;
+    unsigned        private:1; /* it can sign: has to be kept secret */
+};
+
+
+extern const af_kind_row_t  af_kinds[];
+
+
+/* Returns AF_KINDS if there is no such kind; `crv` may be NULL. */
+af_kind_t af_kind_find(const char *kty, const char *crv);
+
+/*
+ * Makes material of a copy of a secret, or of a key of OpenSSL's, which is
+ * its own from then on, also if this fails.  Return 0, or -1 with a phrase
+ * that says why in *error.
+ */
+int af_material_secret(af_material_t *material, const unsigned char *secret,
+    size_t len, const char **error);
+int af_material_pkey(af_material_t *material, EVP_PKEY *pkey,
+    unsigned private, const char **error);
+
+/* Wipes and frees what it holds. */
+void af_material_free(af_material_t *material);
+
+/*
+ * The members that a JWK of the public key must have, those of its thumbprint
+ * (RFC 7638, section 3.2); a new reference, NULL if there is no memory.
+ */
+json_t *af_material_public(const af_material_t *material);
+
+
+#endif /* AF_TOKEN_MATERIAL_H */

@@ -1,0 +1,25 @@
+# Several hosts: one that takes connections and never answers is passed over.
+
+use Mojo::Base -strict, -signatures;
+use IO::Socket::UNIX;
+use Test::Autoflow;
+use Test::More;
+
+my $t      = Test::Autoflow->new;
+my $silent = $t->dir . '/silent';
+mkdir $silent;
+my $socket = IO::Socket::UNIX->new(Local => "$silent/.s.PGSQL.5432", Listen => 64) or die $!;
+chmod 0777, "$silent/.s.PGSQL.5432";
+
+my ($good) = $t->postgresql->url('autoflow_app') =~ /host=([^&]+)/;
+$t->settings({autoflow_database => qq{"host=$silent,$good dbname=autoflow user=autoflow_app connect_timeout=2" pool=1}});
+
+$t->postgresql->start;
+$t->start_nginx;
+$t->wait_for(sub { $t->ua->get('/health')->res->code == 200 });
+pass 'the second host is found';
+my $ada = $t->register;
+$t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
+
+$t->finish;
+done_testing;

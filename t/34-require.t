@@ -67,8 +67,10 @@ my $t = Test::Autoflow->new(
             listen 127.0.0.1:$foreign;
             autoflow_issuer https://other.example/;
             autoflow_key hex:${\ unpack 'H*', 'other' x 8};
+            autoflow_key hex:${\ unpack 'H*', 'partner' x 8} issuer=https://partner.example/;
             autoflow_auth on; autoflow_require role=admin;
             location / { $ok }
+            location /super { autoflow_require superuser; $ok }
             location = /fine { autoflow_auth off; return 200; }
         }",
 )->start;
@@ -198,13 +200,17 @@ subtest 'where it stands' => sub {
 };
 
 subtest "another issuer's tokens" => sub {
-    my $token = sub ($claims) {
-        return $t->bearer($t->token({iss => 'https://other.example/', %$claims}, key => 'other' x 8));
+    my $token = sub ($name, $claims) {
+        return $t->bearer($t->token({iss => "https://$name.example/", %$claims}, key => $name x 8));
     };
-    my $url = "http://127.0.0.1:$foreign/";
-    $t->get_ok($url => $token->({roles => ['admin']}))->status_is(200);
-    $t->get_ok($url => $token->({}))->status_is(403);
-    $t->get_ok('/super' => $token->({%own, is_superuser => \1}))->status_is(401);
+    my $url = "http://127.0.0.1:$foreign";
+    $t->get_ok("$url/" => $token->($_, {roles => ['admin']}))->status_is(200) for 'other', 'partner';
+    $t->get_ok("$url/" => $token->($_, {}))->status_is(403) for 'other', 'partner';
+
+    my %superuser = (%own, is_superuser => \1);
+    $t->get_ok("$url/super" => $token->('other', \%superuser))->status_is(200, "this server's own");
+    $t->get_ok("$url/super" => $token->('partner', \%superuser))->status_is(403, "another's, whatever it says");
+    $t->get_ok('/super' => $token->($_, \%superuser))->status_is(401) for 'other', 'partner';
 };
 
 $t->finish;

@@ -25,7 +25,7 @@ typedef struct af_cache_s  af_cache_t;
 
 
 typedef struct {
-    const void  *scope;        /* what decided, and what it is good for */
+    const void  *scope;        /* what decided; good for that alone */
     const char  *token;
     size_t       len;
 } af_cache_key_t;

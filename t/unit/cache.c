@@ -96,7 +96,7 @@ static void
 test_least_recently_used_goes(void **state)
 {
     int              i, values[8];
-    char             token[8][8];
+    char             token[8][16];
     af_cache_t      *cache;
     af_cache_key_t   key[8];
 

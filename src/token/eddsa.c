@@ -1,5 +1,5 @@
 /*
- * EdDSA with Ed25519 (RFC 8037), by libsodium, which takes a third of
+ * EdDSA with Ed25519 (RFC 8037), by libsodium, which takes less than half of
  * OpenSSL's time and refuses what has several readings: a scalar that is too
  * large, a point of small order, or one that is not in its canonical form.
  */

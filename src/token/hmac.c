@@ -1,6 +1,6 @@
 /*
- * HMAC (RFC 7518, section 3.2).  The context has the key: a copy of it, or
- * starting it anew, costs a quarter of making one.
+ * HMAC (RFC 7518, section 3.2).  The context keeps the key: to start it anew
+ * costs a quarter of making one.
  */
 
 #include <openssl/core_names.h>

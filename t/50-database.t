@@ -222,18 +222,22 @@ subtest 'PostgreSQL is not there yet' => sub {
 };
 
 subtest 'PostgreSQL is frozen' => sub {
-    my $timeout = 1;
+    my $timeout = 3;
     $t->database("timeout=${timeout}s")->reload->ready;
     my @pids = ($t->postgresql->process->pid, $t->postgresql->process->children);
     kill 'STOP', @pids;
 
-    my $health = took(sub { $t->get_ok('/health')->status_is(503) });
-    cmp_ok $health, '<', $timeout / 2, '/health does not wait for the others';
+    # before anybody knows
+    for (1 .. 3) {
+        my $start = time;
+        $t->get_ok('/health')->status_is(503);
+        cmp_ok time - $start, '<', $timeout / 2, '/health does not wait as long as others';
+    }
 
     my $start   = time;
     my @clients = map { $t->client->send($_) } me(), login(), register('frozen@example.com'), me();
     is_unavailable($_->answer, 'nobody waits for ever') for @clients;
-    cmp_ok time - $start, '<', 5 * $timeout, 'nor much longer than is configured';
+    cmp_ok time - $start, '<', 3 * $timeout, 'nor much longer than is configured';
 
     $t->wait_for(sub { $t->error_log =~ /no answer in time.*no answer in time/s });
     is_away($timeout);

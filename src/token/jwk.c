@@ -103,11 +103,13 @@ af_jwk_read(const json_t *jwk, af_material_t *material,
     memset(said, 0, sizeof(af_key_options_t));
 
     status = af_jwk_kind(jwk, &kind, error);
+
     if (status != AF_JWK_OK) {
         return status;
     }
 
     status = af_jwk_said(jwk, kind, said, &ops, error);
+
     if (status != AF_JWK_OK) {
         return status;
     }

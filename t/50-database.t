@@ -74,7 +74,7 @@ subtest 'a read whose connection is cut' => sub {
 };
 
 subtest 'a read whose connection is cut, and so are all the others' => sub {
-    for (1 .. 10) {
+    for (1 .. 5) {
         my $lock    = $t->locked;
         my @clients = under_way((me()) x 6);
         terminate(backends());

@@ -3,12 +3,20 @@
  */
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "shm/block.h"
 
 
+/* tries to get the lock before giving way, and before sleeping */
+#define AF_BLOCK_SPINS   100
+#define AF_BLOCK_YIELDS  200
+
+
 static int af_block_make_mutex(pthread_mutex_t *mutex);
+static void af_block_wait(unsigned tries);
 
 
 int
@@ -53,7 +61,20 @@ af_block_is(const void *memory, size_t size, uint32_t magic, uint32_t version)
 af_block_lock_t
 af_block_lock(af_block_t *block)
 {
-    switch (pthread_mutex_lock(&block->mutex)) {
+    int       rc;
+    unsigned  tries;
+
+    /* Nobody sleeps in pthread_mutex_lock(): with the one that was just woken
+       killed, and the lock taken by another meanwhile, those who slept with it
+       would never be woken. */
+
+    tries = 0;
+
+    while ((rc = pthread_mutex_trylock(&block->mutex)) == EBUSY) {
+        af_block_wait(tries++);
+    }
+
+    switch (rc) {
 
     case 0:
         return AF_BLOCK_LOCKED;
@@ -103,4 +124,24 @@ af_block_make_mutex(pthread_mutex_t *mutex)
     (void) pthread_mutexattr_destroy(&attr);
 
     return failed ? -1 : 0;
+}
+
+
+/* it is held for a microsecond, unless its owner has no processor */
+
+static void
+af_block_wait(unsigned tries)
+{
+    static const struct timespec  moment = { 0, 50 * 1000 };
+
+    if (tries < AF_BLOCK_SPINS) {
+        return;
+    }
+
+    if (tries < AF_BLOCK_YIELDS) {
+        (void) sched_yield();
+        return;
+    }
+
+    (void) nanosleep(&moment, NULL);
 }

@@ -106,10 +106,16 @@ sub ready ($self) {
     return $self;
 }
 
-# how many connections the module has to the database
+# how many connections the module has to the database, but for the feed's
 sub connections ($self, $and = '') {
     return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
-        WHERE usename = 'autoflow_app' $and");
+        WHERE usename = 'autoflow_app' AND application_name = 'autoflow' $and");
+}
+
+# the process id of its listener's backend
+sub feed ($self) {
+    return $self->db->selectrow_array("SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'autoflow feed'");
 }
 
 # how many of its statements wait for a lock
@@ -240,6 +246,7 @@ sub settings_text ($self) {
         autoflow_key         => 'hex:' . unpack('H*', $self->key),
         autoflow_environment => 'development',
         autoflow_password    => 'memory=1m time=1',
+        autoflow_attempts    => 'account=off account_total=off address=off',
         %{$self->settings},
     );
     return join "\n", map { "$_ $settings{$_};" }
@@ -403,7 +410,7 @@ sub checks ($self) {
 
     if ($self->postgresql->process->running) {
         Test::More::ok(eval {
-            $self->wait_for(sub { !$self->connections }, 5);
+            $self->wait_for(sub { !$self->connections && !$self->feed }, 5);
         }, 'no connection to the database is left');
     }
     return;

@@ -5,8 +5,8 @@
  *   keys   fetching   what happens
  *   NULL   yes        tokens that need them are `unavailable`
  *   NULL   no         the same; the timer tries again
- *   there  either     they verify; the timer, or a token that none of them
- *                     has signed, has them fetched anew
+ *   there  either     they verify; the timer, or a token of a key that is not
+ *                     among them, has them fetched anew
  */
 
 #ifndef AF_HTTP_REMOTE_H
@@ -48,8 +48,9 @@ void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
 void af_remotes_stop(ngx_array_t *remotes);
 
 /*
- * A token came that none of the keys has signed: there may be new ones.  They
- * are fetched, but not more often than every 30 seconds.
+ * A token came that none of the keys has signed, and that names none of them:
+ * there may be new ones.  They are fetched, but not more often than every 30
+ * seconds.
  */
 void af_remote_ask(af_remote_t *remote);
 

@@ -334,6 +334,54 @@ refused 'keys of a server that can not sign', qr/autoflow_api.*autoflow_key" tha
 $t->server('');
 
 
+# Keys that are fetched
+
+openssl(qw(req -x509 -nodes -days 2 -subj /CN=CA -newkey ec -pkeyopt ec_paramgen_curve:P-256),
+    '-keyout', $t->dir . '/ca.key', '-out', $t->dir . '/ca.pem');
+my $ca = path($t->dir, 'ca.pem');
+my $broken_ca = key_file('broken-ca.pem', $ca->slurp . $ca->slurp =~ s/\nM/\nA/r);
+my $a_key = "file:$ec";
+
+my $url = 'https://issuer.example/jwks.json';
+$t->server("autoflow_key $a_key; autoflow_key_url $_;"), accepted "autoflow_key_url $_" for (
+    "$url issuer=them", "$url issuer=them refresh=1h ca=$ca", "$url issuer=them ca=ca.pem",
+    'https://[::1]:8443/ issuer=them', "http://127.0.0.1/ issuer=them",
+    "$url issuer=one; autoflow_key_url $url issuer=two",
+);
+for (
+    [$url,                                        qr/number of arguments/],
+    ["$url refresh=1h",                           qr/needs an "issuer="/],
+    ["$url issuer=",                              qr/"issuer="/],
+    ["$url issuer=them refresh=0",                qr/"refresh=0"/],
+    ["$url issuer=them refresh=soon",             qr/"refresh=soon"/],
+    ["$url issuer=them colour=red",               qr/"colour=red"/],
+    ["jwks.json issuer=them",                     qr{needs a URL that begins with "https://"}],
+    ["file:///jwks.json issuer=them",             qr{needs a URL that begins with "https://"}],
+    ["https:// issuer=them",                      qr/can't be used: \w/],
+    ["'https://issuer example/' issuer=them",     qr/can't be used: \w/],
+    ["https://issuer.example:port/ issuer=them",  qr/can't be used: \w/],
+    ['https://$host/ issuer=them',                qr/can't be used: \w/],
+    ["https://me:secret-value\@issuer.example/ issuer=them", qr/has a user or a password/],
+    ["$url issuer=them ca=nowhere.pem",           qr/nowhere\.pem" failed \(2: No such file/],
+    ["$url issuer=them ca=$ec",                   qr/the file of CAs has no certificate/],
+    ["$url issuer=them ca=$broken_ca",            qr/the file of CAs has no certificate/],
+    ["http://127.0.0.1/ issuer=them ca=$ca",      qr/"ca=" for a URL without TLS/],
+) {
+    $t->server("autoflow_key $a_key; autoflow_key_url $_->[0];");
+    refused "autoflow_key_url $_->[0]", qr/$_->[1].* in \S+nginx\.conf:\d+$/m;
+}
+
+# a verifier without a database needs a thread pool for them, too
+my @verifier = map { ("autoflow_$_" => undef) } qw(database secret key password environment);
+$t->api(0)->server("autoflow_key_url $url issuer=them; location / { autoflow_auth on; }");
+accepted 'in production, with nothing but a URL', @verifier;
+$t->main('# no thread_pool');
+refused 'without threads', qr/thread_pool autoflow_io threads=.* in \S+nginx\.conf:\d+$/m, @verifier;
+$t->main('')->server("autoflow_key_url http://127.0.0.1/ issuer=them;");
+refused 'by http in production', qr/keys that come by http in \S+nginx\.conf:\d+$/m, @verifier;
+$t->api(1)->server('');
+
+
 # docs/keys.md: its commands make keys that are taken
 
 my ($commands) = path($Test::Autoflow::root, 'docs', 'keys.md')->slurp =~ /^```sh\n(umask.*?)^```/ms;

@@ -1,5 +1,4 @@
 #include "http/remote.h"
-#include "token/fetch.h"
 
 #include <curl/curl.h>
 
@@ -131,8 +130,8 @@ af_remote_thread(void *data, ngx_log_t *log)
     char    *text;
     size_t   len;
 
-    text = af_fetch((char *) task->remote->url.data, task->remote->plain, &len,
-                    task->error, sizeof(task->error));
+    text = af_fetch(&task->remote->fetch, &len, task->error,
+                    sizeof(task->error));
 
     if (text) {
         task->keys = af_remote_parse(task->remote, text, len, task->error,

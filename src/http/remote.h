@@ -16,14 +16,16 @@
 #include <ngx_core.h>
 #include <ngx_thread_pool.h>
 
+#include "token/fetch.h"
 #include "token/keyring.h"
 
 
 typedef struct {
     ngx_str_t            url;          /* zero-terminated */
     ngx_str_t            issuer;       /* zero-terminated */
+    ngx_str_t            ca;           /* the name of its file */
     ngx_msec_t           refresh;
-    unsigned             plain:1;      /* http is good enough */
+    af_fetch_t           fetch;
 
     /* a worker's */
     af_keyring_t        *keys;         /* NULL: none yet */

@@ -1,7 +1,7 @@
 # What can't work is refused by `nginx -t`, with the reason and the place.
 
 use Mojo::Base -strict, -signatures;
-use MIME::Base64 qw(encode_base64url);
+use MIME::Base64 qw(encode_base64 encode_base64url);
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
@@ -323,6 +323,31 @@ refused "autoflow_key $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+
     [qq('{"keys":[]}'),                  qr/there is no key of use in the set/],
     [q('{"kty":"oct"'),                  qr/the JSON is malformed/],
     ['base64url:' . encode_base64url($rsa_public->slurp), qr/PEM is no secret/],
+);
+
+# an HMAC key that everyone knows: what was meant as another kind of key
+my $rsa_der = openssl('pkey', '-in', $rsa, qw(-pubout -outform DER));
+my $certificate = openssl(qw(req -x509 -days 1 -subj /CN=x -outform DER -key), $ed);
+chomp(my $base64 = encode_base64($rsa_der));
+my $n;
+refused "a secret that is $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+nginx\.conf:\d+$/m,
+    autoflow_key => 'file:' . key_file('no-secret' . $n++, $_->[2]) for (
+    ['a public key in DER',       qr/DER is no secret: a key must be in PEM/, $rsa_der],
+    ['another one',               qr/DER is no secret/, openssl('pkey', '-in', $ed, qw(-pubout -outform DER))],
+    ['a private key in DER',      qr/DER is no secret/, openssl('pkey', '-in', $ec, qw(-outform DER))],
+    ['a certificate in DER',      qr/DER is no secret/, $certificate],
+    ['PEM without its lines',     qr/DER is no secret/, $base64],
+    ['the same in one line',      qr/DER is no secret/, $base64 =~ s/\n//gr],
+    ['the same in base64url',     qr/DER is no secret/, encode_base64url($rsa_der)],
+    ['the same with a prefix',    qr/DER is no secret/, 'base64url:' . encode_base64url($rsa_der)],
+    ['an SSH key',                qr/an SSH key is no secret/, 'ssh-ed25519 ' . 'A' x 68 . ' me@here'],
+    ['a JWK behind a BOM',        qr/JSON is no secret/, "\xef\xbb\xbf$jwk_public"],
+    ['a list of JWKs',            qr/JSON is no secret/, "[$jwk_public]"],
+);
+accepted "a secret that is $_->[0]", autoflow_key => 'file:' . key_file('a-secret' . $n++, $_->[1]) for (
+    ['base64',                    encode_base64(pack('C*', map { 7 * $_ % 256 } 1 .. 48))],
+    ['text',                      '[{a text in brackets, of 32 octets}]'],
+    ['octets',                    pack('C*', 0x30, 1 .. 31)],
 );
 
 refused 'an API with public keys alone', qr/autoflow_api.*autoflow_key" that signs in \S+autoflow_api\.conf:\d+/,

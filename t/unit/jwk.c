@@ -210,7 +210,10 @@ static const struct {
       "the JSON is malformed" },
     { "something behind", P256 "x", { .alg = NULL }, 0, 0, 0,
       "the JSON is malformed" },
-    { "an array: a secret", "[" P256 "]", { .alg = NULL }, 1, 0, 0, NULL },
+    { "an array", "[" P256 "]", { .alg = NULL }, 0, 0, 0,
+      "JSON is no secret" },
+    { "behind a byte order mark", "\xef\xbb\xbf" P256, { .alg = NULL }, 0, 0, 0,
+      "JSON is no secret" },
     { "twice", "{\"keys\":[" P256 "," P256 "]}", { .alg = NULL }, 0, 0, 2,
       "it is given twice, or two keys have one kid" },
 

@@ -532,7 +532,7 @@ ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_http_autoflow_place(cf, &amcf->plain);
     }
 
-    if (af_remote_init(remote, cf->pool) != NGX_OK
+    if (af_remote_init(cf, remote) != NGX_OK
         || ngx_http_autoflow_remember(cf, &ascf->remotes, remote) != NGX_OK
         || ngx_http_autoflow_remember(cf, &amcf->remotes, remote) != NGX_OK)
     {

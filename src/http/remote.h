@@ -1,6 +1,7 @@
 /*
  * Keys that another issuer publishes (autoflow_key_url): fetched by each
- * worker in a thread, kept until better ones have come.
+ * worker in a thread, kept until better ones have come.  What was fetched is
+ * in shared memory as well: a worker that a reload starts begins with it.
  *
  *   keys   fetching   what happens
  *   NULL   yes        tokens that need them are `unavailable`
@@ -26,6 +27,7 @@ typedef struct {
     ngx_str_t            ca;           /* the name of its file */
     ngx_msec_t           refresh;
     af_fetch_t           fetch;
+    ngx_shm_zone_t      *zone;
 
     /* a worker's */
     af_keyring_t        *keys;         /* NULL: none yet */
@@ -40,9 +42,12 @@ typedef struct {
 
 
 /* Prepares what a worker needs.  For the configuration. */
-ngx_int_t af_remote_init(af_remote_t *remote, ngx_pool_t *pool);
+ngx_int_t af_remote_init(ngx_conf_t *cf, af_remote_t *remote);
 
-/* Begins to fetch all of a list, in threads of `io`.  For init_process. */
+/*
+ * Takes what was fetched before, and begins to fetch all of a list, in threads
+ * of `io`.  For init_process.
+ */
 void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
     ngx_log_t *log);
 

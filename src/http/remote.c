@@ -146,7 +146,8 @@ af_remote_share(af_remote_t *remote, const char *text, size_t len)
 static void
 af_remote_recall(af_remote_t *remote)
 {
-    char                 error[256];
+    char                *text, error[256];
+    size_t               len;
     ngx_slab_pool_t     *pool;
     af_remote_shared_t  *shared;
 
@@ -155,12 +156,20 @@ af_remote_recall(af_remote_t *remote)
 
     ngx_shmtx_lock(&pool->mutex);
 
-    if (shared->len) {
-        remote->keys = af_remote_parse(remote, shared->text, shared->len,
-                                       error, sizeof(error));
+    len = shared->len;
+    text = len ? ngx_alloc(len, remote->timer.log) : NULL;
+
+    if (text) {
+        ngx_memcpy(text, shared->text, len);
     }
 
     ngx_shmtx_unlock(&pool->mutex);
+
+    if (text) {
+        remote->keys = af_remote_parse(remote, text, len, error,
+                                       sizeof(error));
+        ngx_free(text);
+    }
 }
 
 

@@ -47,6 +47,8 @@ static const ngx_conf_enum_t *ngx_http_autoflow_enum(
 
 static ngx_int_t ngx_http_autoflow_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *conninfo);
+static char *ngx_http_autoflow_key_url_fetch(ngx_conf_t *cf,
+    af_remote_t *remote);
 static ngx_int_t ngx_http_autoflow_remember(ngx_conf_t *cf,
     ngx_array_t **list, af_remote_t *remote);
 static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
@@ -201,6 +203,9 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_url_params[] = {
 
     { ngx_string("issuer="), ngx_http_autoflow_param_str,
       offsetof(af_remote_t, issuer) },
+
+    { ngx_string("ca="), ngx_http_autoflow_param_str,
+      offsetof(af_remote_t, ca) },
 
     { ngx_string("refresh="), ngx_http_autoflow_param_msec,
       offsetof(af_remote_t, refresh) },
@@ -607,17 +612,16 @@ ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs an \"issuer=\": only that one's tokens are its own";
     }
 
-    remote->plain = (ngx_strncmp(remote->url.data, "http://", 7) == 0);
-
-    if (!remote->plain && ngx_strncmp(remote->url.data, "https://", 8) != 0) {
-        return "needs a URL that begins with \"https://\"";
+    rv = ngx_http_autoflow_key_url_fetch(cf, remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    if (remote->plain && amcf->plain.file == NULL) {
+    if (remote->fetch.plain && amcf->plain.file == NULL) {
         ngx_http_autoflow_place(cf, &amcf->plain);
     }
 
-    if (af_remote_init(remote, cf->pool) != NGX_OK
+    if (af_remote_init(cf, remote) != NGX_OK
         || ngx_http_autoflow_remember(cf, &ascf->remotes, remote) != NGX_OK
         || ngx_http_autoflow_remember(cf, &amcf->remotes, remote) != NGX_OK)
     {
@@ -626,6 +630,50 @@ ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (amcf->where.file == NULL) {
         ngx_http_autoflow_place(cf, &amcf->where);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_key_url_fetch(ngx_conf_t *cf, af_remote_t *remote)
+{
+    char                        *url;
+    const char                  *why;
+    ngx_http_autoflow_source_t   source;
+
+    url = (char *) remote->url.data;
+
+    remote->fetch.url = url;
+    remote->fetch.plain = (ngx_strncmp(url, "http://", 7) == 0);
+
+    if (!remote->fetch.plain && ngx_strncmp(url, "https://", 8) != 0) {
+        return "needs a URL that begins with \"https://\"";
+    }
+
+    if (remote->ca.len) {
+
+        if (remote->fetch.plain) {
+            return "has a \"ca=\" for a URL without TLS";
+        }
+
+        if (ngx_http_autoflow_source_file(cf, &remote->ca, &source)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        remote->fetch.ca = (char *) source.text.data;
+        remote->fetch.ca_len = source.text.len;
+    }
+
+    why = af_fetch_check(&remote->fetch);
+
+    if (why) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key_url\" can't be used: %s", why);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

@@ -190,7 +190,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NULL },
 
     { ngx_string("autoflow_key_url"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE23,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_2MORE,
       ngx_http_autoflow_key_url,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,

@@ -24,6 +24,9 @@ static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
 static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
     af_jwt_rules_t *rules, af_identity_t *identity);
+static af_jwt_status_t af_identity_by(const af_jwt_rules_t *rules,
+    af_identity_t *identity);
+static ngx_uint_t af_identity_elsewhere(af_jwt_status_t status);
 static ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
 static ngx_uint_t af_remotes_generation(
     const ngx_http_autoflow_srv_conf_t *ascf);
@@ -71,6 +74,7 @@ static af_key_t  *af_no_keys[] = { NULL };
 static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_OK] = AF_TOKEN_OK,
     [AF_JWT_MALFORMED] = AF_TOKEN_MALFORMED,
+    [AF_JWT_KEY] = AF_TOKEN_SIGNATURE,
     [AF_JWT_SIGNATURE] = AF_TOKEN_SIGNATURE,
     [AF_JWT_ISSUER] = AF_TOKEN_ISSUER,
     [AF_JWT_AUDIENCE] = AF_TOKEN_AUDIENCE,
@@ -227,7 +231,7 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
         return NGX_ERROR;
     }
 
-    identity->status = (status == AF_JWT_SIGNATURE && af_remotes_due(ascf))
+    identity->status = (status == AF_JWT_KEY && af_remotes_due(ascf))
                        ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
 
     if (identity->status == AF_TOKEN_OK) {
@@ -268,7 +272,11 @@ af_identity_clear(af_identity_t *identity)
 }
 
 
-/* by the keys that are configured, then by those that issuers publish */
+/*
+ * By the keys that are configured, then by those that issuers publish.  Of what
+ * these say, the fault that comes last in the enum counts: it is that of the
+ * key that comes closest.
+ */
 
 static af_jwt_status_t
 af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
@@ -276,36 +284,59 @@ af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
 {
     ngx_uint_t         i, n;
     af_remote_t      **remote;
-    const af_key_t    *key;
-    af_jwt_status_t    status;
+    af_jwt_status_t    status, said;
 
     rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
+    status = af_identity_by(rules, identity);
+
+    remote = ascf->remotes ? ascf->remotes->elts : NULL;
+    n = ascf->remotes ? ascf->remotes->nelts : 0;
+
+    for (i = 0; i < n && af_identity_elsewhere(status); i++) {
+
+        if (remote[i]->keys == NULL) {
+            continue;
+        }
+
+        rules->keys = remote[i]->keys->keys;
+        said = af_identity_by(rules, identity);
+
+        if (said > status || !af_identity_elsewhere(said)) {
+            status = said;
+        }
+    }
+
+    for (i = 0; status == AF_JWT_KEY && i < n; i++) {
+        af_remote_ask(remote[i]);
+    }
+
+    return status;
+}
+
+
+static af_jwt_status_t
+af_identity_by(const af_jwt_rules_t *rules, af_identity_t *identity)
+{
+    const af_key_t   *key;
+    af_jwt_status_t   status;
 
     status = af_jwt_verify(rules, (char *) identity->token.data,
                            identity->token.len, &identity->claims,
                            &identity->header, &key);
 
-    remote = ascf->remotes ? ascf->remotes->elts : NULL;
-    n = ascf->remotes ? ascf->remotes->nelts : 0;
-
-    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
-
-        if (remote[i]->keys) {
-            rules->keys = remote[i]->keys->keys;
-
-            status = af_jwt_verify(rules, (char *) identity->token.data,
-                                   identity->token.len, &identity->claims,
-                                   &identity->header, &key);
-        }
-    }
-
-    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
-        af_remote_ask(remote[i]);
-    }
-
     identity->foreign = (key && af_key_issuer(key));
 
     return status;
+}
+
+
+/* whether the keys of others may say something better of the token */
+
+static ngx_uint_t
+af_identity_elsewhere(af_jwt_status_t status)
+{
+    return status == AF_JWT_KEY || status == AF_JWT_SIGNATURE
+           || status == AF_JWT_ISSUER;
 }
 
 

@@ -22,8 +22,9 @@ run_packages=(
     postgresql
 )
 test_packages=(
-    "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
-    libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
+    "${run_packages[@]}" caddy chromium-driver clang haproxy libclang-rt-dev
+    libcmocka-dev libcrypt-jwt-perl libdbi-perl libio-socket-ssl-perl
+    libmojolicious-perl openssl
 )
 
 usage() {

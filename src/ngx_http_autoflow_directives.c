@@ -39,11 +39,17 @@ static ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_deny(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_fail(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_rate(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_allowed(ngx_str_t *value,
     void *member);
 static const ngx_conf_enum_t *ngx_http_autoflow_enum(
     const ngx_conf_enum_t *row, ngx_str_t *value);
 
+static ngx_int_t ngx_http_autoflow_conninfo(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *conninfo);
+static char *ngx_http_autoflow_key_url_fetch(ngx_conf_t *cf,
+    af_remote_t *remote);
 static ngx_int_t ngx_http_autoflow_remember(ngx_conf_t *cf,
     ngx_array_t **list, af_remote_t *remote);
 static af_keyring_t *ngx_http_autoflow_keyring(ngx_conf_t *cf,
@@ -75,6 +81,33 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_database_params[] = {
 
     { ngx_string("timeout="), ngx_http_autoflow_param_msec,
       offsetof(af_db_conf_t, timeout) },
+
+    { ngx_string("notify="), ngx_http_autoflow_param_str,
+      offsetof(af_db_conf_t, notify) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_attempts_params[] = {
+
+    { ngx_string("account="), ngx_http_autoflow_param_rate,
+      offsetof(ngx_http_autoflow_main_conf_t, attempts.account) },
+
+    { ngx_string("account_total="), ngx_http_autoflow_param_rate,
+      offsetof(ngx_http_autoflow_main_conf_t, attempts.account_total) },
+
+    { ngx_string("address="), ngx_http_autoflow_param_rate,
+      offsetof(ngx_http_autoflow_main_conf_t, attempts.address) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_staleness_params[] = {
+
+    { ngx_string("fail="), ngx_http_autoflow_param_fail,
+      offsetof(ngx_http_autoflow_main_conf_t, stale_open) },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -172,6 +205,9 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_key_url_params[] = {
     { ngx_string("issuer="), ngx_http_autoflow_param_str,
       offsetof(af_remote_t, issuer) },
 
+    { ngx_string("ca="), ngx_http_autoflow_param_str,
+      offsetof(af_remote_t, ca) },
+
     { ngx_string("refresh="), ngx_http_autoflow_param_msec,
       offsetof(af_remote_t, refresh) },
 
@@ -184,10 +220,8 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    char                        *rv, *error;
-    ngx_str_t                   *value;
-    PQconninfoOption            *options, *option;
-    ngx_http_autoflow_source_t   source;
+    char       *rv;
+    ngx_str_t  *value;
 
     if (amcf->database.conninfo.data) {
         return "is duplicate";
@@ -195,32 +229,11 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
+    if (ngx_http_autoflow_conninfo(cf, &value[1], &amcf->database.conninfo)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
-
-    amcf->database.conninfo = source.text;
-
-    error = NULL;
-    options = PQconninfoParse((char *) amcf->database.conninfo.data, &error);
-
-    if (options == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"autoflow_database\" has no valid conninfo: %s",
-                           error ? error : "no memory");
-        PQfreemem(error);
-        return NGX_CONF_ERROR;
-    }
-
-    /* without a password it is no secret */
-
-    for (option = options; option->keyword; option++) {
-        if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
-            ngx_http_autoflow_exposed(cf, &source);
-        }
-    }
-
-    PQconninfoFree(options);
 
     ngx_http_autoflow_place(cf, &amcf->where);
 
@@ -241,7 +254,88 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has more than 4096 inflight";
     }
 
+    if (rv == NGX_CONF_OK && amcf->database.notify.len
+        && ngx_http_autoflow_conninfo(cf, &amcf->database.notify,
+                                      &amcf->database.notify)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return rv;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_conninfo(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *conninfo)
+{
+    char                        *error;
+    PQconninfoOption            *options, *option;
+    ngx_http_autoflow_source_t   source;
+
+    if (ngx_http_autoflow_source(cf, value, &source) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *conninfo = source.text;
+
+    error = NULL;
+    options = PQconninfoParse((char *) conninfo->data, &error);
+
+    if (options == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_database\" has no valid conninfo: %s",
+                           error ? error : "no memory");
+        PQfreemem(error);
+        return NGX_ERROR;
+    }
+
+    /* without a password it is no secret */
+
+    for (option = options; option->keyword; option++) {
+        if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
+            ngx_http_autoflow_exposed(cf, &source);
+        }
+    }
+
+    PQconninfoFree(options);
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_autoflow_attempts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_attempts_params,
+                                    conf);
+}
+
+
+char *
+ngx_http_autoflow_staleness(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    ngx_str_t  *value;
+
+    if (amcf->staleness != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    /* a heartbeat has to be missed to be known */
+
+    if (ngx_http_autoflow_param_msec(&value[1], &amcf->staleness) != NGX_OK
+        || amcf->staleness < 5000)
+    {
+        return "needs a time of at least 5 seconds";
+    }
+
+    return ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_staleness_params,
+                                    conf);
 }
 
 
@@ -519,17 +613,16 @@ ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs an \"issuer=\": only that one's tokens are its own";
     }
 
-    remote->plain = (ngx_strncmp(remote->url.data, "http://", 7) == 0);
-
-    if (!remote->plain && ngx_strncmp(remote->url.data, "https://", 8) != 0) {
-        return "needs a URL that begins with \"https://\"";
+    rv = ngx_http_autoflow_key_url_fetch(cf, remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    if (remote->plain && amcf->plain.file == NULL) {
+    if (remote->fetch.plain && amcf->plain.file == NULL) {
         ngx_http_autoflow_place(cf, &amcf->plain);
     }
 
-    if (af_remote_init(remote, cf->pool) != NGX_OK
+    if (af_remote_init(cf, remote) != NGX_OK
         || ngx_http_autoflow_remember(cf, &ascf->remotes, remote) != NGX_OK
         || ngx_http_autoflow_remember(cf, &amcf->remotes, remote) != NGX_OK)
     {
@@ -538,6 +631,50 @@ ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (amcf->where.file == NULL) {
         ngx_http_autoflow_place(cf, &amcf->where);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_key_url_fetch(ngx_conf_t *cf, af_remote_t *remote)
+{
+    char                        *url;
+    const char                  *why;
+    ngx_http_autoflow_source_t   source;
+
+    url = (char *) remote->url.data;
+
+    remote->fetch.url = url;
+    remote->fetch.plain = (ngx_strncmp(url, "http://", 7) == 0);
+
+    if (!remote->fetch.plain && ngx_strncmp(url, "https://", 8) != 0) {
+        return "needs a URL that begins with \"https://\"";
+    }
+
+    if (remote->ca.len) {
+
+        if (remote->fetch.plain) {
+            return "has a \"ca=\" for a URL without TLS";
+        }
+
+        if (ngx_http_autoflow_source_file(cf, &remote->ca, &source)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        remote->fetch.ca = (char *) source.text.data;
+        remote->fetch.ca_len = source.text.len;
+    }
+
+    why = af_fetch_check(&remote->fetch);
+
+    if (why) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key_url\" can't be used: %s", why);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -1009,6 +1146,55 @@ ngx_http_autoflow_param_deny(ngx_str_t *value, void *member)
     }
 
     *(ngx_uint_t *) member = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_fail(ngx_str_t *value, void *member)
+{
+    ngx_uint_t  *open = member;
+
+    *open = (ngx_strcmp(value->data, "open") == 0);
+
+    return (*open || ngx_strcmp(value->data, "closed") == 0) ? NGX_OK
+                                                             : NGX_ERROR;
+}
+
+
+/* "10/15m", or "off", which is a window of 0 */
+
+static ngx_int_t
+ngx_http_autoflow_param_rate(ngx_str_t *value, void *member)
+{
+    u_char     *slash;
+    ngx_str_t   time;
+    af_rate_t  *rate = member;
+    ngx_int_t   limit, window;
+
+    if (ngx_strcmp(value->data, "off") == 0) {
+        rate->window = 0;
+        return NGX_OK;
+    }
+
+    slash = (u_char *) ngx_strchr(value->data, '/');
+    if (slash == NULL) {
+        return NGX_ERROR;
+    }
+
+    time.data = slash + 1;
+    time.len = value->data + value->len - time.data;
+
+    limit = ngx_atoi(value->data, slash - value->data);
+    window = ngx_parse_time(&time, 1);
+
+    if (limit < 1 || limit > 1000000 || window < 1 || window > 24 * 60 * 60) {
+        return NGX_ERROR;
+    }
+
+    rate->limit = limit;
+    rate->window = window;
 
     return NGX_OK;
 }

@@ -11,6 +11,7 @@
 #include "http/variables.h"
 #include "http/verify.h"
 #include "ngx_http_autoflow_directives.h"
+#include "ngx_http_autoflow_zone.h"
 
 
 /* of verified tokens, in each worker; AF_CACHE_WAYS tokens each */
@@ -21,6 +22,8 @@ static ngx_int_t ngx_http_autoflow_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_autoflow_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_autoflow_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf);
+static char *ngx_http_autoflow_init_service(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf);
 static ngx_thread_pool_t *ngx_http_autoflow_thread_pool(ngx_conf_t *cf,
     ngx_str_t *name, ngx_http_autoflow_where_t *where);
 static void *ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf);
@@ -71,10 +74,40 @@ static ngx_conf_post_t  ngx_http_autoflow_positive = {
 };
 
 
+/* nginx's own part of it, and some thousand revocations */
+
+static ngx_conf_num_bounds_t  ngx_http_autoflow_zone_min = {
+    ngx_conf_check_num_bounds, 256 * 1024, -1
+};
+
+
+/* revocations are kept as much longer than tokens live, see sql/ */
+
+static ngx_conf_num_bounds_t  ngx_http_autoflow_leeway = {
+    ngx_conf_check_num_bounds, 0, 5 * 60
+};
+
+
+/* who stole a token may use it as long */
+
+static ngx_conf_num_bounds_t  ngx_http_autoflow_grace = {
+    ngx_conf_check_num_bounds, 0, 60
+};
+
+
 /* the default: ngx_http_complex_value() gives back a value without variables */
 
 static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
     ngx_string("autoflow"), NULL, NULL, NULL, { 0 }
+};
+
+
+/* the default, in seconds */
+
+static const af_attempts_t  ngx_http_autoflow_attempts_borne = {
+    .account = { 10, 15 * 60 },
+    .account_total = { 100, 15 * 60 },
+    .address = { 100, 60 }
 };
 
 
@@ -88,6 +121,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("autoflow_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, zone_size),
+      &ngx_http_autoflow_zone_min },
 
     { ngx_string("autoflow_secret"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -117,6 +157,27 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       offsetof(ngx_http_autoflow_main_conf_t, refresh_ttl),
       &ngx_http_autoflow_positive },
 
+    { ngx_string("autoflow_refresh_grace"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, refresh_grace),
+      &ngx_http_autoflow_grace },
+
+    { ngx_string("autoflow_attempts"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_autoflow_attempts,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_revocation_staleness"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_autoflow_staleness,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_password"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_autoflow_password,
@@ -141,7 +202,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NULL },
 
     { ngx_string("autoflow_key_url"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE23,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_2MORE,
       ngx_http_autoflow_key_url,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
@@ -166,7 +227,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_SRV_CONF_OFFSET,
       offsetof(ngx_http_autoflow_srv_conf_t, leeway),
-      NULL },
+      &ngx_http_autoflow_leeway },
 
     /* serving */
 
@@ -340,16 +401,24 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->secrets = NULL;
      *     amcf->hash_name = { 0, NULL };
      *     amcf->io_name = { 0, NULL };
+     *     amcf->zone = NULL;
+     *     amcf->stale_open = 0;
      *     amcf->db = NULL;
+     *     amcf->feed = NULL;
      */
+
+    amcf->attempts = ngx_http_autoflow_attempts_borne;
 
     amcf->database.pool = NGX_CONF_UNSET_UINT;
     amcf->database.inflight = NGX_CONF_UNSET_UINT;
     amcf->database.queue = NGX_CONF_UNSET_UINT;
     amcf->database.timeout = NGX_CONF_UNSET_MSEC;
+    amcf->zone_size = NGX_CONF_UNSET_SIZE;
+    amcf->staleness = NGX_CONF_UNSET_MSEC;
     amcf->environment = NGX_CONF_UNSET_UINT;
     amcf->access_ttl = NGX_CONF_UNSET;
     amcf->refresh_ttl = NGX_CONF_UNSET;
+    amcf->refresh_grace = NGX_CONF_UNSET;
     amcf->argon2.memory = NGX_CONF_UNSET_SIZE;
     amcf->argon2_time = NGX_CONF_UNSET_UINT;
     amcf->strength = NGX_CONF_UNSET_UINT;
@@ -368,9 +437,12 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(amcf->database.inflight, 64);
     ngx_conf_init_uint_value(amcf->database.queue, 1024);
     ngx_conf_init_msec_value(amcf->database.timeout, 5000);
+    ngx_conf_init_size_value(amcf->zone_size, 16 * 1024 * 1024);
+    ngx_conf_init_msec_value(amcf->staleness, 5 * 60 * 1000);
     ngx_conf_init_uint_value(amcf->environment, AF_PRODUCTION);
     ngx_conf_init_value(amcf->access_ttl, 30 * 60);
     ngx_conf_init_value(amcf->refresh_ttl, 7 * 24 * 60 * 60);
+    ngx_conf_init_value(amcf->refresh_grace, 10);
     ngx_conf_init_size_value(amcf->argon2.memory, 19 * 1024 * 1024);
     ngx_conf_init_uint_value(amcf->argon2_time, 2);
     ngx_conf_init_uint_value(amcf->strength, 20);
@@ -432,9 +504,44 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    amcf->db = af_db_create(cf->pool, &amcf->database);
+    return ngx_http_autoflow_init_service(cf, amcf);
+}
 
-    return amcf->db ? NGX_CONF_OK : NGX_CONF_ERROR;
+
+static char *
+ngx_http_autoflow_init_service(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf)
+{
+    ngx_str_t   *secret;
+    ngx_uint_t   i;
+
+    secret = amcf->secrets->elts;
+
+    amcf->refresh_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
+                                              * sizeof(af_refresh_key_t));
+    if (amcf->refresh_keys == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < amcf->secrets->nelts; i++) {
+        if (af_refresh_key(secret[i].data, secret[i].len,
+                           &amcf->refresh_keys[i])
+            != 0)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    amcf->zone = ngx_http_autoflow_zone_add(cf, amcf->zone_size);
+    if (amcf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->feed = af_feed_create(cf->pool, &amcf->database, amcf->zone,
+                                amcf->staleness);
+    amcf->db = af_db_create(cf->pool, &amcf->database, NULL);
+
+    return (amcf->feed && amcf->db) ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -779,7 +886,14 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     }
 
     if (amcf->db) {
+        /* all workers of a node share what one of them hears */
+
+        if (ngx_worker == 0) {
+            af_feed_start(amcf->feed, amcf->io, cycle->log);
+        }
+
         af_db_start(amcf->db, amcf->io, cycle->log);
+        af_feed_await(amcf->zone);
     }
 
     return NGX_OK;
@@ -800,6 +914,7 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
 
     if (amcf->db) {
         af_flow_stop();
+        af_feed_stop(amcf->feed);
         af_db_stop(amcf->db);
     }
 

@@ -8,8 +8,6 @@
 
 static ngx_int_t ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
-static ngx_int_t ngx_http_autoflow_source_file(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_http_autoflow_source_t *source);
 
 
 ngx_int_t
@@ -78,7 +76,7 @@ ngx_http_autoflow_source_env(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_http_autoflow_source_t *source)
 {
@@ -87,6 +85,8 @@ ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_fd_t         fd;
     ngx_str_t        path;
     ngx_file_info_t  fi;
+
+    ngx_memzero(source, sizeof(ngx_http_autoflow_source_t));
 
     path = *name;
 

@@ -21,6 +21,10 @@ typedef struct {
 ngx_int_t ngx_http_autoflow_source(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_autoflow_source_t *source);
 
+/* The same of a value that is the name of a file. */
+ngx_int_t ngx_http_autoflow_source_file(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_autoflow_source_t *source);
+
 /* Wipes what was read of a file: no other text is ours to wipe. */
 void ngx_http_autoflow_source_wipe(ngx_http_autoflow_source_t *source);
 

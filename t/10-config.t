@@ -1,7 +1,7 @@
 # What can't work is refused by `nginx -t`, with the reason and the place.
 
 use Mojo::Base -strict, -signatures;
-use MIME::Base64 qw(encode_base64url);
+use MIME::Base64 qw(encode_base64 encode_base64url);
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
@@ -356,6 +356,31 @@ refused "autoflow_key $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+
     ['base64url:' . encode_base64url($rsa_public->slurp), qr/PEM is no secret/],
 );
 
+# an HMAC key that everyone knows: what was meant as another kind of key
+my $rsa_der = openssl('pkey', '-in', $rsa, qw(-pubout -outform DER));
+my $certificate = openssl(qw(req -x509 -days 1 -subj /CN=x -outform DER -key), $ed);
+chomp(my $base64 = encode_base64($rsa_der));
+my $n;
+refused "a secret that is $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+nginx\.conf:\d+$/m,
+    autoflow_key => 'file:' . key_file('no-secret' . $n++, $_->[2]) for (
+    ['a public key in DER',       qr/DER is no secret: a key must be in PEM/, $rsa_der],
+    ['another one',               qr/DER is no secret/, openssl('pkey', '-in', $ed, qw(-pubout -outform DER))],
+    ['a private key in DER',      qr/DER is no secret/, openssl('pkey', '-in', $ec, qw(-outform DER))],
+    ['a certificate in DER',      qr/DER is no secret/, $certificate],
+    ['PEM without its lines',     qr/DER is no secret/, $base64],
+    ['the same in one line',      qr/DER is no secret/, $base64 =~ s/\n//gr],
+    ['the same in base64url',     qr/DER is no secret/, encode_base64url($rsa_der)],
+    ['the same with a prefix',    qr/DER is no secret/, 'base64url:' . encode_base64url($rsa_der)],
+    ['an SSH key',                qr/an SSH key is no secret/, 'ssh-ed25519 ' . 'A' x 68 . ' me@here'],
+    ['a JWK behind a BOM',        qr/JSON is no secret/, "\xef\xbb\xbf$jwk_public"],
+    ['a list of JWKs',            qr/JSON is no secret/, "[$jwk_public]"],
+);
+accepted "a secret that is $_->[0]", autoflow_key => 'file:' . key_file('a-secret' . $n++, $_->[1]) for (
+    ['base64',                    encode_base64(pack('C*', map { 7 * $_ % 256 } 1 .. 48))],
+    ['text',                      '[{a text in brackets, of 32 octets}]'],
+    ['octets',                    pack('C*', 0x30, 1 .. 31)],
+);
+
 refused 'an API with public keys alone', qr/autoflow_api.*autoflow_key" that signs in \S+autoflow_api\.conf:\d+/,
     autoflow_key => "file:$ec_public";
 
@@ -363,6 +388,54 @@ refused 'an API with public keys alone', qr/autoflow_api.*autoflow_key" that sig
 $t->server("autoflow_key file:$ec_public;");
 refused 'keys of a server that can not sign', qr/autoflow_api.*autoflow_key" that signs/;
 $t->server('');
+
+
+# Keys that are fetched
+
+openssl(qw(req -x509 -nodes -days 2 -subj /CN=CA -newkey ec -pkeyopt ec_paramgen_curve:P-256),
+    '-keyout', $t->dir . '/ca.key', '-out', $t->dir . '/ca.pem');
+my $ca = path($t->dir, 'ca.pem');
+my $broken_ca = key_file('broken-ca.pem', $ca->slurp . $ca->slurp =~ s/\nM/\nA/r);
+my $a_key = "file:$ec";
+
+my $url = 'https://issuer.example/jwks.json';
+$t->server("autoflow_key $a_key; autoflow_key_url $_;"), accepted "autoflow_key_url $_" for (
+    "$url issuer=them", "$url issuer=them refresh=1h ca=$ca", "$url issuer=them ca=ca.pem",
+    'https://[::1]:8443/ issuer=them', "http://127.0.0.1/ issuer=them",
+    "$url issuer=one; autoflow_key_url $url issuer=two",
+);
+for (
+    [$url,                                        qr/number of arguments/],
+    ["$url refresh=1h",                           qr/needs an "issuer="/],
+    ["$url issuer=",                              qr/"issuer="/],
+    ["$url issuer=them refresh=0",                qr/"refresh=0"/],
+    ["$url issuer=them refresh=soon",             qr/"refresh=soon"/],
+    ["$url issuer=them colour=red",               qr/"colour=red"/],
+    ["jwks.json issuer=them",                     qr{needs a URL that begins with "https://"}],
+    ["file:///jwks.json issuer=them",             qr{needs a URL that begins with "https://"}],
+    ["https:// issuer=them",                      qr/can't be used: \w/],
+    ["'https://issuer example/' issuer=them",     qr/can't be used: \w/],
+    ["https://issuer.example:port/ issuer=them",  qr/can't be used: \w/],
+    ['https://$host/ issuer=them',                qr/can't be used: \w/],
+    ["https://me:secret-value\@issuer.example/ issuer=them", qr/has a user or a password/],
+    ["$url issuer=them ca=nowhere.pem",           qr/nowhere\.pem" failed \(2: No such file/],
+    ["$url issuer=them ca=$ec",                   qr/the file of CAs has no certificate/],
+    ["$url issuer=them ca=$broken_ca",            qr/the file of CAs has no certificate/],
+    ["http://127.0.0.1/ issuer=them ca=$ca",      qr/"ca=" for a URL without TLS/],
+) {
+    $t->server("autoflow_key $a_key; autoflow_key_url $_->[0];");
+    refused "autoflow_key_url $_->[0]", qr/$_->[1].* in \S+nginx\.conf:\d+$/m;
+}
+
+# a verifier without a database needs a thread pool for them, too
+my @verifier = map { ("autoflow_$_" => undef) } qw(database secret key password environment);
+$t->api(0)->server("autoflow_key_url $url issuer=them; location / { autoflow_auth on; }");
+accepted 'in production, with nothing but a URL', @verifier;
+$t->main('# no thread_pool');
+refused 'without threads', qr/thread_pool autoflow_io threads=.* in \S+nginx\.conf:\d+$/m, @verifier;
+$t->main('')->server("autoflow_key_url http://127.0.0.1/ issuer=them;");
+refused 'by http in production', qr/keys that come by http in \S+nginx\.conf:\d+$/m, @verifier;
+$t->api(1)->server('');
 
 
 # docs/keys.md: its commands make keys that are taken

@@ -71,7 +71,7 @@ subtest 'an account with all it may have' => sub {
     like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=1024,t=1,p=1\$/, 'the stored hash';
 
     my @stored = $t->db->selectrow_array(
-        'SELECT encode(token_hash, \'hex\'), t.session_id FROM autoflow.refresh_tokens t
+        'SELECT encode(t.token_hash, \'hex\'), t.session_id FROM autoflow.refresh_tokens t
            JOIN autoflow.sessions s ON s.id = t.session_id WHERE user_id = ?', {}, $row->{id});
     is $stored[0], Digest::SHA::sha256_hex($answer->{refresh_token}),
         'of the refresh token only its SHA-256 is stored';

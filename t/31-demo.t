@@ -4,7 +4,7 @@
 use Mojo::Base -strict, -signatures;
 use File::Temp;
 use Mojo::File qw(path);
-use Mojo::JSON qw(decode_json);
+use Mojo::JSON qw(decode_json true);
 use Mojo::UserAgent;
 use Test::Autoflow;
 use Test::More;
@@ -49,7 +49,7 @@ sub is_gone (@pids) { is_deeply [living(@pids)], [], 'no process is left' }
 
 
 my $run = run();
-my $token;
+my ($token, $email, $refresh);
 
 subtest 'the three lines' => sub {
     my $script = path($state, 'try')->spurt(join "\necho\n", @try);
@@ -57,7 +57,8 @@ subtest 'the three lines' => sub {
     $token = $said[0];
     like $token, qr/^[\w-]+\.[\w-]+\.[\w-]+$/, 'the first one gets a token';
     my ($me, $app) = map { decode_json($_) } @said[1, 2];
-    like $me->{email}, qr/\@example\.com$/, 'the second says whose it is';
+    $email = $me->{email};
+    like $email, qr/\@example\.com$/, 'the second says whose it is';
     is_deeply $app, {method => 'GET', uri => '/app/hello', user_id => $me->{id}, email => $me->{email}, roles => ''},
         'the third reaches the upstream, which knows, too';
 };
@@ -69,6 +70,9 @@ subtest 'the demonstration' => sub {
 
     $t->get_ok("$url$_")->status_is(200) for '/', '/health', '/health/live', '/db-test', '/api/v1/health';
     $t->get_ok("$url/app/x")->status_is(401);
+    $t->post_ok("$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
+        ->status_is(200);
+    $refresh = $t->tx->res->json('/refresh_token');
     $t->get_ok("$url/app/x" => {%$bearer, %spoofed})->status_is(200)
         ->json_like('/email' => qr/^ada/)->json_is('/roles' => '');
     $t->get_ok("$url/open/x" => \%spoofed)->status_is(200)->json_is('/user_id' => '')
@@ -99,9 +103,11 @@ subtest 'while it runs' => sub {
     is_deeply [build('psql', '-Atc', 'SELECT current_user, count(*) FROM autoflow.users')],
         [0, "autoflow|1\n"], 'psql opens its database';
 
-    my ($email) = (build('psql', '-Atc', 'SELECT email FROM autoflow.users'))[1] =~ /(\S+)/;
+    ($email) = (build('psql', '-Atc', 'SELECT email FROM autoflow.users'))[1] =~ /(\S+)/;
     is +(build('grant-superuser', uc $email))[0], 0, 'grant-superuser';
     is +(build('psql', '-Atc', 'SELECT is_superuser, token_epoch FROM autoflow.users'))[1], "t|1\n", 'made one';
+    Test::Mojo->new->get_ok("$url/auth/me" => {Authorization => "Bearer $token"})
+        ->status_is(401, 'an older token, which says less')->json_is('/code' => 'token_revoked');
     ($exit, $text) = build('grant-superuser', "x' OR true --");
     is $exit, 1, 'not of an unknown address';
     like $text, qr/no account/, 'and says why';
@@ -128,8 +134,11 @@ subtest 'SIGTERM' => sub {
 subtest 'a second start' => sub {
     $run = run();
     my @pids = family($run);
-    Test::Mojo->new->get_ok("$url/auth/me" => {Authorization => "Bearer $token"})
-        ->status_is(200, 'accounts and keys are still there');
+    my $t = Test::Mojo->new->post_ok("$url/auth/refresh" => json => {refresh_token => $refresh})
+        ->status_is(200, 'accounts, sessions and secrets are still there')
+        ->json_is('/user/is_superuser' => true);
+    $t->get_ok("$url/auth/me" => {Authorization => "Bearer $token"})
+        ->status_is(401, 'and so is what was revoked');
     is $run->signal('INT')->ended, 0, 'SIGINT ends it';
     is_gone(@pids);
 };

@@ -34,15 +34,15 @@ sub publish (@keys) {
     path("$dir/jwks.json")->spurt(encode_json({keys => [map { $_->{jwk} } @keys]}));
 }
 
+my $hosts = Test::Autoflow::free_port();
 my ($first, $second) = map { make_key($_) } qw(first second);
 my $port = Test::Autoflow::free_port();
-publish($first);
 
 # the issuer is a server of its own, which can be stopped
 my $issuer = Test::Autoflow->new(
     api      => 0,
     settings => {map { ("autoflow_$_" => undef) } qw(database secret key password environment)},
-    http     => "server { listen 127.0.0.1:$port; location = /jwks.json { root $dir; } }",
+    http     => "server { listen 127.0.0.1:$port; root $dir; location = /moved.json { return 302 /jwks.json; } }",
 );
 
 my $t = Test::Autoflow->new(
@@ -54,21 +54,46 @@ my $t = Test::Autoflow->new(
         proxy_set_header X-User-Id $autoflow_user_id;
         proxy_pass http://echo;
     }',
-    allow => [qr/can't fetch the keys/],
+    allow => [qr/can't fetch the keys/, qr/exited on signal 9/],
 );
+
+# other virtual servers: one that asks rarely, one with an issuer of two names
+$t->http(join "\n", map { "server {
+        listen 127.0.0.1:$hosts;
+        server_name $_->[0];
+        autoflow_key hex:" . unpack('H*', $t->key) . " kid=ours;
+        @{[map { qq{autoflow_key_url http://127.0.0.1:$port$_;} } @{$_->[1]}]}
+        autoflow_auth on;
+        add_header X-Status \$autoflow_status always;
+        location / { proxy_pass http://echo; }
+    }" } ['rarely', ['/rarely.json issuer=https://issuer.example refresh=1h']],
+         ['names', ['/jwks.json issuer=https://one.example', '/jwks.json issuer=https://two.example']],
+         ['moved', ['/moved.json issuer=https://issuer.example']]);
+
+sub get_from ($host, $token) {
+    $t->get_ok("http://127.0.0.1:$hosts/" => {Host => $host, Authorization => "Bearer $token"});
+}
 
 sub get ($token, $path = '/app/x') { $t->get_ok($path => {Authorization => "Bearer $token"}) }
 
-sub comes_true ($token, $status) {
-    $t->wait_for(sub { $t->ua->get('/app/x' => {Authorization => "Bearer $token"})->res->code == $status });
+sub comes_true ($token, $status, $host = '') {
+    my $url = $host ? "http://127.0.0.1:$hosts/" : '/app/x';
+    $t->wait_for(sub {
+        $t->ua->get($url => {Host => $host, Authorization => "Bearer $token"})->res->code == $status;
+    });
     pass "in the end: $status";
 }
 
+publish($first);
+path("$dir/rarely.json")->spurt(path("$dir/jwks.json")->slurp);
 $t->start;
 
 subtest 'before the keys could be fetched' => sub {
     get(token($first))->status_is(503)->header_is('X-Status' => 'unavailable');
     $t->get_ok('/app/x')->status_is(401)->header_is('X-Status' => 'missing');
+    get_from(rarely => token($first))->status_is(503);
+    get_from(rarely => $t->token({iss => 'autoflow'}, key => 'x' x 32, header => {alg => 'HS256', kid => 'ours'}))
+        ->status_is(401)->header_is('X-Status' => 'signature');
     my $ada = $t->register;
     $t->get_ok('/app/x' => $t->bearer($ada))->status_is(200);
     like $t->error_log, qr{can't fetch the keys of "http://127.0.0.1:$port/jwks.json": \w}, 'the log says why';
@@ -81,6 +106,25 @@ subtest 'when they have come' => sub {
     get(token($first, iss => 'https://other.example'))->status_is(401)->header_is('X-Status' => 'issuer');
     get(token($first, exp => time - 10))->status_is(401)->header_is('X-Status' => 'expired');
     get(token($second))->status_is(401)->header_is('X-Status' => 'signature');
+};
+
+my $since;
+subtest 'one that is asked rarely' => sub {
+    comes_true(token($first), 200, 'rarely');
+    $since = time;
+};
+
+subtest 'an issuer of two names publishes one set' => sub {
+    comes_true(token($first, iss => "https://$_.example"), 200, 'names') for qw(one two);
+    get_from(names => token($first))->status_is(401)->header_is('X-Status' => 'issuer');
+    get_from(names => token($first, iss => 'https://two.example', exp => time - 1))
+        ->status_is(401)->header_is('X-Status' => 'expired');
+};
+
+subtest 'a redirect is not followed' => sub {
+    get_from(moved => token($first))->status_is(503);
+    $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+/moved.json": The requested URL returned 302, not 200} });
+    pass 'the log says so';
 };
 
 subtest 'they protect upstreams, and that is all' => sub {
@@ -128,9 +172,43 @@ subtest 'what is published is no secret, and broken keys harm no others' => sub 
     comes_true(token($second), 200);
 };
 
+# how often that set was fetched
+sub fetches { scalar(() = path($issuer->dir, 'access.log')->slurp =~ m{"GET /rarely.json}g) }
+
+subtest 'a key that is unknown is asked for, but not often' => sub {
+    is fetches(), 1, 'once up to now';
+    sleep 1 while time < $since + 32;
+
+    path("$dir/rarely.json")->spurt(path("$dir/jwks.json")->slurp);     # the second
+    get_from(rarely => token($_))->status_is(401)->header_is('X-Status' => 'signature')
+        for {%$second, kid => 'first'}, {%$second, kid => 'ours'};
+    get_from(rarely => token($first))->status_is(200);
+    sleep 2;
+    is fetches(), 1, 'not for a wrong signature of a key that is there';
+
+    get_from(rarely => token($second))->status_is(401)->header_is('X-Status' => 'signature');
+    comes_true(token($second), 200, 'rarely');
+    is fetches(), 2, 'for one that is not';
+
+    get_from(rarely => token({%$second, kid => "x$_"}))->status_is(401) for 1 .. 5;
+    sleep 2;
+    is fetches(), 2, 'not again at once';
+};
+
 subtest 'the issuer is away' => sub {
     is $issuer->stop, 0, 'its server stops';
     sleep 3;
+    get(token($second))->status_is(200);
+
+    # a reload, or a worker that dies, costs no keys
+    $t->reload;
+    get(token($second))->status_is(200);
+    get_from(rarely => token($second))->status_is(200);
+    get_from(moved => token($second))->status_is(503);
+
+    my ($pid) = $t->worker_pids;
+    kill KILL => $pid;
+    $t->wait_for(sub { my @pids = $t->worker_pids; @pids == 1 && $pids[0] != $pid });
     get(token($second))->status_is(200);
 };
 

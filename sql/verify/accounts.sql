@@ -23,7 +23,7 @@ SELECT id, user_id, device_info, ip_address, created_at, last_used_at,
        expires_at, ended_at
   FROM autoflow.sessions WHERE false;
 
-SELECT token_hash, session_id, issued_at, expires_at, used_at
+SELECT token_hash, session_id, issued_at, expires_at
   FROM autoflow.refresh_tokens WHERE false;
 
 SELECT autoflow.user_json(NULL), autoflow.claims_json(NULL, NULL);

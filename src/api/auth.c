@@ -1,10 +1,12 @@
 #include "api/api.h"
+#include "api/attempts.h"
 #include "api/password.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "check/input.h"
 
 
+static ngx_int_t count_registration(af_ctx_t *ctx);
 static ngx_int_t name_account(af_ctx_t *ctx);
 static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t create_account(af_ctx_t *ctx);
@@ -12,6 +14,8 @@ static ngx_int_t send_registered(af_ctx_t *ctx);
 
 static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
+static ngx_int_t count_attempt(af_ctx_t *ctx);
+static ngx_int_t spare_familiar(af_ctx_t *ctx);
 static ngx_int_t check_password(af_ctx_t *ctx);
 static ngx_int_t open_session(af_ctx_t *ctx);
 static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t refusal,
@@ -20,6 +24,7 @@ static ngx_int_t send_tokens(af_ctx_t *ctx);
 
 
 static const af_step_pt  register_steps[] = {
+    count_registration,
     name_account,
     hash_password,
     create_account,
@@ -30,6 +35,8 @@ static const af_step_pt  register_steps[] = {
 
 static const af_step_pt  login_steps[] = {
     find_account,
+    count_attempt,
+    spare_familiar,
     check_password,
     open_session,
     send_tokens,
@@ -94,8 +101,15 @@ typedef struct {
     const char       *hash;
     unsigned          active:1;
     unsigned          again:1;
-    af_problem_id_t   refusal;
+    unsigned          too_many:1;      /* from all addresses */
 } login_t;
+
+
+static ngx_int_t
+count_registration(af_ctx_t *ctx)
+{
+    return af_attempt_address(ctx);
+}
 
 
 /* the aliases of full_name */
@@ -208,6 +222,7 @@ one_identifier(json_t *body, json_t *errors)
 static ngx_int_t
 find_account(af_ctx_t *ctx)
 {
+    ngx_int_t    rc;
     const char  *name;
 
     if (ctx->data == NULL) {
@@ -221,16 +236,20 @@ find_account(af_ctx_t *ctx)
 
     af_bind(ctx, "login", name ? name : af_field(ctx, "username"));
 
-    return af_query(ctx, &af_sql_auth_find_account);
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_find_account) : rc;
 }
 
 
 static ngx_int_t
-check_password(af_ctx_t *ctx)
+count_attempt(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    const char  *user_id, *hash;
+    ngx_int_t          rc;
+    const char        *user_id, *hash, *name;
+    af_account_key_t   key;
 
     if (af_found(ctx)) {
         user_id = af_column(ctx, "user_id");
@@ -246,6 +265,45 @@ check_password(af_ctx_t *ctx)
     }
 
     af_bind(ctx, "user_id", login->user_id);
+
+    if (af_value(ctx, "login", &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_account_key(login->user_id, name, &key);
+
+    rc = af_attempt_account(ctx, &key);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = af_attempt_total(ctx, &key);
+
+    if (rc == NGX_DECLINED) {
+        login->too_many = 1;
+        return af_query(ctx, &af_sql_auth_familiar);
+    }
+
+    return rc;
+}
+
+
+/* whoever attacks an account from elsewhere shall not lock its owner out */
+
+static ngx_int_t
+spare_familiar(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
+
+    return (login->too_many && !af_found(ctx)) ? af_attempt_refuse(ctx)
+                                               : NGX_OK;
+}
+
+
+static ngx_int_t
+check_password(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
 
     return af_check_password(ctx, "password", login->hash);
 }
@@ -286,12 +344,9 @@ open_session(af_ctx_t *ctx)
 static ngx_int_t
 refuse_login(af_ctx_t *ctx, af_problem_id_t refusal, const char *reason)
 {
-    login_t *login = ctx->data;
-
-    login->refusal = refusal;
     af_bind(ctx, "reason", reason);
 
-    return af_query(ctx, &af_sql_auth_login_failed);
+    return af_refuse_after(ctx, refusal, &af_sql_auth_login_failed);
 }
 
 
@@ -300,11 +355,8 @@ send_tokens(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    if (login->refusal) {
-        return af_problem(ctx, login->refusal, NULL);
-    }
-
     if (af_found(ctx)) {
+        af_attempts_right(ctx);
         return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
     }
 
@@ -314,7 +366,6 @@ send_tokens(af_ctx_t *ctx)
      */
 
     if (login->again) {
-        ctx->step--;
         return refuse_login(ctx, AF_INVALID_CREDENTIALS, "changed_meanwhile");
     }
 

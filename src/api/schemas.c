@@ -34,3 +34,42 @@ static const af_field_t  token_pair_fields[] = {
 const af_schema_t  af_schema_token_pair = {
     "TokenPair", token_pair_fields, NULL
 };
+
+
+const af_type_t  af_type_page = {
+    .name = "page", .json = JSON_INTEGER, .min = 1, .max = 1000000000
+};
+
+const af_type_t  af_type_size = {
+    .name = "page size", .json = JSON_INTEGER, .min = 1, .max = 100
+};
+
+static const af_field_t  page_fields[] = {
+    AF_PAGE_FIELDS,
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_schema_page = { "Page", page_fields, NULL };
+
+
+static const af_field_t  session_fields[] = {
+    { "id", &af_type_uuid, AF_REQUIRED, NULL },
+    { "device_info", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "ip_address", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "created_at", &af_type_time, AF_REQUIRED, NULL },
+    { "last_used_at", &af_type_time, AF_REQUIRED, NULL },
+    { "expires_at", &af_type_time, AF_REQUIRED, NULL },
+    { "is_current", &af_type_boolean, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  session_schema = { "Session", session_fields, NULL };
+
+static const af_field_t  sessions_fields[] = {
+    AF_LIST_FIELDS(&session_schema),
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_schema_sessions = {
+    "SessionList", sessions_fields, NULL
+};

@@ -8,8 +8,29 @@
 #include "check/schema.h"
 
 
+/* the fields of a list's answer, and of its query */
+
+#define AF_LIST_FIELDS(element)                                               \
+    { "data", &af_type_array, AF_REQUIRED, element },                         \
+    { "total", &af_type_integer, AF_REQUIRED, NULL },                         \
+    { "page", &af_type_integer, AF_REQUIRED, NULL },                          \
+    { "size", &af_type_integer, AF_REQUIRED, NULL },                          \
+    { "pages", &af_type_integer, AF_REQUIRED, NULL }
+
+#define AF_PAGE_FIELDS                                                        \
+    { "page", &af_type_page, 0, NULL },                                       \
+    { "size", &af_type_size, 0, NULL }
+
+
+extern const af_type_t  af_type_page;
+extern const af_type_t  af_type_size;
+
 extern const af_schema_t  af_schema_user;
 extern const af_schema_t  af_schema_token_pair;
+extern const af_schema_t  af_schema_sessions;
+
+/* the query of a list without filters */
+extern const af_schema_t  af_schema_page;
 
 
 #endif /* AF_API_SCHEMAS_H */

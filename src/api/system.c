@@ -114,7 +114,9 @@ ask_health(af_ctx_t *ctx)
 static ngx_int_t
 answer_health(af_ctx_t *ctx)
 {
-    if (af_found(ctx)) {
+    /* without the feed of revocations there is no service either */
+
+    if (af_found(ctx) && af_tokens_trusted(ctx->conf)) {
         return af_step_answer(ctx);
     }
 

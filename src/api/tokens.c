@@ -2,8 +2,7 @@
 #include "token/base64url.h"
 
 
-/* octets of a refresh token and of a jti, before base64url */
-#define AF_REFRESH_OCTETS  32
+/* octets of a jti, before base64url */
 #define AF_JTI_OCTETS  16
 
 
@@ -15,28 +14,105 @@ static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 ngx_int_t
 af_bind_refresh(af_ctx_t *ctx)
 {
-    char     *token, *hex;
-    u_char    octets[AF_REFRESH_OCTETS], hash[crypto_hash_sha256_BYTES];
+    char  *token, *hash;
 
-    token = ngx_pnalloc(ctx->request->pool,
-                        af_base64url_size(AF_REFRESH_OCTETS));
-    hex = ngx_pnalloc(ctx->request->pool, 2 * sizeof(hash) + 1);
+    token = ngx_pnalloc(ctx->request->pool, AF_REFRESH_SIZE);
+    hash = ngx_pnalloc(ctx->request->pool, AF_REFRESH_HASH_SIZE);
 
-    if (token == NULL || hex == NULL) {
+    if (token == NULL || hash == NULL) {
         return NGX_ERROR;
     }
 
-    randombytes_buf(octets, sizeof(octets));
-
-    sodium_bin2base64(token, af_base64url_size(AF_REFRESH_OCTETS), octets,
-                      sizeof(octets), AF_BASE64URL);
-    sodium_memzero(octets, sizeof(octets));
-
-    (void) crypto_hash_sha256(hash, (u_char *) token, ngx_strlen(token));
-    sodium_bin2hex(hex, 2 * sizeof(hash) + 1, hash, sizeof(hash));
+    af_refresh_random(token);
+    af_refresh_hash(token, hash);
 
     ctx->refresh_token = token;
-    af_bind(ctx, "refresh_hash", hex);
+    af_bind(ctx, "refresh_hash", hash);
+
+    return NGX_OK;
+}
+
+
+const char *
+af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer)
+{
+    ngx_str_t    token;
+    const char  *field;
+
+    field = af_field(ctx, "refresh_token");
+
+    if (field || !bearer) {
+        return field;
+    }
+
+    af_bearer(ctx->request, &token);
+
+    return token.len ? af_string(ctx, token.data, token.len) : NULL;
+}
+
+
+ngx_int_t
+af_bind_token_hash(af_ctx_t *ctx, const char *token)
+{
+    char  *hash;
+
+    hash = ngx_pnalloc(ctx->request->pool, AF_REFRESH_HASH_SIZE);
+    if (hash == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_refresh_hash(token, hash);
+    af_bind(ctx, "token_hash", hash);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_bind_successors(af_ctx_t *ctx, const char *token)
+{
+    char        *array, *p, successor[AF_REFRESH_SIZE];
+    ngx_uint_t   i, n;
+
+    n = ctx->conf->secrets->nelts;
+
+    array = ngx_pnalloc(ctx->request->pool, n * AF_REFRESH_HASH_SIZE + 2);
+    if (array == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = array;
+
+    for (i = 0; i < n; i++) {
+        *p++ = i ? ',' : '{';
+
+        af_refresh_successor(&ctx->conf->refresh_keys[i], token, successor);
+        af_refresh_hash(successor, p);
+
+        p += AF_REFRESH_HASH_SIZE - 1;
+    }
+
+    *p++ = '}';
+    *p = '\0';
+
+    af_bind(ctx, "successors", array);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n)
+{
+    char  *successor;
+
+    successor = ngx_pnalloc(ctx->request->pool, AF_REFRESH_SIZE);
+    if (successor == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_refresh_successor(&ctx->conf->refresh_keys[n], token, successor);
+    ctx->refresh_token = successor;
 
     return NGX_OK;
 }
@@ -119,9 +195,17 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
     char     jti[af_base64url_size(AF_JTI_OCTETS)];
     u_char   octets[AF_JTI_OCTETS];
     json_t  *added;
-    time_t   now;
+    time_t   now, issued;
 
     now = ngx_time();
+
+    /*
+     * Never later than the database's clock says, by which revocations are
+     * dated, nor than ours, by which the token is judged.
+     */
+
+    issued = json_integer_value(json_object_get(claims, "iat"));
+    issued = ngx_min(issued, now);
 
     randombytes_buf(octets, sizeof(octets));
     sodium_bin2base64(jti, sizeof(jti), octets, sizeof(octets), AF_BASE64URL);
@@ -131,7 +215,7 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
                              ctx->server->issuer.len,
                       "aud", af_audience(ctx->server),
                       "jti", jti,
-                      "iat", (json_int_t) now,
+                      "iat", (json_int_t) issued,
                       "exp", (json_int_t) (now + ctx->conf->access_ttl));
 
     return json_object_update_new(claims, added);

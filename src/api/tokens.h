@@ -9,10 +9,31 @@
 
 
 /*
- * Makes a refresh token, kept for af_answer_tokens(), and binds the digest
- * that is stored, "refresh_hash" (SHA-256 of the token's text, hexadecimal).
+ * Makes a refresh token, kept for af_answer_tokens(), and binds what is stored
+ * of it, "refresh_hash".
  */
 ngx_int_t af_bind_refresh(af_ctx_t *ctx);
+
+/*
+ * The refresh token that was presented: in the body, or else, where `bearer`
+ * allows it, as "Authorization: Bearer".  NULL without one, or no memory.
+ */
+const char *af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer);
+
+/* Binds the "token_hash" that leads to a refresh token. */
+ngx_int_t af_bind_token_hash(af_ctx_t *ctx, const char *token);
+
+/*
+ * Binds "successors": what is stored of a token's successors, by each secret
+ * that is accepted.
+ */
+ngx_int_t af_bind_successors(af_ctx_t *ctx, const char *token);
+
+/*
+ * Keeps the successor of `token` by the `n`-th secret, from 0, for
+ * af_answer_tokens().
+ */
+ngx_int_t af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n);
 
 /*
  * Answers with a token pair for the columns "user" and "claims" of the row

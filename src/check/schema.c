@@ -67,6 +67,37 @@ af_schema_check(const af_schema_t *schema, json_t *body, json_t *errors)
 
 
 int
+af_schema_convert(const af_schema_t *schema, json_t *input)
+{
+    json_t            *value;
+    const char        *text;
+    const af_field_t  *field;
+
+    for (field = schema->fields; field->name != NULL; field++) {
+        text = json_string_value(json_object_get(input, field->name));
+
+        if (text == NULL || field->type->json == JSON_STRING) {
+            continue;
+        }
+
+        /* numbers and booleans are written as JSON has them */
+        value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+        if (value == NULL || !af_is_a(value, field->type->json)) {
+            json_decref(value);
+            continue;
+        }
+
+        if (json_object_set_new(input, field->name, value) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
 af_schema_error(json_t *errors, const char *field, const char *code,
     const char *message)
 {

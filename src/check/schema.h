@@ -64,6 +64,7 @@ struct af_schema_s {
 extern const af_type_t  af_type_email;        /* trimmed, RFC 5321 lengths */
 extern const af_type_t  af_type_password;     /* one that is being set */
 extern const af_type_t  af_type_credential;   /* at login: 1 to 1024 octets */
+extern const af_type_t  af_type_token;        /* to be looked up */
 extern const af_type_t  af_type_username;
 extern const af_type_t  af_type_name;         /* 1 to 255 characters */
 extern const af_type_t  af_type_text;         /* at most 10000 characters */
@@ -87,6 +88,13 @@ extern const af_type_t  af_type_object;
  * Returns the number of errors in `errors`, or -1 if there is no memory.
  */
 int af_schema_check(const af_schema_t *schema, json_t *body, json_t *errors);
+
+/*
+ * Gives what came as text, all strings, the schema's types: numbers and
+ * booleans.  What can't be one stays a string, for af_schema_check() to tell.
+ * Returns 0, or -1 if there is no memory.
+ */
+int af_schema_convert(const af_schema_t *schema, json_t *input);
 
 /*
  * Adds an error.  `message` goes on where the field's name begins: "is

@@ -53,6 +53,11 @@ const af_type_t  af_type_credential = {
     .min = 1, .max = 1024, .octets = 1, .secret = 1
 };
 
+const af_type_t  af_type_token = {
+    .name = "token", .json = JSON_STRING,
+    .min = 1, .max = 1024, .octets = 1, .secret = 1
+};
+
 const af_type_t  af_type_username = {
     .name = "user name", .json = JSON_STRING,
     .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",

@@ -9,6 +9,9 @@
 #include "db/connect.h"
 
 
+/* of a channel, in octets */
+#define AF_DB_NAME_MAX  64
+
 /* milliseconds between two looks at *stop */
 #define AF_DB_CONNECT_SLICE  100
 
@@ -23,8 +26,12 @@ typedef struct {
 
 static int af_db_has_hosts(const char *conninfo);
 static int af_db_handshake(PGconn *pg, const af_db_patience_t *patience);
-static int af_db_set_up(PGconn *pg, const af_db_patience_t *patience,
-    char *error, size_t size);
+static int af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
+    const af_db_patience_t *patience, char *error, size_t size);
+static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
+    af_db_patience_t *patience, char *error, size_t size);
+static int af_db_rows(PGconn *pg, const af_db_setup_t *setup,
+    af_db_patience_t *patience, char *error, size_t size);
 static int af_db_check_version(const PGresult *res, char *error, size_t size);
 static void af_db_refused(const PGresult *res, char *error, size_t size);
 static PGresult *af_db_result(PGconn *pg, const af_db_patience_t *patience);
@@ -36,7 +43,7 @@ static void af_db_error(char *error, size_t size, const char *message);
 
 
 PGconn *
-af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
+af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     char *error, size_t size)
 {
     PGconn            *pg;
@@ -45,7 +52,8 @@ af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
     /* what comes first a conninfo may override: a dbname is expanded */
 
     const char  *values[] = {
-        "autoflow", AF_DB_CONNECT_TIMEOUT, "30", "5", "5000", conninfo, NULL
+        setup->name, AF_DB_CONNECT_TIMEOUT, "30", "5", "5000",
+        setup->conninfo, NULL
     };
 
     static const char *const  keywords[] = {
@@ -63,8 +71,9 @@ af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
      * only where it waits itself; where we do, we can stop.
      */
 
-    pg = af_db_has_hosts(conninfo) ? PQconnectdbParams(keywords, values, 1)
-                                   : PQconnectStartParams(keywords, values, 1);
+    pg = af_db_has_hosts(setup->conninfo)
+         ? PQconnectdbParams(keywords, values, 1)
+         : PQconnectStartParams(keywords, values, 1);
 
     if (pg == NULL) {
         af_db_error(error, size, "no memory");
@@ -76,7 +85,9 @@ af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
     if (af_db_handshake(pg, &patience) != 0
         || PQsetnonblocking(pg, 1) != 0
         || PQenterPipelineMode(pg) != 1
-        || af_db_set_up(pg, &patience, error, size) != 0)
+        || af_db_prepare(pg, setup, &patience, error, size) != 0
+        || (setup->channel != NULL
+            && af_db_listen(pg, setup, &patience, error, size) != 0))
     {
         if (error[0] == '\0') {
             af_db_error(error, size, PQerrorMessage(pg));
@@ -158,8 +169,8 @@ af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
  */
 
 static int
-af_db_set_up(PGconn *pg, const af_db_patience_t *patience, char *error,
-    size_t size)
+af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
+    const af_db_patience_t *patience, char *error, size_t size)
 {
     int                           rc, synced;
     PGresult                     *res;
@@ -173,7 +184,7 @@ af_db_set_up(PGconn *pg, const af_db_patience_t *patience, char *error,
         return -1;
     }
 
-    for (st = af_statements; *st; st++) {
+    for (st = setup->statements; *st; st++) {
         if (PQsendPrepare(pg, (*st)->name, (*st)->text, 0, NULL) != 1) {
             return -1;
         }
@@ -219,6 +230,78 @@ af_db_set_up(PGconn *pg, const af_db_patience_t *patience, char *error,
     }
 
     return 0;
+}
+
+
+/*
+ * What comes after LISTEN was committed is heard, what was committed before is
+ * read: nothing falls between.  Row by row, as there may be a million.
+ */
+
+static int
+af_db_listen(PGconn *pg, const af_db_setup_t *setup,
+    af_db_patience_t *patience, char *error, size_t size)
+{
+    char  listen[sizeof("LISTEN ") + AF_DB_NAME_MAX];
+
+    (void) snprintf(listen, sizeof(listen), "LISTEN %s", setup->channel);
+
+    if (PQexitPipelineMode(pg) != 1
+        || PQsendQuery(pg, listen) != 1
+        || af_db_rows(pg, setup, patience, error, size) != 0)
+    {
+        return -1;
+    }
+
+    if (PQsendQuery(pg, setup->before->text) != 1
+        || PQsetSingleRowMode(pg) != 1
+        || af_db_rows(pg, setup, patience, error, size) != 0)
+    {
+        return -1;
+    }
+
+    return (PQenterPipelineMode(pg) == 1) ? 0 : -1;
+}
+
+
+static int
+af_db_rows(PGconn *pg, const af_db_setup_t *setup, af_db_patience_t *patience,
+    char *error, size_t size)
+{
+    PGresult        *res;
+    ExecStatusType   status;
+
+    do {
+        patience->deadline = af_db_now() + AF_DB_TIMEOUT;
+
+        res = af_db_result(pg, patience);
+        status = PQresultStatus(res);
+
+        if (status == PGRES_SINGLE_TUPLE && !PQgetisnull(res, 0, 0)) {
+            setup->line(setup->data, PQgetvalue(res, 0, 0));
+        }
+
+        if (status == PGRES_FATAL_ERROR && res != NULL) {
+            af_db_error(error, size, PQresultErrorMessage(res));
+        }
+
+        PQclear(res);
+
+    } while (status == PGRES_SINGLE_TUPLE);
+
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        return -1;
+    }
+
+    /* the end, which in pipeline mode would be a sync */
+
+    while (PQisBusy(pg)) {
+        if (af_db_wait(pg, POLLIN, patience) != 0 || PQconsumeInput(pg) != 1) {
+            return -1;
+        }
+    }
+
+    return (PQgetResult(pg) == NULL) ? 0 : -1;
 }
 
 

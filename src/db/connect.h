@@ -10,26 +10,49 @@
 #include <stddef.h>
 #include <libpq-fe.h>
 
+#include "db/statement.h"
+
 
 /* the least autoflow.schema_version() that the statements need */
-#define AF_DB_SCHEMA_VERSION  1
+#define AF_DB_SCHEMA_VERSION  2
 
 /* seconds for each of several hosts, unless the conninfo says otherwise */
 #define AF_DB_CONNECT_TIMEOUT  "3"
 
-/* milliseconds for all of it, but where there are several hosts */
+/*
+ * milliseconds for all of it, but where there are several hosts; what is heard
+ * of before may take as long again and again, while it comes
+ */
 #define AF_DB_TIMEOUT  10000
 
 
+/* how to set a connection up */
+
+typedef struct {
+    const char                   *conninfo;
+    const char                   *name;        /* as the server shows it */
+    const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
+
+    /*
+     * What to listen to, and the statement of one text column that tells what
+     * was to be heard before.  Each of its rows goes to line(), in the thread.
+     */
+    const char                   *channel;     /* NULL: nothing */
+    const af_statement_t         *before;
+    void                        (*line)(void *data, const char *line);
+    void                         *data;
+} af_db_setup_t;
+
+
 /*
- * Connects, checks the schema's version and prepares every statement of
- * af_statements[].  The connection returned is non-blocking and in pipeline
- * mode, nothing in flight; PQfinish() it.  NULL on failure, with a line that
- * says why in `error`; also, soon, when *stop becomes true.  How long names
- * take to be resolved is up to the system.
+ * Connects, checks the schema's version, prepares the statements, and listens.
+ * The connection returned is non-blocking and in pipeline mode, nothing in
+ * flight; PQfinish() it.  NULL on failure, with a line that says why in
+ * `error`; also, soon, when *stop becomes true.  How long names take to be
+ * resolved is up to the system.
  */
-PGconn *af_db_connect(const char *conninfo, const volatile sig_atomic_t *stop,
-    char *error, size_t size);
+PGconn *af_db_connect(const af_db_setup_t *setup,
+    const volatile sig_atomic_t *stop, char *error, size_t size);
 
 
 #endif /* AF_DB_CONNECT_H */

@@ -10,9 +10,11 @@
 /* what a thread works on: its own while the task is active */
 
 typedef struct {
-    const char  *conninfo;
-    PGconn      *pg;
-    char         error[256];
+    af_db_setup_t   setup;
+    void          (*ready)(void *data, ngx_msec_t since);
+    ngx_msec_t      since;
+    PGconn         *pg;
+    char            error[256];
 } af_db_task_t;
 
 
@@ -25,6 +27,7 @@ static void af_db_conn_retry(ngx_event_t *ev);
 static void af_db_conn_break(af_db_conn_t *conn, const char *why);
 static void af_db_conn_teardown(ngx_event_t *ev);
 static void af_db_conn_read(ngx_event_t *rev);
+static void af_db_conn_notified(af_db_conn_t *conn);
 static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
 static void af_db_conn_complete(af_db_conn_t *conn);
 static ngx_uint_t af_db_stale(const PGresult *res);
@@ -118,11 +121,21 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 void
 af_db_conn_open(af_db_conn_t *conn)
 {
-    af_db_task_t  *task;
+    af_db_task_t        *task;
+    const af_db_role_t  *role;
 
     task = conn->task->ctx;
+    role = conn->db->role;
 
-    task->conninfo = (const char *) conn->db->conf->conninfo.data;
+    task->setup.conninfo = (const char *) conn->db->conf->conninfo.data;
+    task->setup.name = role->name;
+    task->setup.statements = role->statements;
+    task->setup.channel = role->channel;
+    task->setup.before = role->before;
+    task->setup.line = role->line;
+    task->setup.data = role->data;
+    task->ready = role->ready;
+    task->since = ngx_current_msec;
     task->pg = NULL;
 
     conn->task->event.log = conn->db->log;
@@ -144,8 +157,12 @@ af_db_conn_thread(void *data, ngx_log_t *log)
 
     /* or a worker told to end at once would wait for a server that is frozen */
 
-    task->pg = af_db_connect(task->conninfo, &ngx_terminate, task->error,
+    task->pg = af_db_connect(&task->setup, &ngx_terminate, task->error,
                              sizeof(task->error));
+
+    if (task->pg && task->setup.channel) {
+        task->ready(task->setup.data, task->since);
+    }
 }
 
 
@@ -166,8 +183,8 @@ af_db_conn_connected(ngx_event_t *ev)
         /* once, not at each attempt */
         level = db->away ? NGX_LOG_INFO : NGX_LOG_ERR;
 
-        ngx_log_error(level, db->log, 0,
-                      "autoflow: can't use the database: %s", task->error);
+        ngx_log_error(level, db->log, 0, "%s: can't use the database: %s",
+                      db->role->name, task->error);
 
         af_db_conn_state(conn, AF_DB_CLOSED);
         af_db_gone(db);
@@ -187,13 +204,18 @@ af_db_conn_connected(ngx_event_t *ev)
     }
 
     if (db->away) {
-        ngx_log_error(NGX_LOG_NOTICE, db->log, 0,
-                      "autoflow: the database is back");
+        ngx_log_error(NGX_LOG_NOTICE, db->log, 0, "%s: the database is back",
+                      db->role->name);
     }
 
     db->away = 0;
 
     af_db_conn_state(conn, AF_DB_READY);
+
+    if (db->role->channel) {
+        af_db_conn_notified(conn);
+    }
+
     af_db_dispatch(db);
 }
 
@@ -297,8 +319,8 @@ af_db_conn_break(af_db_conn_t *conn, const char *why)
     level = conn->busy ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, conn->db->log, 0,
-                  "autoflow: a database connection is lost: %*s",
-                  strcspn(why, "\n"), why);
+                  "%s: a database connection is lost: %*s",
+                  conn->db->role->name, strcspn(why, "\n"), why);
 
     af_db_conn_state(conn, AF_DB_BROKEN);
 }
@@ -455,6 +477,10 @@ af_db_conn_read(ngx_event_t *rev)
         return;
     }
 
+    if (conn->db->role->channel) {
+        af_db_conn_notified(conn);
+    }
+
     nothing = 0;
 
     while (conn->busy && !PQisBusy(conn->pg)) {
@@ -489,6 +515,23 @@ af_db_conn_read(ngx_event_t *rev)
     af_db_conn_watch(conn);
     af_db_conn_flush(conn);
     af_db_dispatch(conn->db);
+}
+
+
+/* what has come so far; an answer that follows is judged after it */
+
+static void
+af_db_conn_notified(af_db_conn_t *conn)
+{
+    PGnotify            *notify;
+    const af_db_role_t  *role;
+
+    role = conn->db->role;
+
+    while ((notify = PQnotifies(conn->pg)) != NULL) {
+        role->line(role->data, notify->extra);
+        PQfreemem(notify);
+    }
 }
 
 

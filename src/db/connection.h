@@ -58,6 +58,7 @@ typedef struct {
 
 struct af_db_s {
     const af_db_conf_t  *conf;
+    const af_db_role_t  *role;
     ngx_thread_pool_t   *io;
     ngx_log_t           *log;
     af_db_conn_t        *conns;

@@ -1,4 +1,5 @@
 #include "db/connection.h"
+#include "queries.h"
 
 
 static af_db_conn_t *af_db_idlest(af_db_t *db);
@@ -7,8 +8,14 @@ static void af_db_dequeue(af_db_op_t *op);
 static void af_db_finish(af_db_op_t *op, af_db_status_t status);
 
 
+static const af_db_role_t  af_db_client = {
+    .name = "autoflow", .statements = af_statements
+};
+
+
 af_db_t *
-af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf)
+af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
+    const af_db_role_t *role)
 {
     af_db_t     *db;
     ngx_uint_t   i;
@@ -19,6 +26,7 @@ af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf)
     }
 
     db->conf = conf;
+    db->role = role ? role : &af_db_client;
 
     db->conns = ngx_pcalloc(pool, conf->pool * sizeof(af_db_conn_t));
     if (db->conns == NULL) {

@@ -20,11 +20,29 @@ typedef struct af_db_op_s  af_db_op_t;
 
 typedef struct {
     ngx_str_t    conninfo;     /* zero-terminated */
+    ngx_str_t    notify;       /* likewise, to listen by; empty: the same */
     ngx_uint_t   pool;         /* connections of a worker */
     ngx_uint_t   inflight;     /* operations sent on one connection */
     ngx_uint_t   queue;        /* operations of a worker that wait for one */
     ngx_msec_t   timeout;
 } af_db_conf_t;
+
+
+/*
+ * What a pool is for, which may be to listen.  In a thread, while it connects,
+ * line() is called for each row of what was to be heard before, and ready()
+ * with the time when it began; then line() for each notification, on the loop.
+ */
+
+typedef struct {
+    const char                   *name;        /* as the server shows it */
+    const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
+    const char                   *channel;     /* NULL: nothing */
+    const af_statement_t         *before;
+    void                        (*line)(void *data, const char *line);
+    void                        (*ready)(void *data, ngx_msec_t since);
+    void                         *data;
+} af_db_role_t;
 
 
 typedef struct {
@@ -83,8 +101,12 @@ struct af_db_op_s {
 };
 
 
-/* Allocates the pool of a configuration; connects nothing. */
-af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf);
+/*
+ * Allocates the pool of a configuration; connects nothing.  `role` may be NULL,
+ * for a pool of all statements that listens to nothing.
+ */
+af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
+    const af_db_role_t *role);
 
 /* Begins to connect, in threads of `io`.  For init_process. */
 void af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log);

@@ -16,6 +16,7 @@ struct af_job_s {
 
 
 static ngx_int_t af_flow_options(af_ctx_t *ctx);
+static ngx_uint_t af_flow_has_body(af_ctx_t *ctx);
 static af_ctx_t *af_flow_create(ngx_http_request_t *r);
 static void af_flow_cancel(void *data);
 static void af_flow_free(void *data);
@@ -24,7 +25,11 @@ static af_problem_id_t af_flow_authenticate(af_ctx_t *ctx);
 static af_problem_id_t af_flow_media(af_ctx_t *ctx);
 static void af_flow_body(ngx_http_request_t *r, af_body_t *input,
     af_problem_id_t problem);
-static ngx_int_t af_flow_parse(af_ctx_t *ctx);
+static void af_flow_begin(af_ctx_t *ctx);
+static af_problem_id_t af_flow_parse(af_ctx_t *ctx);
+static af_problem_id_t af_flow_query(af_ctx_t *ctx);
+static int af_flow_check(af_ctx_t *ctx, const af_schema_t *schema,
+    json_t *input);
 static void af_flow_run(af_ctx_t *ctx);
 static void af_flow_end(af_ctx_t *ctx, ngx_int_t rc);
 static void af_flow_resume(af_ctx_t *ctx);
@@ -34,6 +39,7 @@ static ngx_int_t af_flow_submit(af_ctx_t *ctx, ngx_uint_t n,
     ngx_msec_t timeout);
 static ngx_int_t af_flow_values(af_ctx_t *ctx, af_db_call_t *call);
 static void af_flow_queried(af_db_op_t *op);
+static void af_flow_revoke(af_ctx_t *ctx);
 static void af_flow_thread(void *data, ngx_log_t *log);
 static void af_flow_threaded(ngx_event_t *ev);
 
@@ -79,7 +85,7 @@ af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
 
     problem = af_flow_admit(ctx);
 
-    if (problem == AF_PROBLEM_NONE && ctx->match.route->body) {
+    if (problem == AF_PROBLEM_NONE && af_flow_has_body(ctx)) {
         ctx->input.handler = af_flow_body;
         ctx->input.owner = ctx;
 
@@ -95,13 +101,24 @@ af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
     r->main->count++;
 
     if (problem == AF_PROBLEM_NONE) {
-        af_flow_run(ctx);
+        af_flow_begin(ctx);
 
     } else {
         af_flow_end(ctx, af_problem(ctx, problem, NULL));
     }
 
     return NGX_DONE;
+}
+
+
+static ngx_uint_t
+af_flow_has_body(af_ctx_t *ctx)
+{
+    const af_route_t  *route;
+
+    route = ctx->match.route;
+
+    return route->body && (!route->bodyless || af_body_is_sent(ctx->request));
 }
 
 
@@ -185,6 +202,7 @@ af_flow_free(void *data)
         af_schema_wipe(ctx->match.route->body, ctx->body);
     }
 
+    json_decref(ctx->query);
     json_decref(ctx->body);
     json_decref(ctx->errors);
 }
@@ -215,7 +233,7 @@ af_flow_admit(af_ctx_t *ctx)
 
     problem = af_flow_authenticate(ctx);
 
-    if (problem == AF_PROBLEM_NONE && ctx->match.route->body) {
+    if (problem == AF_PROBLEM_NONE && af_flow_has_body(ctx)) {
         problem = af_flow_media(ctx);
     }
 
@@ -238,6 +256,10 @@ af_flow_authenticate(af_ctx_t *ctx)
 
     if (ctx->identity == NULL) {
         return AF_INTERNAL_ERROR;
+    }
+
+    if (route->auth == AF_EITHER) {
+        return AF_PROBLEM_NONE;
     }
 
     if (ctx->identity->status != AF_TOKEN_OK) {
@@ -281,54 +303,111 @@ af_flow_body(ngx_http_request_t *r, af_body_t *input, af_problem_id_t problem)
         return;
     }
 
-    if (af_flow_parse(ctx) != NGX_OK) {
-        af_flow_end(ctx, NGX_ERROR);
-        return;
-    }
-
-    af_flow_run(ctx);
+    af_flow_begin(ctx);
 }
 
 
-static ngx_int_t
-af_flow_parse(af_ctx_t *ctx)
+/* all that was sent is there */
+
+static void
+af_flow_begin(af_ctx_t *ctx)
 {
-    int                 n;
-    const char         *why;
-    const af_schema_t  *schema;
+    af_problem_id_t  problem;
 
-    why = NULL;
+    problem = af_flow_parse(ctx);
 
-    if (ctx->media == AF_MEDIA_FORM) {
-        ctx->body = af_form_parse((char *) ctx->input.data, ctx->input.len,
-                                  &why);
+    if (problem == AF_PROBLEM_NONE) {
+        problem = af_flow_query(ctx);
+    }
 
-        if (ctx->body == NULL) {
-            return af_problem(ctx, AF_INVALID_FORM, why);
-        }
+    if (problem == AF_PROBLEM_NONE && json_array_size(ctx->errors)) {
+        problem = AF_VALIDATION_FAILED;
+    }
+
+    if (problem == AF_PROBLEM_NONE) {
+        af_flow_run(ctx);
 
     } else {
-        ctx->body = af_json_parse((char *) ctx->input.data, ctx->input.len,
-                                  &why);
+        af_flow_end(ctx, af_problem(ctx, problem, ctx->cause));
+    }
+}
 
-        if (ctx->body == NULL) {
-            return af_problem(ctx, AF_INVALID_JSON, why);
-        }
+
+static af_problem_id_t
+af_flow_parse(af_ctx_t *ctx)
+{
+    char             *data;
+    size_t            len;
+    af_problem_id_t   broken;
+
+    if (ctx->match.route->body == NULL) {
+        return AF_PROBLEM_NONE;
     }
 
-    ctx->errors = json_array();
+    data = (char *) ctx->input.data;
+    len = ctx->input.len;
+
+    if (!af_flow_has_body(ctx)) {
+        broken = AF_INTERNAL_ERROR;
+        ctx->body = json_object();
+
+    } else if (ctx->media == AF_MEDIA_FORM) {
+        broken = AF_INVALID_FORM;
+        ctx->body = af_form_parse(data, len, &ctx->cause);
+
+    } else {
+        broken = AF_INVALID_JSON;
+        ctx->body = af_json_parse(data, len, &ctx->cause);
+    }
+
+    if (ctx->body == NULL) {
+        return broken;
+    }
+
+    return (af_flow_check(ctx, ctx->match.route->body, ctx->body) < 0)
+           ? AF_INTERNAL_ERROR : AF_PROBLEM_NONE;
+}
+
+
+static af_problem_id_t
+af_flow_query(af_ctx_t *ctx)
+{
+    ngx_str_t          *args;
+    const af_schema_t  *schema;
+
+    schema = ctx->match.route->query;
+    args = &ctx->request->args;
+
+    if (schema == NULL) {
+        return AF_PROBLEM_NONE;
+    }
+
+    ctx->query = af_form_parse((char *) args->data, args->len, &ctx->cause);
+
+    if (ctx->query == NULL) {
+        return AF_INVALID_QUERY;
+    }
+
+    if (af_schema_convert(schema, ctx->query) != 0
+        || af_flow_check(ctx, schema, ctx->query) < 0)
+    {
+        return AF_INTERNAL_ERROR;
+    }
+
+    return AF_PROBLEM_NONE;
+}
+
+
+/* as af_schema_check(), which adds to the errors */
+
+static int
+af_flow_check(af_ctx_t *ctx, const af_schema_t *schema, json_t *input)
+{
     if (ctx->errors == NULL) {
-        return NGX_ERROR;
+        ctx->errors = json_array();
     }
 
-    schema = ctx->match.route->body;
-    n = af_schema_check(schema, ctx->body, ctx->errors);
-
-    if (n < 0) {
-        return NGX_ERROR;
-    }
-
-    return n ? af_problem(ctx, AF_VALIDATION_FAILED, NULL) : NGX_OK;
+    return ctx->errors ? af_schema_check(schema, input, ctx->errors) : -1;
 }
 
 
@@ -400,8 +479,15 @@ af_flow_resume(af_ctx_t *ctx)
 
     ngx_http_set_log_request(c->log, ctx->request);
 
-    if (ctx->problem == AF_PROBLEM_NONE || ctx->tolerant) {
+    if (ctx->tolerant) {
         ctx->problem = AF_PROBLEM_NONE;
+    }
+
+    if (ctx->problem == AF_PROBLEM_NONE) {
+        ctx->problem = ctx->refusal;
+    }
+
+    if (ctx->problem == AF_PROBLEM_NONE) {
         af_flow_run(ctx);
 
     } else {
@@ -485,6 +571,16 @@ af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...)
     ctx->tolerant = 0;
 
     return af_flow_submit(ctx, n, ctx->conf->database.timeout);
+}
+
+
+ngx_int_t
+af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
+    const af_statement_t *statement)
+{
+    ctx->refusal = id;
+
+    return af_query(ctx, statement);
 }
 
 
@@ -586,6 +682,7 @@ af_flow_queried(af_db_op_t *op)
     switch (op->status) {
 
     case AF_DB_OK:
+        af_flow_revoke(ctx);
         break;
 
     case AF_DB_ERROR:
@@ -607,6 +704,35 @@ af_flow_queried(af_db_op_t *op)
     }
 
     af_flow_resume(ctx);
+}
+
+
+/* in this node's workers; other nodes hear it from the database */
+
+static void
+af_flow_revoke(af_ctx_t *ctx)
+{
+    int         column, row;
+    PGresult   *res;
+    ngx_uint_t  i;
+
+    for (i = 0; i < ctx->op.ncalls; i++) {
+        res = ctx->results[i];
+        column = PQfnumber(res, "revoked");
+
+        for (row = 0; column >= 0 && row < PQntuples(res); row++) {
+
+            if (!PQgetisnull(res, row, column)
+                && af_zone_revoke(ctx->conf->zone,
+                                  PQgetvalue(res, row, column), ngx_time())
+                   != 0)
+            {
+                ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
+                              "autoflow: can't revoke \"%s\"",
+                              PQgetvalue(res, row, column));
+            }
+        }
+    }
 }
 
 

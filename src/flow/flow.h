@@ -59,12 +59,14 @@ struct af_ctx_s {
     af_match_t                      match;
     const af_step_pt               *step;      /* the next one */
 
-    json_t                         *body;      /* checked, or NULL */
-    json_t                         *errors;    /* of its fields */
+    json_t                         *query;     /* checked, or NULL */
+    json_t                         *body;      /* likewise */
+    json_t                         *errors;    /* of their fields */
 
     /* what steps leave for those behind them */
     void                           *data;
     void                           *job_data;
+    void                           *attempts;
     const char                     *refresh_token;
 
     ngx_uint_t                      nbindings;
@@ -74,6 +76,7 @@ struct af_ctx_s {
     af_media_t                      media;
     unsigned                        tolerant:1;
     af_problem_id_t                 problem;
+    af_problem_id_t                 refusal;   /* when the query is done */
     const char                     *cause;
     ngx_int_t                       sent;      /* what the filters returned */
 
@@ -100,21 +103,30 @@ void af_flow_stop(void);
 /*
  * Binds a value to a statement's parameter, for all queries that follow; it
  * must live as long as the request.  Other names that statements may use are
- * the fields of the body, the {names} of the path, and af_request_values[].
+ * the {names} of the path, the fields of the body and of the query, and
+ * af_request_values[].
  */
 void af_bind(af_ctx_t *ctx, const char *name, const char *value);
 
 /*
  * The value that a name has for this request, from the first that knows it:
- * what the steps bound, the path, the body, the request.
+ * what the steps bound, the path, the body, the query, the request.
  * Returns NGX_OK with *value as text (NULL for null), NGX_DECLINED if nobody
  * knows the name, NGX_ERROR if there is no memory.
  */
 ngx_int_t af_value(af_ctx_t *ctx, const char *name, const char **value);
 
-/* Sends one statement, or several as one transaction; the last is NULL. */
+/*
+ * Sends one statement, or several as one transaction; the last is NULL.  What
+ * their rows say in a column "revoked" is revoked in every worker before the
+ * next step.
+ */
 ngx_int_t af_query(af_ctx_t *ctx, const af_statement_t *statement);
 ngx_int_t af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...);
+
+/* Ends the flow with a problem once the statement is done, which audits it. */
+ngx_int_t af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
+    const af_statement_t *statement);
 
 /*
  * As af_query(), but no longer than `timeout` milliseconds, and the flow goes

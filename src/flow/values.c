@@ -12,8 +12,12 @@ static ngx_int_t af_value_path(af_ctx_t *ctx, const char *name,
     const char **value);
 static ngx_int_t af_value_body(af_ctx_t *ctx, const char *name,
     const char **value);
+static ngx_int_t af_value_query(af_ctx_t *ctx, const char *name,
+    const char **value);
 static ngx_int_t af_value_request(af_ctx_t *ctx, const char *name,
     const char **value);
+static ngx_int_t af_value_field(af_ctx_t *ctx, const af_schema_t *schema,
+    json_t *input, const char *name, const char **value);
 static const char *af_value_json(af_ctx_t *ctx, json_t *json);
 
 static const char *af_value_user_id(af_ctx_t *ctx);
@@ -21,7 +25,11 @@ static const char *af_value_session_id(af_ctx_t *ctx);
 static const char *af_value_ip_address(af_ctx_t *ctx);
 static const char *af_value_user_agent(af_ctx_t *ctx);
 static const char *af_value_request_id(af_ctx_t *ctx);
+static const char *af_value_access_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_ttl(af_ctx_t *ctx);
+static const char *af_value_refresh_grace(af_ctx_t *ctx);
+static const char *af_value_page(af_ctx_t *ctx);
+static const char *af_value_size(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
 static const char *af_value_uptime(af_ctx_t *ctx);
 static const char *af_value_number(af_ctx_t *ctx, int64_t number);
@@ -35,6 +43,7 @@ static const af_value_pt  af_value_sources[] = {
     af_value_bound,
     af_value_path,
     af_value_body,
+    af_value_query,
     af_value_request,
     NULL
 };
@@ -51,7 +60,11 @@ static const struct {
     { "ip_address", af_value_ip_address },
     { "user_agent", af_value_user_agent },
     { "request_id", af_value_request_id },
+    { "access_ttl", af_value_access_ttl },
     { "refresh_ttl", af_value_refresh_ttl },
+    { "refresh_grace", af_value_refresh_grace },
+    { "page", af_value_page },
+    { "size", af_value_size },
     { "version", af_value_version },
     { "uptime", af_value_uptime },
     { NULL, NULL }
@@ -114,25 +127,51 @@ af_value_path(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* a field that the schema has and the body has not is null */
-
 static ngx_int_t
 af_value_body(af_ctx_t *ctx, const char *name, const char **value)
+{
+    return ctx->body ? af_value_field(ctx, ctx->match.route->body, ctx->body,
+                                      name, value)
+                     : NGX_DECLINED;
+}
+
+
+/* what is not there may be known for any request, as the size of a page is */
+
+static ngx_int_t
+af_value_query(af_ctx_t *ctx, const char *name, const char **value)
+{
+    if (ctx->query == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (json_object_get(ctx->query, name) == NULL
+        && af_value_request(ctx, name, value) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return af_value_field(ctx, ctx->match.route->query, ctx->query, name,
+                          value);
+}
+
+
+/* a field that the schema has and the input has not is null */
+
+static ngx_int_t
+af_value_field(af_ctx_t *ctx, const af_schema_t *schema, json_t *input,
+    const char *name, const char **value)
 {
     json_t            *json;
     const af_field_t  *field;
 
-    if (ctx->body == NULL) {
-        return NGX_DECLINED;
-    }
-
-    for (field = ctx->match.route->body->fields; field->name; field++) {
+    for (field = schema->fields; field->name; field++) {
 
         if (ngx_strcmp(field->name, name) != 0) {
             continue;
         }
 
-        json = json_object_get(ctx->body, name);
+        json = json_object_get(input, name);
 
         if (json == NULL || json_is_null(json)) {
             *value = NULL;
@@ -255,9 +294,39 @@ af_value_request_id(af_ctx_t *ctx)
 
 
 static const char *
+af_value_access_ttl(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ctx->conf->access_ttl);
+}
+
+
+static const char *
 af_value_refresh_ttl(af_ctx_t *ctx)
 {
     return af_value_number(ctx, ctx->conf->refresh_ttl);
+}
+
+
+static const char *
+af_value_refresh_grace(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ctx->conf->refresh_grace);
+}
+
+
+/* of a list, unless the query says otherwise */
+
+static const char *
+af_value_page(af_ctx_t *ctx)
+{
+    return "1";
+}
+
+
+static const char *
+af_value_size(af_ctx_t *ctx)
+{
+    return "10";
 }
 
 

@@ -41,6 +41,10 @@ struct af_body_s {
 /* by Content-Type; a charset other than UTF-8 makes it AF_MEDIA_OTHER */
 af_media_t af_body_media(ngx_http_request_t *r);
 
+/* whether one is announced */
+#define af_body_is_sent(r)                                                    \
+    ((r)->headers_in.content_length_n > 0 || (r)->headers_in.chunked)
+
 /*
  * Reads the body and calls body->handler(), at once or later.  Returns what
  * a content handler shall: NGX_DONE, or 500 with no handler called.

@@ -10,10 +10,11 @@
 #include <ngx_http.h>
 
 #include "crypto/password.h"
-#include "db/pool.h"
+#include "db/feed.h"
 #include "token/cache.h"
 #include "token/jwt.h"
 #include "token/keyring.h"
+#include "token/refresh.h"
 
 
 #define AUTOFLOW_VERSION  "0.1.0"
@@ -24,6 +25,15 @@ typedef enum {
     AF_TESTING,
     AF_PRODUCTION
 } af_environment_t;
+
+
+/* how many failures are borne; a window of 0: any number */
+
+typedef struct {
+    af_rate_t              account;        /* from one address */
+    af_rate_t              account_total;
+    af_rate_t              address;
+} af_attempts_t;
 
 
 /* a directive's place, for what can only be judged later */
@@ -37,9 +47,16 @@ typedef struct {
 typedef struct {
     af_db_conf_t           database;
     ngx_array_t           *secrets;        /* of ngx_str_t, former ones last */
+    af_refresh_key_t      *refresh_keys;   /* made of them, as many */
+    size_t                 zone_size;
+    af_zone_t             *zone;           /* NULL without autoflow_database */
+    ngx_msec_t             staleness;      /* of the feed of revocations */
+    ngx_uint_t             stale_open;     /* then trust tokens, or not */
+    af_attempts_t          attempts;
     ngx_uint_t             environment;
     time_t                 access_ttl;
     time_t                 refresh_ttl;
+    time_t                 refresh_grace;
     af_argon2_t            argon2;
     ngx_uint_t             argon2_time;    /* as configured */
     ngx_uint_t             strength;       /* of a new password, in bits */
@@ -49,6 +66,7 @@ typedef struct {
     ngx_thread_pool_t     *hash;
     ngx_thread_pool_t     *io;
     af_db_t               *db;             /* NULL without autoflow_database */
+    af_feed_t             *feed;           /* likewise */
     ngx_array_t           *remotes;        /* of af_remote_t *, all servers' */
     af_cache_t            *cache;          /* a worker's */
     ngx_int_t              request_id;     /* index of $request_id */

@@ -4,21 +4,43 @@
 #include "token/cache.h"
 
 
+/* what the cache keeps of a token */
+
+typedef struct {
+    json_t      *claims;
+    json_t      *header;
+    ngx_uint_t   generation;   /* of the keys that were fetched */
+    uint64_t     judged;       /* the revocations that it was not among */
+    unsigned     foreign:1;
+} af_verified_t;
+
+
+/* of a token that was not judged yet */
+#define AF_NOT_JUDGED  UINT64_MAX
+
+
 static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
-static void af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
 static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
     af_jwt_rules_t *rules, af_identity_t *identity);
+static af_jwt_status_t af_identity_by(const af_jwt_rules_t *rules,
+    af_identity_t *identity);
+static ngx_uint_t af_identity_elsewhere(af_jwt_status_t status);
 static ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
 static ngx_uint_t af_remotes_generation(
     const ngx_http_autoflow_srv_conf_t *ascf);
-static ngx_uint_t af_identity_cached(af_cache_t *cache,
+static af_verified_t *af_identity_cached(af_cache_t *cache,
     const af_cache_key_t *key, af_identity_t *identity);
 static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
     const af_identity_t *identity);
 static void af_verified_free(void *data);
 static void af_identity_own(af_identity_t *identity);
+static af_token_status_t af_identity_alive(ngx_http_request_t *r,
+    const af_identity_t *identity, uint64_t *judged);
+static ngx_uint_t af_identity_revoked(const af_zone_t *zone,
+    const af_identity_t *identity);
+static void af_identity_clear(af_identity_t *identity);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
 
@@ -36,19 +58,10 @@ static const struct {
     { ngx_string("issuer"), AF_INVALID_TOKEN },
     { ngx_string("audience"), AF_INVALID_TOKEN },
     { ngx_string("expired"), AF_EXPIRED_TOKEN },
+    { ngx_string("token_revoked"), AF_REVOKED_TOKEN },
     { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT },
     { ngx_string("unavailable"), AF_UNAVAILABLE }
 };
-
-
-/* what the cache keeps of a token */
-
-typedef struct {
-    json_t      *claims;
-    json_t      *header;
-    ngx_uint_t   generation;   /* of the keys that were fetched */
-    unsigned     foreign:1;
-} af_verified_t;
 
 
 /* of a server without autoflow_key */
@@ -61,6 +74,7 @@ static af_key_t  *af_no_keys[] = { NULL };
 static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_OK] = AF_TOKEN_OK,
     [AF_JWT_MALFORMED] = AF_TOKEN_MALFORMED,
+    [AF_JWT_KEY] = AF_TOKEN_SIGNATURE,
     [AF_JWT_SIGNATURE] = AF_TOKEN_SIGNATURE,
     [AF_JWT_ISSUER] = AF_TOKEN_ISSUER,
     [AF_JWT_AUDIENCE] = AF_TOKEN_AUDIENCE,
@@ -125,7 +139,7 @@ af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
         return ngx_http_complex_value(r, variable, token);
     }
 
-    af_identity_bearer(r, token);
+    af_bearer(r, token);
 
     return NGX_OK;
 }
@@ -133,8 +147,8 @@ af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
 
 /* "Authorization: Bearer" (RFC 6750, section 2.1) */
 
-static void
-af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token)
+void
+af_bearer(ngx_http_request_t *r, ngx_str_t *token)
 {
     u_char           *p, *last;
     ngx_table_elt_t  *h;
@@ -175,6 +189,8 @@ af_identity_bearer(ngx_http_request_t *r, ngx_str_t *token)
 static ngx_int_t
 af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 {
+    uint64_t                       judged;
+    af_verified_t                 *verified;
     af_jwt_rules_t                 rules;
     af_cache_key_t                 key;
     af_jwt_status_t                status;
@@ -186,6 +202,7 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     }
 
     ascf = af_srv_conf(r);
+    judged = AF_NOT_JUDGED;
 
     rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
     rules.audience = ascf->audience ? ascf->audience->elts : NULL;
@@ -196,7 +213,9 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     key.token = (char *) identity->token.data;
     key.len = identity->token.len;
 
-    if (af_identity_cached(af_main_conf(r)->cache, &key, identity)) {
+    verified = af_identity_cached(af_main_conf(r)->cache, &key, identity);
+
+    if (verified) {
         status = af_jwt_timely(&rules, identity->claims) ? AF_JWT_OK
                                                          : AF_JWT_EXPIRED;
 
@@ -212,20 +231,21 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
         return NGX_ERROR;
     }
 
-    if (status == AF_JWT_OK) {
+    identity->status = (status == AF_JWT_KEY && af_remotes_due(ascf))
+                       ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
+
+    if (identity->status == AF_TOKEN_OK) {
         af_identity_own(identity);
+        identity->status = af_identity_alive(r, identity,
+                                             verified ? &verified->judged
+                                                      : &judged);
+    }
+
+    if (identity->status == AF_TOKEN_OK) {
         return NGX_OK;
     }
 
-    identity->status = (status == AF_JWT_SIGNATURE && af_remotes_due(ascf))
-                       ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
-
-    /* those of a cached token that has expired */
-
-    json_decref(identity->claims);
-    json_decref(identity->header);
-    identity->claims = NULL;
-    identity->header = NULL;
+    af_identity_clear(identity);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "autoflow: token refused: %V",
@@ -235,7 +255,28 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 }
 
 
-/* by the keys that are configured, then by those that issuers publish */
+/* what a token said that is refused after all is of no account */
+
+static void
+af_identity_clear(af_identity_t *identity)
+{
+    json_decref(identity->claims);
+    json_decref(identity->header);
+    identity->claims = NULL;
+    identity->header = NULL;
+
+    ngx_str_null(&identity->user_id);
+    ngx_str_null(&identity->session_id);
+    identity->own = 0;
+    identity->superuser = 0;
+}
+
+
+/*
+ * By the keys that are configured, then by those that issuers publish.  Of what
+ * these say, the fault that comes last in the enum counts: it is that of the
+ * key that comes closest.
+ */
 
 static af_jwt_status_t
 af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
@@ -243,36 +284,59 @@ af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
 {
     ngx_uint_t         i, n;
     af_remote_t      **remote;
-    const af_key_t    *key;
-    af_jwt_status_t    status;
+    af_jwt_status_t    status, said;
 
     rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
+    status = af_identity_by(rules, identity);
+
+    remote = ascf->remotes ? ascf->remotes->elts : NULL;
+    n = ascf->remotes ? ascf->remotes->nelts : 0;
+
+    for (i = 0; i < n && af_identity_elsewhere(status); i++) {
+
+        if (remote[i]->keys == NULL) {
+            continue;
+        }
+
+        rules->keys = remote[i]->keys->keys;
+        said = af_identity_by(rules, identity);
+
+        if (said > status || !af_identity_elsewhere(said)) {
+            status = said;
+        }
+    }
+
+    for (i = 0; status == AF_JWT_KEY && i < n; i++) {
+        af_remote_ask(remote[i]);
+    }
+
+    return status;
+}
+
+
+static af_jwt_status_t
+af_identity_by(const af_jwt_rules_t *rules, af_identity_t *identity)
+{
+    const af_key_t   *key;
+    af_jwt_status_t   status;
 
     status = af_jwt_verify(rules, (char *) identity->token.data,
                            identity->token.len, &identity->claims,
                            &identity->header, &key);
 
-    remote = ascf->remotes ? ascf->remotes->elts : NULL;
-    n = ascf->remotes ? ascf->remotes->nelts : 0;
-
-    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
-
-        if (remote[i]->keys) {
-            rules->keys = remote[i]->keys->keys;
-
-            status = af_jwt_verify(rules, (char *) identity->token.data,
-                                   identity->token.len, &identity->claims,
-                                   &identity->header, &key);
-        }
-    }
-
-    for (i = 0; status == AF_JWT_SIGNATURE && i < n; i++) {
-        af_remote_ask(remote[i]);
-    }
-
     identity->foreign = (key && af_key_issuer(key));
 
     return status;
+}
+
+
+/* whether the keys of others may say something better of the token */
+
+static ngx_uint_t
+af_identity_elsewhere(af_jwt_status_t status)
+{
+    return status == AF_JWT_KEY || status == AF_JWT_SIGNATURE
+           || status == AF_JWT_ISSUER;
 }
 
 
@@ -323,7 +387,7 @@ af_remotes_generation(const ngx_http_autoflow_srv_conf_t *ascf)
 }
 
 
-static ngx_uint_t
+static af_verified_t *
 af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
     af_identity_t *identity)
 {
@@ -334,14 +398,14 @@ af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
     if (verified == NULL
         || verified->generation != af_remotes_generation(identity->conf))
     {
-        return 0;
+        return NULL;
     }
 
     identity->claims = json_incref(verified->claims);
     identity->header = json_incref(verified->header);
     identity->foreign = verified->foreign;
 
-    return 1;
+    return verified;
 }
 
 
@@ -360,6 +424,7 @@ af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
     verified->claims = json_incref(identity->claims);
     verified->header = json_incref(identity->header);
     verified->foreign = identity->foreign;
+    verified->judged = AF_NOT_JUDGED;
     verified->generation = af_remotes_generation(identity->conf);
 
     if (af_cache_put(cache, key, verified, af_verified_free) != 0) {
@@ -405,6 +470,84 @@ af_identity_own(af_identity_t *identity)
     identity->own = 1;
     identity->superuser = json_is_true(json_object_get(claims,
                                                        "is_superuser"));
+}
+
+
+/*
+ * A token of our own dies before its time with its session, or with an epoch
+ * of its account.  *judged spares the look-ups while nothing was revoked.
+ */
+
+static af_token_status_t
+af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
+    uint64_t *judged)
+{
+    uint64_t                              generation;
+    const ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = af_main_conf(r);
+
+    if (!identity->own || amcf->zone == NULL) {
+        return AF_TOKEN_OK;
+    }
+
+    if (!af_tokens_trusted(amcf)) {
+        return AF_TOKEN_UNAVAILABLE;
+    }
+
+    /* before the look-ups: what comes between is found next time */
+    generation = af_revocations_generation(amcf->zone->revocations);
+
+    if (*judged == generation) {
+        return AF_TOKEN_OK;
+    }
+
+    if (af_identity_revoked(amcf->zone, identity)) {
+        return AF_TOKEN_REVOKED;
+    }
+
+    *judged = generation;
+
+    return AF_TOKEN_OK;
+}
+
+
+ngx_uint_t
+af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf)
+{
+    switch (af_feed_state(amcf->zone, amcf->staleness)) {
+
+    case AF_FEED_FRESH:
+        return 1;
+
+    case AF_FEED_STALE:
+        return amcf->stale_open;
+
+    default:
+        return amcf->stale_open
+               && (ngx_msec_t) (ngx_time() - amcf->started) * 1000
+                  > amcf->staleness;
+    }
+}
+
+
+static ngx_uint_t
+af_identity_revoked(const af_zone_t *zone, const af_identity_t *identity)
+{
+    json_int_t     epoch, iat;
+    unsigned char  sid[AF_REVOCATIONS_ID], sub[AF_REVOCATIONS_ID];
+
+    epoch = json_integer_value(json_object_get(identity->claims, "epoch"));
+    iat = json_integer_value(json_object_get(identity->claims, "iat"));
+
+    return epoch < 0
+           || af_zone_id((char *) identity->session_id.data,
+                         identity->session_id.len, sid)
+              != 0
+           || af_zone_id((char *) identity->user_id.data,
+                         identity->user_id.len, sub)
+              != 0
+           || af_revocations_judge(zone->revocations, sid, sub, epoch, iat);
 }
 
 

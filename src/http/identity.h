@@ -17,8 +17,9 @@ typedef enum {
     AF_TOKEN_ISSUER,
     AF_TOKEN_AUDIENCE,
     AF_TOKEN_EXPIRED,
+    AF_TOKEN_REVOKED,
     AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */
-    AF_TOKEN_UNAVAILABLE       /* the keys that it needs aren't there yet */
+    AF_TOKEN_UNAVAILABLE       /* what it is judged by isn't there now */
 } af_token_status_t;
 
 
@@ -46,6 +47,15 @@ struct af_identity_s {
  * memory.  It lives as long as the request.
  */
 const af_identity_t *af_identity(ngx_http_request_t *r);
+
+/*
+ * Whether tokens of our own can be judged: this node hears what is revoked, or
+ * is told not to mind.
+ */
+ngx_uint_t af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf);
+
+/* The token of "Authorization: Bearer", empty if there is none. */
+void af_bearer(ngx_http_request_t *r, ngx_str_t *token);
 
 /* Drops what an identity, and those that follow it, have outside of pools. */
 void af_identity_free(af_identity_t *identity);

@@ -1,5 +1,5 @@
+#include "http/conf.h"
 #include "http/remote.h"
-#include "token/fetch.h"
 
 #include <curl/curl.h>
 
@@ -14,10 +14,25 @@
 typedef struct {
     const af_remote_t  *remote;
     af_keyring_t       *keys;
+    char               *text;          /* that they were read from */
+    size_t              len;
     char                error[256];
 } af_remote_task_t;
 
 
+/* what all workers share, those after a reload too */
+
+typedef struct {
+    size_t              len;           /* 0: nothing was fetched yet */
+    char                text[AF_FETCH_MAX];
+} af_remote_shared_t;
+
+
+static ngx_shm_zone_t *af_remote_zone(ngx_conf_t *cf, af_remote_t *remote);
+static ngx_int_t af_remote_zone_init(ngx_shm_zone_t *zone, void *data);
+static void af_remote_share(af_remote_t *remote, const char *text,
+    size_t len);
+static void af_remote_recall(af_remote_t *remote);
 static void af_remote_fetch(af_remote_t *remote);
 static void af_remote_thread(void *data, ngx_log_t *log);
 static af_keyring_t *af_remote_parse(const af_remote_t *remote,
@@ -28,12 +43,14 @@ static void af_remote_timer(ngx_event_t *ev);
 
 
 ngx_int_t
-af_remote_init(af_remote_t *remote, ngx_pool_t *pool)
+af_remote_init(ngx_conf_t *cf, af_remote_t *remote)
 {
     af_remote_task_t  *task;
 
-    remote->task = ngx_thread_task_alloc(pool, sizeof(af_remote_task_t));
-    if (remote->task == NULL) {
+    remote->zone = af_remote_zone(cf, remote);
+    remote->task = ngx_thread_task_alloc(cf->pool, sizeof(af_remote_task_t));
+
+    if (remote->zone == NULL || remote->task == NULL) {
         return NGX_ERROR;
     }
 
@@ -49,6 +66,110 @@ af_remote_init(af_remote_t *remote, ngx_pool_t *pool)
     remote->timer.cancelable = 1;
 
     return NGX_OK;
+}
+
+
+/* one for each URL and those who are trusted to answer */
+
+static ngx_shm_zone_t *
+af_remote_zone(ngx_conf_t *cf, af_remote_t *remote)
+{
+    size_t           len;
+    uint32_t         crc;
+    ngx_str_t        name;
+    ngx_shm_zone_t  *zone;
+
+    len = sizeof("autoflow_key_url ffffffff ") + remote->url.len;
+
+    name.data = ngx_pnalloc(cf->pool, len);
+    if (name.data == NULL) {
+        return NULL;
+    }
+
+    crc = ngx_crc32_long((u_char *) remote->fetch.ca, remote->fetch.ca_len);
+    name.len = ngx_sprintf(name.data, "autoflow_key_url %08xD %V", crc,
+                           &remote->url)
+               - name.data;
+
+    zone = ngx_shared_memory_add(cf, &name, sizeof(af_remote_shared_t)
+                                            + 16 * ngx_pagesize,
+                                 &ngx_http_autoflow_module);
+    if (zone) {
+        zone->init = af_remote_zone_init;
+        zone->data = remote;
+    }
+
+    return zone;
+}
+
+
+static ngx_int_t
+af_remote_zone_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t  *pool;
+
+    pool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (data || zone->shm.exists) {
+        return NGX_OK;
+    }
+
+    pool->data = ngx_slab_calloc(pool, sizeof(af_remote_shared_t));
+
+    return pool->data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* a worker that dies meanwhile leaves nothing rather than a half */
+
+static void
+af_remote_share(af_remote_t *remote, const char *text, size_t len)
+{
+    ngx_slab_pool_t     *pool;
+    af_remote_shared_t  *shared;
+
+    pool = (ngx_slab_pool_t *) remote->zone->shm.addr;
+    shared = pool->data;
+
+    ngx_shmtx_lock(&pool->mutex);
+
+    shared->len = 0;
+    ngx_memory_barrier();
+    ngx_memcpy(shared->text, text, len);
+    ngx_memory_barrier();
+    shared->len = len;
+
+    ngx_shmtx_unlock(&pool->mutex);
+}
+
+
+static void
+af_remote_recall(af_remote_t *remote)
+{
+    char                *text, error[256];
+    size_t               len;
+    ngx_slab_pool_t     *pool;
+    af_remote_shared_t  *shared;
+
+    pool = (ngx_slab_pool_t *) remote->zone->shm.addr;
+    shared = pool->data;
+
+    ngx_shmtx_lock(&pool->mutex);
+
+    len = shared->len;
+    text = len ? ngx_alloc(len, remote->timer.log) : NULL;
+
+    if (text) {
+        ngx_memcpy(text, shared->text, len);
+    }
+
+    ngx_shmtx_unlock(&pool->mutex);
+
+    if (text) {
+        remote->keys = af_remote_parse(remote, text, len, error,
+                                       sizeof(error));
+        ngx_free(text);
+    }
 }
 
 
@@ -68,6 +189,7 @@ af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
         remote[i]->timer.log = log;
         remote[i]->task->event.log = log;
 
+        af_remote_recall(remote[i]);
         af_remote_fetch(remote[i]);
     }
 }
@@ -89,8 +211,10 @@ af_remotes_stop(ngx_array_t *remotes)
 
         af_keyring_free(task->keys);
         af_keyring_free(remote[i]->keys);
+        free(task->text);
 
         task->keys = NULL;
+        task->text = NULL;
         remote[i]->keys = NULL;
     }
 }
@@ -128,16 +252,12 @@ af_remote_thread(void *data, ngx_log_t *log)
 {
     af_remote_task_t *task = data;
 
-    char    *text;
-    size_t   len;
+    task->text = af_fetch(&task->remote->fetch, &task->len, task->error,
+                          sizeof(task->error));
 
-    text = af_fetch((char *) task->remote->url.data, task->remote->plain, &len,
-                    task->error, sizeof(task->error));
-
-    if (text) {
-        task->keys = af_remote_parse(task->remote, text, len, task->error,
-                                     sizeof(task->error));
-        free(text);
+    if (task->text) {
+        task->keys = af_remote_parse(task->remote, task->text, task->len,
+                                     task->error, sizeof(task->error));
     }
 }
 
@@ -193,6 +313,13 @@ af_remote_fetched(ngx_event_t *ev)
     task = remote->task->ctx;
 
     remote->fetching = 0;
+
+    if (task->keys) {
+        af_remote_share(remote, task->text, task->len);
+    }
+
+    free(task->text);
+    task->text = NULL;
 
     if (task->keys == NULL) {
 

@@ -1,12 +1,13 @@
 /*
  * Keys that another issuer publishes (autoflow_key_url): fetched by each
- * worker in a thread, kept until better ones have come.
+ * worker in a thread, kept until better ones have come.  What was fetched is
+ * in shared memory as well: a worker that a reload starts begins with it.
  *
  *   keys   fetching   what happens
  *   NULL   yes        tokens that need them are `unavailable`
  *   NULL   no         the same; the timer tries again
- *   there  either     they verify; the timer, or a token that none of them
- *                     has signed, has them fetched anew
+ *   there  either     they verify; the timer, or a token of a key that is not
+ *                     among them, has them fetched anew
  */
 
 #ifndef AF_HTTP_REMOTE_H
@@ -16,14 +17,17 @@
 #include <ngx_core.h>
 #include <ngx_thread_pool.h>
 
+#include "token/fetch.h"
 #include "token/keyring.h"
 
 
 typedef struct {
     ngx_str_t            url;          /* zero-terminated */
     ngx_str_t            issuer;       /* zero-terminated */
+    ngx_str_t            ca;           /* the name of its file */
     ngx_msec_t           refresh;
-    unsigned             plain:1;      /* http is good enough */
+    af_fetch_t           fetch;
+    ngx_shm_zone_t      *zone;
 
     /* a worker's */
     af_keyring_t        *keys;         /* NULL: none yet */
@@ -38,9 +42,12 @@ typedef struct {
 
 
 /* Prepares what a worker needs.  For the configuration. */
-ngx_int_t af_remote_init(af_remote_t *remote, ngx_pool_t *pool);
+ngx_int_t af_remote_init(ngx_conf_t *cf, af_remote_t *remote);
 
-/* Begins to fetch all of a list, in threads of `io`.  For init_process. */
+/*
+ * Takes what was fetched before, and begins to fetch all of a list, in threads
+ * of `io`.  For init_process.
+ */
 void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
     ngx_log_t *log);
 
@@ -48,8 +55,9 @@ void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
 void af_remotes_stop(ngx_array_t *remotes);
 
 /*
- * A token came that none of the keys has signed: there may be new ones.  They
- * are fetched, but not more often than every 30 seconds.
+ * A token came that none of the keys has signed, and that names none of them:
+ * there may be new ones.  They are fetched, but not more often than every 30
+ * seconds.
  */
 void af_remote_ask(af_remote_t *remote);
 

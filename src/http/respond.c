@@ -16,6 +16,8 @@ const af_problem_t  af_problems[] = {
         "The body is not a JSON object as it should be.", NULL },
     [AF_INVALID_FORM] = { 400, "invalid_form",
         "The body is not a form as it should be.", NULL },
+    [AF_INVALID_QUERY] = { 400, "invalid_query",
+        "The query is not made of names and values as it should be.", NULL },
     [AF_BODY_INCOMPLETE] = { 400, "body_incomplete",
         "The body could not be read.", NULL },
 
@@ -25,6 +27,10 @@ const af_problem_t  af_problems[] = {
         "The token is not valid.", "invalid_token" },
     [AF_EXPIRED_TOKEN] = { 401, "token_expired",
         "The token has expired.", "invalid_token" },
+    [AF_REVOKED_TOKEN] = { 401, "token_revoked",
+        "The token has been revoked.", "invalid_token" },
+    [AF_REUSED_TOKEN] = { 401, "token_reused",
+        "The token was used before: its session has ended.", "invalid_token" },
     [AF_TOKEN_INSUFFICIENT] = { 403, "forbidden",
         "The token does not allow this.", "insufficient_scope" },
     [AF_TOKEN_INADEQUATE] = { 401, "forbidden",
@@ -38,6 +44,8 @@ const af_problem_t  af_problems[] = {
         "This account is disabled.", NULL },
     [AF_HTTPS_REQUIRED] = { 403, "https_required",
         "This is served over https alone.", NULL },
+    [AF_WRONG_PASSWORD] = { 403, "wrong_password",
+        "The present password is wrong.", NULL },
 
     [AF_NOT_FOUND] = { 404, "not_found",
         "There is nothing here.", NULL },
@@ -57,6 +65,8 @@ const af_problem_t  af_problems[] = {
         "The body's media type is not one that is taken here.", NULL },
     [AF_VALIDATION_FAILED] = { 422, "validation_failed",
         "Some fields are wrong.", NULL },
+    [AF_TOO_MANY_ATTEMPTS] = { 429, "too_many_attempts",
+        "There were too many attempts: try again later.", NULL },
 
     [AF_INTERNAL_ERROR] = { 500, "internal_error",
         "Something went wrong.", NULL },

@@ -20,6 +20,7 @@ typedef ngx_int_t (*af_step_pt)(af_ctx_t *ctx);
 
 typedef enum {
     AF_PUBLIC = 0,
+    AF_EITHER,                 /* steps ask who it is, if anyone */
     AF_USER,                   /* a token of our own */
     AF_SUPERUSER               /* one of a superuser */
 } af_auth_t;
@@ -29,6 +30,7 @@ typedef struct {
     ngx_uint_t             method;       /* NGX_HTTP_GET stands for HEAD too */
     const char            *path;         /* "/auth/users/{id}" */
     af_auth_t              auth;
+    const af_schema_t     *query;        /* of the URI; NULL: it is ignored */
     const af_schema_t     *body;         /* NULL: none is read */
     const af_schema_t     *answer;       /* NULL: none is sent */
     const af_statement_t  *statement;    /* of the default flow */
@@ -36,6 +38,7 @@ typedef struct {
     ngx_uint_t             status;       /* 0: 200, 204 without an answer */
     af_problem_id_t        missing;      /* no row found; 0: 404 */
     unsigned               form:1;       /* the body may be a form too */
+    unsigned               bodyless:1;   /* there need not be one */
 } af_route_t;
 
 

@@ -14,15 +14,30 @@
 #define AF_FETCH_TIMEOUT  10000
 
 
+/* What is fetched, and from whom. */
+typedef struct {
+    const char  *url;
+    const char  *ca;           /* PEM of the CAs that are trusted, and no
+                                  others; NULL: the system's */
+    size_t       ca_len;
+    int          plain;        /* http is good enough */
+} af_fetch_t;
+
+
 /*
- * Fetches `url`: by https alone unless `plain` allows http too; redirects are
- * not followed, as who may name our keys is the administrator alone.
+ * Returns a phrase that says why it could never be fetched, or NULL.  Secrets
+ * in a URL are refused, as URLs are logged.
+ */
+const char *af_fetch_check(const af_fetch_t *what);
+
+/*
+ * Fetches it: by https alone unless it may be plain; redirects are not
+ * followed, as who may name our keys is the administrator alone.
  *
  * Returns the document, its length in *len, to be freed with free(), or NULL
  * with a phrase that says why in `error`.
  */
-char *af_fetch(const char *url, int plain, size_t *len, char *error,
-    size_t size);
+char *af_fetch(const af_fetch_t *what, size_t *len, char *error, size_t size);
 
 
 #endif /* AF_TOKEN_FETCH_H */

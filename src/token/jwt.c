@@ -45,8 +45,8 @@ static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part,
     json_t **object);
 static int af_jwt_header_valid(const json_t *header);
 static int af_jwt_type_valid(const json_t *type);
-static af_jwt_status_t af_jwt_signed(const af_jwt_rules_t *rules,
-    const json_t *header, const af_jwt_parts_t *jwt, const af_key_t **by);
+static af_jwt_status_t af_jwt_signed(af_key_t **from, const json_t *header,
+    const af_jwt_parts_t *jwt, af_key_t ***by);
 static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
     const af_key_t *key, const json_t *claims);
 static int af_jwt_claims_valid(const json_t *claims);
@@ -87,8 +87,8 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     json_t **claims, json_t **header, const af_key_t **key)
 {
     json_t           *jose, *payload;
+    af_key_t        **by;
     af_jwt_parts_t    jwt;
-    const af_key_t   *by;
     af_jwt_status_t   status;
 
     *claims = NULL;
@@ -112,7 +112,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
         goto failed;
     }
 
-    status = af_jwt_signed(rules, jose, &jwt, &by);
+    status = af_jwt_signed(rules->keys, jose, &jwt, &by);
     if (status != AF_JWT_OK) {
         goto failed;
     }
@@ -122,14 +122,23 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
         goto failed;
     }
 
-    status = af_jwt_check(rules, by, payload);
+    status = af_jwt_check(rules, *by, payload);
+
+    /* an issuer may have the same key under another name */
+
+    while (status == AF_JWT_ISSUER
+           && af_jwt_signed(by + 1, jose, &jwt, &by) == AF_JWT_OK)
+    {
+        status = af_jwt_check(rules, *by, payload);
+    }
+
     if (status != AF_JWT_OK) {
         json_decref(payload);
         goto failed;
     }
 
     *claims = payload;
-    *key = by;
+    *key = *by;
 
     if (header != NULL) {
         *header = json_incref(jose);
@@ -323,11 +332,11 @@ af_jwt_type_valid(const json_t *type)
 
 
 static af_jwt_status_t
-af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
-    const af_jwt_parts_t *jwt, const af_key_t **by)
+af_jwt_signed(af_key_t **from, const json_t *header,
+    const af_jwt_parts_t *jwt, af_key_t ***by)
 {
     size_t                n;
-    unsigned              tries;
+    unsigned              named, tries;
     const char           *alg, *kid;
     af_key_t            **key;
     unsigned char         sig[AF_JWT_MAX];
@@ -342,12 +351,17 @@ af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
     alg = json_string_value(json_object_get(header, "alg"));
     kid = json_string_value(json_object_get(header, "kid"));
     input = (const unsigned char *) jwt->input.start;
+    named = 0;
     tries = 0;
 
-    for (key = rules->keys; *key != NULL && tries < AF_JWT_TRIES; key++) {
+    for (key = from; *key != NULL && tries < AF_JWT_TRIES; key++) {
 
-        if (kid != NULL && strcmp(kid, af_key_id(*key)) != 0) {
-            continue;
+        if (kid != NULL) {
+            if (strcmp(kid, af_key_id(*key)) != 0) {
+                continue;
+            }
+
+            named = 1;
         }
 
         if (strcmp(alg, af_key_alg(*key)) != 0) {
@@ -355,14 +369,14 @@ af_jwt_signed(const af_jwt_rules_t *rules, const json_t *header,
         }
 
         if (af_key_verify(*key, sig, n, input, jwt->input.len)) {
-            *by = *key;
+            *by = key;
             return AF_JWT_OK;
         }
 
         tries++;
     }
 
-    return AF_JWT_SIGNATURE;
+    return named ? AF_JWT_SIGNATURE : AF_JWT_KEY;
 }
 
 

@@ -20,7 +20,9 @@
 typedef enum {
     AF_JWT_OK = 0,
     AF_JWT_MALFORMED,
-    AF_JWT_SIGNATURE,
+    AF_JWT_KEY,                /* no key has signed it, and it names none of
+                                  them: it may be another's */
+    AF_JWT_SIGNATURE,          /* the key that it names has not signed it */
     AF_JWT_ISSUER,
     AF_JWT_AUDIENCE,
     AF_JWT_EXPIRED,            /* not now: exp, nbf or iat */
@@ -46,9 +48,10 @@ typedef struct {
  * or fetches a key; a header with `crit` is malformed, as we know no
  * extension.
  *
- * The issuer that is demanded is that of the key, if it has one.  `exp` is
- * demanded; `iat` may not be in the future; leeway is given to `exp`, `nbf`
- * and `iat` alike.  Of several faults the first of the enum is told.
+ * The issuer that is demanded is that of the key, if it has one; a key may be
+ * there more than once, each time of another issuer.  `exp` is demanded; `iat`
+ * may not be in the future; leeway is given to `exp`, `nbf` and `iat` alike.
+ * Of several faults the first of the enum is told.
  *
  * On AF_JWT_OK *claims is the payload and *header (which may be NULL) the JOSE
  * header, new references, and *key one of the rules' keys, which has signed

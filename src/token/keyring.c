@@ -185,12 +185,14 @@ af_keyring_jwks(const af_keyring_t *ring)
 static int
 af_keyring_read(af_keyring_load_t *load, const char *text, size_t len)
 {
-    if (af_pem_is(text, len)) {
-        return af_keyring_pem(load, text, len);
-    }
+    /* a member of a JWK may hold what looks like PEM */
 
     if (af_is_json(text, len)) {
         return af_keyring_json(load, text, len);
+    }
+
+    if (af_pem_is(text, len)) {
+        return af_keyring_pem(load, text, len);
     }
 
     return af_keyring_add_secret(load->ring, (const unsigned char *) text,
@@ -266,17 +268,23 @@ af_keyring_jwk(af_keyring_load_t *load, const json_t *jwk)
 static int
 af_keyring_set(af_keyring_load_t *load, const json_t *set)
 {
-    size_t            i, n;
+    size_t            i, n, total;
     af_jwk_status_t   status;
 
-    n = json_array_size(set);
+    total = json_array_size(set);
 
-    if (load->options->kid != NULL && n > 1) {
+    if (load->options->kid != NULL && total > 1) {
         load->error->reason = "several keys can't have one kid";
         return -1;
     }
 
-    for (i = 0, n = 0; i < json_array_size(set); i++) {
+    /* to see whether a large one is valid takes a fifth of a second */
+
+    if (load->published && total > AF_PUBLISHED_MAX) {
+        total = AF_PUBLISHED_MAX;
+    }
+
+    for (i = 0, n = 0; i < total; i++) {
         load->error->nth = i + 1;
 
         status = af_keyring_one(load, json_array_get(set, i));

@@ -9,6 +9,10 @@
 #include "token/keys.h"
 
 
+/* keys of a published set that are looked at, the first ones */
+#define AF_PUBLISHED_MAX  64
+
+
 typedef struct {
     af_key_t  **keys;          /* ends with NULL */
     size_t      nkeys;

@@ -9,7 +9,7 @@
 #include "token/algs.h"
 #include "token/base64url.h"
 #include "token/jwk.h"
-#include "token/pem.h"
+#include "token/secret.h"
 
 
 /* of the name of a secret */
@@ -190,15 +190,18 @@ static const char *
 af_key_check(const af_alg_t *alg, const af_material_t *material,
     const af_key_options_t *options)
 {
+    const char  *why;
+
     if (alg == NULL) {
         return "the algorithm is not supported";
     }
 
-    if (material->kind == AF_OCT
-        && af_pem_is((char *) material->secret, material->len))
-    {
-        /* whoever has a public key could make tokens if it were a secret */
-        return "PEM is no secret";
+    if (material->kind == AF_OCT) {
+        why = af_secret_check(material->secret, material->len);
+
+        if (why != NULL) {
+            return why;
+        }
     }
 
     if (alg->kind != material->kind) {

@@ -393,7 +393,7 @@ needs_its_key(const char *token, size_t len, unsigned key)
     others[n] = NULL;
 
     rules.keys = others;
-    af_must(status_of(token, len, &claims) == AF_JWT_SIGNATURE);
+    af_must(status_of(token, len, &claims) == AF_JWT_KEY);
     af_must(claims == NULL);
 
     rules.keys = keys;

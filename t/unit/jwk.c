@@ -3,6 +3,7 @@
  */
 
 #include <openssl/err.h>
+#include <stdio.h>
 #include <sodium.h>
 
 #include "unit.h"
@@ -210,7 +211,10 @@ static const struct {
       "the JSON is malformed" },
     { "something behind", P256 "x", { .alg = NULL }, 0, 0, 0,
       "the JSON is malformed" },
-    { "an array: a secret", "[" P256 "]", { .alg = NULL }, 1, 0, 0, NULL },
+    { "an array", "[" P256 "]", { .alg = NULL }, 0, 0, 0,
+      "JSON is no secret" },
+    { "behind a byte order mark", "\xef\xbb\xbf" P256, { .alg = NULL }, 0, 0, 0,
+      "JSON is no secret" },
     { "twice", "{\"keys\":[" P256 "," P256 "]}", { .alg = NULL }, 0, 0, 2,
       "it is given twice, or two keys have one kid" },
 
@@ -478,6 +482,48 @@ test_what_somebody_publishes(void **state)
 
 
 static void
+test_of_a_long_set_the_first_keys_are_read(void **state)
+{
+    char                 *text, *p;
+    size_t                i, skipped;
+    af_keyring_t         *ring;
+    af_keyring_error_t    error;
+    af_key_options_t      options = { .issuer = "them",
+                                      .use = AF_USE_VERIFY };
+
+    static const char     key[] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+                             "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\","
+                             "\"kid\":\"%zu\"},";
+
+    (void) state;
+
+    text = malloc(2 * AF_PUBLISHED_MAX * sizeof(key));
+    assert_non_null(text);
+
+    p = text + sprintf(text, "{\"keys\":[");
+
+    for (i = 0; i <= AF_PUBLISHED_MAX; i++) {
+        p += sprintf(p, key, i);
+    }
+
+    sprintf(p - 1, "]}");
+
+    ring = af_keyring_create();
+    skipped = 0;
+
+    assert_int_equal(af_keyring_add_published(ring, text, strlen(text),
+                                              &options, count, &skipped,
+                                              &error), 0);
+    assert_int_equal(ring->nkeys, AF_PUBLISHED_MAX);
+    assert_string_equal(af_key_id(ring->keys[AF_PUBLISHED_MAX - 1]), "63");
+    assert_int_equal(skipped, 0);
+
+    af_keyring_free(ring);
+    free(text);
+}
+
+
+static void
 test_who_signs(void **state)
 {
     int                   failed;
@@ -713,6 +759,7 @@ main(void)
         cmocka_unit_test(test_moduli),
         cmocka_unit_test(test_sets_and_what_is_given_beside_them),
         cmocka_unit_test(test_what_somebody_publishes),
+        cmocka_unit_test(test_of_a_long_set_the_first_keys_are_read),
         cmocka_unit_test(test_who_signs),
         cmocka_unit_test(test_a_public_key_has_to_verify),
         cmocka_unit_test(test_the_first_that_can_signs),

@@ -72,18 +72,18 @@ static const struct {
     { "the scheme in it", "Bearer %H.%P.%S", AF_JWT_MALFORMED },
     { "one character for a signature", "%H.%P.A", AF_JWT_MALFORMED },
 
-    { "short signature", "%H.%P.AAAA", AF_JWT_SIGNATURE },
-    { "signature longer by one", "%H.%P.%SA", AF_JWT_SIGNATURE },
-    { "signature longer by four", "%H.%P.%SAAAA", AF_JWT_SIGNATURE },
-    { "signature twice", "%H.%P.%S%SA", AF_JWT_SIGNATURE },
-    { "header for a signature", "%H.%P.%H", AF_JWT_SIGNATURE },
-    { "padded payload", "%H.%P=.%S", AF_JWT_SIGNATURE },
-    { "padded payload, twice", "%H.%P==.%S", AF_JWT_SIGNATURE },
-    { "space between", "%H. %P.%S", AF_JWT_SIGNATURE },
-    { "newline in it", "%H.%P\n.%S", AF_JWT_SIGNATURE },
-    { "zero in it", "%H.%P%0.%S", AF_JWT_SIGNATURE },
-    { "longer payload", "%H.%PAAA.%S", AF_JWT_SIGNATURE },
-    { "header twice", "%H.%H.%S", AF_JWT_SIGNATURE },
+    { "short signature", "%H.%P.AAAA", AF_JWT_KEY },
+    { "signature longer by one", "%H.%P.%SA", AF_JWT_KEY },
+    { "signature longer by four", "%H.%P.%SAAAA", AF_JWT_KEY },
+    { "signature twice", "%H.%P.%S%SA", AF_JWT_KEY },
+    { "header for a signature", "%H.%P.%H", AF_JWT_KEY },
+    { "padded payload", "%H.%P=.%S", AF_JWT_KEY },
+    { "padded payload, twice", "%H.%P==.%S", AF_JWT_KEY },
+    { "space between", "%H. %P.%S", AF_JWT_KEY },
+    { "newline in it", "%H.%P\n.%S", AF_JWT_KEY },
+    { "zero in it", "%H.%P%0.%S", AF_JWT_KEY },
+    { "longer payload", "%H.%PAAA.%S", AF_JWT_KEY },
+    { "header twice", "%H.%H.%S", AF_JWT_KEY },
     { "payload first", "%P.%H.%S", AF_JWT_MALFORMED }
 };
 
@@ -147,35 +147,35 @@ static const struct {
       AF_JWT_OK },
     { "x5c", "{\"alg\":\"HS256\",\"x5c\":[\"AAAA\"]}", AF_JWT_OK },
 
-    { "none", "{\"alg\":\"none\"}", AF_JWT_SIGNATURE },
-    { "None", "{\"alg\":\"None\"}", AF_JWT_SIGNATURE },
-    { "NONE", "{\"alg\":\"NONE\"}", AF_JWT_SIGNATURE },
-    { "nOnE", "{\"alg\":\"nOnE\"}", AF_JWT_SIGNATURE },
+    { "none", "{\"alg\":\"none\"}", AF_JWT_KEY },
+    { "None", "{\"alg\":\"None\"}", AF_JWT_KEY },
+    { "NONE", "{\"alg\":\"NONE\"}", AF_JWT_KEY },
+    { "nOnE", "{\"alg\":\"nOnE\"}", AF_JWT_KEY },
     { "none with kid", "{\"alg\":\"none\",\"kid\":\"one\"}",
       AF_JWT_SIGNATURE },
-    { "alg empty", "{\"alg\":\"\"}", AF_JWT_SIGNATURE },
-    { "alg in lower case", "{\"alg\":\"hs256\"}", AF_JWT_SIGNATURE },
-    { "alg and a space", "{\"alg\":\"HS256 \"}", AF_JWT_SIGNATURE },
-    { "alg of no key", "{\"alg\":\"HS384\"}", AF_JWT_SIGNATURE },
-    { "alg of another key", "{\"alg\":\"HS512\"}", AF_JWT_SIGNATURE },
+    { "alg empty", "{\"alg\":\"\"}", AF_JWT_KEY },
+    { "alg in lower case", "{\"alg\":\"hs256\"}", AF_JWT_KEY },
+    { "alg and a space", "{\"alg\":\"HS256 \"}", AF_JWT_KEY },
+    { "alg of no key", "{\"alg\":\"HS384\"}", AF_JWT_KEY },
+    { "alg of another key", "{\"alg\":\"HS512\"}", AF_JWT_KEY },
     { "alg of another key, and its kid",
       "{\"alg\":\"HS512\",\"kid\":\"five\"}", AF_JWT_SIGNATURE },
-    { "RS256", "{\"alg\":\"RS256\"}", AF_JWT_SIGNATURE },
-    { "ES256", "{\"alg\":\"ES256\"}", AF_JWT_SIGNATURE },
-    { "EdDSA", "{\"alg\":\"EdDSA\"}", AF_JWT_SIGNATURE },
+    { "RS256", "{\"alg\":\"RS256\"}", AF_JWT_KEY },
+    { "ES256", "{\"alg\":\"ES256\"}", AF_JWT_KEY },
+    { "EdDSA", "{\"alg\":\"EdDSA\"}", AF_JWT_KEY },
     { "kid of another key", "{\"alg\":\"HS256\",\"kid\":\"two\"}",
       AF_JWT_SIGNATURE },
     { "kid of another alg", "{\"alg\":\"HS256\",\"kid\":\"five\"}",
       AF_JWT_SIGNATURE },
     { "kid unknown", "{\"alg\":\"HS256\",\"kid\":\"three\"}",
-      AF_JWT_SIGNATURE },
-    { "kid empty", "{\"alg\":\"HS256\",\"kid\":\"\"}", AF_JWT_SIGNATURE },
+      AF_JWT_KEY },
+    { "kid empty", "{\"alg\":\"HS256\",\"kid\":\"\"}", AF_JWT_KEY },
     { "kid in upper case", "{\"alg\":\"HS256\",\"kid\":\"ONE\"}",
-      AF_JWT_SIGNATURE },
+      AF_JWT_KEY },
     { "kid as SQL", "{\"alg\":\"HS256\",\"kid\":\"' OR 1=1 --\"}",
-      AF_JWT_SIGNATURE },
+      AF_JWT_KEY },
     { "kid as a file", "{\"alg\":\"HS256\",\"kid\":\"../../dev/null\"}",
-      AF_JWT_SIGNATURE },
+      AF_JWT_KEY },
 
     { "no alg", "{}", AF_JWT_MALFORMED },
     { "alg a number", "{\"alg\":256}", AF_JWT_MALFORMED },
@@ -644,7 +644,7 @@ test_rfc_7515_a5_is_refused(void **state)
                      AF_JWT_MALFORMED);
     assert_int_equal(verify(&rules, A5_TOKEN A1_SIGNATURE,
                             strlen(A5_TOKEN A1_SIGNATURE)),
-                     AF_JWT_SIGNATURE);
+                     AF_JWT_KEY);
 
     af_key_free(list[0]);
 }
@@ -904,7 +904,7 @@ test_keys_without_and_with_one_kid(void **state)
 
     stranger = make_key(9, "HS256", "one");
     token = forge(stranger, HEADER, PAYLOAD);
-    assert_int_equal(verify_now(token, strlen(token)), AF_JWT_SIGNATURE);
+    assert_int_equal(verify_now(token, strlen(token)), AF_JWT_KEY);
     free(token);
 
     /* two keys of one kid */
@@ -926,7 +926,7 @@ test_keys_without_and_with_one_kid(void **state)
     rules.keys = none;
 
     token = forge(stranger, HEADER, PAYLOAD);
-    assert_int_equal(verify(&rules, token, strlen(token)), AF_JWT_SIGNATURE);
+    assert_int_equal(verify(&rules, token, strlen(token)), AF_JWT_KEY);
     free(token);
 
     af_key_free(stranger);
@@ -999,6 +999,73 @@ test_issuers_are_bound_to_keys(void **state)
 }
 
 
+/* some issuers have several names */
+
+static void
+test_one_key_may_be_of_several_issuers(void **state)
+{
+    int               failed;
+    char             *token;
+    size_t            i;
+    af_key_t         *list[4], *by;
+    const char       *error;
+    unsigned char     secret[64];
+    const af_key_t   *key;
+    json_t           *claims;
+    af_jwt_rules_t    rules = { .keys = list, .issuer = "us", .now = NOW };
+    af_key_options_t  options = { .kid = "one" };
+
+    static const struct {
+        const char       *payload;
+        int               key;
+        af_jwt_status_t   status;
+    } rows[] = {
+        { "{\"exp\":1000001,\"iss\":\"a\"}", 0, AF_JWT_OK },
+        { "{\"exp\":1000001,\"iss\":\"b\"}", 1, AF_JWT_OK },
+        { "{\"exp\":1000001,\"iss\":\"us\"}", 2, AF_JWT_OK },
+        { "{\"exp\":1000000,\"iss\":\"b\"}", -1, AF_JWT_EXPIRED },
+        { "{\"exp\":1000001,\"iss\":\"c\"}", -1, AF_JWT_ISSUER },
+        { "{\"exp\":1000001}", -1, AF_JWT_ISSUER }
+    };
+
+    (void) state;
+
+    memset(secret, 9, sizeof(secret));
+
+    for (i = 0; i < 3; i++) {
+        options.issuer = (i == 0) ? "a" : (i == 1) ? "b" : NULL;
+        list[i] = af_key_create_secret(secret, sizeof(secret), &options,
+                                       &error);
+        assert_non_null(list[i]);
+    }
+
+    list[3] = NULL;
+
+    by = make_key(9, "HS256", "one");
+    failed = 0;
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        token = forge(by, HEADER, rows[i].payload);
+
+        af_row(af_jwt_verify(&rules, token, strlen(token), &claims, NULL,
+                             &key) == rows[i].status
+               && key == (rows[i].key == -1 ? NULL : list[rows[i].key]),
+               "%s", rows[i].payload);
+
+        json_decref(claims);
+        free(token);
+    }
+
+    for (i = 0; i < 3; i++) {
+        af_key_free(list[i]);
+    }
+
+    af_key_free(by);
+
+    assert_int_equal(failed, 0);
+}
+
+
 /* however many there are, a token costs a few signatures at most */
 
 static void
@@ -1031,7 +1098,7 @@ test_a_token_without_kid_is_not_tried_forever(void **state)
     for (i = 0; i < 12; i++) {
         token = forge(list[i], HEADER, PAYLOAD);
         assert_int_equal(verify(&rules, token, strlen(token)),
-                         i < 8 ? AF_JWT_OK : AF_JWT_SIGNATURE);
+                         i < 8 ? AF_JWT_OK : AF_JWT_KEY);
         free(token);
     }
 
@@ -1249,6 +1316,7 @@ main(void)
         cmocka_unit_test(test_the_payload_is_not_read_before_the_signature),
         cmocka_unit_test(test_keys_without_and_with_one_kid),
         cmocka_unit_test(test_issuers_are_bound_to_keys),
+        cmocka_unit_test(test_one_key_may_be_of_several_issuers),
         cmocka_unit_test(test_a_token_without_kid_is_not_tried_forever),
         cmocka_unit_test(test_a_token_made_is_a_token),
         cmocka_unit_test(test_long_tokens),

@@ -4,7 +4,7 @@
 -- :password_hash       the stored hash that the password was compared with
 -- :new_password_hash   takes its place; may be null
 -- :refresh_hash        SHA-256 of the refresh token, in hex
--- :refresh_ttl         in seconds
+-- :refresh_ttl, :access_ttl                            in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- "user", claims       no row: since it was found the account was disabled or
@@ -21,14 +21,18 @@ WITH account AS (
        AND deleted_at IS NULL
     RETURNING *
 ), session AS (
-    INSERT INTO autoflow.sessions (user_id, device_info, ip_address, expires_at)
+    INSERT INTO autoflow.sessions
+           (user_id, device_info, ip_address, token_hash, expires_at,
+            access_expires_at)
     SELECT id, :user_agent::text, :ip_address::inet,
-           now() + :refresh_ttl::bigint * interval '1 second'
+           decode(:refresh_hash::text, 'hex'),
+           now() + :refresh_ttl::bigint * interval '1 second',
+           now() + :access_ttl::bigint * interval '1 second'
       FROM account
-    RETURNING id, expires_at
+    RETURNING id, token_hash, expires_at
 ), token AS (
     INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
-    SELECT decode(:refresh_hash::text, 'hex'), id, expires_at
+    SELECT token_hash, id, expires_at
       FROM session
 ), event AS (
     INSERT INTO autoflow.audit_events

@@ -1,0 +1,26 @@
+-- Ends one of an account's sessions.
+--
+-- :id, :user_id
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- revoked      may be null; no row: it is not the account's, or has ended
+
+WITH ended AS (
+    UPDATE autoflow.sessions
+       SET ended_at = now()
+     WHERE id = :id::uuid
+       AND user_id = :user_id::uuid
+       AND ended_at IS NULL
+       AND expires_at > now()
+    RETURNING *
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT user_id, 'logged_out', user_id, :ip_address::inet,
+           :user_agent::text, :request_id::text,
+           jsonb_build_object('session_id', id)
+      FROM ended
+)
+SELECT autoflow.session_revocation(ended) AS revoked
+  FROM ended;

@@ -1,0 +1,13 @@
+-- Audits that attempts are refused from now on, for a while.
+--
+-- :user_id     null: there is no such account, or nobody asked
+-- :limit       account, account_total or address
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- id           the event's
+
+INSERT INTO autoflow.audit_events
+       (action, target_id, ip_address, user_agent, request_id, details)
+VALUES ('locked_out', :user_id::uuid, :ip_address::inet, :user_agent::text,
+        :request_id::text, jsonb_build_object('limit', :limit::text))
+RETURNING id;

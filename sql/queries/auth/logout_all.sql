@@ -1,0 +1,29 @@
+-- Ends every session of an account.
+--
+-- :user_id
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- revoked              the account; may be null
+
+WITH account AS (
+    UPDATE autoflow.users
+       SET token_epoch = token_epoch + 1
+     WHERE id = :user_id::uuid
+    RETURNING *
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now()
+      FROM account
+     WHERE s.user_id = account.id
+       AND s.ended_at IS NULL
+       AND s.expires_at > now()
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT id, 'logged_out', id, :ip_address::inet, :user_agent::text,
+           :request_id::text, jsonb_build_object('scope', 'all')
+      FROM account
+)
+SELECT autoflow.account_revocation(account) AS revoked
+  FROM account;

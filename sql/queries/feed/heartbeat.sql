@@ -1,0 +1,5 @@
+-- As little work as a round trip can be.
+--
+-- more         never
+
+SELECT false AS more;

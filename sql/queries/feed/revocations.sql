@@ -1,0 +1,7 @@
+-- What a node must know before it trusts a token.
+--
+-- revoked
+
+SELECT autoflow.revocation(subject_id, epoch, revoked_at, expires_at) AS revoked
+  FROM autoflow.revocations
+ WHERE expires_at > now();

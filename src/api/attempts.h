@@ -1,0 +1,43 @@
+/*
+ * autoflow_attempts: an attempt is counted before its work is done, and taken
+ * back once it was right.
+ *
+ * What counts returns NGX_OK, or what ends a step: the attempt is refused,
+ * with 429, and the first one of a window is audited.
+ */
+
+#ifndef AF_API_ATTEMPTS_H
+#define AF_API_ATTEMPTS_H
+
+#include "flow/flow.h"
+
+
+/* what an account is counted by: its id, or what was typed in its place */
+
+typedef struct {
+    unsigned char  octets[AF_REVOCATIONS_ID];
+} af_account_key_t;
+
+
+/* `user_id` is NULL if there is no account by the name of `typed`. */
+void af_account_key(const char *user_id, const char *typed,
+    af_account_key_t *key);
+
+/* Counts one from this address, for whatever account. */
+ngx_int_t af_attempt_address(af_ctx_t *ctx);
+
+/* Counts one at an account from this address. */
+ngx_int_t af_attempt_account(af_ctx_t *ctx, const af_account_key_t *key);
+
+/*
+ * Counts one at an account from anywhere.  NGX_DECLINED: too many; then
+ * af_attempt_refuse() refuses, if no one speaks for this address.
+ */
+ngx_int_t af_attempt_total(af_ctx_t *ctx, const af_account_key_t *key);
+ngx_int_t af_attempt_refuse(af_ctx_t *ctx);
+
+/* Takes back all that was counted for this request. */
+void af_attempts_right(af_ctx_t *ctx);
+
+
+#endif /* AF_API_ATTEMPTS_H */

@@ -1,0 +1,192 @@
+#include "api/api.h"
+#include "api/schemas.h"
+#include "api/tokens.h"
+
+
+static ngx_int_t present_token(af_ctx_t *ctx);
+static ngx_int_t send_successor(af_ctx_t *ctx);
+
+static ngx_int_t end_session(af_ctx_t *ctx);
+static ngx_int_t say_ended(af_ctx_t *ctx);
+
+static const char *check_scope(const char *s, size_t len);
+
+
+static const af_step_pt  refresh_steps[] = {
+    present_token,
+    send_successor,
+    NULL
+};
+
+
+static const af_step_pt  logout_steps[] = {
+    end_session,
+    say_ended,
+    NULL
+};
+
+
+static const af_field_t  refresh_fields[] = {
+    { "refresh_token", &af_type_token, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  refresh_schema = { "Refresh", refresh_fields, NULL };
+
+
+static const af_type_t  scope_type = {
+    .name = "scope", .json = JSON_STRING, .pattern = "^others$",
+    .check = check_scope
+};
+
+static const af_field_t  logout_fields[] = {
+    { "scope", &scope_type, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  logout_schema = { "Logout", logout_fields, NULL };
+
+
+const af_route_t  af_sessions_routes[] = {
+
+    { NGX_HTTP_POST, "/auth/refresh", AF_PUBLIC,
+      .body = &refresh_schema,
+      .bodyless = 1,
+      .answer = &af_schema_token_pair,
+      .steps = refresh_steps },
+
+    { NGX_HTTP_POST, "/auth/logout", AF_EITHER,
+      .query = &logout_schema,
+      .body = &refresh_schema,
+      .bodyless = 1,
+      .steps = logout_steps },
+
+    { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
+      .statement = &af_sql_auth_logout_all,
+      .missing = AF_INVALID_TOKEN },
+
+    { NGX_HTTP_GET, "/auth/sessions", AF_USER,
+      .query = &af_schema_page,
+      .answer = &af_schema_sessions,
+      .statement = &af_sql_auth_sessions },
+
+    { NGX_HTTP_DELETE, "/auth/sessions/{id}", AF_USER,
+      .statement = &af_sql_auth_end_session },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+present_token(af_ctx_t *ctx)
+{
+    const char  *token;
+
+    token = af_presented_refresh(ctx, 1);
+
+    if (token == NULL) {
+        return af_problem(ctx, AF_TOKEN_REQUIRED, "no refresh token was sent");
+    }
+
+    ctx->data = (void *) token;
+
+    if (af_bind_token_hash(ctx, token) != NGX_OK
+        || af_bind_successors(ctx, token) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_auth_refresh);
+}
+
+
+static ngx_int_t
+send_successor(af_ctx_t *ctx)
+{
+    ngx_uint_t   i;
+    const char  *verdict, *successor;
+
+    static const struct {
+        const char       *verdict;
+        af_problem_id_t   problem;
+    } refusals[] = {
+        { "token_reused", AF_REUSED_TOKEN },
+        { "token_expired", AF_EXPIRED_TOKEN },
+        { NULL, AF_INVALID_TOKEN }
+    };
+
+    successor = af_found(ctx) ? af_column(ctx, "successor") : NULL;
+
+    if (successor) {
+        i = ngx_atoi((u_char *) successor, ngx_strlen(successor)) - 1;
+
+        return (af_use_successor(ctx, ctx->data, i) == NGX_OK)
+               ? af_answer_tokens(ctx, NGX_HTTP_OK, NULL) : NGX_ERROR;
+    }
+
+    verdict = af_found(ctx) ? af_column(ctx, "verdict") : "";
+
+    for (i = 0; refusals[i].verdict; i++) {
+        if (ngx_strcmp(verdict, refusals[i].verdict) == 0) {
+            break;
+        }
+    }
+
+    return af_problem(ctx, refusals[i].problem, NULL);
+}
+
+
+/* that of the access token; of a refresh token, if there is no good one */
+
+static ngx_int_t
+end_session(af_ctx_t *ctx)
+{
+    const char           *token;
+    const af_identity_t  *identity;
+
+    identity = ctx->identity;
+
+    af_bind(ctx, "others",
+            json_object_get(ctx->query, "scope") ? "true" : "false");
+    af_bind(ctx, "token_hash", NULL);
+
+    if (!identity->own) {
+
+        /* what looks like no token of ours may be a refresh token */
+
+        token = af_presented_refresh(ctx,
+                                     identity->status == AF_TOKEN_MALFORMED);
+
+        if (token == NULL) {
+            return af_problem(ctx, identity->status == AF_TOKEN_OK
+                                   ? AF_INVALID_TOKEN
+                                   : af_token_problem(identity->status), NULL);
+        }
+
+        if (af_bind_token_hash(ctx, token) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return af_query(ctx, &af_sql_auth_logout);
+}
+
+
+/* one that ended meanwhile has ended: only a refresh token may be unknown */
+
+static ngx_int_t
+say_ended(af_ctx_t *ctx)
+{
+    if (!af_found(ctx) && !ctx->identity->own) {
+        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    }
+
+    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
+}
+
+
+static const char *
+check_scope(const char *s, size_t len)
+{
+    return (ngx_strcmp(s, "others") == 0) ? NULL : "must be \"others\"";
+}

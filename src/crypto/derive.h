@@ -1,0 +1,26 @@
+/*
+ * Keys made of autoflow_secret, one for each purpose: HKDF with SHA-256 (RFC
+ * 5869), without a salt.  What one of them gives away tells nothing of the
+ * others, nor of the secret.  Pure C: no nginx types.
+ */
+
+#ifndef AF_CRYPTO_DERIVE_H
+#define AF_CRYPTO_DERIVE_H
+
+#include <stddef.h>
+
+
+#define AF_DERIVED_KEY_SIZE  32
+
+
+/*
+ * Makes `size` octets, 8160 at most, of a secret's `len`; `info` names what
+ * they are for, such as "autoflow mail".  Takes some microseconds: make a key
+ * when the configuration is read, and keep it.  Returns 0, or -1 with `out`
+ * wiped.
+ */
+int af_derive(const unsigned char *secret, size_t len, const char *info,
+    unsigned char *out, size_t size);
+
+
+#endif /* AF_CRYPTO_DERIVE_H */

@@ -1,0 +1,238 @@
+#include "db/feed.h"
+#include "queries.h"
+
+
+/* milliseconds between heartbeats: a quarter of the staleness, in bounds */
+#define AF_FEED_BEAT_MIN  1000
+#define AF_FEED_BEAT_MAX  5000
+
+/* heartbeats between two purges of the database */
+#define AF_FEED_PURGE  12
+
+/* milliseconds that a worker waits for the first feed, and between looks */
+#define AF_FEED_AWAIT  1000
+#define AF_FEED_LOOK  5
+
+/* slots of the zone that a heartbeat sweeps */
+#define AF_FEED_SWEEP  16384
+
+
+struct af_feed_s {
+    af_db_conf_t    conf;
+    af_db_role_t    role;
+    af_db_t        *db;
+    af_zone_t      *zone;
+    ngx_log_t      *log;
+
+    ngx_event_t     timer;
+    ngx_msec_t      beat;
+    ngx_msec_t      since;         /* the last heartbeat was sent */
+    ngx_uint_t      beats;
+
+    af_db_op_t      op;
+    af_db_call_t    call;
+    PGresult       *result;
+};
+
+
+static void af_feed_line(void *data, const char *line);
+static void af_feed_ready(void *data, ngx_msec_t since);
+static void af_feed_beat(ngx_event_t *ev);
+static void af_feed_answered(af_db_op_t *op);
+static ngx_uint_t af_feed_more(const PGresult *res);
+
+
+static const af_statement_t *const  af_feed_statements[] = {
+    &af_sql_feed_heartbeat,
+    &af_sql_feed_purge,
+    NULL
+};
+
+
+af_feed_t *
+af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
+    ngx_msec_t staleness)
+{
+    af_feed_t  *feed;
+
+    feed = ngx_pcalloc(pool, sizeof(af_feed_t));
+    if (feed == NULL) {
+        return NULL;
+    }
+
+    feed->conf = *conf;
+    feed->conf.pool = 1;
+    feed->conf.inflight = 1;
+    feed->conf.queue = 1;
+
+    if (conf->notify.len) {
+        feed->conf.conninfo = conf->notify;
+    }
+
+    feed->role.name = "autoflow feed";
+    feed->role.statements = af_feed_statements;
+    feed->role.channel = "autoflow_revocations";
+    feed->role.before = &af_sql_feed_revocations;
+    feed->role.line = af_feed_line;
+    feed->role.ready = af_feed_ready;
+    feed->role.data = feed;
+
+    feed->zone = zone;
+
+    feed->beat = ngx_min(staleness / 4, AF_FEED_BEAT_MAX);
+    feed->beat = ngx_max(feed->beat, AF_FEED_BEAT_MIN);
+
+    feed->timer.handler = af_feed_beat;
+    feed->timer.data = feed;
+    feed->timer.cancelable = 1;
+
+    feed->op.calls = &feed->call;
+    feed->op.ncalls = 1;
+    feed->op.results = &feed->result;
+    feed->op.handler = af_feed_answered;
+    feed->op.data = feed;
+
+    feed->db = af_db_create(pool, &feed->conf, &feed->role);
+
+    return feed->db ? feed : NULL;
+}
+
+
+void
+af_feed_start(af_feed_t *feed, ngx_thread_pool_t *io, ngx_log_t *log)
+{
+    feed->log = log;
+    feed->timer.log = log;
+
+    af_db_start(feed->db, io, log);
+
+    ngx_add_timer(&feed->timer, feed->beat);
+}
+
+
+void
+af_feed_await(const af_zone_t *zone)
+{
+    ngx_msec_t  waited;
+
+    for (waited = 0; waited < AF_FEED_AWAIT; waited += AF_FEED_LOOK) {
+
+        if (ngx_terminate || ngx_quit
+            || af_revocations_fed_at(zone->revocations))
+        {
+            return;
+        }
+
+        ngx_msleep(AF_FEED_LOOK);
+    }
+}
+
+
+void
+af_feed_stop(af_feed_t *feed)
+{
+    if (feed->timer.timer_set) {
+        ngx_del_timer(&feed->timer);
+    }
+
+    af_db_cancel(&feed->op);
+    af_db_clear(&feed->op);
+    af_db_stop(feed->db);
+}
+
+
+/* in a thread, too: nothing but the zone may be touched */
+
+static void
+af_feed_line(void *data, const char *line)
+{
+    af_feed_t *feed = data;
+
+    (void) af_zone_revoke(feed->zone, line, time(NULL));
+}
+
+
+/* the same */
+
+static void
+af_feed_ready(void *data, ngx_msec_t since)
+{
+    af_feed_t *feed = data;
+
+    af_revocations_set_fed_at(feed->zone->revocations, since);
+}
+
+
+/* one that is not answered is the connection's to notice */
+
+static void
+af_feed_beat(ngx_event_t *ev)
+{
+    af_feed_t *feed = ev->data;
+
+    ngx_uint_t  purge;
+
+    ngx_add_timer(ev, feed->beat);
+
+    (void) af_revocations_sweep(feed->zone->revocations, ngx_time(),
+                                AF_FEED_SWEEP);
+
+    if (feed->op.state != AF_DB_IDLE) {
+        return;
+    }
+
+    af_db_clear(&feed->op);
+
+    purge = (feed->beats++ % AF_FEED_PURGE == 0);
+
+    feed->call.statement = purge ? &af_sql_feed_purge : &af_sql_feed_heartbeat;
+    feed->since = ngx_current_msec;
+
+    (void) af_db_submit(feed->db, &feed->op);
+}
+
+
+static void
+af_feed_answered(af_db_op_t *op)
+{
+    af_feed_t *feed = op->data;
+
+    if (op->status == AF_DB_UNAVAILABLE) {
+        return;
+    }
+
+    if (op->status == AF_DB_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, feed->log, 0,
+                      "autoflow: the database can't be purged: %s",
+                      PQresultErrorMessage(op->error));
+
+    } else if (af_feed_more(feed->result)) {
+        feed->beats = 0;
+    }
+
+    af_revocations_set_fed_at(feed->zone->revocations, feed->since);
+}
+
+
+static ngx_uint_t
+af_feed_more(const PGresult *res)
+{
+    return PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 't';
+}
+
+
+af_feed_state_t
+af_feed_state(const af_zone_t *zone, ngx_msec_t staleness)
+{
+    ngx_msec_t  fed_at;
+
+    fed_at = af_revocations_fed_at(zone->revocations);
+
+    if (fed_at == 0) {
+        return AF_FEED_NONE;
+    }
+
+    return ((ngx_msec_int_t) (ngx_current_msec - fed_at)
+            <= (ngx_msec_int_t) staleness)
+           ? AF_FEED_FRESH : AF_FEED_STALE;
+}

@@ -1,0 +1,50 @@
+/*
+ * The feed of revocations: one connection of a node that listens to what all
+ * nodes revoke, and writes it into the shared memory of this node's workers.
+ *
+ * What is fed is complete up to the moment that af_feed_fresh() goes by: when
+ * the connection that has read everything was begun, or the last heartbeat
+ * sent that was answered, and so heard after whatever came before it.
+ */
+
+#ifndef AF_DB_FEED_H
+#define AF_DB_FEED_H
+
+#include "db/pool.h"
+#include "shm/zone.h"
+
+
+typedef struct af_feed_s  af_feed_t;
+
+
+/*
+ * Allocates the feed of a zone; connects nothing.  `staleness` milliseconds
+ * after it was complete the last time it is not to be relied on.
+ */
+af_feed_t *af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf,
+    af_zone_t *zone, ngx_msec_t staleness);
+
+/* Begins to listen, for one process of a node.  For init_process. */
+void af_feed_start(af_feed_t *feed, ngx_thread_pool_t *io, ngx_log_t *log);
+
+/*
+ * Waits, not for long, until a zone was fed at all: for every process, after
+ * the one has begun, and before it takes connections.  For init_process.
+ */
+void af_feed_await(const af_zone_t *zone);
+
+/* For exit_process. */
+void af_feed_stop(af_feed_t *feed);
+
+
+typedef enum {
+    AF_FEED_FRESH = 0,
+    AF_FEED_STALE,
+    AF_FEED_NONE               /* there never was one */
+} af_feed_state_t;
+
+/* Whether a zone is fed, by whatever process. */
+af_feed_state_t af_feed_state(const af_zone_t *zone, ngx_msec_t staleness);
+
+
+#endif /* AF_DB_FEED_H */

@@ -1,0 +1,349 @@
+/*
+ * The counters of attempts: sets of a few counters each, the one of which
+ * whose window ends first makes room.
+ */
+
+#include <string.h>
+#include <sodium.h>
+
+#include "shm/block.h"
+#include "shm/limits.h"
+
+
+#define AF_LIMITS_MAGIC    0x61666c6d
+#define AF_LIMITS_LAYOUT   1
+
+
+typedef struct {
+    uint64_t           hash[2];
+    _Atomic uint32_t   ends;       /* written last; over then: free */
+    uint32_t           count;
+    uint32_t           refused;    /* 1: the first refusal was told */
+    uint32_t           unused;
+} af_counter_t;
+
+
+struct af_limits_s {
+    _Alignas(AF_BLOCK_ALIGN)
+    af_block_t         block;
+    _Atomic uint64_t   refused;
+    _Atomic uint64_t   evictions;
+    _Atomic uint64_t   recoveries;
+    uint32_t           sets;
+    unsigned char      secret[crypto_shorthash_siphashx24_KEYBYTES];
+
+    _Alignas(AF_BLOCK_ALIGN)
+    af_counter_t       counter[];
+};
+
+
+static void af_limits_hash(const af_limits_t *table, const void *key,
+    size_t len, uint64_t hash[2]);
+static int af_limits_lock(af_limits_t *table);
+static af_counter_t *af_limits_set(af_limits_t *table, const uint64_t hash[2]);
+static af_counter_t *af_limits_find(af_limits_t *table, const uint64_t hash[2],
+    uint32_t now);
+static af_counter_t *af_limits_begin(af_limits_t *table,
+    const uint64_t hash[2], const af_rate_t *rate, uint32_t now);
+static unsigned af_limits_count(af_limits_t *table, af_counter_t *counter,
+    const af_rate_t *rate, uint32_t now, int *first);
+static uint32_t af_limits_ends(const af_rate_t *rate, uint32_t now);
+static unsigned af_limits_wait(const af_rate_t *rate,
+    const af_counter_t *counter, uint32_t now);
+
+
+size_t
+af_limits_size(size_t counters)
+{
+    size_t  sets;
+
+    sets = (counters + AF_LIMITS_WAYS - 1) / AF_LIMITS_WAYS;
+
+    return sizeof(af_limits_t) + sets * AF_LIMITS_WAYS * sizeof(af_counter_t);
+}
+
+
+size_t
+af_limits_counters(size_t size)
+{
+    size_t  sets;
+
+    if (size < sizeof(af_limits_t)) {
+        return 0;
+    }
+
+    sets = (size - sizeof(af_limits_t))
+           / (AF_LIMITS_WAYS * sizeof(af_counter_t));
+
+    return (sets < UINT32_MAX ? sets : UINT32_MAX) * AF_LIMITS_WAYS;
+}
+
+
+af_limits_t *
+af_limits_init(void *memory, size_t size)
+{
+    size_t        counters;
+    af_limits_t  *table = memory;
+
+    counters = af_limits_counters(size);
+
+    if (counters == 0 || af_block_format(memory, size) != 0) {
+        return NULL;
+    }
+
+    table->sets = counters / AF_LIMITS_WAYS;
+    randombytes_buf(table->secret, sizeof(table->secret));
+
+    af_block_publish(&table->block, AF_LIMITS_MAGIC, AF_LIMITS_LAYOUT);
+
+    return table;
+}
+
+
+af_limits_t *
+af_limits_attach(void *memory, size_t size)
+{
+    return af_block_is(memory, size, AF_LIMITS_MAGIC, AF_LIMITS_LAYOUT)
+           ? memory : NULL;
+}
+
+
+unsigned
+af_limits_take(af_limits_t *table, const af_rate_t *rate, const void *key,
+    size_t len, time_t now, int *first)
+{
+    unsigned       wait;
+    uint32_t       seconds;
+    uint64_t       hash[2];
+    af_counter_t  *counter;
+
+    *first = 0;
+
+    seconds = af_block_seconds(now);
+    af_limits_hash(table, key, len, hash);
+
+    if (af_limits_lock(table) != 0) {
+        return af_limits_wait(rate, NULL, seconds);
+    }
+
+    counter = af_limits_find(table, hash, seconds);
+
+    if (counter == NULL) {
+        counter = af_limits_begin(table, hash, rate, seconds);
+    }
+
+    wait = af_limits_count(table, counter, rate, seconds, first);
+
+    af_block_unlock(&table->block);
+
+    return wait;
+}
+
+
+unsigned
+af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
+    size_t len, time_t now)
+{
+    unsigned       wait;
+    uint32_t       seconds, count;
+    uint64_t       hash[2];
+    af_counter_t  *counter;
+
+    seconds = af_block_seconds(now);
+    af_limits_hash(table, key, len, hash);
+
+    if (af_limits_lock(table) != 0) {
+        return af_limits_wait(rate, NULL, seconds);
+    }
+
+    counter = af_limits_find(table, hash, seconds);
+    count = counter ? counter->count : 0;
+
+    wait = count < rate->limit ? 0 : af_limits_wait(rate, counter, seconds);
+
+    af_block_unlock(&table->block);
+
+    return wait;
+}
+
+
+void
+af_limits_give_back(af_limits_t *table, const void *key, size_t len,
+    time_t now)
+{
+    uint64_t       hash[2];
+    af_counter_t  *counter;
+
+    af_limits_hash(table, key, len, hash);
+
+    if (af_limits_lock(table) != 0) {
+        return;
+    }
+
+    counter = af_limits_find(table, hash, af_block_seconds(now));
+
+    if (counter != NULL && counter->count > 0) {
+        counter->count--;
+    }
+
+    af_block_unlock(&table->block);
+}
+
+
+void
+af_limits_stat(const af_limits_t *table, af_limits_stat_t *stat)
+{
+    stat->counters = (size_t) table->sets * AF_LIMITS_WAYS;
+    stat->refused = atomic_load(&table->refused);
+    stat->evictions = atomic_load(&table->evictions);
+    stat->recoveries = atomic_load(&table->recoveries);
+}
+
+
+/* 128 bits: that two keys have the same does not happen */
+
+static void
+af_limits_hash(const af_limits_t *table, const void *key, size_t len,
+    uint64_t hash[2])
+{
+    _Static_assert(crypto_shorthash_siphashx24_BYTES == 2 * sizeof(uint64_t),
+                   "the whole hash is kept");
+
+    (void) crypto_shorthash_siphashx24((unsigned char *) hash, key, len,
+                                       table->secret);
+}
+
+
+static int
+af_limits_lock(af_limits_t *table)
+{
+    switch (af_block_lock(&table->block)) {
+
+    case AF_BLOCK_LOCKED:
+        return 0;
+
+    case AF_BLOCK_RECOVERED:
+        atomic_fetch_add(&table->recoveries, 1);
+        return 0;
+
+    default:
+        return -1;
+    }
+}
+
+
+static af_counter_t *
+af_limits_set(af_limits_t *table, const uint64_t hash[2])
+{
+    size_t  i;
+
+    i = (hash[0] >> 32) * table->sets >> 32;
+
+    return &table->counter[i * AF_LIMITS_WAYS];
+}
+
+
+static af_counter_t *
+af_limits_find(af_limits_t *table, const uint64_t hash[2], uint32_t now)
+{
+    size_t         i;
+    af_counter_t  *set;
+
+    set = af_limits_set(table, hash);
+
+    for (i = 0; i < AF_LIMITS_WAYS; i++) {
+        if (set[i].ends > now
+            && set[i].hash[0] == hash[0]
+            && set[i].hash[1] == hash[1])
+        {
+            return &set[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static af_counter_t *
+af_limits_begin(af_limits_t *table, const uint64_t hash[2],
+    const af_rate_t *rate, uint32_t now)
+{
+    size_t         i;
+    af_counter_t  *set, *counter;
+
+    set = af_limits_set(table, hash);
+    counter = set;
+
+    for (i = 1; i < AF_LIMITS_WAYS; i++) {
+        if (set[i].ends < counter->ends) {
+            counter = &set[i];
+        }
+    }
+
+    if (counter->ends > now) {
+        atomic_fetch_add(&table->evictions, 1);
+    }
+
+    /* free until all of it is there: we may be killed */
+
+    atomic_store_explicit(&counter->ends, 0, memory_order_release);
+    atomic_thread_fence(memory_order_release);
+
+    counter->hash[0] = hash[0];
+    counter->hash[1] = hash[1];
+    counter->count = 0;
+    counter->refused = 0;
+
+    atomic_store_explicit(&counter->ends, af_limits_ends(rate, now),
+                          memory_order_release);
+
+    return counter;
+}
+
+
+static unsigned
+af_limits_count(af_limits_t *table, af_counter_t *counter,
+    const af_rate_t *rate, uint32_t now, int *first)
+{
+    /* the clock was set back, or the window was longer when it began */
+
+    if (counter->ends > af_limits_ends(rate, now)) {
+        counter->ends = af_limits_ends(rate, now);
+    }
+
+    if (counter->count < rate->limit) {
+        counter->count++;
+        return 0;
+    }
+
+    *first = !counter->refused;
+    counter->refused = 1;
+    atomic_fetch_add(&table->refused, 1);
+
+    return af_limits_wait(rate, counter, now);
+}
+
+
+static uint32_t
+af_limits_ends(const af_rate_t *rate, uint32_t now)
+{
+    return now < UINT32_MAX - rate->window ? now + rate->window : UINT32_MAX;
+}
+
+
+/* seconds until the window ends, or if there is none, how long one is */
+
+static unsigned
+af_limits_wait(const af_rate_t *rate, const af_counter_t *counter,
+    uint32_t now)
+{
+    unsigned  wait;
+
+    wait = rate->window;
+
+    if (counter != NULL && counter->ends - now < wait) {
+        wait = counter->ends - now;
+    }
+
+    return wait ? wait : 1;
+}

@@ -1,0 +1,615 @@
+/*
+ * The table of revocations: open addressing, linear probing in a window.
+ *
+ * A slot's version tells its state:
+ *
+ *   0      never used, or swept: a chain ends here
+ *   odd    being written, or its writer was killed: room for another entry
+ *   even   published
+ *
+ * A published slot keeps its id, and its other fields only ever grow, until it
+ * has expired or the watermark stands for it.  So whoever looks for an entry
+ * finds it, whatever is written meanwhile.  No two publications have the same
+ * version (for 2^31 of them): a reader that finds a slot's version unchanged
+ * has read one entry and not parts of two.
+ */
+
+#include <string.h>
+#include <sodium.h>
+
+#include "shm/block.h"
+#include "shm/revocations.h"
+
+
+#define AF_REVOCATIONS_MAGIC    0x61667276
+#define AF_REVOCATIONS_LAYOUT   1
+
+/* how far from its home an entry may lie */
+#define AF_REVOCATIONS_WINDOW   512
+
+
+typedef struct {
+    _Atomic uint64_t   id[2];
+    _Atomic uint32_t   epoch;
+    _Atomic uint32_t   at;
+    _Atomic uint32_t   until;
+    _Atomic uint32_t   version;
+} af_slot_t;
+
+
+typedef struct {
+    uint64_t           id[2];
+    uint32_t           epoch;
+    uint32_t           at;
+    uint32_t           until;
+} af_value_t;
+
+
+/* first what never changes, then what is read for each token, then what only
+   writers need: they shall not take the readers' cache lines away */
+
+struct af_revocations_s {
+    _Alignas(AF_BLOCK_ALIGN)
+    af_block_t         block;
+    uint64_t           seed;
+    time_t             created;
+    uint32_t           slots;
+    uint32_t           window;
+
+    _Alignas(AF_BLOCK_ALIGN)
+    _Atomic uint64_t   generation;
+    _Atomic uint64_t   fed_at;
+    _Atomic uint32_t   watermark;
+
+    _Alignas(AF_BLOCK_ALIGN)
+    _Atomic uint64_t   evictions;
+    _Atomic uint64_t   recoveries;
+    _Atomic uint32_t   used;
+    uint32_t           sequence;   /* the version published last */
+    uint32_t           cursor;     /* the slot to sweep next */
+
+    _Alignas(AF_BLOCK_ALIGN)
+    af_slot_t          slot[];
+};
+
+_Static_assert(sizeof(af_slot_t) == 32, "two slots are a cache line");
+
+
+static int af_revocations_lock(af_revocations_t *table);
+static void af_revocations_recover(af_revocations_t *table);
+static void af_revocations_changed(af_revocations_t *table);
+static uint32_t af_revocations_least(const af_revocations_t *table,
+    const uint64_t id[2], uint32_t home);
+static af_slot_t *af_revocations_place(af_revocations_t *table,
+    const uint64_t id[2], uint32_t now);
+static void af_revocations_make_room(af_revocations_t *table, af_slot_t *slot,
+    uint32_t now);
+static void af_revocations_publish(af_revocations_t *table, af_slot_t *slot,
+    const af_value_t *value);
+static size_t af_revocations_clear(af_revocations_t *table, af_slot_t *slot);
+static uint32_t af_revocations_home(const af_revocations_t *table,
+    const uint64_t id[2]);
+static uint32_t af_revocations_next(const af_revocations_t *table, uint32_t i);
+static uint32_t af_revocations_previous(const af_revocations_t *table,
+    uint32_t i);
+static uint32_t af_revocations_reach(const af_revocations_t *table,
+    uint32_t i);
+static int af_slot_raise(af_slot_t *slot, const af_value_t *value);
+static int af_slot_same(const af_slot_t *slot, const uint64_t id[2]);
+static int af_slot_published(const af_slot_t *slot);
+static int af_slot_holds(const af_slot_t *slot, const uint64_t id[2]);
+static int af_slot_live(const af_slot_t *slot, uint32_t now);
+static int af_raise(_Atomic uint32_t *n, uint32_t to);
+static uint64_t af_mix(uint64_t n);
+
+
+size_t
+af_revocations_size(size_t slots)
+{
+    return sizeof(af_revocations_t) + slots * sizeof(af_slot_t);
+}
+
+
+size_t
+af_revocations_slots(size_t size)
+{
+    size_t  n;
+
+    if (size < sizeof(af_revocations_t)) {
+        return 0;
+    }
+
+    n = (size - sizeof(af_revocations_t)) / sizeof(af_slot_t);
+
+    return n < INT32_MAX ? n : INT32_MAX;
+}
+
+
+af_revocations_t *
+af_revocations_init(void *memory, size_t size, time_t now)
+{
+    size_t             slots;
+    af_revocations_t  *table = memory;
+
+    slots = af_revocations_slots(size);
+
+    if (slots == 0 || af_block_format(memory, size) != 0) {
+        return NULL;
+    }
+
+    /* nobody shall choose sessions that crowd one window */
+
+    randombytes_buf(&table->seed, sizeof(table->seed));
+
+    table->created = now;
+    table->slots = slots;
+    table->window = slots < AF_REVOCATIONS_WINDOW ? slots
+                                                  : AF_REVOCATIONS_WINDOW;
+    atomic_init(&table->generation, 1);
+
+    af_block_publish(&table->block, AF_REVOCATIONS_MAGIC,
+                     AF_REVOCATIONS_LAYOUT);
+
+    return table;
+}
+
+
+af_revocations_t *
+af_revocations_attach(void *memory, size_t size)
+{
+    return af_block_is(memory, size, AF_REVOCATIONS_MAGIC,
+                       AF_REVOCATIONS_LAYOUT)
+           ? memory : NULL;
+}
+
+
+int
+af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
+    time_t now)
+{
+    int         changed;
+    af_slot_t  *slot;
+    af_value_t  value;
+
+    memcpy(value.id, entry->id, sizeof(value.id));
+    value.epoch = entry->epoch < AF_REVOCATIONS_ALL ? entry->epoch
+                                                    : AF_REVOCATIONS_ALL;
+    value.at = af_block_seconds(entry->at);
+    value.until = af_block_seconds(entry->until);
+
+    if (af_revocations_lock(table) != 0) {
+        return -1;
+    }
+
+    slot = af_revocations_place(table, value.id, af_block_seconds(now));
+
+    if (af_slot_holds(slot, value.id)) {
+        changed = af_slot_raise(slot, &value);
+
+    } else {
+        af_revocations_make_room(table, slot, af_block_seconds(now));
+        af_revocations_publish(table, slot, &value);
+        changed = 1;
+    }
+
+    if (changed) {
+        af_revocations_changed(table);
+    }
+
+    af_block_unlock(&table->block);
+
+    return 0;
+}
+
+
+int
+af_revocations_judge(const af_revocations_t *table,
+    const unsigned char sid[AF_REVOCATIONS_ID],
+    const unsigned char sub[AF_REVOCATIONS_ID], uint64_t epoch, time_t iat)
+{
+    int       i;
+    uint32_t  home[2], watermark;
+    uint64_t  id[2][2];
+
+    memcpy(id[0], sid, sizeof(id[0]));
+    memcpy(id[1], sub, sizeof(id[1]));
+
+    for (i = 0; i < 2; i++) {
+        home[i] = af_revocations_home(table, id[i]);
+        __builtin_prefetch(&table->slot[home[i]]);
+    }
+
+    /* no epoch is good where none shall be */
+
+    if (epoch >= AF_REVOCATIONS_ALL) {
+        epoch = AF_REVOCATIONS_ALL - 1;
+    }
+
+    for (i = 0; i < 2; i++) {
+        if (af_revocations_least(table, id[i], home[i]) > epoch) {
+            return 1;
+        }
+    }
+
+    /* who did not find an entry that had to go sees the watermark, which was
+       raised before */
+
+    atomic_thread_fence(memory_order_acquire);
+    watermark = atomic_load_explicit(&table->watermark, memory_order_relaxed);
+
+    return watermark != 0 && iat <= (time_t) watermark;
+}
+
+
+uint64_t
+af_revocations_generation(const af_revocations_t *table)
+{
+    return atomic_load_explicit(&table->generation, memory_order_acquire);
+}
+
+
+size_t
+af_revocations_sweep(af_revocations_t *table, time_t now, size_t n)
+{
+    size_t      k, freed;
+    uint32_t    i, needed, reach, seconds;
+    af_slot_t  *slot;
+
+    if (af_revocations_lock(table) != 0) {
+        return 0;
+    }
+
+    n = n < table->slots ? n : table->slots;
+    seconds = af_block_seconds(now);
+    freed = 0;
+
+    /* Backward, since what a slot is needed for lies behind it: so many of the
+       next ones are on the way from a live entry's home to the entry.  What is
+       before the cursor is looked at for that alone. */
+
+    needed = 0;
+    i = (table->cursor + table->window) % table->slots;
+
+    for (k = table->window - 1 + n; k > 0; k--) {
+        i = af_revocations_previous(table, i);
+        slot = &table->slot[i];
+
+        if (k <= n && needed == 0 && !af_slot_live(slot, seconds)) {
+            freed += af_revocations_clear(table, slot);
+        }
+
+        needed -= needed != 0;
+        reach = af_slot_live(slot, seconds) ? af_revocations_reach(table, i)
+                                            : 0;
+        needed = needed > reach ? needed : reach;
+    }
+
+    table->cursor = af_revocations_previous(table, i);
+
+    af_block_unlock(&table->block);
+
+    return freed;
+}
+
+
+void
+af_revocations_set_fed_at(af_revocations_t *table, uint64_t fed_at)
+{
+    atomic_store_explicit(&table->fed_at, fed_at, memory_order_release);
+}
+
+
+uint64_t
+af_revocations_fed_at(const af_revocations_t *table)
+{
+    return atomic_load_explicit(&table->fed_at, memory_order_acquire);
+}
+
+
+void
+af_revocations_stat(const af_revocations_t *table, af_revocations_stat_t *stat)
+{
+    stat->slots = table->slots;
+    stat->created = table->created;
+    stat->used = atomic_load(&table->used);
+    stat->watermark = atomic_load(&table->watermark);
+    stat->evictions = atomic_load(&table->evictions);
+    stat->recoveries = atomic_load(&table->recoveries);
+}
+
+
+static int
+af_revocations_lock(af_revocations_t *table)
+{
+    switch (af_block_lock(&table->block)) {
+
+    case AF_BLOCK_LOCKED:
+        return 0;
+
+    case AF_BLOCK_RECOVERED:
+        af_revocations_recover(table);
+        return 0;
+
+    default:
+        return -1;
+    }
+}
+
+
+/* A killed writer may have published and not said so, or not have counted. */
+
+static void
+af_revocations_recover(af_revocations_t *table)
+{
+    uint32_t  i, used;
+
+    used = 0;
+
+    for (i = 0; i < table->slots; i++) {
+        used += atomic_load_explicit(&table->slot[i].version,
+                                     memory_order_relaxed) != 0;
+    }
+
+    atomic_store(&table->used, used);
+    atomic_fetch_add(&table->recoveries, 1);
+
+    af_revocations_changed(table);
+}
+
+
+static void
+af_revocations_changed(af_revocations_t *table)
+{
+    atomic_fetch_add_explicit(&table->generation, 1, memory_order_release);
+}
+
+
+/* The least epoch that is good for the id, or 0: all are.  Takes no lock. */
+
+static uint32_t
+af_revocations_least(const af_revocations_t *table, const uint64_t id[2],
+    uint32_t home)
+{
+    uint32_t          i, k, epoch, version;
+    const af_slot_t  *slot;
+
+    i = home;
+    k = 0;
+
+    while (k < table->window) {
+        slot = &table->slot[i];
+        version = atomic_load_explicit(&slot->version, memory_order_acquire);
+
+        if (version == 0) {
+            break;
+        }
+
+        if (version % 2 == 0 && af_slot_same(slot, id)) {
+            epoch = atomic_load_explicit(&slot->epoch, memory_order_relaxed);
+
+            atomic_thread_fence(memory_order_acquire);
+
+            if (atomic_load_explicit(&slot->version, memory_order_relaxed)
+                == version)
+            {
+                return epoch;
+            }
+
+            continue;
+        }
+
+        i = af_revocations_next(table, i);
+        k++;
+    }
+
+    return 0;
+}
+
+
+/*
+ * The slot of an id: the one that it has, or else the first that holds nothing
+ * of use, or else the one that will do so first.
+ */
+
+static af_slot_t *
+af_revocations_place(af_revocations_t *table, const uint64_t id[2],
+    uint32_t now)
+{
+    uint32_t    i, k;
+    af_slot_t  *slot, *room, *soonest;
+
+    room = NULL;
+    soonest = NULL;
+    i = af_revocations_home(table, id);
+
+    for (k = 0; k < table->window; k++) {
+        slot = &table->slot[i];
+
+        if (atomic_load_explicit(&slot->version, memory_order_relaxed) == 0) {
+            return room ? room : slot;
+        }
+
+        if (af_slot_holds(slot, id)) {
+            return slot;
+        }
+
+        if (!af_slot_live(slot, now)) {
+            room = room ? room : slot;
+
+        } else if (soonest == NULL || slot->until < soonest->until) {
+            soonest = slot;
+        }
+
+        i = af_revocations_next(table, i);
+    }
+
+    return room ? room : soonest;
+}
+
+
+static void
+af_revocations_make_room(af_revocations_t *table, af_slot_t *slot,
+    uint32_t now)
+{
+    if (slot->version == 0) {
+        atomic_fetch_add(&table->used, 1);
+
+    } else if (af_slot_live(slot, now)) {
+        (void) af_raise(&table->watermark, slot->at);
+        atomic_fetch_add(&table->evictions, 1);
+    }
+}
+
+
+static void
+af_revocations_publish(af_revocations_t *table, af_slot_t *slot,
+    const af_value_t *value)
+{
+    /* 0 is no version */
+
+    table->sequence += 2;
+    table->sequence += table->sequence == 0 ? 2 : 0;
+
+    /* the watermark before the version, and that before the fields */
+
+    atomic_store_explicit(&slot->version, table->sequence - 1,
+                          memory_order_release);
+    atomic_thread_fence(memory_order_release);
+
+    atomic_store_explicit(&slot->id[0], value->id[0], memory_order_relaxed);
+    atomic_store_explicit(&slot->id[1], value->id[1], memory_order_relaxed);
+    atomic_store_explicit(&slot->epoch, value->epoch, memory_order_relaxed);
+    atomic_store_explicit(&slot->at, value->at, memory_order_relaxed);
+    atomic_store_explicit(&slot->until, value->until, memory_order_relaxed);
+
+    atomic_store_explicit(&slot->version, table->sequence,
+                          memory_order_release);
+}
+
+
+static size_t
+af_revocations_clear(af_revocations_t *table, af_slot_t *slot)
+{
+    if (slot->version == 0) {
+        return 0;
+    }
+
+    atomic_store_explicit(&slot->version, 0, memory_order_release);
+    atomic_fetch_sub(&table->used, 1);
+
+    return 1;
+}
+
+
+static uint32_t
+af_revocations_home(const af_revocations_t *table, const uint64_t id[2])
+{
+    uint64_t  hash;
+
+    hash = af_mix(af_mix(id[0] ^ table->seed) ^ id[1]);
+
+    return (hash >> 32) * table->slots >> 32;
+}
+
+
+static uint32_t
+af_revocations_next(const af_revocations_t *table, uint32_t i)
+{
+    return ++i < table->slots ? i : 0;
+}
+
+
+static uint32_t
+af_revocations_previous(const af_revocations_t *table, uint32_t i)
+{
+    return (i != 0 ? i : table->slots) - 1;
+}
+
+
+/* how far the entry in this slot lies behind its home */
+
+static uint32_t
+af_revocations_reach(const af_revocations_t *table, uint32_t i)
+{
+    uint32_t  home;
+    uint64_t  id[2];
+
+    id[0] = table->slot[i].id[0];
+    id[1] = table->slot[i].id[1];
+    home = af_revocations_home(table, id);
+
+    return i >= home ? i - home : i + table->slots - home;
+}
+
+
+/* Returns 1 if it may change a verdict.  Each store alone keeps the entry
+   right, and until grows first: no epoch is forgotten before its time. */
+
+static int
+af_slot_raise(af_slot_t *slot, const af_value_t *value)
+{
+    (void) af_raise(&slot->until, value->until);
+    (void) af_raise(&slot->at, value->at);
+
+    return af_raise(&slot->epoch, value->epoch);
+}
+
+
+static int
+af_slot_same(const af_slot_t *slot, const uint64_t id[2])
+{
+    return atomic_load_explicit(&slot->id[0], memory_order_relaxed) == id[0]
+           && atomic_load_explicit(&slot->id[1], memory_order_relaxed)
+              == id[1];
+}
+
+
+static int
+af_slot_published(const af_slot_t *slot)
+{
+    uint32_t  version;
+
+    version = atomic_load_explicit(&slot->version, memory_order_relaxed);
+
+    return version != 0 && version % 2 == 0;
+}
+
+
+static int
+af_slot_holds(const af_slot_t *slot, const uint64_t id[2])
+{
+    return af_slot_published(slot) && af_slot_same(slot, id);
+}
+
+
+static int
+af_slot_live(const af_slot_t *slot, uint32_t now)
+{
+    return af_slot_published(slot)
+           && atomic_load_explicit(&slot->until, memory_order_relaxed) >= now;
+}
+
+
+static int
+af_raise(_Atomic uint32_t *n, uint32_t to)
+{
+    if (to <= atomic_load_explicit(n, memory_order_relaxed)) {
+        return 0;
+    }
+
+    atomic_store_explicit(n, to, memory_order_release);
+
+    return 1;
+}
+
+
+/* the finalizer of splitmix64: each bit of n changes any of the result's */
+
+static uint64_t
+af_mix(uint64_t n)
+{
+    n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
+    n = (n ^ (n >> 27)) * 0x94d049bb133111eb;
+
+    return n ^ (n >> 31);
+}

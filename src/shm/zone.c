@@ -1,0 +1,103 @@
+/*
+ * The parts of the shared memory, and what the database writes into it.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sodium.h>
+
+#include "shm/zone.h"
+
+
+/* where the parts begin */
+#define AF_ZONE_ALIGN  64
+
+
+/* characters of a UUID */
+#define AF_ZONE_UUID  36
+
+
+static size_t af_zone_split(size_t size);
+
+
+/* three quarters for revocations: an attempt lives minutes, not half an hour */
+
+static size_t
+af_zone_split(size_t size)
+{
+    return size / 4 * 3 / AF_ZONE_ALIGN * AF_ZONE_ALIGN;
+}
+
+
+int
+af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
+{
+    size_t  part;
+
+    part = af_zone_split(size);
+
+    zone->revocations = af_revocations_init(memory, part, now);
+    zone->limits = af_limits_init((char *) memory + part, size - part);
+
+    return (zone->revocations != NULL && zone->limits != NULL) ? 0 : -1;
+}
+
+
+int
+af_zone_attach(af_zone_t *zone, void *memory, size_t size)
+{
+    size_t  part;
+
+    part = af_zone_split(size);
+
+    zone->revocations = af_revocations_attach(memory, part);
+    zone->limits = af_limits_attach((char *) memory + part, size - part);
+
+    return (zone->revocations != NULL && zone->limits != NULL) ? 0 : -1;
+}
+
+
+int
+af_zone_id(const char *uuid, size_t len, unsigned char id[AF_REVOCATIONS_ID])
+{
+    size_t  n;
+
+    return (len == AF_ZONE_UUID
+            && sodium_hex2bin(id, AF_REVOCATIONS_ID, uuid, len, "-", &n, NULL)
+               == 0
+            && n == AF_REVOCATIONS_ID)
+           ? 0 : -1;
+}
+
+
+int
+af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
+{
+    int               n;
+    char              subject[AF_ZONE_UUID + 1];
+    uint64_t          epoch;
+    int64_t           at, until;
+    af_revocation_t   entry;
+
+    /* an epoch, or a dash */
+
+    n = sscanf(line, "%36s %" SCNu64 " %" SCNd64 " %" SCNd64, subject, &epoch,
+               &at, &until);
+
+    if (n == 1) {
+        epoch = AF_REVOCATIONS_ALL;
+        n = 1 + sscanf(line, "%36s - %" SCNd64 " %" SCNd64, subject, &at,
+                       &until);
+    }
+
+    if (n != 4 || af_zone_id(subject, strlen(subject), entry.id) != 0) {
+        return -1;
+    }
+
+    entry.epoch = epoch;
+    entry.at = at;
+    entry.until = until;
+
+    return af_revocations_add(zone->revocations, &entry, now);
+}

@@ -1,0 +1,44 @@
+/*
+ * The shared memory of a node's workers, in fixed parts: what was revoked, and
+ * the counters of attempts, so that these can never displace that.  Pure C: no
+ * nginx types.
+ */
+
+#ifndef AF_SHM_ZONE_H
+#define AF_SHM_ZONE_H
+
+#include "shm/limits.h"
+#include "shm/revocations.h"
+
+
+/* the least it takes, in octets */
+#define AF_ZONE_MIN  (64 * 1024)
+
+
+typedef struct {
+    af_revocations_t  *revocations;
+    af_limits_t       *limits;
+} af_zone_t;
+
+
+/*
+ * Formats memory, or finds what was formatted there.  Its `size` octets, at
+ * least AF_ZONE_MIN, are aligned to 64.  Return 0, or -1 if that can't be.
+ */
+int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
+int af_zone_attach(af_zone_t *zone, void *memory, size_t size);
+
+/* Makes the 16 octets of a UUID's text.  Returns 0, or -1 if it is none. */
+int af_zone_id(const char *uuid, size_t len,
+    unsigned char id[AF_REVOCATIONS_ID]);
+
+/*
+ * Revokes what a line of the database says: "subject epoch at until", where
+ * the subject is a UUID, the epoch "-" for a session, and the times are in
+ * seconds since 1970.  Returns 0, or -1 if it says no such thing, or the zone
+ * is broken.
+ */
+int af_zone_revoke(af_zone_t *zone, const char *line, time_t now);
+
+
+#endif /* AF_SHM_ZONE_H */

@@ -1,0 +1,217 @@
+# Revocation: a token is dead on the very next request, in every worker, on
+# every node, over restarts, whatever happens to the listener; and nothing is
+# asked of the database for it.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::File qw(path);
+use Test::Autoflow;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $good = 'correct horse battery staple';
+my $app  = 'location /app/ { autoflow_auth on; proxy_pass http://echo; }
+            location /open/ { proxy_pass http://echo; }';
+my %common = (workers => 2, server => $app);
+my $t = Test::Autoflow->new(%common)->start;
+
+# another node: an nginx of its own on the same database
+my $other = Test::Autoflow->new(%common, beside => $t)->start;
+
+sub login ($account) {
+    my $tx = $t->ua->post($t->url('/auth/login') => json =>
+        {email => $account->{user}{email}, password => $good});
+    return $tx->res->json;
+}
+
+sub claims ($pair) { Mojo::JSON::decode_json(MIME::Base64::decode_base64url((split /\./, $pair->{access_token})[1])) }
+
+# over a connection of its own, so that it may be any worker
+sub app ($node, $pair) {
+    my $res = Mojo::UserAgent->new->get($node->url('/app/x') => $t->bearer($pair))->res;
+    return $res->code . ' ' . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
+}
+
+sub logout ($pair) {
+    $t->post_ok('/auth/logout' => $t->bearer($pair))->status_is(204);
+}
+
+# until a node has heard of it
+sub heard ($node, $pair) {
+    my $start = time;
+    $node->wait_for(sub { app($node, $pair) ne '200 ' });
+    return time - $start;
+}
+
+my $ada = $t->register(email => 'ada@example.com');
+
+
+subtest 'logout, then 24 requests at once' => sub {
+    my $pair = login($ada);
+    is app($t, $pair), '200 ', 'it was good';
+    logout($pair);
+
+    my $asked = sub {
+        $t->db->do('SELECT pg_stat_clear_snapshot()');
+        $t->db->selectrow_array(q{SELECT sum(idx_scan) + sum(seq_scan) FROM pg_stat_user_tables
+            WHERE schemaname = 'autoflow'});
+    };
+    sleep 1.5;      # statistics are told when a backend has been idle
+    my $before = $asked->();
+    my $started = $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
+        WHERE application_name = 'autoflow'});
+    my $ua = Mojo::UserAgent->new(max_connections => 0);
+    my %said;
+    Mojo::Promise->all(map { $ua->get_p($t->url($_ % 2 ? '/app/x' : '/auth/me') => $t->bearer($pair)) } 1 .. 24)
+        ->then(sub (@got) { $said{$_->[0]->res->code}++ for @got })->wait;
+    is_deeply \%said, {401 => 24}, 'all are refused';
+    is $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
+        WHERE application_name = 'autoflow'}), $started, 'no statement was begun for them';
+    sleep 1.5;
+    is $asked->(), $before, 'no table was looked into';
+};
+
+subtest 'another node hears of it' => sub {
+    my $worst = 0;
+    for (1 .. 10) {
+        my $pair = login($ada);
+        is app($other, $pair), '200 ', 'good there' or last;
+        logout($pair);
+        my $took = heard($other, $pair);
+        $worst = $took if $took > $worst;
+    }
+    note sprintf 'at most %.0f ms', 1000 * $worst;
+    my $pair = login($ada);
+    is app($other, $pair), '200 ';
+    $t->post_ok('/auth/logout-all' => $t->bearer($pair))->status_is(204);
+    heard($other, $pair);
+    is app($other, $pair), '401 token_revoked', 'of an epoch, too';
+    is app($other, login($ada)), '200 ', 'which does not concern later tokens';
+};
+
+subtest 'by hand' => sub {
+    for my $sql (
+        q{UPDATE autoflow.users SET is_superuser = NOT is_superuser WHERE id = '%s'},
+        q{UPDATE autoflow.users SET email_verified = true WHERE id = '%s';
+          UPDATE autoflow.users SET email_verified = false WHERE id = '%s'},
+        q{INSERT INTO autoflow.roles (name) VALUES ('r%s');
+          INSERT INTO autoflow.user_roles (user_id, role_id) SELECT '%s', id FROM autoflow.roles},
+        q{DELETE FROM autoflow.roles},
+        q{UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = '%s'},
+        q{DELETE FROM autoflow.sessions WHERE user_id = '%s'},
+        q{UPDATE autoflow.users SET is_active = false WHERE id = '%s'},
+        q{UPDATE autoflow.users SET is_active = true WHERE id = '%s';
+          DELETE FROM autoflow.users WHERE id = '%s'},
+    ) {
+        state $eve = $t->register(email => 'eve@example.com');
+        my $pair = $sql =~ /^UPDATE autoflow.users SET is_active = true/ ? next : login($eve);
+        is app($_, $pair), '200 ' for $t, $other;
+        $t->db->do($sql =~ s/%s/$eve->{user}{id}/gr);
+        heard($_, $pair) for $t, $other;
+        is app($_, $pair), '401 token_revoked', $sql =~ s/%s/x/gr for $t, $other;
+    }
+};
+
+subtest 'a change and a login in the same second' => sub {
+    for (1 .. 5) {
+        my $old = login($ada);
+        $t->db->do('UPDATE autoflow.users SET is_superuser = NOT is_superuser WHERE id = ?', {}, $ada->{user}{id});
+        my $new = login($ada);
+        heard($_, $old) for $t, $other;
+        is app($_, $old) . ', ' . app($_, $new), '401 token_revoked, 200 ', 'the old is dead, the new is not'
+            for $t, $other;
+    }
+    is claims(login($ada))->{is_superuser}, 1, 'which says what is so';
+};
+
+subtest 'the listener is cut' => sub {
+    my $feed = sub ($node) {
+        $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'autoflow feed'});
+    };
+    for my $round (1 .. 3) {
+        my $pair = login($ada);
+        $t->db->do('SELECT pg_terminate_backend(?)', {}, $_) for @{$feed->($other)};
+        logout($pair);
+        heard($other, $pair);
+        is app($_, $pair), '401 token_revoked', 'what happened meanwhile is caught up with' for $t, $other;
+        $t->wait_for(sub { @{$feed->($other)} == 2 });
+    }
+};
+
+subtest 'worker 0 is killed' => sub {
+    my $pair  = login($ada);
+    my ($pid) = sort { $a <=> $b } $other->worker_pids;
+    kill 'KILL', $pid;
+    logout($pair);
+    heard($other, $pair);
+    is app($other, $pair), '401 token_revoked', 'another one takes over';
+    $other->wait_for(sub { $other->worker_pids == 2 });
+    $other->ready;
+    my $next = login($ada);
+    is app($other, $next), '200 ';
+    logout($next);
+    heard($other, $next);
+    push @{$other->allow}, "worker process $pid exited on signal 9", "exited with code";
+    pass 'and hears of what comes';
+};
+
+subtest 'nginx is reloaded, and started again' => sub {
+    my ($dead, $good) = (login($ada), login($ada));
+    logout($dead);
+    heard($other, $dead);
+    $other->reload->ready;
+    is app($other, $dead), '401 token_revoked', 'reloaded';
+    is app($other, $good), '200 ';
+
+    $other->settings->{autoflow_zone} = '1m';
+    $other->reload->ready;
+    is app($other, $dead), '401 token_revoked', 'with another size';
+    is app($other, $good), '200 ';
+
+    $other->stop;
+    $other->start_nginx->ready;
+    is app($other, $dead), '401 token_revoked', 'started';
+    is app($other, $good), '200 ';
+};
+
+subtest 'a flood in a small zone' => sub {
+    $other->settings->{autoflow_zone} = '256k';
+    $other->reload->ready;
+    my ($dead, $good) = (login($ada), login($ada));
+    logout($dead);
+    heard($other, $dead);
+    sleep 1.1;      # what is revoked in the same second counts as issued before
+    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(), now() + interval '1 hour'
+                   FROM generate_series(1, 20000)});
+    $other->stop;
+    $other->start_nginx->ready;
+    is app($other, $dead), '401 token_revoked', 'nothing is forgotten';
+    is app($other, $good), '401 token_revoked', 'at the cost of the innocent';
+    sleep 1.1;
+    my $again = $t->post_ok('/auth/refresh' => json => {refresh_token => $good->{refresh_token}})->tx->res->json;
+    is app($other, $again), '200 ', 'who can refresh';
+    $t->db->do('TRUNCATE autoflow.revocations');
+};
+
+subtest 'the feed is down for long' => sub {
+    my $pair = login($ada);
+    $t->settings({autoflow_revocation_staleness => '5s'})->reload;
+    $other->settings({autoflow_revocation_staleness => '5s fail=open'})->reload;
+    $other->ready;
+    is app($_, $pair), '200 ' for $t, $other;
+    $t->postgresql->stop;
+    is app($_, $pair), '200 ', 'at first all goes on' for $t, $other;
+    $t->wait_for(sub { app($t, $pair) =~ /^503/ });
+    is app($t, $pair) =~ /^503/, 1, 'then nobody is trusted';
+    is app($other, $pair), '200 ', 'unless configured so';
+    $t->get_ok('/open/')->status_is(200, 'what is not protected goes on');
+    $t->get_ok('/auth/me' => $t->bearer($pair))->problem_is(503, 'unavailable');
+    $t->postgresql->start;
+    for my $node ($t, $other) {
+        $t->wait_for(sub { app($node, $pair) eq '200 ' });
+    }
+    pass 'it heals by itself';
+};
+
+$other->finish;
+$t->finish;
+done_testing;

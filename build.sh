@@ -21,9 +21,11 @@ run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
     postgresql
 )
+# dbus-x11: for Chromium's sake, apt would else bring systemd into a container
 test_packages=(
-    "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
-    libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
+    "${run_packages[@]}" caddy chromium-driver clang dbus-x11 haproxy
+    libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
+    libio-socket-ssl-perl libmojolicious-perl openssl
 )
 
 usage() {

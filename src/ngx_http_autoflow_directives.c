@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "http/cors.h"
 #include "http/remote.h"
 #include "http/require.h"
 #include "http/variables.h"
@@ -823,6 +824,21 @@ ngx_http_autoflow_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_verify_params,
                                     alcf);
+}
+
+
+char *
+ngx_http_autoflow_cors_origins(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    if (alcf->cors != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    alcf->cors = af_cors_parse(cf);
+
+    return (alcf->cors == NGX_CONF_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 

@@ -5,6 +5,8 @@
 
 #include "api/api.h"
 #include "http/access.h"
+#include "http/cors.h"
+#include "http/https.h"
 #include "http/remote.h"
 #include "http/variables.h"
 #include "http/verify.h"
@@ -34,6 +36,8 @@ static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
+static void ngx_http_autoflow_merge_https(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
@@ -48,6 +52,14 @@ static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
     { ngx_string("development"), AF_DEVELOPMENT },
     { ngx_string("testing"), AF_TESTING },
     { ngx_string("production"), AF_PRODUCTION },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_autoflow_https_modes[] = {
+    { ngx_string("off"), AF_HTTPS_OFF },
+    { ngx_string("on"), AF_HTTPS_ON },
+    { ngx_string("redirect"), AF_HTTPS_REDIRECT },
     { ngx_null_string, 0 }
 };
 
@@ -233,6 +245,22 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_cors_origins"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_1MORE,
+      ngx_http_autoflow_cors_origins,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_require_https"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_loc_conf_t, require_https),
+      &ngx_http_autoflow_https_modes },
+
     /* protecting */
 
     { ngx_string("autoflow_auth"),
@@ -339,6 +367,18 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = af_access_handler;
+
+    /* the last one comes first: https, preflights, "return" and "rewrite" */
+
+    h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers, 2);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h[0] = af_cors_handler;
+    h[1] = af_https_handler;
+
+    af_cors_filter_add();
 
     return NGX_OK;
 }
@@ -626,9 +666,13 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->require = NULL;
      *     alcf->base = { 0, NULL };
      *     alcf->verify = 0;
+     *     alcf->https = AF_HTTPS_OFF;
+     *     alcf->methods = NULL;
      */
 
     alcf->realm = NGX_CONF_UNSET_PTR;
+    alcf->cors = NGX_CONF_UNSET_PTR;
+    alcf->require_https = NGX_CONF_UNSET_UINT;
 
     return alcf;
 }
@@ -644,13 +688,21 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
+    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NGX_CONF_UNSET_PTR);
 
     rv = ngx_http_autoflow_merge_handler(cf, prev, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    return ngx_http_autoflow_merge_protection(cf, prev, conf);
+    rv = ngx_http_autoflow_merge_protection(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_http_autoflow_merge_https(cf, prev, conf);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -681,6 +733,8 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     }
 
     if (conf->base.data) {
+        conf->methods = af_api_methods;
+
         return ngx_http_autoflow_check_api(cf, &conf->where);
     }
 
@@ -731,6 +785,34 @@ ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * In production credentials don't come over plain http.  A proxy that asks
+ * autoflow_verify is another matter: it is next to it, as an upstream is.
+ */
+
+static void
+ngx_http_autoflow_merge_https(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    ngx_conf_merge_uint_value(conf->require_https, prev->require_https,
+                              NGX_CONF_UNSET_UINT);
+
+    if (conf->require_https != NGX_CONF_UNSET_UINT) {
+        conf->https = conf->require_https;
+
+    } else if (amcf->environment == AF_PRODUCTION && conf->verify == 0
+               && (conf->base.data || conf->auth == AF_AUTH_ON
+                   || conf->auth == AF_AUTH_OPTIONAL))
+    {
+        conf->https = AF_HTTPS_ON;
+    }
 }
 
 

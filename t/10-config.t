@@ -60,6 +60,11 @@ accepted "@$_" => @$_ for (
     [autoflow_auth => 'on; autoflow_require role=a|b superuser verified $arg_a claim:a.b=c error=401'],
     [autoflow_auth => 'on; autoflow_require role=a; autoflow_require error=403 role=b'],
     [autoflow_auth => 'on; autoflow_require "claim:a b.c\\.d=e = f"'],
+    [autoflow_cors_origins => 'https://app.example http://localhost:3000 http://[::1]:3000 capacitor://localhost'],
+    [autoflow_cors_origins => 'https://*.app.example http://*.localhost:3000 credentials'],
+    [autoflow_cors_origins => '*'],
+    [autoflow_cors_origins => 'off'],
+    [autoflow_require_https => 'redirect'],
     [autoflow_claim_set => '$x realm access'],
     [autoflow_claim_set => '$x a; autoflow_claim_set $y a'],
     [autoflow_key => '"' . 'k' x 32 . '" alg=HS256 kid=first'],
@@ -137,6 +142,30 @@ my @rows = (
     [autoflow_auth        => 'on token=$nowhere',             qr/nowhere/],
     [autoflow_auth        => 'on preflight=allow',            qr/preflight=allow/],
     [autoflow_auth        => 'on colour=red',                 qr/colour=red/],
+    map({ [autoflow_cors_origins => $_->[0], qr/autoflow_cors_origins".*$_->[1].* in \S+nginx\.conf:\d+$/m] } (
+        ['https://app.example/',                'invalid origin "https://app.example/".*no path'],
+        ['https://app.example/x',               'no path'],
+        ['app.example',                         'scheme'],
+        ['//app.example',                       'scheme'],
+        ['null',                                'null'],
+        ['https://a.*.example',                 'first label'],
+        ['https://a*.example',                  'first label'],
+        ['https://*.*.example',                 'first label'],
+        ['https://*',                           'first label'],
+        ['https://*.com',                       'two labels'],
+        ['https://app.example:0',               'port'],
+        ['https://app..example',                'host'],
+        ['https://user@app.example',            'host'],
+        ['https://app.example *',               'alone'],
+        ['* https://app.example',               'alone'],
+        ['* credentials',                       'list the origins'],
+        ['credentials https://app.example',     'last parameter'],
+        ['credentials',                         'last parameter'],
+        ['off https://app.example',             'scheme'],
+        ['https://app.example off',             'scheme'],
+    )),
+    [autoflow_cors_origins  => '',                            qr/number of arguments/],
+    [autoflow_require_https => 'yes',                         qr/invalid value "yes"/],
     [autoflow_claim_set   => 'x a',                           qr/invalid variable name "x"/],
     [autoflow_claim_set   => '$ a',                           qr/invalid variable name/],
     [autoflow_claim_set   => '$x',                            qr/number of arguments/],
@@ -181,6 +210,8 @@ refused "twice: $_->[0]", qr/"$_->[0]" directive is duplicate/,
         [autoflow_issuer      => 'me'],
         [autoflow_leeway      => '1s'],
         [autoflow_auth        => 'on'],
+        [autoflow_cors_origins => '*'],
+        [autoflow_require_https => 'on'],
         [autoflow_realm       => 'here'],
     );
 
@@ -456,6 +487,13 @@ like says(%production), qr/\Q$file\E/, 'and files that others can read';
 
 chmod 0600, $file;
 is says(%production), '', 'and takes files of mode 0600';
+
+like says(%production, autoflow_cors_origins => '* credentials'), qr/list the origins/,
+    'as everywhere, no credentials for any origin';
+is says(%production, autoflow_cors_origins => $_), '', "but $_"
+    for '*', 'https://*.app.example credentials';
+like says(%production, autoflow_database => '"postgresql://x:secret-value@/x"'), qr/refuses a literal secret/,
+    'nor a literal password';
 
 my $place = qr/in \S+nginx\.conf:\d+$/m;
 for my $key ($rsa, $ec, $ed) {

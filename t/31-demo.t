@@ -77,6 +77,15 @@ subtest 'the demonstration' => sub {
         ->json_like('/email' => qr/^ada/)->json_is('/roles' => '');
     $t->get_ok("$url/open/x" => \%spoofed)->status_is(200)->json_is('/user_id' => '')
         ->json_is('/email' => '')->json_is('/roles' => '');
+    for my $origin ('http://localhost:3000', 'http://localhost:5173') {
+        $t->options_ok("$url/app/x" => {Origin => $origin, 'Access-Control-Request-Method' => 'PUT'})
+            ->status_is(204)->header_is('Access-Control-Allow-Origin' => $origin);
+        $t->get_ok("$url/auth/me" => {Origin => $origin})->status_is(401)
+            ->header_is('Access-Control-Allow-Origin' => $origin)->header_is('X-Content-Type-Options' => 'nosniff')
+            ->header_is('X-Frame-Options' => 'DENY');
+    }
+    $t->get_ok("$url/health" => {Origin => 'http://localhost:3001'})->status_is(200);
+    is $t->tx->res->headers->header('Access-Control-Allow-Origin'), undef, 'no other origin';
     $t->post_ok("$url/open/x?a=1" => 'x')->json_is('/method' => 'POST')->json_is('/uri' => '/open/x?a=1');
     $t->get_ok("$url/open/x" => {%spoofed, 'X-User-Id' => '"'})->json_is('/user_id' => '');
 };

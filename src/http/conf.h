@@ -101,6 +101,16 @@ typedef enum {
 } af_auth_mode_t;
 
 
+typedef enum {
+    AF_HTTPS_OFF = 0,
+    AF_HTTPS_ON,
+    AF_HTTPS_REDIRECT
+} af_https_mode_t;
+
+
+struct af_cors_s;
+
+
 typedef struct {
     ngx_uint_t                 auth;       /* af_auth_mode_t */
     ngx_http_complex_value_t  *token;      /* NULL: Authorization */
@@ -109,6 +119,14 @@ typedef struct {
     ngx_http_complex_value_t  *realm;
     ngx_str_t                  base;       /* of autoflow_api, no last '/' */
     ngx_uint_t                 verify;     /* a status; 0: none */
+    ngx_uint_t                 require_https;  /* as configured, or unset */
+    ngx_uint_t                 https;      /* af_https_mode_t */
+
+    /* NULL: off; NGX_CONF_UNSET_PTR: nobody says */
+    const struct af_cors_s    *cors;
+
+    /* that a request's path has, as a mask, 0: none; NULL: nobody knows */
+    ngx_uint_t               (*methods)(ngx_http_request_t *r);
 
     ngx_http_autoflow_where_t  where;      /* autoflow_api, autoflow_verify */
     ngx_http_autoflow_where_t  auth_where;

@@ -42,6 +42,8 @@ const af_problem_t  af_problems[] = {
         "You may not do this.", NULL },
     [AF_ACCOUNT_DISABLED] = { 403, "account_disabled",
         "This account is disabled.", NULL },
+    [AF_HTTPS_REQUIRED] = { 403, "https_required",
+        "This is served over https alone.", NULL },
     [AF_WRONG_PASSWORD] = { 403, "wrong_password",
         "The present password is wrong.", NULL },
 

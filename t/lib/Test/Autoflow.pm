@@ -255,6 +255,15 @@ sub settings_text ($self) {
         grep { defined $settings{$_} } sort keys %settings;
 }
 
+# a certificate of this machine's names, signed by itself, and its key
+sub certificate ($self) {
+    my @files = map { $self->dir . "/tls.$_" } 'crt', 'key';
+    system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', qw(openssl req -x509 -days 2 -nodes
+        -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost -addext),
+        'subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1', '-out', $files[0], '-keyout', $files[1]) == 0 or Carp::croak('openssl made no certificate');
+    return @files;
+}
+
 sub free_port {
     for (1 .. 100) {
         # below the ports that the kernel gives to clients

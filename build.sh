@@ -473,11 +473,13 @@ write_configuration() {
 
     ln -sfn "$out/$module" "$state/modules/$module"
     cp -r "$root/conf/." "$state/conf/"
+    cp -r "$root/conf/demo" "$place/"
     sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
         -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
         -e "s|^\( *autoflow_database *\).*|\1\"file:$keys/database\";|" \
         -e "s|\"file:keys/|\"file:$keys/|" \
         -e "s|\(_temp_path *\)\(.*\);|\1\"$place/\2\";|" \
+        -e "s|\(alias *\)\(.*\);|\1\"$place/\2\";|" \
         -e "$([ $EUID = 0 ] || echo '/^user /d')" \
         "$root/conf/nginx.conf" >"$state/conf/nginx.conf"
 }

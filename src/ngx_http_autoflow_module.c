@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "http/access.h"
+#include "http/cookies.h"
 #include "http/cors.h"
 #include "http/https.h"
 #include "http/remote.h"
@@ -40,6 +41,8 @@ static void ngx_http_autoflow_merge_https(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
+static char *ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
 static char *ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
@@ -249,6 +252,14 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_1MORE,
       ngx_http_autoflow_cors_origins,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_cookies"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE1234,
+      ngx_http_autoflow_cookies,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -519,14 +530,19 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
 
     amcf->refresh_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
                                               * sizeof(af_refresh_key_t));
-    if (amcf->refresh_keys == NULL) {
+    amcf->csrf_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
+                                           * sizeof(af_csrf_key_t));
+    if (amcf->refresh_keys == NULL || amcf->csrf_keys == NULL) {
         return NGX_CONF_ERROR;
     }
 
     for (i = 0; i < amcf->secrets->nelts; i++) {
         if (af_refresh_key(secret[i].data, secret[i].len,
                            &amcf->refresh_keys[i])
-            != 0)
+            != 0
+            || af_derive(secret[i].data, secret[i].len, "autoflow csrf",
+                         amcf->csrf_keys[i].octets, AF_DERIVED_KEY_SIZE)
+               != 0)
         {
             return NGX_CONF_ERROR;
         }
@@ -672,6 +688,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
 
     alcf->realm = NGX_CONF_UNSET_PTR;
     alcf->cors = NGX_CONF_UNSET_PTR;
+    alcf->cookies = NGX_CONF_UNSET_PTR;
     alcf->require_https = NGX_CONF_UNSET_UINT;
 
     return alcf;
@@ -689,6 +706,20 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
     ngx_conf_merge_ptr_value(conf->cors, prev->cors, NGX_CONF_UNSET_PTR);
+
+    if (conf->cookies == NGX_CONF_UNSET_PTR) {
+        conf->cookies = prev->cookies;
+        conf->cookies_where = prev->cookies_where;
+    }
+
+    if (conf->cookies == NGX_CONF_UNSET_PTR) {
+        conf->cookies = NULL;
+    }
+
+    rv = ngx_http_autoflow_check_cookies(cf, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
 
     rv = ngx_http_autoflow_merge_handler(cf, prev, conf);
     if (rv != NGX_CONF_OK) {
@@ -718,6 +749,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
     if (clcf->noname && conf->base.data == NULL && conf->verify == 0) {
         conf->base = prev->base;
+        conf->mount = prev->mount;
         conf->verify = prev->verify;
         conf->where = prev->where;
     }
@@ -756,6 +788,7 @@ ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     if (conf->auth == AF_AUTH_UNSET) {
         conf->auth = prev->auth;
         conf->token = prev->token;
+        conf->token_cookie = prev->token_cookie;
         conf->preflight_deny = prev->preflight_deny;
         conf->auth_where = prev->auth_where;
     }
@@ -836,6 +869,42 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"autoflow_api\" needs an \"autoflow_key\" that "
                       "signs in %s:%ui", where->file, where->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    if (conf->cookies == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (amcf->db == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_cookies\" needs an \"autoflow_database\" "
+                      "in %s:%ui", conf->cookies_where.file,
+                      conf->cookies_where.line);
+        return NGX_CONF_ERROR;
+    }
+
+    /* browsers take such a cookie with "Secure" alone, which needs https */
+
+    if (conf->cookies->samesite == AF_SAMESITE_NONE
+        && amcf->environment == AF_DEVELOPMENT)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"samesite=none\" can't be in \"autoflow_environment "
+                      "development\" in %s:%ui", conf->cookies_where.file,
+                      conf->cookies_where.line);
         return NGX_CONF_ERROR;
     }
 

@@ -1,5 +1,6 @@
 #include "flow/flow.h"
 #include "flow/errors.h"
+#include "http/cookies.h"
 #include "check/input.h"
 
 
@@ -247,6 +248,10 @@ af_flow_authenticate(af_ctx_t *ctx)
     const af_route_t  *route;
 
     route = ctx->match.route;
+
+    if (route->auth < AF_USER && af_csrf_foreign(ctx->request)) {
+        return AF_CSRF_REFUSED;
+    }
 
     if (route->auth == AF_PUBLIC) {
         return AF_PROBLEM_NONE;

@@ -40,6 +40,8 @@ const af_problem_t  af_problems[] = {
 
     [AF_FORBIDDEN] = { 403, "forbidden",
         "You may not do this.", NULL },
+    [AF_CSRF_REFUSED] = { 403, "csrf_refused",
+        "This needs the Origin of a page of ours, or X-CSRF-Token.", NULL },
     [AF_ACCOUNT_DISABLED] = { 403, "account_disabled",
         "This account is disabled.", NULL },
     [AF_HTTPS_REQUIRED] = { 403, "https_required",

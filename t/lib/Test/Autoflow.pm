@@ -233,7 +233,7 @@ sub conf ($self) {
                 listen 127.0.0.1:$echo;
                 default_type application/json;
                 location / {
-                    return 200 '{"uri":"\$request_uri","user_id":"\$http_x_user_id","email":"\$http_x_user_email","roles":"\$http_x_user_roles","session_id":"\$http_x_session_id"}';
+                    return 200 '{"uri":"\$request_uri","user_id":"\$http_x_user_id","email":"\$http_x_user_email","roles":"\$http_x_user_roles","session_id":"\$http_x_session_id","cookie":"\$http_cookie"}';
                 }
             }
         }

@@ -513,6 +513,8 @@ TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"$email","password":
 curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"
 curl -s $url/app/hello -H "Authorization: Bearer \$TOKEN"
 
+or $url/demo/ in a browser.
+
 END
 }
 

@@ -70,6 +70,8 @@ subtest 'the demonstration' => sub {
 
     $t->get_ok("$url$_")->status_is(200) for '/', '/health', '/health/live', '/db-test', '/api/v1/health';
     $t->get_ok("$url/app/x")->status_is(401);
+    $t->get_ok("$url/demo/")->status_is(200)->content_type_is('text/html')->text_like('h1' => qr/nginx/);
+    $t->get_ok("$url/demo/demo.js")->status_is(200)->content_type_is('text/javascript');
     $t->post_ok("$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
         ->status_is(200);
     $refresh = $t->tx->res->json('/refresh_token');

@@ -27,7 +27,6 @@ my $t = Test::Autoflow->new(
         location /without/ { autoflow_cookies off; autoflow_api; }
     },
 )->start;
-$t->ua->cookie_jar->ignore(sub { 1 });
 
 my $own = {Origin => $t->url =~ s{/$}{}r};
 my $foreign = {Origin => 'http://evil.example'};

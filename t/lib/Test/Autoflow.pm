@@ -53,6 +53,7 @@ has [qw(process finished handle)];
 sub new ($class, %options) {
     my $self = $class->SUPER::new;
     $self->$_($options{$_}) for keys %options;
+    $self->ua->cookie_jar->ignore(sub { 1 });
     $self->ua->max_redirects(0)->inactivity_timeout(60)->on(
         prepare => sub ($ua, $tx) {
             my $url = $tx->req->url;

@@ -283,11 +283,13 @@ $$;
 CREATE FUNCTION autoflow.list_json(data json, total bigint, page bigint,
     size bigint) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN json_build_object('data', coalesce(data, '[]'),
-                         'total', total,
-                         'page', page,
-                         'size', size,
-                         'pages', (total + size - 1) / size);
+RETURN (
+    SELECT row_to_json(list)
+      FROM (SELECT coalesce(data, '[]') AS data,
+                   total,
+                   page,
+                   size,
+                   (total + size - 1) / size AS pages) AS list);
 
 REVOKE ALL ON FUNCTION autoflow.list_json(json, bigint, bigint, bigint)
     FROM PUBLIC;

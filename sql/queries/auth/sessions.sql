@@ -13,21 +13,18 @@ WITH living AS (
        AND ended_at IS NULL
        AND expires_at > now()
 ), page AS (
-    SELECT *
+    SELECT id,
+           device_info,
+           host(ip_address) AS ip_address,
+           autoflow.rfc3339(created_at) AS created_at,
+           autoflow.rfc3339(last_used_at) AS last_used_at,
+           autoflow.rfc3339(expires_at) AS expires_at,
+           id = :session_id::uuid AS is_current
       FROM living
-     ORDER BY last_used_at DESC, id DESC
+     ORDER BY living.last_used_at DESC, id DESC
      LIMIT :size::bigint OFFSET (:page::bigint - 1) * :size::bigint
 )
 SELECT autoflow.list_json(
-           (SELECT json_agg(json_build_object(
-                       'id', id,
-                       'device_info', device_info,
-                       'ip_address', host(ip_address),
-                       'created_at', autoflow.rfc3339(created_at),
-                       'last_used_at', autoflow.rfc3339(last_used_at),
-                       'expires_at', autoflow.rfc3339(expires_at),
-                       'is_current', id = :session_id::uuid)
-                       ORDER BY last_used_at DESC, id DESC)
-              FROM page),
+           (SELECT json_agg(row_to_json(page)) FROM page),
            (SELECT count(*) FROM living),
            :page::bigint, :size::bigint) AS json;

@@ -48,8 +48,9 @@ void af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log);
 void af_mail_stop(af_mail_t *mail);
 
 /*
- * A statement may have written a row of the outbox: send it.  `mail` is NULL
- * where mails are off.
+ * `mail` is NULL where mails are off, for these two.
+ *
+ * A statement may have written a row of the outbox: send it.
  */
 void af_mail_kick(af_mail_t *mail);
 

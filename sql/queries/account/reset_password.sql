@@ -1,0 +1,43 @@
+-- Sets a new password with a token from a mail, which shows that the address
+-- is right, too, and ends every session of the account.
+--
+-- :mail_id     the row of the outbox that the token is of
+-- :password_hash
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- user_id      no row: the token was used, or is out of time
+
+WITH token AS (
+    UPDATE autoflow.outbox
+       SET used_at = now()
+     WHERE id = :mail_id::uuid
+       AND kind = 'reset_password'
+       AND used_at IS NULL
+       AND expires_at > now()
+    RETURNING user_id
+), account AS (
+    UPDATE autoflow.users u
+       SET password_hash = :password_hash::text,
+           email_verified = true,
+           token_epoch = token_epoch + 1,
+           updated_at = now()
+      FROM token
+     WHERE u.id = token.user_id
+       AND u.is_active
+       AND u.deleted_at IS NULL
+    RETURNING u.*
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now()
+      FROM account
+     WHERE s.user_id = account.id
+       AND s.ended_at IS NULL
+       AND s.expires_at > now()
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT id, 'password_reset', id, :ip_address::inet, :user_agent::text,
+           :request_id::text
+      FROM account
+)
+SELECT id AS user_id FROM account;

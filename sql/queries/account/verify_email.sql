@@ -1,0 +1,40 @@
+-- Verifies an address with the token that was mailed to it.  One that the
+-- account has waited for becomes the account's; what its older access tokens
+-- say of it is then wrong.
+--
+-- :mail_id     the row of the outbox that the token is of
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- user_id      no row: the token was used, or is out of time; or
+--              users_email_key violated: somebody else has the address now
+
+WITH token AS (
+    UPDATE autoflow.outbox
+       SET used_at = now()
+     WHERE id = :mail_id::uuid
+       AND kind = 'verify_email'
+       AND used_at IS NULL
+       AND expires_at > now()
+    RETURNING user_id, recipient
+), account AS (
+    UPDATE autoflow.users u
+       SET email = token.recipient,
+           email_verified = true,
+           pending_email = nullif(u.pending_email, token.recipient),
+           token_epoch = u.token_epoch
+                         + (u.email <> token.recipient)::integer,
+           updated_at = now()
+      FROM token
+     WHERE u.id = token.user_id
+       AND token.recipient IN (u.email, u.pending_email)
+       AND u.is_active
+       AND u.deleted_at IS NULL
+    RETURNING u.*
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT id, 'email_verified', id, :ip_address::inet, :user_agent::text,
+           :request_id::text
+      FROM account
+)
+SELECT id AS user_id FROM account;

@@ -1,0 +1,258 @@
+#include "api/api.h"
+#include "api/password.h"
+#include "api/schemas.h"
+
+
+/* the mails' kinds whose tokens are taken here */
+#define KIND_RESET   "reset_password"
+#define KIND_VERIFY  "verify_email"
+
+
+static ngx_int_t mail_reset(af_ctx_t *ctx);
+static ngx_int_t mail_verification(af_ctx_t *ctx);
+static ngx_int_t say_mailed(af_ctx_t *ctx);
+
+static ngx_int_t find_account(af_ctx_t *ctx);
+static ngx_int_t hash_password(af_ctx_t *ctx);
+static ngx_int_t set_password(af_ctx_t *ctx);
+static ngx_int_t verify_address(af_ctx_t *ctx);
+static ngx_int_t say_done(af_ctx_t *ctx);
+static ngx_int_t check_token(af_ctx_t *ctx, const char *kind);
+static int one_password(json_t *body, json_t *errors);
+
+
+static const af_step_pt  forgot_steps[] = {
+    mail_reset,
+    say_mailed,
+    NULL
+};
+
+
+static const af_step_pt  resend_steps[] = {
+    mail_verification,
+    say_mailed,
+    NULL
+};
+
+
+static const af_step_pt  reset_steps[] = {
+    find_account,
+    hash_password,
+    set_password,
+    say_done,
+    NULL
+};
+
+
+static const af_step_pt  verify_steps[] = {
+    verify_address,
+    say_done,
+    NULL
+};
+
+
+static const af_field_t  address_fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  address_schema = { "Address", address_fields, NULL };
+
+
+static const af_field_t  reset_fields[] = {
+    { "token", &af_type_credential, AF_REQUIRED, NULL },
+    { "new_password", &af_type_password, 0, NULL },
+    { "password", &af_type_password, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  reset_schema = {
+    "PasswordReset", reset_fields, one_password
+};
+
+
+static const af_field_t  verify_fields[] = {
+    { "token", &af_type_credential, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  verify_schema = {
+    "EmailVerification", verify_fields, NULL
+};
+
+
+const af_route_t  af_recovery_routes[] = {
+
+    { NGX_HTTP_POST, "/auth/forgot-password", AF_PUBLIC,
+      .body = &address_schema,
+      .answer = &af_schema_message,
+      .status = NGX_HTTP_ACCEPTED,
+      .steps = forgot_steps },
+
+    { NGX_HTTP_POST, "/auth/reset-password", AF_PUBLIC,
+      .body = &reset_schema,
+      .steps = reset_steps },
+
+    { NGX_HTTP_POST, "/user/verify-email", AF_PUBLIC,
+      .body = &verify_schema,
+      .steps = verify_steps },
+
+    { NGX_HTTP_POST, "/user/verify-email/resend", AF_PUBLIC,
+      .body = &address_schema,
+      .answer = &af_schema_message,
+      .status = NGX_HTTP_ACCEPTED,
+      .steps = resend_steps },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+mail_reset(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_account_forgot_password);
+}
+
+
+static ngx_int_t
+mail_verification(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_account_resend_verification);
+}
+
+
+/* nobody learns whether there is an account, not from how busy we are either */
+
+static ngx_int_t
+say_mailed(af_ctx_t *ctx)
+{
+    static const char  json[] =
+        "{\"message\":\"If the address is one of ours, a mail is under way.\"}";
+
+    af_mail_kick(ctx->conf->mail);
+
+    return af_answer(ctx, NGX_HTTP_ACCEPTED, json, sizeof(json) - 1);
+}
+
+
+static ngx_int_t
+find_account(af_ctx_t *ctx)
+{
+    if (check_token(ctx, KIND_RESET) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_account_find_reset);
+}
+
+
+static ngx_int_t
+hash_password(af_ctx_t *ctx)
+{
+    ngx_uint_t   i, n;
+    const char  *value, *words[4];
+
+    static const char *const  names[] = {
+        "email", "username", "full_name", NULL
+    };
+
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    for (i = 0, n = 0; names[i]; i++) {
+
+        value = af_column(ctx, names[i]);
+
+        if (value) {
+            words[n] = af_string(ctx, value, ngx_strlen(value));
+
+            if (words[n++] == NULL) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    words[n] = NULL;
+
+    return af_new_password(ctx, af_field(ctx, "new_password") ? "new_password"
+                                                              : "password",
+                           words);
+}
+
+
+static ngx_int_t
+set_password(af_ctx_t *ctx)
+{
+    if (af_password_set(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_account_reset_password);
+}
+
+
+static ngx_int_t
+verify_address(af_ctx_t *ctx)
+{
+    if (check_token(ctx, KIND_VERIFY) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_account_verify_email);
+}
+
+
+static ngx_int_t
+say_done(af_ctx_t *ctx)
+{
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
+}
+
+
+/* binds "mail_id": the statement says whether the token still counts */
+
+static ngx_int_t
+check_token(af_ctx_t *ctx, const char *kind)
+{
+    char  *id;
+
+    id = ngx_pnalloc(ctx->request->pool, AF_MAIL_ID_SIZE);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!af_mail_verify(ctx->conf->mail, kind, af_field(ctx, "token"), id)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    af_bind(ctx, "mail_id", id);
+
+    return NGX_OK;
+}
+
+
+static int
+one_password(json_t *body, json_t *errors)
+{
+    json_t  *new_password, *password;
+
+    new_password = json_object_get(body, "new_password");
+    password = json_object_get(body, "password");
+
+    if (new_password == NULL && password == NULL) {
+        return af_schema_error(errors, "new_password", "required",
+                               "is missing");
+    }
+
+    if (new_password && password) {
+        return af_schema_error(errors, "password", "ambiguous",
+                               "cannot be given together with new_password");
+    }
+
+    return 0;
+}

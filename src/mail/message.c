@@ -11,8 +11,10 @@
 #define AF_LINE_MAX   76       /* RFC 2045, section 6.7 */
 #define AF_PLAIN_MAX  998      /* RFC 5322, section 2.1.1 */
 
-/* octets of UTF-8 in an encoded word of 75 (RFC 2047, section 2) */
-#define AF_WORD_MAX  45
+/* octets in an encoded word that begins in a column (RFC 2047, section 2) */
+#define af_word_max(column)                                                  \
+    ((AF_LINE_MAX - (column) - (sizeof("=?UTF-8?B?" "?=") - 1)) / 4 * 3)
+#define AF_WORD_MAX  af_word_max(1)
 
 #define CRLF  "\r\n"
 
@@ -24,7 +26,7 @@ static int af_message_is_ascii(const char *s);
 static void af_message_headers(const af_message_t *message, af_buffer_t *out);
 static void af_message_date(int64_t seconds, af_buffer_t *out);
 static void af_message_name(const char *name, af_buffer_t *out);
-static void af_message_words(const char *text, size_t indent,
+static void af_message_words(const char *text, size_t column,
     af_buffer_t *out);
 static void af_message_word(const char *text, size_t len, af_buffer_t *out);
 static void af_message_part(const af_message_t *message, const char *type,
@@ -249,29 +251,33 @@ af_message_name(const char *name, af_buffer_t *out)
  */
 
 static void
-af_message_words(const char *text, size_t indent, af_buffer_t *out)
+af_message_words(const char *text, size_t column, af_buffer_t *out)
 {
+    size_t       max;
     const char  *s, *end, *start;
 
     end = text + strlen(text);
 
     if (af_message_is_ascii(text)
-        && indent + (end - text) <= AF_LINE_MAX
+        && column + (end - text) <= AF_LINE_MAX
         && strstr(text, "=?") == NULL)
     {
         af_buffer_puts(out, text);
         return;
     }
 
+    max = af_word_max(column);
+
     for (s = text, start = text; s != end; /* void */ ) {
 
         text = s;
         (void) af_text_next(&s, end);
 
-        if (s - start > AF_WORD_MAX) {
+        if ((size_t) (s - start) > max) {
             af_message_word(start, text - start, out);
             af_buffer_puts(out, CRLF " ");
             start = text;
+            max = AF_WORD_MAX;
         }
     }
 

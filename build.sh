@@ -24,6 +24,7 @@ run_packages=(
 test_packages=(
     "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
     libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
+    python3-aiosmtpd
 )
 
 usage() {

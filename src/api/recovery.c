@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/attempts.h"
 #include "api/password.h"
 #include "api/schemas.h"
 
@@ -110,14 +111,24 @@ const af_route_t  af_recovery_routes[] = {
 static ngx_int_t
 mail_reset(af_ctx_t *ctx)
 {
-    return af_query(ctx, &af_sql_account_forgot_password);
+    ngx_int_t  rc;
+
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_account_forgot_password)
+                          : rc;
 }
 
 
 static ngx_int_t
 mail_verification(af_ctx_t *ctx)
 {
-    return af_query(ctx, &af_sql_account_resend_verification);
+    ngx_int_t  rc;
+
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_account_resend_verification)
+                          : rc;
 }
 
 
@@ -138,42 +149,26 @@ say_mailed(af_ctx_t *ctx)
 static ngx_int_t
 find_account(af_ctx_t *ctx)
 {
-    if (check_token(ctx, KIND_RESET) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_int_t  rc;
 
-    return af_query(ctx, &af_sql_account_find_reset);
+    rc = check_token(ctx, KIND_RESET);
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_account_find_reset) : rc;
 }
 
 
 static ngx_int_t
 hash_password(af_ctx_t *ctx)
 {
-    ngx_uint_t   i, n;
-    const char  *value, *words[4];
-
-    static const char *const  names[] = {
-        "email", "username", "full_name", NULL
-    };
+    const char  *words[AF_PASSWORD_NAMES + 1];
 
     if (!af_found(ctx)) {
         return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
     }
 
-    for (i = 0, n = 0; names[i]; i++) {
-
-        value = af_column(ctx, names[i]);
-
-        if (value) {
-            words[n] = af_string(ctx, value, ngx_strlen(value));
-
-            if (words[n++] == NULL) {
-                return NGX_ERROR;
-            }
-        }
+    if (af_password_names(ctx, words) != NGX_OK) {
+        return NGX_ERROR;
     }
-
-    words[n] = NULL;
 
     return af_new_password(ctx, af_field(ctx, "new_password") ? "new_password"
                                                               : "password",
@@ -195,11 +190,11 @@ set_password(af_ctx_t *ctx)
 static ngx_int_t
 verify_address(af_ctx_t *ctx)
 {
-    if (check_token(ctx, KIND_VERIFY) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_int_t  rc;
 
-    return af_query(ctx, &af_sql_account_verify_email);
+    rc = check_token(ctx, KIND_VERIFY);
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_account_verify_email) : rc;
 }
 
 
@@ -210,6 +205,8 @@ say_done(af_ctx_t *ctx)
         return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
     }
 
+    af_attempts_right(ctx);
+
     return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
 }
 
@@ -219,7 +216,13 @@ say_done(af_ctx_t *ctx)
 static ngx_int_t
 check_token(af_ctx_t *ctx, const char *kind)
 {
-    char  *id;
+    char       *id;
+    ngx_int_t   rc;
+
+    rc = af_attempt_address(ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     id = ngx_pnalloc(ctx->request->pool, AF_MAIL_ID_SIZE);
     if (id == NULL) {

@@ -1,5 +1,3 @@
-#include <stdint.h>
-
 #include "api/schemas.h"
 
 

@@ -6,6 +6,7 @@
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- user_id      no row: the token was used, or is out of time
+-- revoked      the account; may be null
 
 WITH token AS (
     UPDATE autoflow.outbox
@@ -40,4 +41,6 @@ WITH token AS (
            :request_id::text
       FROM account
 )
-SELECT id AS user_id FROM account;
+SELECT account.id AS user_id,
+       autoflow.account_revocation(account) AS revoked
+  FROM account;

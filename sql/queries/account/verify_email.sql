@@ -1,12 +1,13 @@
 -- Verifies an address with the token that was mailed to it.  One that the
--- account has waited for becomes the account's; what its older access tokens
--- say of it is then wrong.
+-- account has waited for becomes the account's: older access tokens tell the
+-- old one then, and are revoked.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- user_id      no row: the token was used, or is out of time; or
 --              users_email_key violated: somebody else has the address now
+-- revoked      the account, if its address is another one; may be null
 
 WITH token AS (
     UPDATE autoflow.outbox
@@ -16,13 +17,15 @@ WITH token AS (
        AND used_at IS NULL
        AND expires_at > now()
     RETURNING user_id, recipient
+), old AS (
+    SELECT u.email
+      FROM token
+      JOIN autoflow.users u ON u.id = token.user_id
 ), account AS (
     UPDATE autoflow.users u
        SET email = token.recipient,
            email_verified = true,
            pending_email = nullif(u.pending_email, token.recipient),
-           token_epoch = u.token_epoch
-                         + (u.email <> token.recipient)::integer,
            updated_at = now()
       FROM token
      WHERE u.id = token.user_id
@@ -37,4 +40,7 @@ WITH token AS (
            :request_id::text
       FROM account
 )
-SELECT id AS user_id FROM account;
+SELECT account.id AS user_id,
+       CASE WHEN account.email <> old.email
+            THEN autoflow.account_revocation(account) END AS revoked
+  FROM account, old;

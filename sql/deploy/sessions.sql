@@ -80,15 +80,16 @@ GRANT SELECT ON autoflow.revocations TO autoflow_app;
 
 
 -- A revocation as the module reads it, from a statement, the table or the
--- notification: "subject epoch revoked_at expires_at", in seconds; an epoch
--- "-" for a session; null if there never was a token.
+-- notification: "subject epoch revoked_at expires_at"; the epoch is "-" for a
+-- session, the times are seconds, the first cut off as a token's "iat" is.
+-- Null if there never was a token.
 
 CREATE FUNCTION autoflow.revocation(subject uuid, epoch bigint, at timestamptz,
     until timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN until IS NOT NULL THEN
     format('%s %s %s %s', subject, coalesce(epoch::text, '-'),
-           ceil(extract(epoch FROM at)), ceil(extract(epoch FROM until)))
+           floor(extract(epoch FROM at)), ceil(extract(epoch FROM until)))
 END;
 
 -- Ten minutes: nodes date the tokens, whose clocks may differ by five, and

@@ -185,12 +185,14 @@ af_keyring_jwks(const af_keyring_t *ring)
 static int
 af_keyring_read(af_keyring_load_t *load, const char *text, size_t len)
 {
-    if (af_pem_is(text, len)) {
-        return af_keyring_pem(load, text, len);
-    }
+    /* a member of a JWK may hold what looks like PEM */
 
     if (af_is_json(text, len)) {
         return af_keyring_json(load, text, len);
+    }
+
+    if (af_pem_is(text, len)) {
+        return af_keyring_pem(load, text, len);
     }
 
     return af_keyring_add_secret(load->ring, (const unsigned char *) text,

@@ -38,12 +38,14 @@ has database => '';             # more arguments of autoflow_database
 has [qw(main http server)] => '';     # more text for these blocks
 has api      => 1;              # 0: without the mounts of conf/snippets
 has allow    => sub { [] };     # what the error log may hold all the same
+has beside   => undef;          # another one, whose database it uses
 has dir      => sub { my $dir = File::Temp->newdir; chmod 0755, $dir; $dir };
 has port     => sub { free_port() };
 has port_h2  => sub { free_port() };
 has echo     => sub { free_port() };
 has key      => sub { "the key of the tokens, 32 octets" };
 has postgresql => sub ($self) {
+    return $self->beside->postgresql if $self->beside;
     Test::Autoflow::PostgreSQL->new(dir => $self->dir . '/postgresql');
 };
 has [qw(process finished handle)];
@@ -100,7 +102,7 @@ sub start_nginx ($self) {
 sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
     $self->wait_for(sub {
-        $self->connections("AND state = 'idle'") == $self->workers * ($pool // 2)
+        ($self->beside || $self->connections("AND state = 'idle'") == $self->workers * ($pool // 2))
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });
     return $self;
@@ -382,7 +384,7 @@ sub finish ($self) {
     $self->finished(1);
     Test::More::subtest('nginx ends well' => sub { $self->checks });
     $self->db->disconnect;
-    $self->postgresql->stop if $self->postgresql->process->running;
+    $self->postgresql->stop if !$self->beside && $self->postgresql->process->running;
     return $self;
 }
 
@@ -408,7 +410,7 @@ sub checks ($self) {
         [], 'nothing alarming in the error log');
     Test::More::unlike($log, qr/Sanitizer|runtime error:/, 'no report of a sanitizer');
 
-    if ($self->postgresql->process->running) {
+    if (!$self->beside && $self->postgresql->process->running) {
         Test::More::ok(eval {
             $self->wait_for(sub { !$self->connections && !$self->feed }, 5);
         }, 'no connection to the database is left');

@@ -101,6 +101,9 @@ subtest 'a worker keeps its connection' => sub {
     sent("many$_\@example.com") for 1 .. 10;
     my %peers = map { $_->{peer} => 1 } $smtp->mails;
     cmp_ok keys %peers, '<=', $t->workers, 'one for each';
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox
+        WHERE recipient LIKE 'many%' AND sent_at - created_at > interval '7 seconds'}), 0,
+        'none was left until a worker looks, by chance';
 };
 
 subtest 'the server is down' => sub {
@@ -206,6 +209,25 @@ subtest 'a quick end, and a slow one' => sub {
     splice @{$smtp->options}, -2;
     $smtp->start;
     $t->start;
+};
+
+subtest 'the database goes away while a mail is on its way' => sub {
+    $smtp->stop;
+    push @{$smtp->options}, slow => 1;
+    $smtp->start;
+    $t->register(email => 'way@example.com');
+    arrived('way@example.com');
+    $t->handle->disconnect;
+    $t->postgresql->stop;
+    sleep 1.5;
+    $t->postgresql->start;
+    sent('way@example.com');
+    $t->ready;
+    all_sent();
+    is $smtp->mails_to('way@example.com'), 1, 'the worker tells it later, and the mail went out once';
+    $smtp->stop;
+    splice @{$smtp->options}, -2;
+    $smtp->start;
 };
 
 subtest 'many workers, many mails' => sub {

@@ -1,5 +1,6 @@
 -- Sets a new password with a token from a mail, which shows that the address
--- is right, too, and ends every session of the account.
+-- is right, too, and ends every session of the account.  The account is locked
+-- before the row of the mail, as by whoever else changes it.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
@@ -8,14 +9,24 @@
 -- user_id      no row: the token was used, or is out of time
 -- revoked      the account; may be null
 
-WITH token AS (
-    UPDATE autoflow.outbox
+WITH owner AS MATERIALIZED (
+    SELECT u.id
+      FROM autoflow.outbox o
+      JOIN autoflow.users u ON u.id = o.user_id
+     WHERE o.id = :mail_id::uuid
+       AND u.is_active
+       AND u.deleted_at IS NULL
+       FOR NO KEY UPDATE OF u
+), token AS (
+    UPDATE autoflow.outbox o
        SET used_at = now()
-     WHERE id = :mail_id::uuid
-       AND kind = 'reset_password'
-       AND used_at IS NULL
-       AND expires_at > now()
-    RETURNING user_id
+      FROM owner
+     WHERE o.id = :mail_id::uuid
+       AND o.user_id = owner.id
+       AND o.kind = 'reset_password'
+       AND o.used_at IS NULL
+       AND o.expires_at > now()
+    RETURNING o.user_id
 ), account AS (
     UPDATE autoflow.users u
        SET password_hash = :password_hash::text,
@@ -24,8 +35,6 @@ WITH token AS (
            updated_at = now()
       FROM token
      WHERE u.id = token.user_id
-       AND u.is_active
-       AND u.deleted_at IS NULL
     RETURNING u.*
 ), ended AS (
     UPDATE autoflow.sessions s

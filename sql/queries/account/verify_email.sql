@@ -1,6 +1,7 @@
 -- Verifies an address with the token that was mailed to it.  One that the
 -- account has waited for becomes the account's: older access tokens tell the
--- old one then, and are revoked.
+-- old one then, and are revoked.  The account is locked before the row of the
+-- mail, as by whoever else changes it.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :ip_address, :user_agent, :request_id                may be null
@@ -9,18 +10,24 @@
 --              users_email_key violated: somebody else has the address now
 -- revoked      the account, if its address is another one; may be null
 
-WITH token AS (
-    UPDATE autoflow.outbox
+WITH owner AS MATERIALIZED (
+    SELECT u.id, u.email
+      FROM autoflow.outbox o
+      JOIN autoflow.users u ON u.id = o.user_id
+     WHERE o.id = :mail_id::uuid
+       AND u.is_active
+       AND u.deleted_at IS NULL
+       FOR NO KEY UPDATE OF u
+), token AS (
+    UPDATE autoflow.outbox o
        SET used_at = now()
-     WHERE id = :mail_id::uuid
-       AND kind = 'verify_email'
-       AND used_at IS NULL
-       AND expires_at > now()
-    RETURNING user_id, recipient
-), old AS (
-    SELECT u.email
-      FROM token
-      JOIN autoflow.users u ON u.id = token.user_id
+      FROM owner
+     WHERE o.id = :mail_id::uuid
+       AND o.user_id = owner.id
+       AND o.kind = 'verify_email'
+       AND o.used_at IS NULL
+       AND o.expires_at > now()
+    RETURNING o.user_id, o.recipient
 ), account AS (
     UPDATE autoflow.users u
        SET email = token.recipient,
@@ -30,8 +37,6 @@ WITH token AS (
       FROM token
      WHERE u.id = token.user_id
        AND token.recipient IN (u.email, u.pending_email)
-       AND u.is_active
-       AND u.deleted_at IS NULL
     RETURNING u.*
 ), event AS (
     INSERT INTO autoflow.audit_events
@@ -41,6 +46,6 @@ WITH token AS (
       FROM account
 )
 SELECT account.id AS user_id,
-       CASE WHEN account.email <> old.email
+       CASE WHEN account.email <> owner.email
             THEN autoflow.account_revocation(account) END AS revoked
-  FROM account, old;
+  FROM account, owner;

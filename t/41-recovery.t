@@ -255,6 +255,21 @@ subtest 'nobody learns who has an account' => sub {
         ('unknown@example.com', 'off@example.com')}), 0, 'nor a row';
 };
 
+subtest 'nor from how long it takes' => sub {
+    $t->db->do(q{INSERT INTO autoflow.users (email, password_hash)
+        SELECT 'timed' || n || '@example.com', 'x' FROM generate_series(1, 15) AS n});
+    my %times;
+    for my $n (1 .. 15) {
+        for my $name ("timed$n", "untimed$n") {
+            my $from = time;
+            forgot("$name\@example.com");
+            push @{$times{$name =~ s/\d+//r}}, time - $from;
+        }
+    }
+    my ($known, $unknown) = map { (sort { $a <=> $b } @$_)[7] } @times{qw(timed untimed)};
+    ok abs($known / $unknown - 1) < 0.1, 'the same within 10 %' or diag "$known $unknown";
+};
+
 subtest 'not too many mails' => sub {
     $t->db->do(q{INSERT INTO autoflow.users (email, password_hash) VALUES ('often@example.com', 'x')});
     my $count = sub { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox WHERE recipient = 'often@example.com'}) };

@@ -61,8 +61,8 @@ GRANT SELECT,
 
 
 -- A mail that anybody may ask for: none of its kind within a minute of the
--- last one to the address, and five an hour.  Without an account it costs the
--- same.  Returns the mail's id, or null.
+-- last one to the address, and five an hour.  Without an account it costs much
+-- the same.  Returns the mail's id, or null.
 --
 -- The lock is there since two who ask at once would not see each other's row;
 -- who comes second gets nothing, as they would a moment later.

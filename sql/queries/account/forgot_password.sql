@@ -1,6 +1,4 @@
 -- Mails a token with which an account's owner can choose a new password.
--- Whether there is an account makes no difference to the work, as far as it
--- can be measured.
 --
 -- :email
 -- :mail        whether mails are sent at all

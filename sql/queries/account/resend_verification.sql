@@ -1,5 +1,5 @@
 -- Mails a token with which an address is verified: that of an account, or one
--- that an account waits for.  The work is the same for others.
+-- that an account waits for.
 --
 -- :email
 -- :mail        whether mails are sent at all

@@ -196,7 +196,7 @@ subtest 'a quick end, and a slow one' => sub {
     my @old = $t->worker_pids;
     $t->reload;
     sent('slow@example.com');
-    ok $t->error_log =~ /worker process $_ exited with code 0/, "worker $_ waited for it" for @old;
+    logged(qr/worker process $_ exited with code 0/, "worker $_ waited for it") for @old;
     all_sent();
     is $smtp->mails_to('slow@example.com'), 1, 'and the new ones did not send it again';
 

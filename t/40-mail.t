@@ -106,6 +106,13 @@ subtest 'a worker keeps its connection' => sub {
         'none was left until a worker looks, by chance';
 };
 
+subtest 'a domain that is not ASCII' => sub {
+    $t->register(email => "ada\@b\x{fc}cher.example");
+    my $mail = arrived('ada@xn--bcher-kva.example');
+    my ($to) = map { $_->[1] } grep { $_->[0] eq 'To' } @{$mail->{headers}};
+    is $to, "ada\@b\x{fc}cher.example", 'goes to the server as DNS has it';
+};
+
 subtest 'the server is down' => sub {
     $smtp->stop;
     my @addresses = map { "down$_\@example.com" } 1 .. 6;

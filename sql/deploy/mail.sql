@@ -140,7 +140,8 @@ CREATE TRIGGER users_end_mail_tokens
     EXECUTE FUNCTION autoflow.end_mail_tokens();
 
 
--- Mails are kept for as long as somebody may ask what became of them.
+-- Mails are kept for as long as somebody may ask what became of them.  Returns
+-- how many are gone, a thousand at most.
 
 CREATE FUNCTION autoflow.mail_maintain() RETURNS bigint
 LANGUAGE sql SECURITY DEFINER
@@ -148,7 +149,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     WITH gone AS (
         DELETE FROM autoflow.outbox
-         WHERE created_at < now() - interval '30 days'
+         WHERE id IN (SELECT id
+                        FROM autoflow.outbox
+                       WHERE created_at < now() - interval '30 days'
+                       LIMIT 1000)
         RETURNING id
     )
     SELECT count(*) FROM gone

@@ -23,7 +23,8 @@ static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t set_password(af_ctx_t *ctx);
 static ngx_int_t verify_address(af_ctx_t *ctx);
 static ngx_int_t say_done(af_ctx_t *ctx);
-static ngx_int_t check_token(af_ctx_t *ctx, const char *kind);
+static ngx_int_t present_token(af_ctx_t *ctx, const char *kind,
+    const af_statement_t *statement);
 static int one_password(json_t *body, json_t *errors);
 
 
@@ -179,11 +180,7 @@ say_mailed(af_ctx_t *ctx)
 static ngx_int_t
 find_account(af_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
-    rc = check_token(ctx, KIND_RESET);
-
-    return (rc == NGX_OK) ? af_query(ctx, &af_sql_account_find_reset) : rc;
+    return present_token(ctx, KIND_RESET, &af_sql_account_find_reset);
 }
 
 
@@ -220,11 +217,7 @@ set_password(af_ctx_t *ctx)
 static ngx_int_t
 verify_address(af_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
-    rc = check_token(ctx, KIND_VERIFY);
-
-    return (rc == NGX_OK) ? af_query(ctx, &af_sql_account_verify_email) : rc;
+    return present_token(ctx, KIND_VERIFY, &af_sql_account_verify_email);
 }
 
 
@@ -241,10 +234,11 @@ say_done(af_ctx_t *ctx)
 }
 
 
-/* binds "mail_id": the statement says whether the token still counts */
+/* its row is ":mail_id": the statement says whether it still counts */
 
 static ngx_int_t
-check_token(af_ctx_t *ctx, const char *kind)
+present_token(af_ctx_t *ctx, const char *kind,
+    const af_statement_t *statement)
 {
     char       *id;
     ngx_int_t   rc;
@@ -265,7 +259,7 @@ check_token(af_ctx_t *ctx, const char *kind)
 
     af_bind(ctx, "mail_id", id);
 
-    return NGX_OK;
+    return af_query(ctx, statement);
 }
 
 

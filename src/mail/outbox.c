@@ -143,7 +143,7 @@ af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log)
     mail->log = log;
     mail->timer.log = log;
     mail->task->event.log = log;
-    mail->maintained = ngx_current_msec;
+    mail->maintained = ngx_current_msec - AF_MAIL_MAINTAIN;
     mail->started = 1;
 
     af_mail_state(mail, AF_MAIL_IDLE, ngx_random() % AF_MAIL_POLL);
@@ -233,7 +233,7 @@ af_mail_timer(ngx_event_t *ev)
     }
 
     if (ngx_worker == 0
-        && ngx_current_msec - mail->maintained > AF_MAIL_MAINTAIN)
+        && ngx_current_msec - mail->maintained >= AF_MAIL_MAINTAIN)
     {
         af_mail_maintain(mail);
         return;
@@ -288,15 +288,17 @@ af_mail_query(af_mail_t *mail, const af_statement_t *statement,
 static ngx_int_t
 af_mail_failed(af_mail_t *mail)
 {
+    const char  *message;
+
     if (mail->op.status == AF_DB_OK) {
         return NGX_OK;
     }
 
     if (mail->op.status == AF_DB_ERROR) {
+        message = PQresultErrorField(mail->op.error, PG_DIAG_MESSAGE_PRIMARY);
+
         ngx_log_error(NGX_LOG_ERR, mail->log, 0, "autoflow: \"%s\" failed: %s",
-                      mail->call.statement->name,
-                      PQresultErrorField(mail->op.error,
-                                         PG_DIAG_MESSAGE_PRIMARY));
+                      mail->call.statement->name, message ? message : "");
     }
 
     af_db_clear(&mail->op);
@@ -590,8 +592,6 @@ af_mail_log(af_mail_t *mail)
 static void
 af_mail_maintain(af_mail_t *mail)
 {
-    mail->maintained = ngx_current_msec;
-
     af_mail_query(mail, &af_sql_mail_maintain, AF_MAIL_MAINTAINING,
                   af_mail_maintained);
 }
@@ -604,8 +604,14 @@ af_mail_maintained(af_db_op_t *op)
 
     mail = op->data;
 
-    (void) af_mail_failed(mail);
-    af_db_clear(&mail->op);
+    /* until there is nothing left to forget */
 
+    if (af_mail_failed(mail) == NGX_OK
+        && ngx_strcmp(PQgetvalue(mail->result, 0, 0), "0") == 0)
+    {
+        mail->maintained = ngx_current_msec;
+    }
+
+    af_db_clear(&mail->op);
     af_mail_next(mail);
 }

@@ -1,3 +1,4 @@
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@ typedef struct {
 } af_smtp_transfer_t;
 
 
+static CURLcode af_smtp_perform(CURL *curl);
 static int af_smtp_set_up(CURL *curl, const af_smtp_t *smtp);
 static int af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
     const struct curl_slist *recipients, char *error);
@@ -59,7 +61,7 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     if (recipients != NULL && *curl != NULL
         && af_smtp_set_message(*curl, &transfer, recipients, reason) == 0)
     {
-        code = curl_easy_perform(*curl);
+        code = af_smtp_perform(*curl);
     }
 
     curl_slist_free_all(recipients);
@@ -71,6 +73,33 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     snprintf(error, size, "%s", reason[0] ? reason : curl_easy_strerror(code));
 
     return af_smtp_judge(code, &transfer, error, size);
+}
+
+
+/*
+ * libcurl writes a domain that is not ASCII as DNS does if it is text of the
+ * locale: ours is UTF-8, whatever the process has.
+ */
+
+static CURLcode
+af_smtp_perform(CURL *curl)
+{
+    CURLcode  code;
+    locale_t  utf8, old;
+
+    utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) 0);
+
+    if (utf8 == (locale_t) 0) {
+        return curl_easy_perform(curl);
+    }
+
+    old = uselocale(utf8);
+    code = curl_easy_perform(curl);
+    (void) uselocale(old);
+
+    freelocale(utf8);
+
+    return code;
 }
 
 

@@ -21,9 +21,11 @@ run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
     postgresql
 )
+# dbus-x11: for Chromium's sake, apt would else bring systemd into a container
 test_packages=(
-    "${run_packages[@]}" caddy clang haproxy libclang-rt-dev libcmocka-dev
-    libcrypt-jwt-perl libdbi-perl libmojolicious-perl openssl
+    "${run_packages[@]}" caddy chromium-driver clang dbus-x11 haproxy
+    libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
+    libio-socket-ssl-perl libmojolicious-perl openssl
     python3-aiosmtpd
 )
 
@@ -473,12 +475,14 @@ write_configuration() {
 
     ln -sfn "$out/$module" "$state/modules/$module"
     cp -r "$root/conf/." "$state/conf/"
+    cp -r "$root/conf/demo" "$place/"
     sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
         -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
         -e "s|^\( *autoflow_database *\).*|\1\"file:$keys/database\";|" \
         -e "s|\"file:keys/|\"file:$keys/|" \
         -e "s|\(_temp_path *\)\(.*\);|\1\"$place/\2\";|" \
         -e "s|maildir:|&$place/|" \
+        -e "s|\(alias *\)\(.*\);|\1\"$place/\2\";|" \
         -e "$([ $EUID = 0 ] || echo '/^user /d')" \
         "$root/conf/nginx.conf" >"$state/conf/nginx.conf"
 }
@@ -512,6 +516,8 @@ Try, in another terminal:
 TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"$email","password":"correct horse battery staple"}' | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'); echo "\$TOKEN"
 curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"
 curl -s $url/app/hello -H "Authorization: Bearer \$TOKEN"
+
+or $url/demo/ in a browser.
 
 END
 }

@@ -1,4 +1,6 @@
 #include "api/api.h"
+#include "http/cookies.h"
+#include "http/cors.h"
 #include "http/remote.h"
 #include "http/require.h"
 #include "http/variables.h"
@@ -24,6 +26,11 @@ static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_deny(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_path(ngx_str_t *value, void *member);
+static ngx_int_t ngx_http_autoflow_param_domain(ngx_str_t *value,
+    void *member);
+static ngx_int_t ngx_http_autoflow_param_samesite(ngx_str_t *value,
+    void *member);
 static ngx_int_t ngx_http_autoflow_param_fail(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_rate(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_allowed(ngx_str_t *value,
@@ -163,6 +170,29 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_auth_params[] = {
       offsetof(ngx_http_autoflow_auth_params_t, preflight_deny) },
 
     { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_cookies_params[] = {
+
+    { ngx_string("path="), ngx_http_autoflow_param_path,
+      offsetof(af_cookies_t, path) },
+
+    { ngx_string("domain="), ngx_http_autoflow_param_domain,
+      offsetof(af_cookies_t, domain) },
+
+    { ngx_string("samesite="), ngx_http_autoflow_param_samesite,
+      offsetof(af_cookies_t, samesite) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+static const ngx_conf_enum_t  ngx_http_autoflow_samesites[] = {
+    { ngx_string("lax"), AF_SAMESITE_LAX },
+    { ngx_string("strict"), AF_SAMESITE_STRICT },
+    { ngx_string("none"), AF_SAMESITE_NONE },
+    { ngx_null_string, 0 }
 };
 
 
@@ -730,7 +760,8 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
     size_t                     i;
-    ngx_str_t                 *value, base;
+    ngx_str_t                 *value, base, mount;
+    ngx_uint_t                 prefix;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (alcf->base.data) {
@@ -743,16 +774,17 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "stands beside another directive that serves the location";
     }
 
+    prefix = (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
+#if (NGX_PCRE)
+              && clcf->regex == NULL
+#endif
+              && !clcf->exact_match && !clcf->noname);
+
     if (cf->args->nelts == 2) {
         value = cf->args->elts;
         base = value[1];
 
-    } else if (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
-#if (NGX_PCRE)
-               && clcf->regex == NULL
-#endif
-              )
-    {
+    } else if (prefix || (clcf->exact_match && !clcf->lmt_excpt)) {
         base = clcf->name;
 
     } else {
@@ -777,7 +809,23 @@ ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         base.len--;
     }
 
+    /* of a location that is a prefix, that; else where the paths are */
+
+    if (prefix) {
+        mount = clcf->name;
+
+    } else {
+        mount.len = base.len + sizeof("/auth/") - 1;
+        mount.data = ngx_pnalloc(cf->pool, mount.len);
+        if (mount.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_sprintf(mount.data, "%V/auth/", &base);
+    }
+
     alcf->base = base;
+    alcf->mount = mount;
     ngx_http_autoflow_place(cf, &alcf->where);
 
     clcf->handler = af_api_handler;
@@ -805,6 +853,21 @@ ngx_http_autoflow_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_verify_params,
                                     alcf);
+}
+
+
+char *
+ngx_http_autoflow_cors_origins(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    if (alcf->cors != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    alcf->cors = af_cors_parse(cf);
+
+    return (alcf->cors == NGX_CONF_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 
@@ -871,9 +934,62 @@ ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
     ccv.value = value;
     ccv.complex_value = alcf->token;
 
+    alcf->token_cookie = (ngx_strncasecmp(value->data, (u_char *) "$cookie_",
+                                          sizeof("$cookie_") - 1)
+                          == 0
+                          || ngx_strncasecmp(value->data,
+                                             (u_char *) "${cookie_",
+                                             sizeof("${cookie_") - 1)
+                             == 0);
+
     if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_autoflow_cookies(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char          *rv;
+    ngx_str_t     *value;
+    af_cookies_t  *cookies;
+
+    if (alcf->cookies != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    alcf->cookies = NULL;
+
+    if (ngx_strcmp(value[1].data, "off") == 0 && cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "on") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": it must be \"on\" or \"off\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    cookies = ngx_pcalloc(cf->pool, sizeof(af_cookies_t));
+    if (cookies == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_cookies_params,
+                                  cookies);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    alcf->cookies = cookies;
+    ngx_http_autoflow_place(cf, &alcf->cookies_where);
 
     return NGX_CONF_OK;
 }
@@ -1112,6 +1228,59 @@ ngx_http_autoflow_param_deny(ngx_str_t *value, void *member)
     }
 
     *(ngx_uint_t *) member = 1;
+
+    return NGX_OK;
+}
+
+
+/* what may stand in an attribute of a cookie (RFC 6265, section 4.1.1) */
+
+static ngx_int_t
+ngx_http_autoflow_param_path(ngx_str_t *value, void *member)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || value->data[i] >= 0x7f
+            || value->data[i] == ';')
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return (value->data[0] == '/')
+           ? ngx_http_autoflow_param_str(value, member) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_domain(ngx_str_t *value, void *member)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (!isalnum(value->data[i])
+            && value->data[i] != '-' && value->data[i] != '.')
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_autoflow_param_str(value, member);
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_samesite(ngx_str_t *value, void *member)
+{
+    const ngx_conf_enum_t  *mode;
+
+    mode = ngx_http_autoflow_enum(ngx_http_autoflow_samesites, value);
+    if (mode == NULL) {
+        return NGX_ERROR;
+    }
+
+    *(ngx_uint_t *) member = mode->value;
 
     return NGX_OK;
 }

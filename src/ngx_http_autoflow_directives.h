@@ -33,7 +33,11 @@ char *ngx_http_autoflow_key_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_autoflow_audience(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_cookies(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_autoflow_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_cors_origins(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_autoflow_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_autoflow_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -5,6 +5,9 @@
 
 #include "api/api.h"
 #include "http/access.h"
+#include "http/cookies.h"
+#include "http/cors.h"
+#include "http/https.h"
 #include "http/remote.h"
 #include "http/variables.h"
 #include "http/verify.h"
@@ -34,8 +37,12 @@ static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
+static void ngx_http_autoflow_merge_https(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
+static char *ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
 static char *ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
@@ -48,6 +55,14 @@ static ngx_conf_enum_t  ngx_http_autoflow_environments[] = {
     { ngx_string("development"), AF_DEVELOPMENT },
     { ngx_string("testing"), AF_TESTING },
     { ngx_string("production"), AF_PRODUCTION },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_autoflow_https_modes[] = {
+    { ngx_string("off"), AF_HTTPS_OFF },
+    { ngx_string("on"), AF_HTTPS_ON },
+    { ngx_string("redirect"), AF_HTTPS_REDIRECT },
     { ngx_null_string, 0 }
 };
 
@@ -254,6 +269,30 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_cors_origins"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_1MORE,
+      ngx_http_autoflow_cors_origins,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_cookies"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE1234,
+      ngx_http_autoflow_cookies,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_require_https"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_loc_conf_t, require_https),
+      &ngx_http_autoflow_https_modes },
+
     /* protecting */
 
     { ngx_string("autoflow_auth"),
@@ -360,6 +399,18 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = af_access_handler;
+
+    /* the last one comes first: https, preflights, "return" and "rewrite" */
+
+    h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers, 2);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h[0] = af_cors_handler;
+    h[1] = af_https_handler;
+
+    af_cors_filter_add();
 
     return NGX_OK;
 }
@@ -504,14 +555,19 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
 
     amcf->refresh_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
                                               * sizeof(af_refresh_key_t));
-    if (amcf->refresh_keys == NULL) {
+    amcf->csrf_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
+                                           * sizeof(af_csrf_key_t));
+    if (amcf->refresh_keys == NULL || amcf->csrf_keys == NULL) {
         return NGX_CONF_ERROR;
     }
 
     for (i = 0; i < amcf->secrets->nelts; i++) {
         if (af_refresh_key(secret[i].data, secret[i].len,
                            &amcf->refresh_keys[i])
-            != 0)
+            != 0
+            || af_derive(secret[i].data, secret[i].len, "autoflow csrf",
+                         amcf->csrf_keys[i].octets, AF_DERIVED_KEY_SIZE)
+               != 0)
         {
             return NGX_CONF_ERROR;
         }
@@ -652,9 +708,14 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->require = NULL;
      *     alcf->base = { 0, NULL };
      *     alcf->verify = 0;
+     *     alcf->https = AF_HTTPS_OFF;
+     *     alcf->methods = NULL;
      */
 
     alcf->realm = NGX_CONF_UNSET_PTR;
+    alcf->cors = NGX_CONF_UNSET_PTR;
+    alcf->cookies = NGX_CONF_UNSET_PTR;
+    alcf->require_https = NGX_CONF_UNSET_UINT;
 
     return alcf;
 }
@@ -670,13 +731,35 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
+    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NGX_CONF_UNSET_PTR);
+
+    if (conf->cookies == NGX_CONF_UNSET_PTR) {
+        conf->cookies = prev->cookies;
+        conf->cookies_where = prev->cookies_where;
+    }
+
+    if (conf->cookies == NGX_CONF_UNSET_PTR) {
+        conf->cookies = NULL;
+    }
+
+    rv = ngx_http_autoflow_check_cookies(cf, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
 
     rv = ngx_http_autoflow_merge_handler(cf, prev, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    return ngx_http_autoflow_merge_protection(cf, prev, conf);
+    rv = ngx_http_autoflow_merge_protection(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_http_autoflow_merge_https(cf, prev, conf);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -692,6 +775,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
     if (clcf->noname && conf->base.data == NULL && conf->verify == 0) {
         conf->base = prev->base;
+        conf->mount = prev->mount;
         conf->verify = prev->verify;
         conf->where = prev->where;
     }
@@ -707,6 +791,8 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     }
 
     if (conf->base.data) {
+        conf->methods = af_api_methods;
+
         return ngx_http_autoflow_check_api(cf, &conf->where);
     }
 
@@ -728,6 +814,7 @@ ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     if (conf->auth == AF_AUTH_UNSET) {
         conf->auth = prev->auth;
         conf->token = prev->token;
+        conf->token_cookie = prev->token_cookie;
         conf->preflight_deny = prev->preflight_deny;
         conf->auth_where = prev->auth_where;
     }
@@ -760,6 +847,34 @@ ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
 }
 
 
+/*
+ * In production credentials don't come over plain http.  A proxy that asks
+ * autoflow_verify is another matter: it is next to it, as an upstream is.
+ */
+
+static void
+ngx_http_autoflow_merge_https(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    ngx_conf_merge_uint_value(conf->require_https, prev->require_https,
+                              NGX_CONF_UNSET_UINT);
+
+    if (conf->require_https != NGX_CONF_UNSET_UINT) {
+        conf->https = conf->require_https;
+
+    } else if (amcf->environment == AF_PRODUCTION && conf->verify == 0
+               && (conf->base.data || conf->auth == AF_AUTH_ON
+                   || conf->auth == AF_AUTH_OPTIONAL))
+    {
+        conf->https = AF_HTTPS_ON;
+    }
+}
+
+
 static char *
 ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
 {
@@ -780,6 +895,42 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"autoflow_api\" needs an \"autoflow_key\" that "
                       "signs in %s:%ui", where->file, where->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    if (conf->cookies == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (amcf->db == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_cookies\" needs an \"autoflow_database\" "
+                      "in %s:%ui", conf->cookies_where.file,
+                      conf->cookies_where.line);
+        return NGX_CONF_ERROR;
+    }
+
+    /* browsers take such a cookie with "Secure" alone, which needs https */
+
+    if (conf->cookies->samesite == AF_SAMESITE_NONE
+        && amcf->environment == AF_DEVELOPMENT)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"samesite=none\" can't be in \"autoflow_environment "
+                      "development\" in %s:%ui", conf->cookies_where.file,
+                      conf->cookies_where.line);
         return NGX_CONF_ERROR;
     }
 

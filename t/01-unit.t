@@ -41,7 +41,10 @@ for my $name ($unit->list->grep(qr/\.c$/)->map(basename => '.c')->sort->each) {
         my @results = $text =~ /^(?:not )?ok \d+ - .*/mg;
         ok !/^not/, s/.* - (?:test_)?//r =~ tr/_/ /r for @results;
 
-        is @results, $planned // -1, 'every test ran';
+        my @skipped = $text =~ /^(?:not )?ok \d+ # SKIP (.*)/mg;
+        note "$_ can't run here" for @skipped;
+
+        is @results + @skipped, $planned // -1, 'every test ran';
         is $status, 0, 'the program succeeds' or diag $text;
     };
 }

@@ -50,6 +50,9 @@ accepted "@$_" => @$_ for (
     [autoflow_revocation_staleness => '5s'],
     [autoflow_revocation_staleness => '1h fail=open'],
     [autoflow_revocation_staleness => '1m fail=closed'],
+    [autoflow_cookies => 'on'],
+    [autoflow_cookies => 'off'],
+    [autoflow_cookies => 'on path=/api/ domain=example.com samesite=strict'],
     [autoflow_issuer => 'https://auth.example.com/'],
     [autoflow_audience => 'one two'],
     [autoflow_leeway => '10s'],
@@ -60,6 +63,11 @@ accepted "@$_" => @$_ for (
     [autoflow_auth => 'on; autoflow_require role=a|b superuser verified $arg_a claim:a.b=c error=401'],
     [autoflow_auth => 'on; autoflow_require role=a; autoflow_require error=403 role=b'],
     [autoflow_auth => 'on; autoflow_require "claim:a b.c\\.d=e = f"'],
+    [autoflow_cors_origins => 'https://app.example http://localhost:3000 http://[::1]:3000 capacitor://localhost'],
+    [autoflow_cors_origins => 'https://*.app.example http://*.localhost:3000 credentials'],
+    [autoflow_cors_origins => '*'],
+    [autoflow_cors_origins => 'off'],
+    [autoflow_require_https => 'redirect'],
     [autoflow_claim_set => '$x realm access'],
     [autoflow_claim_set => '$x a; autoflow_claim_set $y a'],
     [autoflow_key => '"' . 'k' x 32 . '" alg=HS256 kid=first'],
@@ -114,6 +122,15 @@ my @rows = (
     [autoflow_threads     => 'hash=nowhere',                  qr/thread_pool nowhere/],
     [autoflow_threads     => 'colour=red',                    qr/colour=red/],
     [autoflow_leeway      => '-1',                            qr/autoflow_leeway/],
+    [autoflow_cookies     => 'yes',                           qr/yes.*must be "on" or "off"/],
+    [autoflow_cookies     => 'off path=/',                    qr/off/],
+    [autoflow_cookies     => 'on path=api',                   qr/path=api/],
+    [autoflow_cookies     => 'on "path=/;x"',                 qr{path=/;x}],
+    [autoflow_cookies     => 'on domain=a;b',                 qr/b/],
+    [autoflow_cookies     => 'on domain=a/b',                 qr{domain=a/b}],
+    [autoflow_cookies     => 'on samesite=no',                qr/samesite=no/],
+    [autoflow_cookies     => 'on samesite=none',              qr/samesite=none.*development/],
+    [autoflow_cookies     => 'on; autoflow_cookies on',       qr/duplicate/],
     [autoflow_leeway      => '6m',                            qr/between 0 and 300/],
     [autoflow_database    => '"postgresql:///x" "notify=colour=red"', qr/colour/],
     [autoflow_database    => '"postgresql:///x" notify=env:AUTOFLOW_NOT_SET', qr/AUTOFLOW_NOT_SET/],
@@ -137,6 +154,30 @@ my @rows = (
     [autoflow_auth        => 'on token=$nowhere',             qr/nowhere/],
     [autoflow_auth        => 'on preflight=allow',            qr/preflight=allow/],
     [autoflow_auth        => 'on colour=red',                 qr/colour=red/],
+    map({ [autoflow_cors_origins => $_->[0], qr/autoflow_cors_origins".*$_->[1].* in \S+nginx\.conf:\d+$/m] } (
+        ['https://app.example/',                'invalid origin "https://app.example/".*no path'],
+        ['https://app.example/x',               'no path'],
+        ['app.example',                         'scheme'],
+        ['//app.example',                       'scheme'],
+        ['null',                                'null'],
+        ['https://a.*.example',                 'first label'],
+        ['https://a*.example',                  'first label'],
+        ['https://*.*.example',                 'first label'],
+        ['https://*',                           'first label'],
+        ['https://*.com',                       'two labels'],
+        ['https://app.example:0',               'port'],
+        ['https://app..example',                'host'],
+        ['https://user@app.example',            'host'],
+        ['https://app.example *',               'alone'],
+        ['* https://app.example',               'alone'],
+        ['* credentials',                       'list the origins'],
+        ['credentials https://app.example',     'last parameter'],
+        ['credentials',                         'last parameter'],
+        ['off https://app.example',             'scheme'],
+        ['https://app.example off',             'scheme'],
+    )),
+    [autoflow_cors_origins  => '',                            qr/number of arguments/],
+    [autoflow_require_https => 'yes',                         qr/invalid value "yes"/],
     [autoflow_claim_set   => 'x a',                           qr/invalid variable name "x"/],
     [autoflow_claim_set   => '$ a',                           qr/invalid variable name/],
     [autoflow_claim_set   => '$x',                            qr/number of arguments/],
@@ -181,6 +222,8 @@ refused "twice: $_->[0]", qr/"$_->[0]" directive is duplicate/,
         [autoflow_issuer      => 'me'],
         [autoflow_leeway      => '1s'],
         [autoflow_auth        => 'on'],
+        [autoflow_cors_origins => '*'],
+        [autoflow_require_https => 'on'],
         [autoflow_realm       => 'here'],
     );
 
@@ -537,6 +580,13 @@ like says(%production), qr/\Q$file\E/, 'and files that others can read';
 
 chmod 0600, $file;
 is says(%production), '', 'and takes files of mode 0600';
+
+like says(%production, autoflow_cors_origins => '* credentials'), qr/list the origins/,
+    'as everywhere, no credentials for any origin';
+is says(%production, autoflow_cors_origins => $_), '', "but $_"
+    for '*', 'https://*.app.example credentials';
+like says(%production, autoflow_database => '"postgresql://x:secret-value@/x"'), qr/refuses a literal secret/,
+    'nor a literal password';
 
 my $place = qr/in \S+nginx\.conf:\d+$/m;
 for my $key ($rsa, $ec, $ed) {

@@ -75,11 +75,14 @@ subtest 'a mail' => sub {
 
 subtest 'the demonstration' => sub {
     my $t = Test::Mojo->new;
+    $t->ua->cookie_jar->ignore(sub { 1 });
     my %spoofed = ('X-User-Id' => 'root', 'X-User-Email' => 'root@example.com', 'X-User-Roles' => 'admin');
     my $bearer = {Authorization => "Bearer $token"};
 
     $t->get_ok("$url$_")->status_is(200) for '/', '/health', '/health/live', '/db-test', '/api/v1/health';
     $t->get_ok("$url/app/x")->status_is(401);
+    $t->get_ok("$url/demo/")->status_is(200)->content_type_is('text/html')->text_like('h1' => qr/nginx/);
+    $t->get_ok("$url/demo/demo.js")->status_is(200)->content_type_is('text/javascript');
     $t->post_ok("$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
         ->status_is(200);
     $refresh = $t->tx->res->json('/refresh_token');
@@ -87,6 +90,15 @@ subtest 'the demonstration' => sub {
         ->json_like('/email' => qr/^ada/)->json_is('/roles' => '');
     $t->get_ok("$url/open/x" => \%spoofed)->status_is(200)->json_is('/user_id' => '')
         ->json_is('/email' => '')->json_is('/roles' => '');
+    for my $origin ('http://localhost:3000', 'http://localhost:5173') {
+        $t->options_ok("$url/app/x" => {Origin => $origin, 'Access-Control-Request-Method' => 'PUT'})
+            ->status_is(204)->header_is('Access-Control-Allow-Origin' => $origin);
+        $t->get_ok("$url/auth/me" => {Origin => $origin})->status_is(401)
+            ->header_is('Access-Control-Allow-Origin' => $origin)->header_is('X-Content-Type-Options' => 'nosniff')
+            ->header_is('X-Frame-Options' => 'DENY');
+    }
+    $t->get_ok("$url/health" => {Origin => 'http://localhost:3001'})->status_is(200);
+    is $t->tx->res->headers->header('Access-Control-Allow-Origin'), undef, 'no other origin';
     $t->post_ok("$url/open/x?a=1" => 'x')->json_is('/method' => 'POST')->json_is('/uri' => '/open/x?a=1');
     $t->get_ok("$url/open/x" => {%spoofed, 'X-User-Id' => '"'})->json_is('/user_id' => '');
 };

@@ -12,6 +12,9 @@
 /* the content handler of autoflow_api */
 ngx_int_t af_api_handler(ngx_http_request_t *r);
 
+/* the methods of the request's path, as a mask; 0 if there is none */
+ngx_uint_t af_api_methods(ngx_http_request_t *r);
+
 
 extern const af_route_t  af_auth_routes[];
 extern const af_route_t  af_sessions_routes[];

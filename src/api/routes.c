@@ -11,26 +11,51 @@ static const af_route_t *const  af_routes[] = {
 };
 
 
-ngx_int_t
-af_api_handler(ngx_http_request_t *r)
+static void af_api_path(ngx_http_request_t *r, ngx_str_t *path);
+
+
+static void
+af_api_path(ngx_http_request_t *r, ngx_str_t *path)
 {
-    ngx_str_t  path, *base;
+    ngx_str_t  *base;
 
     base = &af_loc_conf(r)->base;
 
     if (r->uri.len < base->len
         || ngx_strncmp(r->uri.data, base->data, base->len) != 0)
     {
-        ngx_str_null(&path);
+        ngx_str_null(path);
 
     } else {
-        path.data = r->uri.data + base->len;
-        path.len = r->uri.len - base->len;
+        path->data = r->uri.data + base->len;
+        path->len = r->uri.len - base->len;
 
-        if (path.len == 0) {
-            ngx_str_set(&path, "/");
+        if (path->len == 0) {
+            ngx_str_set(path, "/");
         }
     }
+}
+
+
+ngx_int_t
+af_api_handler(ngx_http_request_t *r)
+{
+    ngx_str_t  path;
+
+    af_api_path(r, &path);
 
     return af_flow(r, af_routes, &path);
+}
+
+
+ngx_uint_t
+af_api_methods(ngx_http_request_t *r)
+{
+    ngx_str_t   path;
+    af_match_t  match;
+
+    af_api_path(r, &path);
+    af_route_match(af_routes, r->method, &path, &match);
+
+    return match.methods;
 }

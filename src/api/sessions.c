@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "http/cookies.h"
 
 
 static ngx_int_t present_token(af_ctx_t *ctx);
@@ -22,6 +23,13 @@ static const af_step_pt  refresh_steps[] = {
 static const af_step_pt  logout_steps[] = {
     end_session,
     say_ended,
+    NULL
+};
+
+
+static const af_step_pt  leave_steps[] = {
+    af_step_query,
+    af_step_left,
     NULL
 };
 
@@ -63,7 +71,7 @@ const af_route_t  af_sessions_routes[] = {
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
       .statement = &af_sql_auth_logout_all,
-      .missing = AF_INVALID_TOKEN },
+      .steps = leave_steps },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
       .query = &af_schema_page,
@@ -80,12 +88,17 @@ const af_route_t  af_sessions_routes[] = {
 static ngx_int_t
 present_token(af_ctx_t *ctx)
 {
+    ngx_int_t    rc;
     const char  *token;
 
-    token = af_presented_refresh(ctx, 1);
+    rc = af_presented_refresh(ctx, 1, &token);
 
-    if (token == NULL) {
+    if (rc == NGX_DECLINED) {
         return af_problem(ctx, AF_TOKEN_REQUIRED, "no refresh token was sent");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ctx->data = (void *) token;
@@ -124,6 +137,14 @@ send_successor(af_ctx_t *ctx)
                ? af_answer_tokens(ctx, NGX_HTTP_OK, NULL) : NGX_ERROR;
     }
 
+    /* a browser need not try this one again */
+
+    if (af_cookies_on(ctx->request)
+        && af_cookies_expire(ctx->request) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     verdict = af_found(ctx) ? af_column(ctx, "verdict") : "";
 
     for (i = 0; refusals[i].verdict; i++) {
@@ -141,6 +162,7 @@ send_successor(af_ctx_t *ctx)
 static ngx_int_t
 end_session(af_ctx_t *ctx)
 {
+    ngx_int_t             rc;
     const char           *token;
     const af_identity_t  *identity;
 
@@ -154,16 +176,16 @@ end_session(af_ctx_t *ctx)
 
         /* what looks like no token of ours may be a refresh token */
 
-        token = af_presented_refresh(ctx,
-                                     identity->status == AF_TOKEN_MALFORMED);
+        rc = af_presented_refresh(ctx, identity->status == AF_TOKEN_MALFORMED,
+                                  &token);
 
-        if (token == NULL) {
+        if (rc == NGX_DECLINED) {
             return af_problem(ctx, identity->status == AF_TOKEN_OK
                                    ? AF_INVALID_TOKEN
                                    : af_token_problem(identity->status), NULL);
         }
 
-        if (af_bind_token_hash(ctx, token) != NGX_OK) {
+        if (rc != NGX_OK || af_bind_token_hash(ctx, token) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -181,7 +203,8 @@ say_ended(af_ctx_t *ctx)
         return af_problem(ctx, AF_INVALID_TOKEN, NULL);
     }
 
-    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
+    return json_object_get(ctx->query, "scope")
+           ? af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0) : af_step_left(ctx);
 }
 
 

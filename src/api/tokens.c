@@ -1,4 +1,5 @@
 #include "api/tokens.h"
+#include "http/cookies.h"
 #include "token/base64url.h"
 
 
@@ -7,6 +8,7 @@
 
 
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
+static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len);
 static int af_access_claims(af_ctx_t *ctx, json_t *claims);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
@@ -33,21 +35,46 @@ af_bind_refresh(af_ctx_t *ctx)
 }
 
 
-const char *
-af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer)
+ngx_int_t
+af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer, const char **token)
 {
-    ngx_str_t    token;
-    const char  *field;
+    ngx_str_t                text;
+    ngx_http_request_t      *r;
+    static const ngx_str_t   unknown = ngx_string("");
 
-    field = af_field(ctx, "refresh_token");
+    r = ctx->request;
+    *token = af_field(ctx, "refresh_token");
 
-    if (field || !bearer) {
-        return field;
+    if (*token) {
+        return NGX_OK;
     }
 
-    af_bearer(ctx->request, &token);
+    ngx_str_null(&text);
 
-    return token.len ? af_string(ctx, token.data, token.len) : NULL;
+    if (bearer) {
+        af_bearer(r, &text);
+    }
+
+    if (text.len == 0) {
+
+        if (af_cookie(r, AF_COOKIE_REFRESH, &text) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* whose session this is nobody knows as yet */
+
+        if (text.len && !af_csrf_passes(r, &unknown)) {
+            return af_problem(ctx, AF_CSRF_REFUSED, NULL);
+        }
+    }
+
+    if (text.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    *token = af_string(ctx, text.data, text.len);
+
+    return *token ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -139,6 +166,11 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
                           "made: are there too many roles for one?");
     }
 
+    if (af_tokens_cookies(ctx, token, len) != NGX_OK) {
+        free(token);
+        return NGX_ERROR;
+    }
+
     json = ngx_pnalloc(ctx->request->pool,
                        sizeof(format) + len + ngx_strlen(ctx->refresh_token)
                        + NGX_TIME_T_LEN + ngx_strlen(user)
@@ -160,6 +192,41 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
     *p++ = '}';
 
     return af_answer(ctx, status, (char *) json, p - json);
+}
+
+
+static ngx_int_t
+af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len)
+{
+    ngx_str_t  token, refresh, session_id;
+
+    if (!af_cookies_on(ctx->request)) {
+        return NGX_OK;
+    }
+
+    token.data = (u_char *) access;
+    token.len = len;
+
+    refresh.data = (u_char *) ctx->refresh_token;
+    refresh.len = ngx_strlen(ctx->refresh_token);
+
+    session_id.data = (u_char *) af_column(ctx, "session_id");
+    session_id.len = ngx_strlen(session_id.data);
+
+    return af_cookies_set(ctx->request, &token, &refresh, &session_id);
+}
+
+
+ngx_int_t
+af_step_left(af_ctx_t *ctx)
+{
+    if (af_cookies_on(ctx->request)
+        && af_cookies_expire(ctx->request) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
 }
 
 

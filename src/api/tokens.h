@@ -16,9 +16,11 @@ ngx_int_t af_bind_refresh(af_ctx_t *ctx);
 
 /*
  * The refresh token that was presented: in the body, or else, where `bearer`
- * allows it, as "Authorization: Bearer".  NULL without one, or no memory.
+ * allows it, as "Authorization: Bearer", or else in a cookie.  NGX_DECLINED
+ * without one; or the flow has ended with a problem.
  */
-const char *af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer);
+ngx_int_t af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer,
+    const char **token);
 
 /* Binds the "token_hash" that leads to a refresh token. */
 ngx_int_t af_bind_token_hash(af_ctx_t *ctx, const char *token);
@@ -36,11 +38,15 @@ ngx_int_t af_bind_successors(af_ctx_t *ctx, const char *token);
 ngx_int_t af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n);
 
 /*
- * Answers with a token pair for the columns "user" and "claims" of the row
- * that the last query returned; `message` may be NULL.
+ * Answers with a token pair, in cookies too where they are on, for the columns
+ * "user", "claims" and "session_id" of the row that the last query returned;
+ * `message` may be NULL.
  */
 ngx_int_t af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status,
     const char *message);
+
+/* A step that ends a flow after which the client's session is no more: 204. */
+ngx_int_t af_step_left(af_ctx_t *ctx);
 
 
 #endif /* AF_API_TOKENS_H */

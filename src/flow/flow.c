@@ -1,5 +1,6 @@
 #include "flow/flow.h"
 #include "flow/errors.h"
+#include "http/cookies.h"
 #include "check/input.h"
 
 
@@ -227,7 +228,7 @@ af_flow_admit(af_ctx_t *ctx)
     }
 
     if (ctx->match.route == NULL) {
-        return (af_route_allow(r, ctx->match.methods) == NGX_OK)
+        return (af_route_allow(r, "Allow", ctx->match.methods) == NGX_OK)
                ? AF_METHOD_NOT_ALLOWED : AF_INTERNAL_ERROR;
     }
 
@@ -247,6 +248,10 @@ af_flow_authenticate(af_ctx_t *ctx)
     const af_route_t  *route;
 
     route = ctx->match.route;
+
+    if (route->auth < AF_USER && af_csrf_foreign(ctx->request)) {
+        return AF_CSRF_REFUSED;
+    }
 
     if (route->auth == AF_PUBLIC) {
         return AF_PROBLEM_NONE;
@@ -1005,7 +1010,7 @@ af_step_answer(af_ctx_t *ctx)
 static ngx_int_t
 af_flow_options(af_ctx_t *ctx)
 {
-    if (af_route_allow(ctx->request, ctx->match.methods) != NGX_OK) {
+    if (af_route_allow(ctx->request, "Allow", ctx->match.methods) != NGX_OK) {
         return NGX_ERROR;
     }
 

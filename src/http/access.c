@@ -1,8 +1,9 @@
 #include "http/access.h"
+#include "http/cookies.h"
+#include "http/cors.h"
 #include "http/require.h"
 
 
-static ngx_uint_t af_access_preflight(ngx_http_request_t *r);
 static ngx_int_t af_access_refuse(ngx_http_request_t *r,
     const af_verdict_t *verdict);
 
@@ -21,11 +22,17 @@ af_access_handler(ngx_http_request_t *r)
 
     /* a browser can't put a token into these */
 
-    if (!alcf->preflight_deny && af_access_preflight(r)) {
+    if (!alcf->preflight_deny && af_cors_preflight(r)) {
         return NGX_OK;
     }
 
     if (af_judge(r, &verdict) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (af_cookies_on(r) && alcf->base.data == NULL
+        && af_cookies_hide(r) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -42,17 +49,6 @@ af_access_handler(ngx_http_request_t *r)
     }
 
     return af_access_refuse(r, &verdict);
-}
-
-
-/* https://fetch.spec.whatwg.org/#cors-preflight-request */
-
-static ngx_uint_t
-af_access_preflight(ngx_http_request_t *r)
-{
-    return r->method == NGX_HTTP_OPTIONS
-           && af_header_in(r, "origin", 0)
-           && af_header_in(r, "access-control-request-method", 0);
 }
 
 

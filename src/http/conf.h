@@ -28,6 +28,13 @@ typedef enum {
 } af_environment_t;
 
 
+/* by which sessions' tokens against forged requests are made */
+
+typedef struct {
+    u_char                 octets[AF_DERIVED_KEY_SIZE];
+} af_csrf_key_t;
+
+
 /* how many failures are borne; a window of 0: any number */
 
 typedef struct {
@@ -49,6 +56,7 @@ typedef struct {
     af_db_conf_t           database;
     ngx_array_t           *secrets;        /* of ngx_str_t, former ones last */
     af_refresh_key_t      *refresh_keys;   /* made of them, as many */
+    af_csrf_key_t         *csrf_keys;      /* likewise */
     size_t                 zone_size;
     af_zone_t             *zone;           /* NULL without autoflow_database */
     ngx_msec_t             staleness;      /* of the feed of revocations */
@@ -108,18 +116,43 @@ typedef enum {
 } af_auth_mode_t;
 
 
+typedef enum {
+    AF_HTTPS_OFF = 0,
+    AF_HTTPS_ON,
+    AF_HTTPS_REDIRECT
+} af_https_mode_t;
+
+
+struct af_cors_s;
+struct af_cookies_s;
+
+
 typedef struct {
     ngx_uint_t                 auth;       /* af_auth_mode_t */
-    ngx_http_complex_value_t  *token;      /* NULL: Authorization */
+    ngx_http_complex_value_t  *token;      /* NULL: Authorization, cookie */
+    ngx_uint_t                 token_cookie;   /* the variable is a cookie */
     ngx_uint_t                 preflight_deny;
     ngx_array_t               *require;    /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t  *realm;
     ngx_str_t                  base;       /* of autoflow_api, no last '/' */
+    ngx_str_t                  mount;      /* what its paths begin with */
     ngx_uint_t                 verify;     /* a status; 0: none */
+    ngx_uint_t                 require_https;  /* as configured, or unset */
+    ngx_uint_t                 https;      /* af_https_mode_t */
+
+    /* NULL: off; NGX_CONF_UNSET_PTR: nobody says */
+    const struct af_cors_s    *cors;
+
+    /* likewise */
+    const struct af_cookies_s *cookies;
+
+    /* that a request's path has, as a mask, 0: none; NULL: nobody knows */
+    ngx_uint_t               (*methods)(ngx_http_request_t *r);
 
     ngx_http_autoflow_where_t  where;      /* autoflow_api, autoflow_verify */
     ngx_http_autoflow_where_t  auth_where;
     ngx_http_autoflow_where_t  require_where;
+    ngx_http_autoflow_where_t  cookies_where;
 } ngx_http_autoflow_loc_conf_t;
 
 

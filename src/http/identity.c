@@ -1,4 +1,5 @@
 #include "http/identity.h"
+#include "http/cookies.h"
 #include "http/remote.h"
 #include "check/schema.h"
 #include "token/cache.h"
@@ -19,7 +20,8 @@ typedef struct {
 #define AF_NOT_JUDGED  UINT64_MAX
 
 
-static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token);
+static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token,
+    ngx_uint_t *cookie);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
 static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
@@ -60,6 +62,7 @@ static const struct {
     { ngx_string("expired"), AF_EXPIRED_TOKEN },
     { ngx_string("token_revoked"), AF_REVOKED_TOKEN },
     { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT },
+    { ngx_string("forbidden"), AF_CSRF_REFUSED },
     { ngx_string("unavailable"), AF_UNAVAILABLE }
 };
 
@@ -86,13 +89,14 @@ const af_identity_t *
 af_identity(ngx_http_request_t *r)
 {
     ngx_str_t                      token;
+    ngx_uint_t                     cookie;
     af_identity_t                 *identity;
     ngx_http_autoflow_ctx_t       *ctx;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
     ctx = af_request_ctx(r);
 
-    if (ctx == NULL || af_identity_token(r, &token) != NGX_OK) {
+    if (ctx == NULL || af_identity_token(r, &token, &cookie) != NGX_OK) {
         return NULL;
     }
 
@@ -100,6 +104,7 @@ af_identity(ngx_http_request_t *r)
 
     for (identity = ctx->identities; identity; identity = identity->next) {
         if (identity->conf == ascf
+            && identity->cookie == cookie
             && identity->token.len == token.len
             && ngx_memcmp(identity->token.data, token.data, token.len) == 0)
         {
@@ -114,6 +119,7 @@ af_identity(ngx_http_request_t *r)
 
     identity->conf = ascf;
     identity->token = token;
+    identity->cookie = cookie;
 
     if (af_identity_verify(r, identity) != NGX_OK) {
         return NULL;
@@ -129,19 +135,22 @@ af_identity(ngx_http_request_t *r)
 /* from where autoflow_auth says; empty if there is none */
 
 static ngx_int_t
-af_identity_token(ngx_http_request_t *r, ngx_str_t *token)
+af_identity_token(ngx_http_request_t *r, ngx_str_t *token, ngx_uint_t *cookie)
 {
-    ngx_http_complex_value_t  *variable;
+    ngx_http_autoflow_loc_conf_t  *alcf;
 
-    variable = af_loc_conf(r)->token;
+    alcf = af_loc_conf(r);
 
-    if (variable) {
-        return ngx_http_complex_value(r, variable, token);
+    if (alcf->token) {
+        *cookie = alcf->token_cookie;
+        return ngx_http_complex_value(r, alcf->token, token);
     }
 
     af_bearer(r, token);
 
-    return NGX_OK;
+    *cookie = (token->len == 0 && af_cookies_on(r));
+
+    return *cookie ? af_cookie(r, AF_COOKIE_ACCESS, token) : NGX_OK;
 }
 
 
@@ -239,6 +248,12 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
         identity->status = af_identity_alive(r, identity,
                                              verified ? &verified->judged
                                                       : &judged);
+    }
+
+    if (identity->status == AF_TOKEN_OK && identity->cookie
+        && !af_csrf_passes(r, &identity->session_id))
+    {
+        identity->status = AF_TOKEN_FORGED;
     }
 
     if (identity->status == AF_TOKEN_OK) {

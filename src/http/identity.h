@@ -19,6 +19,7 @@ typedef enum {
     AF_TOKEN_EXPIRED,
     AF_TOKEN_REVOKED,
     AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */
+    AF_TOKEN_FORGED,           /* good, but who knows whose request this is */
     AF_TOKEN_UNAVAILABLE       /* what it is judged by isn't there now */
 } af_token_status_t;
 
@@ -36,6 +37,7 @@ struct af_identity_s {
     /* of our own tokens, empty for others' */
     ngx_str_t                            user_id;
     ngx_str_t                            session_id;
+    unsigned                             cookie:1;   /* it came in one */
     unsigned                             foreign:1;  /* another's key */
     unsigned                             own:1;
     unsigned                             superuser:1;

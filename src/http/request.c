@@ -2,7 +2,6 @@
 #include "http/identity.h"
 
 
-static ngx_http_autoflow_ctx_t *af_request_find_ctx(ngx_http_request_t *r);
 static void af_request_cleanup(void *data);
 
 
@@ -11,12 +10,6 @@ af_request_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t       *cln;
     ngx_http_autoflow_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_autoflow_module);
-
-    if (ctx) {
-        return ctx;
-    }
 
     ctx = af_request_find_ctx(r);
 
@@ -32,9 +25,9 @@ af_request_ctx(ngx_http_request_t *r)
         ctx->request = r;
 
         cln->handler = af_request_cleanup;
-    }
 
-    ngx_http_set_ctx(r, ctx, ngx_http_autoflow_module);
+        ngx_http_set_ctx(r, ctx, ngx_http_autoflow_module);
+    }
 
     return ctx;
 }
@@ -42,11 +35,17 @@ af_request_ctx(ngx_http_request_t *r)
 
 /* as ngx_http_realip_module does, but for subrequests, which share the pool */
 
-static ngx_http_autoflow_ctx_t *
+ngx_http_autoflow_ctx_t *
 af_request_find_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t       *cln;
     ngx_http_autoflow_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_autoflow_module);
+
+    if (ctx) {
+        return ctx;
+    }
 
     if (!r->internal && !r->filter_finalize) {
         return NULL;
@@ -56,6 +55,7 @@ af_request_find_ctx(ngx_http_request_t *r)
         ctx = cln->data;
 
         if (cln->handler == af_request_cleanup && ctx->request == r) {
+            ngx_http_set_ctx(r, ctx, ngx_http_autoflow_module);
             return ctx;
         }
     }

@@ -13,6 +13,7 @@ typedef struct {
     struct af_identity_s  *identities;   /* the latest first */
     const ngx_str_t       *refusal;      /* the status that refused it */
     struct af_body_s      *body;         /* while it is being read */
+    const struct af_cors_s  *cors;       /* of where it has been, or NULL */
     unsigned               judging:1;    /* autoflow_require's conditions */
 } ngx_http_autoflow_ctx_t;
 
@@ -22,6 +23,9 @@ typedef struct {
  * where nginx forgets contexts: at an internal redirect, as to an error page.
  */
 ngx_http_autoflow_ctx_t *af_request_ctx(ngx_http_request_t *r);
+
+/* Likewise, but NULL if nobody has made it yet. */
+ngx_http_autoflow_ctx_t *af_request_find_ctx(ngx_http_request_t *r);
 
 /*
  * The request's id: the client's X-Request-ID if it may be one, else

@@ -42,8 +42,12 @@ const af_problem_t  af_problems[] = {
 
     [AF_FORBIDDEN] = { 403, "forbidden",
         "You may not do this.", NULL },
+    [AF_CSRF_REFUSED] = { 403, "csrf_refused",
+        "This needs the Origin of a page of ours, or X-CSRF-Token.", NULL },
     [AF_ACCOUNT_DISABLED] = { 403, "account_disabled",
         "This account is disabled.", NULL },
+    [AF_HTTPS_REQUIRED] = { 403, "https_required",
+        "This is served over https alone.", NULL },
     [AF_WRONG_PASSWORD] = { 403, "wrong_password",
         "The present password is wrong.", NULL },
 

@@ -27,7 +27,9 @@ typedef enum {
     AF_TOKEN_INADEQUATE,           /* likewise, with error=401 */
     AF_INVALID_CREDENTIALS,
     AF_FORBIDDEN,
+    AF_CSRF_REFUSED,
     AF_ACCOUNT_DISABLED,
+    AF_HTTPS_REQUIRED,
     AF_WRONG_PASSWORD,
     AF_NOT_FOUND,
     AF_METHOD_NOT_ALLOWED,

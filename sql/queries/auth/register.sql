@@ -8,7 +8,8 @@
 -- :mail                whether to mail a token that verifies the address
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- "user", claims       one row; or users_email_key, users_username_key violated
+-- "user", claims, session_id
+--                      one row; or users_email_key, users_username_key violated
 
 WITH account AS (
     INSERT INTO autoflow.users
@@ -47,5 +48,6 @@ WITH account AS (
       FROM account
 )
 SELECT autoflow.user_json(account) AS "user",
-       autoflow.claims_json(account, session.id) AS claims
+       autoflow.claims_json(account, session.id) AS claims,
+       session.id AS session_id
   FROM account, session;

@@ -53,6 +53,7 @@ has [qw(process finished handle)];
 sub new ($class, %options) {
     my $self = $class->SUPER::new;
     $self->$_($options{$_}) for keys %options;
+    $self->ua->cookie_jar->ignore(sub { 1 });
     $self->ua->max_redirects(0)->inactivity_timeout(60)->on(
         prepare => sub ($ua, $tx) {
             my $url = $tx->req->url;
@@ -233,7 +234,7 @@ sub conf ($self) {
                 listen 127.0.0.1:$echo;
                 default_type application/json;
                 location / {
-                    return 200 '{"uri":"\$request_uri","user_id":"\$http_x_user_id","email":"\$http_x_user_email","roles":"\$http_x_user_roles","session_id":"\$http_x_session_id"}';
+                    return 200 '{"uri":"\$request_uri","user_id":"\$http_x_user_id","email":"\$http_x_user_email","roles":"\$http_x_user_roles","session_id":"\$http_x_session_id","cookie":"\$http_cookie"}';
                 }
             }
         }
@@ -253,6 +254,15 @@ sub settings_text ($self) {
     );
     return join "\n", map { "$_ $settings{$_};" }
         grep { defined $settings{$_} } sort keys %settings;
+}
+
+# a certificate of this machine's names, signed by itself, and its key
+sub certificate ($self) {
+    my @files = map { $self->dir . "/tls.$_" } 'crt', 'key';
+    system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', qw(openssl req -x509 -days 2 -nodes
+        -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost -addext),
+        'subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1', '-out', $files[0], '-keyout', $files[1]) == 0 or Carp::croak('openssl made no certificate');
+    return @files;
 }
 
 sub free_port {

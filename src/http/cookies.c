@@ -1,0 +1,414 @@
+#include "http/cookies.h"
+#include "http/cors.h"
+#include "token/base64url.h"
+
+
+/* HMAC with SHA-256 of a session's id, in base64url, with its zero */
+#define AF_CSRF_SIZE  af_base64url_size(crypto_auth_hmacsha256_BYTES)
+
+
+static ngx_int_t af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
+    const ngx_str_t *value, time_t max_age);
+static ngx_str_t af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie);
+static ngx_str_t af_cookie_path(ngx_http_request_t *r, af_cookie_t cookie);
+static void af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name);
+static void af_csrf_token(const af_csrf_key_t *key,
+    const ngx_str_t *session_id, char token[AF_CSRF_SIZE]);
+static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
+static ngx_uint_t af_csrf_same(const ngx_str_t *a, const u_char *b,
+    size_t len);
+
+
+/* names that browsers hold us to (RFC 6265bis, section 4.1.3) */
+
+static const struct {
+    ngx_str_t  plain;          /* in development, without https */
+    ngx_str_t  host;
+    ngx_str_t  domain;         /* for other hosts, too */
+} af_cookie_names[] = {
+    [AF_COOKIE_ACCESS] = { ngx_string("af_access"),
+                           ngx_string("__Host-af_access"),
+                           ngx_string("__Secure-af_access") },
+
+    [AF_COOKIE_REFRESH] = { ngx_string("af_refresh"),
+                            ngx_string("__Secure-af_refresh"),
+                            ngx_string("__Secure-af_refresh") },
+
+    [AF_COOKIE_CSRF] = { ngx_string("af_csrf"),
+                         ngx_string("af_csrf"),
+                         ngx_string("af_csrf") }
+};
+
+
+static const ngx_str_t  af_samesites[] = {
+    [AF_SAMESITE_LAX] = ngx_string("Lax"),
+    [AF_SAMESITE_STRICT] = ngx_string("Strict"),
+    [AF_SAMESITE_NONE] = ngx_string("None")
+};
+
+
+static const ngx_str_t  af_cookie_root = ngx_string("/");
+
+
+ngx_uint_t
+af_cookies_on(ngx_http_request_t *r)
+{
+    return af_loc_conf(r)->cookies != NULL;
+}
+
+
+ngx_int_t
+af_cookie(ngx_http_request_t *r, af_cookie_t cookie, ngx_str_t *value)
+{
+    u_char                     *p;
+    ngx_str_t                   name, variable;
+    ngx_http_variable_value_t  *v;
+
+    ngx_str_null(value);
+
+    if (!af_cookies_on(r)) {
+        return NGX_OK;
+    }
+
+    /* nginx's own way to it, which differs among its versions */
+
+    name = af_cookie_name(r, cookie);
+
+    variable.len = sizeof("cookie_") - 1 + name.len;
+    variable.data = ngx_pnalloc(r->pool, variable.len);
+    if (variable.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(variable.data, "cookie_", sizeof("cookie_") - 1);
+    ngx_memcpy(p, name.data, name.len);
+
+    v = ngx_http_get_variable(r, &variable,
+                              ngx_hash_key(variable.data, variable.len));
+    if (v == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!v->not_found) {
+        value->data = v->data;
+        value->len = v->len;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
+    const ngx_str_t *refresh, const ngx_str_t *session_id)
+{
+    char                            csrf[AF_CSRF_SIZE];
+    ngx_str_t                       token;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = af_main_conf(r);
+
+    af_csrf_token(&amcf->csrf_keys[0], session_id, csrf);
+
+    token.data = (u_char *) csrf;
+    token.len = ngx_strlen(csrf);
+
+    if (af_cookie_set(r, AF_COOKIE_ACCESS, access, amcf->access_ttl) != NGX_OK
+        || af_cookie_set(r, AF_COOKIE_REFRESH, refresh, amcf->refresh_ttl)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_cookie_set(r, AF_COOKIE_CSRF, &token, amcf->refresh_ttl);
+}
+
+
+ngx_int_t
+af_cookies_expire(ngx_http_request_t *r)
+{
+    ngx_uint_t  cookie;
+
+    static const ngx_str_t  nothing = ngx_string("");
+
+    for (cookie = AF_COOKIE_ACCESS; cookie <= AF_COOKIE_CSRF; cookie++) {
+        if (af_cookie_set(r, cookie, &nothing, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
+    const ngx_str_t *value, time_t max_age)
+{
+    u_char              *p, *text;
+    size_t               len;
+    ngx_str_t            name, path;
+    const ngx_str_t     *samesite;
+    const af_cookies_t  *cookies;
+
+    cookies = af_loc_conf(r)->cookies;
+    samesite = &af_samesites[cookies->samesite];
+
+    name = af_cookie_name(r, cookie);
+    path = af_cookie_path(r, cookie);
+
+    len = name.len + value->len + path.len + samesite->len
+          + cookies->domain.len + NGX_TIME_T_LEN
+          + sizeof("=; Path=; Max-Age=; SameSite=; Domain=; HttpOnly; Secure");
+
+    text = ngx_pnalloc(r->pool, len);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(text, "%V=%V; Path=%V; Max-Age=%T; SameSite=%V", &name,
+                    value, &path, max_age, samesite);
+
+    if (cookies->domain.len) {
+        p = ngx_sprintf(p, "; Domain=%V", &cookies->domain);
+    }
+
+    if (cookie != AF_COOKIE_CSRF) {
+        p = ngx_sprintf(p, "; HttpOnly");
+    }
+
+    if (af_main_conf(r)->environment != AF_DEVELOPMENT) {
+        p = ngx_sprintf(p, "; Secure");
+    }
+
+    return af_set_header(r, "Set-Cookie", text, p - text, NULL);
+}
+
+
+static ngx_str_t
+af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie)
+{
+    if (af_main_conf(r)->environment == AF_DEVELOPMENT) {
+        return af_cookie_names[cookie].plain;
+    }
+
+    return af_loc_conf(r)->cookies->domain.len ? af_cookie_names[cookie].domain
+                                               : af_cookie_names[cookie].host;
+}
+
+
+/* the refresh cookie is for the API alone: where this one is mounted */
+
+static ngx_str_t
+af_cookie_path(ngx_http_request_t *r, af_cookie_t cookie)
+{
+    const af_cookies_t            *cookies;
+    ngx_http_autoflow_loc_conf_t  *alcf;
+
+    alcf = af_loc_conf(r);
+    cookies = alcf->cookies;
+
+    if (cookie != AF_COOKIE_REFRESH) {
+        return af_cookie_root;
+    }
+
+    return cookies->path.len ? cookies->path : alcf->mount;
+}
+
+
+ngx_int_t
+af_cookies_hide(ngx_http_request_t *r)
+{
+    ngx_str_t         name, value;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    name = af_cookie_name(r, AF_COOKIE_REFRESH);
+
+    for (n = 0; (h = af_header_in(r, "cookie", n)) != NULL; n++) {
+
+        if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                             name.data, name.len - 1)
+            == NULL)
+        {
+            continue;
+        }
+
+        /* the header lines of the client stay as they are, in a log too */
+
+        value.len = h->value.len;
+        value.data = ngx_pnalloc(r->pool, value.len + 1);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(value.data, h->value.data, value.len);
+        af_cookie_remove(&value, &name);
+        value.data[value.len] = '\0';
+
+        h->value = value;
+    }
+
+    return NGX_OK;
+}
+
+
+/* all of this name, from "a=1; b=2" */
+
+static void
+af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name)
+{
+    u_char  *p, *end, *last, *dst;
+
+    dst = cookies->data;
+    last = cookies->data + cookies->len;
+
+    for (p = cookies->data; p < last; p = end) {
+
+        while (p < last && (*p == ' ' || *p == ';')) {
+            p++;
+        }
+
+        end = ngx_strlchr(p, last, ';');
+        end = end ? end : last;
+
+        if (p == end
+            || ((size_t) (end - p) > name->len && p[name->len] == '='
+                && ngx_strncasecmp(p, name->data, name->len) == 0))
+        {
+            continue;
+        }
+
+        if (dst != cookies->data) {
+            *dst++ = ';';
+            *dst++ = ' ';
+        }
+
+        dst = ngx_movemem(dst, p, end - p);
+    }
+
+    cookies->len = dst - cookies->data;
+}
+
+
+ngx_uint_t
+af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
+{
+    char                            token[AF_CSRF_SIZE];
+    ngx_str_t                       cookie;
+    ngx_uint_t                      i;
+    ngx_table_elt_t                *h;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    if (af_csrf_is_safe(r) || af_cors_origin_kind(r) == AF_ORIGIN_OWN) {
+        return 1;
+    }
+
+    h = af_header_in(r, "x-csrf-token", 0);
+
+    if (h == NULL || h->value.len == 0) {
+        return 0;
+    }
+
+    if (session_id->len == 0) {
+        return af_cookie(r, AF_COOKIE_CSRF, &cookie) == NGX_OK
+               && af_csrf_same(&h->value, cookie.data, cookie.len);
+    }
+
+    amcf = af_main_conf(r);
+
+    for (i = 0; amcf->db && i < amcf->secrets->nelts; i++) {
+
+        af_csrf_token(&amcf->csrf_keys[i], session_id, token);
+
+        if (af_csrf_same(&h->value, (u_char *) token, AF_CSRF_SIZE - 1)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+af_csrf_foreign(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    if (!af_cookies_on(r) || af_csrf_is_safe(r)) {
+        return 0;
+    }
+
+    switch (af_cors_origin_kind(r)) {
+
+    case AF_ORIGIN_OWN:
+        return 0;
+
+    case AF_ORIGIN_FOREIGN:
+        return 1;
+
+    default:
+        break;
+    }
+
+    /* https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header */
+
+    h = af_header_in(r, "sec-fetch-site", 0);
+
+    return h && ngx_strcmp(h->value.data, "same-origin") != 0
+           && ngx_strcmp(h->value.data, "none") != 0;
+}
+
+
+/* (RFC 9110, section 9.2.1); a proxy that asks tells of another request */
+
+static ngx_uint_t
+af_csrf_is_safe(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  safe[] = {
+        ngx_string("GET"), ngx_string("HEAD"), ngx_string("OPTIONS"),
+        ngx_null_string
+    };
+
+    h = af_loc_conf(r)->verify ? af_header_in(r, "x-forwarded-method", 0)
+                               : NULL;
+
+    if (h == NULL) {
+        return (r->main->method
+                & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))
+               != 0;
+    }
+
+    for (i = 0; safe[i].len; i++) {
+        if (h->value.len == safe[i].len
+            && ngx_strncmp(h->value.data, safe[i].data, safe[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+af_csrf_token(const af_csrf_key_t *key, const ngx_str_t *session_id,
+    char token[AF_CSRF_SIZE])
+{
+    u_char  octets[crypto_auth_hmacsha256_BYTES];
+
+    (void) crypto_auth_hmacsha256(octets, session_id->data, session_id->len,
+                                  key->octets);
+    (void) sodium_bin2base64(token, AF_CSRF_SIZE, octets, sizeof(octets),
+                             AF_BASE64URL);
+}
+
+
+static ngx_uint_t
+af_csrf_same(const ngx_str_t *a, const u_char *b, size_t len)
+{
+    return a->len == len && len && sodium_memcmp(a->data, b, len) == 0;
+}

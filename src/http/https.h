@@ -1,0 +1,21 @@
+/*
+ * autoflow_require_https: no credentials over plain http.
+ */
+
+#ifndef AF_HTTP_HTTPS_H
+#define AF_HTTP_HTTPS_H
+
+#include "http/respond.h"
+
+
+/*
+ * Whether a request came by https: to this nginx, or, as X-Forwarded-Proto
+ * says, to a proxy that is one of set_real_ip_from.
+ */
+ngx_uint_t af_https(ngx_http_request_t *r);
+
+/* the rewrite phase: before anything else has looked at the request */
+ngx_int_t af_https_handler(ngx_http_request_t *r);
+
+
+#endif /* AF_HTTP_HTTPS_H */

@@ -1,0 +1,208 @@
+# autoflow_cookies: the token pair in cookies, and requests that other sites'
+# pages make a browser send.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::JSON qw(decode_json);
+use Test::Autoflow;
+use Test::More;
+
+my $good = 'correct horse battery staple';
+my $echo = q{ proxy_pass http://echo; proxy_set_header X-User-Email $autoflow_email; };
+my %settings = (autoflow_environment => 'testing', autoflow_require_https => 'off');
+
+my $t = Test::Autoflow->new(
+    settings => {%settings},
+    server => qq{
+        autoflow_cookies on;
+        autoflow_cors_origins http://friend.example credentials;
+        location /app/ { autoflow_auth on; $echo }
+        location /maybe/ { autoflow_auth optional; $echo }
+        location /bearer/ { autoflow_cookies off; autoflow_auth on; $echo }
+        location /own/ { autoflow_auth on token=\$cookie_mine; $echo }
+        location /ask/ { auth_request /verify; $echo }
+        location = /verify { autoflow_verify; }
+        location /v/ { autoflow_cookies on path=/v/auth/ domain=example.com samesite=strict; autoflow_api; }
+        location ~ ^/regex/ { autoflow_api /regex; }
+        location = /exact/auth/login { autoflow_api /exact; }
+        location /without/ { autoflow_cookies off; autoflow_api; }
+    },
+)->start;
+
+my $own = {Origin => $t->url =~ s{/$}{}r};
+my $foreign = {Origin => 'http://evil.example'};
+my $friend = {Origin => 'http://friend.example'};
+my $ada = $t->register(email => 'ada@example.com');
+
+# the cookies that the last answer sets: name => [value, attributes]
+sub set_cookies {
+    return {map { /^([^=]+)=([^;]*); (.*)$/ or die $_; ($1 => [$2, $3]) } @{$t->tx->res->headers->every_header('Set-Cookie')}};
+}
+
+sub login ($mount = '/api/v1', $headers = {}) {
+    return $t->post_ok("$mount/auth/login" => $headers => json => {email => 'ada@example.com', password => $good});
+}
+
+sub values_of ($cookies) { map { $_ => $cookies->{$_}[0] } keys %$cookies }
+
+sub cookie (%values) { Cookie => join '; ', map { "$_=$values{$_}" } sort keys %values }
+
+sub session ($mount = '/api/v1') {
+    login($mount)->status_is(200);
+    my %value = values_of(set_cookies());
+    return {access => $value{'__Host-af_access'}, refresh => $value{'__Secure-af_refresh'}, csrf => $value{af_csrf},
+        cookie(%value)};
+}
+
+# a request with the session's cookies
+sub with ($session, %headers) { return {Cookie => $session->{Cookie}, %headers} }
+
+
+subtest 'what a login sets' => sub {
+    login()->status_is(200);
+    my ($pair, $cookies) = ($t->tx->res->json, set_cookies());
+    is_deeply $cookies, {
+        '__Host-af_access'    => [$pair->{access_token}, 'Path=/; Max-Age=1800; SameSite=Lax; HttpOnly; Secure'],
+        '__Secure-af_refresh' => [$pair->{refresh_token}, 'Path=/api/v1/; Max-Age=604800; SameSite=Lax; HttpOnly; Secure'],
+        af_csrf               => [$cookies->{af_csrf}[0], 'Path=/; Max-Age=604800; SameSite=Lax; Secure'],
+    }, 'three cookies';
+    like $cookies->{af_csrf}[0], qr/^[A-Za-z0-9_-]{43}$/;
+
+    $t->post_ok('/auth/register' => json => {email => 'eve@example.com', password => $good})->status_is(201);
+    is set_cookies()->{'__Secure-af_refresh'}[1] =~ s/;.*//r, 'Path=/auth/', 'a registration does, too; the path is of the mount';
+    login('/regex');
+    is set_cookies()->{'__Secure-af_refresh'}[1] =~ s/;.*//r, 'Path=/regex/auth/', 'where the location is no prefix';
+    login('/exact');
+    is set_cookies()->{'__Secure-af_refresh'}[1] =~ s/;.*//r, 'Path=/exact/auth/';
+    login('/v');
+    is_deeply {map { $_ => set_cookies()->{$_}[1] } keys %{set_cookies()}}, {
+        '__Secure-af_access'  => 'Path=/; Max-Age=1800; SameSite=Strict; Domain=example.com; HttpOnly; Secure',
+        '__Secure-af_refresh' => 'Path=/v/auth/; Max-Age=604800; SameSite=Strict; Domain=example.com; HttpOnly; Secure',
+        af_csrf               => 'Path=/; Max-Age=604800; SameSite=Strict; Domain=example.com; Secure',
+    }, 'as configured';
+    login('/without')->status_is(200)->header_is('Set-Cookie' => undef);
+    $t->post_ok('/auth/login' => json => {email => 'ada@example.com', password => 'wrong'})
+        ->status_is(401)->header_is('Set-Cookie' => undef);
+};
+
+subtest 'where they count' => sub {
+    my $s = session();
+    $t->get_ok('/auth/me' => with($s))->status_is(200)->json_is('/email' => 'ada@example.com');
+    $t->get_ok("/$_/x" => with($s))->status_is(200)->json_is('/email' => 'ada@example.com')
+        for qw(app maybe);
+    $t->get_ok('/ask/x' => with($s))->status_is(200);
+    $t->get_ok("/$_" => with($s))->status_is(401) for 'bearer/x', 'without/auth/me', 'own/x';
+    $t->get_ok('/app/x')->status_is(401);
+    $t->get_ok('/app/x' => {cookie('__Host-af_access' => 'x')})->status_is(401);
+    $t->get_ok('/maybe/x' => {cookie('__Host-af_access' => 'x')})->status_is(401);
+    $t->get_ok('/app/x' => with($s, Authorization => 'Bearer x'))->status_is(401, 'a bearer token counts first');
+    $t->get_ok('/app/x' => {cookie('af_access' => $s->{access})})->status_is(401, 'another name');
+    $t->get_ok('/own/x' => {cookie(mine => $s->{access})})->status_is(200);
+};
+
+subtest 'what an upstream is sent' => sub {
+    my $s = session();
+    $t->get_ok('/app/x' => {Cookie => "a=1; $s->{Cookie}; b=__Secure-af_refresh"})->status_is(200);
+    my $sent = $t->tx->res->json('/cookie');
+    unlike $sent, qr/\Q$s->{refresh}/, 'never the refresh token';
+    is $sent, "a=1; __Host-af_access=$s->{access}; af_csrf=$s->{csrf}; b=__Secure-af_refresh", 'the others are as they were';
+    $t->get_ok('/app/x' => with($s, Cookie => "__Secure-af_refresh=$s->{refresh};__secure-AF_refresh=x; __Host-af_access=$s->{access}"))
+        ->json_is('/cookie' => "__Host-af_access=$s->{access}", 'in whatever order and letters');
+};
+
+subtest 'requests that change something' => sub {
+    my $s = session();
+    my @passing = (['its own origin', $own], ['a trusted origin', $friend], ['its token', {'X-CSRF-Token' => $s->{csrf}}],
+        ['both', {%$own, 'X-CSRF-Token' => $s->{csrf}}]);
+    my @failing = (['neither', {}], ["another's page", $foreign], ['a page without an origin', {Origin => 'null'}],
+        ['another token', {'X-CSRF-Token' => session()->{csrf}}], ['an empty token', {'X-CSRF-Token' => ''}],
+        ['another scheme', {Origin => $own->{Origin} =~ s/http/https/r}], ['another port', {Origin => 'http://127.0.0.1:1'}],
+        ["another's page and another token", {%$foreign, 'X-CSRF-Token' => 'x' x 43}]);
+
+    for my $path ('/app/x', '/own/x', '/ask/x') {
+        my $cookies = $path eq '/own/x' ? {cookie(mine => $s->{access})} : with($s);
+        for my $method (qw(POST PUT PATCH DELETE)) {
+            $t->request_ok($t->ua->build_tx($method => $path => {%$cookies, %{$_->[1]}}))
+                ->status_is(200, "$method $path: $_->[0]") for @passing;
+            $t->request_ok($t->ua->build_tx($method => $path => {%$cookies, %{$_->[1]}}))
+                ->status_is(403, "$method $path: $_->[0]") for @failing;
+        }
+        $t->request_ok($t->ua->build_tx($_ => $path => {%$cookies, %$foreign}))->status_is(200, $_) for qw(GET HEAD);
+    }
+    $t->delete_ok('/auth/sessions/' . $ada->{user}{id} => with($s))->problem_is(403, 'csrf_refused');
+    $t->delete_ok('/auth/sessions/' . $ada->{user}{id} => with($s, %$own))->status_is(404);
+    $t->post_ok('/maybe/x' => with($s, %$foreign))->status_is(403);
+    $t->post_ok('/app/x' => with($s, %$foreign, %{$t->bearer($s->{access})}))->status_is(200, 'a bearer needs none of it');
+    $t->get_ok('/verify' => with($s, 'X-Forwarded-Method' => 'POST'))->status_is(403, 'a proxy asks for a POST');
+    $t->get_ok('/verify' => with($s, 'X-Forwarded-Method' => 'GET'))->status_is(204);
+    $t->get_ok('/app/x' => with($s, 'X-Forwarded-Method' => 'POST'))->status_is(200, 'others may say what they like');
+};
+
+subtest 'a login from elsewhere' => sub {
+    login('/api/v1', $_->[0])->status_is($_->[1]) for [$own, 200], [$friend, 200], [{}, 200],
+        [{'Sec-Fetch-Site' => 'same-origin'}, 200], [{'Sec-Fetch-Site' => 'none'}, 200];
+    for my $headers ($foreign, {Origin => 'null'}, {'Sec-Fetch-Site' => 'cross-site'}, {'Sec-Fetch-Site' => 'same-site'}) {
+        login('/api/v1', $headers)->problem_is(403, 'csrf_refused')->header_is('Set-Cookie' => undef);
+    }
+    login('/without', $foreign)->status_is(200, 'where no cookies are set');
+};
+
+subtest 'refresh' => sub {
+    my $s = session();
+    $t->post_ok('/api/v1/auth/refresh' => with($s))->problem_is(403, 'csrf_refused');
+    $t->post_ok('/api/v1/auth/refresh' => with($s, %$foreign))->problem_is(403, 'csrf_refused');
+    $t->post_ok('/api/v1/auth/refresh' => with($s, 'X-CSRF-Token' => 'x'))->problem_is(403, 'csrf_refused');
+    $t->post_ok('/api/v1/auth/refresh' => with($s, %$own))->status_is(200);
+    my $pair = $t->tx->res->json;
+    my %new = values_of(set_cookies());
+    is_deeply \%new, {'__Host-af_access' => $pair->{access_token}, '__Secure-af_refresh' => $pair->{refresh_token},
+        af_csrf => $s->{csrf}}, 'new cookies, and the same token against forgery';
+    $t->post_ok('/api/v1/auth/refresh' => {cookie(%new), 'X-CSRF-Token' => $new{af_csrf}})->status_is(200, 'by that');
+    $t->post_ok('/api/v1/auth/refresh' => with($s, %$own))->problem_is(401, 'token_reused');
+    is_deeply {map { $_->[0] . $_->[1] => 1 } map { [$_->[0], $_->[1] =~ /(Max-Age=\d+)/] } values %{set_cookies()}},
+        {'Max-Age=0' => 1}, 'the cookies of a session that has ended go';
+    $t->post_ok('/api/v1/auth/refresh' => {%$own} => json => {refresh_token => 'x'})->status_is(401);
+};
+
+subtest 'logout' => sub {
+    my $s = session();
+    my $gone = sub { is_deeply [map { "$_->[0] " . ($_->[1] =~ /Max-Age=(\d+)/)[0] } values %{set_cookies()}], [(' 0') x 3], 'expires them' };
+    $t->post_ok('/api/v1/auth/logout' => with($s))->problem_is(403, 'csrf_refused');
+    $t->get_ok('/auth/me' => with($s))->status_is(200, 'then nothing happens');
+    $t->post_ok('/api/v1/auth/logout?scope=others' => with($s, %$own))->status_is(204)->header_is('Set-Cookie' => undef);
+    $t->post_ok('/api/v1/auth/logout' => with($s, %$own))->status_is(204);
+    $gone->();
+    $t->get_ok('/auth/me' => with($s))->problem_is(401, 'token_revoked');
+
+    $s = session();
+    $t->post_ok('/api/v1/auth/logout' => {cookie('__Secure-af_refresh' => $s->{refresh}), %$own})
+        ->status_is(204, 'by the refresh cookie, once the other has expired');
+    $gone->();
+    $t->get_ok('/auth/me' => with($s))->problem_is(401, 'token_revoked');
+
+    $s = session();
+    $t->post_ok('/api/v1/auth/logout-all' => with($s, 'X-CSRF-Token' => $s->{csrf}))->status_is(204);
+    $gone->();
+    $t->post_ok('/api/v1/auth/logout')->problem_is(401, 'token_required');
+};
+
+subtest 'a secret is replaced' => sub {
+    my $s = session();
+    $t->settings({%settings, autoflow_secret => 'hex:' . 'f0' x 32 . '; autoflow_secret hex:' . '0f' x 32})->reload->ready;
+    $t->post_ok('/app/x' => with($s, 'X-CSRF-Token' => $s->{csrf}))->status_is(200, 'an older token is good');
+};
+
+subtest 'in development' => sub {
+    $t->settings({autoflow_environment => 'development'})->reload->ready;
+    login();
+    is_deeply {map { $_ => set_cookies()->{$_}[1] =~ s/Max-Age=\d+; //r } keys %{set_cookies()}}, {
+        af_access  => 'Path=/; SameSite=Lax; HttpOnly',
+        af_refresh => 'Path=/api/v1/; SameSite=Lax; HttpOnly',
+        af_csrf    => 'Path=/; SameSite=Lax',
+    }, 'without https';
+    my %value = values_of(set_cookies());
+    $t->get_ok('/app/x' => {cookie(%value)})->status_is(200);
+    $t->post_ok('/app/x' => {cookie(%value)})->status_is(403);
+};
+
+$t->finish;
+done_testing;

@@ -1,0 +1,117 @@
+package Test::Autoflow::Browser;
+
+# A real browser, Chromium without a window, driven by the WebDriver protocol
+# (https://www.w3.org/TR/webdriver2/), which is JSON over HTTP.
+#
+#     my $browser = Test::Autoflow::Browser->new->start;
+#     $browser->go('http://localhost:8080/demo/');
+#     $browser->type('#email' => 'ada@example.com')->click('button');
+#     is $browser->text('#who'), 'Ada';
+#     is $browser->script('return fetch(arguments[0]).then(r => r.status)', '/health'), 200;
+#
+# What it is told to find it waits for.  Any name below "localhost" is this
+# machine, and any certificate will do.
+
+use Mojo::Base -base, -signatures;
+
+use Carp ();
+use File::Temp;
+use Mojo::UserAgent;
+use Test::Autoflow::Process;
+use Time::HiRes qw(sleep);
+
+has dir     => sub { File::Temp->newdir };
+has port    => sub { Test::Autoflow::free_port() };
+has seconds => 10;            # how long it waits for what it is to find
+has ua      => sub { Mojo::UserAgent->new(inactivity_timeout => 90) };
+has [qw(process session)];
+
+# Its sandbox is against pages of strangers, and is not to be had by root.
+my @arguments = qw(headless no-sandbox disable-dev-shm-usage disable-gpu
+    disable-background-networking disable-component-update disable-sync no-first-run no-proxy-server);
+
+sub start ($self) {
+    my $dir = $self->dir;
+    $self->process(Test::Autoflow::Process->new(
+        log     => "$dir/log",
+        command => ['setpriv', '--pdeathsig', 'TERM', 'env', map({ "$_=$dir" } qw(HOME TMPDIR XDG_CONFIG_HOME)),
+            'chromedriver', '--port=' . $self->port],
+    )->start);
+
+    for (1 .. 500) {
+        last if eval { $self->call(GET => '/status')->{ready} };
+        $self->process->running or Carp::croak('chromedriver: ' . Mojo::File->new("$dir/log")->slurp);
+        sleep 0.02;
+    }
+
+    my $new = $self->call(POST => '/session', {capabilities => {alwaysMatch => {
+        browserName           => 'chrome',
+        acceptInsecureCerts   => \1,
+        timeouts              => {implicit => 1000 * $self->seconds, script => 60_000, pageLoad => 60_000},
+        'goog:loggingPrefs'   => {browser => 'ALL'},
+        'goog:chromeOptions'  => {args => [map { "--$_" } @arguments]},
+    }}});
+    return $self->session("/session/$new->{sessionId}");
+}
+
+sub quit ($self) {
+    $self->call(DELETE => $self->session);
+    $self->session(undef)->process->signal('TERM')->ended;
+    kill 'KILL', $self->process->processes;      # its last helpers are slow
+    return;
+}
+
+# a command of the protocol: its value
+sub call ($self, $method, $path, $json = undef) {
+    my $url = 'http://127.0.0.1:' . $self->port . $path;
+    my $res = $self->ua->start(
+        $self->ua->build_tx($method => $url => $method eq 'POST' ? (json => $json // {}) : ()))->result;
+    my $value = ($res->json // {})->{value};
+    return $value if $res->is_success;
+    Carp::croak("$method $path: " . (ref $value ? "$value->{error}: $value->{message}" : $res->body));
+}
+
+sub get ($self, $what) { $self->call(GET => $self->session . "/$what") }
+
+sub post ($self, $what, $json = {}) { $self->call(POST => $self->session . "/$what", $json) }
+
+
+# Pages
+
+sub go ($self, $url) { $self->post(url => {url => $url}); return $self }
+
+sub url ($self) { $self->get('url') }
+
+# the first element of a CSS selector
+sub find ($self, $css) {
+    return (values %{$self->post(element => {using => 'css selector', value => $css})})[0];
+}
+
+sub click ($self, $css) { $self->post('element/' . $self->find($css) . '/click'); return $self }
+
+# in place of what was there
+sub type ($self, $css, $text) {
+    my $element = 'element/' . $self->find($css);
+    $self->post("$element/clear");
+    $self->post("$element/value", {text => $text});
+    return $self;
+}
+
+# what is to be seen of it
+sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
+
+
+# Inside of a page
+
+# the value of a function's body, for which a promise is waited
+sub script ($self, $body, @arguments) { $self->post('execute/sync', {script => $body, args => \@arguments}) }
+
+# by name, those that the page's URL gets: value, path, domain, secure, httpOnly, sameSite
+sub cookies ($self) { return {map { $_->{name} => $_ } @{$self->get('cookie')}} }
+
+sub forget_cookies ($self) { $self->call(DELETE => $self->session . '/cookie'); return $self }
+
+# what the console has said since it was asked last
+sub console ($self) { map { $_->{message} } @{$self->post('se/log', {type => 'browser'})} }
+
+1;

@@ -1,0 +1,47 @@
+/*
+ * Revocations of sessions and accounts that are numbers.
+ */
+
+#ifndef AF_UNIT_REVOCATION_H
+#define AF_UNIT_REVOCATION_H
+
+#include <string.h>
+
+#include "shm/revocations.h"
+
+
+#define NEVER  ((time_t) UINT32_MAX + 1)    /* above any watermark */
+
+
+enum { SESSION = 1, ACCOUNT };
+
+
+static inline af_revocation_t
+revocation(uint64_t kind, uint64_t n, uint64_t epoch, time_t at, time_t until)
+{
+    uint64_t         id[2] = { kind, n };
+    af_revocation_t  entry;
+
+    memcpy(entry.id, id, sizeof(entry.id));
+    entry.epoch = epoch;
+    entry.at = at;
+    entry.until = until;
+
+    return entry;
+}
+
+
+static inline int
+judge(af_revocations_t *table, uint64_t session, uint64_t account,
+    uint64_t epoch, time_t iat)
+{
+    af_revocation_t  sid, sub;
+
+    sid = revocation(SESSION, session, 0, 0, 0);
+    sub = revocation(ACCOUNT, account, 0, 0, 0);
+
+    return af_revocations_judge(table, sid.id, sub.id, epoch, iat);
+}
+
+
+#endif /* AF_UNIT_REVOCATION_H */

@@ -172,6 +172,13 @@ GRANT EXECUTE ON FUNCTION
     TO autoflow_app;
 
 
+-- whom a verification is for
+
+CREATE INDEX users_pending_email_idx
+    ON autoflow.users (lower(pending_email COLLATE "C"))
+    WHERE pending_email IS NOT NULL AND deleted_at IS NULL;
+
+
 -- what a token from a mail lets its bearer do
 
 GRANT UPDATE (email, pending_email, email_verified)

@@ -9,6 +9,7 @@ RETURN 2;
 REVOKE UPDATE (email, pending_email, email_verified)
     ON autoflow.users FROM autoflow_app;
 
+DROP INDEX autoflow.users_pending_email_idx;
 DROP FUNCTION autoflow.mail_maintain();
 DROP TRIGGER users_end_mail_tokens ON autoflow.users;
 DROP FUNCTION autoflow.end_mail_tokens();

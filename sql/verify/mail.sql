@@ -43,7 +43,8 @@ BEGIN
       INTO wrong
       FROM unnest(ARRAY['outbox_due_at_idx',
                         'outbox_user_id_idx',
-                        'outbox_recipient_idx']) AS name
+                        'outbox_recipient_idx',
+                        'users_pending_email_idx']) AS name
      WHERE NOT EXISTS (SELECT
                          FROM pg_index
                         WHERE indexrelid = to_regclass('autoflow.' || name)

@@ -69,7 +69,7 @@ static const af_schema_t  address_schema = { "Address", address_fields, NULL };
 
 
 static const af_field_t  reset_fields[] = {
-    { "token", &af_type_credential, AF_REQUIRED, NULL },
+    { "token", &af_type_token, AF_REQUIRED, NULL },
     { "new_password", &af_type_password, 0, NULL },
     { "password", &af_type_password, 0, NULL },
     { NULL, NULL, 0, NULL }
@@ -81,7 +81,7 @@ static const af_schema_t  reset_schema = {
 
 
 static const af_field_t  verify_fields[] = {
-    { "token", &af_type_credential, AF_REQUIRED, NULL },
+    { "token", &af_type_token, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 

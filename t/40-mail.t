@@ -166,9 +166,11 @@ subtest 'the server is deaf' => sub {
 subtest 'what the server says of a recipient' => sub {
     $t->register(email => 'nobody@refused.example');
     my $row = row('nobody@refused.example', sub ($row) { $row->{failed_at} });
-    like $row->{last_error}, qr/550 5\.1\.1 nobody of this name/, 'for ever: given up';
+    like $row->{last_error}, qr/550 5\.1\.1 <\*+>: nobody of this name/, 'for ever: given up';
     is $row->{attempts}, 1, 'at once';
     logged(qr/\[error\].*gave up mail $row->{id} \(verify_email\): .*550/, 'the log says so');
+
+    unlike $t->error_log, qr/nobody\@refused/, 'but not whom the server repeats';
 
     $t->register(email => 'busy@later.example');
     $row = row('busy@later.example', sub ($row) { $row->{last_error} });

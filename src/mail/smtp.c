@@ -18,6 +18,7 @@ typedef struct {
 
 
 static CURLcode af_smtp_perform(CURL *curl);
+static void af_smtp_hide(char *reply, const char *address);
 static int af_smtp_set_up(CURL *curl, const af_smtp_t *smtp);
 static int af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
     const struct curl_slist *recipients, char *error);
@@ -72,7 +73,20 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
 
     snprintf(error, size, "%s", reason[0] ? reason : curl_easy_strerror(code));
 
+    af_smtp_hide(transfer.reply, to);
+
     return af_smtp_judge(code, &transfer, error, size);
+}
+
+
+/* servers like to repeat whom they refuse, and it goes into a log */
+
+static void
+af_smtp_hide(char *reply, const char *address)
+{
+    while ((reply = strstr(reply, address)) != NULL) {
+        memset(reply, '*', strlen(address));
+    }
 }
 
 

@@ -31,7 +31,8 @@ typedef struct {
 /*
  * Sends a message of `len` octets to the address `to`.  *curl, NULL at first,
  * keeps the connection for the next one; one thread at a time may use it.
- * What was not sent is told in `error`, also when *stop becomes true.
+ * What was not sent is told in `error`, also when *stop becomes true; the
+ * address is not.
  */
 af_delivery_t af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     const char *message, size_t len, const volatile sig_atomic_t *stop,

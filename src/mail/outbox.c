@@ -80,7 +80,10 @@ static void af_mail_query(af_mail_t *mail, const af_statement_t *statement,
 static ngx_int_t af_mail_failed(af_mail_t *mail);
 static void af_mail_claim(af_mail_t *mail);
 static void af_mail_claimed(af_db_op_t *op);
+static void af_mail_take(af_mail_t *mail);
 static const char *af_mail_column(af_mail_t *mail, const char *name);
+static void af_mail_say(af_mail_task_t *task, af_delivery_t delivery,
+    const char *why);
 static void af_mail_send(af_mail_t *mail);
 static void af_mail_thread(void *data, ngx_log_t *log);
 static af_delivery_t af_mail_deliver(af_mail_task_t *task,
@@ -324,9 +327,7 @@ af_mail_claim(af_mail_t *mail)
 static void
 af_mail_claimed(af_db_op_t *op)
 {
-    const char      *created, *why;
-    af_mail_t       *mail;
-    af_mail_task_t  *task;
+    af_mail_t  *mail;
 
     mail = op->data;
 
@@ -335,22 +336,32 @@ af_mail_claimed(af_db_op_t *op)
         return;
     }
 
-    mail->claimed = mail->result;
-    mail->result = NULL;
+    if (PQntuples(mail->result) > 0) {
+        mail->claimed = mail->result;
+        mail->result = NULL;
 
-    if (PQntuples(mail->claimed) == 0) {
-        PQclear(mail->claimed);
-        mail->claimed = NULL;
-
-        if (mail->kicked) {
-            af_mail_claim(mail);
-
-        } else {
-            af_mail_rest(mail);
-        }
-
+        af_mail_take(mail);
         return;
     }
+
+    af_db_clear(&mail->op);
+
+    if (mail->kicked) {
+        af_mail_claim(mail);
+
+    } else {
+        af_mail_rest(mail);
+    }
+}
+
+
+/* its texts are those of the result, which is kept until it is marked */
+
+static void
+af_mail_take(af_mail_t *mail)
+{
+    const char      *created, *why;
+    af_mail_task_t  *task;
 
     task = mail->task->ctx;
 
@@ -370,10 +381,7 @@ af_mail_claimed(af_db_op_t *op)
         return;
     }
 
-    task->delivery = AF_MAIL_REFUSED;
-    (void) ngx_cpystrn((u_char *) task->error, (u_char *) why,
-                       sizeof(task->error));
-
+    af_mail_say(task, AF_MAIL_REFUSED, why);
     af_mail_mark(mail);
 }
 
@@ -387,6 +395,16 @@ af_mail_column(af_mail_t *mail, const char *name)
 
     return PQgetisnull(mail->claimed, 0, n) ? NULL
                                             : PQgetvalue(mail->claimed, 0, n);
+}
+
+
+static void
+af_mail_say(af_mail_task_t *task, af_delivery_t delivery, const char *why)
+{
+    task->delivery = delivery;
+
+    (void) ngx_cpystrn((u_char *) task->error, (u_char *) why,
+                       sizeof(task->error));
 }
 
 
@@ -405,11 +423,8 @@ af_mail_send(af_mail_t *mail)
     }
 
     task->running = 0;
-    task->delivery = AF_MAIL_AWAY;
-    (void) ngx_cpystrn((u_char *) task->error,
-                       (u_char *) "the queue of the threads is full",
-                       sizeof(task->error));
 
+    af_mail_say(task, AF_MAIL_AWAY, "the queue of the threads is full");
     af_mail_mark(mail);
 }
 
@@ -424,25 +439,18 @@ af_mail_thread(void *data, ngx_log_t *log)
 
     ngx_memzero(&message, sizeof(af_buffer_t));
 
-    task->delivery = AF_MAIL_AWAY;
-
     if (ngx_terminate) {
-        why = "the worker is ending";
+        af_mail_say(task, AF_MAIL_AWAY, "the worker is ending");
 
     } else if (task->until < af_mail_now() + AF_SMTP_TIMEOUT) {
-        why = "no thread had time for it";
+        af_mail_say(task, AF_MAIL_AWAY, "no thread had time for it");
 
-    } else {
-        why = af_letter_write(&task->conf->letters, &task->letter, &message);
-
-        if (why) {
-            task->delivery = message.failed ? AF_MAIL_AWAY : AF_MAIL_REFUSED;
-        }
-    }
-
-    if (why) {
-        (void) ngx_cpystrn((u_char *) task->error, (u_char *) why,
-                           sizeof(task->error));
+    } else if ((why = af_letter_write(&task->conf->letters, &task->letter,
+                                      &message))
+               != NULL)
+    {
+        /* one of another version may know how */
+        af_mail_say(task, AF_MAIL_RETRY, why);
 
     } else {
         task->delivery = af_mail_deliver(task, &message);

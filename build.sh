@@ -26,6 +26,7 @@ test_packages=(
     "${run_packages[@]}" caddy chromium-driver clang dbus-x11 haproxy
     libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl openssl
+    python3-aiosmtpd
 )
 
 usage() {
@@ -48,7 +49,7 @@ Environment:
 
   AUTOFLOW_PORT          where `run` listens on 127.0.0.1 (default 8080; the
                          demonstration's upstream takes the next port)
-  AUTOFLOW_STATE         cluster, keys, logs of `run` (default .autoflow/)
+  AUTOFLOW_STATE         cluster, keys, logs, mails of `run` (default .autoflow/)
   AUTOFLOW_DATABASE_URL  a database for `run` to use instead of its own: a
                          postgresql:// URL of a role that may create in it
   NGINX_SRC              a folder of nginx's sources to build against instead
@@ -418,6 +419,7 @@ find_place() {
         chmod 755 "$place"
         ln -sfn "$place/cluster" "$state/cluster"
         ln -sfn "$place/temp" "$state/temp"
+        ln -sfn "$place/mail" "$state/mail"
         say "What other users need goes to $place: they can't use $state."
     fi
     mkdir "$place/temp"
@@ -479,6 +481,7 @@ write_configuration() {
         -e "s|^\( *autoflow_database *\).*|\1\"file:$keys/database\";|" \
         -e "s|\"file:keys/|\"file:$keys/|" \
         -e "s|\(_temp_path *\)\(.*\);|\1\"$place/\2\";|" \
+        -e "s|maildir:|&$place/|" \
         -e "s|\(alias *\)\(.*\);|\1\"$place/\2\";|" \
         -e "$([ $EUID = 0 ] || echo '/^user /d')" \
         "$root/conf/nginx.conf" >"$state/conf/nginx.conf"
@@ -507,6 +510,7 @@ say_hello() {
     cat <<END
 
 $url is up (state and logs: $state). Ctrl-C stops it.
+Mails come to $state/mail/new.
 Try, in another terminal:
 
 TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"$email","password":"correct horse battery staple"}' | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'); echo "\$TOKEN"
@@ -601,8 +605,10 @@ install_module() {
     conf=$(dirname "$(nginx_path conf-path)")
     install -D -m 644 -t "$modules" "$out/$module"
     install -D -m 644 -t "$conf/snippets" "$root"/conf/snippets/*
+    install -D -m 644 -t "$conf/mail" "$root"/conf/mail/*
     cat <<END
-Installed $modules/$module and $conf/snippets/autoflow_*.conf.
+Installed $modules/$module, $conf/snippets/autoflow_*.conf and
+the templates of mails in $conf/mail.
 At the beginning of $conf/nginx.conf, add:
 
 load_module $modules/$module;

@@ -20,23 +20,9 @@
 #define NGX_HTTP_AUTOFLOW_SECRET_MIN  32
 
 
-/* name=value parameters: how a value is read, and into which member */
-
-typedef struct ngx_http_autoflow_param_s  ngx_http_autoflow_param_t;
-
-struct ngx_http_autoflow_param_s {
-    ngx_str_t     name;        /* with the '=' */
-    ngx_int_t   (*set)(ngx_str_t *value, void *member);
-    size_t        offset;
-};
-
-
-static char *ngx_http_autoflow_params(ngx_conf_t *cf, ngx_uint_t first,
-    const ngx_http_autoflow_param_t *params, void *conf);
 static ngx_int_t ngx_http_autoflow_param_count(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_msec(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
-static ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_text(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_use(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_deny(ngx_str_t *value, void *member);
@@ -66,10 +52,6 @@ static ngx_int_t ngx_http_autoflow_key_add(ngx_conf_t *cf, af_keyring_t *keys,
 static void ngx_http_autoflow_key_skipped(void *data,
     const af_keyring_error_t *error);
 
-static void ngx_http_autoflow_exposed(ngx_conf_t *cf,
-    ngx_http_autoflow_source_t *source);
-static void ngx_http_autoflow_place(ngx_conf_t *cf,
-    ngx_http_autoflow_where_t *where);
 static char *ngx_http_autoflow_auth_token(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_autoflow_loc_conf_t *alcf);
 
@@ -1140,7 +1122,7 @@ ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data)
 }
 
 
-static char *
+char *
 ngx_http_autoflow_params(ngx_conf_t *cf, ngx_uint_t first,
     const ngx_http_autoflow_param_t *params, void *conf)
 {
@@ -1229,7 +1211,7 @@ ngx_http_autoflow_param_size(ngx_str_t *value, void *member)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_autoflow_param_str(ngx_str_t *value, void *member)
 {
     *(ngx_str_t *) member = *value;
@@ -1425,9 +1407,7 @@ ngx_http_autoflow_param_use(ngx_str_t *value, void *member)
 }
 
 
-/* the environment may be configured later: init_main_conf judges it */
-
-static void
+void
 ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_http_autoflow_source_t *source)
 {
     ngx_http_autoflow_main_conf_t  *amcf;
@@ -1443,7 +1423,7 @@ ngx_http_autoflow_exposed(ngx_conf_t *cf, ngx_http_autoflow_source_t *source)
 }
 
 
-static void
+void
 ngx_http_autoflow_place(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
 {
     where->file = cf->conf_file->file.name.data;

@@ -5,7 +5,16 @@
 #ifndef NGX_HTTP_AUTOFLOW_DIRECTIVES_H
 #define NGX_HTTP_AUTOFLOW_DIRECTIVES_H
 
-#include "http/conf.h"
+#include "ngx_http_autoflow_source.h"
+
+
+/* name=value parameters: how a value is read, and into which member */
+
+typedef struct {
+    ngx_str_t     name;        /* with the '=' */
+    ngx_int_t   (*set)(ngx_str_t *value, void *member);
+    size_t        offset;
+} ngx_http_autoflow_param_t;
 
 
 char *ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -35,9 +44,29 @@ char *ngx_http_autoflow_require(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* mails: ngx_http_autoflow_mail.c */
+char *ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_autoflow_link_base(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_autoflow_init_mail(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf);
+
 /* post handlers of ngx_conf_set_str_slot and ngx_conf_set_sec_slot */
 char *ngx_http_autoflow_check_text(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_autoflow_check_positive(ngx_conf_t *cf, void *post, void *data);
+
+/* Reads a directive's arguments from `first` on into `conf`. */
+char *ngx_http_autoflow_params(ngx_conf_t *cf, ngx_uint_t first,
+    const ngx_http_autoflow_param_t *params, void *conf);
+ngx_int_t ngx_http_autoflow_param_str(ngx_str_t *value, void *member);
+
+/*
+ * Remembers a secret that production refuses: the environment may be
+ * configured later, init_main_conf judges it.
+ */
+void ngx_http_autoflow_exposed(ngx_conf_t *cf,
+    ngx_http_autoflow_source_t *source);
+void ngx_http_autoflow_place(ngx_conf_t *cf, ngx_http_autoflow_where_t *where);
 
 
 #endif /* NGX_HTTP_AUTOFLOW_DIRECTIVES_H */

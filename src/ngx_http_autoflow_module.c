@@ -195,6 +195,27 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_mail"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_autoflow_mail,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_mail_templates"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, mail_templates),
+      NULL },
+
+    { ngx_string("autoflow_link_base"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_autoflow_link_base,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     /* keys */
 
     { ngx_string("autoflow_key"),
@@ -416,6 +437,10 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->stale_open = 0;
      *     amcf->db = NULL;
      *     amcf->feed = NULL;
+     *     amcf->mail_conf = NULL;
+     *     amcf->mail_templates = { 0, NULL };
+     *     amcf->link_base = { 0, NULL };
+     *     amcf->mail = NULL;
      */
 
     amcf->attempts = ngx_http_autoflow_attempts_borne;
@@ -501,7 +526,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (amcf->database.conninfo.data == NULL) {
-        return NGX_CONF_OK;
+        return ngx_http_autoflow_init_mail(cf, amcf);
     }
 
     if (amcf->hash == NULL) {
@@ -557,7 +582,8 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
                                 amcf->staleness);
     amcf->db = af_db_create(cf->pool, &amcf->database, NULL);
 
-    return (amcf->feed && amcf->db) ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return (amcf->feed && amcf->db) ? ngx_http_autoflow_init_mail(cf, amcf)
+                                    : NGX_CONF_ERROR;
 }
 
 
@@ -965,6 +991,10 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         af_feed_await(amcf->zone);
     }
 
+    if (amcf->mail) {
+        af_mail_start(amcf->mail, amcf->io, cycle->log);
+    }
+
     return NGX_OK;
 }
 
@@ -979,6 +1009,10 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
 
     if (amcf == NULL) {
         return;
+    }
+
+    if (amcf->mail) {
+        af_mail_stop(amcf->mail);
     }
 
     if (amcf->db) {

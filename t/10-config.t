@@ -306,6 +306,87 @@ accepted 'but without a database', map { ("autoflow_$_" => undef) } qw(database 
 $t->api(1)->server('');
 
 
+# Mails
+
+my %mail = (
+    autoflow_mail           => 'maildir:' . $t->dir . '/mail',
+    autoflow_mail_templates => "$Test::Autoflow::root/conf/mail",
+    autoflow_link_base      => 'https://example.com/',
+);
+my $from = 'from=auth@example.com';
+
+accepted "autoflow_mail $_" => %mail, autoflow_mail => $_ for (
+    'off', $mail{autoflow_mail}, "$mail{autoflow_mail}/ $from",
+    "smtp://localhost $from", "smtps://mail.example.com:4465 $from", "smtp://[::1]:587/our.name $from",
+    "smtp://localhost \"from=The \xc3\x84pp <auth\@example.com>\" user=u password=p",
+    "smtp://u:p%40w\@localhost $from starttls=required", "smtp://localhost $from starttls=required ca=nginx.conf",
+);
+accepted "autoflow_link_base $_" => %mail, autoflow_link_base => $_
+    for 'http://127.0.0.1:8080', 'https://example.com/a/b/', 'https://[::1]/';
+ok -d $t->dir . '/mail', 'nginx makes the Maildir';
+accepted 'autoflow_mail_templates' => %mail, autoflow_mail_templates => "$Test::Autoflow::root/conf/mail/";
+
+refused "autoflow_mail $_->[0]", $_->[1], %mail, autoflow_mail => $_->[0] for (
+    ['sendmail',                                    qr/must begin with "smtp:\/\/"/],
+    ['http://localhost',                            qr/must begin with "smtp:\/\/"/],
+    ["off $from",                                   qr/off/],
+    ['maildir:',                                    qr/no path/],
+    ['maildir:/nowhere/mail',                       qr{mkdir\(\) "/nowhere/mail" failed}],
+    ['maildir:mail user=u',                         qr/no parameter but "from="/],
+    ['smtp://localhost',                            qr/needs a "from="/],
+    ['smtp://localhost from=nobody',                qr/neither an address/],
+    ['smtp://localhost "from=A <a@b.c>, d@e.f"',    qr/neither an address/],
+    ["smtp:// $from",                               qr/no valid URL/],
+    ["smtp://localhost:99999 $from",                qr/no valid URL/],
+    ["smtp://localhost/?x=y $from",                 qr/no valid URL/],
+    ["smtp://localhost $from user=u",               qr/both "user=" and "password="/],
+    ["smtp://localhost $from password=secret-value", qr/both "user=" and "password="/],
+    ["smtp://u\@localhost $from",                   qr/both "user=" and "password="/],
+    ["smtp://localhost $from starttls=on",          qr/"starttls="/],
+    ["smtps://localhost $from starttls=required",   qr/TLS from the start/],
+    ["smtp://localhost $from ca=nginx.conf",        qr/needs "starttls=required"/],
+    ["smtps://localhost $from ca=/nowhere/ca.pem",  qr{"/nowhere/ca.pem" can't be read.*No such file}],
+    ["smtp://localhost $from user=u password=file:/nowhere/p", qr{/nowhere/p.*No such file}],
+    ["smtp://localhost $from colour=red",           qr/colour=red/],
+    ['off; autoflow_mail off',                      qr/duplicate/],
+);
+refused "autoflow_link_base $_", qr/"autoflow_link_base"/, %mail, autoflow_link_base => $_
+    for 'example.com', 'ftp://example.com', 'https://', 'https://a@b', 'https://a/?x', '"https://a/#x"', '"https://a/b c"', q('https://a/"x'), 'https://a/<x';
+refused 'autoflow_mail without a place for its links', qr{"autoflow_mail" needs an "autoflow_link_base".* in \S+nginx.conf:\d+},
+    %mail, autoflow_link_base => undef;
+refused 'autoflow_mail without templates', qr{verify_email.subject" failed.*autoflow_mail_templates}s,
+    %mail, autoflow_mail_templates => '/nowhere';
+$t->api(0);
+refused 'autoflow_mail without a database', qr/"autoflow_mail" needs an "autoflow_database"/,
+    %mail, autoflow_database => undef, autoflow_secret => undef;
+$t->api(1);
+
+my $templates = path($t->dir, 'templates')->make_path;
+for (['subject', "one\ntwo", qr/more than one line in \S+verify_email.subject:1/],
+    ['txt', "a\nb {{nothing}}", qr/between "\{\{" and "\}\}" that is unknown in \S+verify_email.txt:2/],
+    ['html', "<p>{{link</p>", qr/without its "\}\}" in \S+verify_email.html:1/],
+    ['txt', "\xff", qr/is not UTF-8 in \S+verify_email.txt:1/])
+{
+    my ($suffix, $text, $expected) = @$_;
+    $_->copy_to($templates) for path("$Test::Autoflow::root/conf/mail")->list->each;
+    path($templates, "verify_email.$suffix")->spurt($text);
+    refused "a template: $suffix", $expected, %mail, autoflow_mail_templates => $templates;
+}
+
+my $secrets = path($t->dir, 'mail.password')->spurt("secret-value\n")->chmod(0600);
+my %strict = (%mail, autoflow_environment => 'production',
+    map { my $file = path($t->dir, $_)->spurt('hex:' . '0f' x 32)->chmod(0600); ("autoflow_$_" => "file:$file") } qw(secret key));
+refused "production: $_->[0]", $_->[1], %strict, autoflow_mail => "$_->[0] $from" for (
+    ["smtp://localhost user=u password=file:$secrets",  qr/no password goes without TLS/],
+    ["smtps://localhost user=u password=secret-value",  qr/literal secret/],
+    ["smtps://u:secret-value\@localhost",               qr/literal secret/],
+);
+accepted "production: $_" => %strict, autoflow_mail => "$_ $from" for (
+    "smtp://localhost user=u password=file:$secrets starttls=required",
+    "smtps://localhost user=u password=file:$secrets", 'smtp://localhost',
+);
+
+
 # Keys and secrets from elsewhere
 
 my $file = path($t->dir, 'key')->spurt("base64url:" . 'A' x 43 . "\n");

@@ -63,6 +63,16 @@ subtest 'the three lines' => sub {
         'the third reaches the upstream, which knows, too';
 };
 
+subtest 'a mail' => sub {
+    my @mails;
+    Test::Autoflow->new->wait_for(sub { @mails = glob "$state/mail/new/*" });
+    my $mail = path($mails[0])->slurp;
+    like $mail, qr/^To: \Q$email\E$/m, 'for the one who has registered';
+    my ($link) = $mail =~ m{^(\Q$url\E/\S+)$}m;
+    my ($verify) = $link =~ /token=(.*)/;
+    is +Mojo::UserAgent->new->post("$url/api/v1/user/verify-email" => json => {token => $verify})->res->code, 204, 'its token counts';
+};
+
 subtest 'the demonstration' => sub {
     my $t = Test::Mojo->new;
     $t->ua->cookie_jar->ignore(sub { 1 });

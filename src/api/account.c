@@ -56,7 +56,9 @@ const af_route_t  af_account_routes[] = {
 
 typedef struct {
     const char  *hash;
-    const char  *words[4];     /* that the new password shall not be */
+
+    /* that the new password shall not be */
+    const char  *words[AF_PASSWORD_NAMES + 1];
 } change_t;
 
 
@@ -77,13 +79,8 @@ find_password(af_ctx_t *ctx)
 static ngx_int_t
 check_current(af_ctx_t *ctx)
 {
-    change_t     *change;
-    ngx_uint_t    i, n;
-    const char   *text;
-
-    static const char *const  names[] = {
-        "email", "username", "full_name", NULL
-    };
+    change_t    *change;
+    const char  *text;
 
     if (!af_found(ctx)) {
         return af_problem(ctx, AF_INVALID_TOKEN, NULL);
@@ -99,16 +96,8 @@ check_current(af_ctx_t *ctx)
     text = af_column(ctx, "password_hash");
     change->hash = af_string(ctx, text, ngx_strlen(text));
 
-    for (i = 0, n = 0; names[i]; i++) {
-        text = af_column(ctx, names[i]);
-
-        if (text) {
-            change->words[n] = af_string(ctx, text, ngx_strlen(text));
-
-            if (change->words[n++] == NULL) {
-                return NGX_ERROR;
-            }
-        }
+    if (af_password_names(ctx, change->words) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return change->hash ? af_check_password(ctx, "current_password",

@@ -192,6 +192,8 @@ create_account(af_ctx_t *ctx)
 static ngx_int_t
 send_registered(af_ctx_t *ctx)
 {
+    af_mail_kick(ctx->conf->mail);
+
     return af_answer_tokens(ctx, NGX_HTTP_CREATED,
                             "The account has been created.");
 }

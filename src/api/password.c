@@ -28,6 +28,35 @@ static void af_password_set_job(void *data);
 static void af_password_check_job(void *data);
 
 
+ngx_int_t
+af_password_names(af_ctx_t *ctx, const char *words[AF_PASSWORD_NAMES + 1])
+{
+    ngx_uint_t   i, n;
+    const char  *text;
+
+    static const char *const  names[AF_PASSWORD_NAMES] = {
+        "email", "username", "full_name"
+    };
+
+    for (i = 0, n = 0; i < AF_PASSWORD_NAMES; i++) {
+
+        text = af_column(ctx, names[i]);
+
+        if (text) {
+            words[n] = af_string(ctx, text, ngx_strlen(text));
+
+            if (words[n++] == NULL) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    words[n] = NULL;
+
+    return NGX_OK;
+}
+
+
 static af_password_job_t *
 af_password_job(af_ctx_t *ctx, const char *field)
 {

@@ -9,6 +9,17 @@
 #include "flow/flow.h"
 
 
+/* what an account is called by */
+#define AF_PASSWORD_NAMES  3
+
+
+/*
+ * Makes the NULL-ended words of the columns "email", "username", "full_name"
+ * that the last query returned.
+ */
+ngx_int_t af_password_names(af_ctx_t *ctx,
+    const char *words[AF_PASSWORD_NAMES + 1]);
+
 /*
  * Hashes the body's field `field` as a new password that shall be none of
  * the NULL-ended words.  The next step calls af_password_set().

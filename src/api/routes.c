@@ -5,6 +5,7 @@ static const af_route_t *const  af_routes[] = {
     af_auth_routes,
     af_sessions_routes,
     af_account_routes,
+    af_recovery_routes,
     af_system_routes,
     NULL
 };

@@ -73,3 +73,11 @@ static const af_field_t  sessions_fields[] = {
 const af_schema_t  af_schema_sessions = {
     "SessionList", sessions_fields, NULL
 };
+
+
+static const af_field_t  message_fields[] = {
+    { "message", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_schema_message = { "Message", message_fields, NULL };

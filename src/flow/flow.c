@@ -542,12 +542,27 @@ af_flow_timeout(ngx_event_t *ev)
         return;
     }
 
+    if (ctx->paused) {
+        ctx->paused = 0;
+        af_flow_resume(ctx);
+        return;
+    }
+
     af_db_cancel(&ctx->op);
     af_db_clear(&ctx->op);
 
     (void) af_problem(ctx, AF_UNAVAILABLE, "the database is too slow");
 
     af_flow_resume(ctx);
+}
+
+
+ngx_int_t
+af_pause(af_ctx_t *ctx, ngx_msec_t delay)
+{
+    ctx->paused = 1;
+
+    return af_flow_wait(ctx, delay);
 }
 
 

@@ -75,6 +75,7 @@ struct af_ctx_s {
     /* the engine's */
     af_media_t                      media;
     unsigned                        tolerant:1;
+    unsigned                        paused:1;
     af_problem_id_t                 problem;
     af_problem_id_t                 refusal;   /* when the query is done */
     const char                     *cause;
@@ -141,6 +142,9 @@ ngx_int_t af_try(af_ctx_t *ctx, const af_statement_t *statement,
  */
 ngx_uint_t af_found(af_ctx_t *ctx);
 const char *af_column(af_ctx_t *ctx, const char *name);
+
+/* Goes on after so many milliseconds. */
+ngx_int_t af_pause(af_ctx_t *ctx, ngx_msec_t delay);
 
 /* Runs a job in the hash pool. */
 ngx_int_t af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data);

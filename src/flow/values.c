@@ -30,6 +30,7 @@ static const char *af_value_refresh_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_grace(af_ctx_t *ctx);
 static const char *af_value_page(af_ctx_t *ctx);
 static const char *af_value_size(af_ctx_t *ctx);
+static const char *af_value_mail(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
 static const char *af_value_uptime(af_ctx_t *ctx);
 static const char *af_value_number(af_ctx_t *ctx, int64_t number);
@@ -65,6 +66,7 @@ static const struct {
     { "refresh_grace", af_value_refresh_grace },
     { "page", af_value_page },
     { "size", af_value_size },
+    { "mail", af_value_mail },
     { "version", af_value_version },
     { "uptime", af_value_uptime },
     { NULL, NULL }
@@ -327,6 +329,15 @@ static const char *
 af_value_size(af_ctx_t *ctx)
 {
     return "10";
+}
+
+
+/* whether mails are sent at all */
+
+static const char *
+af_value_mail(af_ctx_t *ctx)
+{
+    return ctx->conf->mail ? "true" : "false";
 }
 
 

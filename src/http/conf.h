@@ -11,6 +11,7 @@
 
 #include "crypto/password.h"
 #include "db/feed.h"
+#include "mail/outbox.h"
 #include "token/cache.h"
 #include "token/jwt.h"
 #include "token/keyring.h"
@@ -76,10 +77,16 @@ typedef struct {
     af_db_t               *db;             /* NULL without autoflow_database */
     af_feed_t             *feed;           /* likewise */
     ngx_array_t           *remotes;        /* of af_remote_t *, all servers' */
+    af_mail_conf_t        *mail_conf;      /* NULL: mails are off */
+    ngx_str_t              mail_templates;
+    ngx_str_t              link_base;      /* without a '/' at its end */
+    af_mail_t             *mail;           /* NULL: mails are off */
     af_cache_t            *cache;          /* a worker's */
     ngx_int_t              request_id;     /* index of $request_id */
     time_t                 started;
     ngx_http_autoflow_where_t  where;      /* autoflow_database */
+
+    ngx_http_autoflow_where_t  mail_where; /* autoflow_mail */
 
     /* the first autoflow_key_url that production refuses */
     ngx_http_autoflow_where_t  plain;

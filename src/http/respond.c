@@ -25,6 +25,8 @@ const af_problem_t  af_problems[] = {
         "An access token is needed.", NULL },
     [AF_INVALID_TOKEN] = { 401, "invalid_token",
         "The token is not valid.", "invalid_token" },
+    [AF_INVALID_MAIL_TOKEN] = { 400, "invalid_token",
+        "The token is unknown, was used, or is out of time.", NULL },
     [AF_EXPIRED_TOKEN] = { 401, "token_expired",
         "The token has expired.", "invalid_token" },
     [AF_REVOKED_TOKEN] = { 401, "token_revoked",

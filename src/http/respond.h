@@ -22,6 +22,7 @@ typedef enum {
     AF_EXPIRED_TOKEN,
     AF_REVOKED_TOKEN,
     AF_REUSED_TOKEN,
+    AF_INVALID_MAIL_TOKEN,
     AF_TOKEN_INSUFFICIENT,         /* for autoflow_require */
     AF_TOKEN_INADEQUATE,           /* likewise, with error=401 */
     AF_INVALID_CREDENTIALS,

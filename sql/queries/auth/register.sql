@@ -5,6 +5,7 @@
 -- :password_hash
 -- :refresh_hash        SHA-256 of the refresh token, in hex
 -- :refresh_ttl, :access_ttl                            in seconds
+-- :mail                whether to mail a token that verifies the address
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- "user", claims, session_id
@@ -34,6 +35,11 @@ WITH account AS (
     INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
     SELECT token_hash, id, expires_at
       FROM session
+), mail AS (
+    INSERT INTO autoflow.outbox (kind, user_id, recipient)
+    SELECT 'verify_email', id, email
+      FROM account
+     WHERE :mail::boolean
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id)

@@ -1,0 +1,16 @@
+-- The account whose password a token from a mail may set.
+--
+-- :mail_id     the row of the outbox that the token is of
+--
+-- email, username, full_name      the last two may be null; no row: the token
+--                                 was used, or is out of time
+
+SELECT u.email, u.username, u.full_name
+  FROM autoflow.outbox o
+  JOIN autoflow.users u ON u.id = o.user_id
+ WHERE o.id = :mail_id::uuid
+   AND o.kind = 'reset_password'
+   AND o.used_at IS NULL
+   AND o.expires_at > now()
+   AND u.is_active
+   AND u.deleted_at IS NULL;

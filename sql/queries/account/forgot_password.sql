@@ -1,0 +1,28 @@
+-- Mails a token with which an account's owner can choose a new password.
+--
+-- :email
+-- :mail        whether mails are sent at all
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- id           the event's
+
+WITH account AS MATERIALIZED (
+    SELECT id, email
+      FROM autoflow.users
+     WHERE lower(email COLLATE "C") = lower(:email::text COLLATE "C")
+       AND is_active
+       AND deleted_at IS NULL
+), mail AS MATERIALIZED (
+    SELECT autoflow.request_mail(
+               'reset_password',
+               (SELECT id FROM account),
+               coalesce((SELECT email FROM account), :email::text)) AS id
+     WHERE :mail::boolean
+)
+INSERT INTO autoflow.audit_events
+       (action, target_id, ip_address, user_agent, request_id, details)
+SELECT 'password_reset_requested', (SELECT id FROM account),
+       :ip_address::inet, :user_agent::text, :request_id::text,
+       jsonb_build_object('mailed', EXISTS (SELECT FROM mail
+                                             WHERE id IS NOT NULL))
+RETURNING id;

@@ -1,0 +1,55 @@
+-- Sets a new password with a token from a mail, which shows that the address
+-- is right, too, and ends every session of the account.  The account is locked
+-- before the row of the mail, as by whoever else changes it.
+--
+-- :mail_id     the row of the outbox that the token is of
+-- :password_hash
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- user_id      no row: the token was used, or is out of time
+-- revoked      the account; may be null
+
+WITH owner AS MATERIALIZED (
+    SELECT u.id
+      FROM autoflow.outbox o
+      JOIN autoflow.users u ON u.id = o.user_id
+     WHERE o.id = :mail_id::uuid
+       AND u.is_active
+       AND u.deleted_at IS NULL
+       FOR NO KEY UPDATE OF u
+), token AS (
+    UPDATE autoflow.outbox o
+       SET used_at = now()
+      FROM owner
+     WHERE o.id = :mail_id::uuid
+       AND o.user_id = owner.id
+       AND o.kind = 'reset_password'
+       AND o.used_at IS NULL
+       AND o.expires_at > now()
+    RETURNING o.user_id
+), account AS (
+    UPDATE autoflow.users u
+       SET password_hash = :password_hash::text,
+           email_verified = true,
+           token_epoch = token_epoch + 1,
+           updated_at = now()
+      FROM token
+     WHERE u.id = token.user_id
+    RETURNING u.*
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now()
+      FROM account
+     WHERE s.user_id = account.id
+       AND s.ended_at IS NULL
+       AND s.expires_at > now()
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT id, 'password_reset', id, :ip_address::inet, :user_agent::text,
+           :request_id::text
+      FROM account
+)
+SELECT account.id AS user_id,
+       autoflow.account_revocation(account) AS revoked
+  FROM account;

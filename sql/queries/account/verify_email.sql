@@ -1,0 +1,51 @@
+-- Verifies an address with the token that was mailed to it.  One that the
+-- account has waited for becomes the account's: older access tokens tell the
+-- old one then, and are revoked.  The account is locked before the row of the
+-- mail, as by whoever else changes it.
+--
+-- :mail_id     the row of the outbox that the token is of
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- user_id      no row: the token was used, or is out of time; or
+--              users_email_key violated: somebody else has the address now
+-- revoked      the account, if its address is another one; may be null
+
+WITH owner AS MATERIALIZED (
+    SELECT u.id, u.email
+      FROM autoflow.outbox o
+      JOIN autoflow.users u ON u.id = o.user_id
+     WHERE o.id = :mail_id::uuid
+       AND u.is_active
+       AND u.deleted_at IS NULL
+       FOR NO KEY UPDATE OF u
+), token AS (
+    UPDATE autoflow.outbox o
+       SET used_at = now()
+      FROM owner
+     WHERE o.id = :mail_id::uuid
+       AND o.user_id = owner.id
+       AND o.kind = 'verify_email'
+       AND o.used_at IS NULL
+       AND o.expires_at > now()
+    RETURNING o.user_id, o.recipient
+), account AS (
+    UPDATE autoflow.users u
+       SET email = token.recipient,
+           email_verified = true,
+           pending_email = nullif(u.pending_email, token.recipient),
+           updated_at = now()
+      FROM token
+     WHERE u.id = token.user_id
+       AND token.recipient IN (u.email, u.pending_email)
+    RETURNING u.*
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT id, 'email_verified', id, :ip_address::inet, :user_agent::text,
+           :request_id::text
+      FROM account
+)
+SELECT account.id AS user_id,
+       CASE WHEN account.email <> owner.email
+            THEN autoflow.account_revocation(account) END AS revoked
+  FROM account, owner;

@@ -1,0 +1,41 @@
+-- Takes the mail that has waited longest, for two minutes: if it is neither
+-- sent nor failed by then, whoever took it is gone, and another one may.
+--
+-- id, kind, recipient
+-- name         what its owner is called; the address as long as nobody has
+--              shown that it is theirs, so that strangers can't have texts of
+--              their choice sent to it
+-- created      in seconds since 1970
+-- void         why it must not be sent any more; null: it may
+--
+-- no row: there is nothing to send
+
+WITH due AS MATERIALIZED (
+    SELECT id
+      FROM autoflow.outbox
+     WHERE sent_at IS NULL
+       AND failed_at IS NULL
+       AND due_at <= now()
+     ORDER BY due_at
+     LIMIT 1
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE autoflow.outbox o
+   SET due_at = now() + interval '2 minutes',
+       attempts = attempts + 1
+  FROM due, autoflow.users u
+ WHERE o.id = due.id
+   AND u.id = o.user_id
+RETURNING o.id,
+          o.kind,
+          o.recipient,
+          CASE WHEN u.email_verified
+               THEN coalesce(u.full_name, u.username, o.recipient)
+               ELSE o.recipient END AS name,
+          floor(extract(epoch FROM o.created_at))::bigint AS created,
+          CASE WHEN o.used_at IS NOT NULL OR u.deleted_at IS NOT NULL
+               THEN 'nobody needs it any more'
+               WHEN o.expires_at <= now()
+               THEN concat_ws(': ', 'it could not be sent in time',
+                              o.last_error)
+          END AS void;

@@ -1,0 +1,11 @@
+-- A mail has been sent.
+--
+-- :mail_id
+--
+-- id
+
+UPDATE autoflow.outbox
+   SET sent_at = now(),
+       last_error = NULL
+ WHERE id = :mail_id::uuid
+RETURNING id;

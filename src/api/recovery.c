@@ -1,0 +1,285 @@
+#include "api/api.h"
+#include "api/attempts.h"
+#include "api/password.h"
+#include "api/schemas.h"
+
+
+/* the mails' kinds whose tokens are taken here */
+#define KIND_RESET   "reset_password"
+#define KIND_VERIFY  "verify_email"
+
+/* milliseconds from a request for a mail to its answer */
+#define ANSWER_DELAY  100
+
+
+static ngx_int_t mail_reset(af_ctx_t *ctx);
+static ngx_int_t mail_verification(af_ctx_t *ctx);
+static ngx_int_t mail_token(af_ctx_t *ctx, const af_statement_t *statement);
+static ngx_int_t hold_answer(af_ctx_t *ctx);
+static ngx_int_t say_mailed(af_ctx_t *ctx);
+
+static ngx_int_t find_account(af_ctx_t *ctx);
+static ngx_int_t hash_password(af_ctx_t *ctx);
+static ngx_int_t set_password(af_ctx_t *ctx);
+static ngx_int_t verify_address(af_ctx_t *ctx);
+static ngx_int_t say_done(af_ctx_t *ctx);
+static ngx_int_t present_token(af_ctx_t *ctx, const char *kind,
+    const af_statement_t *statement);
+static int one_password(json_t *body, json_t *errors);
+
+
+static const af_step_pt  forgot_steps[] = {
+    mail_reset,
+    hold_answer,
+    say_mailed,
+    NULL
+};
+
+
+static const af_step_pt  resend_steps[] = {
+    mail_verification,
+    hold_answer,
+    say_mailed,
+    NULL
+};
+
+
+static const af_step_pt  reset_steps[] = {
+    find_account,
+    hash_password,
+    set_password,
+    say_done,
+    NULL
+};
+
+
+static const af_step_pt  verify_steps[] = {
+    verify_address,
+    say_done,
+    NULL
+};
+
+
+static const af_field_t  address_fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  address_schema = { "Address", address_fields, NULL };
+
+
+static const af_field_t  reset_fields[] = {
+    { "token", &af_type_token, AF_REQUIRED, NULL },
+    { "new_password", &af_type_password, 0, NULL },
+    { "password", &af_type_password, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  reset_schema = {
+    "PasswordReset", reset_fields, one_password
+};
+
+
+static const af_field_t  verify_fields[] = {
+    { "token", &af_type_token, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  verify_schema = {
+    "EmailVerification", verify_fields, NULL
+};
+
+
+const af_route_t  af_recovery_routes[] = {
+
+    { NGX_HTTP_POST, "/auth/forgot-password", AF_PUBLIC,
+      .body = &address_schema,
+      .answer = &af_schema_message,
+      .status = NGX_HTTP_ACCEPTED,
+      .steps = forgot_steps },
+
+    { NGX_HTTP_POST, "/auth/reset-password", AF_PUBLIC,
+      .body = &reset_schema,
+      .steps = reset_steps },
+
+    { NGX_HTTP_POST, "/user/verify-email", AF_PUBLIC,
+      .body = &verify_schema,
+      .steps = verify_steps },
+
+    { NGX_HTTP_POST, "/user/verify-email/resend", AF_PUBLIC,
+      .body = &address_schema,
+      .answer = &af_schema_message,
+      .status = NGX_HTTP_ACCEPTED,
+      .steps = resend_steps },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+mail_reset(af_ctx_t *ctx)
+{
+    return mail_token(ctx, &af_sql_account_forgot_password);
+}
+
+
+static ngx_int_t
+mail_verification(af_ctx_t *ctx)
+{
+    return mail_token(ctx, &af_sql_account_resend_verification);
+}
+
+
+static ngx_int_t
+mail_token(af_ctx_t *ctx, const af_statement_t *statement)
+{
+    ngx_int_t    rc;
+    ngx_msec_t  *begun;
+
+    begun = ngx_palloc(ctx->request->pool, sizeof(ngx_msec_t));
+    if (begun == NULL) {
+        return NGX_ERROR;
+    }
+
+    *begun = ngx_current_msec;
+    ctx->data = begun;
+
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? af_query(ctx, statement) : rc;
+}
+
+
+/* a row more takes longer to write: nobody shall learn that from the time */
+
+static ngx_int_t
+hold_answer(af_ctx_t *ctx)
+{
+    ngx_msec_t  *begun, elapsed;
+
+    af_mail_kick(ctx->conf->mail);
+
+    begun = ctx->data;
+    elapsed = ngx_current_msec - *begun;
+
+    return (elapsed < ANSWER_DELAY) ? af_pause(ctx, ANSWER_DELAY - elapsed)
+                                    : NGX_OK;
+}
+
+
+static ngx_int_t
+say_mailed(af_ctx_t *ctx)
+{
+    static const char  json[] =
+        "{\"message\":\"If the address is one of ours, a mail is under way.\"}";
+
+    return af_answer(ctx, NGX_HTTP_ACCEPTED, json, sizeof(json) - 1);
+}
+
+
+static ngx_int_t
+find_account(af_ctx_t *ctx)
+{
+    return present_token(ctx, KIND_RESET, &af_sql_account_find_reset);
+}
+
+
+static ngx_int_t
+hash_password(af_ctx_t *ctx)
+{
+    const char  *words[AF_PASSWORD_NAMES + 1];
+
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    if (af_password_names(ctx, words) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_new_password(ctx, af_field(ctx, "new_password") ? "new_password"
+                                                              : "password",
+                           words);
+}
+
+
+static ngx_int_t
+set_password(af_ctx_t *ctx)
+{
+    if (af_password_set(ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_query(ctx, &af_sql_account_reset_password);
+}
+
+
+static ngx_int_t
+verify_address(af_ctx_t *ctx)
+{
+    return present_token(ctx, KIND_VERIFY, &af_sql_account_verify_email);
+}
+
+
+static ngx_int_t
+say_done(af_ctx_t *ctx)
+{
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    af_attempts_right(ctx);
+
+    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
+}
+
+
+/* its row is ":mail_id": the statement says whether it still counts */
+
+static ngx_int_t
+present_token(af_ctx_t *ctx, const char *kind,
+    const af_statement_t *statement)
+{
+    char       *id;
+    ngx_int_t   rc;
+
+    rc = af_attempt_address(ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    id = ngx_pnalloc(ctx->request->pool, AF_MAIL_ID_SIZE);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!af_mail_verify(ctx->conf->mail, kind, af_field(ctx, "token"), id)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    af_bind(ctx, "mail_id", id);
+
+    return af_query(ctx, statement);
+}
+
+
+static int
+one_password(json_t *body, json_t *errors)
+{
+    json_t  *new_password, *password;
+
+    new_password = json_object_get(body, "new_password");
+    password = json_object_get(body, "password");
+
+    if (new_password == NULL && password == NULL) {
+        return af_schema_error(errors, "new_password", "required",
+                               "is missing");
+    }
+
+    if (new_password && password) {
+        return af_schema_error(errors, "password", "ambiguous",
+                               "cannot be given together with new_password");
+    }
+
+    return 0;
+}

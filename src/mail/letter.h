@@ -1,0 +1,73 @@
+/*
+ * The kinds of mails, and how one is written: templates, the link with its
+ * token, MIME.  Pure C: no nginx types.
+ */
+
+#ifndef AF_MAIL_LETTER_H
+#define AF_MAIL_LETTER_H
+
+#include "mail/message.h"
+#include "mail/template.h"
+#include "mail/token.h"
+
+
+/* verify_email, reset_password, email_changed */
+#define AF_LETTER_KINDS  3
+
+/* of a template: the subject, the text, the HTML */
+#define AF_LETTER_PARTS  3
+
+
+typedef struct {
+    const char          *name;         /* also of its templates' files */
+    const char          *path;         /* of the link; NULL: it has none */
+} af_letter_kind_t;
+
+
+typedef struct {
+    const char          *suffix;       /* of the file, with the dot */
+    af_template_kind_t   kind;
+} af_letter_part_t;
+
+
+/* the configuration: it must live as long as letters are written */
+
+typedef struct {
+    const char          *from;         /* an address */
+    const char          *from_name;    /* NULL: without */
+    const char          *link_base;    /* without a '/' at its end */
+
+    const af_mail_key_t *keys;         /* the first makes tokens */
+    size_t               nkeys;
+
+    struct {
+        const char      *text;
+        size_t           len;
+    } templates[AF_LETTER_KINDS][AF_LETTER_PARTS];
+} af_letters_t;
+
+
+/* a row of the outbox */
+
+typedef struct {
+    const char          *id;
+    const char          *kind;
+    const char          *recipient;
+    const char          *name;
+    int64_t              created;      /* seconds since 1970 */
+} af_letter_t;
+
+
+extern const af_letter_kind_t  af_letter_kinds[AF_LETTER_KINDS];
+extern const af_letter_part_t  af_letter_parts[AF_LETTER_PARTS];
+
+/* the names that templates may use; see docs/mail.md */
+extern const af_template_value_t  af_letter_names[];
+
+
+/* Writes a mail.  Returns NULL, or says why it can't be written. */
+const char *af_letter_write(const af_letters_t *letters,
+    const af_letter_t *letter, af_buffer_t *out);
+
+
+#endif /* AF_MAIL_LETTER_H */

@@ -1,0 +1,65 @@
+/*
+ * Sending the mails of autoflow.outbox, by each worker, one at a time.
+ *
+ *   state      what is pending                    goes to
+ *   IDLE       a timer, until the next look       CLAIMING; MAINTAINING
+ *   CLAIMING   the statement that takes a mail    SENDING; IDLE if none is due
+ *   SENDING    a task in a thread                 MARKING
+ *   MARKING    the statement that says what       CLAIMING; IDLE if it is no
+ *              came of it; or a timer, to ask     use to go on; MARKING again
+ *              again                              if the database is away
+ *   MAINTAINING  a statement                      IDLE
+ *
+ * A worker that quits waits unless it is IDLE.  A mail whose worker was killed
+ * is due again when its lease is over; one that was sent is sent again only
+ * if nobody could tell the database in that time.
+ */
+
+#ifndef AF_MAIL_OUTBOX_H
+#define AF_MAIL_OUTBOX_H
+
+#include "db/pool.h"
+#include "mail/letter.h"
+#include "mail/smtp.h"
+
+
+/* the lease of queries/mail/claim.sql, in milliseconds, and a little less */
+#define AF_MAIL_LEASE  110000
+
+
+typedef struct {
+    af_letters_t         letters;
+    ngx_str_t            maildir;      /* a path; empty: by SMTP */
+    af_smtp_t            smtp;
+} af_mail_conf_t;
+
+
+typedef struct af_mail_s  af_mail_t;
+
+
+/* Allocates what a worker needs; `conf` lives as long. */
+af_mail_t *af_mail_create(ngx_pool_t *pool, const af_mail_conf_t *conf,
+    af_db_t *db);
+
+/* Begins to look for mails.  For init_process. */
+void af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log);
+
+/* For exit_process, when the threads have ended. */
+void af_mail_stop(af_mail_t *mail);
+
+/*
+ * `mail` is NULL where mails are off, for these two.
+ *
+ * A statement may have written a row of the outbox: send it.
+ */
+void af_mail_kick(af_mail_t *mail);
+
+/*
+ * Checks a token that someone presents.  Returns 1 with the id of its row,
+ * or 0; the row says whether it counts.
+ */
+int af_mail_verify(const af_mail_t *mail, const char *kind, const char *token,
+    char id[AF_MAIL_ID_SIZE]);
+
+
+#endif /* AF_MAIL_OUTBOX_H */

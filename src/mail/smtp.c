@@ -1,0 +1,298 @@
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <curl/curl.h>
+
+#include "mail/smtp.h"
+
+
+/* what a thread works on, for libcurl's callbacks */
+
+typedef struct {
+    const char                   *message;
+    size_t                        len;
+    const volatile sig_atomic_t  *stop;
+    char                          reply[256];    /* the last that refused */
+} af_smtp_transfer_t;
+
+
+static CURLcode af_smtp_perform(CURL *curl);
+static void af_smtp_hide(char *reply, const char *address);
+static int af_smtp_set_up(CURL *curl, const af_smtp_t *smtp);
+static int af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
+    const struct curl_slist *recipients, char *error);
+static af_delivery_t af_smtp_judge(CURLcode code,
+    const af_smtp_transfer_t *transfer, char *error, size_t size);
+static size_t af_smtp_read(char *data, size_t size, size_t n, void *arg);
+static size_t af_smtp_reply(char *line, size_t size, size_t n, void *arg);
+static int af_smtp_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
+    curl_off_t ultotal, curl_off_t ulnow);
+
+
+af_delivery_t
+af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
+    const char *message, size_t len, const volatile sig_atomic_t *stop,
+    char *error, size_t size)
+{
+    char                 reason[CURL_ERROR_SIZE], rcpt[256 + sizeof("<>")];
+    CURLcode             code;
+    struct curl_slist   *recipients;
+    af_smtp_transfer_t   transfer;
+
+    memset(&transfer, 0, sizeof(transfer));
+    transfer.message = message;
+    transfer.len = len;
+    transfer.stop = stop;
+
+    reason[0] = '\0';
+    code = CURLE_OUT_OF_MEMORY;
+
+    snprintf(rcpt, sizeof(rcpt), "<%s>", to);
+    recipients = curl_slist_append(NULL, rcpt);
+
+    if (*curl == NULL) {
+        *curl = curl_easy_init();
+
+        if (*curl != NULL && af_smtp_set_up(*curl, smtp) != 0) {
+            af_smtp_close(curl);
+        }
+    }
+
+    if (recipients != NULL && *curl != NULL
+        && af_smtp_set_message(*curl, &transfer, recipients, reason) == 0)
+    {
+        code = af_smtp_perform(*curl);
+    }
+
+    curl_slist_free_all(recipients);
+
+    if (code == CURLE_OK) {
+        return AF_MAIL_SENT;
+    }
+
+    snprintf(error, size, "%s", reason[0] ? reason : curl_easy_strerror(code));
+
+    af_smtp_hide(transfer.reply, to);
+
+    return af_smtp_judge(code, &transfer, error, size);
+}
+
+
+/* servers like to repeat whom they refuse, and it goes into a log */
+
+static void
+af_smtp_hide(char *reply, const char *address)
+{
+    while ((reply = strstr(reply, address)) != NULL) {
+        memset(reply, '*', strlen(address));
+    }
+}
+
+
+/*
+ * libcurl writes a domain that is not ASCII as DNS does if it is text of the
+ * locale: ours is UTF-8, whatever the process has.
+ */
+
+static CURLcode
+af_smtp_perform(CURL *curl)
+{
+    CURLcode  code;
+    locale_t  utf8, old;
+
+    utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) 0);
+
+    if (utf8 == (locale_t) 0) {
+        return curl_easy_perform(curl);
+    }
+
+    old = uselocale(utf8);
+    code = curl_easy_perform(curl);
+    (void) uselocale(old);
+
+    freelocale(utf8);
+
+    return code;
+}
+
+
+static int
+af_smtp_set_up(CURL *curl, const af_smtp_t *smtp)
+{
+    char  from[256 + sizeof("<>")];
+    long  verify;
+
+    snprintf(from, sizeof(from), "<%s>", smtp->from);
+
+    /* who can hinder TLS that is not demanded needs no false certificate */
+
+    verify = smtp->tls || strncmp(smtp->url, "smtps:", 6) == 0;
+
+    /* without NOSIGNAL libcurl would use SIGALRM, in a thread */
+
+    return curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps")
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_URL, smtp->url) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_USERNAME, smtp->user) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_PASSWORD, smtp->password)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_USE_SSL,
+                               (long) (smtp->tls ? CURLUSESSL_ALL
+                                                 : CURLUSESSL_TRY))
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, verify)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2 * verify)
+              != CURLE_OK
+           || (smtp->ca != NULL
+               && curl_easy_setopt(curl, CURLOPT_CAINFO, smtp->ca)
+                  != CURLE_OK)
+           || curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                               (long) AF_SMTP_CONNECT_TIMEOUT)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+                               (long) AF_SMTP_TIMEOUT)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_READFUNCTION, af_smtp_read)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, af_smtp_reply)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION,
+                               af_smtp_progress)
+              != CURLE_OK;
+}
+
+
+static int
+af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
+    const struct curl_slist *recipients, char *error)
+{
+    return curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_READDATA, transfer) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer)
+              != CURLE_OK;
+}
+
+
+/*
+ * A 5xx is for ever if the recipient or the message is refused.  It is not if
+ * it is about our configuration (AUTH, MAIL FROM), which may be mended.
+ */
+
+static af_delivery_t
+af_smtp_judge(CURLcode code, const af_smtp_transfer_t *transfer, char *error,
+    size_t size)
+{
+    int     ours;
+    size_t  len;
+
+    if (transfer->reply[0] == '\0') {
+        return AF_MAIL_AWAY;
+    }
+
+    ours = (code != CURLE_SEND_ERROR && code != CURLE_WEIRD_SERVER_REPLY)
+           || strncmp(error, "MAIL ", 5) == 0;
+
+    len = strlen(error);
+    snprintf(error + len, size - len, " (%s)", transfer->reply);
+
+    if (ours) {
+        return AF_MAIL_AWAY;
+    }
+
+    return (transfer->reply[0] == '5') ? AF_MAIL_REFUSED : AF_MAIL_RETRY;
+}
+
+
+static size_t
+af_smtp_read(char *data, size_t size, size_t n, void *arg)
+{
+    af_smtp_transfer_t *transfer = arg;
+
+    n *= size;
+
+    if (n > transfer->len) {
+        n = transfer->len;
+    }
+
+    memcpy(data, transfer->message, n);
+    transfer->message += n;
+    transfer->len -= n;
+
+    return n;
+}
+
+
+/* the server's lines come as headers do */
+
+static size_t
+af_smtp_reply(char *line, size_t size, size_t n, void *arg)
+{
+    af_smtp_transfer_t *transfer = arg;
+
+    size_t  i;
+
+    n *= size;
+
+    if (n > 0 && (line[0] == '4' || line[0] == '5')) {
+
+        for (i = 0; i < n && i < sizeof(transfer->reply) - 1; i++) {
+            if (line[i] == '\r' || line[i] == '\n') {
+                break;
+            }
+
+            /* it goes into a log and a database */
+            transfer->reply[i] = (line[i] >= 0x20 && line[i] < 0x7f)
+                                 ? line[i] : '?';
+        }
+
+        transfer->reply[i] = '\0';
+    }
+
+    return n;
+}
+
+
+static int
+af_smtp_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
+    curl_off_t ultotal, curl_off_t ulnow)
+{
+    af_smtp_transfer_t *transfer = arg;
+
+    (void) dltotal;
+    (void) dlnow;
+    (void) ultotal;
+    (void) ulnow;
+
+    return *transfer->stop != 0;
+}
+
+
+/* libcurl says QUIT and waits for the answer, unless it can't */
+
+void
+af_smtp_close(void **curl)
+{
+    curl_socket_t  s;
+
+    if (*curl == NULL) {
+        return;
+    }
+
+    if (curl_easy_getinfo(*curl, CURLINFO_ACTIVESOCKET, &s) == CURLE_OK
+        && s != CURL_SOCKET_BAD)
+    {
+        (void) shutdown(s, SHUT_RDWR);
+    }
+
+    curl_easy_cleanup(*curl);
+    *curl = NULL;
+}

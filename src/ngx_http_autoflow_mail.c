@@ -1,0 +1,589 @@
+/*
+ * The directives of mails: autoflow_mail, autoflow_mail_templates,
+ * autoflow_link_base.
+ */
+
+#include "ngx_http_autoflow_directives.h"
+
+#include <curl/curl.h>
+
+
+typedef struct {
+    ngx_str_t  from;
+    ngx_str_t  user;
+    ngx_str_t  password;
+    ngx_str_t  starttls;
+    ngx_str_t  ca;
+} ngx_http_autoflow_mail_params_t;
+
+
+static char *ngx_http_autoflow_mail_from(ngx_conf_t *cf,
+    af_mail_conf_t *mail, ngx_str_t *from);
+static char *ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
+    ngx_str_t *path);
+static char *ngx_http_autoflow_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
+    ngx_http_autoflow_source_t *url, ngx_http_autoflow_mail_params_t *params);
+static char *ngx_http_autoflow_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
+    ngx_http_autoflow_source_t *source, CURLU *url);
+static CURLUcode ngx_http_autoflow_url_part(ngx_conf_t *cf, CURLU *url,
+    CURLUPart part, const char **text);
+static char *ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
+    ngx_http_autoflow_mail_params_t *params);
+static char *ngx_http_autoflow_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
+    ngx_http_autoflow_mail_params_t *params);
+static char *ngx_http_autoflow_mail_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf);
+static char *ngx_http_autoflow_mail_load(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf);
+static char *ngx_http_autoflow_mail_template(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part);
+
+
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_mail_params[] = {
+
+    { ngx_string("from="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_mail_params_t, from) },
+
+    { ngx_string("user="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_mail_params_t, user) },
+
+    { ngx_string("password="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_mail_params_t, password) },
+
+    { ngx_string("starttls="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_mail_params_t, starttls) },
+
+    { ngx_string("ca="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_mail_params_t, ca) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+char *
+ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    char                             *rv;
+    ngx_str_t                        *value, path;
+    af_mail_conf_t                   *mail;
+    ngx_http_autoflow_source_t        source;
+    ngx_http_autoflow_mail_params_t   params;
+
+    static const ngx_str_t  maildir = ngx_string("maildir:");
+
+    if (amcf->mail_where.file) {
+        return "is duplicate";
+    }
+
+    ngx_http_autoflow_place(cf, &amcf->mail_where);
+
+    value = cf->args->elts;
+
+    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_strcmp(source.text.data, "off") == 0) {
+        return (cf->args->nelts == 2) ? NGX_CONF_OK
+                                      : "is off, and has parameters";
+    }
+
+    ngx_memzero(&params, sizeof(ngx_http_autoflow_mail_params_t));
+
+    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_mail_params,
+                                  &params);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    mail = ngx_pcalloc(cf->pool, sizeof(af_mail_conf_t));
+    if (mail == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->mail_conf = mail;
+
+    rv = ngx_http_autoflow_mail_from(cf, mail, &params.from);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (ngx_strncmp(source.text.data, maildir.data, maildir.len) != 0) {
+        return ngx_http_autoflow_smtp(cf, mail, &source, &params);
+    }
+
+    if (params.user.len || params.password.len || params.starttls.len
+        || params.ca.len)
+    {
+        return "is a Maildir, which needs no parameter but \"from=\"";
+    }
+
+    path.data = source.text.data + maildir.len;
+    path.len = source.text.len - maildir.len;
+
+    return ngx_http_autoflow_maildir(cf, mail, &path);
+}
+
+
+static char *
+ngx_http_autoflow_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
+    ngx_str_t *from)
+{
+    u_char  *text;
+
+    static ngx_str_t  localhost = ngx_string("autoflow@localhost");
+
+    if (from->len == 0) {
+        from = &localhost;
+    }
+
+    /* which is cut in two */
+
+    text = ngx_pnalloc(cf->pool, from->len + 1);
+    if (text == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    (void) ngx_cpystrn(text, from->data, from->len + 1);
+
+    if (af_message_mailbox((char *) text, &mail->letters.from_name,
+                           &mail->letters.from)
+        != 0)
+    {
+        return "has a \"from=\" that is neither an address nor "
+               "\"Name <address>\"";
+    }
+
+    mail->smtp.from = mail->letters.from;
+
+    return NGX_CONF_OK;
+}
+
+
+/* nginx makes it, as it makes its own, for the user that workers are */
+
+static char *
+ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
+    ngx_str_t *path)
+{
+    ngx_path_t  *slot;
+
+    while (path->len > 1 && path->data[path->len - 1] == '/') {
+        path->data[--path->len] = '\0';
+    }
+
+    if (path->len == 0) {
+        return "has no path behind \"maildir:\"";
+    }
+
+    if (ngx_conf_full_name(cf->cycle, path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    slot = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    slot->name = *path;
+    slot->conf_file = cf->conf_file->file.name.data;
+    slot->line = cf->conf_file->line;
+
+    mail->maildir = *path;
+
+    return (ngx_add_path(cf, &slot) == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_autoflow_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
+    ngx_http_autoflow_source_t *source, ngx_http_autoflow_mail_params_t *params)
+{
+    char       *rv;
+    CURLU      *url;
+    af_smtp_t  *smtp;
+
+    smtp = &mail->smtp;
+
+    if (ngx_strncmp(source->text.data, "smtp://", 7) != 0
+        && ngx_strncmp(source->text.data, "smtps://", 8) != 0)
+    {
+        return "must begin with \"smtp://\", \"smtps://\" or \"maildir:\", "
+               "or be \"off\"";
+    }
+
+    if (params->from.len == 0) {
+        return "needs a \"from=\", the address that mails come from";
+    }
+
+    url = curl_url();
+    if (url == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_autoflow_smtp_url(cf, smtp, source, url);
+
+    curl_url_cleanup(url);
+
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_http_autoflow_smtp_password(cf, smtp, params);
+    }
+
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_http_autoflow_smtp_tls(cf, smtp, params);
+    }
+
+    return rv;
+}
+
+
+/* it may hold user and password, as in "smtp://user:password@host:587" */
+
+static char *
+ngx_http_autoflow_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
+    ngx_http_autoflow_source_t *source, CURLU *url)
+{
+    const char  *rest;
+
+    rest = NULL;
+
+    if (curl_url_set(url, CURLUPART_URL, (char *) source->text.data, 0)
+        != CURLUE_OK
+        || ngx_http_autoflow_url_part(cf, url, CURLUPART_USER, &smtp->user)
+           != CURLUE_OK
+        || ngx_http_autoflow_url_part(cf, url, CURLUPART_PASSWORD,
+                                      &smtp->password)
+           != CURLUE_OK
+        || ngx_http_autoflow_url_part(cf, url, CURLUPART_QUERY, &rest)
+           != CURLUE_OK
+        || ngx_http_autoflow_url_part(cf, url, CURLUPART_OPTIONS, &rest)
+           != CURLUE_OK
+        || rest != NULL
+        || curl_url_set(url, CURLUPART_USER, NULL, 0) != CURLUE_OK
+        || curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK
+        || ngx_http_autoflow_url_part(cf, url, CURLUPART_URL, &smtp->url)
+           != CURLUE_OK)
+    {
+        return "has no valid URL";
+    }
+
+    if (smtp->password) {
+        ngx_http_autoflow_exposed(cf, source);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* NULL if the URL has no such part */
+
+static CURLUcode
+ngx_http_autoflow_url_part(ngx_conf_t *cf, CURLU *url, CURLUPart part,
+    const char **text)
+{
+    char       *s;
+    size_t      len;
+    u_char     *copy;
+    CURLUcode   rc;
+
+    rc = curl_url_get(url, part, &s,
+                      (part == CURLUPART_URL) ? 0 : CURLU_URLDECODE);
+
+    if (rc == CURLUE_NO_USER || rc == CURLUE_NO_PASSWORD
+        || rc == CURLUE_NO_QUERY || rc == CURLUE_NO_OPTIONS)
+    {
+        return CURLUE_OK;
+    }
+
+    if (rc != CURLUE_OK) {
+        return rc;
+    }
+
+    len = ngx_strlen(s);
+    copy = ngx_pnalloc(cf->pool, len + 1);
+
+    if (copy) {
+        (void) ngx_cpystrn(copy, (u_char *) s, len + 1);
+        *text = (char *) copy;
+    }
+
+    sodium_memzero(s, len);
+    curl_free(s);
+
+    return copy ? CURLUE_OK : CURLUE_OUT_OF_MEMORY;
+}
+
+
+static char *
+ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
+    ngx_http_autoflow_mail_params_t *params)
+{
+    ngx_http_autoflow_source_t  source;
+
+    if (params->user.len) {
+        smtp->user = (char *) params->user.data;
+    }
+
+    if (params->password.len) {
+
+        if (ngx_http_autoflow_source(cf, &params->password, &source)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_http_autoflow_exposed(cf, &source);
+        smtp->password = (char *) source.text.data;
+    }
+
+    if ((smtp->user == NULL) != (smtp->password == NULL)) {
+        return "needs both \"user=\" and \"password=\", or neither";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
+    ngx_http_autoflow_mail_params_t *params)
+{
+    ngx_uint_t  implicit;
+
+    implicit = ngx_strncmp(smtp->url, "smtps://", 8) == 0;
+
+    if (params->starttls.len) {
+
+        if (ngx_strcmp(params->starttls.data, "required") != 0) {
+            return "has a \"starttls=\" that is not \"required\"";
+        }
+
+        if (implicit) {
+            return "has TLS from the start: \"starttls=\" is for \"smtp://\"";
+        }
+
+        smtp->tls = 1;
+    }
+
+    smtp->tls |= implicit;
+
+    if (params->ca.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (!smtp->tls) {
+        return "has a \"ca=\", which needs \"starttls=required\"";
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &params->ca, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (access((char *) params->ca.data, R_OK) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\" can't be read", &params->ca);
+        return NGX_CONF_ERROR;
+    }
+
+    smtp->ca = (char *) params->ca.data;
+
+    return NGX_CONF_OK;
+}
+
+
+/* it goes into attributes of HTML, and gets a path and a query */
+
+char *
+ngx_http_autoflow_link_base(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    u_char     *p;
+    ngx_str_t  *value, base;
+
+    if (amcf->link_base.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    base = value[1];
+
+    if (ngx_strncmp(base.data, "http://", 7) != 0
+        && ngx_strncmp(base.data, "https://", 8) != 0)
+    {
+        return "must be a URL that begins with \"https://\" or \"http://\"";
+    }
+
+    for (p = base.data; *p; p++) {
+        if (*p <= ' ' || *p >= 0x7f || ngx_strchr("\"'<>\\^`{|}?#@", *p)) {
+            return "must have nothing in it but a host and a path, without "
+                   "\"?\", \"#\", \"@\", quotes or blanks";
+        }
+    }
+
+    while (base.data[base.len - 1] == '/') {
+        base.data[--base.len] = '\0';
+    }
+
+    if (base.data[base.len - 1] == ':') {
+        return "has no host";
+    }
+
+    amcf->link_base = base;
+
+    return NGX_CONF_OK;
+}
+
+
+/* once everything is known, for init_main_conf */
+
+char *
+ngx_http_autoflow_init_mail(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf)
+{
+    const char      *needs;
+    af_mail_conf_t  *mail;
+
+    mail = amcf->mail_conf;
+
+    if (mail == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    needs = NULL;
+
+    if (amcf->db == NULL) {
+        needs = "an \"autoflow_database\"";
+
+    } else if (amcf->link_base.data == NULL) {
+        needs = "an \"autoflow_link_base\" for the links in mails";
+
+    } else if (amcf->environment == AF_PRODUCTION && mail->smtp.user
+               && !mail->smtp.tls)
+    {
+        needs = "\"starttls=required\" or \"smtps://\" in "
+                "\"autoflow_environment production\", where no password "
+                "goes without TLS,";
+    }
+
+    if (needs) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"autoflow_mail\" needs %s in %s:%ui",
+                      needs, amcf->mail_where.file, amcf->mail_where.line);
+        return NGX_CONF_ERROR;
+    }
+
+    mail->letters.link_base = (char *) amcf->link_base.data;
+
+    if (ngx_http_autoflow_mail_keys(cf, amcf) != NGX_CONF_OK
+        || ngx_http_autoflow_mail_load(cf, amcf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    amcf->mail = af_mail_create(cf->pool, mail, amcf->db);
+
+    return amcf->mail ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_autoflow_mail_keys(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf)
+{
+    ngx_str_t      *secret;
+    ngx_uint_t      i;
+    af_mail_key_t  *keys;
+
+    keys = ngx_palloc(cf->pool, amcf->secrets->nelts * sizeof(af_mail_key_t));
+    if (keys == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    secret = amcf->secrets->elts;
+
+    for (i = 0; i < amcf->secrets->nelts; i++) {
+        if (af_mail_key(secret[i].data, secret[i].len, keys[i]) != 0) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "no key could be made of \"autoflow_secret\"");
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    amcf->mail_conf->letters.keys = (const af_mail_key_t *) keys;
+    amcf->mail_conf->letters.nkeys = i;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_mail_load(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf)
+{
+    ngx_uint_t  kind, part;
+
+    if (amcf->mail_templates.data == NULL) {
+        ngx_str_set(&amcf->mail_templates, "mail");
+    }
+
+    for (kind = 0; kind < AF_LETTER_KINDS; kind++) {
+        for (part = 0; part < AF_LETTER_PARTS; part++) {
+            if (ngx_http_autoflow_mail_template(cf, amcf, kind, part)
+                != NGX_CONF_OK)
+            {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "\"autoflow_mail\" in %s:%ui needs the folder "
+                              "of its templates; \"autoflow_mail_templates\" "
+                              "says where it is",
+                              amcf->mail_where.file, amcf->mail_where.line);
+                return NGX_CONF_ERROR;
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_autoflow_mail_template(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part)
+{
+    size_t                       line;
+    u_char                       name[NGX_MAX_PATH], *last;
+    ngx_str_t                    value;
+    const char                  *wrong;
+    af_letters_t                *letters;
+    ngx_http_autoflow_source_t   source;
+
+    letters = &amcf->mail_conf->letters;
+
+    last = ngx_snprintf(name, sizeof(name) - 1, "file:%V/%s%s",
+                        &amcf->mail_templates, af_letter_kinds[kind].name,
+                        af_letter_parts[part].suffix);
+    *last = '\0';
+
+    value.data = name;
+    value.len = last - name;
+
+    if (ngx_http_autoflow_source(cf, &value, &source) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    wrong = af_template_check(af_letter_parts[part].kind,
+                              (char *) source.text.data, source.text.len,
+                              af_letter_names, &line);
+    if (wrong) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "the template %s in %V:%uz",
+                      wrong, &source.file, line);
+        return NGX_CONF_ERROR;
+    }
+
+    letters->templates[kind][part].text = (char *) source.text.data;
+    letters->templates[kind][part].len = source.text.len;
+
+    return NGX_CONF_OK;
+}

@@ -55,7 +55,7 @@ Environment:
   NGINX_SRC              a folder of nginx's sources to build against instead
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
-  AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 60,
+  AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 20,
                          with --asan 0: only over its corpus)
 END
 }

@@ -11,8 +11,9 @@ my ($tls, $foreign) = map { Test::Autoflow::free_port() } 1, 2;
 my $good = 'correct horse battery staple';
 my $root = $Test::Autoflow::root;
 
-# as the demonstration has it, in production over TLS too
-my $t = Test::Autoflow->new;
+# as the demonstration has it, in production over TLS too; a browser keeps
+# connections that it may need, and a worker that ends waits for them
+my $t = Test::Autoflow->new(shutdown_timeout => '1s');
 my ($certificate, $key) = $t->certificate;
 my $site = qq{
     autoflow_cookies on;

@@ -107,6 +107,16 @@ RETURN autoflow.revocation(account.id, account.token_epoch, clock_timestamp(),
                            account.tokens_until + interval '10 minutes');
 
 
+-- Whether a token of a session may be good: where it lives longer than a
+-- refresh token, or with a leeway, that may be the access token alone.
+
+CREATE FUNCTION autoflow.session_lives(session autoflow.sessions) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN session.ended_at IS NULL
+   AND greatest(session.expires_at,
+                session.access_expires_at + interval '10 minutes') > now();
+
+
 -- The module's role may not write revocations itself: only what happens to a
 -- session or an account makes one, and nothing it may do takes one back.
 
@@ -240,6 +250,7 @@ REVOKE ALL ON FUNCTION
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
     autoflow.session_revocation(autoflow.sessions),
     autoflow.account_revocation(autoflow.users),
+    autoflow.session_lives(autoflow.sessions),
     autoflow.revoke(uuid, bigint, timestamptz),
     autoflow.sessions_ended(),
     autoflow.users_epoch(),
@@ -249,7 +260,8 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
     autoflow.session_revocation(autoflow.sessions),
-    autoflow.account_revocation(autoflow.users)
+    autoflow.account_revocation(autoflow.users),
+    autoflow.session_lives(autoflow.sessions)
     TO autoflow_app;
 
 

@@ -37,6 +37,7 @@ DROP FUNCTION autoflow.user_roles_changed();
 DROP FUNCTION autoflow.users_revoked();
 DROP FUNCTION autoflow.users_epoch();
 DROP FUNCTION autoflow.sessions_ended();
+DROP FUNCTION autoflow.session_lives(autoflow.sessions);
 DROP FUNCTION autoflow.revoke(uuid, bigint, timestamptz);
 DROP FUNCTION autoflow.account_revocation(autoflow.users);
 DROP FUNCTION autoflow.session_revocation(autoflow.sessions);

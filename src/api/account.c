@@ -145,7 +145,9 @@ change_password(af_ctx_t *ctx)
     af_bind(ctx, "old_hash", change->hash);
 
     return (af_password_set(ctx) == NGX_OK)
-           ? af_query(ctx, &af_sql_auth_change_password) : NGX_ERROR;
+           ? af_segment(ctx, &af_sql_auth_lock_account,
+                        &af_sql_auth_change_password, NULL)
+           : NGX_ERROR;
 }
 
 

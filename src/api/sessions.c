@@ -9,6 +9,8 @@ static ngx_int_t send_successor(af_ctx_t *ctx);
 static ngx_int_t end_session(af_ctx_t *ctx);
 static ngx_int_t say_ended(af_ctx_t *ctx);
 
+static ngx_int_t end_sessions(af_ctx_t *ctx);
+
 static const char *check_scope(const char *s, size_t len);
 
 
@@ -22,6 +24,13 @@ static const af_step_pt  refresh_steps[] = {
 static const af_step_pt  logout_steps[] = {
     end_session,
     say_ended,
+    NULL
+};
+
+
+static const af_step_pt  logout_all_steps[] = {
+    end_sessions,
+    af_step_answer,
     NULL
 };
 
@@ -62,7 +71,7 @@ const af_route_t  af_sessions_routes[] = {
       .steps = logout_steps },
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
-      .statement = &af_sql_auth_logout_all,
+      .steps = logout_all_steps,
       .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
@@ -182,6 +191,14 @@ say_ended(af_ctx_t *ctx)
     }
 
     return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
+}
+
+
+static ngx_int_t
+end_sessions(af_ctx_t *ctx)
+{
+    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_logout_all,
+                      NULL);
 }
 
 

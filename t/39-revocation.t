@@ -95,6 +95,10 @@ subtest 'by hand' => sub {
           UPDATE autoflow.users SET email_verified = false WHERE id = '%s'},
         q{INSERT INTO autoflow.roles (name) VALUES ('r%s');
           INSERT INTO autoflow.user_roles (user_id, role_id) SELECT '%s', id FROM autoflow.roles},
+        q{UPDATE autoflow.roles SET name = 'another'},
+        q{INSERT INTO autoflow.roles (name) VALUES ('third');
+          UPDATE autoflow.user_roles SET role_id = (SELECT id FROM autoflow.roles WHERE name = 'third')
+           WHERE user_id = '%s'},
         q{DELETE FROM autoflow.roles},
         q{UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = '%s'},
         q{DELETE FROM autoflow.sessions WHERE user_id = '%s'},

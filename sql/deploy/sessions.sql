@@ -246,6 +246,36 @@ CREATE TRIGGER user_roles_taken
     REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
 
+CREATE TRIGGER user_roles_changed_from
+    AFTER UPDATE ON autoflow.user_roles
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
+
+CREATE TRIGGER user_roles_changed_to
+    AFTER UPDATE ON autoflow.user_roles
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
+
+-- by another name a role is another one: as if it was taken and given again
+
+CREATE FUNCTION autoflow.roles_renamed() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE autoflow.user_roles
+       SET role_id = NEW.id
+     WHERE role_id = NEW.id;
+
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER roles_renamed
+    AFTER UPDATE ON autoflow.roles FOR EACH ROW
+    WHEN (OLD.name <> NEW.name)
+    EXECUTE FUNCTION autoflow.roles_renamed();
+
 REVOKE ALL ON FUNCTION
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
     autoflow.session_revocation(autoflow.sessions),
@@ -255,7 +285,8 @@ REVOKE ALL ON FUNCTION
     autoflow.sessions_ended(),
     autoflow.users_epoch(),
     autoflow.users_revoked(),
-    autoflow.user_roles_changed()
+    autoflow.user_roles_changed(),
+    autoflow.roles_renamed()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
@@ -288,6 +319,11 @@ BEGIN
            ) AS claims;
 END
 $$;
+
+
+-- the same for the answer beside the token
+
+ALTER FUNCTION autoflow.user_json(autoflow.users) VOLATILE;
 
 
 -- The answer of a list.

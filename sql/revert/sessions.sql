@@ -26,6 +26,11 @@ BEGIN
 END
 $$;
 
+ALTER FUNCTION autoflow.user_json(autoflow.users) STABLE;
+
+DROP TRIGGER roles_renamed ON autoflow.roles;
+DROP TRIGGER user_roles_changed_to ON autoflow.user_roles;
+DROP TRIGGER user_roles_changed_from ON autoflow.user_roles;
 DROP TRIGGER user_roles_taken ON autoflow.user_roles;
 DROP TRIGGER user_roles_added ON autoflow.user_roles;
 DROP TRIGGER users_revoked ON autoflow.users;
@@ -33,6 +38,7 @@ DROP TRIGGER users_epoch ON autoflow.users;
 DROP TRIGGER sessions_deleted ON autoflow.sessions;
 DROP TRIGGER sessions_ended ON autoflow.sessions;
 
+DROP FUNCTION autoflow.roles_renamed();
 DROP FUNCTION autoflow.user_roles_changed();
 DROP FUNCTION autoflow.users_revoked();
 DROP FUNCTION autoflow.users_epoch();

@@ -76,6 +76,16 @@ subtest 'an account from everywhere' => sub {
     wait_a_while();
 };
 
+subtest 'IPv4 by a socket of IPv6' => sub {
+    register('bob', '::ffff:192.0.2.66');
+    is $t->db->selectrow_array('SELECT host(ip_address) FROM autoflow.sessions ORDER BY created_at DESC LIMIT 1'),
+        '192.0.2.66', 'is the same address';
+    login('bob', 'wrong', "::ffff:198.51.100.$_")->status_is(401) for 1 .. 20;
+    login('bob', $good, '::ffff:198.51.100.200'), refused('a stranger is one');
+    login('bob', $good, $_)->status_is(200, "its owner, from $_") for '::ffff:192.0.2.66', '192.0.2.66';
+    wait_a_while();
+};
+
 subtest 'an address' => sub {
     login("nobody$_", 'wrong', '192.0.2.4')->status_is(401) for 1 .. 40;
     login('nobody41', 'wrong', '192.0.2.4'), refused('for whatever account');

@@ -141,6 +141,28 @@ subtest 'the listener is cut' => sub {
     }
 };
 
+subtest 'what was revoked takes long to be read' => sub {
+    $other->stop;
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '1s'});
+    my $pair = login($ada);
+    logout($pair);
+    my $lock = $t->locked('revocations');
+    $other->start_nginx;
+    my $waits = sub {
+        $t->db->selectrow_array(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'autoflow feed'
+            AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '1.5 s'});
+    };
+    $t->wait_for($waits);
+    is app($other, $pair), '503 ', 'nobody is trusted meanwhile';
+    my $pid = $waits->();
+    $lock->rollback;
+    $other->wait_for(sub { app($other, $pair) !~ /^503/ });
+    is app($other, $pair), '401 token_revoked', 'longer than a statement may take';
+    is_deeply $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'autoflow feed' AND pid = ?}, {}, $pid), [$pid], 'at the first attempt';
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '5s'});
+};
+
 subtest 'worker 0 is killed' => sub {
     my $pair  = login($ada);
     my ($pid) = sort { $a <=> $b } $other->worker_pids;

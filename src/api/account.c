@@ -78,6 +78,7 @@ static ngx_int_t
 check_current(af_ctx_t *ctx)
 {
     change_t     *change;
+    ngx_int_t     rc;
     ngx_uint_t    i, n;
     const char   *text;
 
@@ -111,9 +112,15 @@ check_current(af_ctx_t *ctx)
         }
     }
 
-    return change->hash ? af_check_password(ctx, "current_password",
-                                            change->hash)
-                        : NGX_ERROR;
+    rc = change->hash ? af_check_password(ctx, "current_password",
+                                          change->hash)
+                      : NGX_ERROR;
+
+    if (rc == NGX_ERROR) {
+        af_attempts_right(ctx);
+    }
+
+    return rc;
 }
 
 

@@ -3,7 +3,7 @@
 
 use Mojo::Base -strict, -signatures;
 use Digest::SHA qw(sha256_hex);
-use Mojo::JSON qw(true false);
+use Mojo::JSON qw(encode_json false true);
 use Test::Autoflow;
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -221,7 +221,8 @@ subtest 'the list of sessions' => sub {
     my $gone  = login($ada);
     $t->post_ok('/auth/logout' => $t->bearer($gone))->status_is(204);
     my $past = login($ada);
-    $t->db->do('UPDATE autoflow.sessions SET expires_at = now() WHERE id = ?', {}, claims($past)->{sid});
+    $t->db->do(q{UPDATE autoflow.sessions SET expires_at = now(), access_expires_at = now() - interval '1 day'
+        WHERE id = ?}, {}, claims($past)->{sid});
 
     $t->get_ok('/auth/sessions' => $t->bearer($phone))->status_is(200)
         ->json_is('/total' => 2)->json_is('/page' => 1)->json_is('/size' => 10)->json_is('/pages' => 1)
@@ -246,6 +247,66 @@ subtest 'the list of sessions' => sub {
         ['page=99999999999999999999', {page => 'type'}];
     $t->get_ok('/auth/sessions?page=1&page=2' => $t->bearer($phone))->problem_is(400, 'invalid_query');
     $t->get_ok('/auth/sessions')->problem_is(401, 'token_required');
+};
+
+subtest 'an access token that outlives the refresh token' => sub {
+    my $ada = account();
+    my %session = map { $_ => login($ada) } qw(logout others session);
+    my $expire = sub {
+        $t->db->do('UPDATE autoflow.sessions SET expires_at = now() WHERE user_id = ?', {}, $ada->{user}{id});
+    };
+    $expire->();
+    $t->get_ok('/auth/sessions' => $t->bearer($ada))->json_is('/total' => 4, 'is of a session that lives');
+    $t->post_ok('/auth/logout' => $t->bearer($session{logout}))->status_is(204);
+    me($session{logout})->problem_is(401, 'token_revoked', 'logout');
+    $t->delete_ok('/auth/sessions/' . claims($session{session})->{sid} => $t->bearer($ada))->status_is(204);
+    me($session{session})->problem_is(401, 'token_revoked', 'its end');
+    $t->post_ok('/auth/logout?scope=others' => $t->bearer($ada))->status_is(204);
+    me($session{others})->problem_is(401, 'token_revoked', 'logout of the others');
+    my $other = login($ada);
+    $expire->();
+    $t->put_ok('/auth/me/password' => $t->bearer($ada) => json =>
+        {current_password => $good, new_password => 'a better horse, a newer battery'})->status_is(204);
+    me($other)->problem_is(401, 'token_revoked', 'another password');
+    me($ada)->status_is(200);
+};
+
+# a login that has opened its session when the others are about to be ended
+subtest 'a login that overlaps' => sub {
+    my $ends = sub ($method, $path, $body) {
+        my $ada = account();
+        my $request = sub { $t->client->send(Test::Autoflow::Client::request(@_)) };
+        my $lock  = $t->locked;
+        my $login = $request->(POST => '/auth/login', {}, encode_json({email => $ada->{user}{email}, password => $good}));
+        $t->wait_for(sub { $t->blocked == 1 });
+        my $end = $request->($method => $path, $t->bearer($ada), encode_json($body));
+        $t->wait_for(sub { $t->blocked == 2 });
+        $lock->rollback;
+        is $end->status, 204, $path;
+        my $pair = Mojo::JSON::decode_json($login->answer->{body});
+        me($pair)->problem_is(401, 'token_revoked', 'its session has ended, too');
+        refresh($pair)->problem_is(401, 'invalid_token');
+    };
+    $ends->(PUT => '/auth/me/password', {current_password => $good, new_password => 'a better horse, a newer battery'});
+    $ends->(POST => '/auth/logout-all', {});
+};
+
+subtest 'a change of roles that overlaps' => sub {
+    my $ada = account();
+    $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('overlapping')});
+    my $db = $t->postgresql->connect;
+    $db->begin_work;
+    $db->do(q{INSERT INTO autoflow.user_roles (user_id, role_id)
+        SELECT ?, id FROM autoflow.roles WHERE name = 'overlapping'}, {}, $ada->{user}{id});
+    my $refresh = $t->client->send(Test::Autoflow::Client::request(POST => '/auth/refresh', {},
+        encode_json({refresh_token => $ada->{refresh_token}})));
+    $t->wait_for(sub { $t->blocked == 1 });
+    $db->commit;
+    my $pair = Mojo::JSON::decode_json($refresh->answer->{body});
+    is claims($pair)->{epoch}, claims($ada)->{epoch} + 1, 'a token of the next epoch';
+    is_deeply claims($pair)->{roles}, ['overlapping'], 'has its roles';
+    is_deeply $pair->{user}{roles}, ['overlapping'], 'as the user beside it';
+    me($pair)->status_is(200);
 };
 
 subtest 'a session is ended' => sub {

@@ -74,6 +74,22 @@ subtest 'an account from everywhere' => sub {
     login('ada', $good, '192.0.2.77')->status_is(200, 'its owner, who was there lately');
     login('ada', 'wrong', '192.0.2.77')->status_is(401, 'and may err');
     wait_a_while();
+
+    login('ada', 'wrong', "192.0.2.1$_")->status_is(401) for 30 .. 49;
+    login('ada', $good, '192.0.2.77')->status_is(200, 'its owner comes first');
+    login('ada', $good, '192.0.2.201'), refused('then a stranger');
+    is events(q{action = 'locked_out' AND details->>'limit' = 'account_total'}), 2, 'audited all the same';
+    wait_a_while();
+};
+
+subtest 'IPv4 by a socket of IPv6' => sub {
+    register('bob', '::ffff:192.0.2.66');
+    is $t->db->selectrow_array('SELECT host(ip_address) FROM autoflow.sessions ORDER BY created_at DESC LIMIT 1'),
+        '192.0.2.66', 'is the same address';
+    login('bob', 'wrong', "::ffff:198.51.100.$_")->status_is(401) for 1 .. 20;
+    login('bob', $good, '::ffff:198.51.100.200'), refused('a stranger is one');
+    login('bob', $good, $_)->status_is(200, "its owner, from $_") for '::ffff:192.0.2.66', '192.0.2.66';
+    wait_a_while();
 };
 
 subtest 'an address' => sub {
@@ -88,6 +104,15 @@ subtest 'an address' => sub {
     login('nobody41', 'wrong', '2001:db8::abcd:41'), refused('of IPv6, the first 64 bits');
     login('nobody41', 'wrong', '2001:db8:0:1::41')->status_is(401);
     is events(q{action = 'locked_out' AND details->>'limit' = 'address'}), 2, 'audited once each';
+    wait_a_while();
+};
+
+subtest 'the audit is away' => sub {
+    login('ada', 'wrong', '192.0.2.8')->status_is(401) for 1 .. 5;
+    $t->db->do(q{ALTER TABLE autoflow.audit_events ADD CONSTRAINT away CHECK (action <> 'locked_out') NOT VALID});
+    login('ada', 'wrong', '192.0.2.8'), refused('refused is refused');
+    is scalar @{$t->tx->res->headers->every_header('Retry-After')}, 1, 'and says once for how long';
+    $t->db->do('ALTER TABLE autoflow.audit_events DROP CONSTRAINT away');
     wait_a_while();
 };
 
@@ -159,6 +184,27 @@ subtest '10,000 attempts' => sub {
     is_deeply \%status, {401 => 10, 429 => 9990}, 'at one account, from one address';
     is events(q{action = 'login_failed'}) - $before, 10, 'ten were hashed';
     is events(q{action = 'locked_out'}) - $out, 1, 'one event says so';
+};
+
+$t->finish;
+
+$t = Test::Autoflow->new(
+    main => 'thread_pool autoflow_hash threads=1 max_queue=2;
+             thread_pool autoflow_io threads=1 max_queue=8;',
+    settings => {autoflow_attempts => 'account=10/1m address=off', autoflow_password => undef})->start;
+my $eve = $t->register(email => 'eve@example.com');
+
+subtest 'what was not looked at is not counted' => sub {
+    my %status;
+    my ($login, $change) = (
+        ['POST', '/auth/login', {}, json => {email => 'eve@example.com', password => $good}],
+        ['PUT', '/auth/me/password', $t->bearer($eve), json => {current_password => $good, new_password => 'password1'}],
+    );
+    $status{$_->res->code}++ for $t->at_once(($login) x 30, $change, ($login) x 30);
+    delete $status{422};       # the change, if it was in time
+    is_deeply [sort keys %status], [200, 503], 'with the queue of hashes full' or diag explain \%status;
+    cmp_ok $status{503}, '>', 20, 'most came too late';
+    $t->post_ok('/auth/login' => json => {email => 'eve@example.com', password => $good})->status_is(200);
 };
 
 $t->finish;

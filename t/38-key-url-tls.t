@@ -30,6 +30,7 @@ my $token = do {
     my $input = join '.', map { encode_base64url(encode_json($_)) }
         {alg => 'EdDSA', kid => 'a'}, {iss => 'https://issuer.example', exp => time + 600};
     path("$dir/input")->spurt($input);
+    # octets, not lines: a signature may hold a newline
     "$input." . encode_base64url(scalar `openssl pkeyutl -sign -rawin -inkey $dir/signing.pem -in $dir/input`);
 };
 

@@ -95,6 +95,10 @@ subtest 'by hand' => sub {
           UPDATE autoflow.users SET email_verified = false WHERE id = '%s'},
         q{INSERT INTO autoflow.roles (name) VALUES ('r%s');
           INSERT INTO autoflow.user_roles (user_id, role_id) SELECT '%s', id FROM autoflow.roles},
+        q{UPDATE autoflow.roles SET name = 'another'},
+        q{INSERT INTO autoflow.roles (name) VALUES ('third');
+          UPDATE autoflow.user_roles SET role_id = (SELECT id FROM autoflow.roles WHERE name = 'third')
+           WHERE user_id = '%s'},
         q{DELETE FROM autoflow.roles},
         q{UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = '%s'},
         q{DELETE FROM autoflow.sessions WHERE user_id = '%s'},
@@ -135,6 +139,37 @@ subtest 'the listener is cut' => sub {
         is app($_, $pair), '401 token_revoked', 'what happened meanwhile is caught up with' for $t, $other;
         $t->wait_for(sub { @{$feed->($other)} == 2 });
     }
+};
+
+subtest 'what has expired is purged as fast as it comes' => sub {
+    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(), now() - interval '2 days'
+                   FROM generate_series(1, 50000)});
+    $t->reload;     # and so the feed purges when it begins
+    $t->wait_for(sub { !$t->db->selectrow_array('SELECT count(*) FROM autoflow.revocations
+        WHERE expires_at < now()') }, 60);
+    pass 'not a thousand every few seconds';
+};
+
+subtest 'what was revoked takes long to be read' => sub {
+    $other->stop;
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '1s'});
+    my $pair = login($ada);
+    logout($pair);
+    my $lock = $t->locked('revocations');
+    $other->start_nginx;
+    my $waits = sub {
+        $t->db->selectrow_array(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'autoflow feed'
+            AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '1.5 s'});
+    };
+    $t->wait_for($waits);
+    is app($other, $pair), '503 ', 'nobody is trusted meanwhile';
+    my $pid = $waits->();
+    $lock->rollback;
+    $other->wait_for(sub { app($other, $pair) !~ /^503/ });
+    is app($other, $pair), '401 token_revoked', 'longer than a statement may take';
+    is_deeply $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'autoflow feed' AND pid = ?}, {}, $pid), [$pid], 'at the first attempt';
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '5s'});
 };
 
 subtest 'worker 0 is killed' => sub {

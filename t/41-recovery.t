@@ -95,6 +95,24 @@ subtest 'a forgotten password' => sub {
     is $living, 1, 'every session of before has ended';
 };
 
+# a login that has opened its session when the others are about to be ended
+subtest 'a login that overlaps a reset' => sub {
+    my ($email, $reset) = account();
+    my $request = sub ($path, $body) {
+        $t->client->send(Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body)));
+    };
+    my $lock  = $t->locked;
+    my $login = $request->('/auth/login', {email => $email, password => $good});
+    $t->wait_for(sub { $t->blocked == 1 });
+    my $end = $request->('/auth/reset-password', {token => $reset, new_password => $fresh});
+    $t->wait_for(sub { $t->blocked == 2 });
+    $lock->rollback;
+    is $end->status, 204;
+    my $pair = Mojo::JSON::decode_json($login->answer->{body});
+    $t->get_ok('/auth/me' => $t->bearer($pair))->problem_is(401, 'token_revoked', 'its session has ended, too');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->problem_is(401, 'invalid_token');
+};
+
 subtest 'an address to verify' => sub {
     $t->register(email => 'bob@example.com');
     my $token = token('bob@example.com', 'verify-email');

@@ -107,6 +107,16 @@ RETURN autoflow.revocation(account.id, account.token_epoch, clock_timestamp(),
                            account.tokens_until + interval '10 minutes');
 
 
+-- Whether a token of a session may be good: where it lives longer than a
+-- refresh token, or with a leeway, that may be the access token alone.
+
+CREATE FUNCTION autoflow.session_lives(session autoflow.sessions) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN session.ended_at IS NULL
+   AND greatest(session.expires_at,
+                session.access_expires_at + interval '10 minutes') > now();
+
+
 -- The module's role may not write revocations itself: only what happens to a
 -- session or an account makes one, and nothing it may do takes one back.
 
@@ -236,20 +246,53 @@ CREATE TRIGGER user_roles_taken
     REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
 
+CREATE TRIGGER user_roles_changed_from
+    AFTER UPDATE ON autoflow.user_roles
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
+
+CREATE TRIGGER user_roles_changed_to
+    AFTER UPDATE ON autoflow.user_roles
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
+
+-- by another name a role is another one: as if it was taken and given again
+
+CREATE FUNCTION autoflow.roles_renamed() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE autoflow.user_roles
+       SET role_id = NEW.id
+     WHERE role_id = NEW.id;
+
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER roles_renamed
+    AFTER UPDATE ON autoflow.roles FOR EACH ROW
+    WHEN (OLD.name <> NEW.name)
+    EXECUTE FUNCTION autoflow.roles_renamed();
+
 REVOKE ALL ON FUNCTION
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
     autoflow.session_revocation(autoflow.sessions),
     autoflow.account_revocation(autoflow.users),
+    autoflow.session_lives(autoflow.sessions),
     autoflow.revoke(uuid, bigint, timestamptz),
     autoflow.sessions_ended(),
     autoflow.users_epoch(),
     autoflow.users_revoked(),
-    autoflow.user_roles_changed()
+    autoflow.user_roles_changed(),
+    autoflow.roles_renamed()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
     autoflow.session_revocation(autoflow.sessions),
-    autoflow.account_revocation(autoflow.users)
+    autoflow.account_revocation(autoflow.users),
+    autoflow.session_lives(autoflow.sessions)
     TO autoflow_app;
 
 
@@ -276,6 +319,11 @@ BEGIN
            ) AS claims;
 END
 $$;
+
+
+-- the same for the answer beside the token
+
+ALTER FUNCTION autoflow.user_json(autoflow.users) VOLATILE;
 
 
 -- The answer of a list.

@@ -26,6 +26,11 @@ BEGIN
 END
 $$;
 
+ALTER FUNCTION autoflow.user_json(autoflow.users) STABLE;
+
+DROP TRIGGER roles_renamed ON autoflow.roles;
+DROP TRIGGER user_roles_changed_to ON autoflow.user_roles;
+DROP TRIGGER user_roles_changed_from ON autoflow.user_roles;
 DROP TRIGGER user_roles_taken ON autoflow.user_roles;
 DROP TRIGGER user_roles_added ON autoflow.user_roles;
 DROP TRIGGER users_revoked ON autoflow.users;
@@ -33,10 +38,12 @@ DROP TRIGGER users_epoch ON autoflow.users;
 DROP TRIGGER sessions_deleted ON autoflow.sessions;
 DROP TRIGGER sessions_ended ON autoflow.sessions;
 
+DROP FUNCTION autoflow.roles_renamed();
 DROP FUNCTION autoflow.user_roles_changed();
 DROP FUNCTION autoflow.users_revoked();
 DROP FUNCTION autoflow.users_epoch();
 DROP FUNCTION autoflow.sessions_ended();
+DROP FUNCTION autoflow.session_lives(autoflow.sessions);
 DROP FUNCTION autoflow.revoke(uuid, bigint, timestamptz);
 DROP FUNCTION autoflow.account_revocation(autoflow.users);
 DROP FUNCTION autoflow.session_revocation(autoflow.sessions);

@@ -23,7 +23,10 @@ BEGIN
                         'users_epoch',
                         'users_revoked',
                         'user_roles_added',
-                        'user_roles_taken']) AS name
+                        'user_roles_taken',
+                        'user_roles_changed_from',
+                        'user_roles_changed_to',
+                        'roles_renamed']) AS name
      WHERE NOT EXISTS (SELECT FROM pg_trigger
                         WHERE tgname = name AND tgenabled = 'O');
 

@@ -80,6 +80,7 @@ static ngx_int_t
 check_current(af_ctx_t *ctx)
 {
     change_t    *change;
+    ngx_int_t    rc;
     const char  *text;
 
     if (!af_found(ctx)) {
@@ -100,9 +101,15 @@ check_current(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return change->hash ? af_check_password(ctx, "current_password",
-                                            change->hash)
-                        : NGX_ERROR;
+    rc = change->hash ? af_check_password(ctx, "current_password",
+                                          change->hash)
+                      : NGX_ERROR;
+
+    if (rc == NGX_ERROR) {
+        af_attempts_right(ctx);
+    }
+
+    return rc;
 }
 
 
@@ -134,7 +141,9 @@ change_password(af_ctx_t *ctx)
     af_bind(ctx, "old_hash", change->hash);
 
     return (af_password_set(ctx) == NGX_OK)
-           ? af_query(ctx, &af_sql_auth_change_password) : NGX_ERROR;
+           ? af_segment(ctx, &af_sql_auth_lock_account,
+                        &af_sql_auth_change_password, NULL)
+           : NGX_ERROR;
 }
 
 

@@ -36,6 +36,9 @@ typedef struct {
 
 static ngx_int_t af_attempt(af_ctx_t *ctx, const af_rate_t *rate,
     const char *limit, const af_attempt_key_t *key);
+static ngx_int_t af_attempt_refuse(af_ctx_t *ctx);
+static void af_attempt_total_key(const af_account_key_t *account,
+    af_attempt_key_t *key);
 static void af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key);
 static af_attempts_made_t *af_attempts_made(af_ctx_t *ctx);
 
@@ -66,25 +69,21 @@ af_account_key(const char *user_id, const char *typed, af_account_key_t *key)
 ngx_int_t
 af_attempt_address(af_ctx_t *ctx)
 {
-    ngx_int_t          rc;
-    af_attempt_key_t   key;
+    af_attempt_key_t  key;
 
     ngx_memzero(&key, sizeof(key));
 
     key.kind = 'a';
     af_attempt_from(ctx->request, &key);
 
-    rc = af_attempt(ctx, &ctx->conf->attempts.address, "address", &key);
-
-    return (rc == NGX_DECLINED) ? af_attempt_refuse(ctx) : rc;
+    return af_attempt(ctx, &ctx->conf->attempts.address, "address", &key);
 }
 
 
 ngx_int_t
 af_attempt_account(af_ctx_t *ctx, const af_account_key_t *account)
 {
-    ngx_int_t          rc;
-    af_attempt_key_t   key;
+    af_attempt_key_t  key;
 
     ngx_memzero(&key, sizeof(key));
 
@@ -92,9 +91,7 @@ af_attempt_account(af_ctx_t *ctx, const af_account_key_t *account)
     key.account = *account;
     af_attempt_from(ctx->request, &key);
 
-    rc = af_attempt(ctx, &ctx->conf->attempts.account, "account", &key);
-
-    return (rc == NGX_DECLINED) ? af_attempt_refuse(ctx) : rc;
+    return af_attempt(ctx, &ctx->conf->attempts.account, "account", &key);
 }
 
 
@@ -103,13 +100,40 @@ af_attempt_total(af_ctx_t *ctx, const af_account_key_t *account)
 {
     af_attempt_key_t  key;
 
-    ngx_memzero(&key, sizeof(key));
-
-    key.kind = 'c';
-    key.account = *account;
+    af_attempt_total_key(account, &key);
 
     return af_attempt(ctx, &ctx->conf->attempts.account_total,
                       "account_total", &key);
+}
+
+
+ngx_uint_t
+af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *account)
+{
+    const af_rate_t   *rate;
+    af_attempt_key_t   key;
+
+    rate = &ctx->conf->attempts.account_total;
+
+    if (rate->window == 0) {
+        return 0;
+    }
+
+    af_attempt_total_key(account, &key);
+
+    return af_limits_peek(ctx->conf->zone->limits, rate, &key, sizeof(key),
+                          ngx_time())
+           != 0;
+}
+
+
+static void
+af_attempt_total_key(const af_account_key_t *account, af_attempt_key_t *key)
+{
+    ngx_memzero(key, sizeof(af_attempt_key_t));
+
+    key->kind = 'c';
+    key->account = *account;
 }
 
 
@@ -136,7 +160,7 @@ af_attempt(af_ctx_t *ctx, const af_rate_t *rate, const char *limit,
                                    sizeof(af_attempt_key_t), ngx_time(),
                                    &made->first);
     if (made->seconds) {
-        return NGX_DECLINED;
+        return af_attempt_refuse(ctx);
     }
 
     attempt->key = *key;
@@ -147,7 +171,7 @@ af_attempt(af_ctx_t *ctx, const af_rate_t *rate, const char *limit,
 }
 
 
-ngx_int_t
+static ngx_int_t
 af_attempt_refuse(af_ctx_t *ctx)
 {
     u_char              *seconds;
@@ -171,7 +195,8 @@ af_attempt_refuse(af_ctx_t *ctx)
 
     af_bind(ctx, "limit", made->limit);
 
-    return af_refuse_after(ctx, AF_TOO_MANY_ATTEMPTS, &af_sql_auth_locked_out);
+    return af_refuse_anyway(ctx, AF_TOO_MANY_ATTEMPTS,
+                            &af_sql_auth_locked_out);
 }
 
 

@@ -30,13 +30,14 @@ ngx_int_t af_attempt_address(af_ctx_t *ctx);
 ngx_int_t af_attempt_account(af_ctx_t *ctx, const af_account_key_t *key);
 
 /*
- * Counts one at an account from anywhere.  NGX_DECLINED: too many; then
- * af_attempt_refuse() refuses, if no one speaks for this address.
+ * Counts one at an account from anywhere.  Whether there were too many tells
+ * the other one, and counts nothing: someone may speak for this address.
  */
 ngx_int_t af_attempt_total(af_ctx_t *ctx, const af_account_key_t *key);
-ngx_int_t af_attempt_refuse(af_ctx_t *ctx);
+ngx_uint_t af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *key);
 
-/* Takes back all that was counted for this request. */
+/* Takes back all that was counted for this request: it was right, or nobody
+   has looked at it. */
 void af_attempts_right(af_ctx_t *ctx);
 
 

@@ -102,6 +102,7 @@ typedef struct {
     unsigned          active:1;
     unsigned          again:1;
     unsigned          too_many:1;      /* from all addresses */
+    af_account_key_t  key;
 } login_t;
 
 
@@ -249,9 +250,8 @@ count_attempt(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    ngx_int_t          rc;
-    const char        *user_id, *hash, *name;
-    af_account_key_t   key;
+    ngx_int_t    rc;
+    const char  *user_id, *hash, *name;
 
     if (af_found(ctx)) {
         user_id = af_column(ctx, "user_id");
@@ -272,21 +272,17 @@ count_attempt(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    af_account_key(login->user_id, name, &key);
+    af_account_key(login->user_id, name, &login->key);
 
-    rc = af_attempt_account(ctx, &key);
+    rc = af_attempt_account(ctx, &login->key);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = af_attempt_total(ctx, &key);
+    login->too_many = af_attempts_spent(ctx, &login->key);
 
-    if (rc == NGX_DECLINED) {
-        login->too_many = 1;
-        return af_query(ctx, &af_sql_auth_familiar);
-    }
-
-    return rc;
+    return login->too_many ? af_query(ctx, &af_sql_auth_familiar)
+                           : af_attempt_total(ctx, &login->key);
 }
 
 
@@ -297,8 +293,8 @@ spare_familiar(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    return (login->too_many && !af_found(ctx)) ? af_attempt_refuse(ctx)
-                                               : NGX_OK;
+    return (login->too_many && !af_found(ctx))
+           ? af_attempt_total(ctx, &login->key) : NGX_OK;
 }
 
 
@@ -307,7 +303,15 @@ check_password(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    return af_check_password(ctx, "password", login->hash);
+    ngx_int_t  rc;
+
+    rc = af_check_password(ctx, "password", login->hash);
+
+    if (rc == NGX_ERROR) {
+        af_attempts_right(ctx);
+    }
+
+    return rc;
 }
 
 

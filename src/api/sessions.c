@@ -10,6 +10,8 @@ static ngx_int_t send_successor(af_ctx_t *ctx);
 static ngx_int_t end_session(af_ctx_t *ctx);
 static ngx_int_t say_ended(af_ctx_t *ctx);
 
+static ngx_int_t end_sessions(af_ctx_t *ctx);
+
 static const char *check_scope(const char *s, size_t len);
 
 
@@ -27,8 +29,8 @@ static const af_step_pt  logout_steps[] = {
 };
 
 
-static const af_step_pt  leave_steps[] = {
-    af_step_query,
+static const af_step_pt  logout_all_steps[] = {
+    end_sessions,
     af_step_left,
     NULL
 };
@@ -70,8 +72,7 @@ const af_route_t  af_sessions_routes[] = {
       .steps = logout_steps },
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
-      .statement = &af_sql_auth_logout_all,
-      .steps = leave_steps },
+      .steps = logout_all_steps },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
       .query = &af_schema_page,
@@ -205,6 +206,14 @@ say_ended(af_ctx_t *ctx)
 
     return json_object_get(ctx->query, "scope")
            ? af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0) : af_step_left(ctx);
+}
+
+
+static ngx_int_t
+end_sessions(af_ctx_t *ctx)
+{
+    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_logout_all,
+                      NULL);
 }
 
 

@@ -30,8 +30,9 @@ static int af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
     const af_db_patience_t *patience, char *error, size_t size);
 static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     af_db_patience_t *patience, char *error, size_t size);
-static int af_db_rows(PGconn *pg, const af_db_setup_t *setup,
-    af_db_patience_t *patience, char *error, size_t size);
+static int af_db_rows(PGconn *pg, const char *query,
+    const af_db_setup_t *setup, af_db_patience_t *patience, char *error,
+    size_t size);
 static int af_db_check_version(const PGresult *res, char *error, size_t size);
 static void af_db_refused(const PGresult *res, char *error, size_t size);
 static PGresult *af_db_result(PGconn *pg, const af_db_patience_t *patience);
@@ -235,41 +236,51 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 
 /*
  * What comes after LISTEN was committed is heard, what was committed before is
- * read: nothing falls between.  Row by row, as there may be a million.
+ * read: nothing falls between.  That may be a million rows, for which the
+ * role's statement_timeout is too short: time and again they would be begun.
  */
 
 static int
 af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     af_db_patience_t *patience, char *error, size_t size)
 {
-    char  listen[sizeof("LISTEN ") + AF_DB_NAME_MAX];
+    char         listen[sizeof("LISTEN ") + AF_DB_NAME_MAX];
+    size_t       i;
+    const char  *queries[4];
 
     (void) snprintf(listen, sizeof(listen), "LISTEN %s", setup->channel);
 
-    if (PQexitPipelineMode(pg) != 1
-        || PQsendQuery(pg, listen) != 1
-        || af_db_rows(pg, setup, patience, error, size) != 0)
-    {
+    queries[0] = listen;
+    queries[1] = "SET statement_timeout = 0";
+    queries[2] = setup->before->text;
+    queries[3] = "RESET statement_timeout";
+
+    if (PQexitPipelineMode(pg) != 1) {
         return -1;
     }
 
-    if (PQsendQuery(pg, setup->before->text) != 1
-        || PQsetSingleRowMode(pg) != 1
-        || af_db_rows(pg, setup, patience, error, size) != 0)
-    {
-        return -1;
+    for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        if (af_db_rows(pg, queries[i], setup, patience, error, size) != 0) {
+            return -1;
+        }
     }
 
     return (PQenterPipelineMode(pg) == 1) ? 0 : -1;
 }
 
 
+/* its rows go to line(), one by one */
+
 static int
-af_db_rows(PGconn *pg, const af_db_setup_t *setup, af_db_patience_t *patience,
-    char *error, size_t size)
+af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
+    af_db_patience_t *patience, char *error, size_t size)
 {
     PGresult        *res;
     ExecStatusType   status;
+
+    if (PQsendQuery(pg, query) != 1 || PQsetSingleRowMode(pg) != 1) {
+        return -1;
+    }
 
     do {
         patience->deadline = af_db_now() + AF_DB_TIMEOUT;

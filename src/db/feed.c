@@ -9,6 +9,9 @@
 /* heartbeats between two purges of the database */
 #define AF_FEED_PURGE  12
 
+/* milliseconds to the next one while there is more to purge */
+#define AF_FEED_MORE  200
+
 /* milliseconds that a worker waits for the first feed, and between looks */
 #define AF_FEED_AWAIT  1000
 #define AF_FEED_LOOK  5
@@ -208,6 +211,7 @@ af_feed_answered(af_db_op_t *op)
 
     } else if (af_feed_more(feed->result)) {
         feed->beats = 0;
+        ngx_add_timer(&feed->timer, AF_FEED_MORE);
     }
 
     af_revocations_set_fed_at(feed->zone->revocations, feed->since);

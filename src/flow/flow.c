@@ -605,6 +605,17 @@ af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
 
 
 ngx_int_t
+af_refuse_anyway(af_ctx_t *ctx, af_problem_id_t id,
+    const af_statement_t *statement)
+{
+    ctx->refusal = id;
+
+    return (af_try(ctx, statement, ctx->conf->database.timeout) == NGX_AGAIN)
+           ? NGX_AGAIN : af_problem(ctx, id, NULL);
+}
+
+
+ngx_int_t
 af_try(af_ctx_t *ctx, const af_statement_t *statement, ngx_msec_t timeout)
 {
     ngx_int_t  rc;

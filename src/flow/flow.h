@@ -129,6 +129,10 @@ ngx_int_t af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...);
 ngx_int_t af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement);
 
+/* The same, whatever becomes of the statement. */
+ngx_int_t af_refuse_anyway(af_ctx_t *ctx, af_problem_id_t id,
+    const af_statement_t *statement);
+
 /*
  * As af_query(), but no longer than `timeout` milliseconds, and the flow goes
  * on whatever happens: af_found() tells.

@@ -243,24 +243,43 @@ af_value_session_id(af_ctx_t *ctx)
 }
 
 
+/* an IPv4 address is the same one where a socket of IPv6 takes it */
+
 static const char *
 af_value_ip_address(af_ctx_t *ctx)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t     *c;
+#if (NGX_HAVE_INET6)
+    u_char                text[NGX_INET_ADDRSTRLEN];
+    struct sockaddr_in6  *sin6;
+#endif
 
     c = ctx->request->connection;
 
     switch (c->sockaddr->sa_family) {
 
     case AF_INET:
+        break;
+
 #if (NGX_HAVE_INET6)
     case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) c->sockaddr;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            return af_string(ctx, text,
+                             ngx_inet_ntop(AF_INET,
+                                           &sin6->sin6_addr.s6_addr[12],
+                                           text, sizeof(text)));
+        }
+
+        break;
 #endif
-        return af_string(ctx, c->addr_text.data, c->addr_text.len);
 
     default:
         return NULL;
     }
+
+    return af_string(ctx, c->addr_text.data, c->addr_text.len);
 }
 
 

@@ -1,6 +1,6 @@
 -- Sets a new password with a token from a mail, which shows that the address
--- is right, too, and ends every session of the account.  The account is locked
--- before the row of the mail, as by whoever else changes it.
+-- is right, too, and ends every session of the account, which lock_owner has
+-- locked.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
@@ -9,20 +9,14 @@
 -- user_id      no row: the token was used, or is out of time
 -- revoked      the account; may be null
 
-WITH owner AS MATERIALIZED (
-    SELECT u.id
-      FROM autoflow.outbox o
-      JOIN autoflow.users u ON u.id = o.user_id
-     WHERE o.id = :mail_id::uuid
-       AND u.is_active
-       AND u.deleted_at IS NULL
-       FOR NO KEY UPDATE OF u
-), token AS (
+WITH token AS (
     UPDATE autoflow.outbox o
        SET used_at = now()
-      FROM owner
+      FROM autoflow.users u
      WHERE o.id = :mail_id::uuid
-       AND o.user_id = owner.id
+       AND u.id = o.user_id
+       AND u.is_active
+       AND u.deleted_at IS NULL
        AND o.kind = 'reset_password'
        AND o.used_at IS NULL
        AND o.expires_at > now()
@@ -41,8 +35,7 @@ WITH owner AS MATERIALIZED (
        SET ended_at = now()
       FROM account
      WHERE s.user_id = account.id
-       AND s.ended_at IS NULL
-       AND s.expires_at > now()
+       AND autoflow.session_lives(s)
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id)

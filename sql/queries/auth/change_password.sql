@@ -24,8 +24,7 @@ WITH account AS (
       FROM account
      WHERE s.user_id = account.id
        AND s.id <> :session_id::uuid
-       AND s.ended_at IS NULL
-       AND s.expires_at > now()
+       AND autoflow.session_lives(s)
     RETURNING s.*
 ), event AS (
     INSERT INTO autoflow.audit_events

@@ -6,12 +6,11 @@
 -- revoked      may be null; no row: it is not the account's, or has ended
 
 WITH ended AS (
-    UPDATE autoflow.sessions
+    UPDATE autoflow.sessions s
        SET ended_at = now()
      WHERE id = :id::uuid
        AND user_id = :user_id::uuid
-       AND ended_at IS NULL
-       AND expires_at > now()
+       AND autoflow.session_lives(s)
     RETURNING *
 ), event AS (
     INSERT INTO autoflow.audit_events

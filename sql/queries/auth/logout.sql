@@ -23,8 +23,7 @@ WITH present AS (
       FROM present p
      WHERE s.user_id = p.user_id
        AND (s.id = p.id) <> :others::boolean
-       AND s.ended_at IS NULL
-       AND s.expires_at > now()
+       AND autoflow.session_lives(s)
     RETURNING s.*
 ), event AS (
     INSERT INTO autoflow.audit_events

@@ -15,8 +15,7 @@ WITH account AS (
        SET ended_at = now()
       FROM account
      WHERE s.user_id = account.id
-       AND s.ended_at IS NULL
-       AND s.expires_at > now()
+       AND autoflow.session_lives(s)
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,

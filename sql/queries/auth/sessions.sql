@@ -8,10 +8,9 @@
 
 WITH living AS (
     SELECT *
-      FROM autoflow.sessions
+      FROM autoflow.sessions s
      WHERE user_id = :user_id::uuid
-       AND ended_at IS NULL
-       AND expires_at > now()
+       AND autoflow.session_lives(s)
 ), page AS (
     SELECT id,
            device_info,

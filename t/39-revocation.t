@@ -3,7 +3,11 @@
 # asked of the database for it.
 
 use Mojo::Base -strict, -signatures;
+use IO::Select;
+use IO::Socket::IP;
+use IO::Socket::UNIX;
 use Mojo::File qw(path);
+use POSIX ();
 use Test::Autoflow;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -225,6 +229,47 @@ subtest 'a flood in a small zone' => sub {
     my $again = $t->post_ok('/auth/refresh' => json => {refresh_token => $good->{refresh_token}})->tx->res->json;
     is app($other, $again), '200 ', 'who can refresh';
     $t->db->do('TRUNCATE autoflow.revocations');
+};
+
+# between a client and PostgreSQL, as a pooler may be: lets everything through
+# but notifications
+sub deaf_pooler {
+    my $listener = IO::Socket::IP->new(Listen => 5, LocalHost => '127.0.0.1', LocalPort => 0) or die $@;
+    my $socket   = $t->postgresql->dir . '/.s.PGSQL.5432';
+    my $pid      = fork // die $!;
+    return ($listener->sockport, $pid) if $pid;
+
+    while (my $client = $listener->accept) {
+        next if fork;
+        my $server = IO::Socket::UNIX->new(Peer => $socket) or POSIX::_exit(1);
+        my $select = IO::Select->new($client, $server);
+        my $rest   = '';
+        while (my @ready = $select->can_read) {
+            for my $from (@ready) {
+                sysread $from, my $octets, 65_536 or POSIX::_exit(0);
+                if ($from == $client) { syswrite $server, $octets; next }
+                $rest .= $octets;
+                while (length $rest >= 5 && length $rest > (my $length = unpack 'x N', $rest)) {
+                    my $message = substr $rest, 0, $length + 1, '';
+                    syswrite $client, $message if $message !~ /^A/;
+                }
+            }
+        }
+    }
+    POSIX::_exit(0);
+}
+
+subtest 'a pooler that keeps notifications to itself' => sub {
+    my ($port, $pid) = deaf_pooler();
+    my $pair = login($ada);
+    $other->database("'notify=host=127.0.0.1 port=$port dbname=autoflow user=autoflow_app sslmode=disable gssencmode=disable'")
+        ->settings({autoflow_revocation_staleness => '5s'})->reload->ready;
+    is app($other, $pair), '200 ', 'at first nobody knows';
+    $other->wait_for(sub { app($other, $pair) =~ /^503/ });
+    like $other->error_log, qr/\[error\] .*feed: no notifications come/, 'then it shows, and is told';
+    $other->database('')->settings({})->reload->ready;
+    is app($other, $pair), '200 ';
+    kill 'TERM', $pid;
 };
 
 subtest 'the feed is down for long' => sub {

@@ -543,6 +543,13 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
 
     if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
         PQclear(res);
+
+        /* those that came before it, of the transaction itself, too */
+
+        if (conn->db->role->channel) {
+            af_db_conn_notified(conn);
+        }
+
         af_db_conn_complete(conn);
         return NGX_OK;
     }

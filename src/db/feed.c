@@ -31,6 +31,8 @@ struct af_feed_s {
     ngx_msec_t      beat;
     ngx_msec_t      since;         /* the last heartbeat was sent */
     ngx_uint_t      beats;
+    unsigned        heard:1;       /* a heartbeat, of whatever node */
+    unsigned        deaf:1;        /* that was logged */
 
     af_db_op_t      op;
     af_db_call_t    call;
@@ -144,12 +146,20 @@ af_feed_stop(af_feed_t *feed)
 }
 
 
-/* in a thread, too: nothing but the zone may be touched */
+/*
+ * Rows come in a thread, which may touch nothing but the zone; heartbeats are
+ * none of them.
+ */
 
 static void
 af_feed_line(void *data, const char *line)
 {
     af_feed_t *feed = data;
+
+    if (ngx_strcmp(line, "beat") == 0) {
+        feed->heard = 1;
+        return;
+    }
 
     (void) af_zone_revoke(feed->zone, line, time(NULL));
 }
@@ -190,6 +200,7 @@ af_feed_beat(ngx_event_t *ev)
 
     feed->call.statement = purge ? &af_sql_feed_purge : &af_sql_feed_heartbeat;
     feed->since = ngx_current_msec;
+    feed->heard = 0;
 
     (void) af_db_submit(feed->db, &feed->op);
 }
@@ -214,7 +225,20 @@ af_feed_answered(af_db_op_t *op)
         ngx_add_timer(&feed->timer, AF_FEED_MORE);
     }
 
-    af_revocations_set_fed_at(feed->zone->revocations, feed->since);
+    if (feed->heard) {
+        feed->deaf = 0;
+        af_revocations_set_fed_at(feed->zone->revocations, feed->since);
+        return;
+    }
+
+    /* a pooler keeps them to itself */
+
+    if (!feed->deaf) {
+        feed->deaf = 1;
+        ngx_log_error(NGX_LOG_ERR, feed->log, 0,
+                      "autoflow feed: no notifications come: \"notify=\" of "
+                      "\"autoflow_database\" has to lead to PostgreSQL itself");
+    }
 }
 
 

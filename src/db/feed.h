@@ -2,9 +2,10 @@
  * The feed of revocations: one connection of a node that listens to what all
  * nodes revoke, and writes it into the shared memory of this node's workers.
  *
- * What is fed is complete up to the moment that af_feed_fresh() goes by: when
+ * What is fed is complete up to the moment that af_feed_state() goes by: when
  * the connection that has read everything was begun, or the last heartbeat
- * sent that was answered, and so heard after whatever came before it.
+ * sent that was heard: it is a notification itself, and so comes after
+ * whatever was committed before it.
  */
 
 #ifndef AF_DB_FEED_H

@@ -1,5 +1,6 @@
--- As little work as a round trip can be.
+-- Shows that notifications come back.
 --
 -- more         never
 
-SELECT false AS more;
+SELECT false AS more,
+       pg_notify('autoflow_revocations', 'beat');

@@ -210,6 +210,8 @@ subtest 'logout everywhere' => sub {
     $t->post_ok('/auth/logout-all' => $t->bearer($ada))->status_is(204);
     me($_)->problem_is(401, 'token_revoked') for @all;
     refresh($_)->problem_is(401, 'invalid_token') for @all;
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.revocations WHERE subject_id = ANY (?)', {},
+        [$ada->{user}{id}, map { claims($_)->{sid} } @all]), 1, 'by one revocation';
     me($eve)->status_is(200);
     me(login($ada))->status_is(200, 'who logs in again is in');
     $t->post_ok('/auth/logout-all')->problem_is(401, 'token_required');

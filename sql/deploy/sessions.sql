@@ -155,7 +155,15 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM autoflow.revoke(OLD.id, NULL, OLD.access_expires_at);
+    -- with its account, in this transaction, its tokens are revoked already
+    IF NOT EXISTS (SELECT
+                     FROM autoflow.revocations
+                    WHERE subject_id = OLD.user_id
+                      AND xmin = pg_current_xact_id()::xid)
+    THEN
+        PERFORM autoflow.revoke(OLD.id, NULL, OLD.access_expires_at);
+    END IF;
+
     RETURN NULL;
 END
 $$;

@@ -569,23 +569,26 @@ open_psql() {
     exec psql "$AUTOFLOW_DATABASE_URL" "$@"
 }
 
-# Older tokens say less than the account may now: the epoch ends them.
 grant_superuser() {
     [ $# = 1 ] || fail "usage: ./build.sh grant-superuser EMAIL"
     need_running
     psql "$AUTOFLOW_DATABASE_URL" -qtAX -v ON_ERROR_STOP=1 -v email="$1" \
         <<'END' | grep . || fail "there is no account with the address $1"
 WITH account AS (
-    UPDATE autoflow.users
-       SET is_superuser = true,
-           token_epoch = token_epoch + 1,
-           updated_at = now()
+    SELECT id, email
+      FROM autoflow.users
      WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
        AND deleted_at IS NULL
-    RETURNING id, email
+), promoted AS (
+    UPDATE autoflow.users
+       SET is_superuser = true,
+           updated_at = now()
+     WHERE id = (SELECT id FROM account)
+       AND NOT is_superuser
+    RETURNING id
 ), event AS (
     INSERT INTO autoflow.audit_events (action, target_id)
-    SELECT 'superuser_granted', id FROM account
+    SELECT 'promoted', id FROM promoted
 )
 SELECT email || ' is a superuser from the next login or refresh on'
   FROM account;

@@ -86,7 +86,7 @@ subtest "what the module's role may not do" => sub {
         'ALTER TABLE autoflow.users ADD c int',
         'TRUNCATE autoflow.users',
         'DELETE FROM autoflow.users',
-        'UPDATE autoflow.users SET is_superuser = true',
+        'UPDATE autoflow.users SET id = autoflow.uuid7()',
         'UPDATE autoflow.audit_events SET action = \'x\'',
         'DELETE FROM autoflow.audit_events',
         'TRUNCATE autoflow.audit_events',

@@ -113,8 +113,6 @@ BEGIN
                                         privilege);
 
     IF wrong IS NOT NULL
-       OR has_column_privilege('autoflow_app', 'autoflow.users',
-                               'is_superuser', 'INSERT, UPDATE')
        OR NOT has_column_privilege('autoflow_app', 'autoflow.users',
                                    'password_hash', 'UPDATE')
        OR NOT has_column_privilege('autoflow_app', 'autoflow.users',

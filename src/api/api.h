@@ -9,6 +9,9 @@
 #include "flow/flow.h"
 
 
+/* all of them, NULL-ended */
+extern const af_route_t *const  af_api_routes[];
+
 /* the content handler of autoflow_api */
 ngx_int_t af_api_handler(ngx_http_request_t *r);
 
@@ -20,6 +23,9 @@ extern const af_route_t  af_auth_routes[];
 extern const af_route_t  af_sessions_routes[];
 extern const af_route_t  af_account_routes[];
 extern const af_route_t  af_recovery_routes[];
+extern const af_route_t  af_users_routes[];
+extern const af_route_t  af_roles_routes[];
+extern const af_route_t  af_audit_routes[];
 extern const af_route_t  af_system_routes[];
 
 

@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "api/attempts.h"
+#include "api/auth.h"
 #include "api/password.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
@@ -7,8 +8,6 @@
 
 
 static ngx_int_t count_registration(af_ctx_t *ctx);
-static ngx_int_t name_account(af_ctx_t *ctx);
-static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t create_account(af_ctx_t *ctx);
 static ngx_int_t send_registered(af_ctx_t *ctx);
 
@@ -25,8 +24,8 @@ static ngx_int_t send_tokens(af_ctx_t *ctx);
 
 static const af_step_pt  register_steps[] = {
     count_registration,
-    name_account,
-    hash_password,
+    af_step_name,
+    af_step_hash,
     create_account,
     send_registered,
     NULL
@@ -45,13 +44,7 @@ static const af_step_pt  login_steps[] = {
 
 
 static const af_field_t  register_fields[] = {
-    { "email", &af_type_email, AF_REQUIRED, NULL },
-    { "password", &af_type_password, AF_REQUIRED, NULL },
-    { "username", &af_type_username, 0, NULL },
-    { "full_name", &af_type_name, 0, NULL },
-    { "name", &af_type_name, 0, NULL },
-    { "first_name", &af_type_name, 0, NULL },
-    { "last_name", &af_type_name, 0, NULL },
+    AF_REGISTRATION_FIELDS,
     { NULL, NULL, 0, NULL }
 };
 
@@ -75,11 +68,7 @@ static const af_schema_t  login_schema = {
 const af_route_t  af_auth_routes[] = {
 
     { NGX_HTTP_POST, "/auth/register", AF_PUBLIC,
-      .body = &register_schema,
-      .answer = &af_schema_token_pair,
-      .steps = register_steps },
-
-    { NGX_HTTP_POST, "/auth/signup", AF_PUBLIC,
+      .alias = "/auth/signup",
       .body = &register_schema,
       .answer = &af_schema_token_pair,
       .steps = register_steps },
@@ -113,10 +102,8 @@ count_registration(af_ctx_t *ctx)
 }
 
 
-/* the aliases of full_name */
-
-static ngx_int_t
-name_account(af_ctx_t *ctx)
+ngx_int_t
+af_step_name(af_ctx_t *ctx)
 {
     char        *joined;
     size_t       len;
@@ -155,8 +142,8 @@ name_account(af_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-hash_password(af_ctx_t *ctx)
+ngx_int_t
+af_step_hash(af_ctx_t *ctx)
 {
     ngx_uint_t    i, n;
     const char   *words[4];

@@ -1,11 +1,14 @@
 #include "api/api.h"
 
 
-static const af_route_t *const  af_routes[] = {
+const af_route_t *const  af_api_routes[] = {
     af_auth_routes,
     af_sessions_routes,
     af_account_routes,
     af_recovery_routes,
+    af_users_routes,
+    af_roles_routes,
+    af_audit_routes,
     af_system_routes,
     NULL
 };
@@ -44,7 +47,7 @@ af_api_handler(ngx_http_request_t *r)
 
     af_api_path(r, &path);
 
-    return af_flow(r, af_routes, &path);
+    return af_flow(r, af_api_routes, &path);
 }
 
 
@@ -55,7 +58,7 @@ af_api_methods(ngx_http_request_t *r)
     af_match_t  match;
 
     af_api_path(r, &path);
-    af_route_match(af_routes, r->method, &path, &match);
+    af_route_match(af_api_routes, r->method, &path, &match);
 
     return match.methods;
 }

@@ -1,6 +1,12 @@
 #include "api/schemas.h"
 
 
+const af_type_t  af_type_roles = {
+    .name = "roles", .json = JSON_ARRAY, .max = AF_ROLES,
+    .element = &af_type_role
+};
+
+
 static const af_field_t  user_fields[] = {
     { "id", &af_type_uuid, AF_REQUIRED, NULL },
     { "email", &af_type_email, AF_REQUIRED, NULL },
@@ -11,7 +17,7 @@ static const af_field_t  user_fields[] = {
     { "is_active", &af_type_boolean, AF_REQUIRED, NULL },
     { "is_superuser", &af_type_boolean, AF_REQUIRED, NULL },
     { "email_verified", &af_type_boolean, AF_REQUIRED, NULL },
-    { "roles", &af_type_array, AF_REQUIRED, NULL },
+    { "roles", &af_type_roles, AF_REQUIRED, NULL },
     { "created_at", &af_type_time, AF_REQUIRED, NULL },
     { "updated_at", &af_type_time, AF_REQUIRED, NULL },
     { "last_login_at", &af_type_time, AF_REQUIRED|AF_NULLABLE, NULL },

@@ -22,6 +22,11 @@
     { "size", &af_type_size, 0, NULL }
 
 
+/* the most roles of an account: its tokens name them, and shall stay small */
+#define AF_ROLES  32
+
+
+extern const af_type_t  af_type_roles;
 extern const af_type_t  af_type_page;
 extern const af_type_t  af_type_size;
 

@@ -30,6 +30,8 @@ static int af_check_fields(const af_schema_t *schema, json_t *body,
     const char *within, json_t *errors);
 static int af_check_field(const af_field_t *field, json_t *body,
     const char *path, json_t *errors);
+static int af_check_value(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
 static int af_check_object(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
 static int af_check_array(const af_field_t *field, json_t *value,
@@ -148,8 +150,7 @@ static int
 af_check_field(const af_field_t *field, json_t *body, const char *path,
     json_t *errors)
 {
-    json_t           *value;
-    const af_kind_t  *kind;
+    json_t  *value;
 
     value = json_object_get(body, field->name);
 
@@ -162,6 +163,16 @@ af_check_field(const af_field_t *field, json_t *body, const char *path,
         return (field->flags & AF_REQUIRED)
                ? af_schema_error(errors, path, "required", "is required") : 0;
     }
+
+    return af_check_value(field, value, path, errors);
+}
+
+
+static int
+af_check_value(const af_field_t *field, json_t *value, const char *path,
+    json_t *errors)
+{
+    const af_kind_t  *kind;
 
     kind = &af_kinds[field->type->json];
 
@@ -186,29 +197,27 @@ static int
 af_check_array(const af_field_t *field, json_t *value, const char *path,
     json_t *errors)
 {
-    int      rc;
-    char     element[AF_PATH_MAX];
-    size_t   i;
-    json_t  *object;
+    char        name[AF_PATH_MAX];
+    size_t      i, n;
+    af_field_t  element = { "", field->type->element, 0, field->of };
 
-    if (field->of == NULL) {
-        return 0;
+    n = json_array_size(value);
+
+    if (!af_in_range(field->type, n)) {
+        return af_range_error(errors, path, "length", field->type,
+                              " elements long");
     }
 
-    for (i = 0; i < json_array_size(value); i++) {
-        snprintf(element, sizeof(element), "%s.%zu", path, i);
+    if (field->of != NULL) {
+        element.type = &af_type_object;
+    }
 
-        object = json_array_get(value, i);
+    for (i = 0; element.type != NULL && i < n; i++) {
+        snprintf(name, sizeof(name), "%s.%zu", path, i);
 
-        if (json_is_object(object)) {
-            rc = af_check_object(field, object, element, errors);
-
-        } else {
-            rc = af_schema_error(errors, element, "type",
-                                 af_kinds[JSON_OBJECT].mismatch);
-        }
-
-        if (rc != 0) {
+        if (af_check_value(&element, json_array_get(value, i), name, errors)
+            != 0)
+        {
             return -1;
         }
     }

@@ -27,9 +27,15 @@ struct af_type_s {
     const char  *format;       /* OpenAPI's, or NULL */
     const char  *pattern;      /* a regular expression for people, or NULL */
 
-    /* strings: characters; integers: the value; max 0: no upper limit */
+    /*
+     * strings: characters; integers: the value; arrays: elements; max 0: no
+     * upper limit
+     */
     long         min;
     long         max;
+
+    /* of an array's elements that are strings, or NULL */
+    const af_type_t  *element;
 
     unsigned     trim:1;       /* strip white space around it first */
     unsigned     octets:1;     /* of a string: min and max count octets */
@@ -44,7 +50,7 @@ struct af_field_s {
     const char         *name;
     const af_type_t    *type;
     unsigned            flags;
-    const af_schema_t  *of;    /* of an object, or of an array's elements */
+    const af_schema_t  *of;    /* of an object, or of an array's objects */
 };
 
 
@@ -66,6 +72,7 @@ extern const af_type_t  af_type_password;     /* one that is being set */
 extern const af_type_t  af_type_credential;   /* at login: 1 to 1024 octets */
 extern const af_type_t  af_type_token;        /* to be looked up */
 extern const af_type_t  af_type_username;
+extern const af_type_t  af_type_role;         /* its name */
 extern const af_type_t  af_type_name;         /* 1 to 255 characters */
 extern const af_type_t  af_type_text;         /* at most 10000 characters */
 extern const af_type_t  af_type_uuid;

@@ -27,6 +27,7 @@ static int af_dot_atom(const char *s, size_t len);
 static int af_domain(const char *s, size_t len);
 static int af_label(const char *s, size_t len);
 static const char *af_check_username(const char *s, size_t len);
+static const char *af_check_role(const char *s, size_t len);
 static const char *af_check_name(const char *s, size_t len);
 static const char *af_check_text(const char *s, size_t len);
 static int af_has_control(const char *s, size_t len, const char *allowed);
@@ -62,6 +63,12 @@ const af_type_t  af_type_username = {
     .name = "user name", .json = JSON_STRING,
     .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
     .min = 3, .max = 100, .check = af_check_username
+};
+
+const af_type_t  af_type_role = {
+    .name = "name of a role", .json = JSON_STRING,
+    .pattern = "^[a-z0-9_:-]*$",
+    .min = 1, .max = 100, .check = af_check_role
 };
 
 const af_type_t  af_type_name = {
@@ -206,6 +213,15 @@ af_check_username(const char *s, size_t len)
 
     return "must be letters, digits, dots, underscores and hyphens, "
            "the first a letter or a digit";
+}
+
+
+static const char *
+af_check_role(const char *s, size_t len)
+{
+    return (strspn(s, AF_LOWER AF_DIGITS "_:-") == len)
+           ? NULL : "must be small letters, digits, underscores, colons and "
+                    "hyphens";
 }
 
 

@@ -26,6 +26,7 @@ static void af_db_conn_detach(af_db_conn_t *conn);
 static void af_db_conn_retry(ngx_event_t *ev);
 static void af_db_conn_break(af_db_conn_t *conn, const char *why);
 static void af_db_conn_teardown(ngx_event_t *ev);
+static int af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call);
 static void af_db_conn_read(ngx_event_t *rev);
 static void af_db_conn_notified(af_db_conn_t *conn);
 static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
@@ -410,9 +411,8 @@ af_db_conn_close(af_db_conn_t *conn)
 void
 af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
 {
-    ngx_uint_t           i;
-    af_db_slot_t        *slot;
-    const af_db_call_t  *call;
+    ngx_uint_t     i;
+    af_db_slot_t  *slot;
 
     /* from here on the operation is this connection's, sent or not */
 
@@ -425,13 +425,7 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     op->received = 0;
 
     for (i = 0; i < op->ncalls; i++) {
-        call = &op->calls[i];
-
-        if (PQsendQueryPrepared(conn->pg, call->statement->name,
-                                call->statement->nparams, call->values,
-                                NULL, NULL, 0)
-            != 1)
-        {
+        if (af_db_conn_send_call(conn, &op->calls[i]) != 1) {
             af_db_conn_break(conn, PQerrorMessage(conn->pg));
             return;
         }
@@ -447,6 +441,25 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     }
 
     af_db_conn_flush(conn);
+}
+
+
+/* a statement without a name has its values when it is planned */
+
+static int
+af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call)
+{
+    const af_statement_t  *statement;
+
+    statement = call->statement;
+
+    if (statement->anew) {
+        return PQsendQueryParams(conn->pg, statement->text, statement->nparams,
+                                 NULL, call->values, NULL, NULL, 0);
+    }
+
+    return PQsendQueryPrepared(conn->pg, statement->name, statement->nparams,
+                               call->values, NULL, NULL, 0);
 }
 
 

@@ -12,6 +12,9 @@
 /* milliseconds to the next one while there is more to purge */
 #define AF_FEED_MORE  200
 
+/* seconds between two warnings of the same */
+#define AF_FEED_WARN  3600
+
 /* milliseconds that a worker waits for the first feed, and between looks */
 #define AF_FEED_AWAIT  1000
 #define AF_FEED_LOOK  5
@@ -33,6 +36,7 @@ struct af_feed_s {
     ngx_uint_t      beats;
     unsigned        heard:1;       /* a heartbeat, of whatever node */
     unsigned        deaf:1;        /* that was logged */
+    time_t          warned;        /* that nobody maintains the audit */
 
     af_db_op_t      op;
     af_db_call_t    call;
@@ -44,7 +48,8 @@ static void af_feed_line(void *data, const char *line);
 static void af_feed_ready(void *data, ngx_msec_t since);
 static void af_feed_beat(ngx_event_t *ev);
 static void af_feed_answered(af_db_op_t *op);
-static ngx_uint_t af_feed_more(const PGresult *res);
+static ngx_uint_t af_feed_is(const PGresult *res, const char *column);
+static void af_feed_warn(af_feed_t *feed);
 
 
 static const af_statement_t *const  af_feed_statements[] = {
@@ -220,9 +225,16 @@ af_feed_answered(af_db_op_t *op)
                       "autoflow: the database can't be purged: %s",
                       PQresultErrorMessage(op->error));
 
-    } else if (af_feed_more(feed->result)) {
-        feed->beats = 0;
-        ngx_add_timer(&feed->timer, AF_FEED_MORE);
+    } else {
+
+        if (af_feed_is(feed->result, "more")) {
+            feed->beats = 0;
+            ngx_add_timer(&feed->timer, AF_FEED_MORE);
+        }
+
+        if (af_feed_is(feed->result, "audit_overdue")) {
+            af_feed_warn(feed);
+        }
     }
 
     if (feed->heard) {
@@ -243,9 +255,31 @@ af_feed_answered(af_db_op_t *op)
 
 
 static ngx_uint_t
-af_feed_more(const PGresult *res)
+af_feed_is(const PGresult *res, const char *column)
 {
-    return PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 't';
+    int  n;
+
+    n = PQfnumber(res, column);
+
+    return n >= 0 && PQntuples(res) == 1 && PQgetvalue(res, 0, n)[0] == 't';
+}
+
+
+/* as an error: what is less is not logged by default, and this grows */
+
+static void
+af_feed_warn(af_feed_t *feed)
+{
+    if (feed->warned && ngx_time() - feed->warned < AF_FEED_WARN) {
+        return;
+    }
+
+    feed->warned = ngx_time();
+
+    ngx_log_error(NGX_LOG_ERR, feed->log, 0,
+                  "autoflow: audit events of months without a partition are "
+                  "in autoflow.audit_events_default: call "
+                  "autoflow.audit_maintain() at least monthly");
 }
 
 

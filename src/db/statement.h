@@ -12,6 +12,7 @@ typedef struct {
     const char *const  *params;    /* their names, in that order; NULL-ended */
     int                 nparams;
     unsigned            read:1;    /* changes nothing: may be sent twice */
+    unsigned            anew:1;    /* planned at each call, for its values */
 } af_statement_t;
 
 

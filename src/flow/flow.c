@@ -23,6 +23,7 @@ static void af_flow_cancel(void *data);
 static void af_flow_free(void *data);
 static af_problem_id_t af_flow_admit(af_ctx_t *ctx);
 static af_problem_id_t af_flow_authenticate(af_ctx_t *ctx);
+static ngx_uint_t af_flow_is_oneself(af_ctx_t *ctx);
 static af_problem_id_t af_flow_media(af_ctx_t *ctx);
 static void af_flow_body(ngx_http_request_t *r, af_body_t *input,
     af_problem_id_t problem);
@@ -275,11 +276,29 @@ af_flow_authenticate(af_ctx_t *ctx)
         return AF_INVALID_TOKEN;
     }
 
-    if (route->auth == AF_SUPERUSER && !ctx->identity->superuser) {
-        return AF_FORBIDDEN;
+    if (ctx->identity->superuser || route->auth == AF_USER) {
+        return AF_PROBLEM_NONE;
     }
 
-    return AF_PROBLEM_NONE;
+    return (route->auth == AF_ONESELF && af_flow_is_oneself(ctx))
+           ? AF_PROBLEM_NONE : AF_FORBIDDEN;
+}
+
+
+static ngx_uint_t
+af_flow_is_oneself(af_ctx_t *ctx)
+{
+    const ngx_str_t        *user_id;
+    const af_path_param_t  *id;
+
+    user_id = &ctx->identity->user_id;
+    id = &ctx->match.params[0];
+
+    return ctx->match.nparams
+           && id->value_len == user_id->len
+           && ngx_strncasecmp((u_char *) id->value, user_id->data,
+                              user_id->len)
+              == 0;
 }
 
 

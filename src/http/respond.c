@@ -62,6 +62,10 @@ const af_problem_t  af_problems[] = {
         "There is an account with this address.", NULL },
     [AF_USERNAME_TAKEN] = { 409, "username_taken",
         "There is an account with this username.", NULL },
+    [AF_ROLE_TAKEN] = { 409, "role_taken",
+        "There is a role with this name.", NULL },
+    [AF_LAST_SUPERUSER] = { 409, "last_superuser",
+        "There would be no active superuser any more.", NULL },
 
     [AF_PAYLOAD_TOO_LARGE] = { 413, "payload_too_large",
         "The body is too large.", NULL },

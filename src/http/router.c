@@ -1,6 +1,10 @@
 #include "http/router.h"
 
 
+static int af_route_path(const af_route_t *route, const char *path, size_t len,
+    af_path_param_t *params);
+
+
 static const struct {
     ngx_uint_t   method;
     ngx_str_t    name;
@@ -40,7 +44,7 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
     for ( /* void */ ; *tables; tables++) {
         for (route = *tables; route->path; route++) {
 
-            n = af_path_match(route->path, (char *) path->data, len, params);
+            n = af_route_path(route, (char *) path->data, len, params);
 
             if (n == -1) {
                 continue;
@@ -55,6 +59,19 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
             }
         }
     }
+}
+
+
+static int
+af_route_path(const af_route_t *route, const char *path, size_t len,
+    af_path_param_t *params)
+{
+    int  n;
+
+    n = af_path_match(route->path, path, len, params);
+
+    return (n == -1 && route->alias)
+           ? af_path_match(route->alias, path, len, params) : n;
 }
 
 

@@ -22,7 +22,8 @@ typedef enum {
     AF_PUBLIC = 0,
     AF_EITHER,                 /* steps ask who it is, if anyone */
     AF_USER,                   /* a token of our own */
-    AF_SUPERUSER               /* one of a superuser */
+    AF_SUPERUSER,              /* one of a superuser */
+    AF_ONESELF                 /* likewise, or of the path's first {id} */
 } af_auth_t;
 
 
@@ -30,6 +31,7 @@ typedef struct {
     ngx_uint_t             method;       /* NGX_HTTP_GET stands for HEAD too */
     const char            *path;         /* "/auth/users/{id}" */
     af_auth_t              auth;
+    const char            *alias;        /* another such path, or NULL */
     const af_schema_t     *query;        /* of the URI; NULL: it is ignored */
     const af_schema_t     *body;         /* NULL: none is read */
     const af_schema_t     *answer;       /* NULL: none is sent */

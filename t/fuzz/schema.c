@@ -31,6 +31,8 @@ static void field_right(const af_field_t *field, json_t *body,
     const char *path, json_t *codes);
 static void value_right(const af_field_t *field, json_t *value,
     const char *path, json_t *codes);
+static void elements_right(const af_field_t *array, json_t *values,
+    const char *path, json_t *codes);
 static void value_wrong(const af_type_t *type, json_t *value,
     const char *code);
 static int has_type(const af_type_t *type, const json_t *value);
@@ -42,6 +44,7 @@ static int right_email(const char *s);
 static int right_username(const char *s);
 static int right_uuid(const char *s);
 static int right_time(const char *s);
+static int right_role(const char *s);
 static int right_name(const char *s);
 static int right_text(const char *s);
 static void wiped(const af_schema_t *schema, json_t *body);
@@ -57,6 +60,10 @@ static const af_type_t  type_size = {
 
 static const af_type_t  type_stars = {
     .name = "stars", .json = JSON_INTEGER, .max = 5
+};
+
+static const af_type_t  type_roles = {
+    .name = "roles", .json = JSON_ARRAY, .max = 3, .element = &af_type_role
 };
 
 static const af_schema_t  inner;
@@ -89,6 +96,8 @@ static const af_field_t  fields[] = {
     { "boolean", &af_type_boolean, 0, NULL },
     { "array", &af_type_array, 0, NULL },
     { "list", &af_type_array, 0, &inner },
+    { "role", &af_type_role, 0, NULL },
+    { "roles", &type_roles, 0, NULL },
     { "object", &af_type_object, 0, NULL },
     { "in", &af_type_object, 0, &inner },
     { NULL, NULL, 0, NULL }
@@ -106,13 +115,14 @@ static const struct {
 } rules[] = {
     { &af_type_email, right_email, 0 },
     { &af_type_username, right_username, 1 },
+    { &af_type_role, right_role, 1 },
     { &af_type_name, right_name, 1 },
     { &af_type_text, right_text, 1 },
     { &af_type_uuid, right_uuid, 1 },
     { &af_type_time, right_time, 1 }
 };
 
-static regex_t  username_regex, uuid_regex, time_regex;
+static regex_t  username_regex, role_regex, uuid_regex, time_regex;
 
 
 int
@@ -123,6 +133,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
     af_must(regcomp(&username_regex, af_type_username.pattern,
                     REG_EXTENDED|REG_NOSUB) == 0);
+    af_must(regcomp(&role_regex, af_type_role.pattern, REG_EXTENDED|REG_NOSUB)
+            == 0);
     af_must(regcomp(&uuid_regex, UUID, REG_EXTENDED|REG_NOSUB) == 0);
     af_must(regcomp(&time_regex, TIME, REG_EXTENDED|REG_NOSUB) == 0);
 
@@ -268,11 +280,6 @@ static void
 value_right(const af_field_t *field, json_t *value, const char *path,
     json_t *codes)
 {
-    int      n;
-    char     element[PATH];
-    size_t   i;
-    json_t  *object;
-
     af_must(has_type(field->type, value));
     af_must(in_range(field->type, size_of(field->type, value)));
 
@@ -280,26 +287,38 @@ value_right(const af_field_t *field, json_t *value, const char *path,
         string_right(field->type, value);
     }
 
-    if (field->of == NULL) {
-        return;
-    }
+    if (json_is_array(value)) {
+        elements_right(field, value, path, codes);
 
-    if (json_is_object(value)) {
+    } else if (field->of != NULL) {
         fields_right(field->of, value, path, codes);
-        return;
+    }
+}
+
+
+static void
+elements_right(const af_field_t *array, json_t *values, const char *path,
+    json_t *codes)
+{
+    int          n;
+    char         name[PATH];
+    size_t       i;
+    json_t      *value;
+    af_field_t   element = { "", array->type->element, 0, array->of };
+
+    if (array->of != NULL) {
+        element.type = &af_type_object;
     }
 
-    json_array_foreach(value, i, object) {
-        n = snprintf(element, sizeof(element), "%s.%zu", path, i);
+    json_array_foreach(values, i, value) {
+        n = snprintf(name, sizeof(name), "%s.%zu", path, i);
         af_must(n < PATH);
 
-        if (code_of(codes, element) == NULL) {
-            af_must(json_is_object(object));
-            fields_right(field->of, object, element, codes);
+        if (code_of(codes, name) != NULL) {
+            value_wrong(element.type, value, code_of(codes, name));
 
-        } else {
-            af_must(strcmp(code_of(codes, element), "type") == 0);
-            af_must(!json_is_object(object));
+        } else if (element.type != NULL) {
+            value_right(&element, value, name, codes);
         }
     }
 }
@@ -318,7 +337,7 @@ value_wrong(const af_type_t *type, json_t *value, const char *code)
     af_must(has_type(type, value));
 
     if (strcmp(code, "length") == 0 || strcmp(code, "range") == 0) {
-        af_must((*code == 'l') == json_is_string(value));
+        af_must((*code == 'l') == !json_is_integer(value));
         af_must(!in_range(type, size_of(type, value)));
         return;
     }
@@ -357,6 +376,10 @@ static json_int_t
 size_of(const af_type_t *type, json_t *value)
 {
     size_t  len;
+
+    if (json_is_array(value)) {
+        return json_array_size(value);
+    }
 
     if (!json_is_string(value)) {
         return json_integer_value(value);
@@ -453,6 +476,13 @@ static int
 right_username(const char *s)
 {
     return regexec(&username_regex, s, 0, NULL, 0) == 0;
+}
+
+
+static int
+right_role(const char *s)
+{
+    return regexec(&role_regex, s, 0, NULL, 0) == 0;
 }
 
 

@@ -37,6 +37,10 @@ static const af_type_t  up_to_five = {
     .name = "stars", .json = JSON_INTEGER, .max = 5
 };
 
+static const af_type_t  up_to_three = {
+    .name = "names", .json = JSON_ARRAY, .max = 3, .element = USERNAME
+};
+
 
 /* a value in JSON, and the code of the error; NULL: it is right */
 
@@ -294,6 +298,7 @@ static const af_field_t  outer_fields[] = {
     { "page", &one_to_hundred, 0, NULL },
     { "home", &af_type_object, 0, &inner },
     { "places", &af_type_array, 0, &inner },
+    { "names", &up_to_three, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -334,7 +339,13 @@ static const struct {
     { "{'email':'a@b.co','password':'12345678','places':[{'city':1}]}", NULL,
       "places.0.city type, rule called" },
     { "{'email':'a@b.co','password':'12345678','places':[null,{},1]}", NULL,
-      "places.0 type, places.1.city required, rule called, places.2 type" }
+      "places.0 type, places.1.city required, rule called, places.2 type" },
+    { "{'email':'a@b.co','password':'12345678','names':['abc','abc']}", NULL,
+      "" },
+    { "{'email':'a@b.co','password':'12345678','names':['abc','?bc',1,'x']}",
+      NULL, "names length" },
+    { "{'email':'a@b.co','password':'12345678','names':['?bc',1,'x']}", NULL,
+      "names.0 format, names.1 type, names.2 length" }
 };
 
 

@@ -1,6 +1,8 @@
 -- A heartbeat that deletes what has expired.
 --
--- more         there may be more
+-- more             there may be more
+-- audit_overdue    events wait in vain for a partition of their month
 
 SELECT autoflow.purge() AS more,
+       autoflow.audit_is_overdue() AS audit_overdue,
        pg_notify('autoflow_revocations', 'beat');

@@ -124,13 +124,22 @@ sub feed ($self) {
 # how many of its statements wait for a lock
 sub blocked ($self) { $self->connections("AND wait_event_type = 'Lock'") }
 
-# a connection of the owner's that holds a table until it rolls back, or is
-# forgotten.  Every answer with an account in it reads user_roles, while it is
-# executed; not even to be prepared do statements get past users.
-sub locked ($self, $table = 'user_roles') {
+# a connection of the owner's that holds up whatever answers with an account,
+# while that is executed, until it rolls back or is forgotten: the function that
+# reads roles waits for it.  Or that holds a table: what names it can't even be
+# prepared.
+sub locked ($self, $table = undef) {
+    my $lock = 4711;
     my $db = $self->postgresql->connect;
+    if ($table) {
+        $db->begin_work;
+        $db->do("LOCK TABLE autoflow.$table");
+        return $db;
+    }
+    my $body = $db->selectrow_array(q{SELECT pg_get_functiondef('autoflow.role_names'::regproc)});
+    $db->do($body =~ s/\bBEGIN\b/BEGIN PERFORM pg_advisory_xact_lock_shared($lock);/r) if $body !~ /$lock/;
     $db->begin_work;
-    $db->do("LOCK TABLE autoflow.$table");
+    $db->do("SELECT pg_advisory_xact_lock($lock)");
     return $db;
 }
 

@@ -1,0 +1,59 @@
+-- Makes an account with its profile, for someone else, and mails a token that
+-- verifies the address, unless it is verified.
+--
+-- :email, :password_hash
+-- :username, :full_name, :first_name, :last_name       may be null
+-- :is_superuser, :email_verified                       null: false
+-- :roles               a JSON array of names; may be null
+-- :mail                whether mails are sent at all
+-- :user_id             who does it
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- json, unknown        a User; or the roles that there aren't, and nothing was
+--                      done; or users_email_key, users_username_key violated
+
+WITH given AS MATERIALIZED (
+    SELECT DISTINCT name, roles.id
+      FROM json_array_elements_text(:roles::json) AS n (name)
+      LEFT JOIN autoflow.roles USING (name)
+), names AS (
+    SELECT string_agg(name, ', ' ORDER BY name COLLATE "C")
+               FILTER (WHERE id IS NULL) AS unknown,
+           coalesce(array_agg(name ORDER BY name COLLATE "C"), '{}') AS roles
+      FROM given
+), account AS (
+    INSERT INTO autoflow.users
+           (email, username, full_name, password_hash, is_superuser,
+            email_verified)
+    SELECT :email::text, :username::text, :full_name::text,
+           :password_hash::text, coalesce(:is_superuser::boolean, false),
+           coalesce(:email_verified::boolean, false)
+      FROM names
+     WHERE unknown IS NULL
+    RETURNING *
+), profile AS (
+    INSERT INTO autoflow.profiles (user_id, first_name, last_name)
+    SELECT id, :first_name::text, :last_name::text
+      FROM account
+), membership AS (
+    INSERT INTO autoflow.user_roles (user_id, role_id)
+    SELECT account.id, given.id
+      FROM account, given
+), mail AS (
+    INSERT INTO autoflow.outbox (kind, user_id, recipient)
+    SELECT 'verify_email', id, email
+      FROM account
+     WHERE :mail::boolean
+       AND NOT email_verified
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT :user_id::uuid, 'created', account.id, :ip_address::inet,
+           :user_agent::text, :request_id::text,
+           jsonb_build_object('is_superuser', is_superuser, 'roles', roles)
+      FROM account, names
+)
+SELECT autoflow.user_json(account, roles) AS json, unknown
+  FROM names
+  LEFT JOIN account ON true;

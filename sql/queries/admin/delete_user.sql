@@ -1,0 +1,33 @@
+-- Deletes an account, which is locked: its address and username are free, its
+-- sessions end, its row stays.
+--
+-- :id
+-- :user_id             who does it
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- revoked      the account; may be null; no row: there is none; or
+--              users_last_superuser violated
+
+WITH account AS (
+    UPDATE autoflow.users
+       SET is_active = false,
+           deleted_at = now(),
+           updated_at = now()
+     WHERE id = :id::uuid
+       AND deleted_at IS NULL
+    RETURNING *
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now()
+      FROM account
+     WHERE s.user_id = account.id
+       AND autoflow.session_lives(s)
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT :user_id::uuid, 'deleted', id, :ip_address::inet,
+           :user_agent::text, :request_id::text
+      FROM account
+)
+SELECT autoflow.account_revocation(account) AS revoked
+  FROM account;

@@ -1,0 +1,39 @@
+-- Disables an account, which is locked, and ends its sessions.
+--
+-- :id
+-- :user_id             who does it
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- json         a User; no row: there is none; or users_last_superuser violated
+-- revoked      the account, if it was active; may be null
+
+WITH before AS (
+    SELECT u AS account
+      FROM autoflow.users u
+     WHERE id = :id::uuid
+       AND deleted_at IS NULL
+), after AS (
+    UPDATE autoflow.users u
+       SET is_active = false,
+           updated_at = now()
+      FROM before
+     WHERE u.id = (account).id
+       AND (account).is_active
+    RETURNING u AS account
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now()
+      FROM before
+     WHERE s.user_id = (account).id
+       AND autoflow.session_lives(s)
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id)
+    SELECT :user_id::uuid, 'disabled', (account).id, :ip_address::inet,
+           :user_agent::text, :request_id::text
+      FROM after
+)
+SELECT autoflow.user_json(coalesce(after.account, before.account)) AS json,
+       autoflow.account_revocation(after.account) AS revoked
+  FROM before
+  LEFT JOIN after ON true;

@@ -1,0 +1,12 @@
+-- Locks an account for a statement behind this one in its transaction, which
+-- then sees what it has now.
+--
+-- :id
+--
+-- id           no row: there is none
+
+SELECT id
+  FROM autoflow.users
+ WHERE id = :id::uuid
+   AND deleted_at IS NULL
+   FOR NO KEY UPDATE;

@@ -1,0 +1,9 @@
+-- A role.
+--
+-- :id
+--
+-- json         a Role; no row: there is none
+
+SELECT autoflow.role_json(r) AS json
+  FROM autoflow.roles r
+ WHERE id = :id::uuid;

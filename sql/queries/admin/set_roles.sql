@@ -1,0 +1,62 @@
+-- Replaces the roles of an account, which is locked.
+--
+-- :id
+-- :roles               a JSON array of names
+-- :user_id             who does it
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- json, unknown        {"roles"}; or the roles that there aren't, and nothing
+--                      was done; no row: there is no such account
+-- revoked              the account, if its roles are others now; may be null
+
+WITH given AS MATERIALIZED (
+    SELECT DISTINCT name, roles.id
+      FROM json_array_elements_text(:roles::json) AS n (name)
+      LEFT JOIN autoflow.roles USING (name)
+), names AS (
+    SELECT string_agg(name, ', ' ORDER BY name COLLATE "C")
+               FILTER (WHERE id IS NULL) AS unknown,
+           coalesce(array_agg(name ORDER BY name COLLATE "C"), '{}') AS roles
+      FROM given
+), account AS MATERIALIZED (
+    SELECT users.id, unknown, roles,
+           autoflow.role_names(users.id) AS roles_before
+      FROM autoflow.users, names
+     WHERE users.id = :id::uuid
+       AND deleted_at IS NULL
+), changed AS MATERIALIZED (
+    SELECT id, roles, roles_before
+      FROM account
+     WHERE unknown IS NULL
+       AND roles <> roles_before
+), taken AS (
+    DELETE FROM autoflow.user_roles m
+     USING changed
+     WHERE m.user_id = changed.id
+       AND m.role_id NOT IN (SELECT id FROM given)
+), added AS (
+    INSERT INTO autoflow.user_roles (user_id, role_id)
+    SELECT changed.id, given.id
+      FROM changed, given
+    ON CONFLICT DO NOTHING
+), raised AS (
+    UPDATE autoflow.users u
+       SET token_epoch = token_epoch + 1
+      FROM changed
+     WHERE u.id = changed.id
+    RETURNING u AS account
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT :user_id::uuid, 'roles_changed', id, :ip_address::inet,
+           :user_agent::text, :request_id::text,
+           jsonb_build_object('from', roles_before, 'to', roles)
+      FROM changed
+)
+SELECT (SELECT row_to_json(answer)
+          FROM (SELECT roles) AS answer) AS json,
+       unknown,
+       autoflow.account_revocation(raised.account) AS revoked
+  FROM account
+  LEFT JOIN raised ON true;

@@ -1,0 +1,77 @@
+-- Changes an account, which is locked.  A new address is a verified one only if
+-- it is said to be, and takes the place of one that waits.
+--
+-- :id
+-- :full_name, :bio, :username, :email, :email_verified null: as it is
+-- :user_id             who does it
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- json         a User; no row: there is none; or users_email_key,
+--              users_username_key violated
+-- revoked      the account, if its tokens are wrong now; may be null
+
+WITH before AS (
+    SELECT u AS account
+      FROM autoflow.users u
+     WHERE id = :id::uuid
+       AND deleted_at IS NULL
+), after AS (
+    UPDATE autoflow.users u
+       SET full_name = coalesce(:full_name::text, u.full_name),
+           bio = coalesce(:bio::text, u.bio),
+           username = coalesce(:username::text, u.username),
+           email = coalesce(:email::text, u.email),
+           email_verified =
+               coalesce(:email_verified::boolean,
+                        u.email_verified
+                        AND lower(u.email COLLATE "C")
+                            = lower(coalesce(:email::text, u.email)
+                                    COLLATE "C")),
+           pending_email =
+               CASE WHEN :email::text IS NULL THEN u.pending_email END,
+           updated_at = now()
+      FROM before
+     WHERE u.id = (account).id
+    RETURNING u AS account
+), changes AS (
+    SELECT a.account,
+           (a.account).email <> (b.account).email AS email,
+           (a.account).email_verified AS verified,
+           (b.account).email_verified AS verified_before,
+           array_remove(ARRAY[
+               CASE WHEN (a.account).full_name
+                         IS DISTINCT FROM (b.account).full_name
+                    THEN 'full_name' END,
+               CASE WHEN (a.account).bio IS DISTINCT FROM (b.account).bio
+                    THEN 'bio' END,
+               CASE WHEN (a.account).username
+                         IS DISTINCT FROM (b.account).username
+                    THEN 'username' END], NULL) AS fields,
+           jsonb_build_object('from', (b.account).email,
+                              'to', (a.account).email,
+                              'verified', (a.account).email_verified)
+               AS addresses,
+           (a.account).token_epoch <> (b.account).token_epoch AS revoked
+      FROM before b, after a
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT :user_id::uuid, action, (account).id, :ip_address::inet,
+           :user_agent::text, :request_id::text, details
+      FROM changes,
+           LATERAL (VALUES
+               (fields <> '{}', 'updated',
+                jsonb_build_object('fields', fields)),
+               (email, 'email_changed', addresses),
+               (NOT email AND verified AND NOT verified_before,
+                'email_verified', '{}'),
+               (NOT email AND verified_before AND NOT verified,
+                'email_unverified', '{}'))
+           AS e (happened, action, details)
+     WHERE happened
+)
+SELECT autoflow.user_json(account) AS json,
+       CASE WHEN revoked THEN autoflow.account_revocation(account) END
+           AS revoked
+  FROM changes;

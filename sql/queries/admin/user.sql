@@ -1,0 +1,9 @@
+-- An account, also one that was deleted.
+--
+-- :id
+--
+-- json         a User; no row: there is none
+
+SELECT autoflow.user_json(u) AS json
+  FROM autoflow.users u
+ WHERE id = :id::uuid;

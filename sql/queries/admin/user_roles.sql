@@ -1,0 +1,10 @@
+-- The roles of an account, also of one that was deleted.
+--
+-- :id
+--
+-- json         {"roles"}; no row: there is none
+
+SELECT row_to_json(answer) AS json
+  FROM (SELECT autoflow.role_names(id) AS roles
+          FROM autoflow.users
+         WHERE id = :id::uuid) AS answer;

@@ -1,0 +1,72 @@
+#include "api/api.h"
+#include "api/schemas.h"
+
+
+static ngx_int_t delete_role(af_ctx_t *ctx);
+
+
+static const af_step_pt  delete_steps[] = {
+    delete_role,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_field_t  role_fields[] = {
+    { "id", &af_type_uuid, AF_REQUIRED, NULL },
+    { "name", &af_type_role, AF_REQUIRED, NULL },
+    { "description", &af_type_text, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "created_at", &af_type_time, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  role_schema = { "Role", role_fields, NULL };
+
+
+static const af_field_t  roles_fields[] = {
+    AF_LIST_FIELDS(&role_schema),
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  roles_schema = { "RoleList", roles_fields, NULL };
+
+
+static const af_field_t  create_fields[] = {
+    { "name", &af_type_role, AF_REQUIRED, NULL },
+    { "description", &af_type_text, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  create_schema = { "NewRole", create_fields, NULL };
+
+
+const af_route_t  af_roles_routes[] = {
+
+    { NGX_HTTP_GET, "/auth/roles", AF_SUPERUSER,
+      .query = &af_schema_page,
+      .answer = &roles_schema,
+      .statement = &af_sql_admin_roles },
+
+    { NGX_HTTP_POST, "/auth/roles", AF_SUPERUSER,
+      .body = &create_schema,
+      .answer = &role_schema,
+      .status = NGX_HTTP_CREATED,
+      .statement = &af_sql_admin_create_role },
+
+    { NGX_HTTP_GET, "/auth/roles/{id}", AF_SUPERUSER,
+      .answer = &role_schema,
+      .statement = &af_sql_admin_role },
+
+    { NGX_HTTP_DELETE, "/auth/roles/{id}", AF_SUPERUSER,
+      .steps = delete_steps },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+delete_role(af_ctx_t *ctx)
+{
+    return af_segment(ctx, &af_sql_admin_lock_members,
+                      &af_sql_admin_delete_role, NULL);
+}

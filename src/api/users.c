@@ -1,0 +1,281 @@
+#include "api/api.h"
+#include "api/auth.h"
+#include "api/password.h"
+#include "api/schemas.h"
+
+
+static ngx_int_t list_users(af_ctx_t *ctx);
+static ngx_int_t create_user(af_ctx_t *ctx);
+static ngx_int_t send_created(af_ctx_t *ctx);
+static ngx_int_t lock_user(af_ctx_t *ctx);
+static ngx_int_t find_unknown(af_ctx_t *ctx);
+
+static const char *check_order(const char *s, size_t len);
+
+
+static const af_step_pt  list_steps[] = {
+    list_users,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_step_pt  create_steps[] = {
+    af_step_name,
+    af_step_hash,
+    create_user,
+    find_unknown,
+    send_created,
+    NULL
+};
+
+
+static const af_step_pt  change_steps[] = {
+    lock_user,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_step_pt  roles_steps[] = {
+    lock_user,
+    find_unknown,
+    af_step_answer,
+    NULL
+};
+
+
+static const char *const  orders[] = {
+    "created_at", "email", "username", "last_login_at", NULL
+};
+
+static const af_type_t  type_order = {
+    .name = "order", .json = JSON_STRING,
+    .pattern = "^-?(created_at|email|username|last_login_at)$",
+    .check = check_order
+};
+
+static const af_type_t  type_search = {
+    .name = "text to search", .json = JSON_STRING,
+    .min = 3, .max = 255
+};
+
+static const af_field_t  list_fields[] = {
+    AF_PAGE_FIELDS,
+    { "sort", &type_order, 0, NULL },
+    { "q", &type_search, 0, NULL },
+    { "is_active", &af_type_boolean, 0, NULL },
+    { "role", &af_type_role, 0, NULL },
+    { "include_inactive", &af_type_boolean, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  list_schema = { "UserQuery", list_fields, NULL };
+
+
+static const af_field_t  users_fields[] = {
+    AF_LIST_FIELDS(&af_schema_user),
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  users_schema = { "UserList", users_fields, NULL };
+
+
+static const af_field_t  create_fields[] = {
+    AF_REGISTRATION_FIELDS,
+    { "is_superuser", &af_type_boolean, 0, NULL },
+    { "email_verified", &af_type_boolean, 0, NULL },
+    { "roles", &af_type_roles, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  create_schema = { "NewUser", create_fields, NULL };
+
+
+static const af_field_t  update_fields[] = {
+    { "full_name", &af_type_name, 0, NULL },
+    { "bio", &af_type_text, 0, NULL },
+    { "username", &af_type_username, 0, NULL },
+    { "email", &af_type_email, 0, NULL },
+    { "email_verified", &af_type_boolean, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  update_schema = {
+    "UserChange", update_fields, NULL
+};
+
+
+static const af_field_t  superuser_fields[] = {
+    { "is_superuser", &af_type_boolean, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  superuser_schema = {
+    "Superuser", superuser_fields, NULL
+};
+
+
+static const af_field_t  roles_fields[] = {
+    { "roles", &af_type_roles, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  roles_schema = { "UserRoles", roles_fields, NULL };
+
+
+const af_route_t  af_users_routes[] = {
+
+    { NGX_HTTP_GET, "/auth/users", AF_SUPERUSER,
+      .alias = "/users",
+      .query = &list_schema,
+      .answer = &users_schema,
+      .steps = list_steps },
+
+    { NGX_HTTP_POST, "/auth/users", AF_SUPERUSER,
+      .alias = "/users",
+      .body = &create_schema,
+      .answer = &af_schema_user,
+      .status = NGX_HTTP_CREATED,
+      .steps = create_steps },
+
+    { NGX_HTTP_GET, "/auth/users/{id}", AF_ONESELF,
+      .alias = "/users/{id}",
+      .answer = &af_schema_user,
+      .statement = &af_sql_admin_user },
+
+    { NGX_HTTP_PUT, "/auth/users/{id}", AF_SUPERUSER,
+      .alias = "/users/{id}",
+      .body = &update_schema,
+      .answer = &af_schema_user,
+      .statement = &af_sql_admin_update_user,
+      .steps = change_steps },
+
+    { NGX_HTTP_PATCH, "/auth/users/{id}", AF_SUPERUSER,
+      .alias = "/users/{id}",
+      .body = &update_schema,
+      .answer = &af_schema_user,
+      .statement = &af_sql_admin_update_user,
+      .steps = change_steps },
+
+    { NGX_HTTP_DELETE, "/auth/users/{id}", AF_SUPERUSER,
+      .alias = "/users/{id}",
+      .statement = &af_sql_admin_delete_user,
+      .steps = change_steps },
+
+    { NGX_HTTP_PUT, "/auth/users/{id}/disable", AF_SUPERUSER,
+      .alias = "/users/{id}/disable",
+      .answer = &af_schema_user,
+      .statement = &af_sql_admin_disable_user,
+      .steps = change_steps },
+
+    { NGX_HTTP_PUT, "/auth/users/{id}/enable", AF_SUPERUSER,
+      .alias = "/users/{id}/enable",
+      .answer = &af_schema_user,
+      .statement = &af_sql_admin_enable_user,
+      .steps = change_steps },
+
+    { NGX_HTTP_PUT, "/auth/users/{id}/superuser", AF_SUPERUSER,
+      .alias = "/users/{id}/superuser",
+      .body = &superuser_schema,
+      .bodyless = 1,
+      .answer = &af_schema_user,
+      .statement = &af_sql_admin_set_superuser,
+      .steps = change_steps },
+
+    { NGX_HTTP_GET, "/auth/users/{id}/roles", AF_SUPERUSER,
+      .alias = "/users/{id}/roles",
+      .answer = &roles_schema,
+      .statement = &af_sql_admin_user_roles },
+
+    { NGX_HTTP_PUT, "/auth/users/{id}/roles", AF_SUPERUSER,
+      .alias = "/users/{id}/roles",
+      .body = &roles_schema,
+      .answer = &roles_schema,
+      .statement = &af_sql_admin_set_roles,
+      .steps = roles_steps },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+list_users(af_ctx_t *ctx)
+{
+    if (json_object_get(ctx->query, "sort") == NULL) {
+        af_bind(ctx, "sort", orders[0]);
+    }
+
+    return af_query(ctx, &af_sql_admin_users);
+}
+
+
+static ngx_int_t
+create_user(af_ctx_t *ctx)
+{
+    return (af_password_set(ctx) == NGX_OK)
+           ? af_query(ctx, &af_sql_admin_create_user) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+send_created(af_ctx_t *ctx)
+{
+    af_mail_kick(ctx->conf->mail);
+
+    return af_step_answer(ctx);
+}
+
+
+/* the route's statement sees what others have just done to the account */
+
+static ngx_int_t
+lock_user(af_ctx_t *ctx)
+{
+    return af_segment(ctx, &af_sql_admin_lock_user, ctx->match.route->statement,
+                      NULL);
+}
+
+
+static ngx_int_t
+find_unknown(af_ctx_t *ctx)
+{
+    u_char      *message;
+    const char  *names;
+
+    static const char  format[] = "has names of no role: %s%Z";
+
+    names = af_found(ctx) ? af_column(ctx, "unknown") : NULL;
+
+    if (names == NULL) {
+        return NGX_OK;
+    }
+
+    message = ngx_pnalloc(ctx->request->pool,
+                          sizeof(format) + ngx_strlen(names));
+    if (message == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(message, format, names);
+
+    return af_invalid(ctx, "roles", "reference", (char *) message);
+}
+
+
+static const char *
+check_order(const char *s, size_t len)
+{
+    ngx_uint_t  i;
+
+    s += (s[0] == '-');
+
+    for (i = 0; orders[i]; i++) {
+        if (ngx_strcmp(s, orders[i]) == 0) {
+            return NULL;
+        }
+    }
+
+    return "must be created_at, email, username or last_login_at, perhaps "
+           "with \"-\" before it";
+}

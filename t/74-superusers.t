@@ -1,0 +1,117 @@
+# There is always an active superuser, whoever is demoted, disabled or deleted
+# by however many at once.
+
+use Mojo::Base -strict, -signatures;
+use List::Util qw(shuffle);
+use Mojo::JSON qw(false true);
+use Test::Autoflow;
+use Test::More;
+
+my $t = Test::Autoflow->new(workers => 2)->start;
+my $good = 'correct horse battery staple';
+
+sub login ($account) {
+    my $res = $t->ua->post('/auth/login' => json => {email => $account->{user}{email}, password => $good})->res;
+    return {%{$res->json}, user => $account->{user}};
+}
+
+sub superusers {
+    return $t->db->selectrow_array('SELECT count(*) FROM autoflow.users
+        WHERE is_superuser AND is_active AND deleted_at IS NULL');
+}
+
+my @pair = map { $t->register } 1 .. 2;
+
+# the two, promoted by hand: their tokens are new
+sub both {
+    $t->db->do('UPDATE autoflow.users SET is_superuser = true, is_active = true, deleted_at = NULL WHERE id IN (?, ?)',
+        {}, map { $_->{user}{id} } @pair);
+    @pair = map { login($_) } @pair;
+    return @pair;
+}
+
+# a request that takes `account` from the superusers, by `who`
+my %ways = (
+    demotion    => sub ($who, $id) { [PUT => "/auth/users/$id/superuser" => $who => json => {is_superuser => false}] },
+    disablement => sub ($who, $id) { [PUT => "/auth/users/$id/disable" => $who] },
+    deletion    => sub ($who, $id) { [DELETE => "/auth/users/$id" => $who] },
+);
+
+sub request ($way, $who, $whom) { $ways{$way}->($t->bearer($who), $whom->{user}{id}) }
+
+
+for my $way (sort keys %ways) {
+    subtest "the $way of the last one" => sub {
+        my ($one, $two) = both();
+        $t->tx($t->ua->start($t->ua->build_tx(@{request($way, $one, $two)})));
+        ok $t->tx->res->is_success, 'one of two may go';
+        $t->tx($t->ua->start($t->ua->build_tx(@{request($way, $one, $one)})))->problem_is(409, 'last_superuser');
+        $t->get_ok('/auth/users' => $t->bearer($one))->status_is(200, 'and is what it was');
+        is superusers(), 1, 'one remains';
+        is $t->db->selectrow_array('SELECT count(*) FROM autoflow.audit_events WHERE target_id = ? AND actor_id = ?
+            AND at > now() - interval \'1 second\' AND action IN (?, ?, ?)', {}, ($one->{user}{id}) x 2, qw(demoted disabled deleted)), 0,
+            'what was refused is not in the audit';
+    };
+}
+
+subtest 'toggling counts, too' => sub {
+    my ($one, $two) = both();
+    $t->put_ok("/auth/users/$two->{user}{id}/superuser" => $t->bearer($one))->json_is('/is_superuser' => false);
+    $t->put_ok("/auth/users/$one->{user}{id}/superuser" => $t->bearer($one))->problem_is(409, 'last_superuser');
+};
+
+subtest 'a superuser who is disabled is none' => sub {
+    my ($one, $two) = both();
+    $t->put_ok("/auth/users/$two->{user}{id}/disable" => $t->bearer($one))->status_is(200);
+    $t->put_ok("/auth/users/$two->{user}{id}/superuser" => $t->bearer($one))->json_is('/is_superuser' => false, 'and may be demoted');
+    $t->put_ok("/auth/users/$one->{user}{id}/disable" => $t->bearer($one))->problem_is(409, 'last_superuser');
+};
+
+# Each round begins with the two; 50 requests of all kinds against both, from
+# both, over 25 connections each.  Whoever is judged last has lost their own
+# right meanwhile: a 401.
+subtest '50 at once against the last two' => sub {
+    # a while between the judgement and its end, in which another one may err
+    $t->db->do('CREATE FUNCTION autoflow.dawdle() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$');
+    $t->db->do('GRANT EXECUTE ON FUNCTION autoflow.dawdle() TO autoflow_app');
+    $t->db->do(q{CREATE TRIGGER z AFTER UPDATE ON autoflow.users FOR EACH ROW
+        WHEN (OLD.is_superuser AND current_user = 'autoflow_app') EXECUTE FUNCTION autoflow.dawdle()});
+    my %codes;
+    for my $round (1 .. 10) {
+        my @both = both();
+        my $hold = $t->postgresql->connect;      # all of them are under way before the first is decided
+        $hold->begin_work;
+        $hold->do('SELECT FROM autoflow.users WHERE is_superuser ORDER BY id FOR UPDATE');
+        my @requests = shuffle map {
+            request((keys %ways)[rand 3], $both[rand 2], $both[$_ % 2])
+        } 1 .. 50;
+        my $ua = Mojo::UserAgent->new(max_connections => 0, inactivity_timeout => 60);
+        my $timer = Mojo::IOLoop->recurring(0.02 => sub { $hold->rollback if !$hold->{AutoCommit} && $t->blocked == 4 });
+        my @got;
+        Mojo::Promise->all(map {
+            my ($method, $path, @rest) = @$_;
+            $ua->start_p($ua->build_tx($method => $t->url($path), @rest))
+        } @requests)->then(sub (@txs) { @got = map { $_->[0]->res } @txs })->wait;
+        Mojo::IOLoop->remove($timer);
+        $codes{$_->code . ' ' . (($_->json // {})->{code} // '')}++ for @got;
+        is superusers(), 1, "round $round: one remains" or last;
+    }
+    note "$_: $codes{$_}" for sort keys %codes;
+    is_deeply [grep { !/^(?:20[04] |401 token_revoked|409 last_superuser|404 not_found)$/ } sort keys %codes], [],
+        'nothing else is answered';
+};
+
+subtest 'the module can not, the owner can' => sub {
+    both();
+    my $app = $t->postgresql->connect('autoflow_app');
+    for my $set ('is_superuser = false', 'is_active = false', 'deleted_at = now()') {
+        ok !eval { $app->do("UPDATE autoflow.users SET $set") }, $set;
+        like $app->errstr, qr/no active superuser/, 'why';
+    }
+    $t->db->do('UPDATE autoflow.users SET is_superuser = false');
+    is superusers(), 0, 'who has no rules';
+};
+
+$t->finish;
+done_testing;

@@ -210,7 +210,8 @@ set_password(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return af_query(ctx, &af_sql_account_reset_password);
+    return af_segment(ctx, &af_sql_account_lock_owner,
+                      &af_sql_account_reset_password, NULL);
 }
 
 

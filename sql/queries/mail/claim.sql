@@ -2,9 +2,9 @@
 -- sent nor failed by then, whoever took it is gone, and another one may.
 --
 -- id, kind, recipient
--- name         what its owner is called; the address as long as nobody has
---              shown that it is theirs, so that strangers can't have texts of
---              their choice sent to it
+-- name         what its owner is called; the address unless it is the one that
+--              they have shown to be theirs, so that strangers can't have
+--              texts of their choice sent to it
 -- created      in seconds since 1970
 -- void         why it must not be sent any more; null: it may
 --
@@ -29,7 +29,7 @@ UPDATE autoflow.outbox o
 RETURNING o.id,
           o.kind,
           o.recipient,
-          CASE WHEN u.email_verified
+          CASE WHEN u.email_verified AND u.email = o.recipient
                THEN coalesce(u.full_name, u.username, o.recipient)
                ELSE o.recipient END AS name,
           floor(extract(epoch FROM o.created_at))::bigint AS created,

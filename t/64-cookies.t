@@ -115,6 +115,24 @@ subtest 'what a neighbour can set' => sub {
     $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "a=b, __Secure-af_refresh=$s->{refresh}"})->problem_is(401, 'token_required');
 };
 
+# HTTP/2 lets a browser send each in a line of its own (RFC 9113, section 8.2.3)
+subtest 'over HTTP/2' => sub {
+    my $s = session();
+    my $here = 'http://127.0.0.1:' . $t->port_h2;
+    my $curl = sub (@options) {
+        open my $out, '-|', qw(curl -s --http2-prior-knowledge -w), '\n%{http_code}', @options, "$here/app/x" or die $!;
+        return (join '', <$out>) =~ /^(.*)\n(\d+)$/s;
+    };
+    my @lines = map { ('-H', "Cookie: $_") } 'a=1', split /; /, $s->{Cookie};
+    my ($body, $status) = $curl->(@lines);
+    is $status, 200, 'found in any line';
+    unlike $body, qr/\Q$s->{refresh}/, 'the refresh token still goes nowhere';
+    like $body, qr/a=1; /, 'the others do';
+    for ([$here, 200], [$own->{Origin}, 403, 'another port']) {
+        is +($curl->(@lines, qw(-X POST -H), "Origin: $_->[0]"))[1], $_->[1], $_->[2] // 'its own origin';
+    }
+};
+
 subtest 'a token too long for a cookie' => sub {
     my $long = $t->register(email => 'long@example.com');
     $t->db->do(q{WITH role AS (INSERT INTO autoflow.roles (name) SELECT 'role-' || repeat('x', 70) || n FROM generate_series(1, 50) n RETURNING id)

@@ -85,7 +85,7 @@ af_cookie(ngx_http_request_t *r, af_cookie_t cookie, ngx_str_t *value)
     ngx_table_elt_t          *h;
     ngx_http_autoflow_ctx_t  *ctx;
 
-    ngx_str_null(value);
+    ngx_str_set(value, "");
 
     if (!af_cookies_on(r)) {
         return;
@@ -112,7 +112,7 @@ af_cookie(ngx_http_request_t *r, af_cookie_t cookie, ngx_str_t *value)
 
     ctx = (cookie == AF_COOKIE_REFRESH) ? af_request_find_ctx(r) : NULL;
 
-    if (ctx) {
+    if (ctx && ctx->refresh_cookie.len) {
         *value = ctx->refresh_cookie;
     }
 }

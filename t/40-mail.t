@@ -222,6 +222,23 @@ subtest 'a quick end, and a slow one' => sub {
     $t->start;
 };
 
+subtest 'what is told too late' => sub {
+    $smtp->stop;
+    my $hole = $smtp->black_hole;
+    $t->register(email => 'tardy@example.com');
+    my $row = row('tardy@example.com', sub ($row) { $row->{attempts} == 1 });
+    $t->db->do(q{UPDATE autoflow.outbox SET attempts = 2, due_at = now() + interval '2 minutes' WHERE id = ?}, undef, $row->{id});
+    close $hole;
+    logged(qr/could not send mail $row->{id} /, 'a mail that another worker has taken meanwhile');
+    $row = row('tardy@example.com', sub { 1 });
+    is $row->{last_error}, undef, 'is its own';
+    is $t->db->selectrow_array(q{SELECT due_at > now() + interval '1 minute' FROM autoflow.outbox WHERE id = ?}, undef, $row->{id}),
+        1, 'which has its two minutes';
+    $smtp->start;
+    later(1);
+    all_sent();
+};
+
 subtest 'the database goes away while a mail is on its way' => sub {
     $smtp->stop;
     push @{$smtp->options}, slow => 1;

@@ -6,6 +6,7 @@
 --              they have shown to be theirs, so that strangers can't have
 --              texts of their choice sent to it
 -- created      in seconds since 1970
+-- attempt      the how manyth it is, from 1
 -- void         why it must not be sent any more; null: it may
 --
 -- no row: there is nothing to send
@@ -33,6 +34,7 @@ RETURNING o.id,
                THEN coalesce(u.full_name, u.username, o.recipient)
                ELSE o.recipient END AS name,
           floor(extract(epoch FROM o.created_at))::bigint AS created,
+          o.attempts AS attempt,
           CASE WHEN o.used_at IS NOT NULL OR u.deleted_at IS NOT NULL
                THEN 'nobody needs it any more'
                WHEN o.expires_at <= now()

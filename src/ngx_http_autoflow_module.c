@@ -410,6 +410,13 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
     h[0] = af_cors_handler;
     h[1] = af_https_handler;
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = af_cookies_handler;
+
     af_cors_filter_add();
 
     return NGX_OK;

@@ -127,7 +127,8 @@ subtest 'autoflow_require' => sub {
 };
 
 subtest 'in company of other directives' => sub {
-    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin"})->status_is(204);
+    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin", 'X-Forwarded-Method' => 'GET'})->status_is(204);
+    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin"})->status_is(403, 'for what, nobody knows');
     $t->get_ok('/verify/cookie' => $t->bearer($admin))->status_is(401);
     $t->get_ok('/verify/page')->problem_is(401, 'token_required', 'no error_page changes it');
     $t->get_ok('/verify/on' => $t->bearer($ada))->status_is(204);

@@ -170,7 +170,10 @@ subtest 'what the server says of a recipient' => sub {
     is $row->{attempts}, 1, 'at once';
     logged(qr/\[error\].*gave up mail $row->{id} \(verify_email\): .*550/, 'the log says so');
 
-    unlike $t->error_log, qr/nobody\@refused/, 'but not whom the server repeats';
+    $t->register(email => "Nobody\@b\x{fc}cher.refused.example");
+    $row = row("Nobody\@b\x{fc}cher.refused.example", sub ($row) { $row->{failed_at} });
+    like $row->{last_error}, qr/550 5\.1\.1 <\*+>: nobody of this name/, 'whatever it makes of the address';
+    unlike $t->error_log, qr/nobody\@/i, 'but not whom the server repeats';
 
     $t->register(email => 'busy@later.example');
     $row = row('busy@later.example', sub ($row) { $row->{last_error} });
@@ -217,6 +220,23 @@ subtest 'a quick end, and a slow one' => sub {
     splice @{$smtp->options}, -2;
     $smtp->start;
     $t->start;
+};
+
+subtest 'what is told too late' => sub {
+    $smtp->stop;
+    my $hole = $smtp->black_hole;
+    $t->register(email => 'tardy@example.com');
+    my $row = row('tardy@example.com', sub ($row) { $row->{attempts} == 1 });
+    $t->db->do(q{UPDATE autoflow.outbox SET attempts = 2, due_at = now() + interval '2 minutes' WHERE id = ?}, undef, $row->{id});
+    close $hole;
+    logged(qr/could not send mail $row->{id} /, 'a mail that another worker has taken meanwhile');
+    $row = row('tardy@example.com', sub { 1 });
+    is $row->{last_error}, undef, 'is its own';
+    is $t->db->selectrow_array(q{SELECT due_at > now() + interval '1 minute' FROM autoflow.outbox WHERE id = ?}, undef, $row->{id}),
+        1, 'which has its two minutes';
+    $smtp->start;
+    later(1);
+    all_sent();
 };
 
 subtest 'the database goes away while a mail is on its way' => sub {

@@ -215,6 +215,23 @@ subtest 'at once' => sub {
     login($email, "$fresh number $winner")->status_is(200);
 };
 
+# a login with the former password, which has opened its session when the
+# others are about to be ended
+subtest 'a login that overlaps' => sub {
+    my ($email, $reset) = account();
+    my $request = sub ($path, $body) { $t->client->send(Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body))) };
+    my $lock  = $t->locked;
+    my $login = $request->('/auth/login', {email => $email, password => $good});
+    $t->wait_for(sub { $t->blocked == 1 });
+    my $end = $request->('/auth/reset-password', {token => $reset, new_password => $fresh});
+    $t->wait_for(sub { $t->blocked == 2 });
+    $lock->rollback;
+    is $end->status, 204;
+    my $pair = Mojo::JSON::decode_json($login->answer->{body});
+    $t->get_ok('/auth/me' => $t->bearer($pair))->problem_is(401, 'token_revoked', 'ends with the others');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->problem_is(401, 'invalid_token');
+};
+
 subtest 'secrets are replaced' => sub {
     my ($email, $reset) = account();
     mail(autoflow_secret => 'hex:' . 'a1' x 32 . '; autoflow_secret hex:' . '0f' x 32);
@@ -329,7 +346,7 @@ subtest 'what an account is called can do no harm' => sub {
     path($templates)->make_path;
     chmod 0755, $templates;
     $_->copy_to($templates) for path("$Test::Autoflow::root/conf/mail")->list->each;
-    path($templates, 'reset_password.subject')->spurt("For {{name}}\n");
+    path($templates, "$_.subject")->spurt("For {{name}}\n") for qw(reset_password verify_email);
     path($templates, 'reset_password.html')->spurt('<p title="{{name}}">{{link}}</p>');
     mail(autoflow_mail_templates => $templates);
     $t->reload->ready;
@@ -346,6 +363,11 @@ subtest 'what an account is called can do no harm' => sub {
     like $mail{mallory}, qr/^<p title="&quot;&gt;&lt;script&gt;alert\(1\)&lt;\/script&gt;">/m, 'no markup';
     like $mail{anne}, qr/^Subject: =\?UTF-8\?B\?/m, 'UTF-8 as an encoded word';
     like $mail{stranger}, qr/^Subject: For stranger\@example\.com$/m, 'nothing of a stranger who may not own the address';
+
+    $t->db->do(q{UPDATE autoflow.users SET pending_email = 'victim@example.com' WHERE email = 'mallory@example.com'});
+    resend('victim@example.com');
+    token('victim@example.com', 'verify-email');
+    like +(mails_to('victim@example.com'))[0], qr/^Subject: For victim\@example\.com$/m, 'nor of one who would like to have it';
     mail();
     $t->reload->ready;
 };

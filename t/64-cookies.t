@@ -12,8 +12,10 @@ my %settings = (autoflow_environment => 'testing', autoflow_require_https => 'of
 
 my $t = Test::Autoflow->new(
     settings => {%settings},
+    http => 'map $cookie_mine $mapped { default $cookie_mine; }',
     server => qq{
         autoflow_cookies on;
+        set \$early \$autoflow_status;
         autoflow_cors_origins http://friend.example credentials;
         location /app/ { autoflow_auth on; $echo }
         location /maybe/ { autoflow_auth optional; $echo }
@@ -25,6 +27,11 @@ my $t = Test::Autoflow->new(
         location ~ ^/regex/ { autoflow_api /regex; }
         location = /exact/auth/login { autoflow_api /exact; }
         location /without/ { autoflow_cookies off; autoflow_api; }
+        location /open/ { $echo }
+        location /mapped/ { autoflow_auth on token=\$mapped; $echo }
+        location /strict/ { autoflow_cors_origins off; autoflow_auth on; $echo }
+        location /try/ { try_files /none \@api; }
+        location \@api { autoflow_api /try; }
     },
 )->start;
 
@@ -99,6 +106,45 @@ subtest 'where they count' => sub {
     $t->get_ok('/own/x' => {cookie(mine => $s->{access})})->status_is(200);
 };
 
+subtest 'what a neighbour can set' => sub {
+    my $s = session();
+    $t->get_ok('/app/x' => {Cookie => "a=b, __Host-af_access=$s->{access}"})->status_is(401, 'a comma is a part of a value');
+    $t->get_ok('/app/x' => {cookie('__host-AF_access' => $s->{access})})->status_is(401, 'case matters in a name');
+    $t->get_ok('/app/x' => {Cookie => "$_; __Host-af_access=$s->{access}"})->status_is(200)
+        for 'a', 'a="b', '__HOST-af_access=x', 'a=b, __Host-af_access=x', '__Host-af_access', '__Host-af_access =x';
+    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "a=b, __Secure-af_refresh=$s->{refresh}"})->problem_is(401, 'token_required');
+};
+
+# HTTP/2 lets a browser send each in a line of its own (RFC 9113, section 8.2.3)
+subtest 'over HTTP/2' => sub {
+    my $s = session();
+    my $here = 'http://127.0.0.1:' . $t->port_h2;
+    my $curl = sub (@options) {
+        open my $out, '-|', qw(curl -s --http2-prior-knowledge -w), '\n%{http_code}', @options, "$here/app/x" or die $!;
+        return (join '', <$out>) =~ /^(.*)\n(\d+)$/s;
+    };
+    my @lines = map { ('-H', "Cookie: $_") } 'a=1', split /; /, $s->{Cookie};
+    my ($body, $status) = $curl->(@lines);
+    is $status, 200, 'found in any line';
+    unlike $body, qr/\Q$s->{refresh}/, 'the refresh token still goes nowhere';
+    like $body, qr/a=1; /, 'the others do';
+    for ([$here, 200], [$own->{Origin}, 403, 'another port']) {
+        is +($curl->(@lines, qw(-X POST -H), "Origin: $_->[0]"))[1], $_->[1], $_->[2] // 'its own origin';
+    }
+};
+
+subtest 'a token too long for a cookie' => sub {
+    my $long = $t->register(email => 'long@example.com');
+    $t->db->do(q{WITH role AS (INSERT INTO autoflow.roles (name) SELECT 'role-' || repeat('x', 70) || n FROM generate_series(1, 50) n RETURNING id)
+        INSERT INTO autoflow.user_roles (user_id, role_id) SELECT ?, id FROM role}, undef, $long->{user}{id});
+    $t->post_ok('/api/v1/auth/login' => json => {email => 'long@example.com', password => $good})->status_is(200);
+    my ($token, $cookies) = ($t->tx->res->json('/access_token'), set_cookies());
+    is_deeply $cookies->{'__Host-af_access'}, ['', 'Path=/; Max-Age=0; SameSite=Lax; HttpOnly; Secure'], 'none of an earlier session stays';
+    like $cookies->{'__Secure-af_refresh'}[0], qr/./, 'the others are set';
+    like $t->error_log, qr/\[error\].*token of \d+ octets is too long for a cookie/, 'the log says why';
+    $t->get_ok('/app/x' => $t->bearer($token))->status_is(200, 'a bearer token is none the worse');
+};
+
 subtest 'what an upstream is sent' => sub {
     my $s = session();
     $t->get_ok('/app/x' => {Cookie => "a=1; $s->{Cookie}; b=__Secure-af_refresh"})->status_is(200);
@@ -107,6 +153,11 @@ subtest 'what an upstream is sent' => sub {
     is $sent, "a=1; __Host-af_access=$s->{access}; af_csrf=$s->{csrf}; b=__Secure-af_refresh", 'the others are as they were';
     $t->get_ok('/app/x' => with($s, Cookie => "__Secure-af_refresh=$s->{refresh};__secure-AF_refresh=x; __Host-af_access=$s->{access}"))
         ->json_is('/cookie' => "__Host-af_access=$s->{access}", 'in whatever order and letters');
+    $t->get_ok('/open/x' => {Cookie => "a=1; $s->{Cookie}"})->status_is(200);
+    unlike $t->tx->res->json('/cookie'), qr/\Q$s->{refresh}/, 'nor where all are let in';
+
+    $s = session('/try');
+    $t->post_ok('/try/auth/refresh' => with($s, %$own))->status_is(200, 'the API has it, by whatever way a request comes');
 };
 
 subtest 'requests that change something' => sub {
@@ -118,8 +169,8 @@ subtest 'requests that change something' => sub {
         ['another scheme', {Origin => $own->{Origin} =~ s/http/https/r}], ['another port', {Origin => 'http://127.0.0.1:1'}],
         ["another's page and another token", {%$foreign, 'X-CSRF-Token' => 'x' x 43}]);
 
-    for my $path ('/app/x', '/own/x', '/ask/x') {
-        my $cookies = $path eq '/own/x' ? {cookie(mine => $s->{access})} : with($s);
+    for my $path ('/app/x', '/own/x', '/mapped/x', '/ask/x') {
+        my $cookies = $path =~ /own|mapped/ ? {cookie(mine => $s->{access})} : with($s);
         for my $method (qw(POST PUT PATCH DELETE)) {
             $t->request_ok($t->ua->build_tx($method => $path => {%$cookies, %{$_->[1]}}))
                 ->status_is(200, "$method $path: $_->[0]") for @passing;
@@ -134,7 +185,30 @@ subtest 'requests that change something' => sub {
     $t->post_ok('/app/x' => with($s, %$foreign, %{$t->bearer($s->{access})}))->status_is(200, 'a bearer needs none of it');
     $t->get_ok('/verify' => with($s, 'X-Forwarded-Method' => 'POST'))->status_is(403, 'a proxy asks for a POST');
     $t->get_ok('/verify' => with($s, 'X-Forwarded-Method' => 'GET'))->status_is(204);
-    $t->get_ok('/app/x' => with($s, 'X-Forwarded-Method' => 'POST'))->status_is(200, 'others may say what they like');
+    $t->get_ok('/verify' => with($s))->status_is(403, 'a proxy that does not say of what');
+    $t->get_ok('/verify' => with($s, 'X-Forwarded-Method' => ['GET', 'POST']))->status_is(403, 'nor one that says two things');
+    $t->get_ok('/verify' => $t->bearer($s->{access}))->status_is(204);
+    $t->post_ok('/ask/x' => with($s, 'X-Forwarded-Method' => 'GET'))->status_is(403, 'others may say what they like');
+    $t->get_ok('/app/x' => with($s, 'X-Forwarded-Method' => 'POST'))->status_is(200);
+    $t->post_ok('/strict/x' => with($s, %$friend))->status_is(403, 'whom another location trusts');
+    $t->post_ok('/strict/x' => with($s, %$own))->status_is(200);
+};
+
+subtest 'a WebSocket' => sub {
+    my $s = session();
+    my %open = (Connection => 'Upgrade', Upgrade => 'WebSocket', 'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==');
+    my $is = sub ($path, $headers, $status, $name = $path) {
+        is $t->ua->start($t->ua->build_tx(GET => $t->url($path) => $headers))->res->code, $status, $name;
+    };
+    for my $path ('/app/x', '/ask/x', '/maybe/x') {
+        $is->($path => with($s, %open, %$_), 403, "$path by another's page") for $foreign, {};
+        $is->($path => with($s, %open, %$_), 200, "$path by ours") for $own, $friend;
+        $is->($path => {%open, %$foreign, %{$t->bearer($s->{access})}}, 200, "$path by a program");
+    }
+    $is->('/app/x' => with($s, Upgrade => 'websocket'), 403);
+    $t->get_ok('/app/x' => with($s, Upgrade => 'h2c'))->status_is(200, 'another protocol');
+    $t->get_ok('/verify' => with($s, 'X-Forwarded-Method' => 'GET', 'Sec-WebSocket-Key' => 'x', %$foreign))
+        ->status_is(403, 'a proxy that keeps Upgrade to itself');
 };
 
 subtest 'a login from elsewhere' => sub {

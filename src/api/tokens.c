@@ -57,9 +57,7 @@ af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer, const char **token)
 
     if (text.len == 0) {
 
-        if (af_cookie(r, AF_COOKIE_REFRESH, &text) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        af_cookie(r, AF_COOKIE_REFRESH, &text);
 
         /* whose session this is nobody knows as yet */
 

@@ -1,5 +1,4 @@
 #include "http/access.h"
-#include "http/cookies.h"
 #include "http/cors.h"
 #include "http/require.h"
 
@@ -27,12 +26,6 @@ af_access_handler(ngx_http_request_t *r)
     }
 
     if (af_judge(r, &verdict) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (af_cookies_on(r) && alcf->base.data == NULL
-        && af_cookies_hide(r) != NGX_OK)
-    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -3,18 +3,30 @@
 #include "token/base64url.h"
 
 
+/*
+ * Octets of a name and a value: a browser that gets more keeps what it has
+ * (RFC 6265bis, section 5.6).
+ */
+#define AF_COOKIE_MAX  4096
+
 /* HMAC with SHA-256 of a session's id, in base64url, with its zero */
 #define AF_CSRF_SIZE  af_base64url_size(crypto_auth_hmacsha256_BYTES)
 
 
+static ngx_int_t af_cookie_set_access(ngx_http_request_t *r,
+    const ngx_str_t *access);
 static ngx_int_t af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *value, time_t max_age);
 static ngx_str_t af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie);
 static ngx_str_t af_cookie_path(ngx_http_request_t *r, af_cookie_t cookie);
+static ngx_int_t af_cookies_hide(ngx_http_request_t *r);
 static void af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name);
+static ngx_uint_t af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair);
+static ngx_uint_t af_cookie_is(const ngx_str_t *pair, const ngx_str_t *name);
 static void af_csrf_token(const af_csrf_key_t *key,
     const ngx_str_t *session_id, char token[AF_CSRF_SIZE]);
 static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
+static ngx_uint_t af_csrf_forwarded_is_safe(ngx_http_request_t *r);
 static ngx_uint_t af_csrf_same(const ngx_str_t *a, const u_char *b,
     size_t len);
 
@@ -48,6 +60,7 @@ static const ngx_str_t  af_samesites[] = {
 
 
 static const ngx_str_t  af_cookie_root = ngx_string("/");
+static const ngx_str_t  af_cookie_empty = ngx_string("");
 
 
 ngx_uint_t
@@ -57,44 +70,69 @@ af_cookies_on(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
+/*
+ * Not $cookie_…: nginx minds neither case nor that a comma is a part of a
+ * value.  So a site beside ours, which can't set a cookie whose name begins
+ * with "__Host-", could set one that looks the same.
+ */
+
+void
 af_cookie(ngx_http_request_t *r, af_cookie_t cookie, ngx_str_t *value)
 {
-    u_char                     *p;
-    ngx_str_t                   name, variable;
-    ngx_http_variable_value_t  *v;
+    u_char                   *p, *last;
+    ngx_str_t                 name, pair;
+    ngx_uint_t                n;
+    ngx_table_elt_t          *h;
+    ngx_http_autoflow_ctx_t  *ctx;
 
-    ngx_str_null(value);
+    ngx_str_set(value, "");
 
     if (!af_cookies_on(r)) {
-        return NGX_OK;
+        return;
     }
-
-    /* nginx's own way to it, which differs among its versions */
 
     name = af_cookie_name(r, cookie);
 
-    variable.len = sizeof("cookie_") - 1 + name.len;
-    variable.data = ngx_pnalloc(r->pool, variable.len);
-    if (variable.data == NULL) {
-        return NGX_ERROR;
+    for (n = 0; (h = af_header_in(r, "cookie", n)) != NULL; n++) {
+
+        p = h->value.data;
+        last = p + h->value.len;
+
+        while (af_cookie_next(&p, last, &pair)) {
+
+            if (af_cookie_is(&pair, &name)
+                && ngx_strncmp(pair.data, name.data, name.len) == 0)
+            {
+                value->data = pair.data + name.len + 1;
+                value->len = pair.len - name.len - 1;
+                return;
+            }
+        }
     }
 
-    p = ngx_cpymem(variable.data, "cookie_", sizeof("cookie_") - 1);
-    ngx_memcpy(p, name.data, name.len);
+    ctx = (cookie == AF_COOKIE_REFRESH) ? af_request_find_ctx(r) : NULL;
 
-    v = ngx_http_get_variable(r, &variable,
-                              ngx_hash_key(variable.data, variable.len));
-    if (v == NULL) {
-        return NGX_ERROR;
+    if (ctx && ctx->refresh_cookie.len) {
+        *value = ctx->refresh_cookie;
+    }
+}
+
+
+ngx_uint_t
+af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text)
+{
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    for (n = 0; (h = af_header_in(r, "cookie", n)) != NULL; n++) {
+        if (text->len
+            && memmem(h->value.data, h->value.len, text->data, text->len))
+        {
+            return 1;
+        }
     }
 
-    if (!v->not_found) {
-        value->data = v->data;
-        value->len = v->len;
-    }
-
-    return NGX_OK;
+    return 0;
 }
 
 
@@ -113,7 +151,7 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
     token.data = (u_char *) csrf;
     token.len = ngx_strlen(csrf);
 
-    if (af_cookie_set(r, AF_COOKIE_ACCESS, access, amcf->access_ttl) != NGX_OK
+    if (af_cookie_set_access(r, access) != NGX_OK
         || af_cookie_set(r, AF_COOKIE_REFRESH, refresh, amcf->refresh_ttl)
            != NGX_OK)
     {
@@ -124,15 +162,35 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
 }
 
 
+/* not that the token of an earlier session goes on */
+
+static ngx_int_t
+af_cookie_set_access(ngx_http_request_t *r, const ngx_str_t *access)
+{
+    ngx_str_t  name;
+
+    name = af_cookie_name(r, AF_COOKIE_ACCESS);
+
+    if (name.len + access->len <= AF_COOKIE_MAX) {
+        return af_cookie_set(r, AF_COOKIE_ACCESS, access,
+                             af_main_conf(r)->access_ttl);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "autoflow: an access token of %uz octets is too long for a "
+                  "cookie: its account has too many roles", access->len);
+
+    return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_empty, 0);
+}
+
+
 ngx_int_t
 af_cookies_expire(ngx_http_request_t *r)
 {
     ngx_uint_t  cookie;
 
-    static const ngx_str_t  nothing = ngx_string("");
-
     for (cookie = AF_COOKIE_ACCESS; cookie <= AF_COOKIE_CSRF; cookie++) {
-        if (af_cookie_set(r, cookie, &nothing, 0) != NGX_OK) {
+        if (af_cookie_set(r, cookie, &af_cookie_empty, 0) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -217,6 +275,33 @@ af_cookie_path(ngx_http_request_t *r, af_cookie_t cookie)
 
 
 ngx_int_t
+af_cookies_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                 refresh;
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    if (r != r->main || !af_cookies_on(r) || af_loc_conf(r)->base.data) {
+        return NGX_DECLINED;
+    }
+
+    af_cookie(r, AF_COOKIE_REFRESH, &refresh);
+
+    if (refresh.len) {
+
+        ctx = af_request_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->refresh_cookie = refresh;
+    }
+
+    return (af_cookies_hide(r) == NGX_OK) ? NGX_DECLINED
+                                          : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
 af_cookies_hide(ngx_http_request_t *r)
 {
     ngx_str_t         name, value;
@@ -253,29 +338,21 @@ af_cookies_hide(ngx_http_request_t *r)
 }
 
 
-/* all of this name, from "a=1; b=2" */
+/* all of this name, whatever an upstream makes of its letters */
 
 static void
 af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name)
 {
-    u_char  *p, *end, *last, *dst;
+    u_char     *p, *last, *dst;
+    ngx_str_t   pair;
 
-    dst = cookies->data;
-    last = cookies->data + cookies->len;
+    p = cookies->data;
+    dst = p;
+    last = p + cookies->len;
 
-    for (p = cookies->data; p < last; p = end) {
+    while (af_cookie_next(&p, last, &pair)) {
 
-        while (p < last && (*p == ' ' || *p == ';')) {
-            p++;
-        }
-
-        end = ngx_strlchr(p, last, ';');
-        end = end ? end : last;
-
-        if (p == end
-            || ((size_t) (end - p) > name->len && p[name->len] == '='
-                && ngx_strncasecmp(p, name->data, name->len) == 0))
-        {
+        if (af_cookie_is(&pair, name)) {
             continue;
         }
 
@@ -284,10 +361,41 @@ af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name)
             *dst++ = ' ';
         }
 
-        dst = ngx_movemem(dst, p, end - p);
+        dst = ngx_movemem(dst, pair.data, pair.len);
     }
 
     cookies->len = dst - cookies->data;
+}
+
+
+/* the next of "a=1; b=2" (RFC 6265, section 5.4); returns 0 at the end */
+
+static ngx_uint_t
+af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair)
+{
+    u_char  *end;
+
+    while (*p < last && (**p == ' ' || **p == ';')) {
+        (*p)++;
+    }
+
+    end = ngx_strlchr(*p, last, ';');
+
+    pair->data = *p;
+    pair->len = (end ? end : last) - *p;
+    *p += pair->len;
+
+    return pair->len != 0;
+}
+
+
+/* but for case */
+
+static ngx_uint_t
+af_cookie_is(const ngx_str_t *pair, const ngx_str_t *name)
+{
+    return pair->len > name->len && pair->data[name->len] == '='
+           && ngx_strncasecmp(pair->data, name->data, name->len) == 0;
 }
 
 
@@ -311,8 +419,9 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
     }
 
     if (session_id->len == 0) {
-        return af_cookie(r, AF_COOKIE_CSRF, &cookie) == NGX_OK
-               && af_csrf_same(&h->value, cookie.data, cookie.len);
+        af_cookie(r, AF_COOKIE_CSRF, &cookie);
+
+        return af_csrf_same(&h->value, cookie.data, cookie.len);
     }
 
     amcf = af_main_conf(r);
@@ -360,10 +469,44 @@ af_csrf_foreign(ngx_http_request_t *r)
 }
 
 
-/* (RFC 9110, section 9.2.1); a proxy that asks tells of another request */
+/*
+ * (RFC 9110, section 9.2.1).  But whoever opens a WebSocket may send through
+ * it whatever they like, and any page may.  (Proxies that ask may keep Upgrade
+ * to themselves.)
+ */
 
 static ngx_uint_t
 af_csrf_is_safe(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    static u_char  websocket[] = "websocket";
+
+    if (af_header_in(r, "sec-websocket-key", 0)) {
+        return 0;
+    }
+
+    h = af_header_in(r, "upgrade", 0);
+
+    if (h && ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                              websocket, sizeof(websocket) - 2))
+    {
+        return 0;
+    }
+
+    /* a proxy that asks has to say of what */
+
+    if (af_loc_conf(r)->verify && r == r->main) {
+        return af_csrf_forwarded_is_safe(r);
+    }
+
+    return (r->main->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))
+           != 0;
+}
+
+
+static ngx_uint_t
+af_csrf_forwarded_is_safe(ngx_http_request_t *r)
 {
     ngx_uint_t        i;
     ngx_table_elt_t  *h;
@@ -373,13 +516,10 @@ af_csrf_is_safe(ngx_http_request_t *r)
         ngx_null_string
     };
 
-    h = af_loc_conf(r)->verify ? af_header_in(r, "x-forwarded-method", 0)
-                               : NULL;
+    h = af_header_in(r, "x-forwarded-method", 0);
 
-    if (h == NULL) {
-        return (r->main->method
-                & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))
-               != 0;
+    if (h == NULL || af_header_in(r, "x-forwarded-method", 1)) {
+        return 0;
     }
 
     for (i = 0; safe[i].len; i++) {

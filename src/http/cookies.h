@@ -35,9 +35,11 @@ struct af_cookies_s {
 /* Whether tokens may come in cookies in the request's present location. */
 ngx_uint_t af_cookies_on(ngx_http_request_t *r);
 
-/* A cookie's value, empty if the request has none.  NGX_ERROR: no memory. */
-ngx_int_t af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
-    ngx_str_t *value);
+/* A cookie's value, empty if the request has none. */
+void af_cookie(ngx_http_request_t *r, af_cookie_t cookie, ngx_str_t *value);
+
+/* Whether a text is in a cookie: of some name, or in a part of its value. */
+ngx_uint_t af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text);
 
 /*
  * Sets the cookies of a token pair, and the readable one of its session (a
@@ -47,8 +49,11 @@ ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
     const ngx_str_t *refresh, const ngx_str_t *session_id);
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
-/* Takes the refresh cookie out of what an upstream is sent. */
-ngx_int_t af_cookies_hide(ngx_http_request_t *r);
+/*
+ * The preaccess phase: takes the refresh cookie out of what an upstream is
+ * sent.  af_cookie() still finds it, should the request come to the API.
+ */
+ngx_int_t af_cookies_handler(ngx_http_request_t *r);
 
 /*
  * Whether a request that would change something comes from a page of ours: by

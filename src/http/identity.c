@@ -92,6 +92,7 @@ af_identity(ngx_http_request_t *r)
     ngx_uint_t                     cookie;
     af_identity_t                 *identity;
     ngx_http_autoflow_ctx_t       *ctx;
+    ngx_http_autoflow_loc_conf_t  *place;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
     ctx = af_request_ctx(r);
@@ -102,8 +103,12 @@ af_identity(ngx_http_request_t *r)
 
     ascf = af_srv_conf(r);
 
+    /* which origins are good, and what is asked, each location says */
+    place = cookie ? af_loc_conf(r) : NULL;
+
     for (identity = ctx->identities; identity; identity = identity->next) {
         if (identity->conf == ascf
+            && identity->place == place
             && identity->cookie == cookie
             && identity->token.len == token.len
             && ngx_memcmp(identity->token.data, token.data, token.len) == 0)
@@ -118,6 +123,7 @@ af_identity(ngx_http_request_t *r)
     }
 
     identity->conf = ascf;
+    identity->place = place;
     identity->token = token;
     identity->cookie = cookie;
 
@@ -142,15 +148,27 @@ af_identity_token(ngx_http_request_t *r, ngx_str_t *token, ngx_uint_t *cookie)
     alcf = af_loc_conf(r);
 
     if (alcf->token) {
-        *cookie = alcf->token_cookie;
-        return ngx_http_complex_value(r, alcf->token, token);
+
+        if (ngx_http_complex_value(r, alcf->token, token) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* a map, or whatever else, may have taken it out of one */
+
+        *cookie = alcf->token_cookie || af_cookies_hold(r, token);
+
+        return NGX_OK;
     }
 
     af_bearer(r, token);
 
     *cookie = (token->len == 0 && af_cookies_on(r));
 
-    return *cookie ? af_cookie(r, AF_COOKIE_ACCESS, token) : NGX_OK;
+    if (*cookie) {
+        af_cookie(r, AF_COOKIE_ACCESS, token);
+    }
+
+    return NGX_OK;
 }
 
 

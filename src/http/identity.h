@@ -28,6 +28,7 @@ typedef struct af_identity_s  af_identity_t;
 
 struct af_identity_s {
     const ngx_http_autoflow_srv_conf_t  *conf;     /* that decided */
+    const ngx_http_autoflow_loc_conf_t  *place;    /* likewise, of a cookie */
     ngx_str_t                            token;    /* empty: there is none */
     af_token_status_t                    status;   /* never FORBIDDEN */
     json_t                              *claims;   /* NULL unless OK */

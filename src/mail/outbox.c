@@ -21,7 +21,7 @@
 #define AF_MAIL_MARKS     10
 
 /* the most values of a statement */
-#define AF_MAIL_VALUES    3
+#define AF_MAIL_VALUES    4
 
 
 typedef enum {
@@ -523,6 +523,7 @@ af_mail_mark(af_mail_t *mail)
     mail->values[0] = task->letter.id;
     mail->values[1] = mail->error;
     mail->values[2] = (task->delivery == AF_MAIL_REFUSED) ? "true" : "false";
+    mail->values[3] = af_mail_column(mail, "attempt");
 
     statement = (task->delivery == AF_MAIL_SENT) ? &af_sql_mail_sent
                                                  : &af_sql_mail_failed;

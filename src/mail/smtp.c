@@ -18,7 +18,7 @@ typedef struct {
 
 
 static CURLcode af_smtp_perform(CURL *curl);
-static void af_smtp_hide(char *reply, const char *address);
+static void af_smtp_hide(char *reply);
 static int af_smtp_set_up(CURL *curl, const af_smtp_t *smtp);
 static int af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
     const struct curl_slist *recipients, char *error);
@@ -73,19 +73,34 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
 
     snprintf(error, size, "%s", reason[0] ? reason : curl_easy_strerror(code));
 
-    af_smtp_hide(transfer.reply, to);
+    af_smtp_hide(transfer.reply);
 
     return af_smtp_judge(code, &transfer, error, size);
 }
 
 
-/* servers like to repeat whom they refuse, and it goes into a log */
+/*
+ * Servers like to repeat whom they refuse, and it goes into a log: nothing
+ * stays that looks like an address, whatever they have made of it.
+ */
 
 static void
-af_smtp_hide(char *reply, const char *address)
+af_smtp_hide(char *reply)
 {
-    while ((reply = strstr(reply, address)) != NULL) {
-        memset(reply, '*', strlen(address));
+    size_t  len;
+
+    static const char  around[] = " \"(),:;<>[]";
+
+    while (*reply != '\0') {
+
+        len = strcspn(reply, around);
+
+        if (memchr(reply, '@', len) != NULL) {
+            memset(reply, '*', len);
+        }
+
+        reply += len;
+        reply += strspn(reply, around);
     }
 }
 

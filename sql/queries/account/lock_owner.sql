@@ -1,8 +1,8 @@
--- Locks the account that a mail was for, before a statement of the same
--- segment that ends its sessions: that one sees those, too, of whoever had the
--- lock until now.
+-- Locks the account whose token a mail brought, before the statement of the
+-- same segment that ends its sessions: that one sees those, too, of whoever
+-- had the lock until now.
 --
--- :mail_id
+-- :mail_id     the row of the outbox that the token is of
 --
 -- id           no row: there is no such mail
 

@@ -2,10 +2,11 @@
 -- sent nor failed by then, whoever took it is gone, and another one may.
 --
 -- id, kind, recipient
--- name         what its owner is called; the address as long as nobody has
---              shown that it is theirs, so that strangers can't have texts of
---              their choice sent to it
+-- name         what its owner is called; the address unless it is the one that
+--              they have shown to be theirs, so that strangers can't have
+--              texts of their choice sent to it
 -- created      in seconds since 1970
+-- attempt      the how manyth it is, from 1
 -- void         why it must not be sent any more; null: it may
 --
 -- no row: there is nothing to send
@@ -29,10 +30,11 @@ UPDATE autoflow.outbox o
 RETURNING o.id,
           o.kind,
           o.recipient,
-          CASE WHEN u.email_verified
+          CASE WHEN u.email_verified AND u.email = o.recipient
                THEN coalesce(u.full_name, u.username, o.recipient)
                ELSE o.recipient END AS name,
           floor(extract(epoch FROM o.created_at))::bigint AS created,
+          o.attempts AS attempt,
           CASE WHEN o.used_at IS NOT NULL OR u.deleted_at IS NOT NULL
                THEN 'nobody needs it any more'
                WHEN o.expires_at <= now()

@@ -1,12 +1,13 @@
 -- A mail could not be sent.  It is tried again after 10, 20, 40… seconds, up
 -- to an hour, a quarter more or less so that not all come at once; unless
--- that can't help, or would be too late.
+-- that can't help, or would be too late.  What was told so late that another
+-- worker has taken the mail changes nothing.
 --
--- :mail_id
+-- :mail_id, :attempt               as they were claimed
 -- :error       why not
 -- :permanent   whether trying again can't help
 --
--- given_up
+-- given_up     no row: it was told too late
 
 WITH failure AS (
     SELECT id,
@@ -24,4 +25,6 @@ UPDATE autoflow.outbox o
                         THEN now() END
   FROM failure
  WHERE o.id = failure.id
+   AND o.attempts = :attempt::integer
+   AND o.sent_at IS NULL
 RETURNING o.failed_at IS NOT NULL AS given_up;

@@ -135,7 +135,7 @@ subtest 'over HTTP/2' => sub {
 
 subtest 'a token too long for a cookie' => sub {
     my $long = $t->register(email => 'long@example.com');
-    $t->db->do(q{WITH role AS (INSERT INTO autoflow.roles (name) SELECT 'role-' || repeat('x', 70) || n FROM generate_series(1, 50) n RETURNING id)
+    $t->db->do(q{WITH role AS (INSERT INTO autoflow.roles (name) SELECT 'role-' || repeat('x', 90) || n FROM generate_series(1, 32) n RETURNING id)
         INSERT INTO autoflow.user_roles (user_id, role_id) SELECT ?, id FROM role}, undef, $long->{user}{id});
     $t->post_ok('/api/v1/auth/login' => json => {email => 'long@example.com', password => $good})->status_is(200);
     my ($token, $cookies) = ($t->tx->res->json('/access_token'), set_cookies());

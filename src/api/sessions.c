@@ -27,13 +27,6 @@ static const af_step_pt  logout_steps[] = {
 };
 
 
-static const af_step_pt  leave_steps[] = {
-    af_step_query,
-    af_step_left,
-    NULL
-};
-
-
 static const af_field_t  refresh_fields[] = {
     { "refresh_token", &af_type_token, 0, NULL },
     { NULL, NULL, 0, NULL }
@@ -71,7 +64,7 @@ const af_route_t  af_sessions_routes[] = {
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
       .statement = &af_sql_auth_logout_all,
-      .steps = leave_steps },
+      .steps = af_leave_steps },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
       .query = &af_schema_page,
@@ -125,6 +118,7 @@ send_successor(af_ctx_t *ctx)
     } refusals[] = {
         { "token_reused", AF_REUSED_TOKEN },
         { "token_expired", AF_EXPIRED_TOKEN },
+        { "email_not_verified", AF_EMAIL_NOT_VERIFIED },
         { NULL, AF_INVALID_TOKEN }
     };
 
@@ -137,20 +131,21 @@ send_successor(af_ctx_t *ctx)
                ? af_answer_tokens(ctx, NGX_HTTP_OK, NULL) : NGX_ERROR;
     }
 
-    /* a browser need not try this one again */
-
-    if (af_cookies_on(ctx->request)
-        && af_cookies_expire(ctx->request) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     verdict = af_found(ctx) ? af_column(ctx, "verdict") : "";
 
     for (i = 0; refusals[i].verdict; i++) {
         if (ngx_strcmp(verdict, refusals[i].verdict) == 0) {
             break;
         }
+    }
+
+    /* a browser need not try this one again, but for what may be put right */
+
+    if (refusals[i].problem != AF_EMAIL_NOT_VERIFIED
+        && af_cookies_on(ctx->request)
+        && af_cookies_expire(ctx->request) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return af_problem(ctx, refusals[i].problem, NULL);

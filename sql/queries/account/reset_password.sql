@@ -1,6 +1,8 @@
 -- Sets a new password with a token from a mail, which shows that the address
--- is right, too, and ends every session of the account.  The account is locked
--- before the row of the mail, as by whoever else changes it.
+-- is right, too, and ends every session of the account.  An address that it
+-- waits for is withdrawn: whoever knew the former password may have asked for
+-- it.  The account is locked before the row of the mail, as by whoever else
+-- changes it.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
@@ -31,6 +33,7 @@ WITH owner AS MATERIALIZED (
     UPDATE autoflow.users u
        SET password_hash = :password_hash::text,
            email_verified = true,
+           pending_email = NULL,
            token_epoch = token_epoch + 1,
            updated_at = now()
       FROM token

@@ -87,8 +87,11 @@ function submits(form, work) {
       input.removeAttribute('aria-invalid');
     }
     say('');
-    await work();
-    busy = false;
+    try {
+      await work();
+    } finally {
+      busy = false;
+    }
   };
 }
 

@@ -9,7 +9,9 @@ package Test::Autoflow::Maildir;
 
 use Mojo::Base -base, -signatures;
 
-use Mojo::File qw(path);
+use Mojo::File qw(curfile path);
+
+my $templates = curfile->to_abs->dirname->dirname->dirname->dirname->dirname->child('conf', 'mail');
 
 has 't';
 has dir => sub ($self) { $self->t->dir . '/mail' };
@@ -19,7 +21,7 @@ has link_base => 'https://example.com';
 sub configure ($self, %settings) {
     return $self->t->settings({
         autoflow_mail           => 'maildir:' . $self->dir,
-        autoflow_mail_templates => "$Test::Autoflow::root/conf/mail",
+        autoflow_mail_templates => $templates,
         autoflow_link_base      => $self->link_base,
         %settings
     });

@@ -18,6 +18,8 @@ static ngx_int_t count_address(af_ctx_t *ctx);
 static ngx_int_t change_profile(af_ctx_t *ctx);
 static ngx_int_t say_profile(af_ctx_t *ctx);
 
+static ngx_int_t delete_account(af_ctx_t *ctx);
+
 
 static const af_step_pt  password_steps[] = {
     find_password,
@@ -37,6 +39,13 @@ static const af_step_pt  profile_steps[] = {
     count_address,
     change_profile,
     say_profile,
+    NULL
+};
+
+
+static const af_step_pt  delete_steps[] = {
+    delete_account,
+    af_step_left,
     NULL
 };
 
@@ -99,12 +108,10 @@ const af_route_t  af_account_routes[] = {
       .steps = profile_steps },
 
     { NGX_HTTP_DELETE, "/auth/me", AF_USER,
-      .statement = &af_sql_account_delete_account,
-      .steps = af_leave_steps },
+      .steps = delete_steps },
 
     { NGX_HTTP_DELETE, "/user/account", AF_USER,
-      .statement = &af_sql_account_delete_account,
-      .steps = af_leave_steps },
+      .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
       .body = &password_schema,
@@ -286,4 +293,12 @@ say_profile(af_ctx_t *ctx)
     af_mail_kick(ctx->conf->mail);
 
     return af_step_answer(ctx);
+}
+
+
+static ngx_int_t
+delete_account(af_ctx_t *ctx)
+{
+    return af_segment(ctx, &af_sql_auth_lock_account,
+                      &af_sql_account_delete_account, NULL);
 }

@@ -27,6 +27,13 @@ static const af_step_pt  logout_steps[] = {
 };
 
 
+static const af_step_pt  leave_steps[] = {
+    af_step_query,
+    af_step_left,
+    NULL
+};
+
+
 static const af_field_t  refresh_fields[] = {
     { "refresh_token", &af_type_token, 0, NULL },
     { NULL, NULL, 0, NULL }
@@ -64,7 +71,7 @@ const af_route_t  af_sessions_routes[] = {
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
       .statement = &af_sql_auth_logout_all,
-      .steps = af_leave_steps },
+      .steps = leave_steps },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
       .query = &af_schema_page,

@@ -13,13 +13,6 @@ static int af_access_claims(af_ctx_t *ctx, json_t *claims);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
 
-const af_step_pt  af_leave_steps[] = {
-    af_step_query,
-    af_step_left,
-    NULL
-};
-
-
 ngx_int_t
 af_bind_refresh(af_ctx_t *ctx)
 {

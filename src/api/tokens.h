@@ -48,8 +48,5 @@ ngx_int_t af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status,
 /* A step that ends a flow after which the client's session is no more: 204. */
 ngx_int_t af_step_left(af_ctx_t *ctx);
 
-/* the route's statement, and that step */
-extern const af_step_pt  af_leave_steps[];
-
 
 #endif /* AF_API_TOKENS_H */

@@ -1,5 +1,6 @@
--- Deletes the account of a token's bearer: its address and username are free,
--- its sessions end, and its mails' tokens with it; its row stays.
+-- Deletes the account of a token's bearer, which is locked: its address and
+-- username are free, its sessions end, and the tokens in its mails; its row
+-- stays.
 --
 -- :user_id
 -- :ip_address, :user_agent, :request_id                may be null

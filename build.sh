@@ -475,8 +475,8 @@ write_configuration() {
 
     ln -sfn "$out/$module" "$state/modules/$module"
     cp -r "$root/conf/." "$state/conf/"
-    cp -r "$root/conf/demo" "$place/"
-    sed -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
+    cp -r "$root"/conf/{demo,landing} "$place/"
+    sed -i -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
         -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
         -e "s|^\( *autoflow_database *\).*|\1\"file:$keys/database\";|" \
         -e "s|\"file:keys/|\"file:$keys/|" \
@@ -484,7 +484,7 @@ write_configuration() {
         -e "s|maildir:|&$place/|" \
         -e "s|\(alias *\)\(.*\);|\1\"$place/\2\";|" \
         -e "$([ $EUID = 0 ] || echo '/^user /d')" \
-        "$root/conf/nginx.conf" >"$state/conf/nginx.conf"
+        "$state/conf/nginx.conf" "$state/conf/snippets/autoflow_landing.conf"
 }
 
 start_nginx() {
@@ -603,15 +603,18 @@ install_module() {
     build_module
     find_nginx
 
-    local modules conf
+    local modules conf prefix
     modules=$(nginx_path modules-path)
     conf=$(dirname "$(nginx_path conf-path)")
     install -D -m 644 -t "$modules" "$out/$module"
     install -D -m 644 -t "$conf/snippets" "$root"/conf/snippets/*
     install -D -m 644 -t "$conf/mail" "$root"/conf/mail/*
+    prefix=$(nginx_path prefix)
+    install -D -m 644 -t "$prefix/landing" "$root"/conf/landing/*
     cat <<END
-Installed $modules/$module, $conf/snippets/autoflow_*.conf and
-the templates of mails in $conf/mail.
+Installed $modules/$module, $conf/snippets/autoflow_*.conf,
+the templates of mails in $conf/mail, and the pages that their links
+open in $prefix/landing.
 At the beginning of $conf/nginx.conf, add:
 
 load_module $modules/$module;

@@ -48,6 +48,8 @@ char *ngx_http_autoflow_claim_set(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_autoflow_link_base(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_autoflow_require_verified(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf);
 

@@ -1,6 +1,6 @@
 /*
  * The directives of mails: autoflow_mail, autoflow_mail_templates,
- * autoflow_link_base.
+ * autoflow_link_base, autoflow_require_verified_email.
  */
 
 #include "ngx_http_autoflow_directives.h"
@@ -437,6 +437,18 @@ ngx_http_autoflow_link_base(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+char *
+ngx_http_autoflow_require_verified(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    ngx_http_autoflow_place(cf, &amcf->verified_where);
+
+    return ngx_conf_set_flag_slot(cf, cmd, conf);
+}
+
+
 /* once everything is known, for init_main_conf */
 
 char *
@@ -449,6 +461,18 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     mail = amcf->mail_conf;
 
     if (mail == NULL) {
+
+        /* nobody could ever log in */
+
+        if (amcf->require_verified && amcf->environment == AF_PRODUCTION) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"autoflow_require_verified_email\" needs "
+                          "\"autoflow_mail\" in \"autoflow_environment "
+                          "production\" in %s:%ui", amcf->verified_where.file,
+                          amcf->verified_where.line);
+            return NGX_CONF_ERROR;
+        }
+
         return NGX_CONF_OK;
     }
 

@@ -216,6 +216,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_require_verified_email"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_http_autoflow_require_verified,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, require_verified),
+      NULL },
+
     /* keys */
 
     { ngx_string("autoflow_key"),
@@ -459,6 +466,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->zone_size = NGX_CONF_UNSET_SIZE;
     amcf->staleness = NGX_CONF_UNSET_MSEC;
     amcf->environment = NGX_CONF_UNSET_UINT;
+    amcf->require_verified = NGX_CONF_UNSET;
     amcf->access_ttl = NGX_CONF_UNSET;
     amcf->refresh_ttl = NGX_CONF_UNSET;
     amcf->refresh_grace = NGX_CONF_UNSET;
@@ -483,6 +491,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(amcf->zone_size, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(amcf->staleness, 5 * 60 * 1000);
     ngx_conf_init_uint_value(amcf->environment, AF_PRODUCTION);
+    ngx_conf_init_value(amcf->require_verified, 0);
     ngx_conf_init_value(amcf->access_ttl, 30 * 60);
     ngx_conf_init_value(amcf->refresh_ttl, 7 * 24 * 60 * 60);
     ngx_conf_init_value(amcf->refresh_grace, 10);

@@ -356,6 +356,10 @@ refused 'autoflow_mail without a place for its links', qr{"autoflow_mail" needs 
     %mail, autoflow_link_base => undef;
 refused 'autoflow_mail without templates', qr{verify_email.subject" failed.*autoflow_mail_templates}s,
     %mail, autoflow_mail_templates => '/nowhere';
+accepted "autoflow_require_verified_email $_" => %mail, autoflow_require_verified_email => $_ for 'on', 'off';
+accepted 'autoflow_require_verified_email without mails, in development' => autoflow_require_verified_email => 'on';
+refused "autoflow_require_verified_email $_->[0]", $_->[1], autoflow_require_verified_email => $_->[0]
+    for ['maybe', qr/"on" or "off"/], ['on; autoflow_require_verified_email on', qr/duplicate/];
 $t->api(0);
 refused 'autoflow_mail without a database', qr/"autoflow_mail" needs an "autoflow_database"/,
     %mail, autoflow_database => undef, autoflow_secret => undef;
@@ -385,6 +389,11 @@ accepted "production: $_" => %strict, autoflow_mail => "$_ $from" for (
     "smtp://localhost user=u password=file:$secrets starttls=required",
     "smtps://localhost user=u password=file:$secrets", 'smtp://localhost',
 );
+refused 'production: autoflow_require_verified_email without mails',
+    qr/"autoflow_require_verified_email" needs "autoflow_mail" in "autoflow_environment production" in \S+nginx.conf:\d+/,
+    %strict, autoflow_mail => 'off', autoflow_require_verified_email => 'on';
+accepted 'production: autoflow_require_verified_email' =>
+    %strict, autoflow_mail => "smtp://localhost $from", autoflow_require_verified_email => 'on';
 
 
 # Keys and secrets from elsewhere

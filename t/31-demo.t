@@ -83,6 +83,8 @@ subtest 'the demonstration' => sub {
     $t->get_ok("$url/app/x")->status_is(401);
     $t->get_ok("$url/demo/")->status_is(200)->content_type_is('text/html')->text_like('h1' => qr/nginx/);
     $t->get_ok("$url/demo/demo.js")->status_is(200)->content_type_is('text/javascript');
+    $t->get_ok("$url/verify-email?token=x")->status_is(200)->content_type_is('text/html')->text_like('h1' => qr/Confirm/);
+    $t->get_ok("$url/landing/landing.js")->status_is(200)->content_type_is('text/javascript');
     $t->post_ok("$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
         ->status_is(200);
     $refresh = $t->tx->res->json('/refresh_token');

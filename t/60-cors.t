@@ -156,8 +156,8 @@ subtest 'preflights to the API' => sub {
     is $res->headers->header('Allow'), 'POST, OPTIONS', 'an answer to OPTIONS as any other, too';
     like $res->headers->header('X-Request-ID'), qr/^\w+$/, 'with an id';
 
-    is_allowed ['GET, HEAD, OPTIONS', $known, 7200], '/auth/me', preflight($app, 'GET');
-    is_allowed ['GET, HEAD, OPTIONS', "$known, x-mine, traceparent", 7200], '/api/user/profile',
+    is_allowed ['GET, HEAD, PUT, PATCH, DELETE, OPTIONS', $known, 7200], '/auth/me', preflight($app, 'GET');
+    is_allowed ['GET, HEAD, OPTIONS', "$known, x-mine, traceparent", 7200], '/api/auth/sessions',
         preflight($app, 'DELETE', 'x-mine, traceparent');
     is_allowed ['GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', $known, 7200], '/api/v1/nothing', preflight($app);
     is_allowed ['GET, HEAD, OPTIONS', $known, 7200], '/health', preflight('https://a.wild.example');

@@ -89,7 +89,7 @@ subtest 'reads errors' => sub {
 
 subtest 'is told of a method that a path has not' => sub {
     $browser->console;
-    is status('/api/v1/auth/me', method => 'DELETE'), undef, 'blocked';
+    is status('/api/v1/auth/sessions', method => 'DELETE'), undef, 'blocked';
     like join(' ', $browser->console), qr/Method DELETE is not allowed by Access-Control-Allow-Methods/, 'by the preflight';
 };
 

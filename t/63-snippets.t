@@ -93,7 +93,7 @@ package Documented {
 my $harness = $t->conf;
 $t = Documented->new(port => $tls);
 my $dir = $t->dir;
-symlink "$root/conf/snippets", "$dir/snippets" or BAIL_OUT("symlink: $!");
+symlink "$root/conf/$_", "$dir/$_" or BAIL_OUT("symlink: $!") for 'snippets', 'mail', 'landing';
 ($certificate, $key) = $t->certificate;
 $t->ua->ca($certificate);
 
@@ -133,6 +133,8 @@ subtest 'the configuration for production' => sub {
         json => {email => 'ada@example.com', password => 'correct horse battery staple'})->status_is(201)
         ->header_is('Access-Control-Allow-Origin' => 'https://www.example.com');
     my $token = $t->tx->res->json->{access_token};
+    $t->get_ok("$url/reset-password?token=x")->status_is(200)->header_is('Referrer-Policy' => 'no-referrer')
+        ->header_like('Strict-Transport-Security' => qr/max-age/);
     $t->get_ok("$url/app/x")->status_is(401)->header_like('Strict-Transport-Security' => qr/max-age/);
     $t->get_ok("$url/app/x" => $t->bearer($token))->status_is(200)->content_is('ada@example.com');
 };

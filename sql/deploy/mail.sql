@@ -61,8 +61,9 @@ GRANT SELECT,
 
 
 -- A mail that anybody may ask for: none of its kind within a minute of the
--- last one to the address, and five an hour.  Without an account it costs much
--- the same.  Returns the mail's id, or null.
+-- last one to the address, and five an hour, notices apart: whoever knows a
+-- password could cause so many of them that its owner gets no reset.  Without
+-- an account it costs much the same.  Returns the mail's id, or null.
 --
 -- The lock is there since two who ask at once would not see each other's row;
 -- who comes second gets nothing, as they would a moment later.
@@ -89,6 +90,7 @@ BEGIN
       INTO lately, again
       FROM autoflow.outbox o
      WHERE lower(o.recipient COLLATE "C") = lower(address COLLATE "C")
+       AND o.kind <> 'email_changed'
        AND o.created_at > now() - interval '1 hour';
 
     IF user_id IS NULL OR again OR lately >= 5 THEN

@@ -2,13 +2,23 @@
 #include "api/attempts.h"
 #include "api/password.h"
 #include "api/schemas.h"
+#include "api/tokens.h"
 
 
 static ngx_int_t find_password(af_ctx_t *ctx);
 static ngx_int_t check_current(af_ctx_t *ctx);
+static ngx_int_t current_is_right(af_ctx_t *ctx);
 static ngx_int_t hash_new(af_ctx_t *ctx);
 static ngx_int_t change_password(af_ctx_t *ctx);
 static ngx_int_t say_changed(af_ctx_t *ctx);
+
+static int email_with_password(json_t *body, json_t *errors);
+static ngx_int_t begin_profile(af_ctx_t *ctx);
+static ngx_int_t count_address(af_ctx_t *ctx);
+static ngx_int_t change_profile(af_ctx_t *ctx);
+static ngx_int_t say_profile(af_ctx_t *ctx);
+
+static ngx_int_t delete_account(af_ctx_t *ctx);
 
 
 static const af_step_pt  password_steps[] = {
@@ -17,6 +27,25 @@ static const af_step_pt  password_steps[] = {
     hash_new,
     change_password,
     say_changed,
+    NULL
+};
+
+
+/* without a new address they begin with change_profile */
+
+static const af_step_pt  profile_steps[] = {
+    begin_profile,
+    check_current,
+    count_address,
+    change_profile,
+    say_profile,
+    NULL
+};
+
+
+static const af_step_pt  delete_steps[] = {
+    delete_account,
+    af_step_left,
     NULL
 };
 
@@ -32,6 +61,20 @@ static const af_schema_t  password_schema = {
 };
 
 
+static const af_field_t  profile_fields[] = {
+    { "full_name", &af_type_name, 0, NULL },
+    { "bio", &af_type_text, 0, NULL },
+    { "username", &af_type_username, 0, NULL },
+    { "email", &af_type_email, 0, NULL },
+    { "current_password", &af_type_credential, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  profile_schema = {
+    "ProfileChange", profile_fields, email_with_password
+};
+
+
 const af_route_t  af_account_routes[] = {
 
     { NGX_HTTP_GET, "/auth/me", AF_USER,
@@ -39,6 +82,32 @@ const af_route_t  af_account_routes[] = {
       .answer = &af_schema_user,
       .statement = &af_sql_auth_me,
       .missing = AF_INVALID_TOKEN },
+
+    { NGX_HTTP_PUT, "/auth/me", AF_USER,
+      .body = &profile_schema,
+      .answer = &af_schema_user,
+      .steps = profile_steps },
+
+    { NGX_HTTP_PUT, "/user/profile", AF_USER,
+      .body = &profile_schema,
+      .answer = &af_schema_user,
+      .steps = profile_steps },
+
+    { NGX_HTTP_PATCH, "/auth/me", AF_USER,
+      .body = &profile_schema,
+      .answer = &af_schema_user,
+      .steps = profile_steps },
+
+    { NGX_HTTP_PATCH, "/user/profile", AF_USER,
+      .body = &profile_schema,
+      .answer = &af_schema_user,
+      .steps = profile_steps },
+
+    { NGX_HTTP_DELETE, "/auth/me", AF_USER,
+      .steps = delete_steps },
+
+    { NGX_HTTP_DELETE, "/user/account", AF_USER,
+      .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
       .body = &password_schema,
@@ -110,15 +179,13 @@ check_current(af_ctx_t *ctx)
 
 
 static ngx_int_t
-hash_new(af_ctx_t *ctx)
+current_is_right(af_ctx_t *ctx)
 {
-    change_t *change = ctx->data;
-
     switch (af_password_right(ctx)) {
 
     case NGX_OK:
         af_attempts_right(ctx);
-        return af_new_password(ctx, "new_password", change->words);
+        return NGX_OK;
 
     case NGX_DECLINED:
         return af_problem(ctx, AF_WRONG_PASSWORD, NULL);
@@ -126,6 +193,16 @@ hash_new(af_ctx_t *ctx)
     default:
         return NGX_ERROR;
     }
+}
+
+
+static ngx_int_t
+hash_new(af_ctx_t *ctx)
+{
+    change_t *change = ctx->data;
+
+    return (current_is_right(ctx) == NGX_OK)
+           ? af_new_password(ctx, "new_password", change->words) : NGX_ERROR;
 }
 
 
@@ -150,4 +227,83 @@ say_changed(af_ctx_t *ctx)
 {
     return af_found(ctx) ? af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0)
                          : af_problem(ctx, AF_WRONG_PASSWORD, NULL);
+}
+
+
+static int
+email_with_password(json_t *body, json_t *errors)
+{
+    if (json_object_get(body, "email")
+        && json_object_get(body, "current_password") == NULL)
+    {
+        return af_schema_error(errors, "current_password", "required",
+                               "is missing, and needed for another email");
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+begin_profile(af_ctx_t *ctx)
+{
+    if (af_field(ctx, "email")) {
+        return find_password(ctx);
+    }
+
+    af_bind(ctx, "password_hash", NULL);
+
+    while (*ctx->step != change_profile) {
+        ctx->step++;
+    }
+
+    return NGX_OK;
+}
+
+
+/* it is a request for a mail, too */
+
+static ngx_int_t
+count_address(af_ctx_t *ctx)
+{
+    return (current_is_right(ctx) == NGX_OK) ? af_attempt_address(ctx)
+                                             : NGX_ERROR;
+}
+
+
+static ngx_int_t
+change_profile(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_account_update_profile);
+}
+
+
+static ngx_int_t
+say_profile(af_ctx_t *ctx)
+{
+    const char  *taken;
+
+    if (!af_found(ctx)) {
+        return af_problem(ctx, af_field(ctx, "email") ? AF_WRONG_PASSWORD
+                                                      : AF_INVALID_TOKEN,
+                          NULL);
+    }
+
+    taken = af_column(ctx, "taken");
+
+    if (taken[0] == 't') {
+        return af_problem(ctx, AF_EMAIL_TAKEN, NULL);
+    }
+
+    af_mail_kick(ctx->conf->mail);
+
+    return af_step_answer(ctx);
+}
+
+
+static ngx_int_t
+delete_account(af_ctx_t *ctx)
+{
+    return af_segment(ctx, &af_sql_auth_lock_account,
+                      &af_sql_account_delete_account, NULL);
 }

@@ -10,6 +10,7 @@
 static ngx_int_t count_registration(af_ctx_t *ctx);
 static ngx_int_t create_account(af_ctx_t *ctx);
 static ngx_int_t send_registered(af_ctx_t *ctx);
+static ngx_int_t send_unverified(af_ctx_t *ctx);
 
 static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
@@ -53,6 +54,23 @@ static const af_schema_t  register_schema = {
 };
 
 
+/* a token pair; or without tokens, until the address is verified */
+
+static const af_field_t  registered_fields[] = {
+    { "access_token", &af_type_string, 0, NULL },
+    { "refresh_token", &af_type_string, 0, NULL },
+    { "token_type", &af_type_string, 0, NULL },
+    { "expires_in", &af_type_integer, 0, NULL },
+    { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
+    { "message", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  registered_schema = {
+    "Registered", registered_fields, NULL
+};
+
+
 static const af_field_t  login_fields[] = {
     { "email", &af_type_credential, 0, NULL },
     { "username", &af_type_credential, 0, NULL },
@@ -70,7 +88,8 @@ const af_route_t  af_auth_routes[] = {
     { NGX_HTTP_POST, "/auth/register", AF_PUBLIC,
       .alias = "/auth/signup",
       .body = &register_schema,
-      .answer = &af_schema_token_pair,
+      .answer = &registered_schema,
+      .status = NGX_HTTP_CREATED,
       .steps = register_steps },
 
     { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
@@ -89,6 +108,7 @@ typedef struct {
     const char       *user_id;         /* NULL: there is no such account */
     const char       *hash;
     unsigned          active:1;
+    unsigned          verified:1;
     unsigned          again:1;
     unsigned          too_many:1;      /* from all addresses */
     af_account_key_t  key;
@@ -182,8 +202,34 @@ send_registered(af_ctx_t *ctx)
 {
     af_mail_kick(ctx->conf->mail);
 
+    if (af_column(ctx, "session_id") == NULL) {
+        return send_unverified(ctx);
+    }
+
     return af_answer_tokens(ctx, NGX_HTTP_CREATED,
                             "The account has been created.");
+}
+
+
+static ngx_int_t
+send_unverified(af_ctx_t *ctx)
+{
+    u_char      *json;
+    const char  *user;
+
+    static const char  format[] =
+        "{\"user\":%s,\"message\":\"The account has been created: "
+        "it can be used once its address is verified.\"}";
+
+    user = af_column(ctx, "user");
+
+    json = ngx_pnalloc(ctx->request->pool, sizeof(format) + ngx_strlen(user));
+    if (json == NULL) {
+        return NGX_ERROR;
+    }
+
+    return af_answer(ctx, NGX_HTTP_CREATED, (char *) json,
+                     ngx_sprintf(json, format, user) - json);
 }
 
 
@@ -247,6 +293,7 @@ count_attempt(af_ctx_t *ctx)
         login->user_id = af_string(ctx, user_id, ngx_strlen(user_id));
         login->hash = af_string(ctx, hash, ngx_strlen(hash));
         login->active = (af_column(ctx, "is_active")[0] == 't');
+        login->verified = (af_column(ctx, "email_verified")[0] == 't');
 
         if (login->user_id == NULL || login->hash == NULL) {
             return NGX_ERROR;
@@ -322,6 +369,10 @@ open_session(af_ctx_t *ctx)
 
     if (!login->active) {
         return refuse_login(ctx, AF_ACCOUNT_DISABLED, "account_disabled");
+    }
+
+    if (ctx->conf->require_verified && !login->verified) {
+        return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 
     if (af_bind_refresh(ctx) != NGX_OK) {

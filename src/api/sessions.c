@@ -126,6 +126,7 @@ send_successor(af_ctx_t *ctx)
     } refusals[] = {
         { "token_reused", AF_REUSED_TOKEN },
         { "token_expired", AF_EXPIRED_TOKEN },
+        { "email_not_verified", AF_EMAIL_NOT_VERIFIED },
         { NULL, AF_INVALID_TOKEN }
     };
 
@@ -138,20 +139,21 @@ send_successor(af_ctx_t *ctx)
                ? af_answer_tokens(ctx, NGX_HTTP_OK, NULL) : NGX_ERROR;
     }
 
-    /* a browser need not try this one again */
-
-    if (af_cookies_on(ctx->request)
-        && af_cookies_expire(ctx->request) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     verdict = af_found(ctx) ? af_column(ctx, "verdict") : "";
 
     for (i = 0; refusals[i].verdict; i++) {
         if (ngx_strcmp(verdict, refusals[i].verdict) == 0) {
             break;
         }
+    }
+
+    /* a browser need not try this one again, but for what may be put right */
+
+    if (refusals[i].problem != AF_EMAIL_NOT_VERIFIED
+        && af_cookies_on(ctx->request)
+        && af_cookies_expire(ctx->request) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return af_problem(ctx, refusals[i].problem, NULL);

@@ -31,6 +31,7 @@ static const char *af_value_refresh_grace(af_ctx_t *ctx);
 static const char *af_value_page(af_ctx_t *ctx);
 static const char *af_value_size(af_ctx_t *ctx);
 static const char *af_value_mail(af_ctx_t *ctx);
+static const char *af_value_require_verified(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
 static const char *af_value_uptime(af_ctx_t *ctx);
 static const char *af_value_number(af_ctx_t *ctx, int64_t number);
@@ -67,6 +68,7 @@ static const struct {
     { "page", af_value_page },
     { "size", af_value_size },
     { "mail", af_value_mail },
+    { "require_verified", af_value_require_verified },
     { "version", af_value_version },
     { "uptime", af_value_uptime },
     { NULL, NULL }
@@ -357,6 +359,13 @@ static const char *
 af_value_mail(af_ctx_t *ctx)
 {
     return ctx->conf->mail ? "true" : "false";
+}
+
+
+static const char *
+af_value_require_verified(af_ctx_t *ctx)
+{
+    return ctx->conf->require_verified ? "true" : "false";
 }
 
 

@@ -63,6 +63,7 @@ typedef struct {
     ngx_uint_t             stale_open;     /* then trust tokens, or not */
     af_attempts_t          attempts;
     ngx_uint_t             environment;
+    ngx_flag_t             require_verified;   /* to log in: an address */
     time_t                 access_ttl;
     time_t                 refresh_ttl;
     time_t                 refresh_grace;
@@ -87,6 +88,9 @@ typedef struct {
     ngx_http_autoflow_where_t  where;      /* autoflow_database */
 
     ngx_http_autoflow_where_t  mail_where; /* autoflow_mail */
+
+    /* autoflow_require_verified_email */
+    ngx_http_autoflow_where_t  verified_where;
 
     /* the first autoflow_key_url that production refuses */
     ngx_http_autoflow_where_t  plain;

@@ -46,6 +46,8 @@ const af_problem_t  af_problems[] = {
         "This needs the Origin of a page of ours, or X-CSRF-Token.", NULL },
     [AF_ACCOUNT_DISABLED] = { 403, "account_disabled",
         "This account is disabled.", NULL },
+    [AF_EMAIL_NOT_VERIFIED] = { 403, "email_not_verified",
+        "The address of this account must be verified first.", NULL },
     [AF_HTTPS_REQUIRED] = { 403, "https_required",
         "This is served over https alone.", NULL },
     [AF_WRONG_PASSWORD] = { 403, "wrong_password",

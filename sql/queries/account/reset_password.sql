@@ -1,6 +1,7 @@
 -- Sets a new password with a token from a mail, which shows that the address
 -- is right, too, and ends every session of the account, which lock_owner has
--- locked.
+-- locked.  An address that it waits for is withdrawn: whoever knew the former
+-- password may have asked for it.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
@@ -25,6 +26,7 @@ WITH token AS (
     UPDATE autoflow.users u
        SET password_hash = :password_hash::text,
            email_verified = true,
+           pending_email = NULL,
            token_epoch = token_epoch + 1,
            updated_at = now()
       FROM token

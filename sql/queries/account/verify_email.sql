@@ -40,10 +40,20 @@ WITH owner AS MATERIALIZED (
     RETURNING u.*
 ), event AS (
     INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id)
-    SELECT id, 'email_verified', id, :ip_address::inet, :user_agent::text,
-           :request_id::text
-      FROM account
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT account.id,
+           CASE WHEN account.email <> owner.email
+                THEN 'email_changed'
+                ELSE 'email_verified' END,
+           account.id, :ip_address::inet, :user_agent::text,
+           :request_id::text,
+           CASE WHEN account.email <> owner.email
+                THEN jsonb_build_object('from', owner.email,
+                                        'to', account.email,
+                                        'verified', true)
+                ELSE '{}' END
+      FROM account, owner
 )
 SELECT account.id AS user_id,
        CASE WHEN account.email <> owner.email

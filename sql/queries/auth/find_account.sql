@@ -3,9 +3,10 @@
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
 --
--- user_id, password_hash, is_active; no row: there is no such account
+-- user_id, password_hash, is_active, email_verified
+--              no row: there is no such account
 
-SELECT id AS user_id, password_hash, is_active
+SELECT id AS user_id, password_hash, is_active, email_verified
   FROM autoflow.users
  WHERE deleted_at IS NULL
    AND (lower(email COLLATE "C") = lower(:login::text COLLATE "C")

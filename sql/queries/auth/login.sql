@@ -3,14 +3,16 @@
 -- :user_id
 -- :password_hash       the stored hash that the password was compared with
 -- :new_password_hash   takes its place; may be null
+-- :require_verified    whether its address must be verified
 -- :refresh_hash        SHA-256 of the refresh token, in hex
 -- :refresh_ttl, :access_ttl                            in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- "user", claims, session_id
 --                      no row: since it was found the account was disabled or
---                      deleted, or its hash replaced; by a new password, or by
---                      another login that upgraded it: find it again to know
+--                      deleted, its address not verified any more, or its hash
+--                      replaced; by a new password, or by another login that
+--                      upgraded it: find it again to know
 
 WITH account AS (
     UPDATE autoflow.users
@@ -18,6 +20,7 @@ WITH account AS (
            password_hash = coalesce(:new_password_hash::text, password_hash)
      WHERE id = :user_id::uuid
        AND password_hash = :password_hash::text
+       AND (email_verified OR NOT :require_verified::boolean)
        AND is_active
        AND deleted_at IS NULL
     RETURNING *

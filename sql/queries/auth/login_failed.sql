@@ -3,7 +3,8 @@
 -- :user_id     null: there is no such account; what was typed is then not
 --              kept, since it may be a password in the wrong field
 -- :login       what was typed
--- :reason      unknown_account, wrong_password, account_disabled
+-- :reason      unknown_account, wrong_password, account_disabled,
+--              email_not_verified
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- id           the event's

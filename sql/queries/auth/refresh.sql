@@ -8,11 +8,14 @@
 -- :token_hash          SHA-256 of the presented token, in hex
 -- :successors          an array of those of its successors, by each secret
 --                      that is accepted: the first is the one to make now
+-- :require_verified    whether the account's address must be verified; until
+--                      it is, the token stays as it is
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- verdict              rotate, repeat, token_reused, token_expired or
---                      invalid_token; no row: an unknown token
+-- verdict              rotate, repeat, token_reused, token_expired,
+--                      email_not_verified or invalid_token; no row: an unknown
+--                      token
 -- successor            which of :successors is the one, from 1
 -- session_id
 -- "user", claims       with rotate and repeat
@@ -36,6 +39,9 @@ WITH presented AS MATERIALIZED (
                      OR NOT (account).is_active
                      OR (account).deleted_at IS NOT NULL THEN 'invalid_token'
                 WHEN expires_at <= now() THEN 'token_expired'
+                WHEN :require_verified::boolean
+                     AND NOT (account).email_verified
+                THEN 'email_not_verified'
                 WHEN current_hash = :token_hash::text THEN 'rotate'
                 WHEN previous_hash IS DISTINCT FROM :token_hash::text
                      OR now() > (session).rotated_at

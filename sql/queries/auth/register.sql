@@ -1,21 +1,25 @@
--- Makes an account with its profile, and logs it in.
+-- Makes an account with its profile, and logs it in, unless its address has to
+-- be verified first.
 --
 -- :email
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
+-- :require_verified    whether it has
 -- :refresh_hash        SHA-256 of the refresh token, in hex
 -- :refresh_ttl, :access_ttl                            in seconds
 -- :mail                whether to mail a token that verifies the address
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- "user", claims, session_id
---                      one row; or users_email_key, users_username_key violated
+--                      one row, the last two null if it is not logged in; or
+--                      users_email_key, users_username_key violated
 
 WITH account AS (
     INSERT INTO autoflow.users
            (email, username, full_name, password_hash, last_login_at)
     VALUES (:email::text, :username::text, :full_name::text,
-            :password_hash::text, now())
+            :password_hash::text,
+            CASE WHEN NOT :require_verified::boolean THEN now() END)
     RETURNING *
 ), profile AS (
     INSERT INTO autoflow.profiles (user_id, first_name, last_name)
@@ -30,6 +34,7 @@ WITH account AS (
            now() + :refresh_ttl::bigint * interval '1 second',
            now() + :access_ttl::bigint * interval '1 second'
       FROM account
+     WHERE NOT :require_verified::boolean
     RETURNING id, token_hash, expires_at
 ), token AS (
     INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
@@ -48,6 +53,8 @@ WITH account AS (
       FROM account
 )
 SELECT autoflow.user_json(account) AS "user",
-       autoflow.claims_json(account, session.id) AS claims,
+       CASE WHEN session.id IS NOT NULL
+            THEN autoflow.claims_json(account, session.id) END AS claims,
        session.id AS session_id
-  FROM account, session;
+  FROM account
+  LEFT JOIN session ON true;

@@ -97,6 +97,15 @@ sub type ($self, $css, $text) {
     return $self;
 }
 
+# Keys for whatever has the focus; Tab and Enter are keys(Tab => 'Enter').
+my %keys = (Tab => "\x{E004}", Enter => "\x{E007}");
+sub keys ($self, @keys) {
+    my @strokes = map { $keys{$_} // split //, $_ } @keys;
+    $self->post(actions => {actions => [{type => 'key', id => 'keyboard', actions =>
+        [map { my $key = $_; map { {type => $_, value => $key} } 'keyDown', 'keyUp' } @strokes]}]});
+    return $self;
+}
+
 # what is to be seen of it
 sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
 

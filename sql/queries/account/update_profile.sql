@@ -1,0 +1,100 @@
+-- Changes what an account says of itself.  A new address waits until somebody
+-- shows that it is theirs; the present one is told, once a minute at most, as
+-- these mails all say the same.
+--
+-- :user_id
+-- :full_name, :bio, :username          null: as it is
+-- :email               the new address; null: as it is; the present one: what
+--                      waits is withdrawn
+-- :password_hash       the stored hash that was compared; null: none was
+-- :mail                whether mails are sent at all
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- taken        somebody else has the address, and nothing was changed
+-- json         a User; no row: disabled, deleted, or the hash was replaced
+--              since it was read; or users_username_key violated
+
+WITH before AS MATERIALIZED (
+    SELECT u AS account,
+           EXISTS (SELECT
+                     FROM autoflow.users other
+                    WHERE lower(other.email COLLATE "C")
+                          = lower(:email::text COLLATE "C")
+                      AND other.id <> u.id
+                      AND other.deleted_at IS NULL) AS taken
+      FROM autoflow.users u
+     WHERE id = :user_id::uuid
+       AND password_hash = coalesce(:password_hash::text, password_hash)
+       AND is_active
+       AND deleted_at IS NULL
+       FOR NO KEY UPDATE
+), after AS (
+    UPDATE autoflow.users u
+       SET full_name = coalesce(:full_name::text, u.full_name),
+           bio = coalesce(:bio::text, u.bio),
+           username = coalesce(:username::text, u.username),
+           pending_email = CASE WHEN :email::text IS NULL
+                                THEN u.pending_email
+                                ELSE nullif(:email::text, u.email) END,
+           updated_at = now()
+      FROM before
+     WHERE u.id = (account).id
+       AND NOT taken
+    RETURNING u AS account
+), changes AS MATERIALIZED (
+    SELECT (a.account).id,
+           (a.account).email,
+           (a.account).pending_email,
+           :email::text = (a.account).pending_email AS requested,
+           array_remove(ARRAY[
+               CASE WHEN (a.account).full_name
+                         IS DISTINCT FROM (b.account).full_name
+                    THEN 'full_name' END,
+               CASE WHEN (a.account).bio IS DISTINCT FROM (b.account).bio
+                    THEN 'bio' END,
+               CASE WHEN (a.account).username
+                         IS DISTINCT FROM (b.account).username
+                    THEN 'username' END,
+               CASE WHEN (a.account).pending_email IS NULL
+                         AND (b.account).pending_email IS NOT NULL
+                    THEN 'pending_email' END], NULL) AS fields
+      FROM before b, after a
+), mail AS MATERIALIZED (
+    SELECT autoflow.request_mail('verify_email', id, pending_email) AS id
+      FROM changes
+     WHERE requested
+       AND :mail::boolean
+), notice AS (
+    INSERT INTO autoflow.outbox (kind, user_id, recipient)
+    SELECT 'email_changed', id, email
+      FROM changes c
+     WHERE requested
+       AND :mail::boolean
+       AND NOT EXISTS (SELECT
+                         FROM autoflow.outbox o
+                        WHERE o.user_id = c.id
+                          AND o.kind = 'email_changed'
+                          AND o.created_at > now() - interval '1 minute')
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
+    SELECT id, action, id, :ip_address::inet, :user_agent::text,
+           :request_id::text, details
+      FROM changes,
+           LATERAL (VALUES
+               (fields <> '{}', 'updated',
+                jsonb_build_object('fields', fields)),
+               (requested, 'email_change_requested',
+                jsonb_build_object('from', email, 'to', pending_email,
+                                   'mailed',
+                                   EXISTS (SELECT FROM mail
+                                            WHERE mail.id IS NOT NULL))))
+           AS e (happened, action, details)
+     WHERE happened
+)
+SELECT before.taken,
+       CASE WHEN NOT before.taken
+            THEN autoflow.user_json(after.account) END AS json
+  FROM before
+  LEFT JOIN after ON true;

@@ -1,0 +1,49 @@
+package Test::Autoflow::Maildir;
+
+# The mails of a test's nginx, which go to a folder, and the tokens in them.
+#
+#     my $mails = Test::Autoflow::Maildir->new(t => $t);
+#     $mails->configure->start;
+#     $t->register(email => 'ada@example.com');
+#     my $token = $mails->token('ada@example.com', 'verify-email');
+
+use Mojo::Base -base, -signatures;
+
+use Mojo::File qw(curfile path);
+
+my $templates = curfile->to_abs->dirname->dirname->dirname->dirname->dirname->child('conf', 'mail');
+
+has 't';
+has dir => sub ($self) { $self->t->dir . '/mail' };
+has link_base => 'https://example.com';
+
+# writes the settings, and these
+sub configure ($self, %settings) {
+    return $self->t->settings({
+        autoflow_mail           => 'maildir:' . $self->dir,
+        autoflow_mail_templates => $templates,
+        autoflow_link_base      => $self->link_base,
+        %settings
+    });
+}
+
+sub files ($self) { -d $self->dir . '/new' ? path($self->dir, 'new')->list->each : () }
+
+# what is in the mails to an address
+sub to ($self, $address) { grep { /^To: \Q$address\E$/m } map { $_->slurp } $self->files }
+
+# the link of the n-th mail to an address about something, and its token alone
+sub link ($self, $address, $about, $n = 1) {
+    my @links;
+    $self->t->wait_for(sub { (@links = map { m{^(\S+/$about\?token=[\w-]+)$}m ? $1 : () } $self->to($address)) >= $n });
+    return $links[-1];
+}
+
+sub token ($self, @about) { $self->link(@about) =~ s/.*token=//r }
+
+# time passes for all mails
+sub elapse ($self, $interval) {
+    $self->t->db->do('UPDATE autoflow.outbox SET created_at = created_at - ?::interval', undef, $interval);
+}
+
+1;

@@ -84,29 +84,19 @@ const af_route_t  af_account_routes[] = {
       .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_PUT, "/auth/me", AF_USER,
-      .body = &profile_schema,
-      .answer = &af_schema_user,
-      .steps = profile_steps },
-
-    { NGX_HTTP_PUT, "/user/profile", AF_USER,
+      .alias = "/user/profile",
       .body = &profile_schema,
       .answer = &af_schema_user,
       .steps = profile_steps },
 
     { NGX_HTTP_PATCH, "/auth/me", AF_USER,
-      .body = &profile_schema,
-      .answer = &af_schema_user,
-      .steps = profile_steps },
-
-    { NGX_HTTP_PATCH, "/user/profile", AF_USER,
+      .alias = "/user/profile",
       .body = &profile_schema,
       .answer = &af_schema_user,
       .steps = profile_steps },
 
     { NGX_HTTP_DELETE, "/auth/me", AF_USER,
-      .steps = delete_steps },
-
-    { NGX_HTTP_DELETE, "/user/account", AF_USER,
+      .alias = "/user/account",
       .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,

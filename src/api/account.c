@@ -294,6 +294,8 @@ say_profile(af_ctx_t *ctx)
 static ngx_int_t
 delete_account(af_ctx_t *ctx)
 {
+    af_bind(ctx, "id", (char *) ctx->identity->user_id.data);
+
     return af_segment(ctx, &af_sql_auth_lock_account,
-                      &af_sql_account_delete_account, NULL);
+                      &af_sql_admin_delete_user, NULL);
 }

@@ -2,7 +2,7 @@
 -- sessions end, its row stays.
 --
 -- :id
--- :user_id             who does it
+-- :user_id             who does it, who may be the same
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- revoked      the account; may be null; no row: there is none; or

@@ -99,7 +99,7 @@ subtest 'a certificate of another CA' => sub {
     $t->wait_for(sub { status_of('other') == 200 });
     pass 'who knows that one gets the keys now';
 
-    $t->wait_for(sub { 3 == (() = $t->error_log =~ /\[error\].*127\.0\.0\.1.*certificate problem/g) });
+    $t->wait_for(sub { 3 <= (() = $t->error_log =~ /\[error\].*127\.0\.0\.1.*certificate problem/g) });
     pass 'who got them before is told why no new ones come';
     is status_of('private'), 200, '... and keeps the old ones';
 };

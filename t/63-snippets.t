@@ -10,7 +10,7 @@ my ($plain, $tls, $upstream) = map { Test::Autoflow::free_port() } 1 .. 3;
 
 my $t = Test::Autoflow->new;
 my ($certificate, $key) = $t->certificate;
-symlink "$root/conf/snippets", $t->dir . '/snippets' or BAIL_OUT("symlink: $!");
+$t->copied('snippets');
 $t->ua->ca($certificate);
 
 my @security = qw(Strict-Transport-Security Content-Security-Policy Referrer-Policy
@@ -93,7 +93,7 @@ package Documented {
 my $harness = $t->conf;
 $t = Documented->new(port => $tls);
 my $dir = $t->dir;
-symlink "$root/conf/$_", "$dir/$_" or BAIL_OUT("symlink: $!") for 'snippets', 'mail', 'landing';
+$t->copied('snippets', 'mail', 'landing');
 ($certificate, $key) = $t->certificate;
 $t->ua->ca($certificate);
 

@@ -9,7 +9,6 @@ use Test::More;
 
 my ($tls, $foreign) = map { Test::Autoflow::free_port() } 1, 2;
 my $good = 'correct horse battery staple';
-my $root = $Test::Autoflow::root;
 
 # as the demonstration has it, in production over TLS too; a browser keeps
 # connections that it may need, and a worker that ends waits for them
@@ -19,7 +18,7 @@ my $site = qq{
     autoflow_cookies on;
     include snippets/autoflow_headers.conf;
     location /app/ { autoflow_auth on; proxy_pass http://echo; }
-    location /demo/ { alias $root/conf/demo/; types { text/html html; text/css css; text/javascript js; } }
+    location /demo/ { alias demo/; types { text/html html; text/css css; text/javascript js; } }
 };
 $t->server($site)->http(qq{
     include snippets/autoflow_http.conf;
@@ -28,13 +27,11 @@ $t->server($site)->http(qq{
         listen 127.0.0.1:$tls ssl;
         ssl_certificate $certificate;
         ssl_certificate_key $key;
-        include $root/conf/snippets/autoflow_api.conf;
+        include snippets/autoflow_api.conf;
         $site
     }
 });
-path($t->dir, 'snippets')->make_path;
-$_->copy_to(path($t->dir, 'snippets', $_->basename)) for path($root, 'conf', 'snippets')->list->each;
-$t->start;
+$t->copied('snippets', 'demo')->start;
 
 my $browser = Test::Autoflow::Browser->new->start;
 my $home = 'http://localhost:' . $t->port;

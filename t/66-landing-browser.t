@@ -11,7 +11,6 @@ use Time::HiRes qw(sleep);
 
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
-my $root  = $Test::Autoflow::root;
 
 # as the demonstration has it
 my $t = Test::Autoflow->new(
@@ -20,12 +19,12 @@ my $t = Test::Autoflow->new(
         autoflow_cookies on;
         include snippets/autoflow_headers.conf;
         include snippets/autoflow_landing.conf;
-        location /demo/ { alias $root/conf/demo/; types { text/html html; text/css css; text/javascript js; } }
+        location /demo/ { alias demo/; types { text/html html; text/css css; text/javascript js; } }
     ",
 );
 my $home  = 'http://localhost:' . $t->port;
 my $mails = Test::Autoflow::Maildir->new(t => $t, link_base => $home);
-symlink "$root/conf/$_", $t->dir . "/$_" or BAIL_OUT("symlink: $!") for 'snippets', 'landing';
+$t->copied('snippets', 'landing', 'demo');
 $mails->configure;
 $t->start;
 

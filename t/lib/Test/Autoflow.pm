@@ -250,6 +250,12 @@ sub conf ($self) {
         END
 }
 
+# copies of folders of conf/, where workers can read them too
+sub copied ($self, @names) {
+    system('cp', '-r', map({ "$root/conf/$_" } @names), $self->dir) == 0 or die "can't copy @names";
+    return $self;
+}
+
 sub settings_text ($self) {
     my %settings = (
         autoflow_database    =>

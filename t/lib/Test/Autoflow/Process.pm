@@ -17,6 +17,7 @@ sub start ($self) {
     if (!$pid) {
         setsid;
         chdir '/';
+        $SIG{INT} = 'DEFAULT';      # a shell's background job has it ignored
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', $self->log or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT;

@@ -23,10 +23,9 @@ run_packages=(
 )
 # dbus-x11: for Chromium's sake, apt would else bring systemd into a container
 test_packages=(
-    "${run_packages[@]}" caddy chromium-driver clang dbus-x11 haproxy
-    libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
-    libio-socket-ssl-perl libmojolicious-perl openssl
-    python3-aiosmtpd
+    "${run_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
+    haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
+    libio-socket-ssl-perl libmojolicious-perl openssl python3-aiosmtpd
 )
 
 usage() {

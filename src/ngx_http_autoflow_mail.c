@@ -31,8 +31,6 @@ static char *ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
     ngx_http_autoflow_mail_params_t *params);
 static char *ngx_http_autoflow_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
     ngx_http_autoflow_mail_params_t *params);
-static char *ngx_http_autoflow_mail_keys(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf);
 static char *ngx_http_autoflow_mail_load(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf);
 static char *ngx_http_autoflow_mail_template(ngx_conf_t *cf,
@@ -500,8 +498,12 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     }
 
     mail->letters.link_base = (char *) amcf->link_base.data;
+    mail->letters.nkeys = amcf->secrets->nelts;
+    mail->letters.keys = (const af_derived_key_t *)
+                         ngx_http_autoflow_derive(cf, amcf->secrets,
+                                                  af_mail_key);
 
-    if (ngx_http_autoflow_mail_keys(cf, amcf) != NGX_CONF_OK
+    if (mail->letters.keys == NULL
         || ngx_http_autoflow_mail_load(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -510,36 +512,6 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     amcf->mail = af_mail_create(cf->pool, mail, amcf->db);
 
     return amcf->mail ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_autoflow_mail_keys(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf)
-{
-    ngx_str_t      *secret;
-    ngx_uint_t      i;
-    af_mail_key_t  *keys;
-
-    keys = ngx_palloc(cf->pool, amcf->secrets->nelts * sizeof(af_mail_key_t));
-    if (keys == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    secret = amcf->secrets->elts;
-
-    for (i = 0; i < amcf->secrets->nelts; i++) {
-        if (af_mail_key(secret[i].data, secret[i].len, keys[i]) != 0) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "no key could be made of \"autoflow_secret\"");
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    amcf->mail_conf->letters.keys = (const af_mail_key_t *) keys;
-    amcf->mail_conf->letters.nkeys = i;
-
-    return NGX_CONF_OK;
 }
 
 

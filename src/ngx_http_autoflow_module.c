@@ -564,29 +564,12 @@ static char *
 ngx_http_autoflow_init_service(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf)
 {
-    ngx_str_t   *secret;
-    ngx_uint_t   i;
+    amcf->refresh_keys = ngx_http_autoflow_derive(cf, amcf->secrets,
+                                                  af_refresh_key);
+    amcf->csrf_keys = ngx_http_autoflow_derive(cf, amcf->secrets, af_csrf_key);
 
-    secret = amcf->secrets->elts;
-
-    amcf->refresh_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
-                                              * sizeof(af_refresh_key_t));
-    amcf->csrf_keys = ngx_palloc(cf->pool, amcf->secrets->nelts
-                                           * sizeof(af_csrf_key_t));
     if (amcf->refresh_keys == NULL || amcf->csrf_keys == NULL) {
         return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < amcf->secrets->nelts; i++) {
-        if (af_refresh_key(secret[i].data, secret[i].len,
-                           &amcf->refresh_keys[i])
-            != 0
-            || af_derive(secret[i].data, secret[i].len, "autoflow csrf",
-                         amcf->csrf_keys[i].octets, AF_DERIVED_KEY_SIZE)
-               != 0)
-        {
-            return NGX_CONF_ERROR;
-        }
     }
 
     amcf->zone = ngx_http_autoflow_zone_add(cf, amcf->zone_size);

@@ -111,7 +111,7 @@ af_bind_successors(af_ctx_t *ctx, const char *token)
     for (i = 0; i < n; i++) {
         *p++ = i ? ',' : '{';
 
-        af_refresh_successor(&ctx->conf->refresh_keys[i], token, successor);
+        af_refresh_successor(ctx->conf->refresh_keys[i], token, successor);
         af_refresh_hash(successor, p);
 
         p += AF_REFRESH_HASH_SIZE - 1;
@@ -136,7 +136,7 @@ af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n)
         return NGX_ERROR;
     }
 
-    af_refresh_successor(&ctx->conf->refresh_keys[n], token, successor);
+    af_refresh_successor(ctx->conf->refresh_keys[n], token, successor);
     ctx->refresh_token = successor;
 
     return NGX_OK;

@@ -13,6 +13,9 @@
 #define AF_DERIVED_KEY_SIZE  32
 
 
+typedef unsigned char  af_derived_key_t[AF_DERIVED_KEY_SIZE];
+
+
 /*
  * Makes `size` octets, 8160 at most, of a secret's `len`; `info` names what
  * they are for, such as "autoflow mail".  Takes some microseconds: make a key

@@ -28,13 +28,6 @@ typedef enum {
 } af_environment_t;
 
 
-/* by which sessions' tokens against forged requests are made */
-
-typedef struct {
-    u_char                 octets[AF_DERIVED_KEY_SIZE];
-} af_csrf_key_t;
-
-
 /* how many failures are borne; a window of 0: any number */
 
 typedef struct {
@@ -55,8 +48,8 @@ typedef struct {
 typedef struct {
     af_db_conf_t           database;
     ngx_array_t           *secrets;        /* of ngx_str_t, former ones last */
-    af_refresh_key_t      *refresh_keys;   /* made of them, as many */
-    af_csrf_key_t         *csrf_keys;      /* likewise */
+    af_derived_key_t      *refresh_keys;   /* made of them, as many */
+    af_derived_key_t      *csrf_keys;      /* likewise */
     size_t                 zone_size;
     af_zone_t             *zone;           /* NULL without autoflow_database */
     ngx_msec_t             staleness;      /* of the feed of revocations */

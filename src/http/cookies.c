@@ -23,7 +23,7 @@ static ngx_int_t af_cookies_hide(ngx_http_request_t *r);
 static void af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name);
 static ngx_uint_t af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair);
 static ngx_uint_t af_cookie_is(const ngx_str_t *pair, const ngx_str_t *name);
-static void af_csrf_token(const af_csrf_key_t *key,
+static void af_csrf_token(const af_derived_key_t key,
     const ngx_str_t *session_id, char token[AF_CSRF_SIZE]);
 static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
 static ngx_uint_t af_csrf_forwarded_is_safe(ngx_http_request_t *r);
@@ -146,7 +146,7 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
 
     amcf = af_main_conf(r);
 
-    af_csrf_token(&amcf->csrf_keys[0], session_id, csrf);
+    af_csrf_token(amcf->csrf_keys[0], session_id, csrf);
 
     token.data = (u_char *) csrf;
     token.len = ngx_strlen(csrf);
@@ -399,6 +399,13 @@ af_cookie_is(const ngx_str_t *pair, const ngx_str_t *name)
 }
 
 
+int
+af_csrf_key(const unsigned char *secret, size_t len, af_derived_key_t key)
+{
+    return af_derive(secret, len, "autoflow csrf", key, AF_DERIVED_KEY_SIZE);
+}
+
+
 ngx_uint_t
 af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
 {
@@ -428,7 +435,7 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
 
     for (i = 0; amcf->db && i < amcf->secrets->nelts; i++) {
 
-        af_csrf_token(&amcf->csrf_keys[i], session_id, token);
+        af_csrf_token(amcf->csrf_keys[i], session_id, token);
 
         if (af_csrf_same(&h->value, (u_char *) token, AF_CSRF_SIZE - 1)) {
             return 1;
@@ -535,13 +542,13 @@ af_csrf_forwarded_is_safe(ngx_http_request_t *r)
 
 
 static void
-af_csrf_token(const af_csrf_key_t *key, const ngx_str_t *session_id,
+af_csrf_token(const af_derived_key_t key, const ngx_str_t *session_id,
     char token[AF_CSRF_SIZE])
 {
     u_char  octets[crypto_auth_hmacsha256_BYTES];
 
     (void) crypto_auth_hmacsha256(octets, session_id->data, session_id->len,
-                                  key->octets);
+                                  key);
     (void) sodium_bin2base64(token, AF_CSRF_SIZE, octets, sizeof(octets),
                              AF_BASE64URL);
 }

@@ -55,6 +55,9 @@ ngx_int_t af_cookies_expire(ngx_http_request_t *r);
  */
 ngx_int_t af_cookies_handler(ngx_http_request_t *r);
 
+/* Makes a secret's key of X-CSRF-Token.  Returns 0, or -1 on failure. */
+int af_csrf_key(const unsigned char *secret, size_t len, af_derived_key_t key);
+
 /*
  * Whether a request that would change something comes from a page of ours: by
  * its Origin, or by X-CSRF-Token.  That is the token of the session (which may

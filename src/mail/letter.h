@@ -37,7 +37,8 @@ typedef struct {
     const char          *from_name;    /* NULL: without */
     const char          *link_base;    /* without a '/' at its end */
 
-    const af_mail_key_t *keys;         /* the first makes tokens */
+    /* the first makes tokens */
+    const af_derived_key_t  *keys;
     size_t               nkeys;
 
     struct {

@@ -12,7 +12,7 @@
 #define AF_TOKEN  (AF_ID + AF_CODE)
 
 
-static void af_mail_code(const af_mail_key_t key, const char *kind,
+static void af_mail_code(const af_derived_key_t key, const char *kind,
     const unsigned char id[AF_ID], unsigned char code[AF_CODE]);
 static void af_mail_id(const unsigned char octets[AF_ID],
     char id[AF_MAIL_ID_SIZE]);
@@ -23,14 +23,14 @@ _Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
 
 
 int
-af_mail_key(const unsigned char *secret, size_t len, af_mail_key_t key)
+af_mail_key(const unsigned char *secret, size_t len, af_derived_key_t key)
 {
     return af_derive(secret, len, "autoflow mail", key, AF_DERIVED_KEY_SIZE);
 }
 
 
 int
-af_mail_token(const af_mail_key_t key, const char *kind, const char *id,
+af_mail_token(const af_derived_key_t key, const char *kind, const char *id,
     char token[AF_MAIL_TOKEN_SIZE])
 {
     unsigned char  octets[AF_TOKEN];
@@ -52,7 +52,7 @@ af_mail_token(const af_mail_key_t key, const char *kind, const char *id,
 
 
 int
-af_mail_token_check(const af_mail_key_t *keys, size_t n, const char *kind,
+af_mail_token_check(const af_derived_key_t *keys, size_t n, const char *kind,
     const char *token, size_t len, char id[AF_MAIL_ID_SIZE])
 {
     int            right;
@@ -83,7 +83,7 @@ af_mail_token_check(const af_mail_key_t *keys, size_t n, const char *kind,
 
 
 static void
-af_mail_code(const af_mail_key_t key, const char *kind,
+af_mail_code(const af_derived_key_t key, const char *kind,
     const unsigned char id[AF_ID], unsigned char code[AF_CODE])
 {
     crypto_auth_hmacsha256_state  state;

@@ -16,26 +16,22 @@
 #define AF_MAIL_TOKEN_SIZE  65
 
 
-/* a key that autoflow_secret gives */
-typedef unsigned char  af_mail_key_t[AF_DERIVED_KEY_SIZE];
-
-
 /* Makes the key of a secret.  Returns 0, or -1 if there is no memory. */
-int af_mail_key(const unsigned char *secret, size_t len, af_mail_key_t key);
+int af_mail_key(const unsigned char *secret, size_t len, af_derived_key_t key);
 
 /*
  * Makes the token of a mail of a kind; `id` is the row's, in UUID form.
  * Returns 0, or -1 if the id is not one.
  */
-int af_mail_token(const af_mail_key_t key, const char *kind, const char *id,
+int af_mail_token(const af_derived_key_t key, const char *kind, const char *id,
     char token[AF_MAIL_TOKEN_SIZE]);
 
 /*
  * Checks a token that someone presents, with any of `n` keys.  Returns 1 with
  * the row's id, or 0.
  */
-int af_mail_token_check(const af_mail_key_t *keys, size_t n, const char *kind,
-    const char *token, size_t len, char id[AF_MAIL_ID_SIZE]);
+int af_mail_token_check(const af_derived_key_t *keys, size_t n,
+    const char *kind, const char *token, size_t len, char id[AF_MAIL_ID_SIZE]);
 
 
 #endif /* AF_MAIL_TOKEN_H */

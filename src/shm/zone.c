@@ -45,20 +45,6 @@ af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
 
 
 int
-af_zone_attach(af_zone_t *zone, void *memory, size_t size)
-{
-    size_t  part;
-
-    part = af_zone_split(size);
-
-    zone->revocations = af_revocations_attach(memory, part);
-    zone->limits = af_limits_attach((char *) memory + part, size - part);
-
-    return (zone->revocations != NULL && zone->limits != NULL) ? 0 : -1;
-}
-
-
-int
 af_zone_id(const char *uuid, size_t len, unsigned char id[AF_REVOCATIONS_ID])
 {
     size_t  n;

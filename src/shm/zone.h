@@ -22,11 +22,10 @@ typedef struct {
 
 
 /*
- * Formats memory, or finds what was formatted there.  Its `size` octets, at
- * least AF_ZONE_MIN, are aligned to 64.  Return 0, or -1 if that can't be.
+ * Formats memory, whose `size` octets, at least AF_ZONE_MIN, are aligned to 64.
+ * Returns 0, or -1 if that can't be.
  */
 int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
-int af_zone_attach(af_zone_t *zone, void *memory, size_t size);
 
 /* Makes the 16 octets of a UUID's text.  Returns 0, or -1 if it is none. */
 int af_zone_id(const char *uuid, size_t len,

@@ -10,10 +10,10 @@ static void af_refresh_encode(unsigned char octets[AF_DERIVED_KEY_SIZE],
 
 
 int
-af_refresh_key(const unsigned char *secret, size_t len, af_refresh_key_t *key)
+af_refresh_key(const unsigned char *secret, size_t len, af_derived_key_t key)
 {
-    return af_derive(secret, len, "autoflow refresh token", key->octets,
-                     sizeof(key->octets));
+    return af_derive(secret, len, "autoflow refresh token", key,
+                     AF_DERIVED_KEY_SIZE);
 }
 
 
@@ -28,13 +28,13 @@ af_refresh_random(char token[AF_REFRESH_SIZE])
 
 
 void
-af_refresh_successor(const af_refresh_key_t *key, const char *token,
+af_refresh_successor(const af_derived_key_t key, const char *token,
     char successor[AF_REFRESH_SIZE])
 {
     unsigned char  octets[crypto_auth_hmacsha256_BYTES];
 
     (void) crypto_auth_hmacsha256(octets, (const unsigned char *) token,
-                                  strlen(token), key->octets);
+                                  strlen(token), key);
     af_refresh_encode(octets, successor);
 }
 

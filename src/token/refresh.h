@@ -19,19 +19,14 @@
 #define AF_REFRESH_HASH_SIZE  65
 
 
-typedef struct {
-    unsigned char  octets[AF_DERIVED_KEY_SIZE];
-} af_refresh_key_t;
-
-
 /* Makes the key of a secret's successors.  Returns 0, or -1 on failure. */
 int af_refresh_key(const unsigned char *secret, size_t len,
-    af_refresh_key_t *key);
+    af_derived_key_t key);
 
 void af_refresh_random(char token[AF_REFRESH_SIZE]);
 
 /* HMAC with SHA-256 of the token's text */
-void af_refresh_successor(const af_refresh_key_t *key, const char *token,
+void af_refresh_successor(const af_derived_key_t key, const char *token,
     char successor[AF_REFRESH_SIZE]);
 
 /* what is stored of a token: SHA-256 of its text */

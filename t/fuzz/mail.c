@@ -285,7 +285,7 @@ static void
 no_token(const char *text)
 {
     char                        id[AF_MAIL_ID_SIZE];
-    static const af_mail_key_t  key;
+    static const af_derived_key_t  key;
 
     af_must(!af_mail_token_check(&key, 1, "reset_password", text,
                                  strlen(text), id));

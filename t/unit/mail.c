@@ -121,7 +121,7 @@ static const struct {
 };
 
 
-static af_mail_key_t  keys[2];
+static af_derived_key_t  keys[2];
 
 
 static af_message_t
@@ -415,16 +415,16 @@ test_a_token(void **state)
     assert_int_equal(af_mail_token(keys[0], "reset_password", ID, token), 0);
     assert_string_equal(token, TOKEN);
 
-    assert_int_equal(af_mail_token_check((const af_mail_key_t *) keys, 1,
+    assert_int_equal(af_mail_token_check((const af_derived_key_t *) keys, 1,
                          "reset_password", token, 64, id), 1);
     assert_string_equal(id, ID);
 
     /* made with a former secret */
 
     assert_int_equal(af_mail_token(keys[1], "reset_password", ID, token), 0);
-    assert_int_equal(af_mail_token_check((const af_mail_key_t *) keys, 2,
+    assert_int_equal(af_mail_token_check((const af_derived_key_t *) keys, 2,
                          "reset_password", token, 64, id), 1);
-    assert_int_equal(af_mail_token_check((const af_mail_key_t *) keys, 1,
+    assert_int_equal(af_mail_token_check((const af_derived_key_t *) keys, 1,
                          "reset_password", token, 64, id), 0);
 
     assert_int_equal(af_mail_token(keys[0], "reset_password", "x", token), -1);
@@ -443,7 +443,7 @@ test_no_other_token_is_right(void **state)
     failed = 0;
 
 #define right(kind, len)                                                     \
-    af_mail_token_check((const af_mail_key_t *) keys, 2, kind, token, len, id)
+    af_mail_token_check((const af_derived_key_t *) keys, 2, kind, token, len, id)
 
     assert_int_equal(af_mail_token(keys[0], "reset_password", ID, token), 0);
     assert_int_equal(right("verify_email", 64), 0);
@@ -457,7 +457,7 @@ test_no_other_token_is_right(void **state)
         token[i] = was;
 
         exact = af_exact(token, i);
-        af_row(!af_mail_token_check((const af_mail_key_t *) keys, 2,
+        af_row(!af_mail_token_check((const af_derived_key_t *) keys, 2,
                                     "reset_password", exact, i, id),
                "the first %zu", i);
         free(exact);
@@ -491,7 +491,7 @@ test_a_letter(void **state)
     memset(&letters, 0, sizeof(letters));
     letters.from = "auth@example.com";
     letters.link_base = "https://example.com/app";
-    letters.keys = (const af_mail_key_t *) keys;
+    letters.keys = (const af_derived_key_t *) keys;
     letters.nkeys = 2;
 
     for (i = 0; i < AF_LETTER_KINDS; i++) {

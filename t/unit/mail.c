@@ -443,7 +443,8 @@ test_no_other_token_is_right(void **state)
     failed = 0;
 
 #define right(kind, len)                                                     \
-    af_mail_token_check((const af_derived_key_t *) keys, 2, kind, token, len, id)
+    af_mail_token_check((const af_derived_key_t *) keys, 2, kind, token, len, \
+                        id)
 
     assert_int_equal(af_mail_token(keys[0], "reset_password", ID, token), 0);
     assert_int_equal(right("verify_email", 64), 0);

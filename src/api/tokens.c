@@ -18,7 +18,7 @@ af_bind_refresh(af_ctx_t *ctx)
 {
     char  *token, *hash;
 
-    token = ngx_pnalloc(ctx->request->pool, AF_REFRESH_SIZE);
+    token = ngx_pnalloc(ctx->request->pool, AF_REFRESH_FORMER_SIZE);
     hash = ngx_pnalloc(ctx->request->pool, AF_REFRESH_HASH_SIZE);
 
     if (token == NULL || hash == NULL) {
@@ -96,7 +96,7 @@ af_bind_token_hash(af_ctx_t *ctx, const char *token)
 ngx_int_t
 af_bind_successors(af_ctx_t *ctx, const char *token)
 {
-    char        *array, *p, successor[AF_REFRESH_SIZE];
+    char        *array, *p, successor[AF_REFRESH_FORMER_SIZE];
     ngx_uint_t   i, n;
 
     n = ctx->conf->secrets->nelts;
@@ -111,7 +111,8 @@ af_bind_successors(af_ctx_t *ctx, const char *token)
     for (i = 0; i < n; i++) {
         *p++ = i ? ',' : '{';
 
-        af_refresh_successor(ctx->conf->refresh_keys[i], token, successor);
+        af_refresh_successor(ctx->conf->refresh_former_keys[i], token,
+                             successor);
         af_refresh_hash(successor, p);
 
         p += AF_REFRESH_HASH_SIZE - 1;
@@ -131,12 +132,12 @@ af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n)
 {
     char  *successor;
 
-    successor = ngx_pnalloc(ctx->request->pool, AF_REFRESH_SIZE);
+    successor = ngx_pnalloc(ctx->request->pool, AF_REFRESH_FORMER_SIZE);
     if (successor == NULL) {
         return NGX_ERROR;
     }
 
-    af_refresh_successor(ctx->conf->refresh_keys[n], token, successor);
+    af_refresh_successor(ctx->conf->refresh_former_keys[n], token, successor);
     ctx->refresh_token = successor;
 
     return NGX_OK;

@@ -48,8 +48,13 @@ typedef struct {
 typedef struct {
     af_db_conf_t           database;
     ngx_array_t           *secrets;        /* of ngx_str_t, former ones last */
-    af_derived_key_t      *refresh_keys;   /* made of them, as many */
-    af_derived_key_t      *csrf_keys;      /* likewise */
+
+    /* made of them, as many of each */
+    af_derived_key_t      *refresh_tag_keys;
+    af_derived_key_t      *refresh_mac_keys;
+    af_derived_key_t      *refresh_former_keys;
+    af_derived_key_t      *csrf_keys;
+
     size_t                 zone_size;
     af_zone_t             *zone;           /* NULL without autoflow_database */
     ngx_msec_t             staleness;      /* of the feed of revocations */

@@ -2,20 +2,18 @@
 #include <sodium.h>
 
 #include "mail/token.h"
-#include "check/schema.h"
+#include "check/uuid.h"
 #include "token/base64url.h"
 
 
 /* octets of a token: the id, the code */
-#define AF_ID     16
+#define AF_ID     AF_UUID_OCTETS
 #define AF_CODE   crypto_auth_hmacsha256_BYTES
 #define AF_TOKEN  (AF_ID + AF_CODE)
 
 
 static void af_mail_code(const af_derived_key_t key, const char *kind,
     const unsigned char id[AF_ID], unsigned char code[AF_CODE]);
-static void af_mail_id(const unsigned char octets[AF_ID],
-    char id[AF_MAIL_ID_SIZE]);
 
 
 _Static_assert(af_base64url_size(AF_TOKEN) == AF_MAIL_TOKEN_SIZE, "size");
@@ -35,9 +33,7 @@ af_mail_token(const af_derived_key_t key, const char *kind, const char *id,
 {
     unsigned char  octets[AF_TOKEN];
 
-    if (!af_is_uuid(id, strlen(id))
-        || sodium_hex2bin(octets, AF_ID, id, strlen(id), "-", NULL, NULL) != 0)
-    {
+    if (af_uuid_read(id, strlen(id), octets) != 0) {
         return -1;
     }
 
@@ -75,7 +71,7 @@ af_mail_token_check(const af_derived_key_t *keys, size_t n, const char *kind,
     sodium_memzero(code, sizeof(code));
 
     if (right) {
-        af_mail_id(octets, id);
+        af_uuid_write(octets, id);
     }
 
     return right;
@@ -95,21 +91,4 @@ af_mail_code(const af_derived_key_t key, const char *kind,
     crypto_auth_hmacsha256_final(&state, code);
 
     sodium_memzero(&state, sizeof(state));
-}
-
-
-static void
-af_mail_id(const unsigned char octets[AF_ID], char id[AF_MAIL_ID_SIZE])
-{
-    size_t  i, n;
-
-    for (i = 0, n = 0; i < AF_ID; i++) {
-
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            id[n++] = '-';
-        }
-
-        sodium_bin2hex(id + n, 3, octets + i, 1);
-        n += 2;
-    }
 }

@@ -47,11 +47,13 @@ sub fetch ($path, %options) {
 
 sub status (@arguments) { (fetch(@arguments) // {})->{status} }
 
-# what nginx has been asked for since it was looked at last
+# what nginx has been asked for since it was looked at last.  A line is written
+# after the answer was sent: when the worker answers again, it is there.
 my $seen = 0;
 sub requests () {
+    $t->ua->get('/looked');
     my @lines = split /\n/, path($t->dir, 'access.log')->slurp;
-    my @new = map { m{"([A-Z]+ /\S*)} } grep { !/favicon/ } @lines[$seen .. $#lines];
+    my @new = map { m{"([A-Z]+ /\S*)} } grep { !/favicon|looked/ } @lines[$seen .. $#lines];
     $seen = @lines;
     return [grep { !m{^GET /$} } @new];
 }

@@ -10,6 +10,7 @@ package Test::Autoflow::Maildir;
 use Mojo::Base -base, -signatures;
 
 use Mojo::File qw(curfile path);
+use Time::HiRes ();
 
 my $templates = curfile->to_abs->dirname->dirname->dirname->dirname->dirname->child('conf', 'mail');
 
@@ -27,7 +28,14 @@ sub configure ($self, %settings) {
     });
 }
 
-sub files ($self) { -d $self->dir . '/new' ? path($self->dir, 'new')->list->each : () }
+# in the order in which they were written: their names have the second alone,
+# so those of two mails of one second say nothing
+sub files ($self) {
+    my $new = path($self->dir, 'new');
+    return -d $new ? sort { written($a) <=> written($b) } $new->list->each : ();
+}
+
+sub written ($file) { (Time::HiRes::stat($file))[9] }
 
 # what is in the mails to an address
 sub to ($self, $address) { grep { /^To: \Q$address\E$/m } map { $_->slurp } $self->files }
@@ -36,7 +44,7 @@ sub to ($self, $address) { grep { /^To: \Q$address\E$/m } map { $_->slurp } $sel
 sub link ($self, $address, $about, $n = 1) {
     my @links;
     $self->t->wait_for(sub { (@links = map { m{^(\S+/$about\?token=[\w-]+)$}m ? $1 : () } $self->to($address)) >= $n });
-    return $links[-1];
+    return $links[$n - 1];
 }
 
 sub token ($self, @about) { $self->link(@about) =~ s/.*token=//r }

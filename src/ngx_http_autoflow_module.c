@@ -861,8 +861,9 @@ ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
 
 
 /*
- * In production credentials don't come over plain http.  A proxy that asks
- * autoflow_verify is another matter: it is next to it, as an upstream is.
+ * In production credentials of ours don't come over plain http.  A proxy that
+ * asks autoflow_verify is another matter: it is next to it, as an upstream is;
+ * and so is a verifier without a database, behind a balancer that ends TLS.
  */
 
 static void
@@ -879,7 +880,8 @@ ngx_http_autoflow_merge_https(ngx_conf_t *cf,
     if (conf->require_https != NGX_CONF_UNSET_UINT) {
         conf->https = conf->require_https;
 
-    } else if (amcf->environment == AF_PRODUCTION && conf->verify == 0
+    } else if (amcf->environment == AF_PRODUCTION
+               && amcf->database.conninfo.len && conf->verify == 0
                && (conf->base.data || conf->auth == AF_AUTH_ON
                    || conf->auth == AF_AUTH_OPTIONAL))
     {

@@ -212,7 +212,7 @@ subtest 'two servers' => sub {
     get($there, "$other/auth/me")->status_is(200);
     get($there, $_)->status_is(401) for '/auth/me', '/app/x';
     get($here, "$other$_")->status_is(401) for '/auth/me', '/app/x';
-    $t->header_is('X-Status' => 'signature');
+    $t->header_is('X-Status' => 'unknown_key');
 
     is_deeply [map { $_->{kid} } @{jwks()->{keys}}], [header($here)->{kid}], 'each publishes its own';
     is_deeply [map { $_->{kid} } @{$t->get_ok("$other/.well-known/jwks.json")->tx->res->json->{keys}}],

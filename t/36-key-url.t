@@ -105,7 +105,7 @@ subtest 'when they have come' => sub {
     get(token($first))->json_is('/user_id' => 'someone');
     get(token($first, iss => 'https://other.example'))->status_is(401)->header_is('X-Status' => 'issuer');
     get(token($first, exp => time - 10))->status_is(401)->header_is('X-Status' => 'expired');
-    get(token($second))->status_is(401)->header_is('X-Status' => 'signature');
+    get(token($second))->status_is(401)->header_is('X-Status' => 'unknown_key');
 };
 
 my $since;
@@ -140,6 +140,19 @@ subtest 'a key that is published later, and one that no longer is' => sub {
     comes_true($old, 401);
 };
 
+subtest 'two keys of one name, and one without' => sub {
+    my ($twin, $nameless) = map { make_key($_) } 'twin', 'nameless';
+    $twin->{jwk}{kid} = $twin->{kid} = 'second';
+    delete $nameless->{jwk}{kid};
+    publish($second, $twin, $nameless);
+    comes_true(token($twin), 200);
+    get(token($_))->status_is(200) for $second, {%$nameless, kid => 'whatever'};
+    get(token({%$nameless, kid => 'second'}))->status_is(401)->header_is('X-Status' => 'signature');
+    get(token({%$first, kid => 'whatever'}))->status_is(401)->header_is('X-Status' => 'unknown_key');
+    publish($second);
+    comes_true(token($twin), 401);
+};
+
 # a token that anybody could make who reads what is published
 sub token_by ($secret) {
     return Test::Autoflow::sign($secret, '{"alg":"HS256"}',
@@ -166,7 +179,7 @@ subtest 'what is published is no secret, and broken keys harm no others' => sub 
 
     path("$dir/jwks.json")->spurt(encode_json({keys => [$secret, $private->{jwk}, $broken, 1, $first->{jwk}]}));
     comes_true(token($first), 200);
-    get(token($private))->status_is(401)->header_is('X-Status' => 'signature');
+    get(token($private))->status_is(401)->header_is('X-Status' => 'unknown_key');
     get(token_by('k' x 32))->status_is(401)->header_is('X-Status' => 'signature');
     publish($second);
     comes_true(token($second), 200);
@@ -186,7 +199,7 @@ subtest 'a key that is unknown is asked for, but not often' => sub {
     sleep 2;
     is fetches(), 1, 'not for a wrong signature of a key that is there';
 
-    get_from(rarely => token($second))->status_is(401)->header_is('X-Status' => 'signature');
+    get_from(rarely => token($second))->status_is(401)->header_is('X-Status' => 'unknown_key');
     comes_true(token($second), 200, 'rarely');
     is fetches(), 2, 'for one that is not';
 

@@ -167,5 +167,21 @@ subtest 'demanded in production' => sub {
     is_status 200, '/off/x';
 };
 
+subtest 'a verifier, behind a balancer that ends TLS' => sub {
+    my $verifier = Test::Autoflow->new(
+        api      => 0,
+        server   => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }
+            location /on/ { autoflow_require_https on; autoflow_auth on; proxy_pass http://echo; }',
+        settings => {
+            map({ ("autoflow_$_" => undef) } qw(database secret password attempts)),
+            autoflow_environment => 'production', autoflow_key => "file:$secret",
+        },
+    )->start;
+    my $token = $verifier->bearer($verifier->token({sub => 'ada'}, key => '0123456789abcdef0123456789abcdef'));
+    $verifier->get_ok('/app/x' => $token)->status_is(200);
+    $verifier->get_ok('/on/x' => $token)->status_is(403);
+    $verifier->finish;
+};
+
 $t->finish;
 done_testing;

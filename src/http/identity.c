@@ -28,6 +28,8 @@ static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
     af_jwt_rules_t *rules, af_identity_t *identity);
 static af_jwt_status_t af_identity_by(const af_jwt_rules_t *rules,
     af_identity_t *identity);
+static void af_identity_log(ngx_log_t *log, const af_identity_t *identity);
+static ngx_uint_t af_identity_is_unknown(af_jwt_status_t status);
 static ngx_uint_t af_identity_elsewhere(af_jwt_status_t status);
 static ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
 static ngx_uint_t af_remotes_generation(
@@ -55,10 +57,13 @@ static const struct {
 } af_token_statuses[] = {
     { ngx_string("ok"), AF_PROBLEM_NONE },
     { ngx_string("missing"), AF_TOKEN_REQUIRED },
+    { ngx_string("too_long"), AF_INVALID_TOKEN },
     { ngx_string("malformed"), AF_INVALID_TOKEN },
+    { ngx_string("unknown_key"), AF_INVALID_TOKEN },
     { ngx_string("signature"), AF_INVALID_TOKEN },
     { ngx_string("issuer"), AF_INVALID_TOKEN },
     { ngx_string("audience"), AF_INVALID_TOKEN },
+    { ngx_string("not_yet_valid"), AF_EARLY_TOKEN },
     { ngx_string("expired"), AF_EXPIRED_TOKEN },
     { ngx_string("token_revoked"), AF_REVOKED_TOKEN },
     { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT },
@@ -76,11 +81,14 @@ static af_key_t  *af_no_keys[] = { NULL };
 
 static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_OK] = AF_TOKEN_OK,
+    [AF_JWT_TOO_LONG] = AF_TOKEN_TOO_LONG,
     [AF_JWT_MALFORMED] = AF_TOKEN_MALFORMED,
-    [AF_JWT_KEY] = AF_TOKEN_SIGNATURE,
+    [AF_JWT_KEY] = AF_TOKEN_UNKNOWN_KEY,
+    [AF_JWT_UNNAMED] = AF_TOKEN_SIGNATURE,
     [AF_JWT_SIGNATURE] = AF_TOKEN_SIGNATURE,
     [AF_JWT_ISSUER] = AF_TOKEN_ISSUER,
     [AF_JWT_AUDIENCE] = AF_TOKEN_AUDIENCE,
+    [AF_JWT_EARLY] = AF_TOKEN_EARLY,
     [AF_JWT_EXPIRED] = AF_TOKEN_EXPIRED
 };
 
@@ -243,8 +251,7 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     verified = af_identity_cached(af_main_conf(r)->cache, &key, identity);
 
     if (verified) {
-        status = af_jwt_timely(&rules, identity->claims) ? AF_JWT_OK
-                                                         : AF_JWT_EXPIRED;
+        status = af_jwt_times(&rules, identity->claims);
 
     } else {
         status = af_identity_signed(ascf, &rules, identity);
@@ -258,7 +265,7 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
         return NGX_ERROR;
     }
 
-    identity->status = (status == AF_JWT_KEY && af_remotes_due(ascf))
+    identity->status = (af_identity_is_unknown(status) && af_remotes_due(ascf))
                        ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
 
     if (identity->status == AF_TOKEN_OK) {
@@ -280,11 +287,28 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
     af_identity_clear(identity);
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "autoflow: token refused: %V",
-                  &af_token_statuses[identity->status].word);
+    af_identity_log(r->connection->log, identity);
 
     return NGX_OK;
+}
+
+
+static void
+af_identity_log(ngx_log_t *log, const af_identity_t *identity)
+{
+    char  kid[AF_KID_MAX + 1];
+
+    if (identity->status != AF_TOKEN_UNKNOWN_KEY) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "autoflow: token refused: %V",
+                      &af_token_statuses[identity->status].word);
+        return;
+    }
+
+    af_jwt_kid((char *) identity->token.data, identity->token.len, kid,
+               sizeof(kid));
+
+    ngx_log_error(NGX_LOG_INFO, log, 0,
+                  "autoflow: token refused: unknown_key \"%s\"", kid);
 }
 
 
@@ -339,7 +363,7 @@ af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
         }
     }
 
-    for (i = 0; status == AF_JWT_KEY && i < n; i++) {
+    for (i = 0; af_identity_is_unknown(status) && i < n; i++) {
         af_remote_ask(remote[i]);
     }
 
@@ -368,8 +392,17 @@ af_identity_by(const af_jwt_rules_t *rules, af_identity_t *identity)
 static ngx_uint_t
 af_identity_elsewhere(af_jwt_status_t status)
 {
-    return status == AF_JWT_KEY || status == AF_JWT_SIGNATURE
+    return af_identity_is_unknown(status) || status == AF_JWT_SIGNATURE
            || status == AF_JWT_ISSUER;
+}
+
+
+/* whether it may be signed by a key that is new */
+
+static ngx_uint_t
+af_identity_is_unknown(af_jwt_status_t status)
+{
+    return status == AF_JWT_KEY || status == AF_JWT_UNNAMED;
 }
 
 

@@ -12,10 +12,13 @@
 typedef enum {
     AF_TOKEN_OK = 0,
     AF_TOKEN_MISSING,
+    AF_TOKEN_TOO_LONG,
     AF_TOKEN_MALFORMED,
+    AF_TOKEN_UNKNOWN_KEY,
     AF_TOKEN_SIGNATURE,
     AF_TOKEN_ISSUER,
     AF_TOKEN_AUDIENCE,
+    AF_TOKEN_EARLY,            /* not valid yet */
     AF_TOKEN_EXPIRED,
     AF_TOKEN_REVOKED,
     AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */

@@ -50,6 +50,10 @@ static const struct {
 
 static const char  af_no_memory[] = "no memory";
 
+static const char  af_no_variables[] =
+    "roles and values of claims are compared as they are written, without "
+    "variables";
+
 
 ngx_int_t
 af_judge(ngx_http_request_t *r, af_verdict_t *verdict)
@@ -266,6 +270,10 @@ af_parse_role(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 
     last = rest->data + rest->len;
 
+    if (ngx_http_script_variables_count(rest)) {
+        return af_no_variables;
+    }
+
     for (start = rest->data; error == NULL; start = p + 1) {
 
         p = ngx_strlchr(start, last, '|');
@@ -292,6 +300,10 @@ af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 
     if (error) {
         return error;
+    }
+
+    if (ngx_http_script_variables_count(rest)) {
+        return af_no_variables;
     }
 
     return af_parse_push(cf, &condition->values, rest->data, rest->len);

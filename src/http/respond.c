@@ -27,6 +27,8 @@ const af_problem_t  af_problems[] = {
         "The token is not valid.", "invalid_token" },
     [AF_INVALID_MAIL_TOKEN] = { 400, "invalid_token",
         "The token is unknown, was used, or is out of time.", NULL },
+    [AF_EARLY_TOKEN] = { 401, "token_not_yet_valid",
+        "The token is not valid yet.", "invalid_token" },
     [AF_EXPIRED_TOKEN] = { 401, "token_expired",
         "The token has expired.", "invalid_token" },
     [AF_REVOKED_TOKEN] = { 401, "token_revoked",

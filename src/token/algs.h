@@ -51,10 +51,12 @@ struct af_alg_s {
 struct af_key_s {
     const af_alg_t     *alg;
     char               *kid;
+    char               *digest;      /* the name that is made of the key */
     char               *issuer;      /* NULL: our own */
     json_t             *jwk;         /* to be published, NULL of a secret */
     size_t              size;        /* of a signature, octets */
     void               *state;
+    unsigned            named:1;     /* somebody has given it its kid */
     unsigned            private:1;
     unsigned            signs:1;
 };

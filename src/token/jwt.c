@@ -10,9 +10,6 @@
 #include "token/jwt.h"
 
 
-/* signatures that are tried for one token, if it does not name its key */
-#define AF_JWT_TRIES  8
-
 /* the types a claim may have */
 #define AF_CLAIM_STRING   0x01
 #define AF_CLAIM_NUMBER   0x02
@@ -34,6 +31,15 @@ typedef struct {
 } af_jwt_parts_t;
 
 
+/* what a token's header says of the key that has signed it */
+
+typedef struct {
+    const char  *alg;
+    const char  *kid;            /* NULL: it does not say */
+    unsigned     unknown;        /* no key has this name */
+} af_jwt_signer_t;
+
+
 typedef struct {
     const char  *name;
     unsigned     types;
@@ -47,6 +53,8 @@ static int af_jwt_header_valid(const json_t *header);
 static int af_jwt_type_valid(const json_t *type);
 static af_jwt_status_t af_jwt_signed(af_key_t **from, const json_t *header,
     const af_jwt_parts_t *jwt, af_key_t ***by);
+static int af_jwt_names(af_key_t **key, const char *kid);
+static int af_jwt_may_be(const af_jwt_signer_t *signer, const af_key_t *key);
 static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
     const af_key_t *key, const json_t *claims);
 static int af_jwt_claims_valid(const json_t *claims);
@@ -96,6 +104,10 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
 
     if (header != NULL) {
         *header = NULL;
+    }
+
+    if (len > AF_JWT_MAX) {
+        return AF_JWT_TOO_LONG;
     }
 
     if (!af_jwt_split(&jwt, token, len)) {
@@ -208,10 +220,6 @@ static int
 af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
 {
     const char  *dot[2], *end;
-
-    if (len > AF_JWT_MAX) {
-        return 0;
-    }
 
     end = token + len;
 
@@ -335,11 +343,10 @@ static af_jwt_status_t
 af_jwt_signed(af_key_t **from, const json_t *header,
     const af_jwt_parts_t *jwt, af_key_t ***by)
 {
-    size_t                n;
-    unsigned              named, tries;
-    const char           *alg, *kid;
+    size_t                n, tried;
     af_key_t            **key;
     unsigned char         sig[AF_JWT_MAX];
+    af_jwt_signer_t       signer;
     const unsigned char  *input;
 
     if (!af_base64url_decode(sig, sizeof(sig), &n, jwt->signature.start,
@@ -348,23 +355,16 @@ af_jwt_signed(af_key_t **from, const json_t *header,
         return AF_JWT_MALFORMED;
     }
 
-    alg = json_string_value(json_object_get(header, "alg"));
-    kid = json_string_value(json_object_get(header, "kid"));
+    signer.alg = json_string_value(json_object_get(header, "alg"));
+    signer.kid = json_string_value(json_object_get(header, "kid"));
+    signer.unknown = (signer.kid != NULL && !af_jwt_names(from, signer.kid));
+
     input = (const unsigned char *) jwt->input.start;
-    named = 0;
-    tries = 0;
+    tried = 0;
 
-    for (key = from; *key != NULL && tries < AF_JWT_TRIES; key++) {
+    for (key = from; *key != NULL && tried < AF_JWT_TRIES; key++) {
 
-        if (kid != NULL) {
-            if (strcmp(kid, af_key_id(*key)) != 0) {
-                continue;
-            }
-
-            named = 1;
-        }
-
-        if (strcmp(alg, af_key_alg(*key)) != 0) {
+        if (!af_jwt_may_be(&signer, *key)) {
             continue;
         }
 
@@ -373,10 +373,44 @@ af_jwt_signed(af_key_t **from, const json_t *header,
             return AF_JWT_OK;
         }
 
-        tries++;
+        tried++;
     }
 
-    return named ? AF_JWT_SIGNATURE : AF_JWT_KEY;
+    if (signer.unknown || (signer.kid == NULL && tried == 0)) {
+        return AF_JWT_KEY;
+    }
+
+    return (signer.kid != NULL) ? AF_JWT_SIGNATURE : AF_JWT_UNNAMED;
+}
+
+
+static int
+af_jwt_names(af_key_t **key, const char *kid)
+{
+    for ( /* void */ ; *key != NULL; key++) {
+        if (strcmp(kid, af_key_id(*key)) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* whoever gives us a key without its name can't mean that its issuer has none */
+
+static int
+af_jwt_may_be(const af_jwt_signer_t *signer, const af_key_t *key)
+{
+    if (strcmp(signer->alg, af_key_alg(key)) != 0) {
+        return 0;
+    }
+
+    if (signer->unknown) {
+        return !af_key_is_named(key);
+    }
+
+    return signer->kid == NULL || strcmp(signer->kid, af_key_id(key)) == 0;
 }
 
 
@@ -396,11 +430,7 @@ af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key,
         return AF_JWT_AUDIENCE;
     }
 
-    if (!af_jwt_timely(rules, claims)) {
-        return AF_JWT_EXPIRED;
-    }
-
-    return AF_JWT_OK;
+    return af_jwt_times(rules, claims);
 }
 
 
@@ -518,8 +548,8 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
  * ago is not from the future.
  */
 
-int
-af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims)
+af_jwt_status_t
+af_jwt_times(const af_jwt_rules_t *rules, const json_t *claims)
 {
     double         next, leeway;
     const json_t  *iat, *nbf;
@@ -530,9 +560,39 @@ af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims)
     iat = json_object_get(claims, "iat");
     nbf = json_object_get(claims, "nbf");
 
-    return json_number_value(json_object_get(claims, "exp")) >= next - leeway
-           && (nbf == NULL || json_number_value(nbf) < next + leeway)
-           && (iat == NULL || json_number_value(iat) < next + leeway);
+    if (json_number_value(json_object_get(claims, "exp")) < next - leeway) {
+        return AF_JWT_EXPIRED;
+    }
+
+    return ((nbf != NULL && json_number_value(nbf) >= next + leeway)
+            || (iat != NULL && json_number_value(iat) >= next + leeway))
+           ? AF_JWT_EARLY : AF_JWT_OK;
+}
+
+
+void
+af_jwt_kid(const char *token, size_t len, char *kid, size_t size)
+{
+    size_t          i;
+    json_t         *header;
+    const char     *text;
+    af_jwt_parts_t  jwt;
+
+    header = NULL;
+
+    if (len <= AF_JWT_MAX && af_jwt_split(&jwt, token, len)) {
+        (void) af_jwt_object(&jwt.header, &header);
+    }
+
+    text = json_string_value(json_object_get(header, "kid"));
+
+    for (i = 0; text != NULL && text[i] != '\0' && i + 1 < size; i++) {
+        kid[i] = (text[i] >= ' ' && text[i] <= '~') ? text[i] : '?';
+    }
+
+    kid[i] = '\0';
+
+    json_decref(header);
 }
 
 

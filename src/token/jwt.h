@@ -13,19 +13,25 @@
 #include "token/keys.h"
 
 
-/* a longer token is malformed, whatever it says */
+/* octets: a longer token is refused, whatever it says */
 #define AF_JWT_MAX  8192
+
+/* signatures that are tried for one token */
+#define AF_JWT_TRIES  8
 
 
 typedef enum {
     AF_JWT_OK = 0,
+    AF_JWT_TOO_LONG,
     AF_JWT_MALFORMED,
-    AF_JWT_KEY,                /* no key has signed it, and it names none of
-                                  them: it may be another's */
+    AF_JWT_KEY,                /* there is no key of the name that it gives,
+                                  or of its algorithm */
+    AF_JWT_UNNAMED,            /* it names no key, and none has signed it */
     AF_JWT_SIGNATURE,          /* the key that it names has not signed it */
     AF_JWT_ISSUER,
     AF_JWT_AUDIENCE,
-    AF_JWT_EXPIRED,            /* not now: exp, nbf or iat */
+    AF_JWT_EARLY,              /* not yet: nbf, or iat */
+    AF_JWT_EXPIRED,            /* not any more: exp */
     AF_JWT_ERROR               /* no memory */
 } af_jwt_status_t;
 
@@ -42,11 +48,11 @@ typedef struct {
 
 
 /*
- * Verifies a token.  The algorithm is the one of the key that `kid` names
- * (without a `kid`: of each key in turn, a few at most), never the token's own
- * choice; the header's `alg` must agree with it.  Nothing in a header brings
- * or fetches a key; a header with `crit` is malformed, as we know no
- * extension.
+ * Verifies a token.  The algorithm is always that of a key, never the token's
+ * own choice; the header's `alg` must agree with it.  Tried are, AF_JWT_TRIES
+ * at most, the keys that `kid` names; without a `kid`, all; where no key has
+ * that name, those that nobody has named.  Nothing in a header brings or
+ * fetches a key; a header with `crit` is malformed, as we know no extension.
  *
  * The issuer that is demanded is that of the key, if it has one; a key may be
  * there more than once, each time of another issuer.  `exp` is demanded; `iat`
@@ -60,8 +66,19 @@ typedef struct {
 af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
     size_t len, json_t **claims, json_t **header, const af_key_t **key);
 
-/* Returns 1 if the times of a verified token's claims are right now. */
-int af_jwt_timely(const af_jwt_rules_t *rules, const json_t *claims);
+/*
+ * Judges the times of a verified token's claims again: AF_JWT_OK, AF_JWT_EARLY
+ * or AF_JWT_EXPIRED.
+ */
+af_jwt_status_t af_jwt_times(const af_jwt_rules_t *rules,
+    const json_t *claims);
+
+/*
+ * Writes the `kid` that a token gives, which nothing has verified, as far as
+ * there is room, for people to read: what is no printable ASCII becomes '?'.
+ * Empty if there is none.
+ */
+void af_jwt_kid(const char *token, size_t len, char *kid, size_t size);
 
 /*
  * Makes a token of `claims` signed with `key`.  Returns a string to be freed

@@ -43,7 +43,7 @@ static int af_keyring_key(af_keyring_load_t *load,
     const af_material_t *material, const af_key_options_t *options);
 static int af_keyring_push(af_keyring_t *ring, af_key_t *key,
     const char **error);
-static int af_keys_collide(const af_key_t *a, const af_key_t *b);
+static int af_keys_equal(const af_key_t *a, const af_key_t *b);
 static void af_json_wipe(json_t *json);
 
 
@@ -412,8 +412,8 @@ af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
     af_key_t  **keys;
 
     for (i = 0; i < ring->nkeys; i++) {
-        if (af_keys_collide(ring->keys[i], key)) {
-            *error = "it is given twice, or two keys have one kid";
+        if (af_keys_equal(ring->keys[i], key)) {
+            *error = "it is given twice";
             af_key_free(key);
             return -1;
         }
@@ -436,15 +436,15 @@ af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
 
 
 static int
-af_keys_collide(const af_key_t *a, const af_key_t *b)
+af_keys_equal(const af_key_t *a, const af_key_t *b)
 {
     const char  *of_a, *of_b;
 
     of_a = af_key_issuer(a) ? af_key_issuer(a) : "";
     of_b = af_key_issuer(b) ? af_key_issuer(b) : "";
 
-    return strcmp(af_key_id(a), af_key_id(b)) == 0
-           && strcmp(af_key_alg(a), af_key_alg(b)) == 0
+    return af_key_is_same(a, b)
+           && strcmp(af_key_id(a), af_key_id(b)) == 0
            && strcmp(of_a, of_b) == 0;
 }
 

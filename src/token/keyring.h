@@ -40,7 +40,8 @@ void af_keyring_free(af_keyring_t *ring);
  * octets of a secret.  What the options and a JWK say must agree.  In a set,
  * keys that are well but of no use to us are skipped (RFC 7517, section 5),
  * of which `skip` is told; bad ones are errors, and so is a set of which
- * nothing is left.  Two keys of one issuer and algorithm can't share a kid.
+ * nothing is left.  Several keys may share a kid; a key that is there already,
+ * of the same issuer and by the same name, is an error.
  *
  * Returns 0, or -1 with *error; then the ring is only good for being freed.
  */

@@ -98,6 +98,7 @@ af_key_free(af_key_t *key)
     key->alg->scheme->cleanup(key);
     json_decref(key->jwk);
     free(key->issuer);
+    free(key->digest);
     free(key->kid);
     free(key);
 }
@@ -114,6 +115,20 @@ const char *
 af_key_id(const af_key_t *key)
 {
     return key->kid;
+}
+
+
+int
+af_key_is_same(const af_key_t *a, const af_key_t *b)
+{
+    return strcmp(a->digest, b->digest) == 0 && a->alg == b->alg;
+}
+
+
+int
+af_key_is_named(const af_key_t *key)
+{
+    return key->named;
 }
 
 
@@ -267,28 +282,35 @@ af_key_name(af_key_t *key, const af_material_t *material, const char *kid)
 {
     json_t  *members;
 
-    if (material->kind == AF_OCT) {
-        key->kid = kid ? strdup(kid) : af_kid_make(key);
-        return key->kid ? NULL : "the kid could not be made";
-    }
-
-    key->jwk = af_material_public(material);
-    if (key->jwk == NULL) {
-        return "the public key could not be told";
+    if (material->kind != AF_OCT) {
+        key->jwk = af_material_public(material);
+        if (key->jwk == NULL) {
+            return "the public key could not be told";
+        }
     }
 
     /* of the required members alone: what follows is no part of it */
 
-    key->kid = kid ? strdup(kid) : af_jwk_thumbprint(key->jwk);
-
-    members = json_pack("{ss? ss ss}", "kid", key->kid, "use", "sig",
-                        "alg", key->alg->name);
-
-    if (key->kid == NULL || json_object_update_new(key->jwk, members) != 0) {
+    key->digest = key->jwk ? af_jwk_thumbprint(key->jwk) : af_kid_make(key);
+    if (key->digest == NULL) {
         return "the kid could not be made";
     }
 
-    return NULL;
+    key->named = (kid != NULL);
+    key->kid = strdup(kid ? kid : key->digest);
+    if (key->kid == NULL) {
+        return "out of memory";
+    }
+
+    if (key->jwk == NULL) {
+        return NULL;
+    }
+
+    members = json_pack("{ss ss ss}", "kid", key->kid, "use", "sig",
+                        "alg", key->alg->name);
+
+    return (json_object_update_new(key->jwk, members) == 0)
+           ? NULL : "out of memory";
 }
 
 

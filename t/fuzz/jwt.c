@@ -380,9 +380,10 @@ says_what_is_demanded(const json_t *claims)
 static void
 needs_its_key(const char *token, size_t len, unsigned key)
 {
-    json_t    *claims;
-    unsigned   i, n;
-    af_key_t  *others[KEYS];
+    json_t           *claims;
+    unsigned          i, n;
+    af_key_t         *others[KEYS];
+    af_jwt_status_t   status;
 
     for (i = 0, n = 0; i < KEYS; i++) {
         if (i != key) {
@@ -393,7 +394,8 @@ needs_its_key(const char *token, size_t len, unsigned key)
     others[n] = NULL;
 
     rules.keys = others;
-    af_must(status_of(token, len, &claims) == AF_JWT_KEY);
+    status = status_of(token, len, &claims);
+    af_must(status == AF_JWT_KEY || status == AF_JWT_UNNAMED);
     af_must(claims == NULL);
 
     rules.keys = keys;

@@ -216,7 +216,7 @@ static const struct {
     { "behind a byte order mark", "\xef\xbb\xbf" P256, { .alg = NULL }, 0, 0, 0,
       "JSON is no secret" },
     { "twice", "{\"keys\":[" P256 "," P256 "]}", { .alg = NULL }, 0, 0, 2,
-      "it is given twice, or two keys have one kid" },
+      "it is given twice" },
 
     { "kid", P256, { .kid = "x" }, 1, 0, 0, NULL },
     { "kid of one", "{\"keys\":[" P256 "]}", { .kid = "x" }, 1, 0, 0, NULL },
@@ -621,7 +621,7 @@ test_the_first_that_can_signs(void **state)
     assert_int_equal(add(ring, RSA, &options, &skipped, &error), 0);
     assert_ptr_equal(af_keyring_signer(ring), ring->keys[1]);
 
-    /* one kid is of one key, but another issuer may have it too */
+    /* a key is there once, but another issuer may have it too */
 
     assert_int_equal(add(ring, P256, &options, &skipped, &error), -1);
 

@@ -72,18 +72,18 @@ static const struct {
     { "the scheme in it", "Bearer %H.%P.%S", AF_JWT_MALFORMED },
     { "one character for a signature", "%H.%P.A", AF_JWT_MALFORMED },
 
-    { "short signature", "%H.%P.AAAA", AF_JWT_KEY },
-    { "signature longer by one", "%H.%P.%SA", AF_JWT_KEY },
-    { "signature longer by four", "%H.%P.%SAAAA", AF_JWT_KEY },
-    { "signature twice", "%H.%P.%S%SA", AF_JWT_KEY },
-    { "header for a signature", "%H.%P.%H", AF_JWT_KEY },
-    { "padded payload", "%H.%P=.%S", AF_JWT_KEY },
-    { "padded payload, twice", "%H.%P==.%S", AF_JWT_KEY },
-    { "space between", "%H. %P.%S", AF_JWT_KEY },
-    { "newline in it", "%H.%P\n.%S", AF_JWT_KEY },
-    { "zero in it", "%H.%P%0.%S", AF_JWT_KEY },
-    { "longer payload", "%H.%PAAA.%S", AF_JWT_KEY },
-    { "header twice", "%H.%H.%S", AF_JWT_KEY },
+    { "short signature", "%H.%P.AAAA", AF_JWT_UNNAMED },
+    { "signature longer by one", "%H.%P.%SA", AF_JWT_UNNAMED },
+    { "signature longer by four", "%H.%P.%SAAAA", AF_JWT_UNNAMED },
+    { "signature twice", "%H.%P.%S%SA", AF_JWT_UNNAMED },
+    { "header for a signature", "%H.%P.%H", AF_JWT_UNNAMED },
+    { "padded payload", "%H.%P=.%S", AF_JWT_UNNAMED },
+    { "padded payload, twice", "%H.%P==.%S", AF_JWT_UNNAMED },
+    { "space between", "%H. %P.%S", AF_JWT_UNNAMED },
+    { "newline in it", "%H.%P\n.%S", AF_JWT_UNNAMED },
+    { "zero in it", "%H.%P%0.%S", AF_JWT_UNNAMED },
+    { "longer payload", "%H.%PAAA.%S", AF_JWT_UNNAMED },
+    { "header twice", "%H.%H.%S", AF_JWT_UNNAMED },
     { "payload first", "%P.%H.%S", AF_JWT_MALFORMED }
 };
 
@@ -157,7 +157,7 @@ static const struct {
     { "alg in lower case", "{\"alg\":\"hs256\"}", AF_JWT_KEY },
     { "alg and a space", "{\"alg\":\"HS256 \"}", AF_JWT_KEY },
     { "alg of no key", "{\"alg\":\"HS384\"}", AF_JWT_KEY },
-    { "alg of another key", "{\"alg\":\"HS512\"}", AF_JWT_KEY },
+    { "alg of another key", "{\"alg\":\"HS512\"}", AF_JWT_UNNAMED },
     { "alg of another key, and its kid",
       "{\"alg\":\"HS512\",\"kid\":\"five\"}", AF_JWT_SIGNATURE },
     { "RS256", "{\"alg\":\"RS256\"}", AF_JWT_KEY },
@@ -304,15 +304,15 @@ static const struct {
     { "nbf now", "{\"exp\":1000001,\"nbf\":1000000}", NULL, NULL, 0,
       AF_JWT_OK },
     { "nbf in a second", "{\"exp\":1000009,\"nbf\":1000001}", NULL, NULL, 0,
-      AF_JWT_EXPIRED },
+      AF_JWT_EARLY },
     { "nbf huge", "{\"exp\":1000001,\"nbf\":9223372036854775807}", NULL,
-      NULL, 0, AF_JWT_EXPIRED },
+      NULL, 0, AF_JWT_EARLY },
     { "nbf 1e308", "{\"exp\":1000001,\"nbf\":1e308}", NULL, NULL, 0,
-      AF_JWT_EXPIRED },
+      AF_JWT_EARLY },
     { "nbf within leeway", "{\"exp\":1000099,\"nbf\":1000010}", NULL, NULL,
       10, AF_JWT_OK },
     { "nbf without leeway", "{\"exp\":1000099,\"nbf\":1000011}", NULL, NULL,
-      10, AF_JWT_EXPIRED },
+      10, AF_JWT_EARLY },
     { "nbf a string", "{\"exp\":1000001,\"nbf\":\"0\"}", NULL, NULL, 0,
       AF_JWT_MALFORMED },
     { "nbf null", "{\"exp\":1000001,\"nbf\":null}", NULL, NULL, 0,
@@ -324,11 +324,11 @@ static const struct {
     { "iat within this second", "{\"exp\":1000001,\"iat\":1000000.75}", NULL,
       NULL, 0, AF_JWT_OK },
     { "iat in a second", "{\"exp\":1000009,\"iat\":1000001}", NULL, NULL, 0,
-      AF_JWT_EXPIRED },
+      AF_JWT_EARLY },
     { "iat within leeway", "{\"exp\":1000099,\"iat\":1000010}", NULL, NULL,
       10, AF_JWT_OK },
     { "iat without leeway", "{\"exp\":1000099,\"iat\":1000011}", NULL, NULL,
-      10, AF_JWT_EXPIRED },
+      10, AF_JWT_EARLY },
     { "iat a string", "{\"exp\":1000001,\"iat\":\"0\"}", NULL, NULL, 0,
       AF_JWT_MALFORMED },
     { "iat false", "{\"exp\":1000001,\"iat\":false}", NULL, NULL, 0,
@@ -904,7 +904,7 @@ test_keys_without_and_with_one_kid(void **state)
 
     stranger = make_key(9, "HS256", "one");
     token = forge(stranger, HEADER, PAYLOAD);
-    assert_int_equal(verify_now(token, strlen(token)), AF_JWT_KEY);
+    assert_int_equal(verify_now(token, strlen(token)), AF_JWT_UNNAMED);
     free(token);
 
     /* two keys of one kid */
@@ -919,6 +919,20 @@ test_keys_without_and_with_one_kid(void **state)
         assert_int_equal(verify(&rules, token, strlen(token)), AF_JWT_OK);
         free(token);
     }
+
+    /* a kid that none has may be that of a key that nobody has named */
+
+    list[1] = make_key(10, "HS256", NULL);
+
+    for (i = 0; i < 2; i++) {
+        token = forge(list[i], "{\"alg\":\"HS256\",\"kid\":\"three\"}",
+                      PAYLOAD);
+        assert_int_equal(verify(&rules, token, strlen(token)),
+                         i == 1 ? AF_JWT_OK : AF_JWT_KEY);
+        free(token);
+    }
+
+    af_key_free(list[1]);
 
     /* no keys at all */
 
@@ -1098,7 +1112,7 @@ test_a_token_without_kid_is_not_tried_forever(void **state)
     for (i = 0; i < 12; i++) {
         token = forge(list[i], HEADER, PAYLOAD);
         assert_int_equal(verify(&rules, token, strlen(token)),
-                         i < 8 ? AF_JWT_OK : AF_JWT_KEY);
+                         i < 8 ? AF_JWT_OK : AF_JWT_UNNAMED);
         free(token);
     }
 
@@ -1197,7 +1211,7 @@ test_long_tokens(void **state)
         } else {
             assert_null(made);
             assert_int_equal(verify_now(token, strlen(token)),
-                             AF_JWT_MALFORMED);
+                             AF_JWT_TOO_LONG);
             refused++;
         }
 

@@ -130,5 +130,36 @@ subtest 'hashes of another cost are made anew' => sub {
     login(email => 'ada', password => $good)->status_is(200);
 };
 
+subtest 'a password is a text, however it is typed' => sub {
+    my ($composed, $decomposed) = ("caf\x{e9} au lait, sans sucre", "cafe\x{301} au lait, sans sucre");
+    $t->register(email => 'one@example.com', password => $composed);
+    $t->register(email => 'two@example.com', password => $decomposed);
+    for my $email ('one@example.com', 'two@example.com') {
+        login(email => $email, password => $_)->status_is(200) for $composed, $decomposed;
+        login(email => $email, password => 'cafe au lait, sans sucre')->status_is(401);
+    }
+
+    # 8 and 128 characters of what is hashed
+    my $email = 'long1@example.com';
+    $t->post_ok('/auth/register' => json => {email => $email++, password => $_->[0]})->status_is($_->[1], $_->[2])
+        for ["z\x{301}" . "e\x{301}" x 128, 422, '129 of them'], ["\x{e9}" . "xe\x{301}" x 63 . 'y', 201, '128'],
+            ["qu\x{e9}ve\x{301}d", 422, '7'];
+
+    # made by a module that hashed what was typed
+    my $old = '$argon2id$v=19$m=1024,t=1,p=1$nyPhwxxIRZNCBgunrw5MfA$QUiMFuvdryd0YgQrBZBX/fndLcxRhTuZinLxEk9T2CM';
+    my @row = ('SELECT password_hash FROM autoflow.users WHERE email = ?', undef, 'one@example.com');
+    $t->db->do('UPDATE autoflow.users SET password_hash = ? WHERE email = ?', undef, $old, 'one@example.com');
+    login(email => 'one@example.com', password => $composed)->status_is(200, 'found, and made anew');
+    isnt $t->db->selectrow_array(@row), $old, 'by the first login';
+    login(email => 'one@example.com', password => $_)->status_is(200) for $composed, $decomposed;
+};
+
+subtest 'a stored hash that asks for hours' => sub {
+    $t->db->do(q{UPDATE autoflow.users SET password_hash = '$argon2id$v=19$m=1048576,t=100000,p=1$Dt49sxFoyH0zf6ASuYYyWg$B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY'
+                  WHERE email = 'two@example.com'});
+    login(email => 'two@example.com', password => $good)->problem_is(401, 'invalid_credentials');
+    like $t->error_log, qr/\[error\].*the stored hash of an account asks for more/, 'is not computed, and the log says so';
+};
+
 $t->finish;
 done_testing;

@@ -198,6 +198,12 @@ af_password_right(af_ctx_t *ctx)
         af_bind(ctx, "new_password_hash", job->hash[0] ? job->hash : NULL);
         return NGX_OK;
 
+    case AF_PASSWORD_EXCESSIVE:
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "autoflow: the stored hash of an account asks for more "
+                      "memory or time than any should, and is not compared");
+        return NGX_DECLINED;
+
     case AF_PASSWORD_MISMATCH:
         return NGX_DECLINED;
 

@@ -3,11 +3,13 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sodium.h>
 
 #include "check/schema.h"
 #include "check/input.h"
+#include "check/normalize.h"
 
 
 /* "contacts.12.value": the names are ours, and short */
@@ -42,6 +44,7 @@ static int af_check_integer(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
 static int af_is_a(const json_t *value, json_type type);
 static int af_trim(json_t *string);
+static int af_normalize_string(json_t *string);
 static int af_in_range(const af_type_t *type, json_int_t n);
 static int af_range_error(json_t *errors, const char *path, const char *code,
     const af_type_t *type, const char *unit);
@@ -237,7 +240,9 @@ af_check_string(const af_field_t *field, json_t *value, const char *path,
 
     type = field->type;
 
-    if (type->trim && af_trim(value) != 0) {
+    if ((type->trim && af_trim(value) != 0)
+        || (type->normalize && af_normalize_string(value) != 0))
+    {
         return -1;
     }
 
@@ -309,6 +314,33 @@ af_trim(json_t *string)
     }
 
     return json_string_setn(string, s, len);
+}
+
+
+/* jansson frees a string as it is, and this may be a secret */
+
+static int
+af_normalize_string(json_t *string)
+{
+    int     rc;
+    char   *normal;
+    size_t  len;
+
+    normal = af_normalize(AF_NFC, json_string_value(string),
+                          json_string_length(string), &len);
+    if (normal == NULL) {
+        return -1;
+    }
+
+    sodium_memzero((char *) json_string_value(string),
+                   json_string_length(string));
+
+    rc = json_string_setn(string, normal, len);
+
+    sodium_memzero(normal, len);
+    free(normal);
+
+    return rc;
 }
 
 

@@ -38,6 +38,7 @@ struct af_type_s {
     const af_type_t  *element;
 
     unsigned     trim:1;       /* strip white space around it first */
+    unsigned     normalize:1;  /* likewise: NFC */
     unsigned     octets:1;     /* of a string: min and max count octets */
     unsigned     secret:1;     /* wiped by af_schema_wipe() */
 
@@ -87,7 +88,7 @@ extern const af_type_t  af_type_object;
 
 /*
  * Checks a request's body.  A null counts as absent and is taken out; trimmed
- * values replace what was sent.  For each wrong field, in the schema's order,
+ * and normalized values replace what was sent.  For each wrong field, in the schema's order,
  * a {"field","code","message"} is added to `errors`, then what the rule says;
  * codes: required, type, length, range, format.  A field within another is
  * named "outer.inner", one of an array's elements "outer.0.inner".

@@ -46,7 +46,7 @@ const af_type_t  af_type_email = {
 
 const af_type_t  af_type_password = {
     .name = "new password", .json = JSON_STRING, .format = "password",
-    .min = 8, .max = 128, .secret = 1
+    .min = 8, .max = 128, .normalize = 1, .secret = 1
 };
 
 const af_type_t  af_type_credential = {

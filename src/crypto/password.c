@@ -4,10 +4,14 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <zxcvbn.h>
 
+#include "check/normalize.h"
 #include "crypto/password.h"
 
 
@@ -21,6 +25,18 @@
  * 40 octets take about as long as a hash, and 100 a hundred times that.
  */
 #define AF_STRENGTH_OCTETS  40
+
+/*
+ * What a stored hash may ask for: a GiB of memory, and as much work as four
+ * passes over it, or sixteen times what is configured.  A database that was
+ * tampered with shall not hold a thread for minutes.
+ */
+#define AF_ARGON2_MEMORY_MAX  (1024 * 1024)         /* KiB */
+#define AF_ARGON2_WORK_MAX    (4 * 1024 * 1024)     /* passes over a KiB */
+#define AF_ARGON2_WORK_TIMES  16
+
+/* NFC, as it was typed, NFD */
+#define AF_FORMS  3
 
 /* words and parts of words; what is over is not looked at */
 #define AF_WORDS_MAX  32
@@ -36,6 +52,21 @@ typedef struct {
 } af_words_t;
 
 
+/* the forms that a password may have been hashed in, NFC first */
+
+typedef struct {
+    size_t   n;
+    char    *text[AF_FORMS];
+    size_t   len[AF_FORMS];
+} af_forms_t;
+
+
+static int af_forms_make(af_forms_t *forms, const char *password, size_t len);
+static void af_forms_add(af_forms_t *forms, char *text, size_t len);
+static void af_forms_free(af_forms_t *forms);
+static af_password_status_t af_password_compare(const af_argon2_t *cost,
+    const char *hash, const char *password, size_t len);
+static int af_password_excessive(const af_argon2_t *cost, const char *hash);
 static af_password_status_t af_password_work(const af_argon2_t *cost,
     const char *password, size_t len);
 static void af_words_add_parts(af_words_t *words, const char *word);
@@ -46,13 +77,117 @@ int
 af_password_hash(const af_argon2_t *cost, const char *password, size_t len,
     char hash[AF_PASSWORD_HASH_SIZE])
 {
-    return crypto_pwhash_str_alg(hash, password, len, cost->time,
-                                 cost->memory, crypto_pwhash_ALG_ARGON2ID13);
+    int          rc;
+    af_forms_t   forms;
+
+    if (af_forms_make(&forms, password, len) != 0) {
+        return -1;
+    }
+
+    rc = crypto_pwhash_str_alg(hash, forms.text[0], forms.len[0], cost->time,
+                               cost->memory, crypto_pwhash_ALG_ARGON2ID13);
+    af_forms_free(&forms);
+
+    return rc;
 }
 
 
 af_password_status_t
 af_password_verify(const af_argon2_t *cost, const char *hash,
+    const char *password, size_t len)
+{
+    int                    excessive;
+    size_t                 i;
+    af_forms_t             forms;
+    af_password_status_t   status;
+
+    if (af_forms_make(&forms, password, len) != 0) {
+        return AF_PASSWORD_ERROR;
+    }
+
+    excessive = (hash != NULL && af_password_excessive(cost, hash));
+    status = AF_PASSWORD_MISMATCH;
+
+    for (i = 0; i < forms.n && status == AF_PASSWORD_MISMATCH; i++) {
+        status = af_password_compare(cost, excessive ? NULL : hash,
+                                     forms.text[i], forms.len[i]);
+
+        if (status == AF_PASSWORD_MATCH && i > 0) {
+            status = AF_PASSWORD_MATCH_OLD;
+        }
+    }
+
+    af_forms_free(&forms);
+
+    return (excessive && status == AF_PASSWORD_MISMATCH)
+           ? AF_PASSWORD_EXCESSIVE : status;
+}
+
+
+static int
+af_forms_make(af_forms_t *forms, const char *password, size_t len)
+{
+    char    *nfc, *typed, *nfd;
+    size_t   nfc_len, nfd_len;
+
+    forms->n = 0;
+
+    nfc = af_normalize(AF_NFC, password, len, &nfc_len);
+    typed = malloc(len + 1);
+    nfd = af_normalize(AF_NFD, password, len, &nfd_len);
+
+    if (nfc == NULL || typed == NULL || nfd == NULL) {
+        free(nfc);
+        free(typed);
+        free(nfd);
+        return -1;
+    }
+
+    memcpy(typed, password, len);
+
+    af_forms_add(forms, nfc, nfc_len);
+    af_forms_add(forms, typed, len);
+    af_forms_add(forms, nfd, nfd_len);
+
+    return 0;
+}
+
+
+/* takes the text, unless it is there */
+
+static void
+af_forms_add(af_forms_t *forms, char *text, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < forms->n; i++) {
+        if (forms->len[i] == len && memcmp(forms->text[i], text, len) == 0) {
+            sodium_memzero(text, len);
+            free(text);
+            return;
+        }
+    }
+
+    forms->text[forms->n] = text;
+    forms->len[forms->n] = len;
+    forms->n++;
+}
+
+
+static void
+af_forms_free(af_forms_t *forms)
+{
+    size_t  i;
+
+    for (i = 0; i < forms->n; i++) {
+        sodium_memzero(forms->text[i], forms->len[i]);
+        free(forms->text[i]);
+    }
+}
+
+
+static af_password_status_t
+af_password_compare(const af_argon2_t *cost, const char *hash,
     const char *password, size_t len)
 {
     if (hash == NULL
@@ -75,6 +210,31 @@ af_password_verify(const af_argon2_t *cost, const char *hash,
     /* the string is broken, and nothing was computed */
 
     return af_password_work(cost, password, len);
+}
+
+
+/* of "$argon2id$v=19$m=19456,t=2,p=1$…" */
+
+static int
+af_password_excessive(const af_argon2_t *cost, const char *hash)
+{
+    uint64_t  most;
+    uint32_t  memory, time;
+
+    if (sscanf(hash, AF_PHC_PREFIX "v=%*u$m=%" SCNu32 ",t=%" SCNu32, &memory,
+               &time)
+        != 2)
+    {
+        return 0;
+    }
+
+    most = (uint64_t) cost->memory / 1024 * cost->time * AF_ARGON2_WORK_TIMES;
+
+    if (most < AF_ARGON2_WORK_MAX) {
+        most = AF_ARGON2_WORK_MAX;
+    }
+
+    return memory > AF_ARGON2_MEMORY_MAX || (uint64_t) memory * time > most;
 }
 
 

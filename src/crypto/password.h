@@ -1,5 +1,7 @@
 /*
- * Passwords: Argon2id by libsodium, strength by zxcvbn.  Pure C and slow by
+ * Passwords: Argon2id by libsodium, strength by zxcvbn.  They are UTF-8, and
+ * what is typed as one text is one password (NIST SP 800-63B, section 3.1.1.2):
+ * hashed is its NFC.  Pure C and slow by
  * design: call these in a thread, as many at once as there are.  The process
  * has called sodium_init() before.
  */
@@ -23,8 +25,10 @@ typedef struct {
 
 typedef enum {
     AF_PASSWORD_MATCH = 0,
-    AF_PASSWORD_MATCH_OLD,     /* it matches; hash it again: the cost differs */
+    AF_PASSWORD_MATCH_OLD,     /* it matches; hash it again: the cost differs,
+                                  or the form */
     AF_PASSWORD_MISMATCH,
+    AF_PASSWORD_EXCESSIVE,     /* a mismatch: the hash asks for too much */
     AF_PASSWORD_ERROR          /* no memory */
 } af_password_status_t;
 
@@ -34,9 +38,11 @@ int af_password_hash(const af_argon2_t *cost, const char *password, size_t len,
     char hash[AF_PASSWORD_HASH_SIZE]);
 
 /*
- * Compares a password with a stored hash.  With `hash` NULL (there is no such
- * account) or not of Argon2id it does the work of `cost` for nothing and
- * returns a mismatch.  libsodium 1.0.18 calls a lack of memory a mismatch too.
+ * Compares a password with a stored hash: its NFC, and if that is not how it
+ * was typed or may have been typed when an older hash was made, those forms
+ * too.  With `hash` NULL (there is no such account), not of Argon2id or of a
+ * cost that no one can mean it does the work of `cost` for nothing and returns
+ * a mismatch.  libsodium 1.0.18 calls a lack of memory a mismatch too.
  */
 af_password_status_t af_password_verify(const af_argon2_t *cost,
     const char *hash, const char *password, size_t len);

@@ -202,6 +202,107 @@ test_no_other_hash_matches(void **state)
 }
 
 
+/* "é" and "ệ", in one code point and in several */
+#define COMPOSED    "caf\xc3\xa9 \xe1\xbb\x87"
+#define DECOMPOSED  "cafe\xcc\x81 e\xcc\xa3\xcc\x82"
+#define MIXED       "caf\xc3\xa9 e\xcc\xa3\xcc\x82"
+
+
+static void
+test_a_password_is_a_text(void **state)
+{
+    char    hash[AF_PASSWORD_HASH_SIZE], old[AF_PASSWORD_HASH_SIZE];
+    size_t  i, k;
+
+    static const char *const  forms[] = { COMPOSED, DECOMPOSED, MIXED };
+
+    (void) state;
+
+#define verify(hash, text)                                                   \
+    af_password_verify(&cheap, hash, text, strlen(text))
+
+    for (i = 0; i < af_nelts(forms); i++) {
+        assert_int_equal(af_password_hash(&cheap, forms[i], strlen(forms[i]),
+                                          hash), 0);
+        assert_int_equal(crypto_pwhash_str_alg(old, forms[i],
+                             strlen(forms[i]), cheap.time, cheap.memory,
+                             crypto_pwhash_ALG_ARGON2ID13), 0);
+
+        for (k = 0; k < af_nelts(forms); k++) {
+            assert_int_equal(verify(hash, forms[k]), AF_PASSWORD_MATCH);
+        }
+
+        /* as hashes were made before, which are to be made anew */
+
+        assert_int_equal(verify(old, forms[i]),
+                         i == 0 ? AF_PASSWORD_MATCH : AF_PASSWORD_MATCH_OLD);
+        assert_int_equal(verify(hash, "cafe e"), AF_PASSWORD_MISMATCH);
+    }
+
+    /* the two that systems make are found by each other */
+
+    assert_int_equal(crypto_pwhash_str_alg(old, DECOMPOSED,
+                         strlen(DECOMPOSED), cheap.time, cheap.memory,
+                         crypto_pwhash_ALG_ARGON2ID13), 0);
+    assert_int_equal(verify(old, COMPOSED), AF_PASSWORD_MATCH_OLD);
+
+    /* a ligature and a full-width letter are no other letter's forms */
+
+    assert_int_equal(af_password_hash(&cheap, "\xef\xac\x81", 3, hash), 0);
+    assert_int_equal(verify(hash, "fi"), AF_PASSWORD_MISMATCH);
+
+#undef verify
+}
+
+
+static void
+test_a_hash_of_absurd_cost_is_not_computed(void **state)
+{
+    int          failed;
+    char         hash[AF_PASSWORD_HASH_SIZE];
+    size_t       i;
+    af_argon2_t  dear;
+
+    static const char  rest[] = ",p=1$Dt49sxFoyH0zf6ASuYYyWg$"
+                                "B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY";
+
+    static const struct {
+        const char            *cost;
+        af_password_status_t   status;
+    } rows[] = {
+        { "m=1048576,t=100000", AF_PASSWORD_EXCESSIVE },
+        { "m=1048577,t=1", AF_PASSWORD_EXCESSIVE },
+        { "m=4294967295,t=4294967295", AF_PASSWORD_EXCESSIVE },
+        { "m=8,t=524289", AF_PASSWORD_EXCESSIVE },
+        { "m=8,t=4294967295", AF_PASSWORD_EXCESSIVE },
+        { "m=65536,t=4", AF_PASSWORD_MISMATCH },
+        { "m=8,t=65536", AF_PASSWORD_MISMATCH }
+    };
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        (void) snprintf(hash, sizeof(hash), "$argon2id$v=19$%s%s",
+                        rows[i].cost, rest);
+        af_row(af_password_verify(&cheap, hash, "secret", 6)
+               == rows[i].status, "%s", rows[i].cost);
+    }
+
+    /* whoever configures more gets more */
+
+    dear.memory = 1024 * 1024 * 1024;
+    dear.time = 4;
+
+    (void) snprintf(hash, sizeof(hash), "$argon2id$v=19$m=8,t=524289%s", rest);
+    assert_int_equal(af_password_verify(&dear, hash, "secret", 6),
+                     AF_PASSWORD_MISMATCH);
+
+    assert_int_equal(failed, 0);
+}
+
+
 static double
 cost_of(const char *hash, const char *password)
 {
@@ -392,6 +493,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_a_hash_matches_its_password_only),
         cmocka_unit_test(test_no_other_hash_matches),
+        cmocka_unit_test(test_a_password_is_a_text),
+        cmocka_unit_test(test_a_hash_of_absurd_cost_is_not_computed),
         cmocka_unit_test(test_refusing_costs_as_much_as_matching),
 #ifndef AF_ASAN
         cmocka_unit_test(test_a_lack_of_memory_is_no_mismatch),

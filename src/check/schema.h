@@ -88,10 +88,10 @@ extern const af_type_t  af_type_object;
 
 /*
  * Checks a request's body.  A null counts as absent and is taken out; trimmed
- * and normalized values replace what was sent.  For each wrong field, in the schema's order,
- * a {"field","code","message"} is added to `errors`, then what the rule says;
- * codes: required, type, length, range, format.  A field within another is
- * named "outer.inner", one of an array's elements "outer.0.inner".
+ * and normalized values replace what was sent.  For each wrong field, in the
+ * schema's order, a {"field","code","message"} is added to `errors`, then what
+ * the rule says; codes: required, type, length, range, format.  A field within
+ * another is named "outer.inner", one of an array's elements "outer.0.inner".
  *
  * Returns the number of errors in `errors`, or -1 if there is no memory.
  */

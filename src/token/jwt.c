@@ -397,7 +397,7 @@ af_jwt_names(af_key_t **key, const char *kid)
 }
 
 
-/* whoever gives us a key without its name can't mean that its issuer has none */
+/* a key without a name may have one where it comes from */
 
 static int
 af_jwt_may_be(const af_jwt_signer_t *signer, const af_key_t *key)

@@ -11,6 +11,7 @@
 #include "http/remote.h"
 #include "http/variables.h"
 #include "http/verify.h"
+#include "token/cursor.h"
 #include "ngx_http_autoflow_directives.h"
 #include "ngx_http_autoflow_zone.h"
 
@@ -575,6 +576,7 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
         { &amcf->refresh_mac_keys, af_refresh_mac_key },
         { &amcf->refresh_former_keys, af_refresh_former_key },
         { &amcf->csrf_keys, af_csrf_key },
+        { &amcf->cursor_keys, af_cursor_key },
         { NULL, NULL }
     };
 

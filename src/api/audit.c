@@ -44,7 +44,8 @@ const af_route_t  af_audit_routes[] = {
     { NGX_HTTP_GET, "/auth/audit", AF_SUPERUSER,
       .query = &list_schema,
       .answer = &events_schema,
-      .statement = &af_sql_admin_audit },
+      .statement = &af_sql_admin_audit,
+      .steps = af_list_steps },
 
     { .path = NULL }
 };

@@ -45,7 +45,8 @@ const af_route_t  af_roles_routes[] = {
     { NGX_HTTP_GET, "/auth/roles", AF_SUPERUSER,
       .query = &af_schema_page,
       .answer = &roles_schema,
-      .statement = &af_sql_admin_roles },
+      .statement = &af_sql_admin_roles,
+      .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/auth/roles", AF_SUPERUSER,
       .body = &create_schema,

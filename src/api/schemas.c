@@ -1,4 +1,5 @@
 #include "api/schemas.h"
+#include "token/cursor.h"
 
 
 const af_type_t  af_type_roles = {
@@ -48,6 +49,11 @@ const af_type_t  af_type_page = {
 
 const af_type_t  af_type_size = {
     .name = "page size", .json = JSON_INTEGER, .min = 1, .max = 100
+};
+
+const af_type_t  af_type_cursor = {
+    .name = "cursor", .json = JSON_STRING,
+    .min = 1, .max = AF_CURSOR_SIZE - 1, .octets = 1
 };
 
 static const af_field_t  page_fields[] = {

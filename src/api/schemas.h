@@ -12,14 +12,17 @@
 
 #define AF_LIST_FIELDS(element)                                               \
     { "data", &af_type_array, AF_REQUIRED, element },                         \
-    { "total", &af_type_integer, AF_REQUIRED, NULL },                         \
-    { "page", &af_type_integer, AF_REQUIRED, NULL },                          \
+    { "total", &af_type_integer, AF_REQUIRED|AF_NULLABLE, NULL },             \
+    { "total_capped", &af_type_boolean, 0, NULL },                            \
+    { "page", &af_type_integer, AF_REQUIRED|AF_NULLABLE, NULL },              \
     { "size", &af_type_integer, AF_REQUIRED, NULL },                          \
-    { "pages", &af_type_integer, AF_REQUIRED, NULL }
+    { "pages", &af_type_integer, AF_REQUIRED|AF_NULLABLE, NULL },             \
+    { "next", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL }
 
 #define AF_PAGE_FIELDS                                                        \
-    { "page", &af_type_page, 0, NULL },                                       \
-    { "size", &af_type_size, 0, NULL }
+    { "page", &af_type_page, AF_PAGING, NULL },                               \
+    { "size", &af_type_size, AF_PAGING, NULL },                               \
+    { "cursor", &af_type_cursor, AF_PAGING, NULL }
 
 
 /* the most roles of an account: its tokens name them, and shall stay small */
@@ -29,6 +32,7 @@
 extern const af_type_t  af_type_roles;
 extern const af_type_t  af_type_page;
 extern const af_type_t  af_type_size;
+extern const af_type_t  af_type_cursor;
 
 extern const af_schema_t  af_schema_user;
 extern const af_schema_t  af_schema_token_pair;

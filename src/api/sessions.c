@@ -12,9 +12,6 @@ static ngx_int_t say_ended(af_ctx_t *ctx);
 
 static ngx_int_t end_sessions(af_ctx_t *ctx);
 
-static const char *check_scope(const char *s, size_t len);
-
-
 static const af_step_pt  refresh_steps[] = {
     present_token,
     send_successor,
@@ -44,9 +41,10 @@ static const af_field_t  refresh_fields[] = {
 static const af_schema_t  refresh_schema = { "Refresh", refresh_fields, NULL };
 
 
+static const char *const  scopes[] = { "others", NULL };
+
 static const af_type_t  scope_type = {
-    .name = "scope", .json = JSON_STRING, .pattern = "^others$",
-    .check = check_scope
+    .name = "scope", .json = JSON_STRING, .values = scopes
 };
 
 static const af_field_t  logout_fields[] = {
@@ -77,7 +75,8 @@ const af_route_t  af_sessions_routes[] = {
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
       .query = &af_schema_page,
       .answer = &af_schema_sessions,
-      .statement = &af_sql_auth_sessions },
+      .statement = &af_sql_auth_sessions,
+      .steps = af_list_steps },
 
     { NGX_HTTP_DELETE, "/auth/sessions/{id}", AF_USER,
       .statement = &af_sql_auth_end_session },
@@ -216,11 +215,4 @@ end_sessions(af_ctx_t *ctx)
 {
     return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_logout_all,
                       NULL);
-}
-
-
-static const char *
-check_scope(const char *s, size_t len)
-{
-    return (ngx_strcmp(s, "others") == 0) ? NULL : "must be \"others\"";
 }

@@ -4,21 +4,10 @@
 #include "api/schemas.h"
 
 
-static ngx_int_t list_users(af_ctx_t *ctx);
 static ngx_int_t create_user(af_ctx_t *ctx);
 static ngx_int_t send_created(af_ctx_t *ctx);
 static ngx_int_t lock_user(af_ctx_t *ctx);
 static ngx_int_t find_unknown(af_ctx_t *ctx);
-
-static const char *check_order(const char *s, size_t len);
-
-
-static const af_step_pt  list_steps[] = {
-    list_users,
-    af_step_answer,
-    NULL
-};
-
 
 static const af_step_pt  create_steps[] = {
     af_step_name,
@@ -46,13 +35,12 @@ static const af_step_pt  roles_steps[] = {
 
 
 static const char *const  orders[] = {
-    "created_at", "email", "username", "last_login_at", NULL
+    "created_at", "-created_at", "email", "-email", "username", "-username",
+    "last_login_at", "-last_login_at", NULL
 };
 
 static const af_type_t  type_order = {
-    .name = "order", .json = JSON_STRING,
-    .pattern = "^-?(created_at|email|username|last_login_at)$",
-    .check = check_order
+    .name = "order", .json = JSON_STRING, .values = orders
 };
 
 static const af_type_t  type_search = {
@@ -130,7 +118,8 @@ const af_route_t  af_users_routes[] = {
       .alias = "/users",
       .query = &list_schema,
       .answer = &users_schema,
-      .steps = list_steps },
+      .statement = &af_sql_admin_users,
+      .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/auth/users", AF_SUPERUSER,
       .alias = "/users",
@@ -200,17 +189,6 @@ const af_route_t  af_users_routes[] = {
 
 
 static ngx_int_t
-list_users(af_ctx_t *ctx)
-{
-    if (json_object_get(ctx->query, "sort") == NULL) {
-        af_bind(ctx, "sort", orders[0]);
-    }
-
-    return af_query(ctx, &af_sql_admin_users);
-}
-
-
-static ngx_int_t
 create_user(af_ctx_t *ctx)
 {
     return (af_password_set(ctx) == NGX_OK)
@@ -260,22 +238,4 @@ find_unknown(af_ctx_t *ctx)
     ngx_sprintf(message, format, names);
 
     return af_invalid(ctx, "roles", "reference", (char *) message);
-}
-
-
-static const char *
-check_order(const char *s, size_t len)
-{
-    ngx_uint_t  i;
-
-    s += (s[0] == '-');
-
-    for (i = 0; orders[i]; i++) {
-        if (ngx_strcmp(s, orders[i]) == 0) {
-            return NULL;
-        }
-    }
-
-    return "must be created_at, email, username or last_login_at, perhaps "
-           "with \"-\" before it";
 }

@@ -15,7 +15,7 @@
 /* "contacts.12.value": the names are ours, and short */
 #define AF_PATH_MAX     256
 
-#define AF_MESSAGE_MAX  128
+#define AF_MESSAGE_MAX  256
 
 
 typedef int (*af_check_pt)(const af_field_t *field, json_t *value,
@@ -39,6 +39,8 @@ static int af_check_object(const af_field_t *field, json_t *value,
 static int af_check_array(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
 static int af_check_string(const af_field_t *field, json_t *value,
+    const char *path, json_t *errors);
+static int af_check_values(const char *const *values, const char *s,
     const char *path, json_t *errors);
 static int af_check_integer(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
@@ -257,10 +259,41 @@ af_check_string(const af_field_t *field, json_t *value, const char *path,
                                            : " characters long");
     }
 
+    if (type->values != NULL) {
+        return af_check_values(type->values, s, path, errors);
+    }
+
     wrong = (type->check != NULL) ? type->check(s, len) : NULL;
 
     return (wrong != NULL) ? af_schema_error(errors, path, "format", wrong)
                            : 0;
+}
+
+
+static int
+af_check_values(const char *const *values, const char *s, const char *path,
+    json_t *errors)
+{
+    size_t  i, len;
+    char    message[AF_MESSAGE_MAX];
+
+    len = snprintf(message, sizeof(message), "must be");
+
+    for (i = 0; values[i] != NULL; i++) {
+
+        if (strcmp(s, values[i]) == 0) {
+            return 0;
+        }
+
+        if (len < sizeof(message)) {
+            len += snprintf(message + len, sizeof(message) - len, "%s%s",
+                            (i == 0) ? " " : (values[i + 1] != NULL) ? ", "
+                                                                     : " or ",
+                            values[i]);
+        }
+    }
+
+    return af_schema_error(errors, path, "format", message);
 }
 
 

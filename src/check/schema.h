@@ -13,6 +13,7 @@
 /* a field's flags */
 #define AF_REQUIRED  0x01
 #define AF_NULLABLE  0x02      /* of an answer: it may be null */
+#define AF_PAGING    0x04      /* of a list's query: where in it, not what */
 
 
 typedef struct af_type_s    af_type_t;
@@ -26,6 +27,9 @@ struct af_type_s {
     json_type    json;         /* JSON_TRUE stands for either boolean */
     const char  *format;       /* OpenAPI's, or NULL */
     const char  *pattern;      /* a regular expression for people, or NULL */
+
+    /* all that a string may be, NULL-ended; or NULL */
+    const char *const  *values;
 
     /*
      * strings: characters; integers: the value; arrays: elements; max 0: no

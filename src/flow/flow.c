@@ -1003,6 +1003,18 @@ af_field(af_ctx_t *ctx, const char *name)
 
 
 ngx_int_t
+af_missing(af_ctx_t *ctx)
+{
+    const af_route_t  *route;
+
+    route = ctx->match.route;
+
+    return af_problem(ctx, route->missing ? route->missing : AF_NOT_FOUND,
+                      NULL);
+}
+
+
+ngx_int_t
 af_step_query(af_ctx_t *ctx)
 {
     return af_query(ctx, ctx->match.route->statement);
@@ -1018,8 +1030,7 @@ af_step_answer(af_ctx_t *ctx)
     route = ctx->match.route;
 
     if (!af_found(ctx)) {
-        return af_problem(ctx, route->missing ? route->missing : AF_NOT_FOUND,
-                          NULL);
+        return af_missing(ctx);
     }
 
     if (route->answer == NULL) {

@@ -171,9 +171,16 @@ char *af_string(af_ctx_t *ctx, const void *data, size_t len);
 const char *af_field(af_ctx_t *ctx, const char *name);
 
 
+/* Ends the flow with what a route says if its statement found no row. */
+ngx_int_t af_missing(af_ctx_t *ctx);
+
+
 /* the steps of the default flow: query the route's statement, answer */
 ngx_int_t af_step_query(af_ctx_t *ctx);
 ngx_int_t af_step_answer(af_ctx_t *ctx);
+
+/* the flow of a list; flow/list.c says what its statement is like */
+extern const af_step_pt  af_list_steps[];
 
 
 #endif /* AF_FLOW_FLOW_H */

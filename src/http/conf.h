@@ -54,6 +54,7 @@ typedef struct {
     af_derived_key_t      *refresh_mac_keys;
     af_derived_key_t      *refresh_former_keys;
     af_derived_key_t      *csrf_keys;
+    af_derived_key_t      *cursor_keys;
 
     size_t                 zone_size;
     af_zone_t             *zone;           /* NULL without autoflow_database */

@@ -77,6 +77,8 @@ const af_problem_t  af_problems[] = {
         "The body's media type is not one that is taken here.", NULL },
     [AF_VALIDATION_FAILED] = { 422, "validation_failed",
         "Some fields are wrong.", NULL },
+    [AF_TOO_DEEP] = { 422, "too_deep",
+        "Pages go so far only: use cursors to go further.", NULL },
     [AF_TOO_MANY_ATTEMPTS] = { 429, "too_many_attempts",
         "There were too many attempts: try again later.", NULL },
 

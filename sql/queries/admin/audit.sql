@@ -1,11 +1,15 @@
 -- A list of events, the latest first.
 --
 -- planned anew
+-- wide
 --
 -- :action, :actor_id, :target_id                       may be null
+-- :position            an id and a time, to begin with; may be null
 -- :page, :size
 --
--- json         a list of AuditEvents
+-- data         AuditEvents
+-- total        of all that fit, counted to 10001; null with a position
+-- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
     SELECT *
@@ -14,20 +18,31 @@ WITH found AS NOT MATERIALIZED (
        AND (:actor_id::uuid IS NULL OR actor_id = :actor_id::uuid)
        AND (:target_id::uuid IS NULL OR target_id = :target_id::uuid)
 ), page AS (
-    SELECT id,
-           autoflow.rfc3339(at) AS at,
-           actor_id,
-           action,
-           target_id,
-           host(ip_address) AS ip_address,
-           user_agent,
-           request_id,
-           details
+    SELECT *
       FROM found
-     ORDER BY found.at DESC, id DESC
-     LIMIT :size::bigint OFFSET (:page::bigint - 1) * :size::bigint
+     WHERE :position::text IS NULL
+           -- by itself, the time chooses partitions
+        OR (at <= substr(:position::text, 37)::timestamptz
+            AND (at, id) <= (substr(:position::text, 37)::timestamptz,
+                             left(:position::text, 36)::uuid))
+     ORDER BY at DESC, id DESC
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
-SELECT autoflow.list_json(
-           (SELECT json_agg(row_to_json(page)) FROM page),
-           (SELECT count(*) FROM found),
-           :page::bigint, :size::bigint) AS json;
+SELECT (SELECT json_agg(row_to_json(event))
+          FROM (SELECT id,
+                       autoflow.rfc3339(at) AS at,
+                       actor_id,
+                       action,
+                       target_id,
+                       host(ip_address) AS ip_address,
+                       user_agent,
+                       request_id,
+                       details
+                  FROM page
+                 LIMIT :size::bigint) AS event) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*) FROM (SELECT FROM found LIMIT 10001) AS few)
+       END AS total,
+       (SELECT id || autoflow.rfc3339(at)
+          FROM page
+        OFFSET :size::bigint) AS next;

@@ -1,16 +1,26 @@
 -- A list of all roles, by name.
 --
+-- planned anew
+-- wide
+--
+-- :position            a name, to begin with; may be null
 -- :page, :size
 --
--- json         a list of Roles
+-- data         Roles
+-- total        of all, counted to 10001; null with a position
+-- next         the position of the page behind this one, if there is one
 
 WITH page AS (
-    SELECT autoflow.role_json(r) AS role
+    SELECT r AS role, name
       FROM autoflow.roles r
+     WHERE :position::text IS NULL OR name COLLATE "C" >= :position::text
      ORDER BY name COLLATE "C"
-     LIMIT :size::bigint OFFSET (:page::bigint - 1) * :size::bigint
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
-SELECT autoflow.list_json(
-           (SELECT json_agg(role) FROM page),
-           (SELECT count(*) FROM autoflow.roles),
-           :page::bigint, :size::bigint) AS json;
+SELECT (SELECT json_agg(autoflow.role_json(role))
+          FROM (SELECT role FROM page LIMIT :size::bigint) AS shown) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*)
+              FROM (SELECT FROM autoflow.roles LIMIT 10001) AS few)
+       END AS total,
+       (SELECT name FROM page OFFSET :size::bigint) AS next;

@@ -1,60 +1,74 @@
 -- A list of accounts.
 --
 -- What doesn't apply is gone from the plan, since the values are known to it:
--- what is left of ORDER BY is the order of one index.
+-- what is left of ORDER BY is the order of one index, and a position is where
+-- to begin in it.
 --
 -- planned anew
+-- wide
 --
 -- :q                   in the address, the username or the name; may be null
 -- :is_active, :role    may be null
 -- :include_inactive    true: with deleted ones
 -- :sort                a field's name; descending if "-" is before it
+-- :position            an id and a key of the sort, to begin with; may be null
 -- :page, :size
 --
--- json         a list of Users
+-- data         Users
+-- total        of all that fit, counted to 10001; null with a position
+-- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
-    SELECT u AS account
+    SELECT u AS account,
+           u.id,
+           CASE ltrim(:sort::text, '-')
+               WHEN 'created_at' THEN u.created_at
+               WHEN 'last_login_at' THEN coalesce(u.last_login_at, '-infinity')
+           END AS moment,
+           CASE ltrim(:sort::text, '-')
+               WHEN 'email' THEN lower(u.email COLLATE "C")
+               WHEN 'username' THEN coalesce(lower(u.username COLLATE "C"), '')
+           END AS name
       FROM autoflow.users u
       LEFT JOIN autoflow.user_names n
         ON n.user_id = u.id
        AND names ILIKE '%' || regexp_replace(:q::text, '([\\%_])', '\\\1', 'g')
                        || '%'
+      LEFT JOIN autoflow.user_roles m
+        ON m.user_id = u.id AND role_id = autoflow.role_id(:role::text)
      WHERE (:q::text IS NULL OR n.user_id IS NOT NULL)
-       AND (:role::text IS NULL
-            OR u.id = ANY (ARRAY(
-                   SELECT user_id
-                     FROM autoflow.user_roles
-                     JOIN autoflow.roles r ON r.id = role_id
-                    WHERE name = :role::text)))
+       AND (:role::text IS NULL OR m.user_id IS NOT NULL)
        AND (:is_active::boolean IS NULL OR u.is_active = :is_active::boolean)
        AND (coalesce(:include_inactive::boolean, false)
             OR u.deleted_at IS NULL)
 ), page AS (
-    SELECT account
+    SELECT *
       FROM found
-     ORDER BY CASE :sort::text WHEN 'created_at'
-                  THEN (account).created_at END,
-              CASE :sort::text WHEN '-created_at'
-                  THEN (account).created_at END DESC,
-              CASE :sort::text WHEN 'email'
-                  THEN lower((account).email COLLATE "C") END,
-              CASE :sort::text WHEN '-email'
-                  THEN lower((account).email COLLATE "C") END DESC,
-              CASE :sort::text WHEN 'username'
-                  THEN lower((account).username COLLATE "C") END NULLS FIRST,
-              CASE :sort::text WHEN '-username'
-                  THEN lower((account).username COLLATE "C") END
-                  DESC NULLS LAST,
-              CASE :sort::text WHEN 'last_login_at'
-                  THEN (account).last_login_at END NULLS FIRST,
-              CASE :sort::text WHEN '-last_login_at'
-                  THEN (account).last_login_at END DESC NULLS LAST,
-              CASE WHEN :sort::text NOT LIKE '-%' THEN (account).id END,
-              (account).id DESC
-     LIMIT :size::bigint OFFSET (:page::bigint - 1) * :size::bigint
+     WHERE :position::text IS NULL
+        OR CASE
+               WHEN :sort::text IN ('created_at', 'last_login_at')
+               THEN (moment, id) >= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN :sort::text IN ('-created_at', '-last_login_at')
+               THEN (moment, id) <= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN :sort::text NOT LIKE '-%'
+               THEN (name, id) >= (substr(:position::text, 37) COLLATE "C",
+                                   left(:position::text, 36)::uuid)
+               ELSE (name, id) <= (substr(:position::text, 37) COLLATE "C",
+                                   left(:position::text, 36)::uuid)
+           END
+     ORDER BY CASE WHEN :sort::text NOT LIKE '-%' THEN moment END,
+              CASE WHEN :sort::text NOT LIKE '-%' THEN name END,
+              CASE WHEN :sort::text NOT LIKE '-%' THEN id END,
+              moment DESC, name DESC, id DESC
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
-SELECT autoflow.list_json(
-           (SELECT json_agg(autoflow.user_json(account)) FROM page),
-           (SELECT count(*) FROM found),
-           :page::bigint, :size::bigint) AS json;
+SELECT (SELECT json_agg(autoflow.user_json(account))
+          FROM (SELECT account FROM page LIMIT :size::bigint) AS shown) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*) FROM (SELECT FROM found LIMIT 10001) AS few)
+       END AS total,
+       (SELECT id || coalesce(name, autoflow.rfc3339(moment), '-infinity')
+          FROM page
+        OFFSET :size::bigint) AS next;

@@ -1,10 +1,14 @@
--- An account's living sessions, the one used last first.
+-- An account's living sessions, the one used last first.  They are few, and
+-- sorted each time.
 --
 -- :user_id
 -- :session_id          of the one who asks
+-- :position            an id and a time, to begin with; may be null
 -- :page, :size
 --
--- json         a list of Sessions
+-- data         Sessions
+-- total        of all; null with a position
+-- next         the position of the page behind this one, if there is one
 
 WITH living AS (
     SELECT *
@@ -12,18 +16,27 @@ WITH living AS (
      WHERE user_id = :user_id::uuid
        AND autoflow.session_lives(s)
 ), page AS (
-    SELECT id,
-           device_info,
-           host(ip_address) AS ip_address,
-           autoflow.rfc3339(created_at) AS created_at,
-           autoflow.rfc3339(last_used_at) AS last_used_at,
-           autoflow.rfc3339(expires_at) AS expires_at,
-           id = :session_id::uuid AS is_current
+    SELECT *
       FROM living
-     ORDER BY living.last_used_at DESC, id DESC
-     LIMIT :size::bigint OFFSET (:page::bigint - 1) * :size::bigint
+     WHERE :position::text IS NULL
+        OR (last_used_at, id) <= (substr(:position::text, 37)::timestamptz,
+                                  left(:position::text, 36)::uuid)
+     ORDER BY last_used_at DESC, id DESC
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
-SELECT autoflow.list_json(
-           (SELECT json_agg(row_to_json(page)) FROM page),
-           (SELECT count(*) FROM living),
-           :page::bigint, :size::bigint) AS json;
+SELECT (SELECT json_agg(row_to_json(session))
+          FROM (SELECT id,
+                       device_info,
+                       host(ip_address) AS ip_address,
+                       autoflow.rfc3339(created_at) AS created_at,
+                       autoflow.rfc3339(last_used_at) AS last_used_at,
+                       autoflow.rfc3339(expires_at) AS expires_at,
+                       id = :session_id::uuid AS is_current
+                  FROM page
+                 LIMIT :size::bigint) AS session) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*) FROM living)
+       END AS total,
+       (SELECT id || autoflow.rfc3339(last_used_at)
+          FROM page
+        OFFSET :size::bigint) AS next;

@@ -88,6 +88,9 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_attempts_params[] = {
     { ngx_string("address="), ngx_http_autoflow_param_rate,
       offsetof(ngx_http_autoflow_main_conf_t, attempts.address) },
 
+    { ngx_string("changes="), ngx_http_autoflow_param_rate,
+      offsetof(ngx_http_autoflow_main_conf_t, attempts.changes) },
+
     { ngx_null_string, NULL, 0 }
 };
 

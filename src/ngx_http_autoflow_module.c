@@ -4,6 +4,7 @@
  */
 
 #include "api/api.h"
+#include "flow/budget.h"
 #include "http/access.h"
 #include "http/cookies.h"
 #include "http/cors.h"
@@ -111,7 +112,8 @@ static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
 static const af_attempts_t  ngx_http_autoflow_attempts_borne = {
     .account = { 10, 15 * 60 },
     .account_total = { 100, 15 * 60 },
-    .address = { 100, 60 }
+    .address = { 100, 60 },
+    .changes = { 120, 60 }
 };
 
 
@@ -169,7 +171,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       &ngx_http_autoflow_grace },
 
     { ngx_string("autoflow_attempts"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
       ngx_http_autoflow_attempts,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -501,6 +503,8 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(amcf->strength, 20);
 
     amcf->argon2.time = amcf->argon2_time;
+
+    af_budget_init(&amcf->attempts);
 
     if (amcf->environment == AF_PRODUCTION && amcf->exposed.file) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

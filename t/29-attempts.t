@@ -2,143 +2,191 @@
 # nobody can lock somebody else out.  PUT /auth/me/password.
 
 use Mojo::Base -strict, -signatures;
+use Mojo::File;
+use Mojo::JSON qw(encode_json);
+use Mojo::Util qw(url_escape);
 use Test::Autoflow;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-# clients say where they come from
+# clients say where they come from; windows last longer than all of this
+my $http = 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;';
 my $t = Test::Autoflow->new(workers => 2,
-    http => 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;',
-    settings => {autoflow_attempts => 'account=5/3s account_total=20/3s address=40/3s'})->start;
+    settings => {autoflow_attempts => 'account=5/1h account_total=20/1h address=40/1h changes=off'});
+my $socket = $t->dir . '/socket';
+$t->http("$http server { listen unix:$socket; include $Test::Autoflow::root/conf/snippets/autoflow_api.conf; }")->start;
 
 my $good = 'correct horse battery staple';
-my %seen;
 
-sub login ($name, $password, $ip = '192.0.2.1') {
+# an address where nobody was before
+my $addresses = 0;
+sub address { sprintf '198.18.%d.%d', ++$addresses / 250, 1 + $addresses % 250 }
+
+sub login ($name, $password, $ip) {
     return $t->post_ok('/auth/login' => {'X-Real-IP' => $ip} => json => {email => $name, password => $password});
 }
 
-sub register ($name, $ip) {
-    $t->post_ok('/auth/register' => {'X-Real-IP' => $ip} => json =>
-        {email => "$name\@example.com", username => $name, password => $good})->status_is(201);
-    return $t->tx->res->json;
+# so many that are wrong; at once, each from where $ip says
+sub wrong ($n, $ip, $name = sub { 'ada' }) {
+    $ip = do { my $one = $ip; sub { $one } } if !ref $ip;
+    my %status;
+    $status{$_->res->code}++ for $t->at_once(map {
+        ['POST', '/auth/login', {'X-Real-IP' => $ip->()}, json => {email => $name->(), password => 'wrong'}]
+    } 1 .. $n);
+    return \%status;
 }
 
-sub refused ($why = 'too many attempts') {
-    $t->problem_is(429, 'too_many_attempts', $why)->header_like('Retry-After' => qr/^[123]$/);
+# an account, and where it was made
+sub register ($name, $ip = address()) {
+    $t->post_ok('/auth/register' => {'X-Real-IP' => $ip} => json =>
+        {email => "$name\@example.com", username => $name, password => $good})->status_is(201);
+    return $ip;
+}
+
+# from now on it is another account that has the name
+sub forget ($name) {
+    $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false WHERE username = ?', {}, $name);
+}
+
+sub refused ($why = 'too many attempts', $seconds = 3600) {
+    $t->problem_is(429, 'too_many_attempts', $why)->header_like('Retry-After' => qr/^\d+$/);
+    my $after = $t->tx->res->headers->header('Retry-After');
+    ok $after > 0.9 * $seconds && $after <= $seconds, 'for the rest of the window' or diag $after;
 }
 
 sub events ($where) {
     return $t->db->selectrow_array("SELECT count(*) FROM autoflow.audit_events WHERE $where");
 }
 
-# until all windows have ended
-sub wait_a_while { sleep 3.1 }
-
-my $ada = register('ada', '192.0.2.77');
+sub locked_out ($limit) { events("action = 'locked_out' AND details->>'limit' = '$limit'") }
 
 
 subtest 'an account from one address' => sub {
-    login('ada', 'wrong')->problem_is(401, 'invalid_credentials') for 1 .. 5;
-    login('ada', $_), refused() for 'wrong', $good;
-    login('ada@example.com', $good), refused('by another name of it');
-    login('ADA', $good), refused('in other letters');
-    login('ada', $good, '192.0.2.2')->status_is(200, 'from another address');
-    is events(q{action = 'locked_out' AND details->>'limit' = 'account'}), 1, 'audited once';
+    register('ada');
+    my $ip = address();
+    login('ada', 'wrong', $ip)->problem_is(401, 'invalid_credentials') for 1 .. 5;
+    login('ada', $_, $ip), refused() for 'wrong', $good;
+    login('ada@example.com', $good, $ip), refused('by another name of it');
+    login('ADA', $good, $ip), refused('in other letters');
+    login('ada', $good, address())->status_is(200, 'from another address');
+    is locked_out('account'), 1, 'audited once';
     is events(q{action = 'login_failed'}), 5, 'what was not looked at is no failure';
-    wait_a_while();
-    login('ada', $good)->status_is(200, 'later');
+    login('ada', $good, $ip), refused('whatever is right elsewhere');
 };
 
 subtest 'an unknown account' => sub {
-    login('nobody', 'wrong', '192.0.2.3')->problem_is(401, 'invalid_credentials') for 1 .. 5;
-    login('NOBODY', 'wrong', '192.0.2.3'), refused('is not told from a known one');
-    login('nobody2', 'wrong', '192.0.2.3')->problem_is(401, 'invalid_credentials', 'another is counted by itself');
-    wait_a_while();
+    my $ip = address();
+    login('nobody', 'wrong', $ip)->problem_is(401, 'invalid_credentials') for 1 .. 5;
+    login('NOBODY', 'wrong', $ip), refused('is not told from a known one');
+    login('nobody2', 'wrong', $ip)->problem_is(401, 'invalid_credentials', 'another is counted by itself');
 };
 
-subtest 'what is right is not counted' => sub {
+subtest 'what is right' => sub {
+    my $ip = address();
     for (1 .. 3) {
-        login('ada', 'wrong')->status_is(401);
-        login('ada', $good)->status_is(200) for 1 .. 4;
+        is_deeply wrong(4, $ip), {401 => 4};
+        login('ada', $good, $ip)->status_is(200, 'forgets what was wrong');
+        login('ada', $good, $ip)->status_is(200, 'and is not counted') for 1 .. 4;
     }
-    login('ada', 'wrong')->status_is(401) for 1 .. 2;
-    login('ada', $good), refused('the wrong ones are, all of them');
-    wait_a_while();
+    is_deeply wrong(5, $ip), {401 => 5}, 'the next ones are';
+    login('ada', $good, $ip), refused();
 };
 
 subtest 'an account from everywhere' => sub {
-    login('ada', 'wrong', "192.0.2.1$_")->status_is(401) for 10 .. 29;
-    login('ada', $good, '192.0.2.200'), refused('a stranger');
-    is events(q{action = 'locked_out' AND details->>'limit' = 'account_total'}), 1, 'audited once';
-    login('ada', $good, '192.0.2.77')->status_is(200, 'its owner, who was there lately');
-    login('ada', 'wrong', '192.0.2.77')->status_is(401, 'and may err');
-    wait_a_while();
+    forget('ada');
+    my $home = register('ada');
+    is_deeply wrong(19, \&address), {401 => 19};
+    login('ada', $good, address())->status_is(200, 'a stranger who is right');
+    is_deeply wrong(1, \&address), {401 => 1}, 'is not counted, nor forgets the others';
+    login('ada', $good, address()), refused('then strangers are too many');
+    is locked_out('account_total'), 1, 'audited once';
+    login('ada', $good, $home)->status_is(200, 'its owner, who was there lately');
+    login('ada', 'wrong', $home)->status_is(401, 'and may err');
 
-    login('ada', 'wrong', "192.0.2.1$_")->status_is(401) for 30 .. 49;
-    login('ada', $good, '192.0.2.77')->status_is(200, 'its owner comes first');
-    login('ada', $good, '192.0.2.201'), refused('then a stranger');
-    is events(q{action = 'locked_out' AND details->>'limit' = 'account_total'}), 2, 'audited all the same';
-    wait_a_while();
+    forget('ada');
+    $home = register('ada');
+    is_deeply wrong(20, \&address), {401 => 20};
+    login('ada', $good, $home)->status_is(200, 'its owner comes first');
+    login('ada', $good, address()), refused('then a stranger');
+    is locked_out('account_total'), 2, 'audited all the same';
+
+    my ($ip, $before) = (address(), locked_out('account'));
+    login('ada', $good, $ip), refused() for 1 .. 6;
+    is locked_out('account'), $before, 'what is refused as one of many is no failure of its own address';
 };
 
 subtest 'IPv4 by a socket of IPv6' => sub {
     register('bob', '::ffff:192.0.2.66');
     is $t->db->selectrow_array('SELECT host(ip_address) FROM autoflow.sessions ORDER BY created_at DESC LIMIT 1'),
         '192.0.2.66', 'is the same address';
-    login('bob', 'wrong', "::ffff:198.51.100.$_")->status_is(401) for 1 .. 20;
+    is_deeply wrong(20, sub { '::ffff:' . address() }, sub { 'bob' }), {401 => 20};
     login('bob', $good, '::ffff:198.51.100.200'), refused('a stranger is one');
     login('bob', $good, $_)->status_is(200, "its owner, from $_") for '::ffff:192.0.2.66', '192.0.2.66';
-    wait_a_while();
 };
 
 subtest 'an address' => sub {
-    login("nobody$_", 'wrong', '192.0.2.4')->status_is(401) for 1 .. 40;
-    login('nobody41', 'wrong', '192.0.2.4'), refused('for whatever account');
-    $t->post_ok('/auth/register' => {'X-Real-IP' => '192.0.2.4'} => json =>
-        {email => 'more@example.com', password => $good});
+    my $n = 0;
+    my $nobody = sub { 'nobody' . ++$n };
+    register('carl');
+    my $ip = address();
+    is_deeply wrong(39, $ip, $nobody), {401 => 39};
+    login('carl', $good, $ip)->status_is(200, 'what is right is not counted');
+    is_deeply wrong(1, $ip, $nobody), {401 => 1}, 'and forgets nothing';
+    login($nobody->(), 'wrong', $ip), refused('for whatever account');
+    $t->post_ok('/auth/register' => {'X-Real-IP' => $ip} => json => {email => 'more@example.com', password => $good});
     refused('nor a new one');
-    login('ada', $good, '192.0.2.5')->status_is(200, 'from another');
+    login('carl', $good, address())->status_is(200, 'from another');
 
-    login("nobody$_", 'wrong', "2001:db8::$_")->status_is(401) for 1 .. 40;
-    login('nobody41', 'wrong', '2001:db8::abcd:41'), refused('of IPv6, the first 64 bits');
-    login('nobody41', 'wrong', '2001:db8:0:1::41')->status_is(401);
-    is events(q{action = 'locked_out' AND details->>'limit' = 'address'}), 2, 'audited once each';
-    wait_a_while();
+    is_deeply wrong(40, sub { "2001:db8::$n" }, $nobody), {401 => 40};
+    login('nobody', 'wrong', '2001:db8::abcd:41'), refused('of IPv6, the first 64 bits');
+    login('nobody', 'wrong', '2001:db8:0:1::41')->status_is(401);
+    is locked_out('address'), 2, 'audited once each';
+};
+
+subtest 'families of addresses' => sub {
+    my $n = 0;
+    my $nobody = sub { 'noone' . ++$n };
+    my $by_socket = sub ($name) {
+        $t->post_ok('http+unix://' . url_escape($socket) . '/auth/login' => {Host => 'localhost'} => json => {email => $name, password => 'wrong'});
+    };
+    is_deeply wrong(40, '32.1.164.82', $nobody), {401 => 40};
+    login($nobody->(), 'wrong', $_), refused() for '32.1.164.82', '::ffff:32.1.164.82';
+    login($nobody->(), 'wrong', '2001:a452::1')->status_is(401, 'the same octets of IPv6 are another one');
+
+    $by_socket->($nobody->())->status_is(401) for 1 .. 40;
+    $by_socket->($nobody->()), refused('a socket without addresses');
+    login($nobody->(), 'wrong', $_)->status_is(401, "is not $_") for '0.0.0.0', '::1';
 };
 
 subtest 'the audit is away' => sub {
-    login('ada', 'wrong', '192.0.2.8')->status_is(401) for 1 .. 5;
+    forget('ada');
+    register('ada');
+    my $ip = address();
+    is_deeply wrong(5, $ip), {401 => 5};
     $t->db->do(q{ALTER TABLE autoflow.audit_events ADD CONSTRAINT away CHECK (action <> 'locked_out') NOT VALID});
-    login('ada', 'wrong', '192.0.2.8'), refused('refused is refused');
+    login('ada', 'wrong', $ip), refused('refused is refused');
     is scalar @{$t->tx->res->headers->every_header('Retry-After')}, 1, 'and says once for how long';
     $t->db->do('ALTER TABLE autoflow.audit_events DROP CONSTRAINT away');
-    wait_a_while();
 };
 
 subtest 'at once' => sub {
-    my $before = events(q{action = 'login_failed'});
-    my %status;
-    $status{$_->res->code}++ for $t->at_once((['POST', '/auth/login', {'X-Real-IP' => '192.0.2.6'},
-        json => {email => 'ada', password => 'wrong'}]) x 60);
-    is_deeply \%status, {401 => 5, 429 => 55}, 'no more than are allowed';
+    my ($before, $ip) = (events(q{action = 'login_failed'}), address());
+    is_deeply wrong(60, $ip), {401 => 5, 429 => 55}, 'no more than are allowed';
     is events(q{action = 'login_failed'}) - $before, 5, 'were hashed';
-    wait_a_while();
-};
 
-subtest 'a reload forgets nothing' => sub {
-    login('ada', 'wrong')->status_is(401) for 1 .. 5;
     $t->reload->ready;
-    login('ada', $good), refused();
-    wait_a_while();
+    login('ada', $good, $ip), refused('a reload forgets nothing');
 };
 
 subtest 'another password' => sub {
-    my $change = sub ($who, %body) {
-        $t->put_ok('/auth/me/password' => $t->bearer($who) => json => {%body});
+    my ($ip, $change);
+    $change = sub ($who, %body) {
+        $t->put_ok('/auth/me/password' => {%{$t->bearer($who)}, 'X-Real-IP' => $ip} => json => {%body});
     };
     my $better = 'a better horse, a newer battery';
-    my ($here, $there) = map { login('ada', $good)->tx->res->json } 1, 2;
+    forget('ada');
+    $ip = register('ada');
+    my ($here, $there) = map { login('ada', $good, $ip)->tx->res->json } 1, 2;
 
     $change->($here, current_password => 'wrong', new_password => $better)->problem_is(403, 'wrong_password');
     $change->($here, current_password => $good, new_password => 'password1')->problem_is(422, 'validation_failed')
@@ -153,37 +201,118 @@ subtest 'another password' => sub {
     $t->get_ok('/auth/me' => $t->bearer($there))->problem_is(401, 'token_revoked', 'every other session has ended');
     $t->post_ok('/auth/refresh' => json => {refresh_token => $there->{refresh_token}})->problem_is(401, 'invalid_token');
     $t->post_ok('/auth/refresh' => json => {refresh_token => $here->{refresh_token}})->status_is(200);
-    login('ada', $good)->problem_is(401, 'invalid_credentials');
-    login('ada', $better)->status_is(200);
+    login('ada', $good, $ip)->problem_is(401, 'invalid_credentials');
+    login('ada', $better, $ip)->status_is(200);
     is events(q{action = 'password_changed'}), 1, 'audited';
 
-    wait_a_while();
-    $change->($here, current_password => 'wrong', new_password => $better)->status_is(403) for 1 .. 5;
+    $change->($here, current_password => 'wrong', new_password => $better)->status_is(403) for 1 .. 4;
+    $change->($here, current_password => $better, new_password => 'password1')->status_is(422, 'the right one');
+    $change->($here, current_password => 'wrong', new_password => $better)->status_is(403, 'forgets those') for 1 .. 5;
     $change->($here, current_password => $better, new_password => $good), refused('guesses are counted here, too');
-    wait_a_while();
+    login('ada', $better, $ip), refused('with those at login');
+    $ip = address();
 
     my %status;
-    $status{$_->res->code}++ for $t->at_once(map { ['PUT', '/auth/me/password', $t->bearer($here),
+    $status{$_->res->code}++ for $t->at_once(map { ['PUT', '/auth/me/password', {%{$t->bearer($here)}, 'X-Real-IP' => $ip},
         json => {current_password => $better, new_password => "number $_ of four passwords"}] } 1 .. 4);
     is_deeply \%status, {204 => 1, 403 => 3}, 'several at once: one of them changes it';
 };
 
+subtest 'windows' => sub {
+    forget('ada');
+    register('ada');
+    $t->settings({autoflow_attempts => 'account=1/3s account_total=off address=off'})->reload->ready;
+    my $ip = address();
+    login('ada', 'wrong', $ip)->status_is(401);
+    login('ada', $good, $ip)->problem_is(429, 'too_many_attempts');
+    sleep 0.1 + $t->tx->res->headers->header('Retry-After');
+    login('ada', $good, $ip)->status_is(200, 'the next try counts when it was said to');
+};
+
 subtest 'off' => sub {
-    $t->settings({autoflow_attempts => 'account=off account_total=off address=off'})->reload->ready;
-    login('ada', 'wrong')->status_is(401) for 1 .. 30;
+    $t->settings({autoflow_attempts => 'account=off account_total=off address=off changes=off'})->reload->ready;
+    is_deeply wrong(100, address()), {401 => 100};
+};
+
+subtest 'by default' => sub {
+    $t->settings({autoflow_attempts => undef})->reload->ready;
+    my $n = 0;
+    my $nobody = sub { 'anyone' . ++$n };
+    forget('ada');
+    register('ada');
+    my $ip = address();
+    is_deeply wrong(10, $ip), {401 => 10}, 'ten of an account from an address';
+    login('ada', $good, $ip), refused('in a quarter of an hour', 900);
+    is_deeply wrong(90, \&address), {401 => 90}, 'a hundred from everywhere';
+    login('ada', $good, address()), refused('in a quarter of an hour', 900);
+    $ip = address();
+    is_deeply wrong(100, $ip, $nobody), {401 => 100}, 'a hundred from an address';
+    login($nobody->(), 'wrong', $ip)->problem_is(429, 'too_many_attempts')->header_like('Retry-After' => qr/^([1-5]?\d|60)$/);
 };
 
 subtest '10,000 attempts' => sub {
     $t->settings({autoflow_attempts => 'account=10/15m address=off'})->reload->ready;
-    my ($before, $out) = (events(q{action = 'login_failed'}), events(q{action = 'locked_out'}));
+    my ($before, $out, $ip) = (events(q{action = 'login_failed'}), locked_out('account'), address());
+    forget('ada');
+    register('ada');
     my %status;
     for (1 .. 50) {
-        $status{$_->res->code}++ for $t->at_once((['POST', '/auth/login', {'X-Real-IP' => '192.0.2.9'},
-            json => {email => 'ada', password => 'wrong'}]) x 200);
+        my $some = wrong(200, $ip);
+        $status{$_} += $some->{$_} for keys %$some;
     }
     is_deeply \%status, {401 => 10, 429 => 9990}, 'at one account, from one address';
     is events(q{action = 'login_failed'}) - $before, 10, 'ten were hashed';
-    is events(q{action = 'locked_out'}) - $out, 1, 'one event says so';
+    is locked_out('account') - $out, 1, 'one event says so';
+};
+
+$t->finish;
+
+
+# hashes one by one, each of which takes a while
+$t = Test::Autoflow->new(http => $http,
+    main => 'thread_pool autoflow_hash threads=1 max_queue=64;
+             thread_pool autoflow_io threads=1 max_queue=8;',
+    settings => {autoflow_attempts => 'account=4/1h account_total=12/1h address=off', autoflow_password => 'memory=64m time=4'})->start;
+
+subtest 'in flight' => sub {
+    my $ip = register('ada');
+    my @txs = $t->at_once((['POST', '/auth/login', {'X-Real-IP' => $ip},
+        json => {email => 'ada', password => 'wrong'}]) x 8);
+    is_deeply [sort map { $_->res->code } @txs], [(401) x 4, (429) x 4], 'no more than may fail';
+    is_deeply [map { $_->res->headers->header('Retry-After') } grep { $_->res->code == 429 } @txs], [(1) x 4],
+        'whoever is refused may soon pass, as far as anybody knows';
+    is locked_out('account'), 0, 'nobody is locked out';
+    login('ada', $good, $ip), refused('until they all have failed');
+    is locked_out('account'), 1, 'that is audited';
+};
+
+subtest 'who gives up' => sub {
+    forget('ada');
+    register('ada');
+    my $ip = address();
+    my $request = Test::Autoflow::Client::request('POST', '/auth/login', {'X-Real-IP' => $ip},
+        encode_json({email => 'ada', password => 'wrong'}));
+    for (1 .. 3) {
+        my @clients = map { $t->client->send($request) } 1 .. 4;
+        $t->wait_for(sub { login('ada', $good, $ip)->tx->res->code == 429 });
+        $_->close for @clients;
+        $t->wait_for(sub { login('ada', 'wrong', $ip)->tx->res->code == 401 });
+    }
+    login('ada', $good, address())->status_is(200, 'has not failed, here or elsewhere');
+
+    $t->settings->{autoflow_attempts} = 'account=off account_total=off address=4/1h';
+    $t->reload->ready;
+    my $log = Mojo::File->new($t->dir, 'access.log');
+    my $before = () = $log->slurp =~ / 499 /g;
+    my @clients = map { $t->client } 1 .. 5;
+    is $_->send(Test::Autoflow::Client::request('GET', '/health/live'))->status, 200, 'connected' for @clients;
+    $_->send($request) for @clients;
+    my $refused = (pop @clients)->answer;
+    is $refused->{status}, 429, 'too many in flight from an address';
+    is $refused->{headers}{'retry-after'}, 1, 'for a moment';
+    $_->close for @clients;
+    $t->wait_for(sub { 4 <= (() = $log->slurp =~ / 499 /g) - $before });
+    login('ada', $good, $ip), refused('but has perhaps cost a hash');
 };
 
 $t->finish;
@@ -191,7 +320,7 @@ $t->finish;
 $t = Test::Autoflow->new(
     main => 'thread_pool autoflow_hash threads=1 max_queue=2;
              thread_pool autoflow_io threads=1 max_queue=8;',
-    settings => {autoflow_attempts => 'account=10/1m address=off', autoflow_password => undef})->start;
+    settings => {autoflow_attempts => 'account=10/1m address=off changes=off', autoflow_password => undef})->start;
 my $eve = $t->register(email => 'eve@example.com');
 
 subtest 'what was not looked at is not counted' => sub {

@@ -100,6 +100,7 @@ const af_route_t  af_account_routes[] = {
       .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
+      .budget = AF_BUDGET_PASSWORD,
       .body = &password_schema,
       .steps = password_steps },
 
@@ -161,7 +162,7 @@ check_current(af_ctx_t *ctx)
                       : NGX_ERROR;
 
     if (rc == NGX_ERROR) {
-        af_attempts_right(ctx);
+        af_attempts_unseen(ctx);
     }
 
     return rc;

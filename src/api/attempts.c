@@ -1,20 +1,44 @@
 #include "api/attempts.h"
+#include "flow/budget.h"
 
 
 /* an IPv4 address, or as much of an IPv6 address as one party has */
 #define AF_ADDRESS_KEY  8
 
 
+typedef enum {
+    AF_ATTEMPT_ADDRESS = 0,
+    AF_ATTEMPT_ACCOUNT,            /* from one address */
+    AF_ATTEMPT_TOTAL,              /* at an account from everywhere */
+    AF_ATTEMPT_LOGIN               /* that was right, from one address */
+} af_attempt_kind_t;
+
+
 /* each of the limits counts by keys of its own */
 
 typedef struct {
     u_char             kind;
+    u_char             family;     /* of the address: none is another's */
     u_char             address[AF_ADDRESS_KEY];
     af_account_key_t   account;
 } af_attempt_key_t;
 
 
-/* what was counted for a request, the latest first */
+/* what becomes of an attempt */
+
+typedef enum {
+    AF_ATTEMPT_WRONG = 0,
+    AF_ATTEMPT_RIGHT,
+    AF_ATTEMPT_UNTOLD,             /* to a client that gave up, for example */
+    AF_ATTEMPT_UNSEEN              /* nobody has looked at it */
+} af_attempt_outcome_t;
+
+
+typedef void (*af_attempt_pt)(af_limits_t *limits, const void *key,
+    size_t len, time_t now);
+
+
+/* what is in flight of a request, the latest first */
 
 typedef struct af_attempt_s  af_attempt_t;
 
@@ -24,23 +48,49 @@ struct af_attempt_s {
 };
 
 
-/* what the last one that was refused has to be told, or not */
-
-typedef struct {
-    const char        *limit;
-    ngx_uint_t         seconds;
-    int                first;
-    af_attempt_t      *counted;
-} af_attempts_made_t;
-
-
-static ngx_int_t af_attempt(af_ctx_t *ctx, const af_rate_t *rate,
-    const char *limit, const af_attempt_key_t *key);
-static ngx_int_t af_attempt_refuse(af_ctx_t *ctx);
-static void af_attempt_total_key(const af_account_key_t *account,
-    af_attempt_key_t *key);
+static ngx_int_t af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
+    const af_account_key_t *account);
+static ngx_int_t af_attempt_refuse(af_ctx_t *ctx, const char *limit,
+    ngx_uint_t seconds, int first);
+static const af_rate_t *af_attempt_rate(af_ctx_t *ctx, af_attempt_kind_t kind);
+static void af_attempt_key(af_ctx_t *ctx, af_attempt_kind_t kind,
+    const af_account_key_t *account, af_attempt_key_t *key);
 static void af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key);
-static af_attempts_made_t *af_attempts_made(af_ctx_t *ctx);
+static void af_attempts_settle(af_ctx_t *ctx, af_attempt_outcome_t outcome);
+static void af_attempts_ended(af_ctx_t *ctx, ngx_uint_t answered);
+static void af_attempt_forgotten(af_limits_t *limits, const void *key,
+    size_t len, time_t now);
+
+
+/*
+ * What an address asks for, or a login writes, is about load, and may have been
+ * done though the client gave up.  What an account bears is about guesses: from
+ * an answer that is never sent, nobody learns anything.
+ */
+
+static const struct {
+    const char     *limit;         /* as the audit names it */
+    size_t          rate;          /* of autoflow_attempts */
+    af_attempt_pt   settle[4];     /* by the outcome */
+} af_attempt_kinds[] = {
+
+    [AF_ATTEMPT_ADDRESS] = { "address", offsetof(af_attempts_t, address),
+        { af_limits_failed, af_limits_give_back,
+          af_limits_failed, af_limits_give_back } },
+
+    [AF_ATTEMPT_ACCOUNT] = { "account", offsetof(af_attempts_t, account),
+        { af_limits_failed, af_attempt_forgotten,
+          af_limits_give_back, af_limits_give_back } },
+
+    [AF_ATTEMPT_TOTAL] = { "account_total",
+        offsetof(af_attempts_t, account_total),
+        { af_limits_failed, af_limits_give_back,
+          af_limits_give_back, af_limits_give_back } },
+
+    [AF_ATTEMPT_LOGIN] = { "changes", offsetof(af_attempts_t, remedies),
+        { af_limits_give_back, af_limits_failed,
+          af_limits_failed, af_limits_give_back } }
+};
 
 
 void
@@ -69,41 +119,28 @@ af_account_key(const char *user_id, const char *typed, af_account_key_t *key)
 ngx_int_t
 af_attempt_address(af_ctx_t *ctx)
 {
-    af_attempt_key_t  key;
-
-    ngx_memzero(&key, sizeof(key));
-
-    key.kind = 'a';
-    af_attempt_from(ctx->request, &key);
-
-    return af_attempt(ctx, &ctx->conf->attempts.address, "address", &key);
+    return af_attempt(ctx, AF_ATTEMPT_ADDRESS, NULL);
 }
 
 
 ngx_int_t
 af_attempt_account(af_ctx_t *ctx, const af_account_key_t *account)
 {
-    af_attempt_key_t  key;
+    return af_attempt(ctx, AF_ATTEMPT_ACCOUNT, account);
+}
 
-    ngx_memzero(&key, sizeof(key));
 
-    key.kind = 'b';
-    key.account = *account;
-    af_attempt_from(ctx->request, &key);
-
-    return af_attempt(ctx, &ctx->conf->attempts.account, "account", &key);
+ngx_int_t
+af_attempt_login(af_ctx_t *ctx, const af_account_key_t *account)
+{
+    return af_attempt(ctx, AF_ATTEMPT_LOGIN, account);
 }
 
 
 ngx_int_t
 af_attempt_total(af_ctx_t *ctx, const af_account_key_t *account)
 {
-    af_attempt_key_t  key;
-
-    af_attempt_total_key(account, &key);
-
-    return af_attempt(ctx, &ctx->conf->attempts.account_total,
-                      "account_total", &key);
+    return af_attempt(ctx, AF_ATTEMPT_TOTAL, account);
 }
 
 
@@ -113,13 +150,13 @@ af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *account)
     const af_rate_t   *rate;
     af_attempt_key_t   key;
 
-    rate = &ctx->conf->attempts.account_total;
+    rate = af_attempt_rate(ctx, AF_ATTEMPT_TOTAL);
 
     if (rate->window == 0) {
         return 0;
     }
 
-    af_attempt_total_key(account, &key);
+    af_attempt_key(ctx, AF_ATTEMPT_TOTAL, account, &key);
 
     return af_limits_peek(ctx->conf->zone->limits, rate, &key, sizeof(key),
                           ngx_time())
@@ -127,73 +164,60 @@ af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *account)
 }
 
 
-static void
-af_attempt_total_key(const af_account_key_t *account, af_attempt_key_t *key)
-{
-    ngx_memzero(key, sizeof(af_attempt_key_t));
-
-    key->kind = 'c';
-    key->account = *account;
-}
-
-
 static ngx_int_t
-af_attempt(af_ctx_t *ctx, const af_rate_t *rate, const char *limit,
-    const af_attempt_key_t *key)
+af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
+    const af_account_key_t *account)
 {
-    af_attempt_t        *attempt;
-    af_attempts_made_t  *made;
+    int               first;
+    ngx_uint_t        seconds;
+    af_attempt_t     *attempt;
+    const af_rate_t  *rate;
+
+    rate = af_attempt_rate(ctx, kind);
 
     if (rate->window == 0) {
         return NGX_OK;
     }
 
-    made = af_attempts_made(ctx);
     attempt = ngx_palloc(ctx->request->pool, sizeof(af_attempt_t));
-
-    if (made == NULL || attempt == NULL) {
+    if (attempt == NULL) {
         return NGX_ERROR;
     }
 
-    made->limit = limit;
-    made->seconds = af_limits_take(ctx->conf->zone->limits, rate, key,
-                                   sizeof(af_attempt_key_t), ngx_time(),
-                                   &made->first);
-    if (made->seconds) {
-        return af_attempt_refuse(ctx);
+    af_attempt_key(ctx, kind, account, &attempt->key);
+
+    seconds = af_limits_take(ctx->conf->zone->limits, rate, &attempt->key,
+                             sizeof(af_attempt_key_t), ngx_time(), &first);
+    if (seconds) {
+        return af_attempt_refuse(ctx, af_attempt_kinds[kind].limit, seconds,
+                                 first);
     }
 
-    attempt->key = *key;
-    attempt->next = made->counted;
-    made->counted = attempt;
+    attempt->next = ctx->attempts;
+    ctx->attempts = attempt;
+    ctx->ended = af_attempts_ended;
 
     return NGX_OK;
 }
 
 
+/* but for the address, nobody has looked at it, whatever was counted before */
+
 static ngx_int_t
-af_attempt_refuse(af_ctx_t *ctx)
+af_attempt_refuse(af_ctx_t *ctx, const char *limit, ngx_uint_t seconds,
+    int first)
 {
-    u_char              *seconds;
-    af_attempts_made_t  *made;
+    af_attempts_settle(ctx, AF_ATTEMPT_UNTOLD);
 
-    made = af_attempts_made(ctx);
-    seconds = ngx_pnalloc(ctx->request->pool, NGX_INT_T_LEN);
-
-    if (made == NULL || seconds == NULL
-        || af_set_header(ctx->request, "Retry-After", seconds,
-                         ngx_sprintf(seconds, "%ui", made->seconds) - seconds,
-                         NULL)
-           != NGX_OK)
-    {
+    if (af_retry_after(ctx, seconds) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (!made->first) {
+    if (!first) {
         return af_problem(ctx, AF_TOO_MANY_ATTEMPTS, NULL);
     }
 
-    af_bind(ctx, "limit", made->limit);
+    af_bind(ctx, "limit", limit);
 
     return af_refuse_anyway(ctx, AF_TOO_MANY_ATTEMPTS,
                             &af_sql_auth_locked_out);
@@ -201,22 +225,93 @@ af_attempt_refuse(af_ctx_t *ctx)
 
 
 void
+af_attempts_wrong(af_ctx_t *ctx)
+{
+    af_attempts_settle(ctx, AF_ATTEMPT_WRONG);
+}
+
+
+void
 af_attempts_right(af_ctx_t *ctx)
 {
-    af_attempt_t        *attempt;
-    af_attempts_made_t  *made;
+    af_attempts_settle(ctx, AF_ATTEMPT_RIGHT);
+}
 
-    made = ctx->attempts;
 
-    for (attempt = made ? made->counted : NULL;
-         attempt;
-         attempt = attempt->next)
-    {
-        af_limits_give_back(ctx->conf->zone->limits, &attempt->key,
-                            sizeof(af_attempt_key_t), ngx_time());
+void
+af_attempts_unseen(af_ctx_t *ctx)
+{
+    af_attempts_settle(ctx, AF_ATTEMPT_UNSEEN);
+}
+
+
+/* what no step has settled */
+
+static void
+af_attempts_ended(af_ctx_t *ctx, ngx_uint_t answered)
+{
+    af_attempts_settle(ctx, answered ? AF_ATTEMPT_WRONG : AF_ATTEMPT_UNTOLD);
+}
+
+
+static void
+af_attempts_settle(af_ctx_t *ctx, af_attempt_outcome_t outcome)
+{
+    af_attempt_t  *attempt;
+
+    for (attempt = ctx->attempts; attempt; attempt = attempt->next) {
+        af_attempt_kinds[attempt->key.kind].settle[outcome](
+            ctx->conf->zone->limits, &attempt->key, sizeof(af_attempt_key_t),
+            ngx_time());
     }
 
     ctx->attempts = NULL;
+}
+
+
+static void
+af_attempt_forgotten(af_limits_t *limits, const void *key, size_t len,
+    time_t now)
+{
+    af_limits_give_back(limits, key, len, now);
+    af_limits_clear(limits, key, len, now);
+}
+
+
+void
+af_attempts_forget(af_ctx_t *ctx, const af_account_key_t *account)
+{
+    af_attempt_key_t  key;
+
+    af_attempt_key(ctx, AF_ATTEMPT_ACCOUNT, account, &key);
+
+    af_limits_clear(ctx->conf->zone->limits, &key, sizeof(key), ngx_time());
+}
+
+
+static const af_rate_t *
+af_attempt_rate(af_ctx_t *ctx, af_attempt_kind_t kind)
+{
+    return (af_rate_t *) ((char *) &ctx->conf->attempts
+                          + af_attempt_kinds[kind].rate);
+}
+
+
+static void
+af_attempt_key(af_ctx_t *ctx, af_attempt_kind_t kind,
+    const af_account_key_t *account, af_attempt_key_t *key)
+{
+    ngx_memzero(key, sizeof(af_attempt_key_t));
+
+    key->kind = kind;
+
+    if (account) {
+        key->account = *account;
+    }
+
+    if (kind != AF_ATTEMPT_TOTAL) {
+        af_attempt_from(ctx->request, key);
+    }
 }
 
 
@@ -232,6 +327,7 @@ af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key)
 #endif
 
     sockaddr = r->connection->sockaddr;
+    key->family = sockaddr->sa_family;
 
     switch (sockaddr->sa_family) {
 
@@ -245,6 +341,7 @@ af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key)
         sin6 = (struct sockaddr_in6 *) sockaddr;
 
         if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            key->family = AF_INET;
             ngx_memcpy(key->address, &sin6->sin6_addr.s6_addr[12], 4);
 
         } else {
@@ -254,16 +351,4 @@ af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key)
         return;
 #endif
     }
-}
-
-
-static af_attempts_made_t *
-af_attempts_made(af_ctx_t *ctx)
-{
-    if (ctx->attempts == NULL) {
-        ctx->attempts = ngx_pcalloc(ctx->request->pool,
-                                    sizeof(af_attempts_made_t));
-    }
-
-    return ctx->attempts;
 }

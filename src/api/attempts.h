@@ -1,6 +1,6 @@
 /*
- * autoflow_attempts: an attempt is counted before its work is done, and taken
- * back once it was right.
+ * autoflow_attempts: an attempt is counted before its work is done, and is in
+ * flight until a step, or the end of the flow, says what became of it.
  *
  * What counts returns NGX_OK, or what ends a step: the attempt is refused,
  * with 429, and the first one of a window is audited.
@@ -36,9 +36,24 @@ ngx_int_t af_attempt_account(af_ctx_t *ctx, const af_account_key_t *key);
 ngx_int_t af_attempt_total(af_ctx_t *ctx, const af_account_key_t *key);
 ngx_uint_t af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *key);
 
-/* Takes back all that was counted for this request: it was right, or nobody
-   has looked at it. */
+/*
+ * Counts a login at an account from this address, if it turns out to be right:
+ * those have a budget like that of flow/budget.h.
+ */
+ngx_int_t af_attempt_login(af_ctx_t *ctx, const af_account_key_t *key);
+
+/*
+ * What became of all that was counted for this request.  Wrong: it counts; that
+ * is also what an answer means before which nobody has called any of these.
+ * Right: it was no failure, and former failures of this account from this
+ * address are forgotten.  Unseen: nobody has looked at it.
+ */
+void af_attempts_wrong(af_ctx_t *ctx);
 void af_attempts_right(af_ctx_t *ctx);
+void af_attempts_unseen(af_ctx_t *ctx);
+
+/* Forgets an account's failures from this address. */
+void af_attempts_forget(af_ctx_t *ctx, const af_account_key_t *key);
 
 
 #endif /* AF_API_ATTEMPTS_H */

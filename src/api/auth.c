@@ -339,10 +339,15 @@ check_password(af_ctx_t *ctx)
 
     ngx_int_t  rc;
 
+    rc = af_attempt_login(ctx, &login->key);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = af_check_password(ctx, "password", login->hash);
 
     if (rc == NGX_ERROR) {
-        af_attempts_right(ctx);
+        af_attempts_unseen(ctx);
     }
 
     return rc;
@@ -388,6 +393,7 @@ open_session(af_ctx_t *ctx)
 static ngx_int_t
 refuse_login(af_ctx_t *ctx, af_problem_id_t refusal, const char *reason)
 {
+    af_attempts_wrong(ctx);
     af_bind(ctx, "reason", reason);
 
     return af_refuse_after(ctx, refusal, &af_sql_auth_login_failed);

@@ -21,6 +21,7 @@ static ngx_int_t say_mailed(af_ctx_t *ctx);
 static ngx_int_t find_account(af_ctx_t *ctx);
 static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t set_password(af_ctx_t *ctx);
+static ngx_int_t forget_failures(af_ctx_t *ctx);
 static ngx_int_t verify_address(af_ctx_t *ctx);
 static ngx_int_t say_done(af_ctx_t *ctx);
 static ngx_int_t present_token(af_ctx_t *ctx, const char *kind,
@@ -48,6 +49,7 @@ static const af_step_pt  reset_steps[] = {
     find_account,
     hash_password,
     set_password,
+    forget_failures,
     say_done,
     NULL
 };
@@ -212,6 +214,22 @@ set_password(af_ctx_t *ctx)
 
     return af_segment(ctx, &af_sql_account_lock_owner,
                       &af_sql_account_reset_password, NULL);
+}
+
+
+/* whoever could not remember has tried what they could */
+
+static ngx_int_t
+forget_failures(af_ctx_t *ctx)
+{
+    af_account_key_t  key;
+
+    if (af_found(ctx)) {
+        af_account_key(af_column(ctx, "user_id"), "", &key);
+        af_attempts_forget(ctx, &key);
+    }
+
+    return NGX_OK;
 }
 
 

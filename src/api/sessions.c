@@ -64,12 +64,14 @@ const af_route_t  af_sessions_routes[] = {
       .steps = refresh_steps },
 
     { NGX_HTTP_POST, "/auth/logout", AF_EITHER,
+      .budget = AF_BUDGET_LOGOUT,
       .query = &logout_schema,
       .body = &refresh_schema,
       .bodyless = 1,
       .steps = logout_steps },
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
+      .budget = AF_BUDGET_LOGOUT_ALL,
       .steps = logout_all_steps },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
@@ -79,6 +81,7 @@ const af_route_t  af_sessions_routes[] = {
       .steps = af_list_steps },
 
     { NGX_HTTP_DELETE, "/auth/sessions/{id}", AF_USER,
+      .budget = AF_BUDGET_END_SESSION,
       .statement = &af_sql_auth_end_session },
 
     { .path = NULL }

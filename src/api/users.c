@@ -154,6 +154,7 @@ const af_route_t  af_users_routes[] = {
 
     { NGX_HTTP_PUT, "/auth/users/{id}/disable", AF_SUPERUSER,
       .alias = "/users/{id}/disable",
+      .budget = AF_BUDGET_DISABLE,
       .answer = &af_schema_user,
       .statement = &af_sql_admin_disable_user,
       .steps = change_steps },

@@ -1,4 +1,5 @@
 #include "flow/flow.h"
+#include "flow/budget.h"
 #include "flow/errors.h"
 #include "http/cookies.h"
 #include "check/input.h"
@@ -34,6 +35,7 @@ static int af_flow_check(af_ctx_t *ctx, const af_schema_t *schema,
     json_t *input);
 static void af_flow_run(af_ctx_t *ctx);
 static void af_flow_end(af_ctx_t *ctx, ngx_int_t rc);
+static void af_flow_ended(af_ctx_t *ctx, ngx_uint_t answered);
 static void af_flow_resume(af_ctx_t *ctx);
 static ngx_int_t af_flow_wait(af_ctx_t *ctx, ngx_msec_t timeout);
 static void af_flow_timeout(ngx_event_t *ev);
@@ -176,6 +178,7 @@ af_flow_cancel(void *data)
 {
     af_ctx_t *ctx = data;
 
+    af_flow_ended(ctx, 0);
     af_db_cancel(&ctx->op);
 
     if (ctx->job) {
@@ -234,6 +237,10 @@ af_flow_admit(af_ctx_t *ctx)
     }
 
     problem = af_flow_authenticate(ctx);
+
+    if (problem == AF_PROBLEM_NONE && af_budget_spend(ctx) != NGX_OK) {
+        problem = ctx->problem ? ctx->problem : AF_INTERNAL_ERROR;
+    }
 
     if (problem == AF_PROBLEM_NONE && af_flow_has_body(ctx)) {
         problem = af_flow_media(ctx);
@@ -479,9 +486,14 @@ af_flow_end(af_ctx_t *ctx, ngx_int_t rc)
             ctx->problem = AF_INTERNAL_ERROR;
         }
 
+        af_flow_ended(ctx, af_problems[ctx->problem].status < 500);
+
         ctx->sent = af_respond_problem(r, ctx->problem, ctx->cause,
                                        json_array_size(ctx->errors)
                                        ? ctx->errors : NULL);
+
+    } else {
+        af_flow_ended(ctx, 1);
     }
 
     if (ctx->sent == NGX_ERROR && !r->header_sent) {
@@ -489,6 +501,20 @@ af_flow_end(af_ctx_t *ctx, ngx_int_t rc)
     }
 
     ngx_http_finalize_request(r, ctx->sent);
+}
+
+
+static void
+af_flow_ended(af_ctx_t *ctx, ngx_uint_t answered)
+{
+    af_ended_pt  ended;
+
+    ended = ctx->ended;
+    ctx->ended = NULL;
+
+    if (ended) {
+        ended(ctx, answered);
+    }
 }
 
 

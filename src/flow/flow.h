@@ -44,6 +44,12 @@ typedef struct {
 typedef struct af_job_s  af_job_t;
 
 /*
+ * Told once how a flow has ended: `answered` is 0 if the client has gone, or
+ * gets to know nothing, since something is broken here (5xx).
+ */
+typedef void (*af_ended_pt)(af_ctx_t *ctx, ngx_uint_t answered);
+
+/*
  * Runs in a thread: it may touch nothing but `data`, not the request, its
  * pool, or a log.
  */
@@ -67,6 +73,7 @@ struct af_ctx_s {
     void                           *data;
     void                           *job_data;
     void                           *attempts;
+    af_ended_pt                     ended;     /* NULL: nobody asks */
     const char                     *refresh_token;
 
     ngx_uint_t                      nbindings;

@@ -34,6 +34,11 @@ typedef struct {
     af_rate_t              account;        /* from one address */
     af_rate_t              account_total;
     af_rate_t              address;
+
+    /* how many changes and refreshes */
+    af_rate_t              changes;        /* of a session */
+    af_rate_t              account_changes;    /* follow from it */
+    af_rate_t              remedies;
 } af_attempts_t;
 
 

@@ -27,6 +27,22 @@ typedef enum {
 } af_auth_t;
 
 
+/* what a request of a session is counted by: rows of flow/budget.c */
+
+typedef enum {
+    AF_BUDGET_BY_METHOD = 0,   /* changes, or nothing if it only reads */
+    AF_BUDGET_NONE,
+    AF_BUDGET_CHANGES,
+
+    /* each for itself, what nobody shall be kept from by an intruder */
+    AF_BUDGET_PASSWORD,
+    AF_BUDGET_LOGOUT,
+    AF_BUDGET_LOGOUT_ALL,
+    AF_BUDGET_END_SESSION,
+    AF_BUDGET_DISABLE
+} af_budget_t;
+
+
 typedef struct {
     ngx_uint_t             method;       /* NGX_HTTP_GET stands for HEAD too */
     const char            *path;         /* "/auth/users/{id}" */
@@ -39,6 +55,7 @@ typedef struct {
     const af_step_pt      *steps;        /* NULL: the default flow */
     ngx_uint_t             status;       /* 0: 200, 204 without an answer */
     af_problem_id_t        missing;      /* no row found; 0: 404 */
+    af_budget_t            budget;
     unsigned               form:1;       /* the body may be a form too */
     unsigned               bodyless:1;   /* there need not be one */
 } af_route_t;

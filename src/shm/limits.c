@@ -11,7 +11,7 @@
 
 
 #define AF_LIMITS_MAGIC    0x61666c6d
-#define AF_LIMITS_LAYOUT   1
+#define AF_LIMITS_LAYOUT   2
 
 
 typedef struct {
@@ -19,8 +19,12 @@ typedef struct {
     _Atomic uint32_t   ends;       /* written last; over then: free */
     uint32_t           count;
     uint32_t           refused;    /* 1: the first refusal was told */
-    uint32_t           unused;
+    uint32_t           flying;     /* of the count: their outcome is unknown */
 } af_counter_t;
+
+
+/* what is done to a counter that there is */
+typedef void (*af_counter_pt)(af_counter_t *counter);
 
 
 struct af_limits_s {
@@ -46,6 +50,13 @@ static af_counter_t *af_limits_begin(af_limits_t *table,
     const uint64_t hash[2], const af_rate_t *rate, uint32_t now);
 static unsigned af_limits_count(af_limits_t *table, af_counter_t *counter,
     const af_rate_t *rate, uint32_t now, int *first);
+static unsigned af_limits_refuses(const af_rate_t *rate,
+    const af_counter_t *counter, uint32_t now);
+static void af_limits_settle(af_limits_t *table, const void *key, size_t len,
+    time_t now, af_counter_pt settle);
+static void af_counter_landed(af_counter_t *counter);
+static void af_counter_given_back(af_counter_t *counter);
+static void af_counter_cleared(af_counter_t *counter);
 static uint32_t af_limits_ends(const af_rate_t *rate, uint32_t now);
 static unsigned af_limits_wait(const af_rate_t *rate,
     const af_counter_t *counter, uint32_t now);
@@ -143,7 +154,7 @@ af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
     size_t len, time_t now)
 {
     unsigned       wait;
-    uint32_t       seconds, count;
+    uint32_t       seconds;
     uint64_t       hash[2];
     af_counter_t  *counter;
 
@@ -154,9 +165,9 @@ af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
     }
 
     counter = af_limits_find(table, hash, seconds);
-    count = counter ? counter->count : 0;
 
-    wait = count < rate->limit ? 0 : af_limits_wait(rate, counter, seconds);
+    wait = (counter ? counter->count : 0) < rate->limit
+           ? 0 : af_limits_refuses(rate, counter, seconds);
 
     af_block_unlock(&table->block);
 
@@ -165,23 +176,24 @@ af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
 
 
 void
+af_limits_failed(af_limits_t *table, const void *key, size_t len, time_t now)
+{
+    af_limits_settle(table, key, len, now, af_counter_landed);
+}
+
+
+void
 af_limits_give_back(af_limits_t *table, const void *key, size_t len,
     time_t now)
 {
-    uint64_t       hash[2];
-    af_counter_t  *counter;
+    af_limits_settle(table, key, len, now, af_counter_given_back);
+}
 
-    if (af_limits_enter(table, key, len, hash) != 0) {
-        return;
-    }
 
-    counter = af_limits_find(table, hash, af_block_seconds(now));
-
-    if (counter != NULL && counter->count > 0) {
-        counter->count--;
-    }
-
-    af_block_unlock(&table->block);
+void
+af_limits_clear(af_limits_t *table, const void *key, size_t len, time_t now)
+{
+    af_limits_settle(table, key, len, now, af_counter_cleared);
 }
 
 
@@ -286,6 +298,7 @@ af_limits_begin(af_limits_t *table, const uint64_t hash[2],
     counter->hash[1] = hash[1];
     counter->count = 0;
     counter->refused = 0;
+    counter->flying = 0;
 
     atomic_store_explicit(&counter->ends, af_limits_ends(rate, now),
                           memory_order_release);
@@ -306,14 +319,92 @@ af_limits_count(af_limits_t *table, af_counter_t *counter,
 
     if (counter->count < rate->limit) {
         counter->count++;
+        counter->flying++;
         return 0;
     }
 
-    *first = !counter->refused;
-    counter->refused = 1;
     atomic_fetch_add(&table->refused, 1);
 
-    return af_limits_wait(rate, counter, now);
+    /* what will perhaps pass in a moment is not locked out */
+
+    if (counter->count - counter->flying >= rate->limit) {
+        *first = !counter->refused;
+        counter->refused = 1;
+    }
+
+    return af_limits_refuses(rate, counter, now);
+}
+
+
+/* in how many seconds the next one may count, where there is no room now */
+
+static unsigned
+af_limits_refuses(const af_rate_t *rate, const af_counter_t *counter,
+    uint32_t now)
+{
+    return (counter != NULL
+            && counter->count - counter->flying < rate->limit)
+           ? 1 : af_limits_wait(rate, counter, now);
+}
+
+
+static void
+af_limits_settle(af_limits_t *table, const void *key, size_t len, time_t now,
+    af_counter_pt settle)
+{
+    uint64_t       hash[2];
+    af_counter_t  *counter;
+
+    if (af_limits_enter(table, key, len, hash) != 0) {
+        return;
+    }
+
+    counter = af_limits_find(table, hash, af_block_seconds(now));
+
+    if (counter != NULL) {
+        settle(counter);
+    }
+
+    af_block_unlock(&table->block);
+}
+
+
+/*
+ * We may be killed after each store: those in flight are never more than those
+ * that count.
+ */
+
+static void
+af_counter_landed(af_counter_t *counter)
+{
+    if (counter->flying > 0) {
+        counter->flying--;
+    }
+}
+
+
+static void
+af_counter_given_back(af_counter_t *counter)
+{
+    af_counter_landed(counter);
+
+    if (counter->count > counter->flying) {
+        counter->count--;
+    }
+}
+
+
+static void
+af_counter_cleared(af_counter_t *counter)
+{
+    counter->count = counter->flying;
+    counter->refused = 0;
+
+    /* the next one begins a window */
+
+    if (counter->flying == 0) {
+        counter->ends = 0;
+    }
 }
 
 

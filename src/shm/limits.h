@@ -58,10 +58,12 @@ af_limits_t *af_limits_init(void *memory, size_t size);
 af_limits_t *af_limits_attach(void *memory, size_t size);
 
 /*
- * Counts an attempt.  Returns 0 if it is within the limit, or else, without
- * counting it, in how many seconds the window ends: 1 or more.  *first is 1 for
- * the first that was refused in this window, or else 0.  A key is of any
- * length, and has to name what is limited, too.
+ * Counts an attempt, which is in flight until one of the calls below says what
+ * became of it.  Returns 0 if it is within the limit, or else, without counting
+ * it, in how many seconds the next one may count: 1 where all depends on those
+ * in flight, or else the rest of the window, which is 1 or more, too.  *first
+ * is 1 for the first that was refused in this window whatever becomes of those,
+ * or else 0.  A key is of any length, and has to name what is limited, too.
  */
 unsigned af_limits_take(af_limits_t *table, const af_rate_t *rate,
     const void *key, size_t len, time_t now, int *first);
@@ -71,10 +73,18 @@ unsigned af_limits_peek(af_limits_t *table, const af_rate_t *rate,
     const void *key, size_t len, time_t now);
 
 /*
- * An attempt that was counted does not count after all.  If its window has
- * ended, the key's next one loses one.
+ * What became of an attempt that was counted: it failed, and counts; or it does
+ * not count after all.  If its window has ended, the key's next one is taken
+ * for it.  One of which nobody tells counts, and is in flight, until its window
+ * ends.
  */
+void af_limits_failed(af_limits_t *table, const void *key, size_t len,
+    time_t now);
 void af_limits_give_back(af_limits_t *table, const void *key, size_t len,
+    time_t now);
+
+/* Whatever failed is forgotten; what is in flight still counts. */
+void af_limits_clear(af_limits_t *table, const void *key, size_t len,
     time_t now);
 
 /* Takes no lock: the figures may be of different moments. */

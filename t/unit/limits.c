@@ -49,6 +49,24 @@ take(af_limits_t *table, const af_rate_t *rate, const char *key, time_t now,
 }
 
 
+/* the same of one that fails */
+
+static unsigned
+count(af_limits_t *table, const af_rate_t *rate, const char *key, time_t now,
+    int first)
+{
+    unsigned  wait;
+
+    wait = take(table, rate, key, now, first);
+
+    if (wait == 0) {
+        af_limits_failed(table, key, strlen(key), now);
+    }
+
+    return wait;
+}
+
+
 static unsigned
 peek(af_limits_t *table, const char *key, time_t now)
 {
@@ -89,7 +107,7 @@ test_found_again(void **state)
     table = af_limits_init(memory, size);
     assert_ptr_equal(table, memory);
 
-    while (take(table, &five, "a", NOW, 0) == 0 && peek(table, "a", NOW) == 0)
+    while (count(table, &five, "a", NOW, 0) == 0 && peek(table, "a", NOW) == 0)
     { /* void */ }
 
     assert_ptr_equal(af_limits_attach(memory, size), table);
@@ -112,21 +130,21 @@ test_a_window_begins_with_the_first(void **state)
     table = table_of(64);
 
     for (i = 0; i < 5; i++) {
-        assert_int_equal(take(table, &five, "a", NOW + 10 * i, 0), 0);
+        assert_int_equal(count(table, &five, "a", NOW + 10 * i, 0), 0);
     }
 
     /* one refusal is told, and none lengthens the window */
 
-    assert_int_equal(take(table, &five, "a", NOW + 40, 1), 20);
-    assert_int_equal(take(table, &five, "a", NOW + 40, 0), 20);
-    assert_int_equal(take(table, &five, "a", NOW + 59, 0), 1);
+    assert_int_equal(count(table, &five, "a", NOW + 40, 1), 20);
+    assert_int_equal(count(table, &five, "a", NOW + 40, 0), 20);
+    assert_int_equal(count(table, &five, "a", NOW + 59, 0), 1);
     assert_int_equal(stat_of(table).refused, 3);
 
     for (i = 0; i < 5; i++) {
-        assert_int_equal(take(table, &five, "a", NOW + 60, 0), 0);
+        assert_int_equal(count(table, &five, "a", NOW + 60, 0), 0);
     }
 
-    assert_int_equal(take(table, &five, "a", NOW + 61, 1), 59);
+    assert_int_equal(count(table, &five, "a", NOW + 61, 1), 59);
 
     done(table, 64);
 }
@@ -189,14 +207,35 @@ test_peeking_counts_nothing(void **state)
 
     for (i = 0; i < 5; i++) {
         assert_int_equal(peek(table, "a", NOW), 0);
-        assert_int_equal(take(table, &five, "a", NOW, 0), 0);
+        assert_int_equal(count(table, &five, "a", NOW, 0), 0);
     }
 
     assert_int_equal(peek(table, "a", NOW + 1), 59);
-    assert_int_equal(take(table, &five, "a", NOW + 1, 1), 59);
+    assert_int_equal(count(table, &five, "a", NOW + 1, 1), 59);
     assert_int_equal(peek(table, "a", NOW + 60), 0);
 
     done(table, 64);
+}
+
+
+static void
+give_back(af_limits_t *table, const char *key)
+{
+    af_limits_give_back(table, key, strlen(key), NOW);
+}
+
+
+static void
+fails(af_limits_t *table, const char *key)
+{
+    af_limits_failed(table, key, strlen(key), NOW);
+}
+
+
+static void
+clear(af_limits_t *table, const char *key)
+{
+    af_limits_clear(table, key, strlen(key), NOW);
 }
 
 
@@ -210,25 +249,137 @@ test_given_back(void **state)
 
     table = table_of(64);
 
-    af_limits_give_back(table, "a", 1, NOW);
+    give_back(table, "a");
 
     for (i = 0; i < 20; i++) {
         assert_int_equal(take(table, &five, "a", NOW, 0), 0);
-        af_limits_give_back(table, "a", 1, NOW);
+        give_back(table, "a");
     }
 
-    af_limits_give_back(table, "a", 1, NOW);
+    give_back(table, "a");
 
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+    }
+
+    /* what failed stays, whatever else is given back */
+
+    assert_int_equal(take(table, &five, "a", NOW, 0), 0);
+    give_back(table, "a");
+    assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+    assert_int_equal(count(table, &five, "a", NOW, 1), 60);
+    assert_int_equal(count(table, &five, "a", NOW, 0), 60);
+
+    done(table, 64);
+}
+
+
+static void
+test_in_flight(void **state)
+{
+    int           i;
+    af_limits_t  *table;
+
+    (void) state;
+
+    table = table_of(64);
+
+    /* one failed, four may be right as yet: nobody is locked out */
+
+    assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+
+    for (i = 0; i < 4; i++) {
         assert_int_equal(take(table, &five, "a", NOW, 0), 0);
     }
 
-    /* told once a window, even if it goes on */
+    assert_int_equal(take(table, &five, "a", NOW, 0), 1);
+    assert_int_equal(peek(table, "a", NOW), 1);
 
+    for (i = 0; i < 3; i++) {
+        fails(table, "a");
+        assert_int_equal(take(table, &five, "a", NOW, 0), 1);
+    }
+
+    fails(table, "a");
+    assert_int_equal(peek(table, "a", NOW), 60);
     assert_int_equal(take(table, &five, "a", NOW, 1), 60);
-    af_limits_give_back(table, "a", 1, NOW);
+    assert_int_equal(stat_of(table).refused, 5);
+
+    /* more that come down than have been up */
+
+    fails(table, "a");
+    assert_int_equal(peek(table, "a", NOW), 60);
+
+    /* whoever never tells is forgotten with the window */
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(take(table, &five, "b", NOW, 0), 0);
+    }
+
+    assert_int_equal(take(table, &five, "b", NOW + 59, 0), 1);
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(count(table, &five, "b", NOW + 60, 0), 0);
+    }
+
+    assert_int_equal(peek(table, "b", NOW + 60), 60);
+
+    done(table, 64);
+}
+
+
+static void
+test_cleared(void **state)
+{
+    int           i, n;
+    af_limits_t  *table;
+
+    (void) state;
+
+    table = table_of(64);
+
+    clear(table, "a");
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(count(table, &five, "b", NOW, 0), 0);
+    }
+
+    for (n = 0; n < 3; n++) {
+        for (i = 0; i < 5; i++) {
+            assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+        }
+
+        assert_int_equal(count(table, &five, "a", NOW, 1), 60);
+        clear(table, "a");
+    }
+
+    assert_int_equal(peek(table, "b", NOW), 60);
+
+    /* what was in flight then still counts */
+
+    assert_int_equal(count(table, &five, "a", NOW, 0), 0);
     assert_int_equal(take(table, &five, "a", NOW, 0), 0);
-    assert_int_equal(take(table, &five, "a", NOW, 0), 60);
+    assert_int_equal(take(table, &five, "a", NOW, 0), 0);
+    clear(table, "a");
+    fails(table, "a");
+    fails(table, "a");
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+    }
+
+    assert_int_equal(count(table, &five, "a", NOW, 1), 60);
+
+    /* a window begins with the first that comes then */
+
+    clear(table, "a");
+    assert_int_equal(count(table, &five, "a", NOW + 30, 0), 0);
+
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(count(table, &five, "a", NOW + 59, 0), 0);
+    }
+
+    assert_int_equal(count(table, &five, "a", NOW + 60, 1), 30);
 
     done(table, 64);
 }
@@ -245,14 +396,14 @@ test_odd_rates(void **state)
 
     table = table_of(64);
 
-    assert_int_equal(take(table, &none, "a", NOW, 1), 60);
-    assert_int_equal(take(table, &none, "a", NOW + 1, 0), 59);
+    assert_int_equal(count(table, &none, "a", NOW, 1), 60);
+    assert_int_equal(count(table, &none, "a", NOW + 1, 0), 59);
 
-    assert_int_equal(take(table, &instant, "b", NOW, 0), 0);
-    assert_int_equal(take(table, &instant, "b", NOW, 0), 0);
+    assert_int_equal(count(table, &instant, "b", NOW, 0), 0);
+    assert_int_equal(count(table, &instant, "b", NOW, 0), 0);
 
-    assert_int_equal(take(table, &ever, "c", NOW, 0), 0);
-    assert_int_equal(take(table, &ever, "c", NOW, 1), UINT32_MAX - NOW);
+    assert_int_equal(count(table, &ever, "c", NOW, 0), 0);
+    assert_int_equal(count(table, &ever, "c", NOW, 1), UINT32_MAX - NOW);
 
     done(table, 64);
 }
@@ -270,16 +421,16 @@ test_nobody_waits_longer_than_a_window(void **state)
 
     /* the clock was set back */
 
-    assert_int_equal(take(table, &minute, "a", NOW, 0), 0);
-    assert_int_equal(take(table, &minute, "a", NOW - 3600, 1), 60);
-    assert_int_equal(take(table, &minute, "a", NOW - 3601, 0), 60);
-    assert_int_equal(take(table, &minute, "a", NOW - 3541, 0), 0);
+    assert_int_equal(count(table, &minute, "a", NOW, 0), 0);
+    assert_int_equal(count(table, &minute, "a", NOW - 3600, 1), 60);
+    assert_int_equal(count(table, &minute, "a", NOW - 3601, 0), 60);
+    assert_int_equal(count(table, &minute, "a", NOW - 3541, 0), 0);
 
     /* a reload made it shorter */
 
-    assert_int_equal(take(table, &day, "b", NOW, 0), 0);
-    assert_int_equal(take(table, &minute, "b", NOW, 1), 60);
-    assert_int_equal(take(table, &minute, "b", NOW + 60, 0), 0);
+    assert_int_equal(count(table, &day, "b", NOW, 0), 0);
+    assert_int_equal(count(table, &minute, "b", NOW, 1), 60);
+    assert_int_equal(count(table, &minute, "b", NOW + 60, 0), 0);
 
     done(table, 64);
 }
@@ -301,13 +452,13 @@ test_soonest_makes_room(void **state)
     for (i = 0; i < AF_LIMITS_WAYS; i++) {
         rate.window = i == 3 ? 30 : 60;
         snprintf(key, sizeof(key), "%d", i);
-        assert_int_equal(take(table, &rate, key, NOW, 0), 0);
+        assert_int_equal(count(table, &rate, key, NOW, 0), 0);
     }
 
     assert_int_equal(stat_of(table).evictions, 0);
     assert_int_equal(stat_of(table).counters, AF_LIMITS_WAYS);
 
-    assert_int_equal(take(table, &rate, "x", NOW, 0), 0);
+    assert_int_equal(count(table, &rate, "x", NOW, 0), 0);
     assert_int_equal(stat_of(table).evictions, 1);
 
     rate.window = 60;
@@ -320,7 +471,7 @@ test_soonest_makes_room(void **state)
 
     /* what is over makes room for nothing */
 
-    assert_int_equal(take(table, &rate, "y", NOW + 60, 0), 0);
+    assert_int_equal(count(table, &rate, "y", NOW + 60, 0), 0);
     assert_int_equal(stat_of(table).evictions, 1);
 
     done(table, AF_LIMITS_WAYS);
@@ -336,9 +487,9 @@ test_owner_of_the_lock_dies(void **state)
 
     table = table_of(64);
 
-    assert_int_equal(take(table, &five, "a", NOW, 0), 0);
+    assert_int_equal(count(table, &five, "a", NOW, 0), 0);
     assert_int_equal(af_reap(af_spawn(af_take_lock_along, table)), 0);
-    assert_int_equal(take(table, &five, "a", NOW, 0), 0);
+    assert_int_equal(count(table, &five, "a", NOW, 0), 0);
     assert_int_equal(stat_of(table).recoveries, 1);
 
     done(table, 64);
@@ -366,6 +517,10 @@ run_takes(void *data)
 
     for (i = 0; race->takes == 0 || i < race->takes; i++) {
         wait = af_limits_take(race->table, &race->rate, "a", 1, NOW, &first);
+
+        if (race->takes != 0 && wait == 0) {
+            af_limits_failed(race->table, "a", 1, NOW);
+        }
 
         race->passed += wait == 0;
         race->told += first;
@@ -471,6 +626,8 @@ main(void)
         cmocka_unit_test(test_keys_are_told_apart_by_all_of_them),
         cmocka_unit_test(test_peeking_counts_nothing),
         cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_in_flight),
+        cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_odd_rates),
         cmocka_unit_test(test_nobody_waits_longer_than_a_window),
         cmocka_unit_test(test_soonest_makes_room),

@@ -1,7 +1,8 @@
 -- Sets a new password with a token from a mail, which shows that the address
 -- is right, too, and ends every session of the account, which lock_owner has
 -- locked.  An address that it waits for is withdrawn: whoever knew the former
--- password may have asked for it.
+-- password may have asked for it.  Its bearer's address is familiar from now
+-- on: attacks on the account from elsewhere don't lock them out.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
@@ -9,6 +10,7 @@
 --
 -- user_id      no row: the token was used, or is out of time
 -- revoked      the account; may be null
+-- familiar     whether the address is new
 
 WITH token AS (
     UPDATE autoflow.outbox o
@@ -46,5 +48,6 @@ WITH token AS (
       FROM account
 )
 SELECT account.id AS user_id,
-       autoflow.account_revocation(account) AS revoked
+       autoflow.account_revocation(account) AS revoked,
+       autoflow.use_address(account.id, :ip_address::inet) AS familiar
   FROM account;

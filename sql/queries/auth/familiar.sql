@@ -1,18 +1,27 @@
--- Whether an account was used from an address lately.
+-- Whether an account was used from an address lately: it logged in from there
+-- within 30 days, or has a session that was last refreshed there.
 --
 -- :user_id             may be null
 -- :ip_address          of IPv6 the first 64 bits count; may be null
 --
 -- ok                   no row: it was not
 
+WITH living AS MATERIALIZED (
+    -- an account has no more of them, but for those from before they were
+    -- bounded
+    SELECT ip_address, expires_at
+      FROM autoflow.sessions
+     WHERE user_id = :user_id::uuid
+       AND ended_at IS NULL
+     LIMIT 1000
+)
 SELECT true AS ok
-  FROM autoflow.sessions
- WHERE user_id = :user_id::uuid
-   AND ip_address <<=
-           network(set_masklen(:ip_address::inet,
-                               CASE family(:ip_address::inet)
-                                   WHEN 6 THEN 64
-                                   ELSE 32
-                               END))
-   AND last_used_at > now() - interval '30 days'
- LIMIT 1;
+ WHERE EXISTS (SELECT
+                 FROM autoflow.user_addresses
+                WHERE user_id = :user_id::uuid
+                  AND network = autoflow.network_of(:ip_address::inet)
+                  AND used_on >= (now() AT TIME ZONE 'UTC')::date - 30)
+    OR EXISTS (SELECT
+                 FROM living
+                WHERE expires_at > now()
+                  AND ip_address <<= autoflow.network_of(:ip_address::inet));

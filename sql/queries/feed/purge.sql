@@ -3,6 +3,6 @@
 -- more             there may be more
 -- audit_overdue    events wait in vain for a partition of their month
 
-SELECT autoflow.purge() AS more,
+SELECT greatest(autoflow.purge(), autoflow.purge_addresses()) AS more,
        autoflow.audit_is_overdue() AS audit_overdue,
        pg_notify('autoflow_revocations', 'beat');

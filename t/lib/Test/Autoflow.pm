@@ -264,7 +264,7 @@ sub settings_text ($self) {
         autoflow_key         => 'hex:' . unpack('H*', $self->key),
         autoflow_environment => 'development',
         autoflow_password    => 'memory=1m time=1',
-        autoflow_attempts    => 'account=off account_total=off address=off',
+        autoflow_attempts    => 'account=off account_total=off address=off changes=off',
         %{$self->settings},
     );
     return join "\n", map { "$_ $settings{$_};" }

@@ -1,0 +1,32 @@
+/*
+ * autoflow_attempts changes=: what one session may change, or refresh, in a
+ * window, and its account ten times that.  What its owner needs to get rid of
+ * an intruder has a small budget of each session for itself, which nothing else
+ * uses up.
+ *
+ * A request is counted before any of its queries; to be refused counts nothing.
+ */
+
+#ifndef AF_FLOW_BUDGET_H
+#define AF_FLOW_BUDGET_H
+
+#include "flow/flow.h"
+
+
+/* Makes the rates that follow from that of changes. */
+void af_budget_init(af_attempts_t *attempts);
+
+/*
+ * Counts a request by its route's budget, if its token says whose it is; or one
+ * of the session `session_id` of the account `user_id` by `budget`.  Returns
+ * NGX_OK, or what ends a step: there were too many.
+ */
+ngx_int_t af_budget_spend(af_ctx_t *ctx);
+ngx_int_t af_budget_spend_as(af_ctx_t *ctx, af_budget_t budget,
+    const char *session_id, const char *user_id);
+
+/* Says in how many seconds what is refused with 429 may be tried again. */
+ngx_int_t af_retry_after(af_ctx_t *ctx, ngx_uint_t seconds);
+
+
+#endif /* AF_FLOW_BUDGET_H */

@@ -1,0 +1,173 @@
+# autoflow_attempts changes=: what one session, and one account, may change in a
+# window; and that nothing else uses up what it takes to be rid of an intruder.
+
+use Mojo::Base -strict, -signatures;
+use Test::Autoflow;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $t = Test::Autoflow->new(workers => 2,
+    http => 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;')->start;
+my $good = 'correct horse battery staple';
+my $changes = 'account=off account_total=off address=off changes';
+
+sub rate ($rate) {
+    $t->settings({autoflow_attempts => "$changes=$rate"})->reload->ready;
+}
+
+sub login ($account, $ip = '192.0.2.1') {
+    return $t->post_ok('/auth/login' => {'X-Real-IP' => $ip} => json =>
+        {email => $account->{user}{email}, password => $account->{password} // $good});
+}
+
+# another session of an account, from where nobody was before
+my $sessions = 0;
+sub session ($account) { login($account, '198.18.0.' . ++$sessions)->status_is(200)->tx->res->json }
+
+sub change ($who) { ['PATCH', '/auth/me', $t->bearer($who), json => {bio => 'a word'}] }
+
+# how often each status was answered
+sub statuses (@requests) {
+    my %status;
+    while (my @some = splice @requests, 0, 200) {
+        $status{$_->res->code}++ for $t->at_once(@some);
+    }
+    return \%status;
+}
+
+sub refused ($why, $seconds = 3600) {
+    $t->problem_is(429, 'too_many_attempts', $why)->header_like('Retry-After' => qr/^\d+$/);
+    my $after = $t->tx->res->headers->header('Retry-After');
+    ok $after > 0.9 * $seconds && $after <= $seconds, 'for the rest of the window' or diag $after;
+}
+
+sub ask ($who, $method, $path, $body = undef) {
+    my $tx = $t->ua->build_tx($method => $path => $t->bearer($who), $body ? (json => $body) : ());
+    return $t->tx($t->ua->start($tx));
+}
+
+
+subtest 'of a session' => sub {
+    rate('8/1h');
+    my $ada = $t->register;
+    is_deeply statuses((change($ada)) x 8), {200 => 8};
+    $t->patch_ok('/auth/me' => $t->bearer($ada) => json => {bio => 'one more'}), refused('what changes something');
+    ask($ada, @$_), refused("$$_[0] $$_[1]")
+        for ['PUT', '/auth/me', {}], ['DELETE', '/api/user/account'], ['PATCH', '/api/user/profile', 'no JSON at all'];
+    $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200, 'not what reads')->json_is('/bio' => 'a word');
+    ask($ada, 'OPTIONS', '/auth/me')->status_is(204);
+
+    my $again = session($ada);
+    ask($again, 'PATCH', '/auth/me', {bio => 'two words'})->status_is(200, 'another session has its own');
+    ask($t->register, 'PATCH', '/auth/me', {bio => 'x'})->status_is(200, 'and so has another account');
+    $t->patch_ok('/auth/me' => json => {})->problem_is(401, 'token_required', 'who is nobody is told so');
+
+    $t->reload->ready;
+    ask($ada, 'PUT', '/auth/me', {}), refused('a reload forgets nothing');
+    is scalar(() = $t->error_log =~ /too many changes of session/g), 1, 'once a window';
+    like $t->error_log, qr/\[warn\].*autoflow: too many changes of session [0-9a-f-]{36}/, 'the log tells';
+};
+
+subtest 'of an account' => sub {
+    rate('8/1h');
+    my $ada = $t->register;
+    my @sessions = ($ada, map { session($ada) } 1 .. 10);
+    is_deeply statuses(map { (change($_)) x 8 } @sessions[0 .. 9]), {200 => 80}, 'ten times that';
+    ask($sessions[10], 'PATCH', '/auth/me', {bio => 'x'}), refused('in all of its sessions together');
+    like $t->error_log, qr/autoflow: too many changes of account \Q$ada->{user}{id}/, 'the log tells';
+    ask($t->register, 'PATCH', '/auth/me', {bio => 'x'})->status_is(200, 'another one has its own');
+};
+
+subtest 'what rids one of an intruder' => sub {
+    rate('8/1h');      # two of each
+
+    # spent by whoever has the password, and this very session
+    my $owner = $t->register;
+    my @others = map { session($owner) } 1 .. 10;
+    is_deeply statuses(map { (change($_)) x 8 } $owner, @others[0 .. 8]), {200 => 80};
+
+    my $password = sub ($n) {
+        ask($owner, 'PUT', '/auth/me/password', {current_password => $good, new_password => $n % 2 ? 'another horse, another battery' : $good});
+    };
+    my $wrong = sub { ask($owner, 'PUT', '/auth/me/password', {current_password => 'wrong', new_password => 'another horse, another battery'}) };
+    my $end = sub ($id) { ask($owner, 'DELETE', "/auth/sessions/$id") };
+    my @ids = map { $_->{id} } grep { !$_->{is_current} } @{ask($owner, 'GET', '/auth/sessions?size=100')->tx->res->json('/data')};
+
+    $end->($ids[0])->status_is(204, 'a session can be ended');
+    $end->($ids[1])->status_is(204);
+    $end->($ids[2]), refused('as many as that');
+
+    ask($owner, 'POST', '/auth/logout?scope=others')->status_is(204, 'then still all others') for 1 .. 2;
+    ask($owner, 'POST', '/auth/logout?scope=others'), refused('so often');
+
+    $wrong->()->status_is(403, 'then the password can be tried') for 1 .. 2;
+    $wrong->(), refused('and that is all of this session');
+
+    my $again = session($owner);
+    ask($again, 'PUT', '/auth/me/password', {current_password => $good, new_password => 'another horse, another battery'})
+        ->status_is(204, 'which keeps no other one from it');
+    $owner->{password} = 'another horse, another battery';
+
+    ask($again, 'POST', '/auth/logout-all')->status_is(204, 'nor from all of them at once');
+    ask(session($owner), 'POST', '/auth/logout-all')->status_is(204, 'each login may');
+};
+
+subtest 'a superuser' => sub {
+    rate('8/1h');
+    my $root = $t->register(email => 'root@example.com');
+    $t->db->do(q{UPDATE autoflow.users SET is_superuser = true WHERE email = 'root@example.com'});
+    $root = session($root);
+    my @users = map { $t->register->{user}{id} } 1 .. 3;
+    is_deeply statuses((change($root)) x 8), {200 => 8};
+    ask($root, 'PUT', "/api/users/$users[0]/enable"), refused('changes others, too');
+    ask($root, 'PUT', "/api/users/$_/disable")->status_is(200, 'but can disable them') for @users[0, 1];
+    ask($root, 'PUT', "/auth/users/$users[2]/disable"), refused('as many as that');
+};
+
+subtest 'logins' => sub {
+    rate('8/1h');
+    my $ada = $t->register;
+    login($ada)->status_is(200) for 1 .. 2;
+    login($ada), refused('as many as that from an address');
+    login({user => $ada->{user}, password => 'wrong'}), refused('right or wrong, unless it was looked at');
+    login($ada, '192.0.2.2')->status_is(200, 'from another one');
+    login($t->register)->status_is(200, 'of another account');
+
+    my $eve = $t->register;
+    login({user => $eve->{user}, password => 'wrong'})->status_is(401) for 1 .. 9;
+    login($eve)->status_is(200, 'wrong ones are not counted here') for 1 .. 2;
+    login($eve), refused('but right ones');
+    is_deeply statuses((['POST', '/auth/login', {'X-Real-IP' => '192.0.2.3'},
+        json => {email => $eve->{user}{email}, password => $good}]) x 9), {200 => 2, 429 => 7}, 'at once';
+};
+
+subtest 'a window' => sub {
+    rate('1/3s');
+    my $ada = $t->register;
+    ask($ada, 'PATCH', '/auth/me', {bio => 'x'})->status_is(200);
+    ask($ada, 'PATCH', '/auth/me', {bio => 'x'})->problem_is(429, 'too_many_attempts');
+    sleep 0.1 + $t->tx->res->headers->header('Retry-After');
+    ask($ada, 'PATCH', '/auth/me', {bio => 'x'})->status_is(200, 'ends');
+    login($ada)->status_is(200, 'a fourth of one is one');
+};
+
+subtest 'by default' => sub {
+    $t->settings({autoflow_attempts => 'account_total=off address=off'})->reload->ready;
+    my $ada = $t->register;
+    is_deeply statuses((change($ada)) x 120), {200 => 120}, 'of a session';
+    ask($ada, 'PATCH', '/auth/me', {bio => 'x'})->problem_is(429, 'too_many_attempts')
+        ->header_like('Retry-After' => qr/^([1-5]?\d|60)$/);
+    is_deeply statuses((['POST', '/auth/login', {}, json => {email => $ada->{user}{email}, password => $good}]) x 10), {200 => 10}
+        for 1 .. 3;
+    login($ada, '127.0.0.1')->problem_is(429, 'too_many_attempts', 'a quarter of that of each way out');
+};
+
+subtest 'off' => sub {
+    rate('off');
+    my $ada = $t->register;
+    is_deeply statuses((change($ada)) x 200), {200 => 200};
+    is_deeply statuses((['POST', '/auth/login', {}, json => {email => $ada->{user}{email}, password => $good}]) x 40), {200 => 40};
+};
+
+$t->finish;
+done_testing;

@@ -38,6 +38,9 @@ Usage: ./build.sh COMMAND
   build                  make build/ngx_http_autoflow_module.so
   test [--asan] [FILE…]  run all tests, or these; --asan: under AddressSanitizer
                          and UndefinedBehaviorSanitizer
+  test-upgrade [--asan]  run the former module beside this one, on one database
+  coverage [FILE…]       run all tests, or these, and tell for each folder and
+                         file of src/ which lines were never run
   install                put the module and the snippets where nginx looks
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
@@ -57,6 +60,7 @@ Environment:
   CC                     the compiler (default: what nginx finds)
   AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 20,
                          with --asan 0: only over its corpus)
+  AUTOFLOW_TEST_SECONDS  how long a file of tests may take (default 900)
 END
 }
 
@@ -193,6 +197,11 @@ build_module() {
         [ -z "${NGINX_SRC-}" ] || cc_opt+=" -fno-sanitize=alignment"
         ld_opt="-fsanitize=address,undefined"
         name+=-asan
+    elif [ -n "${AUTOFLOW_COVERAGE-}" ]; then
+        CC=gcc
+        cc_opt="-O0 --coverage -fprofile-update=atomic"
+        ld_opt="--coverage"
+        name+=-coverage
     elif [ -n "${CC-}" ]; then
         name+=-${CC##*/}
     fi
@@ -630,11 +639,9 @@ nginx_path() {
 
 # ./build.sh test
 
-run_tests() {
-    if [ "${1-}" = --asan ]; then
-        export AUTOFLOW_ASAN=1
-        shift
-    fi
+# prepare_tests [--asan]: whatever they run against
+prepare_tests() {
+    [ "${1-}" != --asan ] || export AUTOFLOW_ASAN=1
     need_packages "${test_packages[@]}"
     build_module
     find_nginx
@@ -644,11 +651,46 @@ run_tests() {
     export AUTOFLOW_TEMPLATE
     [ -z "${AUTOFLOW_ASAN-}" ] || AUTOFLOW_PRELOAD=$(asan_library)
     export AUTOFLOW_PRELOAD
+}
+
+# each file within its time, and without anything that it leaves behind
+run_prove() {
+    prove --exec "t/lib/within ${AUTOFLOW_TEST_SECONDS:-900} perl -It/lib" "$@"
+}
+
+run_tests() {
+    prepare_tests "$@"
+    [ "${1-}" != --asan ] || shift
 
     # what compares times runs alone
     cd "$root"
-    [ $# != 0 ] || set -- t
-    prove -r -It/lib -j 2 --rules 'seq=t/25-*.t' --rules 'par=**' "$@"
+    [ $# != 0 ] || set -- t/*.t
+    run_prove -j 2 --rules 'seq=t/25-*.t' --rules 'par=**' "$@"
+}
+
+# ./build.sh coverage
+
+# Programs leave their data below `data` when they exit: workers can't write,
+# and perhaps not even look, into build/.  Whoever comes first makes a folder,
+# so all of them are made here.
+coverage() {
+    local data status
+    export AUTOFLOW_COVERAGE=1 AUTOFLOW_FUZZ_SECONDS=0
+    need_packages "${test_packages[@]}"
+    build_module
+    find "$build" -name '*.gcda' -delete
+    data=$(mktemp -d)
+    trap 'rm -rf "$data"' EXIT
+    find "$out/objs/addon" -type d -printf "$data%p\0" | xargs -0 mkdir -p
+    chmod -R a+rwX "$data"
+
+    set +e
+    (set -e; umask 0; export GCOV_PREFIX=$data; run_tests "$@")
+    status=$?
+    set -e
+    cp -r "$data$build/." "$build/"
+    "$root/t/lib/coverage" "$root" "$out/objs/addon" "$build/unit-coverage"
+    return "$status"
 }
 
 # template: prints the name of a folder with a cluster to which the schema is
@@ -675,6 +717,49 @@ template() {
         mv "$data.new" "$data"
     fi
     say "$data"
+}
+
+
+# ./build.sh test-upgrade
+
+# Of this commit was what is upgraded from.  Its whole tree is built, as it
+# brings its own build.sh and tests.
+former=48f3313
+
+# Of the former module's own tests, those of what it does with its database;
+# they have to pass on the new schema too.
+former_tests=(
+    t/21-register.t t/22-login.t t/23-account.t t/28-sessions.t
+    t/39-revocation.t t/41-recovery.t t/42-profile.t t/43-deletion.t
+    t/70-users.t t/71-roles.t t/72-audit.t t/74-superusers.t
+)
+
+test_upgrade() {
+    local tree=$build/upgrade/$former
+
+    if ! git -C "$root" cat-file -e "$former^{commit}" 2>/dev/null; then
+        say "Skipped: there is no commit $former here to upgrade from;" \
+            "a whole clone has it."
+        return
+    fi
+    prepare_tests "$@"
+
+    if [ ! -e "$tree" ]; then
+        mkdir -p "$tree.new"
+        git -C "$root" archive "$former" | tar -x -C "$tree.new"
+        mv "$tree.new" "$tree"
+    fi
+    step "Building the former module" "$tree/build.sh" build
+    export AUTOFLOW_FORMER=$tree
+    export AUTOFLOW_FORMER_MODULE=$tree/build/$(basename "$out")/$module
+    AUTOFLOW_FORMER_TEMPLATE=$("$tree/build.sh" template)
+    export AUTOFLOW_FORMER_TEMPLATE
+
+    cd "$root"
+    run_prove t/upgrade
+    cd "$tree"
+    AUTOFLOW_MODULE=$AUTOFLOW_FORMER_MODULE \
+        prove -It/lib -j 2 "${former_tests[@]}"
 }
 
 
@@ -715,7 +800,7 @@ check_scripts() {
     bash -n "$root/build.sh"
     bash -n "$root/.ci/run"
     for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \
-        "$root"/t/*.t "$root/sql/embed"; do
+        "$root"/t/*.t "$root"/t/upgrade/*.t "$root/sql/embed"; do
         ! perl -I"$root/t/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' ||
             fail "$file has errors"
     done
@@ -739,6 +824,8 @@ case ${1-} in
         build_module
         say "Built ${out#"$root"/}/$module." ;;
     test) shift; run_tests "$@" ;;
+    test-upgrade) shift; test_upgrade "$@" ;;
+    coverage) shift; coverage "$@" ;;
     install) install_module ;;
     psql) shift; open_psql "$@" ;;
     grant-superuser) shift; grant_superuser "$@" ;;

@@ -7,10 +7,14 @@ use Test::More;
 my $unit  = curfile->sibling('unit');
 my $build = curfile->dirname->sibling('build');
 my @make  = ('make', '-s', '-C', $unit);
+my @within = (curfile->sibling('lib', 'within'), 120);
 
 if ($ENV{AUTOFLOW_ASAN}) {
     my $flags = '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover';
     push @make, "CFLAGS=$flags", 'OUT=' . ($build = $build->child('unit-asan'));
+}
+elsif ($ENV{AUTOFLOW_COVERAGE}) {
+    push @make, 'CFLAGS=-O0 -g --coverage', 'OUT=' . ($build = $build->child('unit-coverage'));
 }
 else {
     push @make, 'OUT=' . ($build = $build->child('unit'));
@@ -35,7 +39,7 @@ $ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
 
 for my $name ($unit->list->grep(qr/\.c$/)->map(basename => '.c')->sort->each) {
     subtest $name => sub {
-        my ($text, $status) = output($build->child($name)->to_string);
+        my ($text, $status) = output(@within, $build->child($name));
 
         my ($planned) = $text =~ /^1\.\.(\d+)/m;
         my @results = $text =~ /^(?:not )?ok \d+ - .*/mg;

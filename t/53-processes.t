@@ -72,7 +72,7 @@ subtest 'reload' => sub {
     for (1 .. 10) {
         push @old, $t->worker_pids;
         $t->reload;
-        sleep 0.1;
+        $load->more(20);
     }
     all_right($load, 'every request is answered right while nginx reloads ten times');
     well_ended(@old);
@@ -94,7 +94,7 @@ subtest 'binary upgrade' => sub {
     $t->wait_for(sub { !workers($old) });
     kill 'QUIT', $old;
     $t->wait_for(sub { !grep { $_ == $old } masters() });
-    sleep 0.2;
+    $load->more(60);
     all_right($load, 'every request is answered right while the binary is replaced');
     well_ended(@workers);
     $t->ready;
@@ -111,6 +111,7 @@ subtest 'binary upgrade' => sub {
     push @workers, workers($third);
     kill 'QUIT', $third;
     $t->wait_for(sub { !grep { $_ == $third } masters() });
+    $load->more(60);
     all_right($load, 'and while that is taken back');
     $t->ready;
     is $t->connections, 4, 'as many connections as before';
@@ -184,13 +185,13 @@ subtest 'QUIT in the middle of everything' => sub {
     my @halves = map { [$t->client->send(substr $_, 0, 100), substr $_, 100] } me(), login(), register('half@example.com');
     my $h2     = $t->client_h2;
     my @streams = map { $h2->headers(GET => '/auth/me', $t->bearer($ada), 1) } 1 .. 3;
-    sleep 0.5;                     # all that was sent has been read
+    $t->all_read;
 
     $t->process->signal('QUIT');
     quits_slowly(@workers);
     ok scalar($t->worker_pids), 'the workers wait for what is under way';
     $_->[0]->send($_->[1]) for @halves;
-    sleep 0.1;
+    $t->all_read;
     $lock->rollback;
 
     is_deeply [map { $_->status } @queries], [200, 200, 201], 'mid-query: all are answered';
@@ -210,8 +211,9 @@ subtest 'QUIT, and then a connection to the database is cut' => sub {
     $t->wait_for(sub { $t->blocked });
     $t->process->signal('QUIT');
     quits_slowly(@workers);
-    $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'autoflow_app'});
-    sleep 0.1;
+    my $pids = $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity WHERE usename = 'autoflow_app'});
+    $t->db->do('SELECT pg_terminate_backend(pid) FROM unnest(?::int[]) AS pid', undef, $pids);
+    $t->wait_for(sub { !$t->db->selectrow_array('SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (?)', undef, $pids) });
     $lock->rollback;
     is_deeply [map { $_->status } @clients], [(200) x 4], 'the reads are answered all the same';
     is $t->process->ended, 0, 'then the master exits with 0';
@@ -241,7 +243,7 @@ subtest 'TERM in the middle of everything' => sub {
     my $h2      = $t->client_h2;
     $h2->headers(GET => '/auth/me', $t->bearer($ada), 1);
     $t->wait_for(sub { $t->blocked });
-    sleep 0.2;
+    $t->all_read;
     $t->process->signal('TERM');
     is $t->process->ended, 0, 'the master exits with 0';
     well_ended(@workers);
@@ -300,7 +302,7 @@ subtest 'workers that are killed' => sub {
         my ($pid) = $t->worker_pids;
         kill 'KILL', $pid;
         $t->wait_for(sub { my @now = $t->worker_pids; @now == 2 && !grep { $_ == $pid } @now });
-        sleep 0.1;
+        $load->more(20);
     }
     all_right($load, 'only what they were at is lost', map { ("$_ 0" => 1) } qw(me login app register));
     $t->ready;

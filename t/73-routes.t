@@ -45,6 +45,7 @@ sub table {
     my $src = $out->dirname;
     my @command = ('gcc', '-o', "$dir/routes", curfile->sibling('routes', 'routes.c'), $out->child('addon/api')->list->grep(qr/\.o$/)->each,
         '-no-pie', '-Wl,--unresolved-symbols=ignore-all', ($ENV{AUTOFLOW_ASAN} ? '-fsanitize=address,undefined' : ()),
+        ($ENV{AUTOFLOW_COVERAGE} ? '--coverage' : ()),
         map({ ('-I', $_) } "$Test::Autoflow::root/src", "$out/autoflow", $out,
             map { chomp; $_ } `find -L $src/src/core $src/src/event $src/src/os/unix $src/src/http -type d`),
         split ' ', `pkg-config --cflags libpq`);

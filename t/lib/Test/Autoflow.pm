@@ -11,6 +11,7 @@ package Test::Autoflow;
 
 use Mojo::Base 'Test::Mojo', -signatures;
 
+use Carp ();
 use Digest::SHA qw(hmac_sha256);
 use File::Temp;
 use IO::Socket::IP;
@@ -18,6 +19,7 @@ use MIME::Base64 qw(encode_base64url);
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(encode_json);
 use Mojo::Promise;
+use POSIX ();
 use Test::Autoflow::Client;
 use Test::Autoflow::HTTP2;
 use Test::Autoflow::Load;
@@ -26,11 +28,18 @@ use Test::Autoflow::Process;
 use Test::More ();
 use Time::HiRes qw(sleep);
 
+# a test that is told to end says what it was at, and takes along what it started
+my $pid = $$;
+$SIG{TERM} = sub { $$ == $pid ? Carp::confess('told to end') : POSIX::_exit(143) };
+
 our $root = curfile->dirname->dirname->dirname->dirname->to_abs;
 
-my $module = $ENV{AUTOFLOW_MODULE} // "$root/build/ngx_http_autoflow_module.so";
-my $nginx  = $ENV{AUTOFLOW_NGINX}  // '/usr/sbin/nginx';
+my $nginx = $ENV{AUTOFLOW_NGINX} // '/usr/sbin/nginx';
 
+has tree     => sub { $root };  # whose module it runs, with the files of its conf/
+has module   => sub ($self) {
+    $ENV{AUTOFLOW_MODULE} // $self->tree . '/build/ngx_http_autoflow_module.so';
+};
 has workers  => 1;
 has shutdown_timeout => '20s';
 has settings => sub { {} };     # autoflow_... => its arguments; undef: none
@@ -174,6 +183,14 @@ sub reload ($self) {
     return $self;
 }
 
+# until it has read all that was sent to it, on whatever connection
+sub all_read ($self) {
+    my $ports = join '|', map { sprintf '%04X', $_ } $self->port, $self->port_h2;
+    my $unread = qr/^\s*\d+: \w+:(?:$ports) \w+:\w+ \w+ \w+:(?!0{8})/;
+    $self->wait_for(sub { !grep { /$unread/ } split /\n/, path('/proc/net/tcp')->slurp });
+    return $self;
+}
+
 sub worker_pids ($self) { $self->process->children }
 
 # what nginx had to say, and the sanitizers
@@ -196,13 +213,13 @@ sub wait_for ($self, $condition, $seconds = 30) {
 sub write_conf ($self) { path($self->dir, 'nginx.conf')->spurt($self->conf) }
 
 sub conf ($self) {
-    my ($dir, $port, $port_h2, $echo) =
-        map { $self->$_ } qw(dir port port_h2 echo);
+    my ($dir, $port, $port_h2, $echo, $tree, $module) =
+        map { $self->$_ } qw(dir port port_h2 echo tree module);
     my $user = $> == 0 ? 'user www-data;' : '';
     my $threads = $self->main =~ /thread_pool/ ? '' : <<~"END";
-        include $root/conf/snippets/autoflow_threads.conf;
+        include $tree/conf/snippets/autoflow_threads.conf;
         END
-    my $api = $self->api ? "include $root/conf/snippets/autoflow_api.conf;" : '';
+    my $api = $self->api ? "include $tree/conf/snippets/autoflow_api.conf;" : '';
     my $settings = $self->settings_text;
 
     # "listen … http2" is deprecated since 1.25.1
@@ -215,6 +232,7 @@ sub conf ($self) {
         worker_processes @{[$self->workers]};
         worker_shutdown_timeout @{[$self->shutdown_timeout]};
         pid $dir/nginx.pid;
+        @{[$ENV{AUTOFLOW_COVERAGE} ? 'env GCOV_PREFIX;' : '']}
         error_log $dir/error.log info;
         $threads
         @{[$self->main]}
@@ -252,7 +270,7 @@ sub conf ($self) {
 
 # copies of folders of conf/, where workers can read them too
 sub copied ($self, @names) {
-    system('cp', '-r', map({ "$root/conf/$_" } @names), $self->dir) == 0 or die "can't copy @names";
+    system('cp', '-r', map({ $self->tree . "/conf/$_" } @names), $self->dir) == 0 or die "can't copy @names";
     return $self;
 }
 

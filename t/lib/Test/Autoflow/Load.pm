@@ -6,43 +6,61 @@ package Test::Autoflow::Load;
 #         ...
 #         return 'how it went';
 #     });
-#     ...
+#     $load->more(50);              # until it has done so many rounds more
 #     my $count = $load->stop;      # {'how it went' => how often}
 
 use Mojo::Base -base, -signatures;
 
+use Carp ();
+use File::Temp;
 use IO::Select;
 use POSIX ();
+use Time::HiRes qw(sleep);
 
 has [qw(control processes)];
+has rounds => sub { File::Temp->new };      # an octet for each that was done
 
 sub start ($class, $number, $work) {
     pipe my $control, my $stop or die "pipe: $!";
 
+    my $self = $class->new(control => $stop);
+    my $rounds = $self->rounds;
     my @processes = map {
         my $n = $_;
         pipe my $results, my $out or die "pipe: $!";
         my $pid = fork // die "fork: $!";
         if (!$pid) {
             CORE::close $_ for $stop, $results;
-            report($out, work($control, $n, $work));
+            report($out, work($control, $rounds, $n, $work));
             POSIX::_exit(0);       # nothing of the parent's is to be destroyed
         }
         [$pid, $results];
     } 1 .. $number;
 
-    return $class->new(control => $stop, processes => \@processes);
+    return $self->processes(\@processes);
 }
 
 # until the other end of $control is closed: by stop, or because the test died
-sub work ($control, $n, $work) {
+sub work ($control, $rounds, $n, $work) {
     my $stop = IO::Select->new($control);
+    open my $done, '>>', $rounds->filename or die "open: $!";
     my %count;
     for (my $round = 1; !$stop->can_read(0); $round++) {
         my $outcome = eval { $work->($n, $round) } // "died: $@" =~ s/\n.*//sr;
         $count{$outcome}++;
+        syswrite $done, '.';
     }
     return \%count;
+}
+
+# waits until as many more rounds are done
+sub more ($self, $number) {
+    my $until = $number + -s $self->rounds->filename;
+    for (1 .. 3000) {
+        return $self if -s $self->rounds->filename >= $until;
+        sleep 0.02;
+    }
+    Carp::croak("$number rounds are not done within a minute");
 }
 
 sub report ($out, $count) {

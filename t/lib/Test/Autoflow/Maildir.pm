@@ -9,10 +9,8 @@ package Test::Autoflow::Maildir;
 
 use Mojo::Base -base, -signatures;
 
-use Mojo::File qw(curfile path);
+use Mojo::File qw(path);
 use Time::HiRes ();
-
-my $templates = curfile->to_abs->dirname->dirname->dirname->dirname->dirname->child('conf', 'mail');
 
 has 't';
 has dir => sub ($self) { $self->t->dir . '/mail' };
@@ -22,7 +20,7 @@ has link_base => 'https://example.com';
 sub configure ($self, %settings) {
     return $self->t->settings({
         autoflow_mail           => 'maildir:' . $self->dir,
-        autoflow_mail_templates => $templates,
+        autoflow_mail_templates => $self->t->tree . '/conf/mail',
         autoflow_link_base      => $self->link_base,
         %settings
     });
@@ -48,6 +46,13 @@ sub link ($self, $address, $about, $n = 1) {
 }
 
 sub token ($self, @about) { $self->link(@about) =~ s/.*token=//r }
+
+# until nothing is left to be sent of what was asked for
+sub all_sent ($self) {
+    $self->t->wait_for(sub { !$self->t->db->selectrow_array(
+        'SELECT count(*) FROM autoflow.outbox WHERE sent_at IS NULL AND failed_at IS NULL') });
+    return $self;
+}
 
 # time passes for all mails
 sub elapse ($self, $interval) {

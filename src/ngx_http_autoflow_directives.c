@@ -20,6 +20,9 @@
 #define NGX_HTTP_AUTOFLOW_SECRET_MIN  32
 
 
+static ngx_uint_t ngx_http_autoflow_param_is(
+    const ngx_http_autoflow_param_t *param, const ngx_str_t *value);
+static ngx_int_t ngx_http_autoflow_param_word(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_count(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_msec(ngx_str_t *value, void *member);
 static ngx_int_t ngx_http_autoflow_param_size(ngx_str_t *value, void *member);
@@ -186,6 +189,9 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_cookies_params[] = {
 
     { ngx_string("samesite="), ngx_http_autoflow_param_samesite,
       offsetof(af_cookies_t, samesite) },
+
+    { ngx_string("strip"), ngx_http_autoflow_param_word,
+      offsetof(af_cookies_t, strip) },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -1019,6 +1025,13 @@ ngx_http_autoflow_cookies(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    if (cookies->path.len) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"path=\" of \"autoflow_cookies\" is deprecated: "
+                           "the cookies are for all paths, and those that an "
+                           "older version set for this one expire");
+    }
+
     alcf->cookies = cookies;
     ngx_http_autoflow_place(cf, &alcf->cookies_where);
 
@@ -1166,11 +1179,7 @@ ngx_http_autoflow_params(ngx_conf_t *cf, ngx_uint_t first,
     for (i = first; i < cf->args->nelts; i++) {
 
         for (param = params; param->name.len; param++) {
-            if (value[i].len > param->name.len
-                && ngx_strncmp(value[i].data, param->name.data,
-                               param->name.len)
-                   == 0)
-            {
+            if (ngx_http_autoflow_param_is(param, &value[i])) {
                 break;
             }
         }
@@ -1188,6 +1197,31 @@ ngx_http_autoflow_params(ngx_conf_t *cf, ngx_uint_t first,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* "name=value", or a word alone */
+
+static ngx_uint_t
+ngx_http_autoflow_param_is(const ngx_http_autoflow_param_t *param,
+    const ngx_str_t *value)
+{
+    size_t  len;
+
+    len = param->name.len;
+
+    return ((param->name.data[len - 1] == '=') ? value->len > len
+                                               : value->len == len)
+           && ngx_strncmp(value->data, param->name.data, len) == 0;
+}
+
+
+static ngx_int_t
+ngx_http_autoflow_param_word(ngx_str_t *value, void *member)
+{
+    *(ngx_uint_t *) member = 1;
+
+    return NGX_OK;
 }
 
 

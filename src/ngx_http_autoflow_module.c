@@ -8,6 +8,7 @@
 #include "http/access.h"
 #include "http/cookies.h"
 #include "http/cors.h"
+#include "http/csrf.h"
 #include "http/https.h"
 #include "http/remote.h"
 #include "http/variables.h"
@@ -44,6 +45,10 @@ static void ngx_http_autoflow_merge_https(ngx_conf_t *cf,
 static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf);
+static char *ngx_http_autoflow_note_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf);
+static ngx_uint_t ngx_http_autoflow_has_auth(
     ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
     ngx_http_autoflow_where_t *where);
@@ -289,7 +294,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_cookies"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
-                        |NGX_CONF_TAKE1234,
+                        |NGX_CONF_TAKE1234|NGX_CONF_TAKE5,
       ngx_http_autoflow_cookies,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -420,12 +425,19 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
     h[0] = af_cors_handler;
     h[1] = af_https_handler;
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
     *h = af_cookies_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = af_cookies_strip_handler;
 
     af_cors_filter_add();
 
@@ -640,6 +652,8 @@ ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf)
      *     ascf->signer = NULL;
      *     ascf->jwks = { 0, NULL };
      *     ascf->issuer = { 0, NULL };
+     *     ascf->cookies = 0;
+     *     ascf->former_paths = NULL;
      */
 
     ascf->audience = NGX_CONF_UNSET_PTR;
@@ -767,6 +781,11 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     rv = ngx_http_autoflow_merge_handler(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_autoflow_note_cookies(cf, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -956,6 +975,64 @@ ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * What a server must know of the cookies of all its locations: whether there
+ * are any, and at which paths former ones are.
+ */
+
+static char *
+ngx_http_autoflow_note_cookies(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_srv_conf_t  *ascf;
+
+    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
+
+    if (conf->cookies) {
+        ascf->cookies = 1;
+
+        if (conf->cookies->path.len
+            && af_cookies_former(cf, ascf, &conf->cookies->path) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (conf->base.data && ngx_http_autoflow_has_auth(conf)
+        && af_cookies_former(cf, ascf, &conf->mount) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* whether a location serves logins: not all that it has need do */
+
+static ngx_uint_t
+ngx_http_autoflow_has_auth(ngx_http_autoflow_loc_conf_t *conf)
+{
+    size_t  len;
+
+    static u_char  auth[] = "/auth/";
+
+    len = ngx_min(conf->mount.len, conf->base.len);
+
+    if (ngx_strncmp(conf->mount.data, conf->base.data, len) != 0) {
+        return 0;
+    }
+
+    if (conf->mount.len <= conf->base.len) {
+        return 1;
+    }
+
+    len = ngx_min(conf->mount.len - conf->base.len, sizeof(auth) - 1);
+
+    return ngx_strncmp(conf->mount.data + conf->base.len, auth, len) == 0;
 }
 
 

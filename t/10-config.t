@@ -52,7 +52,7 @@ accepted "@$_" => @$_ for (
     [autoflow_revocation_staleness => '1m fail=closed'],
     [autoflow_cookies => 'on'],
     [autoflow_cookies => 'off'],
-    [autoflow_cookies => 'on path=/api/ domain=example.com samesite=strict'],
+    [autoflow_cookies => 'on samesite=strict strip domain=example.com'],
     [autoflow_issuer => 'https://auth.example.com/'],
     [autoflow_audience => 'one two'],
     [autoflow_leeway => '10s'],
@@ -124,6 +124,8 @@ my @rows = (
     [autoflow_leeway      => '-1',                            qr/autoflow_leeway/],
     [autoflow_cookies     => 'yes',                           qr/yes.*must be "on" or "off"/],
     [autoflow_cookies     => 'off path=/',                    qr/off/],
+    [autoflow_cookies     => 'on stripped',                   qr/stripped/],
+    [autoflow_cookies     => 'on strip=on',                   qr/strip=on/],
     [autoflow_cookies     => 'on path=api',                   qr/path=api/],
     [autoflow_cookies     => 'on "path=/;x"',                 qr{path=/;x}],
     [autoflow_cookies     => 'on domain=a;b',                 qr/b/],
@@ -409,6 +411,7 @@ accepted 'a file with a key', autoflow_key => "file:$file";
 accepted 'a file with a secret', autoflow_secret => "file:$file";
 
 $ENV{AUTOFLOW_TEST_KEY} = 'k' x 32;
+like says(autoflow_cookies => 'on path=/api/'), qr/\[warn\].*"path=".*deprecated.*all paths/, 'former cookies';
 like says(autoflow_key => 'env:AUTOFLOW_TEST_KEY'), qr/\[warn\].*"env AUTOFLOW_TEST_KEY;"/,
     'an environment variable that nginx will lose';
 $t->main('env AUTOFLOW_TEST_KEY;');

@@ -2,7 +2,7 @@
 # pages make a browser send.
 
 use Mojo::Base -strict, -signatures;
-use Mojo::JSON qw(decode_json);
+use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
 
@@ -10,9 +10,36 @@ my $good = 'correct horse battery staple';
 my $echo = q{ proxy_pass http://echo; proxy_set_header X-User-Email $autoflow_email; };
 my %settings = (autoflow_environment => 'testing', autoflow_require_https => 'off');
 
+# a server where the API alone has them on
+my $apart = Test::Autoflow::free_port();
+
 my $t = Test::Autoflow->new(
     settings => {%settings},
-    http => 'map $cookie_mine $mapped { default $cookie_mine; }',
+    http => qq{
+        map \$cookie_mine \$mapped { default \$cookie_mine; }
+        log_format cookies '\$http_cookie';
+        server {
+            listen 127.0.0.1:$apart;
+            access_log apart.log cookies;
+            set \$seen \$http_cookie;
+            location /auth/ { autoflow_cookies on; mirror /mirrored; autoflow_api /; }
+            location = /mirrored { internal; access_log mirrored.log cookies; proxy_pass http://echo; log_subrequest on; }
+            location /unset/ { $echo }
+            location /off/ { autoflow_cookies off; $echo }
+            location /set/ { proxy_set_header Cookie \$seen; proxy_pass http://echo; }
+            location /named/ { error_page 404 = \@named; return 404; }
+            location \@named { $echo }
+            location /strip/ {
+                autoflow_cookies on strip;
+                autoflow_auth on;
+                $echo
+                location /strip/ask/ { autoflow_auth off; auth_request /verify; $echo }
+                location /strip/not/ { autoflow_cookies on; $echo }
+                location /strip/set/ { set \$mine \$cookie_af_access; autoflow_auth on token=\$mine; $echo }
+            }
+            location = /verify { autoflow_cookies on; autoflow_verify; }
+        }
+    },
     server => qq{
         autoflow_cookies on;
         set \$early \$autoflow_status;
@@ -23,7 +50,7 @@ my $t = Test::Autoflow->new(
         location /own/ { autoflow_auth on token=\$cookie_mine; $echo }
         location /ask/ { auth_request /verify; $echo }
         location = /verify { autoflow_verify; }
-        location /v/ { autoflow_cookies on path=/v/auth/ domain=example.com samesite=strict; autoflow_api; }
+        location /v/ { autoflow_cookies on path=/old/ domain=example.com samesite=strict; autoflow_api; }
         location ~ ^/regex/ { autoflow_api /regex; }
         location = /exact/auth/login { autoflow_api /exact; }
         location /without/ { autoflow_cookies off; autoflow_api; }
@@ -42,8 +69,18 @@ my $ada = $t->register(email => 'ada@example.com');
 
 # the cookies that the last answer sets: name => [value, attributes]
 sub set_cookies {
-    return {map { /^([^=]+)=([^;]*); (.*)$/ or die $_; ($1 => [$2, $3]) } @{$t->tx->res->headers->every_header('Set-Cookie')}};
+    return {map { /^([^=]+)=([^;]+); (.*)$/ ? ($1 => [$2, $3]) : () } @{$t->tx->res->headers->every_header('Set-Cookie')}};
 }
+
+# and those that it expires: name and path
+sub expired_cookies {
+    return [sort map { /^([^=]+)=; Path=([^;]+); Max-Age=0;/ ? "$1 $2" : () } @{$t->tx->res->headers->every_header('Set-Cookie')}];
+}
+
+# what the former module set: wherever the API is, and with path=
+my @former = map { "__Secure-af_refresh $_" } qw(/api/ /api/v1/ /auth/ /exact/auth/ /old/ /regex/auth/ /try/auth/ /v/ /without/);
+my @present = map { "__Host-af_$_ /" } qw(access csrf refresh);
+my @all = sort @present, @former, 'af_csrf /';
 
 sub login ($mount = '/api/v1', $headers = {}) {
     return $t->post_ok("$mount/auth/login" => $headers => json => {email => 'ada@example.com', password => $good});
@@ -56,7 +93,7 @@ sub cookie (%values) { Cookie => join '; ', map { "$_=$values{$_}" } sort keys %
 sub session ($mount = '/api/v1') {
     login($mount)->status_is(200);
     my %value = values_of(set_cookies());
-    return {access => $value{'__Host-af_access'}, refresh => $value{'__Secure-af_refresh'}, csrf => $value{af_csrf},
+    return {access => $value{'__Host-af_access'}, refresh => $value{'__Host-af_refresh'}, csrf => $value{'__Host-af_csrf'},
         cookie(%value)};
 }
 
@@ -68,24 +105,23 @@ subtest 'what a login sets' => sub {
     login()->status_is(200);
     my ($pair, $cookies) = ($t->tx->res->json, set_cookies());
     is_deeply $cookies, {
-        '__Host-af_access'    => [$pair->{access_token}, 'Path=/; Max-Age=1800; SameSite=Lax; HttpOnly; Secure'],
-        '__Secure-af_refresh' => [$pair->{refresh_token}, 'Path=/api/v1/; Max-Age=604800; SameSite=Lax; HttpOnly; Secure'],
-        af_csrf               => [$cookies->{af_csrf}[0], 'Path=/; Max-Age=604800; SameSite=Lax; Secure'],
+        '__Host-af_access'  => [$pair->{access_token}, 'Path=/; Max-Age=1800; SameSite=Lax; HttpOnly; Secure'],
+        '__Host-af_refresh' => [$pair->{refresh_token}, 'Path=/; Max-Age=604800; SameSite=Lax; HttpOnly; Secure'],
+        '__Host-af_csrf'    => [$cookies->{'__Host-af_csrf'}[0], 'Path=/; Max-Age=604800; SameSite=Lax; Secure'],
     }, 'three cookies';
-    like $cookies->{af_csrf}[0], qr/^[A-Za-z0-9_-]{43}$/;
+    like $cookies->{'__Host-af_csrf'}[0], qr/^[A-Za-z0-9_-]{43}$/;
+    is_deeply expired_cookies(), [@former, 'af_csrf /'], 'and what a former module left ends';
 
     $t->post_ok('/auth/register' => json => {email => 'eve@example.com', password => $good})->status_is(201);
-    is set_cookies()->{'__Secure-af_refresh'}[1] =~ s/;.*//r, 'Path=/auth/', 'a registration does, too; the path is of the mount';
-    login('/regex');
-    is set_cookies()->{'__Secure-af_refresh'}[1] =~ s/;.*//r, 'Path=/regex/auth/', 'where the location is no prefix';
-    login('/exact');
-    is set_cookies()->{'__Secure-af_refresh'}[1] =~ s/;.*//r, 'Path=/exact/auth/';
+    is_deeply [sort keys %{set_cookies()}], [sort keys %$cookies], 'a registration does, too';
     login('/v');
     is_deeply {map { $_ => set_cookies()->{$_}[1] } keys %{set_cookies()}}, {
         '__Secure-af_access'  => 'Path=/; Max-Age=1800; SameSite=Strict; Domain=example.com; HttpOnly; Secure',
-        '__Secure-af_refresh' => 'Path=/v/auth/; Max-Age=604800; SameSite=Strict; Domain=example.com; HttpOnly; Secure',
-        af_csrf               => 'Path=/; Max-Age=604800; SameSite=Strict; Domain=example.com; Secure',
+        '__Secure-af_refresh' => 'Path=/; Max-Age=604800; SameSite=Strict; Domain=example.com; HttpOnly; Secure',
+        '__Secure-af_csrf'    => 'Path=/; Max-Age=604800; SameSite=Strict; Domain=example.com; Secure',
     }, 'as configured';
+    is_deeply expired_cookies(), [@former, 'af_csrf /'];
+    is scalar(grep { /=;.*Domain=example.com/ } @{$t->tx->res->headers->every_header('Set-Cookie')}), 10, 'those of the domain';
     login('/without')->status_is(200)->header_is('Set-Cookie' => undef);
     $t->post_ok('/auth/login' => json => {email => 'ada@example.com', password => 'wrong'})
         ->status_is(401)->header_is('Set-Cookie' => undef);
@@ -112,7 +148,9 @@ subtest 'what a neighbour can set' => sub {
     $t->get_ok('/app/x' => {cookie('__host-AF_access' => $s->{access})})->status_is(401, 'case matters in a name');
     $t->get_ok('/app/x' => {Cookie => "$_; __Host-af_access=$s->{access}"})->status_is(200)
         for 'a', 'a="b', '__HOST-af_access=x', 'a=b, __Host-af_access=x', '__Host-af_access', '__Host-af_access =x';
-    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "a=b, __Secure-af_refresh=$s->{refresh}"})->problem_is(401, 'token_required');
+    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "a=b, __Host-af_refresh=$s->{refresh}"})->problem_is(401, 'token_required');
+    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "__host-af_refresh=$s->{refresh}"})->problem_is(401, 'token_required');
+    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "af_refresh=$s->{refresh}"})->problem_is(401, 'token_required');
 };
 
 # HTTP/2 lets a browser send each in a line of its own (RFC 9113, section 8.2.3)
@@ -139,25 +177,63 @@ subtest 'a token too long for a cookie' => sub {
         INSERT INTO autoflow.user_roles (user_id, role_id) SELECT ?, id FROM role}, undef, $long->{user}{id});
     $t->post_ok('/api/v1/auth/login' => json => {email => 'long@example.com', password => $good})->status_is(200);
     my ($token, $cookies) = ($t->tx->res->json('/access_token'), set_cookies());
-    is_deeply $cookies->{'__Host-af_access'}, ['', 'Path=/; Max-Age=0; SameSite=Lax; HttpOnly; Secure'], 'none of an earlier session stays';
-    like $cookies->{'__Secure-af_refresh'}[0], qr/./, 'the others are set';
+    is_deeply expired_cookies(), [sort '__Host-af_access /', @former, 'af_csrf /'], 'none of an earlier session stays';
+    is_deeply [sort keys %$cookies], ['__Host-af_csrf', '__Host-af_refresh'], 'the others are set';
     like $t->error_log, qr/\[error\].*token of \d+ octets is too long for a cookie/, 'the log says why';
     $t->get_ok('/app/x' => $t->bearer($token))->status_is(200, 'a bearer token is none the worse');
 };
 
 subtest 'what an upstream is sent' => sub {
     my $s = session();
-    $t->get_ok('/app/x' => {Cookie => "a=1; $s->{Cookie}; b=__Secure-af_refresh"})->status_is(200);
-    my $sent = $t->tx->res->json('/cookie');
-    unlike $sent, qr/\Q$s->{refresh}/, 'never the refresh token';
-    is $sent, "a=1; __Host-af_access=$s->{access}; af_csrf=$s->{csrf}; b=__Secure-af_refresh", 'the others are as they were';
-    $t->get_ok('/app/x' => with($s, Cookie => "__Secure-af_refresh=$s->{refresh};__secure-AF_refresh=x; __Host-af_access=$s->{access}"))
-        ->json_is('/cookie' => "__Host-af_access=$s->{access}", 'in whatever order and letters');
-    $t->get_ok('/open/x' => {Cookie => "a=1; $s->{Cookie}"})->status_is(200);
-    unlike $t->tx->res->json('/cookie'), qr/\Q$s->{refresh}/, 'nor where all are let in';
+    $t->get_ok('/app/x' => {Cookie => "a=1; $s->{Cookie}; b=__Host-af_refresh"})->status_is(200);
+    my $rest = "__Host-af_access=$s->{access}; __Host-af_csrf=$s->{csrf}";
+    $t->json_is('/cookie' => "a=1; $rest; b=__Host-af_refresh", 'never the refresh token, the others as they were');
+    for my $name (qw(__Host-af_refresh __Secure-af_refresh af_refresh __HOST-af_refresh __secure-AF_refresh Af_Refresh)) {
+        $t->get_ok('/app/x' => {Cookie => "$name=$s->{refresh};$rest;\t$name=; $name=x"})
+            ->json_is('/cookie' => $rest, "$name, whoever set it, however often");
+    }
+    $t->get_ok('/app/x' => {Cookie => "my__Host-af_refresh=1; $rest; af_refreshed=2; __Host-__Secure-af_refresh=3"})
+        ->json_is('/cookie' => "my__Host-af_refresh=1; $rest; af_refreshed=2; __Host-__Secure-af_refresh=3", 'no others');
+    for my $path (qw(/open/x /bearer/x /ask/x)) {
+        $t->get_ok($path => with($s, Authorization => "Bearer $s->{access}"))->json_is('/cookie' => $rest, $path);
+    }
+    my $answer = $t->raw("GET /open/x HTTP/1.0\r\nCookie: a=1; __Host-af_refresh=$s->{refresh}\r\nCookie: b=2\r\n"
+        . "Cookie: AF_REFRESH=$s->{refresh}; c=3\r\n\r\n");
+    like $answer, qr/"cookie":"a=1; b=2; c=3"/, 'in any line';
 
     $s = session('/try');
     $t->post_ok('/try/auth/refresh' => with($s, %$own))->status_is(200, 'the API has it, by whatever way a request comes');
+};
+
+# the other server: its locations say nothing of cookies
+subtest 'in every location of a server' => sub {
+    my $s = session();
+    my $url = "http://127.0.0.1:$apart";
+    my $cookies = "a=1; $s->{Cookie}";
+    my $rest = $cookies =~ s/; __Host-af_refresh=[^;]+//r;
+    for my $path (qw(unset off set named)) {
+        $t->get_ok("$url/$path/x" => {Cookie => $cookies})->status_is(200)->json_is('/cookie' => $rest, $path);
+    }
+    $t->post_ok("$url/auth/refresh" => {Cookie => $cookies, Origin => $url})->status_is(200);
+    my %logged = map { $_ => path($t->dir, $_)->slurp } qw(apart.log mirrored.log);
+    like $logged{$_}, qr/a=1/, $_ for keys %logged;
+    unlike $logged{$_}, qr/\Q$s->{refresh}/, "nor into $_" for keys %logged;
+};
+
+subtest 'where the access cookie goes nowhere either' => sub {
+    my $s = session();
+    my $url = "http://127.0.0.1:$apart/strip";
+    my $cookies = "a=1; $s->{Cookie}; af_access=x";
+    $t->get_ok("$url/x" => {Cookie => $cookies})->status_is(200)
+        ->json_is('/cookie' => "a=1; __Host-af_csrf=$s->{csrf}")->json_is('/email' => 'ada@example.com', 'who it is is known');
+    $t->get_ok("$url/x")->status_is(401);
+    $t->post_ok("$url/x" => {Cookie => $cookies})->status_is(403, 'nor does it go for another page');
+    $t->get_ok("$url/ask/x" => {Cookie => $cookies})->status_is(200, 'a subrequest knows, too')
+        ->json_is('/cookie' => "a=1; __Host-af_csrf=$s->{csrf}");
+    $t->get_ok("$url/not/x" => {Cookie => $cookies})->status_is(200)->json_like('/cookie' => qr/\Q$s->{access}/);
+    my $mine = {Cookie => "af_access=$s->{access}"};
+    $t->get_ok("$url/set/x" => $mine)->status_is(200)->json_is('/cookie' => '');
+    $t->post_ok("$url/set/x" => $mine)->status_is(403, 'a token that was in a cookie still counts as one');
 };
 
 subtest 'requests that change something' => sub {
@@ -228,18 +304,17 @@ subtest 'refresh' => sub {
     $t->post_ok('/api/v1/auth/refresh' => with($s, %$own))->status_is(200);
     my $pair = $t->tx->res->json;
     my %new = values_of(set_cookies());
-    is_deeply \%new, {'__Host-af_access' => $pair->{access_token}, '__Secure-af_refresh' => $pair->{refresh_token},
-        af_csrf => $s->{csrf}}, 'new cookies, and the same token against forgery';
-    $t->post_ok('/api/v1/auth/refresh' => {cookie(%new), 'X-CSRF-Token' => $new{af_csrf}})->status_is(200, 'by that');
+    is_deeply \%new, {'__Host-af_access' => $pair->{access_token}, '__Host-af_refresh' => $pair->{refresh_token},
+        '__Host-af_csrf' => $s->{csrf}}, 'new cookies, and the same token against forgery';
+    is_deeply expired_cookies(), [@former, 'af_csrf /'], 'former ones go';
+    $t->post_ok('/api/v1/auth/refresh' => {cookie(%new), 'X-CSRF-Token' => $new{'__Host-af_csrf'}})->status_is(200, 'by that');
     $t->post_ok('/api/v1/auth/refresh' => with($s, %$own))->problem_is(401, 'token_reused');
-    is_deeply {map { $_->[0] . $_->[1] => 1 } map { [$_->[0], $_->[1] =~ /(Max-Age=\d+)/] } values %{set_cookies()}},
-        {'Max-Age=0' => 1}, 'the cookies of a session that has ended go';
-    $t->post_ok('/api/v1/auth/refresh' => {%$own} => json => {refresh_token => 'x'})->status_is(401);
+    is_deeply expired_cookies(), \@all, 'the cookies of a session that has ended go';
 };
 
 subtest 'logout' => sub {
     my $s = session();
-    my $gone = sub { is_deeply [map { "$_->[0] " . ($_->[1] =~ /Max-Age=(\d+)/)[0] } values %{set_cookies()}], [(' 0') x 3], 'expires them' };
+    my $gone = sub { is_deeply [expired_cookies(), set_cookies()], [\@all, {}], 'expires them' };
     $t->post_ok('/api/v1/auth/logout' => with($s))->problem_is(403, 'csrf_refused');
     $t->get_ok('/auth/me' => with($s))->status_is(200, 'then nothing happens');
     $t->post_ok('/api/v1/auth/logout?scope=others' => with($s, %$own))->status_is(204)->header_is('Set-Cookie' => undef);
@@ -248,7 +323,7 @@ subtest 'logout' => sub {
     $t->get_ok('/auth/me' => with($s))->problem_is(401, 'token_revoked');
 
     $s = session();
-    $t->post_ok('/api/v1/auth/logout' => {cookie('__Secure-af_refresh' => $s->{refresh}), %$own})
+    $t->post_ok('/api/v1/auth/logout' => {cookie('__Host-af_refresh' => $s->{refresh}), %$own})
         ->status_is(204, 'by the refresh cookie, once the other has expired');
     $gone->();
     $t->get_ok('/auth/me' => with($s))->problem_is(401, 'token_revoked');
@@ -270,9 +345,10 @@ subtest 'in development' => sub {
     login();
     is_deeply {map { $_ => set_cookies()->{$_}[1] =~ s/Max-Age=\d+; //r } keys %{set_cookies()}}, {
         af_access  => 'Path=/; SameSite=Lax; HttpOnly',
-        af_refresh => 'Path=/api/v1/; SameSite=Lax; HttpOnly',
+        af_refresh => 'Path=/; SameSite=Lax; HttpOnly',
         af_csrf    => 'Path=/; SameSite=Lax',
     }, 'without https';
+    is_deeply expired_cookies(), [map { s/__Secure-//r } @former], 'former ones';
     my %value = values_of(set_cookies());
     $t->get_ok('/app/x' => {cookie(%value)})->status_is(200);
     $t->post_ok('/app/x' => {cookie(%value)})->status_is(403);

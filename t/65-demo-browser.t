@@ -71,8 +71,8 @@ subtest 'the demonstration' => sub {
     says('#sessions' => qr/Chrom.*127\.0\.0\.1.*this one/s);
 
     my $cookies = $browser->cookies;
-    is_deeply [sort keys %$cookies], ['af_access', 'af_csrf'], 'the cookies of this path';
-    ok $cookies->{af_access}{httpOnly} && !$cookies->{af_csrf}{httpOnly}, 'of which scripts may read one';
+    is_deeply [sort keys %$cookies], [qw(af_access af_csrf af_refresh)], 'its cookies';
+    is_deeply [grep { !$cookies->{$_}{httpOnly} } keys %$cookies], ['af_csrf'], 'of which scripts may read one';
     is $browser->script('return document.cookie') =~ s/=.*//r, 'af_csrf', 'and do';
     is $browser->script('return JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])'), '[[],[]]', 'nothing is stored';
 
@@ -145,17 +145,16 @@ subtest 'in production, over TLS' => sub {
     sign(in => 'ada@example.com');
     says('#who' => qr/^ada/);
     my $cookies = $browser->cookies;
-    is_deeply [sort keys %$cookies], ['__Host-af_access', 'af_csrf'], 'the browser takes the cookies';
+    is_deeply [sort keys %$cookies], [map { "__Host-af_$_" } qw(access csrf refresh)], 'the browser takes the cookies';
     ok $cookies->{$_}{secure}, "$_ is for https alone" for sort keys %$cookies;
     $browser->call(DELETE => $browser->session . '/cookie/__Host-af_access');
     $browser->click('#call');
-    says('#answer' => qr/hello/, 'and the other one, for the path of the API: it can refresh');
+    says('#answer' => qr/hello/, 'and the other one: it can refresh');
 
     $browser->go("http://localhost:$foreign/");
     is fetch("$secure/api/v1/auth/logout", credentials => 'include', method => 'POST', mode => 'no-cors'), 0;
     $browser->go("$secure/demo/");
     says('#who' => qr/^ada/);
-    my $csrf = $browser->cookies->{af_csrf}{value};
     is fetch("$secure/app/x", method => 'POST'), 200, 'a page of its own needs no token, as its Origin tells';
     $browser->click('#sign-out');
     $browser->find('#enter:not([hidden])');

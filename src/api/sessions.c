@@ -1,7 +1,6 @@
 #include "api/api.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
-#include "http/cookies.h"
 
 
 static ngx_int_t present_token(af_ctx_t *ctx);
@@ -92,12 +91,17 @@ static ngx_int_t
 present_token(af_ctx_t *ctx)
 {
     ngx_int_t    rc;
+    ngx_str_t    bearer;
     const char  *token;
 
-    rc = af_presented_refresh(ctx, 1, &token);
+    rc = af_presented_refresh(ctx, &token);
 
     if (rc == NGX_DECLINED) {
-        return af_problem(ctx, AF_TOKEN_REQUIRED, "no refresh token was sent");
+        af_bearer(ctx->request, &bearer);
+
+        return bearer.len ? af_problem(ctx, AF_INVALID_TOKEN, NULL)
+                          : af_problem(ctx, AF_TOKEN_REQUIRED,
+                                       "no refresh token was sent");
     }
 
     if (rc != NGX_OK) {
@@ -125,11 +129,13 @@ send_successor(af_ctx_t *ctx)
     static const struct {
         const char       *verdict;
         af_problem_id_t   problem;
+        ngx_uint_t        ended;       /* its session has */
     } refusals[] = {
-        { "token_reused", AF_REUSED_TOKEN },
-        { "token_expired", AF_EXPIRED_TOKEN },
-        { "email_not_verified", AF_EMAIL_NOT_VERIFIED },
-        { NULL, AF_INVALID_TOKEN }
+        { "token_reused", AF_REUSED_TOKEN, 1 },
+        { "session_ended", AF_INVALID_TOKEN, 1 },
+        { "token_expired", AF_EXPIRED_TOKEN, 0 },
+        { "email_not_verified", AF_EMAIL_NOT_VERIFIED, 0 },
+        { NULL, AF_INVALID_TOKEN, 0 }
     };
 
     successor = af_found(ctx) ? af_column(ctx, "successor") : NULL;
@@ -149,10 +155,13 @@ send_successor(af_ctx_t *ctx)
         }
     }
 
-    /* a browser need not try this one again, but for what may be put right */
+    /*
+     * A browser need not try these again.  But as long as the session lives,
+     * another tab may have got new cookies, while this answer was on its way.
+     */
 
-    if (refusals[i].problem != AF_EMAIL_NOT_VERIFIED
-        && af_cookies_on(ctx->request)
+    if (refusals[i].ended
+        && ctx->presented.source == AF_SOURCE_COOKIE
         && af_cookies_expire(ctx->request) != NGX_OK)
     {
         return NGX_ERROR;
@@ -162,27 +171,33 @@ send_successor(af_ctx_t *ctx)
 }
 
 
-/* that of the access token; of a refresh token, if there is no good one */
+/*
+ * That of the token which comes first, of either kind; but a refresh cookie
+ * is there for when there is no good access token.
+ */
 
 static ngx_int_t
 end_session(af_ctx_t *ctx)
 {
     ngx_int_t             rc;
     const char           *token;
+    af_credential_t       refresh;
     const af_identity_t  *identity;
 
     identity = ctx->identity;
+
+    af_refresh_credential(ctx->request, af_field(ctx, "refresh_token"),
+                          &refresh);
 
     af_bind(ctx, "others",
             json_object_get(ctx->query, "scope") ? "true" : "false");
     af_bind(ctx, "token_hash", NULL);
 
-    if (!identity->own) {
-
-        /* what looks like no token of ours may be a refresh token */
-
-        rc = af_presented_refresh(ctx, identity->status == AF_TOKEN_MALFORMED,
-                                  &token);
+    if (!identity->own
+        || refresh.source == AF_SOURCE_BODY
+        || refresh.source == AF_SOURCE_BEARER)
+    {
+        rc = af_presented_refresh(ctx, &token);
 
         if (rc == NGX_DECLINED) {
             return af_problem(ctx, identity->status == AF_TOKEN_OK
@@ -193,6 +208,8 @@ end_session(af_ctx_t *ctx)
         if (rc != NGX_OK || af_bind_token_hash(ctx, token) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        af_bind(ctx, "session_id", NULL);
     }
 
     return af_query(ctx, &af_sql_auth_logout);
@@ -204,12 +221,26 @@ end_session(af_ctx_t *ctx)
 static ngx_int_t
 say_ended(af_ctx_t *ctx)
 {
-    if (!af_found(ctx) && !ctx->identity->own) {
+    ngx_str_t  session_id;
+
+    if (ctx->presented.source == AF_SOURCE_NONE) {
+        session_id = ctx->identity->session_id;
+
+    } else if (af_found(ctx)) {
+        session_id.data = (u_char *) af_column(ctx, "session_id");
+        session_id.len = ngx_strlen(session_id.data);
+
+    } else {
         return af_problem(ctx, AF_INVALID_TOKEN, NULL);
     }
 
-    return json_object_get(ctx->query, "scope")
-           ? af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0) : af_step_left(ctx);
+    if (json_object_get(ctx->query, "scope") == NULL
+        && af_expire_cookies(ctx, NULL, &session_id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
 }
 
 

@@ -1,5 +1,5 @@
 #include "api/tokens.h"
-#include "http/cookies.h"
+#include "http/csrf.h"
 #include "token/base64url.h"
 
 
@@ -7,6 +7,7 @@
 #define AF_JTI_OCTETS  16
 
 
+static ngx_uint_t af_cookie_spoke(af_ctx_t *ctx);
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
 static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len);
 static int af_access_claims(af_ctx_t *ctx, json_t *claims);
@@ -36,41 +37,39 @@ af_bind_refresh(af_ctx_t *ctx)
 
 
 ngx_int_t
-af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer, const char **token)
+af_presented_refresh(af_ctx_t *ctx, const char **token)
 {
-    ngx_str_t                text;
-    ngx_http_request_t      *r;
-    static const ngx_str_t   unknown = ngx_string("");
+    ngx_str_t            session_id;
+    af_refresh_t         parsed;
+    af_credential_t     *presented;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
-    *token = af_field(ctx, "refresh_token");
+    presented = &ctx->presented;
 
-    if (*token) {
-        return NGX_OK;
+    af_refresh_credential(r, af_field(ctx, "refresh_token"), presented);
+
+    if (presented->source == AF_SOURCE_NONE) {
+        return NGX_DECLINED;
     }
 
-    ngx_str_null(&text);
+    if (presented->source == AF_SOURCE_COOKIE) {
 
-    if (bearer) {
-        af_bearer(r, &text);
-    }
+        /* of one of the former form nobody knows as yet whose it is */
 
-    if (text.len == 0) {
+        ngx_str_set(&session_id, "");
 
-        af_cookie(r, AF_COOKIE_REFRESH, &text);
+        if (af_credential_parse(r, &presented->token, &parsed) == NGX_OK) {
+            session_id.data = (u_char *) parsed.session_id;
+            session_id.len = ngx_strlen(parsed.session_id);
+        }
 
-        /* whose session this is nobody knows as yet */
-
-        if (text.len && !af_csrf_passes(r, &unknown)) {
+        if (!af_csrf_passes(r, &session_id)) {
             return af_problem(ctx, AF_CSRF_REFUSED, NULL);
         }
     }
 
-    if (text.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    *token = af_string(ctx, text.data, text.len);
+    *token = af_string(ctx, presented->token.data, presented->token.len);
 
     return *token ? NGX_OK : NGX_ERROR;
 }
@@ -217,10 +216,39 @@ af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len)
 
 
 ngx_int_t
+af_expire_cookies(af_ctx_t *ctx, const ngx_str_t *user_id,
+    const ngx_str_t *session_id)
+{
+    if (!af_cookie_spoke(ctx)
+        && !af_cookies_are_of(ctx->request, user_id, session_id))
+    {
+        return NGX_OK;
+    }
+
+    return af_cookies_expire(ctx->request);
+}
+
+
+static ngx_uint_t
+af_cookie_spoke(af_ctx_t *ctx)
+{
+    if (ctx->presented.source != AF_SOURCE_NONE) {
+        return ctx->presented.source == AF_SOURCE_COOKIE;
+    }
+
+    /* "token=$cookie_…" is no cookie that we set */
+
+    return ctx->identity->own && ctx->identity->cookie
+           && af_loc_conf(ctx->request)->token == NULL;
+}
+
+
+ngx_int_t
 af_step_left(af_ctx_t *ctx)
 {
-    if (af_cookies_on(ctx->request)
-        && af_cookies_expire(ctx->request) != NGX_OK)
+    if (af_expire_cookies(ctx, &ctx->identity->user_id,
+                          &ctx->identity->session_id)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }

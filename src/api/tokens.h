@@ -15,12 +15,11 @@
 ngx_int_t af_bind_refresh(af_ctx_t *ctx);
 
 /*
- * The refresh token that was presented: in the body, or else, where `bearer`
- * allows it, as "Authorization: Bearer", or else in a cookie.  NGX_DECLINED
- * without one; or the flow has ended with a problem.
+ * The refresh token that speaks for the request.  NGX_DECLINED without one;
+ * NGX_ERROR: the flow has ended with a problem, as one from a cookie is not for
+ * other sites' pages.
  */
-ngx_int_t af_presented_refresh(af_ctx_t *ctx, ngx_uint_t bearer,
-    const char **token);
+ngx_int_t af_presented_refresh(af_ctx_t *ctx, const char **token);
 
 /* Binds the "token_hash" that leads to a refresh token. */
 ngx_int_t af_bind_token_hash(af_ctx_t *ctx, const char *token);
@@ -45,7 +44,18 @@ ngx_int_t af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n);
 ngx_int_t af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status,
     const char *message);
 
-/* A step that ends a flow after which the client's session is no more: 204. */
+/*
+ * Expires the client's cookies if they are of a session that has ended: if one
+ * of them spoke for the request, or if they are of this user (may be NULL) or
+ * of this session.
+ */
+ngx_int_t af_expire_cookies(af_ctx_t *ctx, const ngx_str_t *user_id,
+    const ngx_str_t *session_id);
+
+/*
+ * A step that ends a flow after which none of the account's sessions is left:
+ * 204.
+ */
 ngx_int_t af_step_left(af_ctx_t *ctx);
 
 

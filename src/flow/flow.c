@@ -1,7 +1,7 @@
 #include "flow/flow.h"
 #include "flow/budget.h"
 #include "flow/errors.h"
-#include "http/cookies.h"
+#include "http/csrf.h"
 #include "check/input.h"
 
 

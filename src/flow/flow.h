@@ -23,6 +23,7 @@
 #define AF_FLOW_FLOW_H
 
 #include "http/body.h"
+#include "http/credential.h"
 #include "http/identity.h"
 #include "http/router.h"
 #include "queries.h"
@@ -75,6 +76,7 @@ struct af_ctx_s {
     void                           *attempts;
     af_ended_pt                     ended;     /* NULL: nobody asks */
     const char                     *refresh_token;
+    af_credential_t                 presented; /* a refresh token that speaks */
 
     ngx_uint_t                      nbindings;
     af_binding_t                    bindings[AF_BINDINGS];

@@ -113,6 +113,8 @@ typedef struct {
     ngx_str_t              issuer;
     ngx_array_t           *audience;       /* of const char *, NULL-ended */
     time_t                 leeway;
+    ngx_uint_t             cookies;        /* some location has them on */
+    ngx_array_t           *former_paths;   /* of refresh cookies, or NULL */
 } ngx_http_autoflow_srv_conf_t;
 
 

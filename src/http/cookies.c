@@ -1,6 +1,5 @@
 #include "http/cookies.h"
-#include "http/cors.h"
-#include "token/base64url.h"
+#include "http/csrf.h"
 
 
 /*
@@ -9,46 +8,63 @@
  */
 #define AF_COOKIE_MAX  4096
 
-/* HMAC with SHA-256 of a session's id, in base64url, with its zero */
-#define AF_CSRF_SIZE  af_base64url_size(crypto_auth_hmacsha256_BYTES)
 
-
-static ngx_int_t af_cookie_set_access(ngx_http_request_t *r,
+static ngx_int_t af_cookies_set_access(ngx_http_request_t *r,
     const ngx_str_t *access);
+static ngx_int_t af_cookies_expire_former(ngx_http_request_t *r);
 static ngx_int_t af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
-    const ngx_str_t *value, time_t max_age);
-static ngx_str_t af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie);
-static ngx_str_t af_cookie_path(ngx_http_request_t *r, af_cookie_t cookie);
-static ngx_int_t af_cookies_hide(ngx_http_request_t *r);
-static void af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name);
+    const ngx_str_t *path, const ngx_str_t *value, time_t max_age);
+static const ngx_str_t *af_cookie_name(ngx_http_request_t *r,
+    af_cookie_t cookie);
+static ngx_uint_t af_cookie_is_new(ngx_http_request_t *r, af_cookie_t cookie,
+    const ngx_str_t *path);
+
+static ngx_int_t af_cookies_hide(ngx_http_request_t *r, const ngx_str_t *name);
+static ngx_int_t af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx,
+    ngx_str_t *line, const ngx_str_t *name);
+static ngx_uint_t af_cookie_is_any(const ngx_str_t *pair,
+    const ngx_str_t *name);
+static ngx_uint_t af_cookie_line(ngx_http_request_t *r, ngx_uint_t n,
+    ngx_str_t *line);
 static ngx_uint_t af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair);
-static ngx_uint_t af_cookie_is(const ngx_str_t *pair, const ngx_str_t *name);
-static void af_csrf_token(const af_derived_key_t key,
-    const ngx_str_t *session_id, char token[AF_CSRF_SIZE]);
-static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
-static ngx_uint_t af_csrf_forwarded_is_safe(ngx_http_request_t *r);
-static ngx_uint_t af_csrf_same(const ngx_str_t *a, const u_char *b,
-    size_t len);
 
 
-/* names that browsers hold us to (RFC 6265bis, section 4.1.3) */
+/*
+ * Names that browsers hold us to (RFC 6265bis, section 4.1.3): a "__Host-"
+ * cookie is of this very host, by https and for all paths, whoever else would
+ * like to set one.
+ */
 
 static const struct {
     ngx_str_t  plain;          /* in development, without https */
     ngx_str_t  host;
     ngx_str_t  domain;         /* for other hosts, too */
-} af_cookie_names[] = {
+    unsigned   readable:1;     /* by scripts */
+} af_cookies[] = {
     [AF_COOKIE_ACCESS] = { ngx_string("af_access"),
                            ngx_string("__Host-af_access"),
-                           ngx_string("__Secure-af_access") },
+                           ngx_string("__Secure-af_access"), 0 },
 
     [AF_COOKIE_REFRESH] = { ngx_string("af_refresh"),
-                            ngx_string("__Secure-af_refresh"),
-                            ngx_string("__Secure-af_refresh") },
+                            ngx_string("__Host-af_refresh"),
+                            ngx_string("__Secure-af_refresh"), 0 },
 
     [AF_COOKIE_CSRF] = { ngx_string("af_csrf"),
-                         ngx_string("af_csrf"),
-                         ngx_string("af_csrf") }
+                         ngx_string("__Host-af_csrf"),
+                         ngx_string("__Secure-af_csrf"), 1 },
+
+    [AF_COOKIE_FORMER_REFRESH] = { ngx_string("af_refresh"),
+                                   ngx_string("__Secure-af_refresh"),
+                                   ngx_string("__Secure-af_refresh"), 0 },
+
+    [AF_COOKIE_FORMER_CSRF] = { ngx_string("af_csrf"),
+                                ngx_string("af_csrf"),
+                                ngx_string("af_csrf"), 1 }
+};
+
+
+static const ngx_str_t  af_cookie_prefixes[] = {
+    ngx_string("__Host-"), ngx_string("__Secure-"), ngx_null_string
 };
 
 
@@ -61,6 +77,41 @@ static const ngx_str_t  af_samesites[] = {
 
 static const ngx_str_t  af_cookie_root = ngx_string("/");
 static const ngx_str_t  af_cookie_empty = ngx_string("");
+
+
+ngx_int_t
+af_cookies_former(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
+    const ngx_str_t *path)
+{
+    ngx_str_t   *known;
+    ngx_uint_t   i;
+
+    if (ascf->former_paths == NULL) {
+        ascf->former_paths = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+        if (ascf->former_paths == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    known = ascf->former_paths->elts;
+
+    for (i = 0; i < ascf->former_paths->nelts; i++) {
+        if (known[i].len == path->len
+            && ngx_strncmp(known[i].data, path->data, path->len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    known = ngx_array_push(ascf->former_paths);
+    if (known == NULL) {
+        return NGX_ERROR;
+    }
+
+    *known = *path;
+
+    return NGX_OK;
+}
 
 
 ngx_uint_t
@@ -76,58 +127,52 @@ af_cookies_on(ngx_http_request_t *r)
  * with "__Host-", could set one that looks the same.
  */
 
-void
-af_cookie(ngx_http_request_t *r, af_cookie_t cookie, ngx_str_t *value)
+ngx_uint_t
+af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
+    ngx_str_t values[AF_COOKIE_VALUES])
 {
-    u_char                   *p, *last;
-    ngx_str_t                 name, pair;
-    ngx_uint_t                n;
-    ngx_table_elt_t          *h;
-    ngx_http_autoflow_ctx_t  *ctx;
-
-    ngx_str_set(value, "");
+    u_char           *p, *last;
+    ngx_str_t         line, pair;
+    ngx_uint_t        i, n;
+    const ngx_str_t  *name;
 
     if (!af_cookies_on(r)) {
-        return;
+        return 0;
     }
 
+    n = 0;
     name = af_cookie_name(r, cookie);
 
-    for (n = 0; (h = af_header_in(r, "cookie", n)) != NULL; n++) {
+    for (i = 0; af_cookie_line(r, i, &line); i++) {
 
-        p = h->value.data;
-        last = p + h->value.len;
+        p = line.data;
+        last = p + line.len;
 
-        while (af_cookie_next(&p, last, &pair)) {
+        while (n < AF_COOKIE_VALUES && af_cookie_next(&p, last, &pair)) {
 
-            if (af_cookie_is(&pair, &name)
-                && ngx_strncmp(pair.data, name.data, name.len) == 0)
+            if (pair.len > name->len + 1
+                && pair.data[name->len] == '='
+                && ngx_strncmp(pair.data, name->data, name->len) == 0)
             {
-                value->data = pair.data + name.len + 1;
-                value->len = pair.len - name.len - 1;
-                return;
+                values[n].data = pair.data + name->len + 1;
+                values[n].len = pair.len - name->len - 1;
+                n++;
             }
         }
     }
 
-    ctx = (cookie == AF_COOKIE_REFRESH) ? af_request_find_ctx(r) : NULL;
-
-    if (ctx && ctx->refresh_cookie.len) {
-        *value = ctx->refresh_cookie;
-    }
+    return n;
 }
 
 
 ngx_uint_t
 af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text)
 {
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
+    ngx_str_t   line;
+    ngx_uint_t  i;
 
-    for (n = 0; (h = af_header_in(r, "cookie", n)) != NULL; n++) {
-        if (text->len
-            && memmem(h->value.data, h->value.len, text->data, text->len))
-        {
+    for (i = 0; text->len && af_cookie_line(r, i, &line); i++) {
+        if (memmem(line.data, line.len, text->data, text->len)) {
             return 1;
         }
     }
@@ -140,39 +185,42 @@ ngx_int_t
 af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
     const ngx_str_t *refresh, const ngx_str_t *session_id)
 {
-    char                            csrf[AF_CSRF_SIZE];
-    ngx_str_t                       token;
-    ngx_http_autoflow_main_conf_t  *amcf;
+    char       csrf[AF_CSRF_SIZE];
+    time_t     max_age;
+    ngx_str_t  token;
 
-    amcf = af_main_conf(r);
-
-    af_csrf_token(amcf->csrf_keys[0], session_id, csrf);
+    af_csrf_token(r, session_id, csrf);
 
     token.data = (u_char *) csrf;
     token.len = ngx_strlen(csrf);
 
-    if (af_cookie_set_access(r, access) != NGX_OK
-        || af_cookie_set(r, AF_COOKIE_REFRESH, refresh, amcf->refresh_ttl)
+    max_age = af_main_conf(r)->refresh_ttl;
+
+    if (af_cookies_set_access(r, access) != NGX_OK
+        || af_cookie_set(r, AF_COOKIE_REFRESH, &af_cookie_root, refresh,
+                         max_age)
+           != NGX_OK
+        || af_cookie_set(r, AF_COOKIE_CSRF, &af_cookie_root, &token, max_age)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return af_cookie_set(r, AF_COOKIE_CSRF, &token, amcf->refresh_ttl);
+    return af_cookies_expire_former(r);
 }
 
 
 /* not that the token of an earlier session goes on */
 
 static ngx_int_t
-af_cookie_set_access(ngx_http_request_t *r, const ngx_str_t *access)
+af_cookies_set_access(ngx_http_request_t *r, const ngx_str_t *access)
 {
-    ngx_str_t  name;
+    const ngx_str_t  *name;
 
     name = af_cookie_name(r, AF_COOKIE_ACCESS);
 
-    if (name.len + access->len <= AF_COOKIE_MAX) {
-        return af_cookie_set(r, AF_COOKIE_ACCESS, access,
+    if (name->len + access->len <= AF_COOKIE_MAX) {
+        return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root, access,
                              af_main_conf(r)->access_ttl);
     }
 
@@ -180,7 +228,8 @@ af_cookie_set_access(ngx_http_request_t *r, const ngx_str_t *access)
                   "autoflow: an access token of %uz octets is too long for a "
                   "cookie: its account has too many roles", access->len);
 
-    return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_empty, 0);
+    return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root,
+                         &af_cookie_empty, 0);
 }
 
 
@@ -190,32 +239,66 @@ af_cookies_expire(ngx_http_request_t *r)
     ngx_uint_t  cookie;
 
     for (cookie = AF_COOKIE_ACCESS; cookie <= AF_COOKIE_CSRF; cookie++) {
-        if (af_cookie_set(r, cookie, &af_cookie_empty, 0) != NGX_OK) {
+        if (af_cookie_set(r, cookie, &af_cookie_root, &af_cookie_empty, 0)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
 
-    return NGX_OK;
+    return af_cookies_expire_former(r);
+}
+
+
+/*
+ * A browser has a refresh cookie for every path that it formerly logged in or
+ * refreshed at, and shows at each what may be long outdated.
+ */
+
+static ngx_int_t
+af_cookies_expire_former(ngx_http_request_t *r)
+{
+    ngx_str_t     *path;
+    ngx_uint_t     i;
+    ngx_array_t   *paths;
+
+    paths = af_srv_conf(r)->former_paths;
+    path = paths ? paths->elts : NULL;
+
+    for (i = 0; paths && i < paths->nelts; i++) {
+
+        if (!af_cookie_is_new(r, AF_COOKIE_FORMER_REFRESH, &path[i])
+            && af_cookie_set(r, AF_COOKIE_FORMER_REFRESH, &path[i],
+                             &af_cookie_empty, 0)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (af_cookie_is_new(r, AF_COOKIE_FORMER_CSRF, &af_cookie_root)) {
+        return NGX_OK;
+    }
+
+    return af_cookie_set(r, AF_COOKIE_FORMER_CSRF, &af_cookie_root,
+                         &af_cookie_empty, 0);
 }
 
 
 static ngx_int_t
-af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
+af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie, const ngx_str_t *path,
     const ngx_str_t *value, time_t max_age)
 {
     u_char              *p, *text;
     size_t               len;
-    ngx_str_t            name, path;
-    const ngx_str_t     *samesite;
+    const ngx_str_t     *name, *samesite;
     const af_cookies_t  *cookies;
 
     cookies = af_loc_conf(r)->cookies;
     samesite = &af_samesites[cookies->samesite];
-
     name = af_cookie_name(r, cookie);
-    path = af_cookie_path(r, cookie);
 
-    len = name.len + value->len + path.len + samesite->len
+    len = name->len + value->len + path->len + samesite->len
           + cookies->domain.len + NGX_TIME_T_LEN
           + sizeof("=; Path=; Max-Age=; SameSite=; Domain=; HttpOnly; Secure");
 
@@ -224,14 +307,14 @@ af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(text, "%V=%V; Path=%V; Max-Age=%T; SameSite=%V", &name,
-                    value, &path, max_age, samesite);
+    p = ngx_sprintf(text, "%V=%V; Path=%V; Max-Age=%T; SameSite=%V", name,
+                    value, path, max_age, samesite);
 
     if (cookies->domain.len) {
         p = ngx_sprintf(p, "; Domain=%V", &cookies->domain);
     }
 
-    if (cookie != AF_COOKIE_CSRF) {
+    if (!af_cookies[cookie].readable) {
         p = ngx_sprintf(p, "; HttpOnly");
     }
 
@@ -243,128 +326,208 @@ af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
 }
 
 
-static ngx_str_t
+static const ngx_str_t *
 af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie)
 {
     if (af_main_conf(r)->environment == AF_DEVELOPMENT) {
-        return af_cookie_names[cookie].plain;
+        return &af_cookies[cookie].plain;
     }
 
-    return af_loc_conf(r)->cookies->domain.len ? af_cookie_names[cookie].domain
-                                               : af_cookie_names[cookie].host;
+    return af_loc_conf(r)->cookies->domain.len ? &af_cookies[cookie].domain
+                                               : &af_cookies[cookie].host;
 }
 
 
-/* the refresh cookie is for the API alone: where this one is mounted */
+/* whether a former cookie is the same to a browser as one that is set now */
 
-static ngx_str_t
-af_cookie_path(ngx_http_request_t *r, af_cookie_t cookie)
+static ngx_uint_t
+af_cookie_is_new(ngx_http_request_t *r, af_cookie_t former,
+    const ngx_str_t *path)
 {
-    const af_cookies_t            *cookies;
-    ngx_http_autoflow_loc_conf_t  *alcf;
+    const ngx_str_t  *a, *b;
 
-    alcf = af_loc_conf(r);
-    cookies = alcf->cookies;
+    a = af_cookie_name(r, former);
+    b = af_cookie_name(r, former == AF_COOKIE_FORMER_CSRF ? AF_COOKIE_CSRF
+                                                          : AF_COOKIE_REFRESH);
 
-    if (cookie != AF_COOKIE_REFRESH) {
-        return af_cookie_root;
-    }
-
-    return cookies->path.len ? cookies->path : alcf->mount;
+    return path->len == 1
+           && a->len == b->len
+           && ngx_strncmp(a->data, b->data, a->len) == 0;
 }
 
+
+/* subrequests have the same lines as the request that they are made for */
 
 ngx_int_t
 af_cookies_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                 refresh;
-    ngx_http_autoflow_ctx_t  *ctx;
-
-    if (r != r->main || !af_cookies_on(r) || af_loc_conf(r)->base.data) {
+    if (r != r->main || !af_srv_conf(r)->cookies) {
         return NGX_DECLINED;
     }
 
-    af_cookie(r, AF_COOKIE_REFRESH, &refresh);
+    return af_cookies_hide(r, &af_cookies[AF_COOKIE_REFRESH].plain);
+}
 
-    if (refresh.len) {
 
-        ctx = af_request_ctx(r);
-        if (ctx == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+/* nginx's own error pages may come here without the server's rewrite phase */
 
-        ctx->refresh_cookie = refresh;
+ngx_int_t
+af_cookies_strip_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = af_cookies_handler(r);
+
+    if (rc != NGX_DECLINED || r != r->main
+        || !af_cookies_on(r) || !af_loc_conf(r)->cookies->strip)
+    {
+        return rc;
     }
 
-    return (af_cookies_hide(r) == NGX_OK) ? NGX_DECLINED
-                                          : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return af_cookies_hide(r, &af_cookies[AF_COOKIE_ACCESS].plain);
 }
 
 
 static ngx_int_t
-af_cookies_hide(ngx_http_request_t *r)
+af_cookies_hide(ngx_http_request_t *r, const ngx_str_t *name)
 {
-    ngx_str_t         name, value;
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
-
-    name = af_cookie_name(r, AF_COOKIE_REFRESH);
+    ngx_uint_t                n;
+    ngx_table_elt_t          *h;
+    ngx_http_autoflow_ctx_t  *ctx;
 
     for (n = 0; (h = af_header_in(r, "cookie", n)) != NULL; n++) {
 
         if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
-                             name.data, name.len - 1)
+                             name->data, name->len - 1)
             == NULL)
         {
             continue;
         }
 
-        /* the header lines of the client stay as they are, in a log too */
+        ctx = af_request_ctx(r);
 
-        value.len = h->value.len;
-        value.data = ngx_pnalloc(r->pool, value.len + 1);
-        if (value.data == NULL) {
-            return NGX_ERROR;
+        if (ctx == NULL || af_cookies_hide_in(ctx, &h->value, name) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* what the client sent stays as it is: the pairs that are hidden are there */
+
+static ngx_int_t
+af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx, ngx_str_t *line,
+    const ngx_str_t *name)
+{
+    u_char     *p, *last, *dst;
+    ngx_str_t   pair, left, *hidden;
+
+    if (ctx->hidden == NULL) {
+        ctx->hidden = ngx_array_create(ctx->request->pool, 2,
+                                       sizeof(ngx_str_t));
+    }
+
+    /* "; " may be more than was between them */
+    left.data = ngx_pnalloc(ctx->request->pool, 2 * line->len + 1);
+
+    if (ctx->hidden == NULL || left.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = line->data;
+    last = p + line->len;
+    dst = left.data;
+
+    while (af_cookie_next(&p, last, &pair)) {
+
+        if (af_cookie_is_any(&pair, name)) {
+
+            hidden = ngx_array_push(ctx->hidden);
+            if (hidden == NULL) {
+                return NGX_ERROR;
+            }
+
+            *hidden = pair;
+            continue;
         }
 
-        ngx_memcpy(value.data, h->value.data, value.len);
-        af_cookie_remove(&value, &name);
-        value.data[value.len] = '\0';
+        if (dst != left.data) {
+            dst = ngx_cpymem(dst, "; ", 2);
+        }
 
-        h->value = value;
+        dst = ngx_cpymem(dst, pair.data, pair.len);
     }
+
+    *dst = '\0';
+    left.len = dst - left.data;
+    *line = left;
 
     return NGX_OK;
 }
 
 
-/* all of this name, whatever an upstream makes of its letters */
+/*
+ * Whether a cookie has a name of ours, in whatever environment and for whatever
+ * hosts it was set, and whatever an upstream makes of its letters.
+ */
 
-static void
-af_cookie_remove(ngx_str_t *cookies, const ngx_str_t *name)
+static ngx_uint_t
+af_cookie_is_any(const ngx_str_t *pair, const ngx_str_t *name)
 {
-    u_char     *p, *last, *dst;
-    ngx_str_t   pair;
+    ngx_str_t         rest;
+    const ngx_str_t  *prefix;
 
-    p = cookies->data;
-    dst = p;
-    last = p + cookies->len;
+    rest = *pair;
 
-    while (af_cookie_next(&p, last, &pair)) {
-
-        if (af_cookie_is(&pair, name)) {
-            continue;
+    for (prefix = af_cookie_prefixes; prefix->len; prefix++) {
+        if (rest.len > prefix->len
+            && ngx_strncasecmp(rest.data, prefix->data, prefix->len) == 0)
+        {
+            rest.data += prefix->len;
+            rest.len -= prefix->len;
+            break;
         }
-
-        if (dst != cookies->data) {
-            *dst++ = ';';
-            *dst++ = ' ';
-        }
-
-        dst = ngx_movemem(dst, pair.data, pair.len);
     }
 
-    cookies->len = dst - cookies->data;
+    return rest.len > name->len
+           && rest.data[name->len] == '='
+           && ngx_strncasecmp(rest.data, name->data, name->len) == 0;
+}
+
+
+/* the n-th from 0 of what the client sent, in lines and parts of lines */
+
+static ngx_uint_t
+af_cookie_line(ngx_http_request_t *r, ngx_uint_t n, ngx_str_t *line)
+{
+    ngx_str_t                *pair;
+    ngx_table_elt_t          *h;
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    ctx = af_request_find_ctx(r->main);
+
+    if (ctx && ctx->hidden) {
+
+        pair = ctx->hidden->elts;
+
+        if (n < ctx->hidden->nelts) {
+            *line = pair[n];
+            return 1;
+        }
+
+        n -= ctx->hidden->nelts;
+    }
+
+    h = af_header_in(r, "cookie", n);
+
+    if (h) {
+        *line = h->value;
+    }
+
+    return h != NULL;
 }
 
 
@@ -375,7 +538,7 @@ af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair)
 {
     u_char  *end;
 
-    while (*p < last && (**p == ' ' || **p == ';')) {
+    while (*p < last && (**p == ' ' || **p == '\t' || **p == ';')) {
         (*p)++;
     }
 
@@ -386,176 +549,4 @@ af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair)
     *p += pair->len;
 
     return pair->len != 0;
-}
-
-
-/* but for case */
-
-static ngx_uint_t
-af_cookie_is(const ngx_str_t *pair, const ngx_str_t *name)
-{
-    return pair->len > name->len && pair->data[name->len] == '='
-           && ngx_strncasecmp(pair->data, name->data, name->len) == 0;
-}
-
-
-int
-af_csrf_key(const unsigned char *secret, size_t len, af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow csrf", key, AF_DERIVED_KEY_SIZE);
-}
-
-
-ngx_uint_t
-af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
-{
-    char                            token[AF_CSRF_SIZE];
-    ngx_str_t                       cookie;
-    ngx_uint_t                      i;
-    ngx_table_elt_t                *h;
-    ngx_http_autoflow_main_conf_t  *amcf;
-
-    if (af_csrf_is_safe(r) || af_cors_origin_kind(r) == AF_ORIGIN_OWN) {
-        return 1;
-    }
-
-    h = af_header_in(r, "x-csrf-token", 0);
-
-    if (h == NULL || h->value.len == 0) {
-        return 0;
-    }
-
-    if (session_id->len == 0) {
-        af_cookie(r, AF_COOKIE_CSRF, &cookie);
-
-        return af_csrf_same(&h->value, cookie.data, cookie.len);
-    }
-
-    amcf = af_main_conf(r);
-
-    for (i = 0; amcf->db && i < amcf->secrets->nelts; i++) {
-
-        af_csrf_token(amcf->csrf_keys[i], session_id, token);
-
-        if (af_csrf_same(&h->value, (u_char *) token, AF_CSRF_SIZE - 1)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-ngx_uint_t
-af_csrf_foreign(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    if (!af_cookies_on(r) || af_csrf_is_safe(r)) {
-        return 0;
-    }
-
-    switch (af_cors_origin_kind(r)) {
-
-    case AF_ORIGIN_OWN:
-        return 0;
-
-    case AF_ORIGIN_FOREIGN:
-        return 1;
-
-    default:
-        break;
-    }
-
-    /* https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header */
-
-    h = af_header_in(r, "sec-fetch-site", 0);
-
-    return h && ngx_strcmp(h->value.data, "same-origin") != 0
-           && ngx_strcmp(h->value.data, "none") != 0;
-}
-
-
-/*
- * (RFC 9110, section 9.2.1).  But whoever opens a WebSocket may send through
- * it whatever they like, and any page may.  (Proxies that ask may keep Upgrade
- * to themselves.)
- */
-
-static ngx_uint_t
-af_csrf_is_safe(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    static u_char  websocket[] = "websocket";
-
-    if (af_header_in(r, "sec-websocket-key", 0)) {
-        return 0;
-    }
-
-    h = af_header_in(r, "upgrade", 0);
-
-    if (h && ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
-                              websocket, sizeof(websocket) - 2))
-    {
-        return 0;
-    }
-
-    /* a proxy that asks has to say of what */
-
-    if (af_loc_conf(r)->verify && r == r->main) {
-        return af_csrf_forwarded_is_safe(r);
-    }
-
-    return (r->main->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))
-           != 0;
-}
-
-
-static ngx_uint_t
-af_csrf_forwarded_is_safe(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
-
-    static const ngx_str_t  safe[] = {
-        ngx_string("GET"), ngx_string("HEAD"), ngx_string("OPTIONS"),
-        ngx_null_string
-    };
-
-    h = af_header_in(r, "x-forwarded-method", 0);
-
-    if (h == NULL || af_header_in(r, "x-forwarded-method", 1)) {
-        return 0;
-    }
-
-    for (i = 0; safe[i].len; i++) {
-        if (h->value.len == safe[i].len
-            && ngx_strncmp(h->value.data, safe[i].data, safe[i].len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static void
-af_csrf_token(const af_derived_key_t key, const ngx_str_t *session_id,
-    char token[AF_CSRF_SIZE])
-{
-    u_char  octets[crypto_auth_hmacsha256_BYTES];
-
-    (void) crypto_auth_hmacsha256(octets, session_id->data, session_id->len,
-                                  key);
-    (void) sodium_bin2base64(token, AF_CSRF_SIZE, octets, sizeof(octets),
-                             AF_BASE64URL);
-}
-
-
-static ngx_uint_t
-af_csrf_same(const ngx_str_t *a, const u_char *b, size_t len)
-{
-    return a->len == len && len && sodium_memcmp(a->data, b, len) == 0;
 }

@@ -1,5 +1,6 @@
+#include "http/credential.h"
+#include "http/csrf.h"
 #include "http/identity.h"
-#include "http/cookies.h"
 #include "http/remote.h"
 #include "check/schema.h"
 #include "token/cache.h"
@@ -20,8 +21,12 @@ typedef struct {
 #define AF_NOT_JUDGED  UINT64_MAX
 
 
-static ngx_int_t af_identity_token(ngx_http_request_t *r, ngx_str_t *token,
-    ngx_uint_t *cookie);
+static ngx_uint_t af_identity_tokens(ngx_http_request_t *r,
+    ngx_str_t tokens[AF_COOKIE_VALUES], ngx_uint_t *cookie);
+static const af_identity_t *af_identity_of(ngx_http_request_t *r,
+    const ngx_str_t *token, ngx_uint_t cookie);
+static ngx_uint_t af_identity_is_better(const af_identity_t *a,
+    const af_identity_t *b);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
 static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
@@ -96,16 +101,67 @@ static const af_token_status_t  af_jwt_statuses[] = {
 const af_identity_t *
 af_identity(ngx_http_request_t *r)
 {
-    ngx_str_t                      token;
-    ngx_uint_t                     cookie;
+    ngx_str_t             tokens[AF_COOKIE_VALUES];
+    ngx_uint_t            i, n, cookie;
+    const af_identity_t  *identity, *best;
+
+    n = af_identity_tokens(r, tokens, &cookie);
+    best = NULL;
+
+    for (i = 0; i < n; i++) {
+
+        identity = af_identity_of(r, &tokens[i], cookie);
+
+        if (identity == NULL) {
+            return NULL;
+        }
+
+        if (best == NULL || af_identity_is_better(identity, best)) {
+            best = identity;
+        }
+    }
+
+    return best;
+}
+
+
+/* from where autoflow_auth says; an empty one if there is none; 0: no memory */
+
+static ngx_uint_t
+af_identity_tokens(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
+    ngx_uint_t *cookie)
+{
+    ngx_http_autoflow_loc_conf_t  *alcf;
+
+    alcf = af_loc_conf(r);
+
+    if (alcf->token == NULL) {
+        return af_access_credentials(r, tokens, cookie);
+    }
+
+    if (ngx_http_complex_value(r, alcf->token, tokens) != NGX_OK) {
+        return 0;
+    }
+
+    /* a map, or whatever else, may have taken it out of one */
+
+    *cookie = alcf->token_cookie || af_cookies_hold(r, tokens);
+
+    return 1;
+}
+
+
+static const af_identity_t *
+af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
+    ngx_uint_t cookie)
+{
     af_identity_t                 *identity;
     ngx_http_autoflow_ctx_t       *ctx;
     ngx_http_autoflow_loc_conf_t  *place;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
     ctx = af_request_ctx(r);
-
-    if (ctx == NULL || af_identity_token(r, &token, &cookie) != NGX_OK) {
+    if (ctx == NULL) {
         return NULL;
     }
 
@@ -118,8 +174,8 @@ af_identity(ngx_http_request_t *r)
         if (identity->conf == ascf
             && identity->place == place
             && identity->cookie == cookie
-            && identity->token.len == token.len
-            && ngx_memcmp(identity->token.data, token.data, token.len) == 0)
+            && identity->token.len == token->len
+            && ngx_memcmp(identity->token.data, token->data, token->len) == 0)
         {
             return identity;
         }
@@ -132,7 +188,7 @@ af_identity(ngx_http_request_t *r)
 
     identity->conf = ascf;
     identity->place = place;
-    identity->token = token;
+    identity->token = *token;
     identity->cookie = cookie;
 
     if (af_identity_verify(r, identity) != NGX_OK) {
@@ -146,78 +202,21 @@ af_identity(ngx_http_request_t *r)
 }
 
 
-/* from where autoflow_auth says; empty if there is none */
+/*
+ * Of several cookies a good one, of these the one that was issued last; without
+ * any, one that is wrong only as nobody knows whose request it is in.
+ */
 
-static ngx_int_t
-af_identity_token(ngx_http_request_t *r, ngx_str_t *token, ngx_uint_t *cookie)
+static ngx_uint_t
+af_identity_is_better(const af_identity_t *a, const af_identity_t *b)
 {
-    ngx_http_autoflow_loc_conf_t  *alcf;
-
-    alcf = af_loc_conf(r);
-
-    if (alcf->token) {
-
-        if (ngx_http_complex_value(r, alcf->token, token) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        /* a map, or whatever else, may have taken it out of one */
-
-        *cookie = alcf->token_cookie || af_cookies_hold(r, token);
-
-        return NGX_OK;
+    if (a->status == AF_TOKEN_OK && b->status == AF_TOKEN_OK) {
+        return json_integer_value(json_object_get(a->claims, "iat"))
+               > json_integer_value(json_object_get(b->claims, "iat"));
     }
 
-    af_bearer(r, token);
-
-    *cookie = (token->len == 0 && af_cookies_on(r));
-
-    if (*cookie) {
-        af_cookie(r, AF_COOKIE_ACCESS, token);
-    }
-
-    return NGX_OK;
-}
-
-
-/* "Authorization: Bearer" (RFC 6750, section 2.1) */
-
-void
-af_bearer(ngx_http_request_t *r, ngx_str_t *token)
-{
-    u_char           *p, *last;
-    ngx_table_elt_t  *h;
-
-    static const ngx_str_t  scheme = ngx_string("bearer ");
-
-    ngx_str_set(token, "");
-
-    h = r->headers_in.authorization;
-
-    if (h == NULL || h->value.len < scheme.len
-        || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
-    {
-        return;
-    }
-
-    p = h->value.data + scheme.len;
-    last = h->value.data + h->value.len;
-
-    while (p < last && *p == ' ') {
-        p++;
-    }
-
-    token->data = p;
-    token->len = last - p;
-
-    /*
-     * An upstream might take another line than we do for the one that counts:
-     * later nginx refuses such a request, we take the token for malformed.
-     */
-
-    if (af_header_in(r, "authorization", 1)) {
-        ngx_str_set(token, ",");
-    }
+    return a->status == AF_TOKEN_OK
+           || (a->status == AF_TOKEN_FORGED && b->status != AF_TOKEN_OK);
 }
 
 

@@ -60,9 +60,6 @@ const af_identity_t *af_identity(ngx_http_request_t *r);
  */
 ngx_uint_t af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf);
 
-/* The token of "Authorization: Bearer", empty if there is none. */
-void af_bearer(ngx_http_request_t *r, ngx_str_t *token);
-
 /* Drops what an identity, and those that follow it, have outside of pools. */
 void af_identity_free(af_identity_t *identity);
 

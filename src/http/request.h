@@ -14,7 +14,7 @@ typedef struct {
     const ngx_str_t       *refusal;      /* the status that refused it */
     struct af_body_s      *body;         /* while it is being read */
     const struct af_cors_s  *cors;       /* of where it has been, or NULL */
-    ngx_str_t              refresh_cookie;    /* as upstreams don't see it */
+    ngx_array_t           *hidden;       /* cookies that no upstream is sent */
     unsigned               judging:1;    /* autoflow_require's conditions */
 } ngx_http_autoflow_ctx_t;
 

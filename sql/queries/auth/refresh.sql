@@ -13,9 +13,9 @@
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- verdict              rotate, repeat, token_reused, token_expired,
---                      email_not_verified or invalid_token; no row: an unknown
---                      token
+-- verdict              rotate, repeat, token_reused, session_ended,
+--                      token_expired, email_not_verified or invalid_token; no
+--                      row: an unknown token
 -- successor            which of :successors is the one, from 1
 -- session_id
 -- "user", claims       with rotate and repeat
@@ -37,7 +37,7 @@ WITH presented AS MATERIALIZED (
            (account).id AS user_id,
            CASE WHEN (session).ended_at IS NOT NULL
                      OR NOT (account).is_active
-                     OR (account).deleted_at IS NOT NULL THEN 'invalid_token'
+                     OR (account).deleted_at IS NOT NULL THEN 'session_ended'
                 WHEN expires_at <= now() THEN 'token_expired'
                 WHEN :require_verified::boolean
                      AND NOT (account).email_verified

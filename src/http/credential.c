@@ -1,0 +1,248 @@
+#include "http/credential.h"
+#include "http/csrf.h"
+
+
+static af_refresh_form_t af_credential_form(const ngx_str_t *token);
+static ngx_uint_t af_credential_is(const ngx_str_t *id, const char *parsed);
+static ngx_uint_t af_credential_cookie(ngx_http_request_t *r,
+    ngx_str_t *token);
+static ngx_uint_t af_credential_newest(ngx_http_request_t *r,
+    const ngx_str_t *tokens, ngx_uint_t n, ngx_str_t *token);
+static ngx_uint_t af_credential_former(const ngx_str_t *tokens, ngx_uint_t n,
+    ngx_str_t *token);
+static ngx_uint_t af_credential_is_newer(const af_refresh_t *a,
+    const af_refresh_t *b);
+
+
+/* "Authorization: Bearer" (RFC 6750, section 2.1) */
+
+void
+af_bearer(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  scheme = ngx_string("bearer ");
+
+    ngx_str_set(token, "");
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || h->value.len < scheme.len
+        || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
+    {
+        return;
+    }
+
+    p = h->value.data + scheme.len;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    token->data = p;
+    token->len = last - p;
+
+    /*
+     * An upstream might take another line than we do for the one that counts:
+     * later nginx refuses such a request, we take the token for malformed.
+     */
+
+    if (af_header_in(r, "authorization", 1)) {
+        ngx_str_set(token, ",");
+    }
+}
+
+
+ngx_uint_t
+af_access_credentials(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
+    ngx_uint_t *cookie)
+{
+    ngx_str_t   bearer;
+    ngx_uint_t  n;
+
+    af_bearer(r, &bearer);
+
+    *cookie = 0;
+    n = 0;
+
+    if (bearer.len == 0 || af_credential_form(&bearer) != AF_REFRESH_NONE) {
+        n = af_cookie(r, AF_COOKIE_ACCESS, tokens);
+        *cookie = (n != 0);
+    }
+
+    if (n == 0) {
+        tokens[0] = bearer;
+        n = 1;
+    }
+
+    return n;
+}
+
+
+void
+af_refresh_credential(ngx_http_request_t *r, const char *body,
+    af_credential_t *credential)
+{
+    ngx_str_t  *token;
+
+    token = &credential->token;
+
+    if (body) {
+        token->data = (u_char *) body;
+        token->len = ngx_strlen(body);
+        credential->source = AF_SOURCE_BODY;
+        return;
+    }
+
+    af_bearer(r, token);
+
+    if (af_credential_form(token) != AF_REFRESH_NONE) {
+        credential->source = AF_SOURCE_BEARER;
+
+    } else if (af_credential_cookie(r, token)) {
+        credential->source = AF_SOURCE_COOKIE;
+
+    } else {
+        ngx_str_set(token, "");
+        credential->source = AF_SOURCE_NONE;
+    }
+}
+
+
+ngx_int_t
+af_credential_parse(ngx_http_request_t *r, const ngx_str_t *token,
+    af_refresh_t *parsed)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = af_main_conf(r);
+
+    return (af_refresh_parse(amcf->refresh_tag_keys, amcf->secrets->nelts,
+                             (char *) token->data, token->len, parsed)
+            == 0)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+af_cookies_are_of(ngx_http_request_t *r, const ngx_str_t *user_id,
+    const ngx_str_t *session_id)
+{
+    ngx_str_t     token;
+    af_refresh_t  parsed;
+
+    if (!af_credential_cookie(r, &token)
+        || af_credential_parse(r, &token, &parsed) != NGX_OK)
+    {
+        return session_id && af_csrf_cookie_is(r, session_id);
+    }
+
+    return af_credential_is(user_id, parsed.user_id)
+           || af_credential_is(session_id, parsed.session_id);
+}
+
+
+static ngx_uint_t
+af_credential_is(const ngx_str_t *id, const char *parsed)
+{
+    return id
+           && id->len == ngx_strlen(parsed)
+           && ngx_strncasecmp(id->data, (u_char *) parsed, id->len) == 0;
+}
+
+
+static af_refresh_form_t
+af_credential_form(const ngx_str_t *token)
+{
+    return af_refresh_form((char *) token->data, token->len);
+}
+
+
+/*
+ * A former cookie may have been set by anyone on a host beside ours: it counts
+ * with a token of the former form alone, of which there are soon no more.
+ */
+
+static ngx_uint_t
+af_credential_cookie(ngx_http_request_t *r, ngx_str_t *token)
+{
+    ngx_str_t   present[AF_COOKIE_VALUES], former[AF_COOKIE_VALUES];
+    ngx_uint_t  npresent, nformer;
+
+    npresent = af_cookie(r, AF_COOKIE_REFRESH, present);
+
+    if (af_credential_newest(r, present, npresent, token)
+        || af_credential_former(present, npresent, token))
+    {
+        return 1;
+    }
+
+    nformer = af_cookie(r, AF_COOKIE_FORMER_REFRESH, former);
+
+    if (af_credential_former(former, nformer, token)) {
+        return 1;
+    }
+
+    /* junk, which is refused in its turn */
+
+    if (npresent) {
+        *token = present[0];
+    }
+
+    return npresent != 0;
+}
+
+
+static ngx_uint_t
+af_credential_newest(ngx_http_request_t *r, const ngx_str_t *tokens,
+    ngx_uint_t n, ngx_str_t *token)
+{
+    ngx_uint_t    i, found;
+    af_refresh_t  parsed, newest;
+
+    found = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (af_credential_parse(r, &tokens[i], &parsed) == NGX_OK
+            && (!found || af_credential_is_newer(&parsed, &newest)))
+        {
+            newest = parsed;
+            *token = tokens[i];
+            found = 1;
+        }
+    }
+
+    return found;
+}
+
+
+static ngx_uint_t
+af_credential_former(const ngx_str_t *tokens, ngx_uint_t n, ngx_str_t *token)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (af_credential_form(&tokens[i]) == AF_REFRESH_FORMER) {
+            *token = tokens[i];
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the ids of sessions are in the order of their time: UUIDs, version 7 */
+
+static ngx_uint_t
+af_credential_is_newer(const af_refresh_t *a, const af_refresh_t *b)
+{
+    int  rc;
+
+    rc = ngx_strcmp(a->session_id, b->session_id);
+
+    return rc > 0 || (rc == 0 && a->number > b->number);
+}

@@ -1,0 +1,239 @@
+#include "http/cookies.h"
+#include "http/cors.h"
+#include "http/csrf.h"
+
+
+static ngx_uint_t af_csrf_is(ngx_http_request_t *r,
+    const ngx_str_t *session_id, const ngx_str_t *text);
+static ngx_uint_t af_csrf_cookies(ngx_http_request_t *r,
+    ngx_str_t values[2 * AF_COOKIE_VALUES]);
+static ngx_uint_t af_csrf_is_cookie(ngx_http_request_t *r,
+    const ngx_str_t *text);
+static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
+static ngx_uint_t af_csrf_forwarded_is_safe(ngx_http_request_t *r);
+static void af_csrf_make(const af_derived_key_t key,
+    const ngx_str_t *session_id, char token[AF_CSRF_SIZE]);
+static ngx_uint_t af_csrf_same(const ngx_str_t *a, const u_char *b,
+    size_t len);
+
+
+int
+af_csrf_key(const unsigned char *secret, size_t len, af_derived_key_t key)
+{
+    return af_derive(secret, len, "autoflow csrf", key, AF_DERIVED_KEY_SIZE);
+}
+
+
+void
+af_csrf_token(ngx_http_request_t *r, const ngx_str_t *session_id,
+    char token[AF_CSRF_SIZE])
+{
+    af_csrf_make(af_main_conf(r)->csrf_keys[0], session_id, token);
+}
+
+
+ngx_uint_t
+af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
+{
+    ngx_table_elt_t  *h;
+
+    if (af_csrf_is_safe(r) || af_cors_origin_kind(r) == AF_ORIGIN_OWN) {
+        return 1;
+    }
+
+    h = af_header_in(r, "x-csrf-token", 0);
+
+    if (h == NULL || h->value.len == 0) {
+        return 0;
+    }
+
+    return session_id->len ? af_csrf_is(r, session_id, &h->value)
+                           : af_csrf_is_cookie(r, &h->value);
+}
+
+
+/* by any secret that is accepted */
+
+static ngx_uint_t
+af_csrf_is(ngx_http_request_t *r, const ngx_str_t *session_id,
+    const ngx_str_t *text)
+{
+    char                            token[AF_CSRF_SIZE];
+    ngx_uint_t                      i;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = af_main_conf(r);
+
+    for (i = 0; amcf->db && i < amcf->secrets->nelts; i++) {
+
+        af_csrf_make(amcf->csrf_keys[i], session_id, token);
+
+        if (af_csrf_same(text, (u_char *) token, AF_CSRF_SIZE - 1)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+af_csrf_cookie_is(ngx_http_request_t *r, const ngx_str_t *session_id)
+{
+    ngx_str_t   values[2 * AF_COOKIE_VALUES];
+    ngx_uint_t  i, n;
+
+    n = af_csrf_cookies(r, values);
+
+    for (i = 0; i < n; i++) {
+        if (af_csrf_is(r, session_id, &values[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+af_csrf_is_cookie(ngx_http_request_t *r, const ngx_str_t *text)
+{
+    ngx_str_t   values[2 * AF_COOKIE_VALUES];
+    ngx_uint_t  i, n;
+
+    n = af_csrf_cookies(r, values);
+
+    for (i = 0; i < n; i++) {
+        if (af_csrf_same(text, values[i].data, values[i].len)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+af_csrf_cookies(ngx_http_request_t *r, ngx_str_t values[2 * AF_COOKIE_VALUES])
+{
+    ngx_uint_t  n;
+
+    n = af_cookie(r, AF_COOKIE_CSRF, values);
+
+    return n + af_cookie(r, AF_COOKIE_FORMER_CSRF, values + n);
+}
+
+
+ngx_uint_t
+af_csrf_foreign(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    if (!af_cookies_on(r) || af_csrf_is_safe(r)) {
+        return 0;
+    }
+
+    switch (af_cors_origin_kind(r)) {
+
+    case AF_ORIGIN_OWN:
+        return 0;
+
+    case AF_ORIGIN_FOREIGN:
+        return 1;
+
+    default:
+        break;
+    }
+
+    /* https://w3c.github.io/webappsec-fetch-metadata/#sec-fetch-site-header */
+
+    h = af_header_in(r, "sec-fetch-site", 0);
+
+    return h && ngx_strcmp(h->value.data, "same-origin") != 0
+           && ngx_strcmp(h->value.data, "none") != 0;
+}
+
+
+/*
+ * (RFC 9110, section 9.2.1).  But whoever opens a WebSocket may send through
+ * it whatever they like, and any page may.  (Proxies that ask may keep Upgrade
+ * to themselves.)
+ */
+
+static ngx_uint_t
+af_csrf_is_safe(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    static u_char  websocket[] = "websocket";
+
+    if (af_header_in(r, "sec-websocket-key", 0)) {
+        return 0;
+    }
+
+    h = af_header_in(r, "upgrade", 0);
+
+    if (h && ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                              websocket, sizeof(websocket) - 2))
+    {
+        return 0;
+    }
+
+    /* a proxy that asks has to say of what */
+
+    if (af_loc_conf(r)->verify && r == r->main) {
+        return af_csrf_forwarded_is_safe(r);
+    }
+
+    return (r->main->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS))
+           != 0;
+}
+
+
+static ngx_uint_t
+af_csrf_forwarded_is_safe(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  safe[] = {
+        ngx_string("GET"), ngx_string("HEAD"), ngx_string("OPTIONS"),
+        ngx_null_string
+    };
+
+    h = af_header_in(r, "x-forwarded-method", 0);
+
+    if (h == NULL || af_header_in(r, "x-forwarded-method", 1)) {
+        return 0;
+    }
+
+    for (i = 0; safe[i].len; i++) {
+        if (h->value.len == safe[i].len
+            && ngx_strncmp(h->value.data, safe[i].data, safe[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+af_csrf_make(const af_derived_key_t key, const ngx_str_t *session_id,
+    char token[AF_CSRF_SIZE])
+{
+    u_char  octets[crypto_auth_hmacsha256_BYTES];
+
+    (void) crypto_auth_hmacsha256(octets, session_id->data, session_id->len,
+                                  key);
+    (void) sodium_bin2base64(token, AF_CSRF_SIZE, octets, sizeof(octets),
+                             AF_BASE64URL);
+}
+
+
+static ngx_uint_t
+af_csrf_same(const ngx_str_t *a, const u_char *b, size_t len)
+{
+    return a->len == len && len && sodium_memcmp(a->data, b, len) == 0;
+}

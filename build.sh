@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$root/build
 state=$(realpath -m "${AUTOFLOW_STATE:-$root/.autoflow}")
 port=${AUTOFLOW_PORT:-8080}
-url=http://127.0.0.1:$port
+url=http://localhost:$port
 module=ngx_http_autoflow_module.so
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -41,16 +41,18 @@ Usage: ./build.sh COMMAND
   test-upgrade [--asan]  run the former module beside this one, on one database
   coverage [FILE…]       run all tests, or these, and tell for each folder and
                          file of src/ which lines were never run
-  install                put the module and the snippets where nginx looks
+  install                put the module, the snippets and the schema where nginx
+                         and administrators look; what was edited stays
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
   format                 remove tabs and trailing blanks from the sources
   check                  formatting, warnings of gcc and clang, scripts, schema
-  clean                  remove build/ (the state stays)
+  clean [--all]          remove build/; --all: and the state of `run`, with its
+                         database
 
 Environment:
 
-  AUTOFLOW_PORT          where `run` listens on 127.0.0.1 (default 8080; the
+  AUTOFLOW_PORT          where `run` listens on localhost (default 8080; the
                          demonstration's upstream takes the next port)
   AUTOFLOW_STATE         cluster, keys, logs, mails of `run` (default .autoflow/)
   AUTOFLOW_DATABASE_URL  a database for `run` to use instead of its own: a
@@ -115,7 +117,7 @@ need_packages() {
         installer=(sudo)
     fi
     step "Installing ${missing[*]}" "${installer[@]}" \
-        bash -c "$(declare -f apt_install); apt_install ${missing[*]}"
+        bash -c "$(declare -f apt_install at_boot); apt_install ${missing[*]}"
 }
 
 # Runs as root in a shell of its own.  Debian starts what it installs: a new
@@ -150,12 +152,31 @@ apt_install() {
 
     for service in nginx caddy haproxy; do
         case " $* " in *" $service "*)
-            if [ -e /etc/init.d/$service ]; then
-                update-rc.d $service disable
-            elif command -v systemctl; then
-                systemctl disable $service
-            fi
+            at_boot disable $service
+            mkdir -p /var/lib/autoflow
+            echo $service >>/var/lib/autoflow/disabled
         esac
+    done
+}
+
+# at_boot enable|disable SERVICE
+at_boot() {
+    if [ -e "/etc/init.d/$2" ]; then
+        update-rc.d "$2" "$1"
+    elif command -v systemctl; then
+        systemctl "$1" "$2"
+    fi
+}
+
+# at_boot_again SERVICE…: those of them that apt_install has disabled start
+# with the machine again
+at_boot_again() {
+    local service disabled=/var/lib/autoflow/disabled
+    for service in "$@"; do
+        grep -qsx "$service" $disabled || continue
+        at_boot enable "$service" >/dev/null 2>&1 || true
+        sed -i "/^$service$/d" $disabled
+        say "$service starts with the machine again."
     done
 }
 
@@ -407,8 +428,15 @@ run() {
 }
 
 port_is_free() {
-    ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
-        fail "port $1 is taken: choose another one with AUTOFLOW_PORT"
+    local address
+    for address in 127.0.0.1 ::1; do
+        ! (exec 3<>"/dev/tcp/$address/$1") 2>/dev/null ||
+            fail "port $1 is taken: choose another one with AUTOFLOW_PORT"
+    done
+}
+
+has_ipv6() {
+    grep -qs '^0\{31\}1 ' /proc/net/if_inet6
 }
 
 # `place` is where the cluster and nginx's temporary files are: the state, or
@@ -485,7 +513,8 @@ write_configuration() {
     ln -sfn "$out/$module" "$state/modules/$module"
     cp -r "$root/conf/." "$state/conf/"
     cp -r "$root"/conf/{demo,landing} "$place/"
-    sed -i -e "s|127\.0\.0\.1:8080|127.0.0.1:$port|" \
+    sed -i -e "s#\(127\.0\.0\.1\|\[::1\]\|localhost\):8080#\1:$port#" \
+        -e "$(has_ipv6 || echo '/listen \[::1\]/d')" \
         -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
         -e "s|^\( *autoflow_database *\).*|\1\"file:$keys/database\";|" \
         -e "s|\"file:keys/|\"file:$keys/|" \
@@ -514,19 +543,20 @@ start_nginx() {
 }
 
 say_hello() {
-    local email
-    email=ada-$(date +%m%d%H%M%S)@example.com
     cat <<END
 
 $url is up (state and logs: $state). Ctrl-C stops it.
 Mails come to $state/mail/new.
 Try, in another terminal:
 
-TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"$email","password":"correct horse battery staple"}' | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'); echo "\$TOKEN"
-curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"
+TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"ada-'\$(date +%s)'@example.com","password":"correct horse battery staple"}' | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/'); echo "\$TOKEN"
+curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"; echo
 curl -s $url/app/hello -H "Authorization: Bearer \$TOKEN"
 
 or $url/demo/ in a browser.
+
+A page of yours that uses cookies has to be at http://localhost, too, on any
+port: for a browser, 127.0.0.1 is another site, and keeps its cookies apart.
 
 END
 }
@@ -608,27 +638,63 @@ END
 # ./build.sh install
 
 install_module() {
-    need_packages "${build_packages[@]}"
-    build_module
-    find_nginx
+    local module_dir conf prefix
 
-    local modules conf prefix
-    modules=$(nginx_path modules-path)
+    is_built || {
+        need_packages "${build_packages[@]}"
+        build_module
+    }
+    out=$build/nginx-dev
+    find_nginx
+    module_dir=$(nginx_path modules-path)
     conf=$(dirname "$(nginx_path conf-path)")
-    install -D -m 644 -t "$modules" "$out/$module"
-    install -D -m 644 -t "$conf/snippets" "$root"/conf/snippets/*
-    install -D -m 644 -t "$conf/mail" "$root"/conf/mail/*
     prefix=$(nginx_path prefix)
-    install -D -m 644 -t "$prefix/landing" "$root"/conf/landing/*
+    [ -w "$module_dir" ] && [ -w "$conf" ] ||
+        fail "only root may write to $module_dir and $conf:" \
+            "sudo ./build.sh install"
+
+    install -D -m 644 -t "$module_dir" "$out/$module"
+    keep_edited "$conf/snippets" "$root"/conf/snippets/*
+    keep_edited "$conf/mail" "$root"/conf/mail/*
+    keep_edited "$prefix/landing" "$root"/conf/landing/*
+    mkdir -p "$prefix/autoflow"
+    rm -rf "$prefix/autoflow/sql"
+    cp -r --no-preserve=ownership "$root/sql" "$prefix/autoflow/"
+    at_boot_again nginx
     cat <<END
-Installed $modules/$module, $conf/snippets/autoflow_*.conf,
-the templates of mails in $conf/mail, and the pages that their links
-open in $prefix/landing.
+Installed $module_dir/$module, $conf/snippets/autoflow_*.conf,
+the templates of mails in $conf/mail, the pages that their links
+open in $prefix/landing, and the schema in $prefix/autoflow/sql.
 At the beginning of $conf/nginx.conf, add:
 
-load_module $modules/$module;
+load_module $module_dir/$module;
 include $conf/snippets/autoflow_threads.conf;
+
+docs/production.md goes on from there: the database, keys, TLS.
 END
+}
+
+# whether the module is there, and newer than what it is made of
+is_built() {
+    [ -z "${NGINX_SRC-}${CC-}" ] && [ -e "$build/$module" ] &&
+        [ -z "$(find "$root/src" "$root/sql/queries" "$root/config" \
+            -newer "$build/$module" -type f -print -quit)" ]
+}
+
+# keep_edited FOLDER FILE…: a file that is there and differs stays as it is,
+# with ours beside it as FILE.new
+keep_edited() {
+    local folder=$1 file there
+    shift
+    for file in "$@"; do
+        there=$folder/$(basename "$file")
+        if [ -e "$there" ] && ! cmp -s "$file" "$there"; then
+            say "$there was edited or is of another version: it stays," \
+                "this version's is $there.new"
+            there+=.new
+        fi
+        install -D -m 644 "$file" "$there"
+    done
 }
 
 nginx_path() {
@@ -817,6 +883,28 @@ check_schema() {
     done
 }
 
+clean() {
+    local place
+    if [ $# = 0 ]; then
+        rm -rf "$build"
+        return
+    fi
+    [ "$*" = --all ] || fail "usage: ./build.sh clean [--all]"
+
+    if [ -e "$state/lock" ] && ! flock -n "$state/lock" true; then
+        fail "it is running on $state: stop that first"
+    fi
+    rm -rf "$build"
+    place=$(readlink "$state/temp" || true)
+    rm -rf "$state"
+    # made by find_place alone
+    case $place in
+        */autoflow.??????/temp) rm -rf "${place%/temp}" ;;
+    esac
+    at_boot_again nginx caddy haproxy
+    say "Removed $state and its database."
+}
+
 case ${1-} in
     run) run ;;
     build)
@@ -831,7 +919,7 @@ case ${1-} in
     grant-superuser) shift; grant_superuser "$@" ;;
     format) format ;;
     check) check ;;
-    clean) rm -rf "$build" ;;
+    clean) shift; clean "$@" ;;
     template) template ;;
     -h | --help | help) usage ;;
     *) usage >&2; exit 2 ;;

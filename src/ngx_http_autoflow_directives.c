@@ -903,6 +903,7 @@ ngx_http_autoflow_cors_origins(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     alcf->cors = af_cors_parse(cf);
+    ngx_http_autoflow_place(cf, &alcf->cors_where);
 
     return (alcf->cors == NGX_CONF_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
 }

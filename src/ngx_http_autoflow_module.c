@@ -44,6 +44,8 @@ static void ngx_http_autoflow_merge_https(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
+static char *ngx_http_autoflow_check_cors(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *conf);
 static char *ngx_http_autoflow_note_cookies(ngx_conf_t *cf,
@@ -764,7 +766,16 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
-    ngx_conf_merge_ptr_value(conf->cors, prev->cors, NGX_CONF_UNSET_PTR);
+
+    if (conf->cors == NGX_CONF_UNSET_PTR) {
+        conf->cors = prev->cors;
+        conf->cors_where = prev->cors_where;
+    }
+
+    rv = ngx_http_autoflow_check_cors(cf, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
 
     if (conf->cookies == NGX_CONF_UNSET_PTR) {
         conf->cookies = prev->cookies;
@@ -939,6 +950,31 @@ ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* whatever serves a page on somebody's own machine may read the answers */
+
+static char *
+ngx_http_autoflow_check_cors(ngx_conf_t *cf,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
+
+    if (conf->cors == NGX_CONF_UNSET_PTR || conf->cors == NULL
+        || !conf->cors->any_port || amcf->environment == AF_DEVELOPMENT)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"autoflow_cors_origins\" has an origin of any port, which "
+                  "is for \"autoflow_environment development\" alone, "
+                  "in %s:%ui", conf->cors_where.file, conf->cors_where.line);
+
+    return NGX_CONF_ERROR;
 }
 
 

@@ -52,8 +52,12 @@ my $run = run();
 my ($token, $email, $refresh);
 
 subtest 'the three lines' => sub {
-    my $script = path($state, 'try')->spurt(join "\necho\n", @try);
-    my @said = grep { length } split /\n/, `bash $script`;
+    my $script = path($state, 'try')->spurt(join "\n", @try, '');
+    my @before = split /\n/, `bash $script`;
+    sleep 1;
+    my @said = split /\n/, `bash $script`;
+    is_deeply [map { scalar @$_ } \(@before, @said)], [3, 3], 'each prints a line, and they can be pasted again';
+    unlike $before[0], qr/^\Q$said[0]\E$/, 'for another account';
     $token = $said[0];
     like $token, qr/^[\w-]+\.[\w-]+\.[\w-]+$/, 'the first one gets a token';
     my ($me, $app) = map { decode_json($_) } @said[1, 2];
@@ -65,8 +69,8 @@ subtest 'the three lines' => sub {
 
 subtest 'a mail' => sub {
     my @mails;
-    Test::Autoflow->new->wait_for(sub { @mails = glob "$state/mail/new/*" });
-    my $mail = path($mails[0])->slurp;
+    Test::Autoflow->new->wait_for(sub { @mails = grep { /^To: \Q$email\E$/m } map { path($_)->slurp } glob "$state/mail/new/*" });
+    my $mail = $mails[0];
     like $mail, qr/^To: \Q$email\E$/m, 'for the one who has registered';
     my ($link) = $mail =~ m{^(\Q$url\E/\S+)$}m;
     my ($verify) = $link =~ /token=(.*)/;
@@ -92,17 +96,29 @@ subtest 'the demonstration' => sub {
         ->json_like('/email' => qr/^ada/)->json_is('/roles' => '');
     $t->get_ok("$url/open/x" => \%spoofed)->status_is(200)->json_is('/user_id' => '')
         ->json_is('/email' => '')->json_is('/roles' => '');
-    for my $origin ('http://localhost:3000', 'http://localhost:5173') {
+    for my $origin ('http://localhost:3000', 'http://localhost:5174') {
         $t->options_ok("$url/app/x" => {Origin => $origin, 'Access-Control-Request-Method' => 'PUT'})
             ->status_is(204)->header_is('Access-Control-Allow-Origin' => $origin);
         $t->get_ok("$url/auth/me" => {Origin => $origin})->status_is(401)
             ->header_is('Access-Control-Allow-Origin' => $origin)->header_is('X-Content-Type-Options' => 'nosniff')
             ->header_is('X-Frame-Options' => 'DENY');
     }
-    $t->get_ok("$url/health" => {Origin => 'http://localhost:3001'})->status_is(200);
+    $t->get_ok("$url/health" => {Origin => 'http://127.0.0.1:3000'})->status_is(200);
     is $t->tx->res->headers->header('Access-Control-Allow-Origin'), undef, 'no other origin';
     $t->post_ok("$url/open/x?a=1" => 'x')->json_is('/method' => 'POST')->json_is('/uri' => '/open/x?a=1');
     $t->get_ok("$url/open/x" => {%spoofed, 'X-User-Id' => '"'})->json_is('/user_id' => '');
+};
+
+subtest 'by the name that a browser would take' => sub {
+    like $url, qr{^http://localhost:\d+$}, 'it says localhost';
+    like path($state, 'output')->slurp, qr{has to be at http://localhost}, 'and why a page must, too';
+    my $port = Mojo::URL->new($url)->port;
+    is +Mojo::UserAgent->new->get("http://$_:$port/health/live")->res->code, 200, $_
+        for '127.0.0.1', 'localhost', -e '/proc/net/if_inet6' && path('/proc/net/if_inet6')->slurp =~ /^0{31}1 / ? '[::1]' : ();
+    my $t = Test::Mojo->new;
+    $t->post_ok("$url/auth/register" => 'x')->status_is(415)->json_like('/detail' => qr/curl: --json/, 'what to do about it');
+    $t->post_ok("$url/auth/login" => {Cookie => 'af_access=x', Origin => 'http://127.0.0.1:1'} => json => {email => $email, password => 'x'})
+        ->status_is(403)->json_like('/detail' => qr/autoflow_cors_origins/);
 };
 
 subtest 'while it runs' => sub {
@@ -116,11 +132,10 @@ subtest 'while it runs' => sub {
     }
 
     is_deeply [build('psql', '-Atc', 'SELECT current_user, count(*) FROM autoflow.users')],
-        [0, "autoflow|1\n"], 'psql opens its database';
+        [0, "autoflow|2\n"], 'psql opens its database';
 
-    ($email) = (build('psql', '-Atc', 'SELECT email FROM autoflow.users'))[1] =~ /(\S+)/;
     is +(build('grant-superuser', uc $email))[0], 0, 'grant-superuser';
-    is +(build('psql', '-Atc', 'SELECT is_superuser, token_epoch FROM autoflow.users'))[1], "t|1\n", 'made one';
+    is +(build('psql', '-Atc', 'SELECT is_superuser, token_epoch FROM autoflow.users ORDER BY created_at'))[1], "f|0\nt|1\n", 'made one';
     Test::Mojo->new->get_ok("$url/auth/me" => {Authorization => "Bearer $token"})
         ->status_is(401, 'an older token, which says less')->json_is('/code' => 'token_revoked');
     ($exit, $text) = build('grant-superuser', "x' OR true --");
@@ -158,6 +173,27 @@ subtest 'a second start' => sub {
     is_gone(@pids);
 };
 
+subtest 'install' => sub {
+    my $place = File::Temp->newdir;
+    my $nginx = path("$place/bin")->make_path->child('nginx')->spurt(
+        "#!/bin/sh\necho configure arguments: --prefix=$place/share --conf-path=$place/etc/nginx.conf --modules-path=$place/modules >&2\n");
+    chmod 0755, $nginx;
+    path("$place/$_")->make_path for 'modules', 'etc';
+    local $ENV{PATH} = "$place/bin:$ENV{PATH}";
+    my ($exit, $text) = build('install');
+    is $exit, 0, 'it installs' or diag $text;
+    ok -s "$place/$_", $_ for 'modules/ngx_http_autoflow_module.so', 'etc/snippets/autoflow_api.conf',
+        'etc/mail/verify_email.txt', 'share/landing/landing.js', 'share/autoflow/sql/sqitch.plan', 'share/autoflow/sql/deploy/base.sql';
+
+    my $edited = path("$place/etc/snippets/autoflow_api.conf");
+    $edited->spurt("# mine\n");
+    ($exit, $text) = build('install');
+    is $edited->slurp, "# mine\n", 'what was edited stays';
+    like $text, qr/\Q$edited\E .* stays/, 'and is named';
+    is path("$edited.new")->slurp, path("$root/conf/snippets/autoflow_api.conf")->slurp, 'with the new one beside it';
+    is_deeply [glob "$place/etc/snippets/*.new"], ["$edited.new"], 'and no other';
+};
+
 subtest 'when a part of it dies' => sub {
     $run = run();
     my @pids = family($run);
@@ -172,6 +208,24 @@ subtest 'when a part of it dies' => sub {
     $run->signal('KILL')->ended;
     Test::Autoflow->new->wait_for(sub { !living(@pids) });
     is_gone(@pids);
+};
+
+subtest 'clean --all' => sub {
+    my $copy = File::Temp->newdir;      # its build/ may go
+    path("$copy/build")->make_path;
+    path("$root/build.sh")->copy_to("$copy/build.sh");
+    chmod 0755, "$copy/build.sh";
+    my $clean = sub { `$copy/build.sh clean --all 2>&1` };
+
+    $run = run();
+    my $cluster = path("$state/cluster")->realpath;
+    ok -e "$cluster/PG_VERSION", 'there is a cluster';
+    like $clean->(), qr/running.*stop that first/, 'not while it runs';
+    ok -e "$cluster/PG_VERSION" && -e "$copy/build", 'and nothing is gone';
+
+    $run->signal('TERM')->ended;
+    like $clean->(), qr/Removed \Q$state\E/, 'but then';
+    is_deeply [grep { -e } $cluster, "$state", "$copy/build"], [], 'all is gone';
 };
 
 done_testing;

@@ -61,8 +61,6 @@ static const af_schema_t  db_test_schema = { "DbTest", db_test_fields, NULL };
 static const af_field_t  root_fields[] = {
     { "name", &af_type_string, AF_REQUIRED, NULL },
     { "version", &af_type_string, AF_REQUIRED, NULL },
-    { "docs", &af_type_string, AF_REQUIRED, NULL },
-    { "openapi", &af_type_string, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -172,15 +170,9 @@ answer_latency(af_ctx_t *ctx)
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
-    ngx_str_t  *base;
-
-    base = &af_loc_conf(ctx->request)->base;
-
     return answer_format(ctx, NGX_HTTP_OK,
-                         "{\"name\":\"autoflow\",\"version\":\"%s\","
-                         "\"docs\":\"%V/docs\","
-                         "\"openapi\":\"%V/openapi.json\"}",
-                         AUTOFLOW_VERSION, base, base);
+                         "{\"name\":\"autoflow\",\"version\":\"%s\"}",
+                         AUTOFLOW_VERSION);
 }
 
 

@@ -21,6 +21,7 @@ static const char *af_origin_authority(const char *text, size_t len,
 static const char *af_origin_host(const char *text, size_t len,
     af_origin_t *origin);
 static int af_origin_is_name(const char *text, size_t len);
+static int af_origin_is_here(const char *text, size_t len);
 static const char *af_origin_port(const char *text, size_t len,
     af_origin_t *origin);
 static unsigned af_origin_default_port(const af_origin_t *origin);
@@ -91,8 +92,13 @@ af_origin_authority(const char *text, size_t len, af_origin_t *origin)
     host_len = (end != NULL) ? (size_t) (end - text) : len;
 
     origin->port = af_origin_default_port(origin);
+    origin->any_port = (end != NULL && len - host_len == 2 && end[1] == '*');
 
-    if (end != NULL) {
+    if (origin->any_port && !af_origin_is_here(text, host_len)) {
+        return "only this machine, as localhost, may have any port";
+    }
+
+    if (end != NULL && !origin->any_port) {
         end = af_origin_port(end + 1, len - host_len - 1, origin);
 
         if (end != NULL) {
@@ -167,6 +173,25 @@ af_origin_is_name(const char *text, size_t len)
 }
 
 
+static int
+af_origin_is_here(const char *text, size_t len)
+{
+    size_t              i, n;
+
+    static const char  *names[] = { "127.0.0.1", "[::1]", "localhost", NULL };
+
+    for (i = 0; names[i] != NULL; i++) {
+        if (af_origin_same(text, len, names[i], strlen(names[i]))) {
+            return 1;
+        }
+    }
+
+    n = strlen(".localhost");
+
+    return len > n && af_origin_same(text + len - n, n, ".localhost", n);
+}
+
+
 static const char *
 af_origin_port(const char *text, size_t len, af_origin_t *origin)
 {
@@ -237,7 +262,8 @@ af_origin_matches(const af_origin_t *pattern, const af_origin_t *origin)
     }
 
     return !origin->wildcard
-           && pattern->port == origin->port
+           && !origin->any_port
+           && (pattern->any_port || pattern->port == origin->port)
            && af_origin_same(pattern->scheme, pattern->scheme_len,
                              origin->scheme, origin->scheme_len)
            && af_origin_same(pattern->host, pattern->host_len,

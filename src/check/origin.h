@@ -16,12 +16,14 @@ typedef struct {
     size_t       host_len;
     unsigned     port;         /* the scheme's own if none is given, or 0 */
     unsigned     wildcard:1;   /* any one label stands before the host */
+    unsigned     any_port:1;   /* of this machine: those of development */
 } af_origin_t;
 
 
 /*
- * Reads an origin, or a pattern whose first label is an asterisk.  It points
- * into the text.  Returns NULL, or what is wrong.
+ * Reads an origin, or a pattern: its first label may be an asterisk, and the
+ * port of localhost, of a name below that, or of a loopback address.  It
+ * points into the text.  Returns NULL, or what is wrong.
  */
 const char *af_origin_parse(const char *text, size_t len, af_origin_t *origin);
 

@@ -163,6 +163,7 @@ typedef struct {
     ngx_http_autoflow_where_t  auth_where;
     ngx_http_autoflow_where_t  require_where;
     ngx_http_autoflow_where_t  cookies_where;
+    ngx_http_autoflow_where_t  cors_where;
 } ngx_http_autoflow_loc_conf_t;
 
 

@@ -88,6 +88,7 @@ af_cors_parse(ngx_conf_t *cf)
 static char *
 af_cors_add(ngx_conf_t *cf, af_cors_t *cors, ngx_str_t *value)
 {
+    const char   *why;
     af_origin_t  *origin;
 
     if (ngx_strcmp(value->data, "null") == 0) {
@@ -112,7 +113,13 @@ af_cors_add(ngx_conf_t *cf, af_cors_t *cors, ngx_str_t *value)
         return "there is no memory";
     }
 
-    return (char *) af_origin_parse((char *) value->data, value->len, origin);
+    why = af_origin_parse((char *) value->data, value->len, origin);
+
+    if (why == NULL && origin->any_port) {
+        cors->any_port = 1;
+    }
+
+    return (char *) why;
 }
 
 

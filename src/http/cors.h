@@ -14,6 +14,7 @@ typedef struct af_cors_s  af_cors_t;
 struct af_cors_s {
     ngx_array_t   *origins;          /* of af_origin_t; NULL: any */
     unsigned       credentials:1;    /* cookies, too */
+    unsigned       any_port:1;       /* one of them has: development's */
 };
 
 

@@ -2,6 +2,8 @@
 
 
 static ngx_int_t af_respond_headers(ngx_http_request_t *r, ngx_uint_t status);
+static const char *af_problem_detail(ngx_http_request_t *r,
+    af_problem_id_t id);
 static char *af_problem_json(ngx_http_request_t *r, const af_problem_t *problem,
     const char *detail, json_t *errors);
 static ngx_str_t af_status_line(ngx_uint_t status);
@@ -88,6 +90,25 @@ const af_problem_t  af_problems[] = {
         "The service is unavailable for a moment.", NULL },
     [AF_OVERLOADED] = { 503, "overloaded",
         "The service is overloaded for a moment.", NULL }
+};
+
+
+/* in development: what to do about those that everybody meets at first */
+
+static const struct {
+    af_problem_id_t   problem;
+    const char       *hint;
+} af_hints[] = {
+    { AF_CSRF_REFUSED,
+      "The token of this request came in a cookie, which browsers send for any "
+      "page. The origin of the page that sent it must be this one (localhost "
+      "and 127.0.0.1 are two, and so are two ports) or be listed in "
+      "autoflow_cors_origins with \"credentials\"; what sends no Origin sends "
+      "the value of the cookie af_csrf in X-CSRF-Token." },
+    { AF_UNSUPPORTED_MEDIA_TYPE,
+      "Send JSON with \"Content-Type: application/json\" (with curl: --json); "
+      "/auth/login takes a form as well." },
+    { AF_PROBLEM_NONE, NULL }
 };
 
 
@@ -264,7 +285,7 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     ngx_pool_cleanup_t  *cln;
 
     problem = &af_problems[id];
-    detail = problem->detail;
+    detail = af_problem_detail(r, id);
 
     if (cause) {
         request_id = af_request_id(r);
@@ -304,6 +325,23 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
 
     return af_respond(r, problem->status, json, ngx_strlen(json));
+}
+
+
+static const char *
+af_problem_detail(ngx_http_request_t *r, af_problem_id_t id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; af_hints[i].hint; i++) {
+        if (af_hints[i].problem == id
+            && af_main_conf(r)->environment == AF_DEVELOPMENT)
+        {
+            return af_hints[i].hint;
+        }
+    }
+
+    return af_problems[id].detail;
 }
 
 

@@ -24,7 +24,12 @@ static const struct {
     { "chrome-extension://abcdefghijklmnop", 0, 0 },
     { "https://*.example.com", 443, 1 },
     { "https://*.example.com:8443", 8443, 1 },
-    { "http://*.localhost:3000", 3000, 1 }
+    { "http://*.localhost:3000", 3000, 1 },
+    { "http://localhost:*", 80, 0 },
+    { "http://LOCALHOST:*", 80, 0 },
+    { "http://*.localhost:*", 80, 1 },
+    { "http://127.0.0.1:*", 80, 0 },
+    { "https://[::1]:*", 443, 0 }
 };
 
 
@@ -46,7 +51,10 @@ static const char  *bad[] = {
     "https://*", "https://*.", "https://*.com", "https://*.*.example.com",
     "https://a.*.example.com", "https://a*.example.com",
     "https://*a.example.com", "https://example.*", "*://example.com",
-    "*.example.com", "https://*.[::1]"
+    "*.example.com", "https://*.[::1]",
+    "https://example.com:*", "https://*.example.com:*", "http://127.0.0.2:*",
+    "http://localhost:**", "http://localhost:3*", "http://xlocalhost:*",
+    "http://localhost.example.com:*", "http://.localhost:*"
 };
 
 
@@ -70,6 +78,13 @@ static const struct {
     { "http://localhost:3000", "http://localhost", 0 },
     { "http://localhost:3000", "http://localhost:30000", 0 },
     { "http://localhost", "http://127.0.0.1", 0 },
+    { "http://localhost:*", "http://localhost:5173", 1 },
+    { "http://localhost:*", "http://localhost", 1 },
+    { "http://localhost:*", "https://localhost:5173", 0 },
+    { "http://localhost:*", "http://a.localhost:5173", 0 },
+    { "http://localhost:*", "http://127.0.0.1:5173", 0 },
+    { "http://localhost:*", "http://localhost:*", 0 },
+    { "http://*.localhost:*", "http://a.localhost:5173", 1 },
     { "https://example.com", "https://example.co", 0 },
     { "https://example.com", "https://example.com.evil.net", 0 },
     { "https://example.com", "https://evil-example.com", 0 },

@@ -15,8 +15,8 @@ PATH=$PATH:/usr/sbin:/sbin
 build_packages=(
     gcc libc6-dev make perl pkg-config nginx nginx-dev libpq-dev
     libjansson-dev libsodium-dev libssl-dev libcrypt-dev
-    libcurl4-openssl-dev libunistring-dev libzxcvbn-dev libpcre2-dev
-    zlib1g-dev
+    libcurl4-openssl-dev libidn2-dev libunistring-dev libzxcvbn-dev
+    libpcre2-dev zlib1g-dev
 )
 run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
@@ -616,8 +616,10 @@ grant_superuser() {
 WITH account AS (
     SELECT id, email
       FROM autoflow.users
-     WHERE lower(email COLLATE "C") = lower(:'email' COLLATE "C")
+     WHERE (email = :'email' OR email_key = autoflow.email_key(:'email'))
        AND deleted_at IS NULL
+     ORDER BY email <> :'email'
+     LIMIT 1
 ), promoted AS (
     UPDATE autoflow.users
        SET is_superuser = true,

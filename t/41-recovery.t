@@ -25,8 +25,8 @@ sub forgot ($email) {
     return $t->post_ok('/auth/forgot-password' => json => {email => $email})->status_is(202);
 }
 
-sub resend ($email) {
-    return $t->post_ok('/api/user/verify-email/resend' => json => {email => $email})->status_is(202);
+sub resend ($email, $who = undef) {
+    return $t->post_ok('/api/user/verify-email/resend' => ($who ? $t->bearer($who) : {}) => json => {email => $email})->status_is(202);
 }
 
 sub reset_with ($token, $password = $fresh) {
@@ -118,9 +118,12 @@ subtest 'another address that an account waits for' => sub {
 
     $change->('new1@example.com');
     resend('NEW1@example.com');
+    sleep 0.3;
+    is mails_to('new1@example.com'), 0, 'which is for nobody else to ask for';
+    resend('NEW1@example.com', $bob);
     my $first = token('new1@example.com', 'verify-email');
     $change->('new2@example.com');
-    resend('new2@example.com');
+    resend('new2@example.com', $bob);
     my $second = token('new2@example.com', 'verify-email');
     verify($first)->problem_is(400, 'invalid_token');
     $t->get_ok('/auth/me' => $t->bearer($bob))->json_is('/email' => $email)->json_is('/pending_email' => 'new2@example.com');
@@ -134,7 +137,7 @@ subtest 'another address that an account waits for' => sub {
 
     $t->register(email => 'taken@example.com');
     $change->('later@example.com');
-    resend('later@example.com');
+    resend('later@example.com', $pair);
     my $late = token('later@example.com', 'verify-email');
     $t->db->do(q{UPDATE autoflow.users SET email = 'later@example.com' WHERE email = 'taken@example.com'});
     verify($late)->problem_is(409, 'email_taken');
@@ -161,7 +164,9 @@ subtest 'tokens of no use' => sub {
 
 subtest 'they end with what they are for' => sub {
     my @changes = (
-        ['the password', q{password_hash = 'x'}, 1, 0],
+        ['the password', q{password_hash = 'x'}, 0, 0],
+        ['every session', 'token_epoch = token_epoch + 1', 0, 0],
+        ['a reset, which is both', q{password_hash = 'x', token_epoch = token_epoch + 1}, 1, 0],
         ['the address', q{email = 'moved' || email}, 1, 1],
         ['verified', 'email_verified = true', 0, 1],
         ['something else', q{full_name = 'Ada', bio = 'x', last_login_at = now()}, 0, 0],
@@ -330,7 +335,7 @@ subtest 'what an account is called can do no harm' => sub {
     path($templates)->make_path;
     chmod 0755, $templates;
     $_->copy_to($templates) for path("$Test::Autoflow::root/conf/mail")->list->each;
-    path($templates, "$_.subject")->spurt("For {{name}}\n") for qw(reset_password verify_email);
+    path($templates, "$_.subject")->spurt("For {{name}}\n") for qw(reset_password verify_email change_email);
     path($templates, 'reset_password.html')->spurt('<p title="{{name}}">{{link}}</p>');
     mail(autoflow_mail_templates => $templates);
     $t->reload->ready;
@@ -349,7 +354,9 @@ subtest 'what an account is called can do no harm' => sub {
     like $mail{stranger}, qr/^Subject: For stranger\@example\.com$/m, 'nothing of a stranger who may not own the address';
 
     $t->db->do(q{UPDATE autoflow.users SET pending_email = 'victim@example.com' WHERE email = 'mallory@example.com'});
-    resend('victim@example.com');
+    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient)
+        SELECT 'change_email', id, pending_email FROM autoflow.users WHERE email = 'mallory@example.com'});
+    forgot('nobody@example.com');
     token('victim@example.com', 'verify-email');
     like +(mails_to('victim@example.com'))[0], qr/^Subject: For victim\@example\.com$/m, 'nor of one who would like to have it';
     mail();

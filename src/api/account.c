@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
+#include "api/recovery.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 
@@ -39,6 +40,7 @@ static const af_step_pt  profile_steps[] = {
     count_address,
     change_profile,
     say_profile,
+    af_step_taken,
     NULL
 };
 
@@ -283,7 +285,7 @@ say_profile(af_ctx_t *ctx)
     taken = af_column(ctx, "taken");
 
     if (taken[0] == 't') {
-        return af_problem(ctx, AF_EMAIL_TAKEN, NULL);
+        return af_claim_address(ctx);
     }
 
     af_mail_kick(ctx->conf->mail);

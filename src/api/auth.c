@@ -2,8 +2,10 @@
 #include "api/attempts.h"
 #include "api/auth.h"
 #include "api/password.h"
+#include "api/recovery.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "check/email.h"
 #include "check/input.h"
 
 
@@ -29,6 +31,7 @@ static const af_step_pt  register_steps[] = {
     af_step_hash,
     create_account,
     send_registered,
+    af_step_taken,
     NULL
 };
 
@@ -105,6 +108,7 @@ const af_route_t  af_auth_routes[] = {
 /* what find_account finds, for the steps behind it */
 
 typedef struct {
+    const char       *name;            /* what it is counted by without an id */
     const char       *user_id;         /* NULL: there is no such account */
     const char       *hash;
     unsigned          active:1;
@@ -200,6 +204,10 @@ create_account(af_ctx_t *ctx)
 static ngx_int_t
 send_registered(af_ctx_t *ctx)
 {
+    if (!af_found(ctx)) {
+        return af_claim_address(ctx);
+    }
+
     af_mail_kick(ctx->conf->mail);
 
     if (af_column(ctx, "session_id") == NULL) {
@@ -259,7 +267,9 @@ static ngx_int_t
 find_account(af_ctx_t *ctx)
 {
     ngx_int_t    rc;
+    login_t     *login;
     const char  *name;
+    char         key[AF_KEY_SIZE], *address;
 
     if (ctx->data == NULL) {
         ctx->data = ngx_pcalloc(ctx->request->pool, sizeof(login_t));
@@ -269,8 +279,21 @@ find_account(af_ctx_t *ctx)
     }
 
     name = af_field(ctx, "email");
+    name = name ? name : af_field(ctx, "username");
+    address = NULL;
 
-    af_bind(ctx, "login", name ? name : af_field(ctx, "username"));
+    if (af_email_key(name, ngx_strlen(name), key) == 0) {
+        address = af_string(ctx, key, ngx_strlen(key));
+        if (address == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    af_bind(ctx, "login", name);
+    af_bind(ctx, "login_key", address);
+
+    login = ctx->data;
+    login->name = address ? address : name;
 
     rc = af_attempt_address(ctx);
 
@@ -284,7 +307,7 @@ count_attempt(af_ctx_t *ctx)
     login_t *login = ctx->data;
 
     ngx_int_t    rc;
-    const char  *user_id, *hash, *name;
+    const char  *user_id, *hash;
 
     if (af_found(ctx)) {
         user_id = af_column(ctx, "user_id");
@@ -302,11 +325,7 @@ count_attempt(af_ctx_t *ctx)
 
     af_bind(ctx, "user_id", login->user_id);
 
-    if (af_value(ctx, "login", &name) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    af_account_key(login->user_id, name, &login->key);
+    af_account_key(login->user_id, login->name, &login->key);
 
     rc = af_attempt_account(ctx, &login->key);
     if (rc != NGX_OK) {

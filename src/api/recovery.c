@@ -1,12 +1,9 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
+#include "api/recovery.h"
 #include "api/schemas.h"
 
-
-/* the mails' kinds whose tokens are taken here */
-#define KIND_RESET   "reset_password"
-#define KIND_VERIFY  "verify_email"
 
 /* milliseconds from a request for a mail to its answer */
 #define ANSWER_DELAY  100
@@ -24,9 +21,20 @@ static ngx_int_t set_password(af_ctx_t *ctx);
 static ngx_int_t forget_failures(af_ctx_t *ctx);
 static ngx_int_t verify_address(af_ctx_t *ctx);
 static ngx_int_t say_done(af_ctx_t *ctx);
-static ngx_int_t present_token(af_ctx_t *ctx, const char *kind,
+static ngx_int_t present_token(af_ctx_t *ctx, const char *const *kinds,
     const af_statement_t *statement);
 static int one_password(json_t *body, json_t *errors);
+
+
+/* the mails' kinds whose tokens are taken here */
+
+static const char *const  reset_kinds[] = {
+    "reset_password", "claim_account", NULL
+};
+
+static const char *const  verify_kinds[] = {
+    "verify_email", "change_email", NULL
+};
 
 
 static const af_step_pt  forgot_steps[] = {
@@ -108,7 +116,7 @@ const af_route_t  af_recovery_routes[] = {
       .body = &verify_schema,
       .steps = verify_steps },
 
-    { NGX_HTTP_POST, "/user/verify-email/resend", AF_PUBLIC,
+    { NGX_HTTP_POST, "/user/verify-email/resend", AF_EITHER,
       .body = &address_schema,
       .answer = &af_schema_message,
       .status = NGX_HTTP_ACCEPTED,
@@ -125,9 +133,14 @@ mail_reset(af_ctx_t *ctx)
 }
 
 
+/* who has an account may ask for the mail to the address that it waits for */
+
 static ngx_int_t
 mail_verification(af_ctx_t *ctx)
 {
+    af_bind(ctx, "account_id",
+            ctx->identity->own ? (char *) ctx->identity->user_id.data : NULL);
+
     return mail_token(ctx, &af_sql_account_resend_verification);
 }
 
@@ -182,7 +195,7 @@ say_mailed(af_ctx_t *ctx)
 static ngx_int_t
 find_account(af_ctx_t *ctx)
 {
-    return present_token(ctx, KIND_RESET, &af_sql_account_find_reset);
+    return present_token(ctx, reset_kinds, &af_sql_account_find_reset);
 }
 
 
@@ -236,7 +249,7 @@ forget_failures(af_ctx_t *ctx)
 static ngx_int_t
 verify_address(af_ctx_t *ctx)
 {
-    return present_token(ctx, KIND_VERIFY, &af_sql_account_verify_email);
+    return present_token(ctx, verify_kinds, &af_sql_account_verify_email);
 }
 
 
@@ -256,11 +269,12 @@ say_done(af_ctx_t *ctx)
 /* its row is ":mail_id": the statement says whether it still counts */
 
 static ngx_int_t
-present_token(af_ctx_t *ctx, const char *kind,
+present_token(af_ctx_t *ctx, const char *const *kinds,
     const af_statement_t *statement)
 {
-    char       *id;
-    ngx_int_t   rc;
+    char        *id;
+    ngx_int_t    rc;
+    const char  *token;
 
     rc = af_attempt_address(ctx);
     if (rc != NGX_OK) {
@@ -272,13 +286,33 @@ present_token(af_ctx_t *ctx, const char *kind,
         return NGX_ERROR;
     }
 
-    if (!af_mail_verify(ctx->conf->mail, kind, af_field(ctx, "token"), id)) {
-        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    token = af_field(ctx, "token");
+
+    while (!af_mail_verify(ctx->conf->mail, *kinds, token, id)) {
+        if (*++kinds == NULL) {
+            return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+        }
     }
 
     af_bind(ctx, "mail_id", id);
 
     return af_query(ctx, statement);
+}
+
+
+ngx_int_t
+af_claim_address(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_account_claim_address);
+}
+
+
+ngx_int_t
+af_step_taken(af_ctx_t *ctx)
+{
+    af_mail_kick(ctx->conf->mail);
+
+    return af_problem(ctx, AF_EMAIL_TAKEN, NULL);
 }
 
 

@@ -10,6 +10,10 @@
 #include <jansson.h>
 
 
+/* the room that a type's key needs, with the terminating zero */
+#define AF_KEY_SIZE  255
+
+
 /* a field's flags */
 #define AF_REQUIRED  0x01
 #define AF_NULLABLE  0x02      /* of an answer: it may be null */
@@ -48,6 +52,12 @@ struct af_type_s {
 
     /* what min and max can't say: NULL if `s` is right, else what is wrong */
     const char  *(*check)(const char *s, size_t len);
+
+    /*
+     * what values that `check` has found right are compared by, where that is
+     * not the value itself: 0, or -1 if there is no memory
+     */
+    int          (*key)(const char *s, size_t len, char key[AF_KEY_SIZE]);
 };
 
 

@@ -6,26 +6,16 @@
 #include <string.h>
 
 #include "check/schema.h"
+#include "check/email.h"
 #include "check/input.h"
 
-
-#define AF_EMAIL_MAX  254      /* RFC 5321, section 4.5.3.1.3, less <> */
-#define AF_LOCAL_MAX  64       /* section 4.5.3.1.1 */
-#define AF_LABEL_MAX  63       /* RFC 1035, section 2.3.4 */
 
 #define AF_LOWER      "abcdefghijklmnopqrstuvwxyz"
 #define AF_UPPER      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define AF_DIGITS     "0123456789"
 #define AF_ALNUM      AF_LOWER AF_UPPER AF_DIGITS
 
-/* RFC 5322, section 3.2.3 */
-#define AF_ATEXT      AF_ALNUM "!#$%&'*+-/=?^_`{|}~"
 
-
-static const char *af_check_email(const char *s, size_t len);
-static int af_dot_atom(const char *s, size_t len);
-static int af_domain(const char *s, size_t len);
-static int af_label(const char *s, size_t len);
 static const char *af_check_username(const char *s, size_t len);
 static const char *af_check_role(const char *s, size_t len);
 static const char *af_check_name(const char *s, size_t len);
@@ -41,7 +31,8 @@ static int af_pair(const char *s);
 
 const af_type_t  af_type_email = {
     .name = "e-mail address", .json = JSON_STRING, .format = "email",
-    .max = AF_EMAIL_MAX, .octets = 1, .trim = 1, .check = af_check_email
+    .max = AF_EMAIL_MAX, .octets = 1, .trim = 1, .check = af_email_check,
+    .key = af_email_key
 };
 
 const af_type_t  af_type_password = {
@@ -105,100 +96,6 @@ af_is_uuid(const char *s, size_t len)
     static const char  shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
     return len == sizeof(shape) - 1 && af_like(s, shape);
-}
-
-
-static const char *
-af_check_email(const char *s, size_t len)
-{
-    size_t       local;
-    const char  *at;
-
-    at = memchr(s, '@', len);
-
-    if (at != NULL) {
-        local = at - s;
-
-        if (local <= AF_LOCAL_MAX && af_dot_atom(s, local)
-            && af_domain(at + 1, len - local - 1))
-        {
-            return NULL;
-        }
-    }
-
-    return "must be an e-mail address";
-}
-
-
-static int
-af_dot_atom(const char *s, size_t len)
-{
-    size_t  n;
-
-    for ( ;; ) {
-        n = strspn(s, AF_ATEXT);
-
-        if (n == 0 || n == len) {
-            return n != 0;
-        }
-
-        if (s[n] != '.') {
-            return 0;
-        }
-
-        s += n + 1;
-        len -= n + 1;
-    }
-}
-
-
-static int
-af_domain(const char *s, size_t len)
-{
-    size_t       labels, n;
-    const char  *dot;
-
-    for (labels = 1; /* void */ ; labels++) {
-        dot = memchr(s, '.', len);
-        n = (dot != NULL) ? (size_t) (dot - s) : len;
-
-        if (!af_label(s, n)) {
-            return 0;
-        }
-
-        if (dot == NULL) {
-            return labels >= 2;
-        }
-
-        s += n + 1;
-        len -= n + 1;
-    }
-}
-
-
-static int
-af_label(const char *s, size_t len)
-{
-    int32_t      c;
-    const char  *end;
-
-    if (len == 0 || len > AF_LABEL_MAX || s[0] == '-' || s[len - 1] == '-') {
-        return 0;
-    }
-
-    end = s + len;
-
-    while (s < end) {
-        c = af_text_next(&s, end);
-
-        /* U+00A0 is a space; -1 is less than anything */
-
-        if (c <= 0xa0 && (c <= 0 || strchr(AF_ALNUM "-", c) == NULL)) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

@@ -113,8 +113,8 @@ void af_flow_stop(void);
 /*
  * Binds a value to a statement's parameter, for all queries that follow; it
  * must live as long as the request.  Other names that statements may use are
- * the {names} of the path, the fields of the body and of the query, and
- * af_request_values[].
+ * the {names} of the path, the fields of the body and of the query, the keys
+ * of the body's fields ("email_key"), and af_request_values[].
  */
 void af_bind(af_ctx_t *ctx, const char *name, const char *value);
 

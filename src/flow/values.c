@@ -12,6 +12,8 @@ static ngx_int_t af_value_path(af_ctx_t *ctx, const char *name,
     const char **value);
 static ngx_int_t af_value_body(af_ctx_t *ctx, const char *name,
     const char **value);
+static ngx_int_t af_value_key(af_ctx_t *ctx, const char *name,
+    const char **value);
 static ngx_int_t af_value_query(af_ctx_t *ctx, const char *name,
     const char **value);
 static ngx_int_t af_value_request(af_ctx_t *ctx, const char *name,
@@ -45,6 +47,7 @@ static const af_value_pt  af_value_sources[] = {
     af_value_bound,
     af_value_path,
     af_value_body,
+    af_value_key,
     af_value_query,
     af_value_request,
     NULL
@@ -137,6 +140,46 @@ af_value_body(af_ctx_t *ctx, const char *name, const char **value)
     return ctx->body ? af_value_field(ctx, ctx->match.route->body, ctx->body,
                                       name, value)
                      : NGX_DECLINED;
+}
+
+
+/* ":email_key" is what the body's field "email" is compared by */
+
+static ngx_int_t
+af_value_key(af_ctx_t *ctx, const char *name, const char **value)
+{
+    size_t             len;
+    char               key[AF_KEY_SIZE];
+    const char        *text;
+    const af_field_t  *field;
+
+    field = ctx->body ? ctx->match.route->body->fields : NULL;
+
+    for ( /* void */ ; field && field->name; field++) {
+        len = ngx_strlen(field->name);
+
+        if (field->type->key == NULL
+            || ngx_strncmp(name, field->name, len) != 0
+            || ngx_strcmp(name + len, "_key") != 0)
+        {
+            continue;
+        }
+
+        text = af_field(ctx, field->name);
+        *value = NULL;
+
+        if (text == NULL) {
+            return NGX_OK;
+        }
+
+        if (field->type->key(text, ngx_strlen(text), key) == 0) {
+            *value = af_string(ctx, key, ngx_strlen(key));
+        }
+
+        return *value ? NGX_OK : NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
 }
 
 

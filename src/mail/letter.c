@@ -20,7 +20,9 @@ static const char *af_letter_compose(const af_letters_t *letters,
 const af_letter_kind_t  af_letter_kinds[AF_LETTER_KINDS] = {
     { "verify_email", "/verify-email?token=" },
     { "reset_password", "/reset-password?token=" },
-    { "email_changed", NULL }
+    { "email_changed", NULL },
+    { "change_email", "/verify-email?token=" },
+    { "claim_account", "/reset-password?token=" }
 };
 
 
@@ -35,6 +37,8 @@ const af_template_value_t  af_letter_names[] = {
     { "link", NULL },
     { "email", NULL },
     { "name", NULL },
+    { "account", NULL },
+    { "since", NULL },
     { NULL, NULL }
 };
 
@@ -107,6 +111,8 @@ af_letter_compose(const af_letters_t *letters, const af_letter_t *letter,
         { "link", link },
         { "email", letter->recipient },
         { "name", letter->name },
+        { "account", letter->account },
+        { "since", letter->since },
         { NULL, NULL }
     };
 

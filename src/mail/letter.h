@@ -11,8 +11,8 @@
 #include "mail/token.h"
 
 
-/* verify_email, reset_password, email_changed */
-#define AF_LETTER_KINDS  3
+/* of af_letter_kinds[] */
+#define AF_LETTER_KINDS  5
 
 /* of a template: the subject, the text, the HTML */
 #define AF_LETTER_PARTS  3
@@ -55,6 +55,8 @@ typedef struct {
     const char          *kind;
     const char          *recipient;
     const char          *name;
+    const char          *account;      /* its address, most of it left out */
+    const char          *since;        /* the day when it was made */
     int64_t              created;      /* seconds since 1970 */
 } af_letter_t;
 

@@ -369,6 +369,8 @@ af_mail_take(af_mail_t *mail)
     task->letter.kind = af_mail_column(mail, "kind");
     task->letter.recipient = af_mail_column(mail, "recipient");
     task->letter.name = af_mail_column(mail, "name");
+    task->letter.account = af_mail_column(mail, "account");
+    task->letter.since = af_mail_column(mail, "since");
 
     created = af_mail_column(mail, "created");
     task->letter.created = ngx_atotm((u_char *) created, ngx_strlen(created));

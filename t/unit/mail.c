@@ -481,7 +481,8 @@ test_a_letter(void **state)
     af_buffer_t    out;
     af_letters_t   letters;
     af_letter_t    letter = { ID, "reset_password", "a&b@example.com",
-                              "Ada\nKing", 1795262400 };
+                              "Ada\nKing", "a\u2026@e\u2026.com",
+                              "2025-12-31", 1795262400 };
 
     static const char *const  texts[] = {
         "For {{name}}", "{{link}} {{email}}", "<a href=\"{{link}}\">{{email}}"
@@ -516,6 +517,14 @@ test_a_letter(void **state)
     letter.kind = "email_changed";
     assert_null(af_letter_write(&letters, &letter, &out));
     assert_non_null(strstr(out.data, "https://example.com/app a&b"));
+    af_buffer_free(&out);
+
+    /* whose links are the same pages', with tokens of their own */
+
+    letter.kind = "claim_account";
+    assert_null(af_letter_write(&letters, &letter, &out));
+    assert_non_null(strstr(out.data, "/app/reset-password?token="));
+    assert_null(strstr(out.data, TOKEN));
     af_buffer_free(&out);
 
     letter.kind = "other";

@@ -3,13 +3,13 @@
 -- :mail_id     the row of the outbox that the token is of
 --
 -- email, username, full_name      the last two may be null; no row: the token
---                                 was used, or is out of time
+--                                 was used, or has expired
 
 SELECT u.email, u.username, u.full_name
   FROM autoflow.outbox o
   JOIN autoflow.users u ON u.id = o.user_id
  WHERE o.id = :mail_id::uuid
-   AND o.kind = 'reset_password'
+   AND o.kind IN ('reset_password', 'claim_account')
    AND o.used_at IS NULL
    AND o.expires_at > now()
    AND u.is_active

@@ -1,6 +1,6 @@
 -- Mails a token with which an account's owner can choose a new password.
 --
--- :email
+-- :email, :email_key
 -- :mail        whether mails are sent at all
 -- :ip_address, :user_agent, :request_id                may be null
 --
@@ -9,14 +9,15 @@
 WITH account AS MATERIALIZED (
     SELECT id, email
       FROM autoflow.users
-     WHERE lower(email COLLATE "C") = lower(:email::text COLLATE "C")
+     WHERE email_key = :email_key::text
        AND is_active
        AND deleted_at IS NULL
 ), mail AS MATERIALIZED (
     SELECT autoflow.request_mail(
                'reset_password',
                (SELECT id FROM account),
-               coalesce((SELECT email FROM account), :email::text)) AS id
+               coalesce((SELECT email FROM account), :email::text),
+               :email_key::text) AS id
      WHERE :mail::boolean
 )
 INSERT INTO autoflow.audit_events

@@ -1,40 +1,43 @@
--- Mails a token with which an address is verified: that of an account, or one
--- that an account waits for.
+-- Mails a token with which an address is verified: to anybody who asks, that of
+-- an account.  One that an account waits for is the business of this account,
+-- which may ask for its mail again; who else asks gets none: it would be taken
+-- for an answer to a request of their own.
 --
--- :email
+-- :email, :email_key
+-- :account_id          whose access token asks; null: there is none
 -- :mail        whether mails are sent at all
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- id           the event's
 
 WITH account AS MATERIALIZED (
-    SELECT id, email, pending_email, email_verified
-      FROM autoflow.users
-     WHERE is_active
-       AND deleted_at IS NULL
-       AND (lower(email COLLATE "C") = lower(:email::text COLLATE "C")
-            OR lower(pending_email COLLATE "C")
-               = lower(:email::text COLLATE "C"))
-     ORDER BY lower(email COLLATE "C") <> lower(:email::text COLLATE "C"), id
+    SELECT *
+      FROM (SELECT 'change_email' AS kind, id, pending_email AS email
+              FROM autoflow.users
+             WHERE id = :account_id::uuid
+               AND pending_email_key = :email_key::text
+               AND is_active
+               AND deleted_at IS NULL
+             UNION ALL
+            SELECT 'verify_email', id, email
+              FROM autoflow.users
+             WHERE email_key = :email_key::text
+               AND NOT email_verified
+               AND is_active
+               AND deleted_at IS NULL) AS u
      LIMIT 1
-), address AS MATERIALIZED (
-    SELECT id,
-           CASE WHEN lower(email COLLATE "C") <> lower(:email::text COLLATE "C")
-                THEN pending_email
-                ELSE email END AS email
-      FROM account
-     WHERE NOT email_verified
-        OR lower(email COLLATE "C") <> lower(:email::text COLLATE "C")
 ), mail AS MATERIALIZED (
     SELECT autoflow.request_mail(
-               'verify_email',
-               (SELECT id FROM address),
-               coalesce((SELECT email FROM address), :email::text)) AS id
+               coalesce((SELECT kind FROM account), 'verify_email'),
+               (SELECT id FROM account),
+               coalesce((SELECT email FROM account), :email::text),
+               :email_key::text) AS id
      WHERE :mail::boolean
 )
 INSERT INTO autoflow.audit_events
-       (action, target_id, ip_address, user_agent, request_id, details)
-SELECT 'verification_requested', (SELECT id FROM account),
+       (actor_id, action, target_id, ip_address, user_agent, request_id,
+        details)
+SELECT :account_id::uuid, 'verification_requested', (SELECT id FROM account),
        :ip_address::inet, :user_agent::text, :request_id::text,
        jsonb_build_object('mailed', EXISTS (SELECT FROM mail
                                              WHERE id IS NOT NULL))

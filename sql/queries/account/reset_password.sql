@@ -1,14 +1,15 @@
 -- Sets a new password with a token from a mail, which shows that the address
 -- is right, too, and ends every session of the account, which lock_owner has
--- locked.  An address that it waits for is withdrawn: whoever knew the former
--- password may have asked for it.  Its bearer's address is familiar from now
--- on: attacks on the account from elsewhere don't lock them out.
+-- locked.  Triggers withdraw an address that it waits for, and end its other
+-- tokens of this kind: whoever knew the former password may have asked for it.
+-- Its bearer's address is familiar from now on: attacks on the account from
+-- elsewhere don't lock them out.
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- user_id      no row: the token was used, or is out of time
+-- user_id      no row: the token was used, or has expired
 -- revoked      the account; may be null
 -- familiar     whether the address is new
 
@@ -20,7 +21,7 @@ WITH token AS (
        AND u.id = o.user_id
        AND u.is_active
        AND u.deleted_at IS NULL
-       AND o.kind = 'reset_password'
+       AND o.kind IN ('reset_password', 'claim_account')
        AND o.used_at IS NULL
        AND o.expires_at > now()
     RETURNING o.user_id
@@ -28,7 +29,6 @@ WITH token AS (
     UPDATE autoflow.users u
        SET password_hash = :password_hash::text,
            email_verified = true,
-           pending_email = NULL,
            token_epoch = token_epoch + 1,
            updated_at = now()
       FROM token

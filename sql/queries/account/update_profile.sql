@@ -4,7 +4,7 @@
 --
 -- :user_id
 -- :full_name, :bio, :username          null: as it is
--- :email               the new address; null: as it is; the present one: what
+-- :email, :email_key   the new address; null: as it is; the present one: what
 --                      waits is withdrawn
 -- :password_hash       the stored hash that was compared; null: none was
 -- :mail                whether mails are sent at all
@@ -18,8 +18,7 @@ WITH before AS MATERIALIZED (
     SELECT u AS account,
            EXISTS (SELECT
                      FROM autoflow.users other
-                    WHERE lower(other.email COLLATE "C")
-                          = lower(:email::text COLLATE "C")
+                    WHERE other.email_key = :email_key::text
                       AND other.id <> u.id
                       AND other.deleted_at IS NULL) AS taken
       FROM autoflow.users u
@@ -36,6 +35,10 @@ WITH before AS MATERIALIZED (
            pending_email = CASE WHEN :email::text IS NULL
                                 THEN u.pending_email
                                 ELSE nullif(:email::text, u.email) END,
+           pending_email_key = CASE WHEN :email::text IS NULL
+                                    THEN u.pending_email_key
+                                    WHEN :email::text <> u.email
+                                    THEN :email_key::text END,
            updated_at = now()
       FROM before
      WHERE u.id = (account).id
@@ -44,7 +47,9 @@ WITH before AS MATERIALIZED (
 ), changes AS MATERIALIZED (
     SELECT (a.account).id,
            (a.account).email,
+           (a.account).email_key,
            (a.account).pending_email,
+           (a.account).pending_email_key,
            :email::text = (a.account).pending_email AS requested,
            array_remove(ARRAY[
                CASE WHEN (a.account).full_name
@@ -60,13 +65,14 @@ WITH before AS MATERIALIZED (
                     THEN 'pending_email' END], NULL) AS fields
       FROM before b, after a
 ), mail AS MATERIALIZED (
-    SELECT autoflow.request_mail('verify_email', id, pending_email) AS id
+    SELECT autoflow.request_mail('change_email', id, pending_email,
+                                 pending_email_key) AS id
       FROM changes
      WHERE requested
        AND :mail::boolean
 ), notice AS (
-    INSERT INTO autoflow.outbox (kind, user_id, recipient)
-    SELECT 'email_changed', id, email
+    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
+    SELECT 'email_changed', id, email, email_key
       FROM changes c
      WHERE requested
        AND :mail::boolean
@@ -74,6 +80,7 @@ WITH before AS MATERIALIZED (
                          FROM autoflow.outbox o
                         WHERE o.user_id = c.id
                           AND o.kind = 'email_changed'
+                          AND o.expires_at > now()
                           AND o.created_at > now() - interval '1 minute')
 ), event AS (
     INSERT INTO autoflow.audit_events

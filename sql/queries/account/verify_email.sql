@@ -6,7 +6,7 @@
 -- :mail_id     the row of the outbox that the token is of
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- user_id      no row: the token was used, or is out of time; or
+-- user_id      no row: the token was used, or has expired; or
 --              users_email_key violated: somebody else has the address now
 -- revoked      the account, if its address is another one; may be null
 
@@ -24,15 +24,19 @@ WITH owner AS MATERIALIZED (
       FROM owner
      WHERE o.id = :mail_id::uuid
        AND o.user_id = owner.id
-       AND o.kind = 'verify_email'
+       AND o.kind IN ('verify_email', 'change_email')
        AND o.used_at IS NULL
        AND o.expires_at > now()
     RETURNING o.user_id, o.recipient
 ), account AS (
     UPDATE autoflow.users u
        SET email = token.recipient,
+           email_key = CASE token.recipient WHEN u.email THEN u.email_key
+                                            ELSE u.pending_email_key END,
            email_verified = true,
            pending_email = nullif(u.pending_email, token.recipient),
+           pending_email_key = CASE WHEN u.pending_email <> token.recipient
+                                    THEN u.pending_email_key END,
            updated_at = now()
       FROM token
      WHERE u.id = token.user_id

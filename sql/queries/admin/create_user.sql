@@ -1,7 +1,7 @@
 -- Makes an account with its profile, for someone else, and mails a token that
 -- verifies the address, unless it is verified.
 --
--- :email, :password_hash
+-- :email, :email_key, :password_hash
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :is_superuser, :email_verified                       null: false
 -- :roles               a JSON array of names; may be null
@@ -23,10 +23,11 @@ WITH given AS MATERIALIZED (
       FROM given
 ), account AS (
     INSERT INTO autoflow.users
-           (email, username, full_name, password_hash, is_superuser,
-            email_verified)
-    SELECT :email::text, :username::text, :full_name::text,
-           :password_hash::text, coalesce(:is_superuser::boolean, false),
+           (email, email_key, username, full_name, password_hash,
+            is_superuser, email_verified)
+    SELECT :email::text, :email_key::text, :username::text,
+           :full_name::text, :password_hash::text,
+           coalesce(:is_superuser::boolean, false),
            coalesce(:email_verified::boolean, false)
       FROM names
      WHERE unknown IS NULL
@@ -40,8 +41,8 @@ WITH given AS MATERIALIZED (
     SELECT account.id, given.id
       FROM account, given
 ), mail AS (
-    INSERT INTO autoflow.outbox (kind, user_id, recipient)
-    SELECT 'verify_email', id, email
+    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
+    SELECT 'verify_email', id, email, email_key
       FROM account
      WHERE :mail::boolean
        AND NOT email_verified

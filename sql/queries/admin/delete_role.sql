@@ -18,7 +18,7 @@ WITH members AS MATERIALIZED (
     RETURNING id, name
 ), raised AS (
     UPDATE autoflow.users u
-       SET token_epoch = token_epoch + 1
+       SET roles_changed_at = clock_timestamp()
       FROM members, role
      WHERE u.id = members.user_id
     RETURNING u AS account

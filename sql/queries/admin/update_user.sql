@@ -2,7 +2,8 @@
 -- it is said to be, and takes the place of one that waits.
 --
 -- :id
--- :full_name, :bio, :username, :email, :email_verified null: as it is
+-- :full_name, :bio, :username, :email_verified         null: as it is
+-- :email, :email_key                                   likewise
 -- :user_id             who does it
 -- :ip_address, :user_agent, :request_id                may be null
 --
@@ -21,14 +22,16 @@ WITH before AS (
            bio = coalesce(:bio::text, u.bio),
            username = coalesce(:username::text, u.username),
            email = coalesce(:email::text, u.email),
+           email_key = coalesce(:email_key::text, u.email_key),
            email_verified =
                coalesce(:email_verified::boolean,
                         u.email_verified
-                        AND lower(u.email COLLATE "C")
-                            = lower(coalesce(:email::text, u.email)
-                                    COLLATE "C")),
+                        AND u.email_key
+                            = coalesce(:email_key::text, u.email_key)),
            pending_email =
                CASE WHEN :email::text IS NULL THEN u.pending_email END,
+           pending_email_key =
+               CASE WHEN :email::text IS NULL THEN u.pending_email_key END,
            updated_at = now()
       FROM before
      WHERE u.id = (account).id

@@ -1,6 +1,6 @@
 -- Replaces a password whose owner knew it, and ends the account's other
--- sessions.  An address that it waits for is withdrawn: whoever else knew the
--- password may have asked for it.
+-- sessions.  A trigger withdraws an address that it waits for: whoever else
+-- knew the password may have asked for it.
 --
 -- :user_id, :session_id
 -- :old_hash            the stored hash that was compared
@@ -13,7 +13,6 @@
 WITH account AS (
     UPDATE autoflow.users
        SET password_hash = :password_hash::text,
-           pending_email = NULL,
            updated_at = now()
      WHERE id = :user_id::uuid
        AND password_hash = :old_hash::text

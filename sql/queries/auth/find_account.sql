@@ -2,6 +2,7 @@
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
+-- :login_key   what the address is compared by; null: it is none
 --
 -- user_id, password_hash, is_active, email_verified
 --              no row: there is no such account
@@ -9,5 +10,5 @@
 SELECT id AS user_id, password_hash, is_active, email_verified
   FROM autoflow.users
  WHERE deleted_at IS NULL
-   AND (lower(email COLLATE "C") = lower(:login::text COLLATE "C")
+   AND (email_key = :login_key::text
         OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"));

@@ -1,7 +1,7 @@
 -- Makes an account with its profile, and logs it in, unless its address has to
 -- be verified first.
 --
--- :email
+-- :email, :email_key
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
 -- :require_verified    whether it has
@@ -11,15 +11,17 @@
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- "user", claims, session_id
---                      one row, the last two null if it is not logged in; or
---                      users_email_key, users_username_key violated
+--                      the last two null if it is not logged in; no row: an
+--                      account has the address; or users_username_key violated
 
 WITH account AS (
     INSERT INTO autoflow.users
-           (email, username, full_name, password_hash, last_login_at)
-    VALUES (:email::text, :username::text, :full_name::text,
-            :password_hash::text,
+           (email, email_key, username, full_name, password_hash,
+            last_login_at)
+    VALUES (:email::text, :email_key::text, :username::text,
+            :full_name::text, :password_hash::text,
             CASE WHEN NOT :require_verified::boolean THEN now() END)
+    ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
 ), profile AS (
     INSERT INTO autoflow.profiles (user_id, first_name, last_name)
@@ -41,8 +43,8 @@ WITH account AS (
     SELECT token_hash, id, expires_at
       FROM session
 ), mail AS (
-    INSERT INTO autoflow.outbox (kind, user_id, recipient)
-    SELECT 'verify_email', id, email
+    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
+    SELECT 'verify_email', id, email, email_key
       FROM account
      WHERE :mail::boolean
 ), event AS (

@@ -5,6 +5,10 @@
 -- name         what its owner is called; the address unless it is the one that
 --              they have shown to be theirs, so that strangers can't have
 --              texts of their choice sent to it
+-- account      the account's address, but for most of it: who gets the mail need
+--              not be who has the account
+-- since        the day when it was made: an address that looks the same so far
+--              is easily had, but not an account of years ago
 -- created      in seconds since 1970
 -- attempt      the how manyth it is, from 1
 -- void         why it must not be sent any more; null: it may
@@ -33,6 +37,8 @@ RETURNING o.id,
           CASE WHEN u.email_verified AND u.email = o.recipient
                THEN coalesce(u.full_name, u.username, o.recipient)
                ELSE o.recipient END AS name,
+          autoflow.masked_email(u.email) AS account,
+          to_char(u.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS since,
           floor(extract(epoch FROM o.created_at))::bigint AS created,
           o.attempts AS attempt,
           CASE WHEN o.used_at IS NOT NULL OR u.deleted_at IS NOT NULL

@@ -9,6 +9,7 @@ package Test::Autoflow::Maildir;
 
 use Mojo::Base -base, -signatures;
 
+use MIME::QuotedPrint qw(decode_qp);
 use Mojo::File qw(path);
 use Time::HiRes ();
 
@@ -38,10 +39,15 @@ sub written ($file) { (Time::HiRes::stat($file))[9] }
 # what is in the mails to an address
 sub to ($self, $address) { grep { /^To: \Q$address\E$/m } map { $_->slurp } $self->files }
 
+# as their reader sees them: what is not ASCII goes out quoted
+sub read ($self, $address) {
+    return map { /^Content-Transfer-Encoding: quoted-printable$/m ? decode_qp($_) : $_ } $self->to($address);
+}
+
 # the link of the n-th mail to an address about something, and its token alone
 sub link ($self, $address, $about, $n = 1) {
     my @links;
-    $self->t->wait_for(sub { (@links = map { m{^(\S+/$about\?token=[\w-]+)$}m ? $1 : () } $self->to($address)) >= $n });
+    $self->t->wait_for(sub { (@links = map { m{^(\S+/$about\?token=[\w-]+)$}m ? $1 : () } $self->read($address)) >= $n });
     return $links[$n - 1];
 }
 

@@ -1,0 +1,675 @@
+-- Deploy autoflow:addresses to pg
+-- requires: mail
+-- requires: administration
+--
+-- An address proves a mailbox, not which account its owner meant.
+--
+-- What takes long is done between two short transactions, and holds nobody up:
+-- the keys of the accounts that there are, in batches.  All of this file may
+-- be run again if it was interrupted.
+
+BEGIN;
+
+-- What an address is compared by: in lower case, its domain in the ASCII form
+-- of IDNA.  The module writes it; here it is known for ASCII domains alone,
+-- and is null for others.
+
+CREATE OR REPLACE FUNCTION autoflow.email_key(address text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN address COLLATE "C" ~ '@[\u0001-\u007f]+$'
+            THEN lower(address COLLATE "C") END;
+
+ALTER TABLE autoflow.users
+    ADD COLUMN IF NOT EXISTS email_key          text COLLATE "C",
+    ADD COLUMN IF NOT EXISTS pending_email_key  text COLLATE "C",
+    ADD COLUMN IF NOT EXISTS verified_at        timestamptz,
+    ADD COLUMN IF NOT EXISTS roles_changed_at   timestamptz;
+
+COMMENT ON COLUMN autoflow.users.email_key IS
+    'what the address is compared by; without an @: another account has it';
+COMMENT ON COLUMN autoflow.users.verified_at IS
+    'when any address of the account was verified first; never cleared';
+COMMENT ON COLUMN autoflow.users.roles_changed_at IS
+    'a change of it raises the epoch, as tokens name roles';
+
+-- takes the place, and the name, of users_email_key at the end
+CREATE UNIQUE INDEX IF NOT EXISTS users_address_key
+    ON autoflow.users (email_key) WHERE deleted_at IS NULL;
+CREATE INDEX IF NOT EXISTS users_pending_email_key_idx
+    ON autoflow.users (pending_email_key)
+    WHERE pending_email_key IS NOT NULL AND deleted_at IS NULL;
+
+ALTER TABLE autoflow.outbox
+    ADD COLUMN IF NOT EXISTS recipient_key text COLLATE "C";
+
+COMMENT ON COLUMN autoflow.outbox.recipient_key IS
+    'what the recipient is counted by';
+
+-- by the names of before, which the mails of an account and of an address had
+DROP INDEX autoflow.outbox_user_id_idx, autoflow.outbox_recipient_idx;
+CREATE INDEX outbox_user_id_idx ON autoflow.outbox (user_id, expires_at);
+CREATE INDEX outbox_recipient_idx
+    ON autoflow.outbox (recipient_key, created_at);
+
+
+-- A statement that writes an address writes its key, too.  For others — of the
+-- former module, or by hand — an ASCII domain has its key here, and an address
+-- that has waited brings it along.  Any other is left without, which a
+-- constraint refuses.
+
+CREATE OR REPLACE FUNCTION autoflow.users_address_keys() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        NEW.email_key := coalesce(autoflow.email_key(NEW.email),
+                                  NEW.email_key);
+        NEW.pending_email_key := coalesce(autoflow.email_key(NEW.pending_email),
+                                          NEW.pending_email_key);
+        RETURN NEW;
+    END IF;
+
+    IF NEW.email <> OLD.email THEN
+        NEW.email_key :=
+            coalesce(autoflow.email_key(NEW.email),
+                     nullif(NEW.email_key, OLD.email_key),
+                     CASE NEW.email WHEN OLD.pending_email
+                                    THEN OLD.pending_email_key END);
+    END IF;
+
+    IF NEW.pending_email IS NULL THEN
+        NEW.pending_email_key := NULL;
+
+    ELSIF NEW.pending_email IS DISTINCT FROM OLD.pending_email THEN
+        NEW.pending_email_key :=
+            coalesce(autoflow.email_key(NEW.pending_email),
+                     nullif(NEW.pending_email_key, OLD.pending_email_key));
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER users_address_keys_new
+    BEFORE INSERT ON autoflow.users FOR EACH ROW
+    EXECUTE FUNCTION autoflow.users_address_keys();
+
+CREATE OR REPLACE TRIGGER users_address_keys
+    BEFORE UPDATE ON autoflow.users FOR EACH ROW
+    WHEN (OLD.email <> NEW.email
+          OR OLD.pending_email IS DISTINCT FROM NEW.pending_email)
+    EXECUTE FUNCTION autoflow.users_address_keys();
+
+-- One that is only written otherwise has the key of before: a statement that
+-- says so may have it.
+
+CREATE OR REPLACE FUNCTION autoflow.users_address_keys_given() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.email_key := coalesce(NEW.email_key, OLD.email_key);
+
+    IF NEW.pending_email IS NOT NULL THEN
+        NEW.pending_email_key := coalesce(NEW.pending_email_key,
+                                          OLD.pending_email_key);
+    END IF;
+
+    RETURN NEW;
+END
+$$;
+
+-- by its name behind users_address_keys
+CREATE OR REPLACE TRIGGER users_address_keys_given
+    BEFORE UPDATE OF email_key, pending_email_key ON autoflow.users
+    FOR EACH ROW
+    WHEN (NEW.email_key IS NULL OR NEW.pending_email_key IS NULL)
+    EXECUTE FUNCTION autoflow.users_address_keys_given();
+
+
+CREATE OR REPLACE FUNCTION autoflow.outbox_recipient_key() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.recipient_key := coalesce(
+        autoflow.email_key(NEW.recipient),
+        (SELECT CASE NEW.recipient WHEN email THEN email_key
+                                   WHEN pending_email THEN pending_email_key
+                END
+           FROM autoflow.users
+          WHERE id = NEW.user_id));
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER outbox_recipient_key
+    BEFORE INSERT ON autoflow.outbox FOR EACH ROW
+    WHEN (NEW.recipient_key IS NULL)
+    EXECUTE FUNCTION autoflow.outbox_recipient_key();
+
+
+-- Whether an account was ever verified is kept, whatever comes later.
+
+CREATE OR REPLACE FUNCTION autoflow.users_verified_at() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.verified_at := now();
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER users_verified_at
+    BEFORE INSERT OR UPDATE ON autoflow.users FOR EACH ROW
+    WHEN (NEW.email_verified AND NEW.verified_at IS NULL)
+    EXECUTE FUNCTION autoflow.users_verified_at();
+
+
+-- An address that waits was asked for by somebody who knew the password: what
+-- may be the answer to an intruder withdraws it.  To log out everywhere is to
+-- raise the epoch, and nothing else raises it itself.  A hash that replaces
+-- another one of the same password comes with the login that made it.
+
+CREATE OR REPLACE FUNCTION autoflow.users_address_withdrawn() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.pending_email := NULL;
+    NEW.pending_email_key := NULL;
+    RETURN NEW;
+END
+$$;
+
+-- by its name before users_epoch, which raises the epoch for other reasons
+CREATE OR REPLACE TRIGGER users_address_withdrawn
+    BEFORE UPDATE ON autoflow.users FOR EACH ROW
+    WHEN (NEW.pending_email IS NOT NULL
+          AND ((OLD.is_active AND NOT NEW.is_active)
+               OR (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL)
+               OR OLD.token_epoch <> NEW.token_epoch
+               OR (OLD.password_hash <> NEW.password_hash
+                   AND OLD.last_login_at
+                       IS NOT DISTINCT FROM NEW.last_login_at)))
+    EXECUTE FUNCTION autoflow.users_address_withdrawn();
+
+CREATE OR REPLACE TRIGGER users_epoch
+    BEFORE UPDATE ON autoflow.users FOR EACH ROW
+    WHEN (OLD.token_epoch <> NEW.token_epoch
+          OR OLD.roles_changed_at IS DISTINCT FROM NEW.roles_changed_at
+          OR OLD.is_superuser <> NEW.is_superuser
+          OR OLD.email <> NEW.email
+          OR (OLD.email_verified AND NOT NEW.email_verified)
+          OR (OLD.is_active AND NOT NEW.is_active)
+          OR (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL))
+    EXECUTE FUNCTION autoflow.users_epoch();
+
+CREATE OR REPLACE FUNCTION autoflow.user_roles_changed() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM autoflow.users
+      WHERE id IN (SELECT user_id FROM changed)
+      ORDER BY id
+        FOR NO KEY UPDATE;
+
+    UPDATE autoflow.users
+       SET roles_changed_at = clock_timestamp()
+     WHERE id IN (SELECT user_id FROM changed);
+
+    RETURN NULL;
+END
+$$;
+
+
+-- Whatever changes an account ends the mails and their tokens that this makes
+-- pointless.  A reset is a new password that raises the epoch: a password that
+-- is changed, or to log out everywhere, leaves resets alone, or an intruder
+-- who does so again and again would keep the owner out.
+
+CREATE OR REPLACE FUNCTION autoflow.end_mail_tokens() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE autoflow.outbox
+       SET used_at = now()
+     WHERE user_id = NEW.id
+       AND used_at IS NULL
+       AND expires_at > now()
+       AND CASE
+           WHEN kind IN ('reset_password', 'claim_account') THEN
+               (NEW.password_hash <> OLD.password_hash
+                AND NEW.token_epoch <> OLD.token_epoch)
+               OR NEW.email <> OLD.email
+               OR NOT NEW.is_active
+               OR NEW.deleted_at IS NOT NULL
+           WHEN kind = 'change_email' THEN
+               recipient IS DISTINCT FROM NEW.pending_email
+           WHEN kind = 'verify_email' THEN
+               NEW.deleted_at IS NOT NULL
+               OR (recipient IS DISTINCT FROM NEW.pending_email
+                   AND (recipient <> NEW.email OR NEW.email_verified))
+           END;
+    RETURN NULL;
+END
+$$;
+
+-- a trigger that withdraws an address is not seen by UPDATE OF
+CREATE OR REPLACE TRIGGER users_end_mail_tokens
+    AFTER UPDATE ON autoflow.users
+    FOR EACH ROW
+    WHEN ((OLD.email, OLD.pending_email, OLD.email_verified,
+           OLD.password_hash, OLD.is_active, OLD.deleted_at)
+          IS DISTINCT FROM
+          (NEW.email, NEW.pending_email, NEW.email_verified,
+           NEW.password_hash, NEW.is_active, NEW.deleted_at))
+    EXECUTE FUNCTION autoflow.end_mail_tokens();
+
+
+-- Kinds: change_email is for an address that an account is to get, whose owner
+-- need not be the account's; claim_account for the owner of an address that
+-- nobody has verified, and somebody else's account has.
+
+ALTER TABLE autoflow.outbox DROP CONSTRAINT outbox_kind_check;
+ALTER TABLE autoflow.outbox ADD CONSTRAINT outbox_kind_check
+    CHECK (kind IN ('verify_email', 'reset_password', 'email_changed',
+                    'change_email', 'claim_account')) NOT VALID;
+
+CREATE OR REPLACE FUNCTION autoflow.mail_expiry(kind text,
+    created_at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN created_at + CASE WHEN kind IN ('reset_password', 'claim_account')
+                         THEN interval '1 hour'
+                         ELSE interval '24 hours' END;
+
+-- An address of which only its owner learns whose it is: "a…@e….com".
+
+CREATE OR REPLACE FUNCTION autoflow.masked_email(address text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(address COLLATE "C", '^(.)[^@]*@(.).*?(\.[A-Za-z]{2,6})?$',
+                      E'\\1\u2026@\\2\u2026\\3');
+
+
+-- A mail that anybody may ask for: none of its kind within a minute of the
+-- last one to the address, and five an hour, notices apart: whoever knows a
+-- password could cause so many of them that its owner gets no reset.  Without
+-- an account it costs much the same.  Returns the mail's id, or null.
+--
+-- What an account has sent to addresses that it would like to have is counted
+-- apart, as it takes nothing away from their owners: five an hour for each
+-- account, ten for each address.
+--
+-- The lock is there since two who ask at once would not see each other's row;
+-- who comes second gets nothing, as they would a moment later.
+
+CREATE OR REPLACE FUNCTION autoflow.request_mail(kind text, user_id uuid,
+    address text, address_key text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    change  CONSTANT boolean := kind = 'change_email';
+    lately  integer;
+    again   boolean;
+    mail    uuid;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(
+               'autoflow.outbox ' || address_key, 0))
+    THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT count(*),
+           coalesce(bool_or(o.kind = request_mail.kind
+                            AND (NOT change
+                                 OR o.user_id = request_mail.user_id)
+                            AND o.created_at > now() - interval '1 minute'),
+                    false)
+      INTO lately, again
+      FROM autoflow.outbox o
+     WHERE o.recipient_key = address_key
+       AND o.kind <> 'email_changed'
+       AND (o.kind = 'change_email') = change
+       AND o.created_at > now() - interval '1 hour';
+
+    IF user_id IS NULL OR again
+       OR lately >= (CASE WHEN change THEN 10 ELSE 5 END)
+    THEN
+        RETURN NULL;
+    END IF;
+
+    -- an index knows when they expire
+    IF change AND (SELECT count(*)
+                     FROM autoflow.outbox o
+                    WHERE o.user_id = request_mail.user_id
+                      AND o.kind = 'change_email'
+                      AND o.expires_at > now()
+                      AND o.created_at > now() - interval '1 hour') >= 5
+    THEN
+        RETURN NULL;
+    END IF;
+
+    INSERT INTO autoflow.outbox AS o (kind, user_id, recipient, recipient_key)
+    VALUES (request_mail.kind, request_mail.user_id, address, address_key)
+    RETURNING o.id INTO mail;
+
+    RETURN mail;
+END
+$$;
+
+-- as the former module calls it
+
+CREATE OR REPLACE FUNCTION autoflow.request_mail(kind text, user_id uuid,
+    address text) RETURNS uuid
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    RETURN autoflow.request_mail(
+        kind, user_id, address,
+        coalesce(autoflow.email_key(address),
+                 (SELECT CASE address WHEN u.email THEN u.email_key
+                                      WHEN u.pending_email
+                                      THEN u.pending_email_key END
+                    FROM autoflow.users u
+                   WHERE u.id = request_mail.user_id),
+                 lower(address COLLATE "C")));
+END
+$$;
+
+
+REVOKE ALL ON FUNCTION
+    autoflow.email_key(text),
+    autoflow.masked_email(text),
+    autoflow.request_mail(text, uuid, text, text),
+    autoflow.users_address_keys(),
+    autoflow.users_address_keys_given(),
+    autoflow.outbox_recipient_key(),
+    autoflow.users_verified_at(),
+    autoflow.users_address_withdrawn()
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    autoflow.email_key(text),
+    autoflow.masked_email(text),
+    autoflow.request_mail(text, uuid, text, text)
+    TO autoflow_app;
+
+GRANT INSERT (email_key),
+      UPDATE (email_key, pending_email_key, roles_changed_at)
+    ON autoflow.users TO autoflow_app;
+GRANT INSERT (recipient_key) ON autoflow.outbox TO autoflow_app;
+
+COMMIT;
+
+
+-- The accounts that there are.  ASCII first, which can't collide with each
+-- other; those that are verified now, or were by what the audit says, keep it.
+
+DO $$
+DECLARE
+    last     uuid := '00000000-0000-0000-0000-000000000000';
+    batch    uuid[];
+BEGIN
+    LOOP
+        batch := ARRAY(SELECT id
+                         FROM autoflow.users
+                        WHERE id > last
+                        ORDER BY id
+                        LIMIT 2000);
+        EXIT WHEN batch = '{}';
+
+        UPDATE autoflow.users
+           SET email_key = coalesce(email_key, autoflow.email_key(email)),
+               pending_email_key =
+                   coalesce(pending_email_key,
+                            autoflow.email_key(pending_email)),
+               verified_at = coalesce(verified_at,
+                                      CASE WHEN email_verified THEN now() END)
+         WHERE id = ANY (batch);
+
+        last := batch[cardinality(batch)];
+        COMMIT;
+    END LOOP;
+END
+$$;
+
+UPDATE autoflow.users u
+   SET verified_at = now()
+  FROM (SELECT DISTINCT target_id
+          FROM autoflow.audit_events
+         WHERE action IN ('email_verified', 'password_reset')
+            OR (action = 'email_changed' AND details->>'verified' = 'true'))
+       AS e
+ WHERE u.id = e.target_id
+   AND u.verified_at IS NULL;
+
+
+-- The others, one by one: no function of PostgreSQL's knows their keys.  It
+-- does much the same as libidn2 with what libidn2 accepts (RFC 3492).
+
+CREATE FUNCTION pg_temp.punycode(label text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    digits     CONSTANT text := 'abcdefghijklmnopqrstuvwxyz0123456789';
+    points     CONSTANT integer[] := ARRAY(
+                 SELECT ascii(c)
+                   FROM regexp_split_to_table(label, '')
+                        WITH ORDINALITY AS t (c, n)
+                  ORDER BY n);
+    code       text;
+    basic      integer;
+    handled    integer;
+    lowest     integer := 128;
+    following  integer;
+    point      integer;
+    delta      bigint := 0;
+    bias       bigint := 72;
+    rest       bigint;
+    k          bigint;
+    t          bigint;
+BEGIN
+    SELECT coalesce(string_agg(chr(p), '' ORDER BY n), '')
+      INTO code
+      FROM unnest(points) WITH ORDINALITY AS c (p, n)
+     WHERE p < 128;
+
+    basic := length(code);
+    handled := basic;
+
+    IF basic = cardinality(points) THEN
+        RETURN label;
+    END IF;
+
+    IF basic > 0 THEN
+        code := code || '-';
+    END IF;
+
+    WHILE handled < cardinality(points) LOOP
+        SELECT min(p) INTO following FROM unnest(points) AS p WHERE p >= lowest;
+        delta := delta + (following - lowest)::bigint * (handled + 1);
+        lowest := following;
+
+        FOREACH point IN ARRAY points LOOP
+            IF point < lowest THEN
+                delta := delta + 1;
+
+            ELSIF point = lowest THEN
+                rest := delta;
+                k := 36;
+
+                LOOP
+                    t := greatest(1, least(26, k - bias));
+                    EXIT WHEN rest < t;
+                    code := code || substr(digits,
+                                           (t + (rest - t) % (36 - t) + 1)::int,
+                                           1);
+                    rest := (rest - t) / (36 - t);
+                    k := k + 36;
+                END LOOP;
+
+                code := code || substr(digits, rest::int + 1, 1);
+
+                delta := CASE WHEN handled = basic THEN delta / 700
+                              ELSE delta / 2 END;
+                handled := handled + 1;
+                delta := delta + delta / handled;
+                k := 0;
+
+                WHILE delta > 455 LOOP
+                    delta := delta / 35;
+                    k := k + 36;
+                END LOOP;
+
+                bias := k + 36 * delta / (delta + 38);
+                delta := 0;
+            END IF;
+        END LOOP;
+
+        delta := delta + 1;
+        lowest := lowest + 1;
+    END LOOP;
+
+    RETURN 'xn--' || code;
+END
+$$;
+
+CREATE FUNCTION pg_temp.address_key(address text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    domain  text := normalize(split_part(address, '@', 2), NFKC);
+BEGIN
+    -- small letters, also in a database whose locale is C
+    IF EXISTS (SELECT
+                 FROM pg_catalog.pg_collation
+                WHERE collname = 'und-x-icu'
+                  AND collnamespace = 'pg_catalog'::regnamespace)
+    THEN
+        EXECUTE 'SELECT lower($1 COLLATE pg_catalog."und-x-icu")'
+           INTO domain
+          USING translate(domain, U&'\03A3\3002', U&'\03C3.');
+    ELSE
+        domain := lower(translate(domain, U&'\03A3\3002', U&'\03C3.'));
+    END IF;
+
+    RETURN lower(split_part(address, '@', 1) COLLATE "C") || '@'
+           || (SELECT string_agg(pg_temp.punycode(label), '.' ORDER BY n)
+                 FROM regexp_split_to_table(normalize(domain, NFKC), '\.')
+                      WITH ORDINALITY AS l (label, n));
+END
+$$;
+
+-- Of several that are one, the verified, or else the oldest, keeps the address.
+-- The others get a key that nobody can type, so that they may still be logged
+-- in to by their username, until a superuser gives them another address.
+
+DO $$
+DECLARE
+    batch    uuid[];
+    one      uuid;
+    address  text;
+    account  autoflow.users;
+    other    autoflow.users;
+    loser    autoflow.users;
+BEGIN
+    UPDATE autoflow.users
+       SET pending_email_key = pg_temp.address_key(pending_email)
+     WHERE pending_email IS NOT NULL
+       AND pending_email_key IS NULL;
+    COMMIT;
+
+    LOOP
+        batch := ARRAY(SELECT id
+                         FROM autoflow.users
+                        WHERE email_key IS NULL
+                        ORDER BY id
+                        LIMIT 500);
+        EXIT WHEN batch = '{}';
+
+        FOREACH one IN ARRAY batch LOOP
+            SELECT * INTO account FROM autoflow.users WHERE id = one;
+            address := pg_temp.address_key(account.email);
+
+            SELECT * INTO other
+              FROM autoflow.users
+             WHERE email_key = address
+               AND deleted_at IS NULL
+               AND account.deleted_at IS NULL;
+
+            IF FOUND THEN
+                loser := CASE
+                    WHEN (other.email_verified, account.created_at, account.id)
+                         >= (account.email_verified, other.created_at,
+                             other.id)
+                    THEN account
+                    ELSE other END;
+
+                UPDATE autoflow.users
+                   SET email_key = id::text
+                 WHERE id = loser.id;
+
+                RAISE WARNING
+                    'accounts % (%) and % (%) have one address: % lost it',
+                    other.id, other.email, account.id, account.email, loser.id;
+            END IF;
+
+            UPDATE autoflow.users
+               SET email_key = coalesce(email_key, address)
+             WHERE id = one;
+        END LOOP;
+
+        COMMIT;
+    END LOOP;
+END
+$$;
+
+DROP FUNCTION pg_temp.address_key(text), pg_temp.punycode(text);
+
+-- the limits look no further back
+UPDATE autoflow.outbox o
+   SET recipient_key = coalesce(
+           autoflow.email_key(recipient),
+           CASE recipient WHEN u.email THEN u.email_key
+                          ELSE u.pending_email_key END)
+  FROM autoflow.users u
+ WHERE u.id = o.user_id
+   AND o.created_at > now() - interval '1 hour'
+   AND o.recipient_key IS NULL;
+
+
+BEGIN;
+
+-- The constraints' names are those that the module answers by.
+
+DROP INDEX autoflow.users_email_key;
+ALTER INDEX autoflow.users_address_key RENAME TO users_email_key;
+
+ALTER TABLE autoflow.users
+    DROP CONSTRAINT users_email_check,
+    DROP CONSTRAINT users_pending_email_check,
+    ADD CONSTRAINT users_email_check
+        CHECK (autoflow.is_email(email) AND email_key IS NOT NULL) NOT VALID,
+    ADD CONSTRAINT users_pending_email_check
+        CHECK (autoflow.is_email(pending_email)
+               AND (pending_email IS NULL) = (pending_email_key IS NULL))
+        NOT VALID;
+
+COMMIT;
+
+
+BEGIN;
+
+ALTER TABLE autoflow.users
+    VALIDATE CONSTRAINT users_email_check,
+    VALIDATE CONSTRAINT users_pending_email_check;
+ALTER TABLE autoflow.outbox VALIDATE CONSTRAINT outbox_kind_check;
+
+CREATE OR REPLACE FUNCTION autoflow.schema_version() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 7;
+
+COMMIT;

@@ -192,8 +192,8 @@ subtest 'passwords can not be tried' => sub {
     $t->reload->ready;
     my $who = $t->register(email => 'tried@example.com');
     move($who, "other$_\@example.com", current_password => 'wrong')->problem_is(403, 'wrong_password') for 1 .. 2;
-    move($who, 'a@example.com')->status_is(200, 'a right one does not count');
-    move($who, 'a@example.com', current_password => 'wrong')->problem_is(403, 'wrong_password');
+    move($who, 'a@example.com')->status_is(200, 'a right one forgets them');
+    move($who, 'a@example.com', current_password => 'wrong')->problem_is(403, 'wrong_password') for 1 .. 3;
     move($who, 'a@example.com')->problem_is(429, 'too_many_attempts');
     $t->put_ok('/auth/me/password' => $t->bearer($who) => json => {current_password => $good, new_password => 'a fresh battery'})
         ->problem_is(429, 'too_many_attempts', 'with those for the password');

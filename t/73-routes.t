@@ -51,10 +51,12 @@ sub table {
         split ' ', `pkg-config --cflags libpq`);
     system(@command) == 0 or BAIL_OUT("can't build t/routes/routes.c");
     local $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
-    return map { /^(\w+ \S+) (\w+)$/ ? ($1 => $2) : die $_ } split /\n/, `$dir/routes`;
+    my @routes = map { /^(\w+ \S+) (\w+) (\d+)$/ ? [$1, $2, $3] : die $_ } split /\n/, `$dir/routes`;
+    return ({map { $$_[0] => $$_[1] } @routes}, {map { $$_[0] => $$_[2] } grep { $$_[2] } @routes});
 }
 
-my %table = table();
+my ($table, $budgets) = table();
+my %table = %$table;
 my $t = Test::Autoflow->new->start;
 
 my $good = 'correct horse battery staple';
@@ -84,6 +86,15 @@ subtest 'the table' => sub {
     is_deeply [sort grep { $table{$_} !~ /^(?:public|either|user|superuser|oneself)$/ } keys %table], [], 'no other kind of need';
     my %all = map { s{ /users}{ /auth/users}r => 1 } grep { $table{$_} =~ /^(?:superuser|oneself)$/ } keys %table;
     is_deeply [sort keys %all], [sort keys %superuser], "superusers' are those, and no others";
+};
+
+# t/57 has what budgets are for
+subtest 'budgets' => sub {
+    is_deeply [sort keys %$budgets], [sort 'PUT /auth/me/password', 'POST /auth/logout', 'POST /auth/logout-all',
+        'DELETE /auth/sessions/{id}', map { "PUT $_/users/{id}/disable" } '', '/auth'], 'what rids one of an intruder has its own';
+    my %shared;
+    $shared{$budgets->{$_}}{s{ /users}{ /auth/users}r}++ for keys %$budgets;
+    is_deeply [grep { keys %$_ > 1 } values %shared], [], 'that none shares with another';
 };
 
 for my $route (sort keys %table) {

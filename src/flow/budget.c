@@ -45,8 +45,7 @@ af_budget_spend(af_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return af_budget_spend_as(ctx, af_budget_of(ctx),
-                              (char *) identity->session_id.data,
+    return af_budget_spend_as(ctx, (char *) identity->session_id.data,
                               (char *) identity->user_id.data);
 }
 
@@ -70,12 +69,13 @@ af_budget_of(const af_ctx_t *ctx)
 
 
 ngx_int_t
-af_budget_spend_as(af_ctx_t *ctx, af_budget_t budget, const char *session_id,
-    const char *user_id)
+af_budget_spend_as(af_ctx_t *ctx, const char *session_id, const char *user_id)
 {
     ngx_uint_t            seconds;
+    af_budget_t           budget;
     const af_attempts_t  *attempts;
 
+    budget = af_budget_of(ctx);
     attempts = &ctx->conf->attempts;
 
     if (budget == AF_BUDGET_NONE || attempts->changes.window == 0) {

@@ -17,13 +17,14 @@
 void af_budget_init(af_attempts_t *attempts);
 
 /*
- * Counts a request by its route's budget, if its token says whose it is; or one
- * of the session `session_id` of the account `user_id` by `budget`.  Returns
- * NGX_OK, or what ends a step: there were too many.
+ * Counts a request by its route's budget: the engine, if an access token says
+ * whose it is; a step, as one of the session `session_id` of the account
+ * `user_id`, if a refresh token does.  Returns NGX_OK, or what ends a step:
+ * there were too many.
  */
 ngx_int_t af_budget_spend(af_ctx_t *ctx);
-ngx_int_t af_budget_spend_as(af_ctx_t *ctx, af_budget_t budget,
-    const char *session_id, const char *user_id);
+ngx_int_t af_budget_spend_as(af_ctx_t *ctx, const char *session_id,
+    const char *user_id);
 
 /* Says in how many seconds what is refused with 429 may be tried again. */
 ngx_int_t af_retry_after(af_ctx_t *ctx, ngx_uint_t seconds);

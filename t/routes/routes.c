@@ -1,7 +1,7 @@
 /*
- * Prints the route table as the module has it, a line each: method, path and
- * what it needs.  Linked with the module's own objects, of which only data is
- * used: nothing else of nginx is there.
+ * Prints the route table as the module has it, a line each: method, path, what
+ * it needs, and the number of its budget.  Linked with the module's own
+ * objects, of which only data is used: nothing else of nginx is there.
  */
 
 #include "api/api.h"
@@ -61,5 +61,6 @@ print_route(const af_route_t *route, const char *path)
         }
     }
 
-    printf("%s %s %s\n", methods[i].name, path, auths[route->auth]);
+    printf("%s %s %s %d\n", methods[i].name, path, auths[route->auth],
+           route->budget);
 }

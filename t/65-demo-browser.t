@@ -141,8 +141,18 @@ subtest 'in production, over TLS' => sub {
     $t->settings({autoflow_environment => 'production', autoflow_require_https => 'off',
         autoflow_secret => secret('secret'), autoflow_key => secret('key')})->reload->ready;
     my $secure = "https://localhost:$tls";
+
+    # as version 0.1 did, or a host beside this one
+    $browser->go("$secure/api/v1/");
+    $browser->script(q{for (const cookie of ['__Secure-af_refresh=x; Path=/api/v1/', 'af_csrf=x; Path=/', '__Host-af_refresh=x; Path=/api/v1/'])
+        document.cookie = cookie + '; Secure'});
+    is_deeply [sort keys %{$browser->cookies}], [qw(__Secure-af_refresh af_csrf)], 'nobody sets a __Host- cookie for a path';
     $browser->go("$secure/demo/");
     sign(in => 'ada@example.com');
+    says('#who' => qr/^ada/);
+    $browser->go("$secure/api/v1/");
+    is_deeply [sort keys %{$browser->cookies}], [map { "__Host-af_$_" } qw(access csrf refresh)], 'former cookies are gone';
+    $browser->go("$secure/demo/");
     says('#who' => qr/^ada/);
     my $cookies = $browser->cookies;
     is_deeply [sort keys %$cookies], [map { "__Host-af_$_" } qw(access csrf refresh)], 'the browser takes the cookies';
@@ -150,6 +160,18 @@ subtest 'in production, over TLS' => sub {
     $browser->call(DELETE => $browser->session . '/cookie/__Host-af_access');
     $browser->click('#call');
     says('#answer' => qr/hello/, 'and the other one: it can refresh');
+
+    my $first = $browser->get('window');
+    my @tabs = ($first, $browser->post('window/new', {type => 'tab'})->{handle});
+    for my $mount (qw(/api/v1 /api /api/v1), '') {
+        for my $tab (@tabs) {
+            $browser->post(window => {handle => $tab});
+            $browser->go("$secure/demo/");
+            is fetch("$secure$mount/auth/refresh", method => 'POST'), 200, "any tab refreshes at $mount/";
+        }
+    }
+    $browser->call(DELETE => $browser->session . '/window');
+    $browser->post(window => {handle => $first});
 
     $browser->go("http://localhost:$foreign/");
     is fetch("$secure/api/v1/auth/logout", credentials => 'include', method => 'POST', mode => 'no-cors'), 0;

@@ -110,11 +110,18 @@ subtest 'a role is deleted' => sub {
     $t->get_ok('/app/x' => $t->bearer($other))->status_is(200, 'who did not have it has not noticed');
     $t->get_ok("/auth/roles/$role{editor}{id}" => $as_root)->problem_is(404, 'not_found');
     $t->delete_ok("/auth/roles/$role{editor}{id}" => $as_root)->problem_is(404, 'not_found');
-    isnt role('editor')->{id}, $role{editor}{id}, 'another of the same name';
+    $t->get_ok('/auth/roles' => $as_root)->json_is('/data' => [@role{qw(admin team:a-1_x), 'x' x 100}])->json_is('/total' => 3);
+    $t->get_ok(path($members[0]) => $as_root)->json_is('' => {roles => ['admin']});
+    $t->get_ok('/auth/users?role=editor' => $as_root)->json_is('/data' => []);
+    give($members[0], 'editor')->problem_is(422, 'validation_failed');
+    $t->post_ok('/auth/roles' => $as_root => json => {name => 'editor'})->problem_is(409, 'role_taken', 'its name is kept');
+    $t->db->do('UPDATE autoflow.roles SET free_at = now() WHERE id = ?', {}, $role{editor}{id});
+    isnt role('editor')->{id}, $role{editor}{id}, 'until its tokens have expired';
+    $t->get_ok(path($members[0]) => $as_root)->json_is('' => {roles => ['admin']}, 'whom the other one was given has not this one');
     is_deeply $t->db->selectcol_arrayref(q{SELECT action || ' ' || details FROM autoflow.audit_events
         WHERE target_id IN (?, ?) AND actor_id = ? ORDER BY at, action}, {}, $role{editor}{id}, $members[0]{user}{id}, $root->{user}{id}), [
         'role_created {"name": "editor"}', 'roles_changed {"to": ["admin", "editor"], "from": []}',
-        'role_deleted {"name": "editor"}', 'roles_changed {"deleted": "editor"}'], 'audited';
+        'role_deleted {"name": "editor"}'], 'audited';
 };
 
 subtest 'as many as an account may have' => sub {

@@ -2,16 +2,6 @@
 #include "api/schemas.h"
 
 
-static ngx_int_t delete_role(af_ctx_t *ctx);
-
-
-static const af_step_pt  delete_steps[] = {
-    delete_role,
-    af_step_answer,
-    NULL
-};
-
-
 static const af_field_t  role_fields[] = {
     { "id", &af_type_uuid, AF_REQUIRED, NULL },
     { "name", &af_type_role, AF_REQUIRED, NULL },
@@ -59,15 +49,7 @@ const af_route_t  af_roles_routes[] = {
       .statement = &af_sql_admin_role },
 
     { NGX_HTTP_DELETE, "/auth/roles/{id}", AF_SUPERUSER,
-      .steps = delete_steps },
+      .statement = &af_sql_admin_delete_role },
 
     { .path = NULL }
 };
-
-
-static ngx_int_t
-delete_role(af_ctx_t *ctx)
-{
-    return af_segment(ctx, &af_sql_admin_lock_members,
-                      &af_sql_admin_delete_role, NULL);
-}

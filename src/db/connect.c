@@ -164,9 +164,9 @@ af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
 
 
 /*
- * One round trip: the schema's version first, then all statements.  They
- * can't be prepared on a schema that is too old, so the version is judged
- * before the first error is.
+ * One round trip: what the connection needs, the schema's version, then all
+ * statements.  They can't be prepared on a schema that is too old, so the
+ * version is judged before the first error is.
  */
 
 static int
@@ -177,9 +177,13 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
     PGresult                     *res;
     const af_statement_t *const  *st;
 
-    if (PQsendQueryParams(pg, af_sql_system_schema_version.text, 0, NULL, NULL,
-                          NULL, NULL, 0)
+    if (PQsendQueryParams(pg, af_sql_system_settings.text, 0, NULL, NULL, NULL,
+                          NULL, 0)
         != 1
+        || PQpipelineSync(pg) != 1
+        || PQsendQueryParams(pg, af_sql_system_schema_version.text, 0, NULL,
+                             NULL, NULL, NULL, 0)
+           != 1
         || PQpipelineSync(pg) != 1)
     {
         return -1;
@@ -195,7 +199,7 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
         return -1;
     }
 
-    for (synced = 0; synced < 2; /* void */ ) {
+    for (synced = 0; synced < 3; /* void */ ) {
 
         res = af_db_result(pg, patience);
 
@@ -211,7 +215,7 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
             break;
 
         case PGRES_TUPLES_OK:
-            rc = af_db_check_version(res, error, size);
+            rc = (synced == 1) ? af_db_check_version(res, error, size) : 0;
             break;
 
         case PGRES_COMMAND_OK:
@@ -236,8 +240,8 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 
 /*
  * What comes after LISTEN was committed is heard, what was committed before is
- * read: nothing falls between.  That may be a million rows, for which the
- * role's statement_timeout is too short: time and again they would be begun.
+ * read: nothing falls between.  That may be a million rows, for which
+ * statement_timeout is too short: time and again they would be begun.
  */
 
 static int
@@ -246,14 +250,15 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
 {
     char         listen[sizeof("LISTEN ") + AF_DB_NAME_MAX];
     size_t       i;
-    const char  *queries[4];
+    const char  *queries[5];
 
     (void) snprintf(listen, sizeof(listen), "LISTEN %s", setup->channel);
 
     queries[0] = listen;
-    queries[1] = "SET statement_timeout = 0";
-    queries[2] = setup->before->text;
-    queries[3] = "RESET statement_timeout";
+    queries[1] = "BEGIN";
+    queries[2] = "SET LOCAL statement_timeout = 0";
+    queries[3] = setup->before->text;
+    queries[4] = "COMMIT";
 
     if (PQexitPipelineMode(pg) != 1) {
         return -1;

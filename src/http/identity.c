@@ -6,7 +6,7 @@
 #include "token/cache.h"
 
 
-/* what the cache keeps of a token */
+/* a token, as the cache keeps it: what it says, and what may revoke it */
 
 typedef struct {
     json_t      *claims;
@@ -14,6 +14,8 @@ typedef struct {
     ngx_uint_t   generation;   /* of the keys that were fetched */
     uint64_t     judged;       /* the revocations that it was not among */
     unsigned     foreign:1;
+    ngx_uint_t   nbonds;       /* none if the token isn't our own */
+    af_bond_t    bonds[];
 } af_verified_t;
 
 
@@ -41,14 +43,18 @@ static ngx_uint_t af_remotes_generation(
     const ngx_http_autoflow_srv_conf_t *ascf);
 static af_verified_t *af_identity_cached(af_cache_t *cache,
     const af_cache_key_t *key, af_identity_t *identity);
-static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+static af_verified_t *af_identity_verified(ngx_http_request_t *r,
     const af_identity_t *identity);
+static ngx_uint_t af_identity_bonds(const af_identity_t *identity,
+    af_bond_t *bonds);
+static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+    const af_verified_t *verified);
 static void af_verified_free(void *data);
 static void af_identity_own(af_identity_t *identity);
 static af_token_status_t af_identity_alive(ngx_http_request_t *r,
-    const af_identity_t *identity, uint64_t *judged);
+    const af_identity_t *identity, af_verified_t *verified);
 static ngx_uint_t af_identity_revoked(const af_zone_t *zone,
-    const af_identity_t *identity);
+    const af_verified_t *verified);
 static void af_identity_clear(af_identity_t *identity);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
@@ -223,7 +229,6 @@ af_identity_is_better(const af_identity_t *a, const af_identity_t *b)
 static ngx_int_t
 af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 {
-    uint64_t                       judged;
     af_verified_t                 *verified;
     af_jwt_rules_t                 rules;
     af_cache_key_t                 key;
@@ -236,7 +241,6 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     }
 
     ascf = af_srv_conf(r);
-    judged = AF_NOT_JUDGED;
 
     rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
     rules.audience = ascf->audience ? ascf->audience->elts : NULL;
@@ -254,10 +258,6 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
     } else {
         status = af_identity_signed(ascf, &rules, identity);
-
-        if (status == AF_JWT_OK) {
-            af_identity_cache(af_main_conf(r)->cache, &key, identity);
-        }
     }
 
     if (status == AF_JWT_ERROR) {
@@ -269,9 +269,18 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
     if (identity->status == AF_TOKEN_OK) {
         af_identity_own(identity);
-        identity->status = af_identity_alive(r, identity,
-                                             verified ? &verified->judged
-                                                      : &judged);
+
+        if (verified == NULL) {
+            verified = af_identity_verified(r, identity);
+            if (verified == NULL) {
+                af_identity_clear(identity);
+                return NGX_ERROR;
+            }
+
+            af_identity_cache(af_main_conf(r)->cache, &key, verified);
+        }
+
+        identity->status = af_identity_alive(r, identity, verified);
     }
 
     if (identity->status == AF_TOKEN_OK && identity->cookie
@@ -474,26 +483,100 @@ af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
 }
 
 
-static void
-af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
-    const af_identity_t *identity)
+/* for the request; the identity goes on holding the claims */
+
+static af_verified_t *
+af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
 {
+    size_t          roles;
     af_verified_t  *verified;
 
-    verified = cache ? ngx_alloc(sizeof(af_verified_t), ngx_cycle->log) : NULL;
+    roles = json_array_size(json_object_get(identity->claims, "roles"));
 
+    verified = ngx_palloc(r->pool, sizeof(af_verified_t)
+                                   + (2 + roles) * sizeof(af_bond_t));
     if (verified == NULL) {
-        return;
+        return NULL;
     }
 
-    verified->claims = json_incref(identity->claims);
-    verified->header = json_incref(identity->header);
+    verified->claims = identity->claims;
+    verified->header = identity->header;
     verified->foreign = identity->foreign;
     verified->judged = AF_NOT_JUDGED;
     verified->generation = af_remotes_generation(identity->conf);
+    verified->nbonds = af_identity_bonds(identity, verified->bonds);
 
-    if (af_cache_put(cache, key, verified, af_verified_free) != 0) {
-        af_verified_free(verified);
+    return verified;
+}
+
+
+/* to its session, its account and each of its roles; returns how many */
+
+static ngx_uint_t
+af_identity_bonds(const af_identity_t *identity, af_bond_t *bonds)
+{
+    size_t       i;
+    json_t      *role, *roles;
+    json_int_t   epoch, iat;
+    ngx_uint_t   n;
+
+    epoch = json_integer_value(json_object_get(identity->claims, "epoch"));
+    iat = json_integer_value(json_object_get(identity->claims, "iat"));
+
+    if (!identity->own || epoch < 0 || iat < 0
+        || af_zone_id((char *) identity->session_id.data,
+                      identity->session_id.len, bonds[0].id)
+           != 0
+        || af_zone_id((char *) identity->user_id.data, identity->user_id.len,
+                      bonds[1].id)
+           != 0)
+    {
+        return 0;
+    }
+
+    bonds[0].epoch = epoch;
+    bonds[1].epoch = epoch;
+    n = 2;
+
+    roles = json_object_get(identity->claims, "roles");
+
+    json_array_foreach(roles, i, role) {
+
+        if (json_is_string(role)) {
+            af_zone_role_id(json_string_value(role), json_string_length(role),
+                            bonds[n].id);
+            bonds[n].epoch = iat;
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+/* a copy, which is judged anew */
+
+static void
+af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
+    const af_verified_t *verified)
+{
+    size_t          size;
+    af_verified_t  *copy;
+
+    size = sizeof(af_verified_t) + verified->nbonds * sizeof(af_bond_t);
+
+    copy = cache ? ngx_alloc(size, ngx_cycle->log) : NULL;
+
+    if (copy == NULL) {
+        return;
+    }
+
+    ngx_memcpy(copy, verified, size);
+    json_incref(copy->claims);
+    json_incref(copy->header);
+
+    if (af_cache_put(cache, key, copy, af_verified_free) != 0) {
+        af_verified_free(copy);
     }
 }
 
@@ -539,13 +622,14 @@ af_identity_own(af_identity_t *identity)
 
 
 /*
- * A token of our own dies before its time with its session, or with an epoch
- * of its account.  *judged spares the look-ups while nothing was revoked.
+ * A token of our own dies before its time with its session, with an epoch of
+ * its account, or with any of its roles.  While nothing was revoked since it
+ * was judged, that is not looked up.
  */
 
 static af_token_status_t
 af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
-    uint64_t *judged)
+    af_verified_t *verified)
 {
     uint64_t                              generation;
     const ngx_http_autoflow_main_conf_t  *amcf;
@@ -563,15 +647,15 @@ af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
     /* before the look-ups: what comes between is found next time */
     generation = af_revocations_generation(amcf->zone->revocations);
 
-    if (*judged == generation) {
+    if (verified->judged == generation) {
         return AF_TOKEN_OK;
     }
 
-    if (af_identity_revoked(amcf->zone, identity)) {
+    if (af_identity_revoked(amcf->zone, verified)) {
         return AF_TOKEN_REVOKED;
     }
 
-    *judged = generation;
+    verified->judged = generation;
 
     return AF_TOKEN_OK;
 }
@@ -597,22 +681,15 @@ af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf)
 
 
 static ngx_uint_t
-af_identity_revoked(const af_zone_t *zone, const af_identity_t *identity)
+af_identity_revoked(const af_zone_t *zone, const af_verified_t *verified)
 {
-    json_int_t     epoch, iat;
-    unsigned char  sid[AF_REVOCATIONS_ID], sub[AF_REVOCATIONS_ID];
+    json_int_t  iat;
 
-    epoch = json_integer_value(json_object_get(identity->claims, "epoch"));
-    iat = json_integer_value(json_object_get(identity->claims, "iat"));
+    iat = json_integer_value(json_object_get(verified->claims, "iat"));
 
-    return epoch < 0
-           || af_zone_id((char *) identity->session_id.data,
-                         identity->session_id.len, sid)
-              != 0
-           || af_zone_id((char *) identity->user_id.data,
-                         identity->user_id.len, sub)
-              != 0
-           || af_revocations_judge(zone->revocations, sid, sub, epoch, iat);
+    return verified->nbonds == 0
+           || af_revocations_judge(zone->revocations, verified->bonds,
+                                   verified->nbonds, iat);
 }
 
 

@@ -27,6 +27,9 @@
 /* how far from its home an entry may lie */
 #define AF_REVOCATIONS_WINDOW   512
 
+/* how many look-ups wait for memory together */
+#define AF_REVOCATIONS_BATCH    8
+
 
 typedef struct {
     _Atomic uint64_t   id[2];
@@ -203,31 +206,34 @@ af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
 
 
 int
-af_revocations_judge(const af_revocations_t *table,
-    const unsigned char sid[AF_REVOCATIONS_ID],
-    const unsigned char sub[AF_REVOCATIONS_ID], uint64_t epoch, time_t iat)
+af_revocations_judge(const af_revocations_t *table, const af_bond_t *bonds,
+    size_t n, time_t iat)
 {
-    int       i;
-    uint32_t  home[2], watermark;
-    uint64_t  id[2][2];
+    size_t    i, k;
+    uint32_t  home[AF_REVOCATIONS_BATCH], watermark;
+    uint64_t  id[AF_REVOCATIONS_BATCH][2], epoch;
 
-    memcpy(id[0], sid, sizeof(id[0]));
-    memcpy(id[1], sub, sizeof(id[1]));
+    for (i = 0; i < n; i += k) {
 
-    for (i = 0; i < 2; i++) {
-        home[i] = af_revocations_home(table, id[i]);
-        __builtin_prefetch(&table->slot[home[i]]);
-    }
+        for (k = 0; k < AF_REVOCATIONS_BATCH && i + k < n; k++) {
+            memcpy(id[k], bonds[i + k].id, sizeof(id[k]));
+            home[k] = af_revocations_home(table, id[k]);
+            __builtin_prefetch(&table->slot[home[k]]);
+        }
 
-    /* no epoch is good where none shall be */
+        for (k = 0; k < AF_REVOCATIONS_BATCH && i + k < n; k++) {
 
-    if (epoch >= AF_REVOCATIONS_ALL) {
-        epoch = AF_REVOCATIONS_ALL - 1;
-    }
+            /* no epoch is good where none shall be */
 
-    for (i = 0; i < 2; i++) {
-        if (af_revocations_least(table, id[i], home[i]) > epoch) {
-            return 1;
+            epoch = bonds[i + k].epoch;
+
+            if (epoch >= AF_REVOCATIONS_ALL) {
+                epoch = AF_REVOCATIONS_ALL - 1;
+            }
+
+            if (af_revocations_least(table, id[k], home[k]) > epoch) {
+                return 1;
+            }
         }
     }
 

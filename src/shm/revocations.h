@@ -1,6 +1,6 @@
 /*
  * What was revoked: a table in memory that processes share, of sessions that
- * ended and of accounts whose older tokens are not good any more.
+ * ended, and of accounts and roles whose older tokens are not good any more.
  * Pure C: no nginx types.
  *
  * Judging takes no lock and waits for nobody; what it costs does not grow with
@@ -34,13 +34,23 @@ typedef struct af_revocations_s  af_revocations_t;
 
 
 typedef struct {
-    unsigned char  id[AF_REVOCATIONS_ID];   /* UUID: a session, an account */
+    unsigned char  id[AF_REVOCATIONS_ID];   /* a session, account or role */
     uint64_t       epoch;                   /* least one that is good; from
                                                AF_REVOCATIONS_ALL on: none */
     time_t         at;                      /* no token that this revokes was
                                                issued later: add the skew */
     time_t         until;                   /* needed no longer after this */
 } af_revocation_t;
+
+
+/*
+ * What a token is bound to: its session and its account, both with the epoch
+ * of the account's that it names, and its roles, with when it was issued.
+ */
+typedef struct {
+    unsigned char  id[AF_REVOCATIONS_ID];
+    uint64_t       epoch;
+} af_bond_t;
 
 
 typedef struct {
@@ -80,13 +90,9 @@ af_revocations_t *af_revocations_attach(void *memory, size_t size);
 int af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
     time_t now);
 
-/*
- * Tells whether a token is revoked: of this session, of this account, with
- * this epoch of the account's, issued at iat.
- */
-int af_revocations_judge(const af_revocations_t *table,
-    const unsigned char sid[AF_REVOCATIONS_ID],
-    const unsigned char sub[AF_REVOCATIONS_ID], uint64_t epoch, time_t iat);
+/* Tells whether a token is revoked that has these n bonds, issued at iat. */
+int af_revocations_judge(const af_revocations_t *table, const af_bond_t *bonds,
+    size_t n, time_t iat);
 
 /*
  * A number that changes, after them, with additions that may change a verdict.

@@ -57,6 +57,26 @@ af_zone_id(const char *uuid, size_t len, unsigned char id[AF_REVOCATIONS_ID])
 }
 
 
+/* the same as autoflow.role_subject() of the schema */
+
+void
+af_zone_role_id(const char *name, size_t len,
+    unsigned char id[AF_REVOCATIONS_ID])
+{
+    unsigned char             digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state  state;
+
+    static const unsigned char  prefix[] = "autoflow role ";
+
+    (void) crypto_hash_sha256_init(&state);
+    (void) crypto_hash_sha256_update(&state, prefix, sizeof(prefix) - 1);
+    (void) crypto_hash_sha256_update(&state, (unsigned char *) name, len);
+    (void) crypto_hash_sha256_final(&state, digest);
+
+    memcpy(id, digest, AF_REVOCATIONS_ID);
+}
+
+
 int
 af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
 {

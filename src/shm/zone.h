@@ -31,6 +31,10 @@ int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
 int af_zone_id(const char *uuid, size_t len,
     unsigned char id[AF_REVOCATIONS_ID]);
 
+/* Makes what revocations of a role go by, of its name. */
+void af_zone_role_id(const char *name, size_t len,
+    unsigned char id[AF_REVOCATIONS_ID]);
+
 /*
  * Revokes what a line of the database says: "subject epoch at until", where
  * the subject is a UUID, the epoch "-" for a session, and the times are in

@@ -1,5 +1,5 @@
 /*
- * Revocations of sessions and accounts that are numbers.
+ * Revocations of sessions, accounts and roles that are numbers.
  */
 
 #ifndef AF_UNIT_REVOCATION_H
@@ -13,7 +13,7 @@
 #define NEVER  ((time_t) UINT32_MAX + 1)    /* above any watermark */
 
 
-enum { SESSION = 1, ACCOUNT };
+enum { SESSION = 1, ACCOUNT, ROLE };
 
 
 static inline af_revocation_t
@@ -31,16 +31,28 @@ revocation(uint64_t kind, uint64_t n, uint64_t epoch, time_t at, time_t until)
 }
 
 
+static inline af_bond_t
+bond(uint64_t kind, uint64_t n, uint64_t epoch)
+{
+    uint64_t   id[2] = { kind, n };
+    af_bond_t  bond;
+
+    memcpy(bond.id, id, sizeof(bond.id));
+    bond.epoch = epoch;
+
+    return bond;
+}
+
+
 static inline int
 judge(af_revocations_t *table, uint64_t session, uint64_t account,
     uint64_t epoch, time_t iat)
 {
-    af_revocation_t  sid, sub;
+    af_bond_t  bonds[] = {
+        bond(SESSION, session, epoch), bond(ACCOUNT, account, epoch)
+    };
 
-    sid = revocation(SESSION, session, 0, 0, 0);
-    sub = revocation(ACCOUNT, account, 0, 0, 0);
-
-    return af_revocations_judge(table, sid.id, sub.id, epoch, iat);
+    return af_revocations_judge(table, bonds, 2, iat);
 }
 
 

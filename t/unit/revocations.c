@@ -165,6 +165,44 @@ test_verdicts(void **state)
 }
 
 
+/* by when a token was issued; and more bonds than are looked up together */
+
+static void
+test_roles(void **state)
+{
+    int           i, n;
+    af_bond_t     bonds[40];
+    af_fixture_t  f;
+
+    (void) state;
+
+    f = table_of(1000);
+    add(&f, ROLE, 7, NOW + 60, NOW + 60, LATER, NOW);
+
+    for (n = 1; n <= 40; n++) {
+        for (i = 0; i < n; i++) {
+            bonds[i] = bond(ROLE, 100 + i, NOW);
+        }
+
+        assert_false(af_revocations_judge(f.table, bonds, n, NOW));
+
+        for (i = 0; i < n; i++) {
+            bonds[i] = bond(ROLE, 7, NOW + 59);
+            assert_true(af_revocations_judge(f.table, bonds, n, NOW + 59));
+
+            bonds[i] = bond(ROLE, 7, NOW + 60);
+            assert_false(af_revocations_judge(f.table, bonds, n, NOW + 60));
+
+            bonds[i] = bond(ROLE, 100 + i, NOW);
+        }
+    }
+
+    assert_false(af_revocations_judge(f.table, bonds, 0, NOW));
+
+    done(&f);
+}
+
+
 static void
 test_only_raised(void **state)
 {
@@ -783,6 +821,7 @@ main(void)
         cmocka_unit_test(test_fits_its_memory),
         cmocka_unit_test(test_found_again),
         cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_roles),
         cmocka_unit_test(test_only_raised),
         cmocka_unit_test(test_generation_tells_of_changes),
         cmocka_unit_test(test_feed),

@@ -13,9 +13,9 @@
 --                      done; or users_email_key, users_username_key violated
 
 WITH given AS MATERIALIZED (
-    SELECT DISTINCT name, roles.id
+    SELECT DISTINCT name, locked.id
       FROM json_array_elements_text(:roles::json) AS n (name)
-      LEFT JOIN autoflow.roles USING (name)
+      LEFT JOIN autoflow.lock_roles(:roles::json) AS locked USING (name)
 ), names AS (
     SELECT string_agg(name, ', ' ORDER BY name COLLATE "C")
                FILTER (WHERE id IS NULL) AS unknown,

@@ -6,4 +6,5 @@
 
 SELECT autoflow.role_json(r) AS json
   FROM autoflow.roles r
- WHERE id = :id::uuid;
+ WHERE id = :id::uuid
+   AND deleted_at IS NULL;

@@ -13,7 +13,8 @@
 WITH page AS (
     SELECT r AS role, name
       FROM autoflow.roles r
-     WHERE :position::text IS NULL OR name COLLATE "C" >= :position::text
+     WHERE deleted_at IS NULL
+       AND (:position::text IS NULL OR name COLLATE "C" >= :position::text)
      ORDER BY name COLLATE "C"
      LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
@@ -21,6 +22,9 @@ SELECT (SELECT json_agg(autoflow.role_json(role))
           FROM (SELECT role FROM page LIMIT :size::bigint) AS shown) AS data,
        CASE WHEN :position::text IS NULL THEN
            (SELECT count(*)
-              FROM (SELECT FROM autoflow.roles LIMIT 10001) AS few)
+              FROM (SELECT
+                      FROM autoflow.roles
+                     WHERE deleted_at IS NULL
+                     LIMIT 10001) AS few)
        END AS total,
        (SELECT name FROM page OFFSET :size::bigint) AS next;

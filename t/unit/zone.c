@@ -1,0 +1,126 @@
+/*
+ * What the database says of revocations, as the zone takes it.
+ */
+
+#include "unit.h"
+
+#include "shm/zone.h"
+
+
+#define NOW  1700000000
+
+static const char  session[] = "018f3c1e-0000-7000-8000-00000000000a";
+
+
+static af_zone_t
+zone_of(void *memory)
+{
+    af_zone_t  zone;
+
+    assert_int_equal(af_zone_init(&zone, memory, AF_ZONE_MIN, NOW), 0);
+
+    return zone;
+}
+
+
+/* whether a token is revoked that has this bond alone */
+
+static int
+judge(const af_zone_t *zone, const unsigned char *id, uint64_t epoch)
+{
+    af_bond_t  bond;
+
+    memcpy(bond.id, id, sizeof(bond.id));
+    bond.epoch = epoch;
+
+    return af_revocations_judge(zone->revocations, &bond, 1, NOW);
+}
+
+
+/* t/48-role-deletion.t asks the database for the same */
+
+static void
+test_names_of_roles(void **state)
+{
+    int            failed = 0;
+    size_t         i;
+    unsigned char  id[AF_REVOCATIONS_ID], expected[AF_REVOCATIONS_ID];
+
+    static const struct {
+        const char  *name;
+        const char  *uuid;
+    } rows[] = {
+        { "a", "22f59a01-ce29-5f3a-deba-f4e045d46e37" },
+        { "editor", "abd48313-bb2f-d658-d30b-d4a874bf6be3" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        assert_int_equal(af_zone_id(rows[i].uuid, 36, expected), 0);
+        af_zone_role_id(rows[i].name, strlen(rows[i].name), id);
+        af_row(memcmp(id, expected, sizeof(id)) == 0, "%s", rows[i].name);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
+static void
+test_lines(void **state)
+{
+    int            failed = 0;
+    size_t         i;
+    void          *memory;
+    af_zone_t      zone;
+    unsigned char  id[AF_REVOCATIONS_ID];
+
+    static const struct {
+        const char  *line;
+        int          rc;
+        uint64_t     epoch;        /* the greatest that is revoked */
+    } rows[] = {
+        { "beat", -1, 0 },
+        { "", -1, 0 },
+        { "018f3c1e-0000-7000-8000-00000000000a - 1700000000", -1, 0 },
+        { "018f3c1e-0000-7000-8000-00000000000 5 1700000000 1700003600",
+          -1, 0 },
+        { "018f3c1e-0000-7000-8000-00000000000a 5 1700000000 1700003600",
+          0, 4 },
+        { "018f3c1e-0000-7000-8000-00000000000a 1700000060 1700000060 "
+          "1700086460", 0, 1700000059 },
+        { "018f3c1e-0000-7000-8000-00000000000a - 1700000000 1700003600",
+          0, UINT64_MAX - 1 }
+    };
+
+    (void) state;
+
+    memory = aligned_alloc(64, AF_ZONE_MIN);
+    assert_int_equal(af_zone_id(session, sizeof(session) - 1, id), 0);
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        memset(memory, 0, AF_ZONE_MIN);
+        zone = zone_of(memory);
+
+        af_row(af_zone_revoke(&zone, rows[i].line, NOW) == rows[i].rc
+               && judge(&zone, id, rows[i].epoch) == (rows[i].rc == 0)
+               && judge(&zone, id, rows[i].epoch + 1)
+                  == (rows[i].epoch == UINT64_MAX - 1),
+               "\"%s\"", rows[i].line);
+    }
+
+    free(memory);
+    assert_int_equal(failed, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_names_of_roles),
+        cmocka_unit_test(test_lines)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -204,7 +204,11 @@ subtest 'a superuser is made, and unmade' => sub {
     me($ada)->status_is(200, 'nothing has changed');
     $t->put_ok(users($ada, '/superuser') => $as_root)->status_is(200)->json_is('/is_superuser' => false);
     $t->get_ok('/auth/users' => $t->bearer($ada))->problem_is(401, 'token_revoked');
-    $t->put_ok(users($ada, '/superuser') => $as_root => json => {})->json_is('/is_superuser' => true);
+    $t->put_ok(users($ada, '/superuser') => $as_root => json => $_)->errors_are({is_superuser => 'required'})
+        for {}, {is_superuser => undef}, {is_supruser => true};
+    $t->put_ok(users($ada, '/superuser') => {%$as_root, 'Content-Type' => 'application/json'} => 'null')->problem_is(400, 'invalid_json');
+    $t->get_ok(users($ada) => $as_root)->json_is('/is_superuser' => false, 'only no body at all toggles');
+    $t->put_ok(users($ada, '/superuser') => $as_root)->json_is('/is_superuser' => true);
     $t->put_ok(users($ada, '/superuser') => $as_root => json => {is_superuser => 'yes'})->errors_are({is_superuser => 'type'});
     $t->put_ok(users($ada, '/superuser') => $as_root => json => {is_superuser => false})->json_is('/is_superuser' => false);
     is_deeply history($ada), [qw(registered promoted logged_in demoted promoted demoted)], 'audited';

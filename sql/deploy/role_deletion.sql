@@ -122,7 +122,7 @@ AS $$
 BEGIN
     until := until + interval '10 minutes';
 
-    IF until > now() THEN   -- or else its tokens have expired, or there are none
+    IF until > now() THEN   -- else its tokens have expired, or there are none
         PERFORM autoflow.revoke(subject, least_epoch, clock_timestamp(), until);
     END IF;
 END

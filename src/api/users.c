@@ -95,7 +95,7 @@ static const af_schema_t  update_schema = {
 
 
 static const af_field_t  superuser_fields[] = {
-    { "is_superuser", &af_type_boolean, 0, NULL },
+    { "is_superuser", &af_type_boolean, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 

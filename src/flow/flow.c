@@ -379,10 +379,12 @@ af_flow_parse(af_ctx_t *ctx)
     len = ctx->input.len;
 
     if (!af_flow_has_body(ctx)) {
-        broken = AF_INTERNAL_ERROR;
         ctx->body = json_object();
 
-    } else if (ctx->media == AF_MEDIA_FORM) {
+        return ctx->body ? AF_PROBLEM_NONE : AF_INTERNAL_ERROR;
+    }
+
+    if (ctx->media == AF_MEDIA_FORM) {
         broken = AF_INVALID_FORM;
         ctx->body = af_form_parse(data, len, &ctx->cause);
 

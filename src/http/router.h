@@ -57,7 +57,7 @@ typedef struct {
     af_problem_id_t        missing;      /* no row found; 0: 404 */
     af_budget_t            budget;
     unsigned               form:1;       /* the body may be a form too */
-    unsigned               bodyless:1;   /* there need not be one */
+    unsigned               bodyless:1;   /* there need be none */
 } af_route_t;
 
 

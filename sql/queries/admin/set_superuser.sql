@@ -1,7 +1,7 @@
 -- Makes an account, which is locked, a superuser's, or no superuser's any more.
 --
 -- :id
--- :is_superuser        null: the other way than now
+-- :is_superuser        null: the other way than now, as there was no body
 -- :user_id             who does it
 -- :ip_address, :user_agent, :request_id                may be null
 --

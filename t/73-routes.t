@@ -1,5 +1,6 @@
-# The route table itself: whom each route lets in.  A new route fails here
-# until this file says what it needs.
+# The route table itself: whom each route lets in, and that nothing which is
+# null or misspelt gives anyone a right.  A new route fails here until this file
+# says what it needs, and so does a new field that gives one.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -37,13 +38,20 @@ my %superuser = (
     'GET /auth/audit'                => [200],
 );
 
-# the table as it is compiled into the module: "METHOD path" => whom it lets in
+# what gives a right, as it should: an account has more afterwards
+my @giving = (
+    'PATCH /auth/users/{id} email_verified', 'POST /auth/users email_verified', 'POST /auth/users is_superuser', 'POST /auth/users roles',
+    'PUT /auth/users/{id} email_verified', 'PUT /auth/users/{id}/roles roles', 'PUT /auth/users/{id}/superuser is_superuser',
+);
+
+# the table as it is compiled into the module: "METHOD path" => whom it lets in,
+# its budget, and the fields of its body and query: [where, name, type, required]
 sub table {
     my $module = $ENV{AUTOFLOW_MODULE} // "$Test::Autoflow::root/build/ngx_http_autoflow_module.so";
     my $out = path($module)->realpath->dirname;     # nginx's objs/
     my $dir = File::Temp->newdir;
     my $src = $out->dirname;
-    my @command = ('gcc', '-o', "$dir/routes", curfile->sibling('routes', 'routes.c'), $out->child('addon/api')->list->grep(qr/\.o$/)->each,
+    my @command = ('gcc', '-o', "$dir/routes", curfile->sibling('routes', 'routes.c'), (map { $out->child("addon/$_")->list->grep(qr/\.o$/)->each } qw(api check)),
         '-no-pie', '-Wl,--unresolved-symbols=ignore-all', ($ENV{AUTOFLOW_ASAN} ? '-fsanitize=address,undefined' : ()),
         ($ENV{AUTOFLOW_COVERAGE} ? '--coverage' : ()),
         map({ ('-I', $_) } "$Test::Autoflow::root/src", "$out/autoflow", $out,
@@ -51,11 +59,16 @@ sub table {
         split ' ', `pkg-config --cflags libpq`);
     system(@command) == 0 or BAIL_OUT("can't build t/routes/routes.c");
     local $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
-    my @routes = map { /^(\w+ \S+) (\w+) (\d+)$/ ? [$1, $2, $3] : die $_ } split /\n/, `$dir/routes`;
-    return ({map { $$_[0] => $$_[1] } @routes}, {map { $$_[0] => $$_[2] } grep { $$_[2] } @routes});
+    my (%table, %budgets, %fields, $route);
+    for (split /\n/, `$dir/routes`) {
+        if (/^(\w+ \S+) (\w+) (\d+)$/) { $table{$route = $1} = $2; $budgets{$1} = $3 if $3 }
+        elsif (/^  (\w+) (\w+) (\w+)( required)?$/) { push @{$fields{$route}}, [$1, $2, $3, !!$4] }
+        else { die $_ }
+    }
+    return (\%table, \%budgets, \%fields);
 }
 
-my ($table, $budgets) = table();
+my ($table, $budgets, $fields) = table();
 my %table = %$table;
 my $t = Test::Autoflow->new->start;
 
@@ -113,6 +126,114 @@ for my $route (sort keys %table) {
         ask($route, $root, $body)->status_is($status);
     };
 }
+
+
+# what each account has: a right, or a way to one
+sub rights {
+    my $rows = $t->db->selectall_arrayref(q{SELECT id, is_superuser, email_verified, is_active AND deleted_at IS NULL AS is_there,
+        array_to_string(autoflow.role_names(id), ',') AS roles, email, pending_email, password_hash,
+        (SELECT count(*) FROM autoflow.sessions s WHERE s.user_id = u.id AND ended_at IS NULL) AS sessions FROM autoflow.users u},
+        {Slice => {}});
+    return {map { $_->{id} => $_ } @$rows};
+}
+
+sub gained ($before, $after) {
+    my @gained;
+    for my $id (keys %$after) {
+        my ($old, $new) = ($before->{$id} // {is_there => 1}, $after->{$id});
+        push @gained, grep { $new->{$_} && !$old->{$_} } qw(is_superuser email_verified is_there);
+        my %had = map { $_ => 1 } split /,/, $old->{roles} // '';
+        push @gained, grep { !$had{$_} } split /,/, $new->{roles};
+    }
+    return @gained;
+}
+
+# what a credential that isn't one has done all the same
+sub opened ($before, $after) {
+    return map {
+        my ($old, $new) = ($before->{$_}, $after->{$_});
+        (grep { ($new->{$_} // '') ne ($old->{$_} // '') } qw(email pending_email password_hash)),
+            ($new->{sessions} > $old->{sessions} ? 'sessions' : ())
+    } keys %$before;
+}
+
+$t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('swept')});
+
+sub value ($name, $type, $who) {
+    $n++;
+    my %values = (
+        email => "swept$n\@example.com", username => "swept$n", name => "swept$n", password => $good, current_password => $good,
+        new_password => "another good horse $n", refresh_token => $who->{refresh_token},
+        boolean => true, array => ['swept'], integer => 1, string => 'text', object => {},
+    );
+    return $values{$name} // $values{$type};
+}
+
+# sends a body, as someone of whom nothing else is asked; what has changed
+sub sweep ($route, $change, @given) {
+    my ($method, $path) = split / /, $route;
+    my $who = $table{$route} =~ /^(?:superuser|oneself)$/ ? $root : $t->register;
+    my %body = map { $_->[1] => value(@$_[1, 2], $who) } @given;
+    $change->(\%body, $who);
+    $path =~ s/\{\w+\}/made($path)/e;
+    my $before = rights();
+    my $res = $t->ua->start($t->ua->build_tx($method => "/api/v1$path" => $t->bearer($who) => json => \%body))->res;
+    return ($res->code, $before, rights());
+}
+
+subtest 'what is null or misspelt gives no right' => sub {
+    my @gave;
+    for my $route (sort grep { !m{ /users} } keys %table) {
+        my @body = grep { $_->[0] eq 'body' } @{$fields->{$route} // []} or next;
+        my @wrong;
+        for my $field (@body) {
+            my (undef, $name, $type) = @$field;
+            my @others = grep { $_->[1] ne $name && $_->[2] !~ /boolean|array/ } @body;
+            for my $given ([grep { $_->[3] } @others], \@others) {
+                for my $way (
+                    [null     => sub ($body, $who) { $body->{$name} = undef }],
+                    [misspelt => sub ($body, $who) { $body->{"${name}x"} = value($name, $type, $who) }],
+                    [absent   => sub ($body, $who) { }],
+                ) {
+                    my ($code, $before, $after) = sweep($route, $way->[1], @$given);
+                    push @wrong, "$name $way->[0]: $_" for $code >= 500 ? $code : (), gained($before, $after),
+                        $name =~ /password$|token$/ ? opened($before, $after) : ();
+                }
+            }
+            my ($code, $before, $after) = sweep($route, sub ($body, $who) { $body->{$name} = value($name, $type, $who) },
+                grep { $_->[3] } @others);
+            push @gave, "$route $name" if gained($before, $after);
+        }
+        my %known = map { $_->[1] => 1 } @body;
+        my ($code, $before, $after) = sweep($route, sub ($body, $who) {
+            $body->{$_} = value('', $_ eq 'roles' ? 'array' : 'boolean', $who)
+                for grep { !$known{$_} } qw(is_superuser email_verified is_active roles);
+        }, grep { $_->[3] && $_->[2] !~ /boolean|array/ } @body);
+        push @wrong, "of no field: $_" for gained($before, $after);
+        is_deeply \@wrong, [], $route;
+    }
+    is_deeply [sort @gave], \@giving, 'what does, when it is right, are those, and no others';
+};
+
+subtest 'nor does it show more' => sub {
+    my $gone = $t->register;
+    $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false WHERE id = ?', {}, $gone->{user}{id});
+    my $total = sub ($path) {
+        my $res = $t->ua->get("/api/v1$path" => $t->bearer($root))->res;
+        return $res->code == 200 ? $res->json('/total') : $res->code == 422 ? 0 : die $res->code;
+    };
+    my @more;
+    for my $route (sort grep { /^GET / && !m{ /users} } keys %table) {
+        my $path = (split / /, $route)[1];
+        for my $name (map { $_->[1] } grep { $_->[0] eq 'query' && $_->[2] eq 'boolean' } @{$fields->{$route} // []}) {
+            my $without = $total->($path);
+            is_deeply [grep { $total->("$path?$_") > $without } map({ "$name=$_" } '', qw(null 1 True yes false)), "${name}x=true"], [],
+                "$route $name";
+            push @more, $name if $total->("$path?$name=true") > $without;
+        }
+    }
+    is_deeply \@more, ['include_inactive'], 'when it is right, that does';
+};
 
 $t->finish;
 done_testing;

@@ -3,9 +3,11 @@
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(shuffle);
+use Mojo::File qw(path);
 use Mojo::JSON qw(false true);
 use Test::Autoflow;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $t = Test::Autoflow->new(workers => 2)->start;
 my $good = 'correct horse battery staple';
@@ -102,15 +104,55 @@ subtest '50 at once against the last two' => sub {
         'nothing else is answered';
 };
 
+# The guides let the module connect as a role that is granted autoflow_app.
+my $admin = $t->postgresql->connect('postgres');
+$admin->do($_) for 'CREATE ROLE web LOGIN IN ROLE autoflow_app', 'CREATE ROLE deployer LOGIN IN ROLE autoflow';
+my $ident = path($t->postgresql->data, 'pg_ident.conf');
+$ident->spurt($ident->slurp =~ s/^(.*) autoflow_app$/$&\n$1 web\n$1 deployer/mgr);
+$admin->do('SELECT pg_reload_conf()');
+$t->wait_for(sub { eval { $t->postgresql->connect($_) for qw(web deployer); 1 } });
+
+subtest 'as whoever the module connects' => sub {
+    my $web = Test::Autoflow->new(beside => $t, settings => {autoflow_database => '"' . $t->postgresql->url('web') . '" timeout=20s'})->start;
+    my ($one, $two) = both();
+    for my $way (sort keys %ways) {
+        ($one, $two) = both();
+        $web->tx($web->ua->start($web->ua->build_tx(@{request($way, $one, $two)})));
+        ok $web->tx->res->is_success, "$way: one of two";
+        $web->tx($web->ua->start($web->ua->build_tx(@{request($way, $one, $one)})))->problem_is(409, 'last_superuser');
+    }
+
+    # whose settings such a role doesn't have
+    my $slow = sub ($name) {
+        my $hold  = $t->locked('users');
+        my $start = time;
+        $web->get_ok('/auth/me' => $web->bearer($one))->problem_is(503, 'unavailable');
+        my $took = time - $start;
+        $hold->rollback;
+        $web->json_is('/detail' => 'SQLSTATE 57014: canceling statement due to statement timeout', $name);
+        return $took;
+    };
+    cmp_ok $slow->('statements have a time limit'), '>', 4, 'of some seconds';
+    $admin->do(q{ALTER ROLE web SET statement_timeout = '200ms'});
+    $web->reload->ready;
+    cmp_ok $slow->('or another one'), '<', 4, 'where somebody says so';
+    $web->finish;
+};
+
 subtest 'the module can not, the owner can' => sub {
     both();
-    my $app = $t->postgresql->connect('autoflow_app');
     for my $set ('is_superuser = false', 'is_active = false', 'deleted_at = now()') {
-        ok !eval { $app->do("UPDATE autoflow.users SET $set") }, $set;
-        like $app->errstr, qr/no active superuser/, 'why';
+        for my $role (qw(autoflow_app web)) {
+            my $app = $t->postgresql->connect($role);
+            ok !eval { $app->do("UPDATE autoflow.users SET $set") }, "$set: $role";
+            like $app->errstr, qr/no active superuser/, 'why';
+        }
     }
-    $t->db->do('UPDATE autoflow.users SET is_superuser = false');
-    is superusers(), 0, 'who has no rules';
+    for my $role (qw(autoflow deployer postgres)) {
+        both();
+        $t->postgresql->connect($role)->do('UPDATE autoflow.users SET is_superuser = false');
+        is superusers(), 0, "$role has no rules";
+    }
 };
 
 $t->finish;

@@ -1,7 +1,7 @@
 -- Revert autoflow:role_deletion from pg
 --
--- Roles that were deleted go with what they left behind, and so are the names
--- of them that weren't free yet.
+-- Roles that were deleted go, with what they left behind; their names are free
+-- at once.
 
 BEGIN;
 

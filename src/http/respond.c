@@ -69,7 +69,7 @@ const af_problem_t  af_problems[] = {
     [AF_USERNAME_TAKEN] = { 409, "username_taken",
         "There is an account with this username.", NULL },
     [AF_ROLE_TAKEN] = { 409, "role_taken",
-        "There is a role with this name.", NULL },
+        "There is a role with this name, or was until lately.", NULL },
     [AF_LAST_SUPERUSER] = { 409, "last_superuser",
         "There would be no active superuser any more.", NULL },
 

@@ -1,13 +1,16 @@
 /*
  * Prints the route table as the module has it, a line each: method, path, what
- * it needs, and the number of its budget.  Linked with the module's own
- * objects, of which only data is used: nothing else of nginx is there.
+ * it needs, and the number of its budget; then, indented, a line for each field
+ * of the body and the query: its name, its JSON type, and whether it is
+ * required.  Linked with the module's own objects, of which only data is used:
+ * nothing else of nginx is there.
  */
 
 #include "api/api.h"
 
 
 static void print_route(const af_route_t *route, const char *path);
+static void print_fields(const char *where, const af_schema_t *schema);
 
 
 int
@@ -63,4 +66,29 @@ print_route(const af_route_t *route, const char *path)
 
     printf("%s %s %s %d\n", methods[i].name, path, auths[route->auth],
            route->budget);
+
+    print_fields("body", route->body);
+    print_fields("query", route->query);
+}
+
+
+static void
+print_fields(const char *where, const af_schema_t *schema)
+{
+    const af_field_t  *field;
+
+    static const char *const  types[] = {
+        [JSON_OBJECT] = "object",
+        [JSON_ARRAY] = "array",
+        [JSON_STRING] = "string",
+        [JSON_INTEGER] = "integer",
+        [JSON_REAL] = "number",
+        [JSON_TRUE] = "boolean"
+    };
+
+    for (field = schema ? schema->fields : NULL; field && field->name; field++)
+    {
+        printf("  %s %s %s%s\n", where, field->name, types[field->type->json],
+               (field->flags & AF_REQUIRED) ? " required" : "");
+    }
 }

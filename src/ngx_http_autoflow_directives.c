@@ -64,6 +64,9 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_database_params[] = {
     { ngx_string("pool="), ngx_http_autoflow_param_count,
       offsetof(af_db_conf_t, pool) },
 
+    { ngx_string("wide="), ngx_http_autoflow_param_count,
+      offsetof(af_db_conf_t, wide) },
+
     { ngx_string("inflight="), ngx_http_autoflow_param_count,
       offsetof(af_db_conf_t, inflight) },
 

@@ -467,6 +467,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->zone = NULL;
      *     amcf->stale_open = 0;
      *     amcf->db = NULL;
+     *     amcf->wide = NULL;
      *     amcf->feed = NULL;
      *     amcf->mail_conf = NULL;
      *     amcf->mail_templates = { 0, NULL };
@@ -477,6 +478,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->attempts = ngx_http_autoflow_attempts_borne;
 
     amcf->database.pool = NGX_CONF_UNSET_UINT;
+    amcf->database.wide = NGX_CONF_UNSET_UINT;
     amcf->database.inflight = NGX_CONF_UNSET_UINT;
     amcf->database.queue = NGX_CONF_UNSET_UINT;
     amcf->database.timeout = NGX_CONF_UNSET_MSEC;
@@ -502,6 +504,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
     ngx_conf_init_uint_value(amcf->database.pool, 2);
+    ngx_conf_init_uint_value(amcf->database.wide, 1);
     ngx_conf_init_uint_value(amcf->database.inflight, 64);
     ngx_conf_init_uint_value(amcf->database.queue, 1024);
     ngx_conf_init_msec_value(amcf->database.timeout, 5000);
@@ -614,9 +617,10 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
     amcf->feed = af_feed_create(cf->pool, &amcf->database, amcf->zone,
                                 amcf->staleness);
     amcf->db = af_db_create(cf->pool, &amcf->database, NULL);
+    amcf->wide = af_db_create_wide(cf->pool, &amcf->database);
 
-    return (amcf->feed && amcf->db) ? ngx_http_autoflow_init_mail(cf, amcf)
-                                    : NGX_CONF_ERROR;
+    return (amcf->feed && amcf->db && amcf->wide)
+           ? ngx_http_autoflow_init_mail(cf, amcf) : NGX_CONF_ERROR;
 }
 
 
@@ -1122,6 +1126,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         }
 
         af_db_start(amcf->db, amcf->io, cycle->log);
+        af_db_start(amcf->wide, amcf->io, cycle->log);
         af_feed_await(amcf->zone);
     }
 
@@ -1153,6 +1158,7 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
         af_flow_stop();
         af_feed_stop(amcf->feed);
         af_db_stop(amcf->db);
+        af_db_stop(amcf->wide);
     }
 
     if (amcf->remotes) {

@@ -30,6 +30,7 @@ static int af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call);
 static void af_db_conn_read(ngx_event_t *rev);
 static void af_db_conn_notified(af_db_conn_t *conn);
 static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
+static void af_db_conn_keep(af_db_op_t *op, PGresult *res);
 static void af_db_conn_complete(af_db_conn_t *conn);
 static ngx_uint_t af_db_stale(const PGresult *res);
 static void af_db_conn_write(ngx_event_t *wev);
@@ -444,7 +445,11 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
 }
 
 
-/* a statement without a name has its values when it is planned */
+/*
+ * A statement without a name has its values when it is planned; one that is a
+ * point statement is prepared on no connection of wide ones, with which it may
+ * share a transaction.
+ */
 
 static int
 af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call)
@@ -453,7 +458,7 @@ af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call)
 
     statement = call->statement;
 
-    if (statement->anew) {
+    if (statement->anew || statement->wide != conn->db->role->wide) {
         return PQsendQueryParams(conn->pg, statement->text, statement->nparams,
                                  NULL, call->values, NULL, NULL, 0);
     }
@@ -583,18 +588,44 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
 
     op = conn->slots[conn->head].op;
 
-    if (op == NULL || op->received == op->ncalls) {
+    if (op == NULL) {
         PQclear(res);
-        return NGX_OK;
-    }
 
-    op->results[op->received++] = res;
-
-    if (PQresultStatus(res) == PGRES_FATAL_ERROR && op->error == NULL) {
-        op->error = res;
+    } else {
+        af_db_conn_keep(op, res);
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * An error that comes after all the results is that of the commit: nothing was
+ * done.
+ */
+
+static void
+af_db_conn_keep(af_db_op_t *op, PGresult *res)
+{
+    ngx_uint_t  failed;
+
+    failed = (PQresultStatus(res) == PGRES_FATAL_ERROR);
+
+    if (op->received < op->ncalls) {
+        op->results[op->received++] = res;
+
+    } else if (failed && op->error == NULL) {
+        PQclear(op->results[op->ncalls - 1]);
+        op->results[op->ncalls - 1] = res;
+
+    } else {
+        PQclear(res);
+        return;
+    }
+
+    if (failed && op->error == NULL) {
+        op->error = res;
+    }
 }
 
 

@@ -5,11 +5,17 @@
 static af_db_conn_t *af_db_idlest(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
+static ngx_uint_t af_db_in_the_way(const PGresult *res);
+static void af_db_again(af_db_op_t *op);
 static void af_db_finish(af_db_op_t *op, af_db_status_t status);
 
 
-static const af_db_role_t  af_db_client = {
-    .name = "autoflow", .statements = af_statements
+static const af_db_role_t  af_db_point = {
+    .name = "autoflow", .statements = af_point_statements
+};
+
+static const af_db_role_t  af_db_wide = {
+    .name = "autoflow wide", .statements = af_wide_statements, .wide = 1
 };
 
 
@@ -26,7 +32,7 @@ af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     }
 
     db->conf = conf;
-    db->role = role ? role : &af_db_client;
+    db->role = role ? role : &af_db_point;
 
     db->conns = ngx_pcalloc(pool, conf->pool * sizeof(af_db_conn_t));
     if (db->conns == NULL) {
@@ -42,6 +48,27 @@ af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     ngx_queue_init(&db->queue);
 
     return db;
+}
+
+
+af_db_t *
+af_db_create_wide(ngx_pool_t *pool, const af_db_conf_t *conf)
+{
+    af_db_conf_t  *wide;
+
+    wide = ngx_palloc(pool, sizeof(af_db_conf_t));
+    if (wide == NULL) {
+        return NULL;
+    }
+
+    *wide = *conf;
+    wide->pool = conf->wide;
+    wide->inflight = 1;
+
+    /* what takes too long the server shall end, and the connection stay */
+    wide->timeout = 2 * conf->timeout;
+
+    return af_db_create(pool, wide, &af_db_wide);
 }
 
 
@@ -83,6 +110,7 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     op->db = db;
     op->status = AF_DB_OK;
     op->retries = 0;
+    op->repeated = 0;
 
     conn = af_db_idlest(db);
 
@@ -211,18 +239,50 @@ af_db_gone(af_db_t *db)
 }
 
 
+/*
+ * What another transaction was in the way of was undone, and may be done the
+ * next time: once, or two that meet again and again would never end.
+ */
+
 void
 af_db_done(af_db_op_t *op)
 {
-    af_db_finish(op, op->error ? AF_DB_ERROR : AF_DB_OK);
+    if (op->error == NULL) {
+        af_db_finish(op, AF_DB_OK);
+        return;
+    }
+
+    if (op->repeated || op->db->away || !af_db_in_the_way(op->error)) {
+        af_db_finish(op, AF_DB_ERROR);
+        return;
+    }
+
+    op->repeated = 1;
+    af_db_again(op);
+}
+
+
+/*
+ * serialization_failure and deadlock_detected.  Of the others in their class,
+ * 40003 means that nobody knows whether it was done.
+ */
+
+static ngx_uint_t
+af_db_in_the_way(const PGresult *res)
+{
+    char  *sqlstate;
+
+    sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    return sqlstate
+           && (ngx_strcmp(sqlstate, "40001") == 0
+               || ngx_strcmp(sqlstate, "40P01") == 0);
 }
 
 
 /*
  * Whether a write was committed nobody knows.  A read is sent again, as often
- * as there are connections, since what cuts one may cut them all.  It goes
- * before what is queued, as it has waited longest, and may exceed the queue's
- * bound by what was in flight.
+ * as there are connections, since what cuts one may cut them all.
  */
 
 void
@@ -241,8 +301,20 @@ af_db_lost(af_db_op_t *op)
         return;
     }
 
-    af_db_clear(op);
     op->retries++;
+    af_db_again(op);
+}
+
+
+/*
+ * It goes before what is queued, as it has waited longest, and may exceed the
+ * queue's bound by what was in flight.
+ */
+
+static void
+af_db_again(af_db_op_t *op)
+{
+    af_db_clear(op);
     op->state = AF_DB_QUEUED;
 
     ngx_queue_insert_head(&op->db->queue, &op->queue);

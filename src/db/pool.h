@@ -1,6 +1,11 @@
 /*
  * A worker's connections to PostgreSQL, shared by its requests: libpq's
  * pipeline mode on nginx's events.
+ *
+ * A connection answers in the order of what it was sent.  So statements whose
+ * cost grows with the data have a pool of their own, and what looks for old
+ * rows uses the connection of the node (db/feed.h): no other ever waits for
+ * them.
  */
 
 #ifndef AF_DB_POOL_H
@@ -22,6 +27,7 @@ typedef struct {
     ngx_str_t    conninfo;     /* zero-terminated */
     ngx_str_t    notify;       /* likewise, to listen by; empty: the same */
     ngx_uint_t   pool;         /* connections of a worker */
+    ngx_uint_t   wide;         /* likewise, for wide statements */
     ngx_uint_t   inflight;     /* operations sent on one connection */
     ngx_uint_t   queue;        /* operations of a worker that wait for one */
     ngx_msec_t   timeout;
@@ -37,6 +43,7 @@ typedef struct {
 typedef struct {
     const char                   *name;        /* as the server shows it */
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
+    unsigned                      wide:1;      /* these are wide ones */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *before;
     void                        (*line)(void *data, const char *line);
@@ -66,7 +73,9 @@ typedef enum {
  *   QUEUED    the pool's queue                 SENT, or IDLE with handler()
  *   SENT      a connection's slot              IDLE with handler();
  *                                              QUEUED again, if it only reads
- *                                              and the connection was lost
+ *                                              and the connection was lost, or
+ *                                              once if another transaction was
+ *                                              in its way
  *
  * af_db_cancel() makes it IDLE from anywhere; handler() isn't called then.
  * The memory is the owner's all the time, and so are the results.
@@ -98,15 +107,23 @@ struct af_db_op_s {
     struct af_db_slot_s  *slot;
     ngx_uint_t            received;
     ngx_uint_t            retries;
+    unsigned              repeated:1;
 };
 
 
 /*
  * Allocates the pool of a configuration; connects nothing.  `role` may be NULL,
- * for a pool of all statements that listens to nothing.
+ * for one of point statements that listens to nothing.
  */
 af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     const af_db_role_t *role);
+
+/*
+ * Likewise, one of wide statements: conf->wide connections.  What is to be done
+ * waits in the queue and not at the server, so that whoever gives up gives up
+ * a place.
+ */
+af_db_t *af_db_create_wide(ngx_pool_t *pool, const af_db_conf_t *conf);
 
 /* Begins to connect, in threads of `io`.  For init_process. */
 void af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log);

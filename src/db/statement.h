@@ -13,11 +13,13 @@ typedef struct {
     int                 nparams;
     unsigned            read:1;    /* changes nothing: may be sent twice */
     unsigned            anew:1;    /* planned at each call, for its values */
+    unsigned            wide:1;    /* costs more the more data there is */
 } af_statement_t;
 
 
-/* all of them, NULL-ended */
-extern const af_statement_t *const  af_statements[];
+/* all that aren't wide, and all that are; NULL-ended */
+extern const af_statement_t *const  af_point_statements[];
+extern const af_statement_t *const  af_wide_statements[];
 
 
 #endif /* AF_DB_STATEMENT_H */

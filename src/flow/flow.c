@@ -180,6 +180,7 @@ af_flow_cancel(void *data)
 
     af_flow_ended(ctx, 0);
     af_db_cancel(&ctx->op);
+    af_lane_leave(&ctx->lane);
 
     if (ctx->job) {
         __atomic_store_n(&ctx->job->cancelled, 1, __ATOMIC_RELAXED);
@@ -597,6 +598,7 @@ af_flow_timeout(ngx_event_t *ev)
 
     af_db_cancel(&ctx->op);
     af_db_clear(&ctx->op);
+    af_lane_leave(&ctx->lane);
 
     (void) af_problem(ctx, AF_UNAVAILABLE, "the database is too slow");
 
@@ -685,6 +687,7 @@ af_try(af_ctx_t *ctx, const af_statement_t *statement, ngx_msec_t timeout)
 static ngx_int_t
 af_flow_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
 {
+    ngx_int_t   rc;
     ngx_uint_t  i;
 
     af_db_clear(&ctx->op);
@@ -696,10 +699,19 @@ af_flow_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
         }
     }
 
-    switch (af_db_submit(ctx->conf->db, &ctx->op)) {
+    if (af_lane_enter(&ctx->lane, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-    case NGX_OK:
+    rc = af_db_submit(ctx->lane.db, &ctx->op);
+
+    if (rc == NGX_OK) {
         return af_flow_wait(ctx, timeout);
+    }
+
+    af_lane_leave(&ctx->lane);
+
+    switch (rc) {
 
     case NGX_BUSY:
         return af_problem(ctx, AF_OVERLOADED, "the database's queue is full");
@@ -752,6 +764,8 @@ af_flow_queried(af_db_op_t *op)
     af_problem_id_t   id;
 
     ctx = op->data;
+
+    af_lane_leave(&ctx->lane);
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);

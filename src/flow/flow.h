@@ -26,6 +26,7 @@
 #include "http/credential.h"
 #include "http/identity.h"
 #include "http/router.h"
+#include "flow/lane.h"
 #include "queries.h"
 
 
@@ -92,6 +93,7 @@ struct af_ctx_s {
 
     ngx_event_t                     timer;
     af_job_t                       *job;
+    af_lane_t                       lane;      /* of op */
     af_db_op_t                      op;
     af_db_call_t                    calls[AF_SEGMENT];
     PGresult                       *results[AF_SEGMENT];

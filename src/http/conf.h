@@ -80,6 +80,7 @@ typedef struct {
     ngx_thread_pool_t     *hash;
     ngx_thread_pool_t     *io;
     af_db_t               *db;             /* NULL without autoflow_database */
+    af_db_t               *wide;           /* likewise */
     af_feed_t             *feed;           /* likewise */
     ngx_array_t           *remotes;        /* of af_remote_t *, all servers' */
     af_mail_conf_t        *mail_conf;      /* NULL: mails are off */

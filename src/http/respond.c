@@ -83,6 +83,8 @@ const af_problem_t  af_problems[] = {
         "Pages go so far only: use cursors to go further.", NULL },
     [AF_TOO_MANY_ATTEMPTS] = { 429, "too_many_attempts",
         "There were too many attempts: try again later.", NULL },
+    [AF_TOO_MANY_REQUESTS] = { 429, "too_many_requests",
+        "There are too many requests at once: try again in a moment.", NULL },
 
     [AF_INTERNAL_ERROR] = { 500, "internal_error",
         "Something went wrong.", NULL },

@@ -14,9 +14,6 @@
 /* how long a worker that quits is sure to wait, again and again */
 #define AF_MAIL_HOLD      10000
 
-/* between two maintenances */
-#define AF_MAIL_MAINTAIN  (60 * 60 * 1000)
-
 /* how often a worker that quits tells the database what came of a mail */
 #define AF_MAIL_MARKS     10
 
@@ -28,8 +25,7 @@ typedef enum {
     AF_MAIL_IDLE = 0,
     AF_MAIL_CLAIMING,
     AF_MAIL_SENDING,
-    AF_MAIL_MARKING,
-    AF_MAIL_MAINTAINING
+    AF_MAIL_MARKING
 } af_mail_state_t;
 
 
@@ -59,7 +55,6 @@ struct af_mail_s {
     PGresult              *claimed;    /* the row; NULL: no mail is taken */
     ngx_uint_t             marks;      /* attempts to tell what came of it */
     char                   error[600]; /* why it was not sent, in UTF-8 */
-    ngx_msec_t             maintained;
     unsigned               kicked:1;   /* there may be another one */
     unsigned               started:1;
 
@@ -93,8 +88,6 @@ static void af_mail_sent(ngx_event_t *ev);
 static void af_mail_mark(af_mail_t *mail);
 static void af_mail_marked(af_db_op_t *op);
 static void af_mail_log(af_mail_t *mail);
-static void af_mail_maintain(af_mail_t *mail);
-static void af_mail_maintained(af_db_op_t *op);
 
 
 af_mail_t *
@@ -146,7 +139,6 @@ af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log)
     mail->log = log;
     mail->timer.log = log;
     mail->task->event.log = log;
-    mail->maintained = ngx_current_msec - AF_MAIL_MAINTAIN;
     mail->started = 1;
 
     af_mail_state(mail, AF_MAIL_IDLE, ngx_random() % AF_MAIL_POLL);
@@ -232,13 +224,6 @@ af_mail_timer(ngx_event_t *ev)
 
     if (mail->state != AF_MAIL_IDLE) {
         ngx_add_timer(ev, AF_MAIL_HOLD);
-        return;
-    }
-
-    if (ngx_worker == 0
-        && ngx_current_msec - mail->maintained >= AF_MAIL_MAINTAIN)
-    {
-        af_mail_maintain(mail);
         return;
     }
 
@@ -597,32 +582,4 @@ af_mail_log(af_mail_t *mail)
                       "autoflow: could not send mail %s (%s) yet: %s",
                       task->letter.id, task->letter.kind, mail->error);
     }
-}
-
-
-static void
-af_mail_maintain(af_mail_t *mail)
-{
-    af_mail_query(mail, &af_sql_mail_maintain, AF_MAIL_MAINTAINING,
-                  af_mail_maintained);
-}
-
-
-static void
-af_mail_maintained(af_db_op_t *op)
-{
-    af_mail_t  *mail;
-
-    mail = op->data;
-
-    /* until there is nothing left to forget */
-
-    if (af_mail_failed(mail) == NGX_OK
-        && ngx_strcmp(PQgetvalue(mail->result, 0, 0), "0") == 0)
-    {
-        mail->maintained = ngx_current_msec;
-    }
-
-    af_db_clear(&mail->op);
-    af_mail_next(mail);
 }

@@ -2,13 +2,12 @@
  * Sending the mails of autoflow.outbox, by each worker, one at a time.
  *
  *   state      what is pending                    goes to
- *   IDLE       a timer, until the next look       CLAIMING; MAINTAINING
+ *   IDLE       a timer, until the next look       CLAIMING
  *   CLAIMING   the statement that takes a mail    SENDING; IDLE if none is due
  *   SENDING    a task in a thread                 MARKING
  *   MARKING    the statement that says what       CLAIMING; IDLE if it is no
  *              came of it; or a timer, to ask     use to go on; MARKING again
  *              again                              if the database is away
- *   MAINTAINING  a statement                      IDLE
  *
  * A worker that quits waits unless it is IDLE.  A mail whose worker was killed
  * is due again when its lease is over; one that was sent is sent again only

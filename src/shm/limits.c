@@ -57,6 +57,7 @@ static void af_limits_settle(af_limits_t *table, const void *key, size_t len,
 static void af_counter_landed(af_counter_t *counter);
 static void af_counter_given_back(af_counter_t *counter);
 static void af_counter_cleared(af_counter_t *counter);
+static void af_counter_forgotten(af_counter_t *counter);
 static uint32_t af_limits_ends(const af_rate_t *rate, uint32_t now);
 static unsigned af_limits_wait(const af_rate_t *rate,
     const af_counter_t *counter, uint32_t now);
@@ -194,6 +195,13 @@ void
 af_limits_clear(af_limits_t *table, const void *key, size_t len, time_t now)
 {
     af_limits_settle(table, key, len, now, af_counter_cleared);
+}
+
+
+void
+af_limits_forget(af_limits_t *table, const void *key, size_t len, time_t now)
+{
+    af_limits_settle(table, key, len, now, af_counter_forgotten);
 }
 
 
@@ -405,6 +413,13 @@ af_counter_cleared(af_counter_t *counter)
     if (counter->flying == 0) {
         counter->ends = 0;
     }
+}
+
+
+static void
+af_counter_forgotten(af_counter_t *counter)
+{
+    counter->ends = 0;
 }
 
 

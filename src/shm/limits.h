@@ -87,6 +87,10 @@ void af_limits_give_back(af_limits_t *table, const void *key, size_t len,
 void af_limits_clear(af_limits_t *table, const void *key, size_t len,
     time_t now);
 
+/* All is forgotten: the next attempt begins a window. */
+void af_limits_forget(af_limits_t *table, const void *key, size_t len,
+    time_t now);
+
 /* Takes no lock: the figures may be of different moments. */
 void af_limits_stat(const af_limits_t *table, af_limits_stat_t *stat);
 

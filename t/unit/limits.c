@@ -386,6 +386,39 @@ test_cleared(void **state)
 
 
 static void
+test_forgotten(void **state)
+{
+    int           i;
+    af_limits_t  *table;
+
+    (void) state;
+
+    table = table_of(64);
+
+    af_limits_forget(table, "a", 1, NOW);
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(take(table, &five, "a", NOW, 0), 0);
+        assert_int_equal(take(table, &five, "b", NOW, 0), 0);
+    }
+
+    assert_int_equal(take(table, &five, "a", NOW, 1), 60);
+    af_limits_forget(table, "a", 1, NOW + 30);
+
+    /* the next window begins then, and others' are as they were */
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(take(table, &five, "a", NOW + 50, 0), 0);
+    }
+
+    assert_int_equal(take(table, &five, "a", NOW + 70, 1), 40);
+    assert_int_equal(take(table, &five, "b", NOW + 50, 1), 10);
+
+    done(table, 64);
+}
+
+
+static void
 test_odd_rates(void **state)
 {
     af_limits_t      *table;
@@ -628,6 +661,7 @@ main(void)
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_in_flight),
         cmocka_unit_test(test_cleared),
+        cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_odd_rates),
         cmocka_unit_test(test_nobody_waits_longer_than_a_window),
         cmocka_unit_test(test_soonest_makes_room),

@@ -1,6 +1,5 @@
 -- Shows that notifications come back.
 --
--- more         never
+-- heartbeat
 
-SELECT false AS more,
-       pg_notify('autoflow_revocations', 'beat');
+SELECT pg_notify('autoflow_revocations', 'beat') AS heartbeat;

@@ -1,5 +1,5 @@
--- Forgets mails that are long sent or given up.
+-- Forgets mails that are long sent or given up, a batch of them.
 --
--- deleted      how many
+-- more         there may be more
 
-SELECT autoflow.mail_maintain() AS deleted;
+SELECT autoflow.mail_maintain() > 0 AS more;

@@ -111,17 +111,26 @@ sub start_nginx ($self) {
 # every worker has its connections to the database
 sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
+    my ($wide) = $self->settings_text =~ /wide=(\d+)/;
     $self->wait_for(sub {
-        ($self->beside || $self->connections("AND state = 'idle'") == $self->workers * ($pool // 2))
+        ($self->beside || $self->connections("AND state = 'idle'") == $self->workers * ($pool // 2)
+            && $self->wide == $self->workers * ($wide // 1))
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });
     return $self;
 }
 
-# how many connections the module has to the database, but for the feed's
+# how many connections the module has to the database, but for those of wide
+# statements and the feed's
 sub connections ($self, $and = '') {
     return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
         WHERE usename = 'autoflow_app' AND application_name = 'autoflow' $and");
+}
+
+# how many for wide statements
+sub wide ($self) {
+    return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
+        WHERE application_name = 'autoflow wide'");
 }
 
 # the process id of its listener's backend
@@ -455,7 +464,7 @@ sub checks ($self) {
 
     if (!$self->beside && $self->postgresql->process->running) {
         Test::More::ok(eval {
-            $self->wait_for(sub { !$self->connections && !$self->feed }, 5);
+            $self->wait_for(sub { !$self->connections && !$self->wide && !$self->feed }, 5);
         }, 'no connection to the database is left');
     }
     return;

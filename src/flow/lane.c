@@ -1,0 +1,105 @@
+#include "flow/flow.h"
+
+
+/* seconds that a place outlasts the time that its operation may take */
+#define AF_LANE_MARGIN  2
+
+
+static ngx_uint_t af_lane_is_wide(const af_db_op_t *op);
+static ngx_int_t af_lane_take(af_lane_t *lane, af_ctx_t *ctx);
+
+
+ngx_int_t
+af_lane_enter(af_lane_t *lane, af_ctx_t *ctx)
+{
+    const af_identity_t  *identity;
+
+    if (!af_lane_is_wide(&ctx->op)) {
+        lane->db = ctx->conf->db;
+        return NGX_OK;
+    }
+
+    lane->db = ctx->conf->wide;
+
+    identity = ctx->identity;
+
+    if (identity == NULL || !identity->own
+        || af_zone_id((char *) identity->user_id.data, identity->user_id.len,
+                      lane->key.account)
+           != 0)
+    {
+        return NGX_OK;
+    }
+
+    if (af_lane_take(lane, ctx) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (af_set_header(ctx->request, "Retry-After", (u_char *) "1", 1, NULL)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL);
+}
+
+
+static ngx_uint_t
+af_lane_is_wide(const af_db_op_t *op)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < op->ncalls; i++) {
+        if (op->calls[i].statement->wide) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Each place is a counter of its own that allows one: what a worker that was
+ * killed has left is over with its window.
+ */
+
+static ngx_int_t
+af_lane_take(af_lane_t *lane, af_ctx_t *ctx)
+{
+    int        first;
+    af_rate_t  rate;
+
+    lane->zone = ctx->conf->zone;
+    lane->key.kind = 'w';
+
+    rate.limit = 1;
+    rate.window = ctx->conf->database.timeout / 1000 + AF_LANE_MARGIN;
+
+    for (lane->key.number = 0;
+         lane->key.number < AF_LANE_PLACES;
+         lane->key.number++)
+    {
+        if (af_limits_take(lane->zone->limits, &rate, &lane->key,
+                           sizeof(lane->key), ngx_time(), &first)
+            == 0)
+        {
+            lane->taken = 1;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_BUSY;
+}
+
+
+void
+af_lane_leave(af_lane_t *lane)
+{
+    if (lane->taken) {
+        lane->taken = 0;
+        af_limits_forget(lane->zone->limits, &lane->key, sizeof(lane->key),
+                         ngx_time());
+    }
+}

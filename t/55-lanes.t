@@ -1,0 +1,163 @@
+# Lanes: a point statement never waits behind one whose cost grows with the
+# data, nor behind what tidies up; and nobody has more than two of the former
+# under way.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::JSON qw(decode_json encode_json);
+use Test::Autoflow;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $good = 'correct horse battery staple';
+my ($t, $ada, $root, $other);
+
+sub request { Test::Autoflow::Client::request(@_) }
+sub as ($pair, $path) { $t->client->send(request(GET => $path, $t->bearer($pair))) }
+sub me { as($ada, '/auth/me') }
+sub list ($pair = $root) { as($pair, '/auth/audit') }
+
+sub statement_timeout ($time) {
+    $t->db->do("ALTER ROLE autoflow_app SET statement_timeout = '$time'");
+    $t->reload->ready;
+}
+
+# superusers, with tokens that say so
+sub superusers (@names) {
+    $t->register(email => "$_\@example.com") for @names;
+    $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE email = ?', {}, "$_\@example.com") for @names;
+    return map { $t->ua->post($t->url('/auth/login') => json => {email => "$_\@example.com", password => $good})->res->json } @names;
+}
+
+# who is held up is so for as long as the test likes
+sub autoflow (%options) {
+    $t = Test::Autoflow->new(%options)->start;
+    statement_timeout('60s');
+    $ada = $t->register(email => 'ada@example.com');
+    ($root, $other) = superusers('root', 'other');
+}
+
+# how many lists wait for a lock of the table that they are made of
+sub held { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'autoflow wide' AND wait_event_type = 'Lock'}) }
+
+sub is_refused ($client, $name = 'the third is refused') {
+    my $answer = $client->answer;
+    is_deeply [$answer->{status}, decode_json($answer->{body})->{code}, $answer->{headers}{'retry-after'}],
+        [429, 'too_many_requests', 1], $name or diag explain $answer;
+}
+
+# two lists under way, which answer when the lock is gone
+sub two_lists {
+    my $lock = $t->locked('audit_events');
+    my @clients = map { list() } 1, 2;
+    $t->wait_for(sub { held() });
+    return ($lock, @clients);
+}
+
+# the account may have two again
+sub may_again ($name) {
+    my ($lock, @clients) = two_lists();
+    is_refused(list(), 'but no third one');
+    $lock->rollback;
+    is_deeply [map { $_->status } @clients], [200, 200], $name;
+}
+
+
+autoflow(workers => 2, database => 'pool=1 wide=1 timeout=60s');
+
+subtest 'connections' => sub {
+    my $of = sub {
+        return {map { @$_ } @{$t->db->selectall_arrayref(q{SELECT application_name, count(*)
+            FROM pg_stat_activity WHERE usename = 'autoflow_app' GROUP BY 1})}};
+    };
+    $t->ready;
+    is_deeply $of->(), {autoflow => 2, 'autoflow wide' => 2, 'autoflow feed' => 1},
+        'workers × (pool + wide), and one of the node';
+    $t->database('pool=3 wide=2')->reload->ready;
+    is_deeply $of->(), {autoflow => 6, 'autoflow wide' => 4, 'autoflow feed' => 1}, 'as configured';
+    $t->database('')->reload->ready;
+    is_deeply $of->(), {autoflow => 4, 'autoflow wide' => 2, 'autoflow feed' => 1}, 'by default two and one';
+    $t->database('pool=1 wide=1 timeout=60s')->reload->ready;
+};
+
+subtest 'lists that take long' => sub {
+    my ($lock, @clients) = two_lists();
+    is me()->status, 200, 'who asks for one row does not wait' for 1 .. 10;
+    is_refused(list()) for 1 .. 10;
+    my @others = map { list($other) } 1, 2;
+    is_refused(list($other), 'another one has two, too') for 1 .. 10;
+    $lock->rollback;
+    is_deeply [map { $_->status } @clients, @others], [(200) x 4], 'all are answered in the end';
+    is list()->status, 200, 'one after another' for 1 .. 10;
+};
+
+subtest 'an account has its two again' => sub {
+    my ($lock, @clients) = two_lists();
+    $_->close for @clients;
+    $lock->rollback;
+    $t->wait_for(sub { list()->status == 200 });
+    may_again('after clients that went away');
+
+    statement_timeout('200ms');
+    ($lock, @clients) = two_lists();
+    is_deeply [map { $_->status } @clients], [503, 503], 'the server ends them';
+    $lock->rollback;
+    statement_timeout('60s');
+    may_again('after errors');
+
+    $t->database('pool=1 wide=1 timeout=1s')->reload->ready;
+    ($lock, @clients) = two_lists();
+    is_deeply [map { $_->status } @clients], [503, 503], 'they take too long';
+    $lock->rollback;
+    $t->wait_for(sub { list()->status == 200 });
+    $t->database('pool=1 wide=1 timeout=60s')->reload->ready;
+    may_again('after time-outs');
+
+    ($lock, @clients) = two_lists();
+    $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'autoflow wide'});
+    $lock->rollback;
+    is_deeply [map { $_->status } @clients], [200, 200], 'cut, and asked for again';
+    $t->ready;
+    may_again('then, too');
+};
+
+subtest 'what tidies up' => sub {
+    my $jobs = sub { $t->db->selectcol_arrayref(q{SELECT application_name FROM pg_stat_activity
+        WHERE query ~ 'autoflow\.(purge|mail_maintain)\(' AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'}) };
+    $t->settings->{autoflow_revocation_staleness} = '8s';     # a heartbeat each two seconds
+    for my $table ('refresh_tokens', 'outbox') {
+        $t->reload->ready;         # a feed begins with all its jobs
+        my $lock = $t->locked($table);
+        $t->wait_for(sub { @{$jobs->()} });
+        is_deeply $jobs->(), ['autoflow feed'], "of $table: is the node's connection's alone";
+        is me()->status, 200, 'nobody waits for it' for 1 .. 10;
+        $lock->rollback;
+    }
+    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient, created_at, failed_at)
+        SELECT 'verify_email', id, 'x@example.com', now() - interval '31 days', now() FROM autoflow.users, generate_series(1, 1200)});
+    $t->reload;
+    $t->wait_for(sub { !$t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox WHERE created_at < now() - interval '30 days'}) });
+    pass 'old mails go, a batch after another, also where none are sent';
+};
+
+$t->finish;
+
+
+autoflow(workers => 2, database => 'timeout=8s', allow => ['worker process \d+ exited on signal 9']);
+
+subtest 'workers that are killed with lists under way' => sub {
+    my ($lock, @clients) = two_lists();
+    is_refused(list());
+    my @pids = $t->worker_pids;
+    kill 'KILL', @pids;
+    $t->wait_for(sub { my %now = map { $_ => 1 } $t->worker_pids; keys %now == 2 && !grep { $now{$_} } @pids });
+    is_refused(list(), 'nobody knows yet');
+    $lock->rollback;
+    $t->wait_for(sub { list()->status == 200 });
+    $t->ready;
+    sleep 0.1 until list()->status == 200 && do { my @two = (list(), list()); !grep { $_->status != 200 } @two };
+    may_again('what they had is over soon');
+};
+
+$t->finish;
+done_testing;

@@ -133,6 +133,9 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_threads_params[] = {
     { ngx_string("io="), ngx_http_autoflow_param_str,
       offsetof(ngx_http_autoflow_main_conf_t, io_name) },
 
+    { ngx_string("connect="), ngx_http_autoflow_param_str,
+      offsetof(ngx_http_autoflow_main_conf_t, connect_name) },
+
     { ngx_null_string, NULL, 0 }
 };
 
@@ -484,7 +487,8 @@ ngx_http_autoflow_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    if (amcf->hash_name.data || amcf->io_name.data) {
+    if (amcf->hash_name.data || amcf->io_name.data || amcf->connect_name.data)
+    {
         return "is duplicate";
     }
 

@@ -30,6 +30,8 @@ static char *ngx_http_autoflow_init_service(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf);
 static ngx_thread_pool_t *ngx_http_autoflow_thread_pool(ngx_conf_t *cf,
     ngx_str_t *name, ngx_http_autoflow_where_t *where);
+static ngx_thread_pool_t *ngx_http_autoflow_connect_pool(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf);
 static void *ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -199,7 +201,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NULL },
 
     { ngx_string("autoflow_threads"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_autoflow_threads,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -464,6 +466,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->secrets = NULL;
      *     amcf->hash_name = { 0, NULL };
      *     amcf->io_name = { 0, NULL };
+     *     amcf->connect_name = { 0, NULL };
      *     amcf->zone = NULL;
      *     amcf->stale_open = 0;
      *     amcf->db = NULL;
@@ -567,7 +570,9 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         return ngx_http_autoflow_init_mail(cf, amcf);
     }
 
-    if (amcf->hash == NULL) {
+    amcf->connect = ngx_http_autoflow_connect_pool(cf, amcf);
+
+    if (amcf->hash == NULL || amcf->connect == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -638,6 +643,37 @@ ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
     }
 
     return ngx_thread_pool_add(cf, name);
+}
+
+
+/* a configuration from before there was such a pool does without */
+
+static ngx_thread_pool_t *
+ngx_http_autoflow_connect_pool(ngx_conf_t *cf,
+    ngx_http_autoflow_main_conf_t *amcf)
+{
+    ngx_str_t  *name;
+
+    name = &amcf->connect_name;
+
+    if (name->data) {
+        return ngx_http_autoflow_thread_pool(cf, name, &amcf->where);
+    }
+
+    ngx_str_set(name, "autoflow_connect");
+
+    if (ngx_thread_pool_get(cf->cycle, name)) {
+        return ngx_thread_pool_add(cf, name);
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "connections to the database wait for mails and keys that "
+                  "are fetched: add "
+                  "\"thread_pool %V threads=2 max_queue=256;\" "
+                  "above the \"http\" block in %s:%ui",
+                  name, amcf->where.file, amcf->where.line);
+
+    return amcf->io;
 }
 
 
@@ -1122,11 +1158,11 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         /* all workers of a node share what one of them hears */
 
         if (ngx_worker == 0) {
-            af_feed_start(amcf->feed, amcf->io, cycle->log);
+            af_feed_start(amcf->feed, amcf->connect, cycle->log);
         }
 
-        af_db_start(amcf->db, amcf->io, cycle->log);
-        af_db_start(amcf->wide, amcf->io, cycle->log);
+        af_db_start(amcf->db, amcf->connect, cycle->log);
+        af_db_start(amcf->wide, amcf->connect, cycle->log);
         af_feed_await(amcf->zone);
     }
 

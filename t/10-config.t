@@ -41,6 +41,8 @@ accepted "@$_" => @$_ for (
     [autoflow_refresh_ttl => '30d'],
     [autoflow_password => 'memory=8m time=3 strength=30'],
     [autoflow_threads => 'hash=autoflow_io io=autoflow_hash'],
+    [autoflow_threads => 'connect=autoflow_io'],
+    [autoflow_database => '"postgresql:///x" wide=2'],
     [autoflow_database => '"postgresql:///x" "notify=host=/nowhere user=x"'],
     [autoflow_zone => '256k'],
     [autoflow_refresh_grace => '0'],
@@ -121,6 +123,7 @@ my @rows = (
     [autoflow_password    => 'strength=-1',                   qr/strength/],
     [autoflow_password    => 'colour=red',                    qr/colour=red/],
     [autoflow_threads     => 'hash=nowhere',                  qr/thread_pool nowhere/],
+    [autoflow_threads     => 'connect=nowhere',               qr/thread_pool nowhere/],
     [autoflow_threads     => 'colour=red',                    qr/colour=red/],
     [autoflow_leeway      => '-1',                            qr/autoflow_leeway/],
     [autoflow_cookies     => 'yes',                           qr/yes.*must be "on" or "off"/],
@@ -251,6 +254,10 @@ refused 'an API without a key to sign with', qr/autoflow_key/,
 $t->main('# no thread_pool');
 refused 'no thread pools: the missing lines are printed',
     qr/thread_pool autoflow_hash threads=\d+ max_queue=\d+;/;
+
+$t->main('thread_pool autoflow_hash threads=2; thread_pool autoflow_io threads=2;');
+like says(), qr/^[^\n]*\[warn\][^\n]*"thread_pool autoflow_connect threads=\d+ max_queue=\d+;"[^\n]*nginx.conf:\d+\n\z/,
+    'none to connect in: a warning, and no more';
 $t->main('');
 
 $t->api(0)->server('location / { autoflow_auth on; }');

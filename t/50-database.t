@@ -2,6 +2,8 @@
 # another schema: who asks is answered soon, and never told what isn't so.
 
 use Mojo::Base -strict, -signatures;
+use IO::Select;
+use IO::Socket::IP;
 use List::Util qw(min);
 use Mojo::JSON qw(decode_json encode_json);
 use Test::Autoflow;
@@ -323,7 +325,7 @@ subtest 'connections are cut, one after another' => sub {
         while (time < $end) {
             sleep 0.02 + rand 0.06;
             my @pids = backends();
-            @pids == 5 and ++$cut and terminate($pids[rand @pids]);
+            @pids == 7 and ++$cut and terminate($pids[rand @pids]);
         }
     });
     cmp_ok $cut, '>', 5, "$cut were cut";
@@ -340,6 +342,31 @@ subtest 'PostgreSQL crashes again and again' => sub {
             kill 'KILL', $pids[0] if @pids;
         }
     });
+};
+
+$t->finish;
+
+
+# Mails and keys are somebody else's to wait for.
+my $deaf = IO::Socket::IP->new(LocalHost => '127.0.0.1', Listen => 16) or die;
+$t = Test::Autoflow->new(
+    main => "thread_pool autoflow_hash threads=2 max_queue=64;
+             thread_pool autoflow_io threads=1 max_queue=64;
+             thread_pool autoflow_connect threads=2 max_queue=64;",
+    settings => {
+        autoflow_mail           => 'smtp://127.0.0.1:' . $deaf->sockport . ' from=auth@example.com',
+        autoflow_mail_templates => "$Test::Autoflow::root/conf/mail",
+        autoflow_link_base      => 'https://example.com/account',
+    })->start;
+
+subtest 'all the threads that send mail are busy' => sub {
+    $ada = $t->register(email => 'ada@example.com');
+    my $mail = $deaf->accept;       # and nobody says a word
+    $t->postgresql->stop;
+    $t->postgresql->start;
+    is_back();
+    ok !IO::Select->new($mail)->can_read(0), 'the database was there before that had an end';
+    close $_ for $mail, $deaf;
 };
 
 $t->finish;

@@ -268,6 +268,68 @@ subtest 'TERM while PostgreSQL is frozen' => sub {
 $t->finish;
 
 
+# a download that lasts as long as the test likes
+autoflow(workers => 2, shutdown_timeout => '1h', server => '
+    location /app/ { autoflow_auth on; proxy_pass http://echo; }
+    location = /large { root html; limit_rate 1k; }')->start;
+$ada = $t->register(email => 'ada@example.com');
+path($t->dir, 'html')->make_path->child('large')->spurt('x' x 10_000_000);
+
+# as t->reload, but the old workers stay
+sub reload_beside {
+    my @old = $t->worker_pids;
+    $t->process->signal('HUP');
+    $t->wait_for(sub { my %old = map { $_ => 1 } @old; 2 == grep { !$old{$_} } $t->worker_pids });
+    return @old;
+}
+
+sub backends { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'autoflow_app'}) }
+
+subtest 'workers that a client holds up' => sub {
+    $t->ready;
+    is backends(), 7, 'two workers have three connections each, and one listens';
+    my @downloads;
+    for (1 .. 4) {
+        push @downloads, $t->client->send(request(GET => '/large'));
+        $t->wait_for(sub { $downloads[-1]->waits });
+        reload_beside();
+    }
+    cmp_ok scalar $t->worker_pids, '>=', 6, 'they stay';
+    ok $t->wait_for(sub { backends() == 7 }), 'and give their connections back';
+    is $t->client->send($_)->status, 200, 'all is well' for me(), login(), app();
+    $_->close for @downloads;
+    $t->wait_for(sub { $t->worker_pids == 2 });
+};
+
+subtest 'a request that such a worker still has' => sub {
+    $t->ready;
+    my ($name, @halves) = (0);
+    for (1 .. 2) {
+        my $register = register('late' . $name++ . '@example.com');
+        push @halves, [$t->client->send(substr $register, 0, -10), substr $register, -10];
+    }
+    my @downloads = map { $t->client->send(request(GET => '/large')) } 1 .. 8;
+    $t->wait_for(sub { !grep { !$_->waits } @downloads });
+    reload_beside();
+    ok $t->wait_for(sub { backends() == 7 }), 'nothing of it needs the database';
+    $_->[0]->send($_->[1]) for @halves;
+    is_deeply [map { $_->[0]->status } @halves], [201, 201], 'then it does';
+    ok $t->wait_for(sub { backends() == 7 }), 'and has it given back';
+
+    push @halves, [$t->client->send(substr login(), 0, -10), substr login(), -10];
+    my @old = reload_beside();
+    $t->wait_for(sub { backends() == 7 });
+    $t->postgresql->stop;
+    $halves[-1][0]->send($halves[-1][1]);
+    is $halves[-1][0]->status, 503, 'the database is away';
+    $t->postgresql->start;
+    $_->close for @downloads;
+    $t->ready;
+};
+
+$t->finish;
+
+
 # nginx does not wait for threads whose queue is full, but kills workers that
 # take a second to end: what is hashed is slow, but not under a sanitizer
 autoflow(

@@ -11,7 +11,7 @@ use Test::More;
 
 # those for everyone; those that see for themselves who it is
 my %open = map { $_ => 1 } (
-    'GET /', 'GET /health', 'GET /health/live', 'GET /db-test', 'GET /.well-known/jwks.json',
+    'GET /', 'GET /health', 'GET /health/live', 'GET /health/ready', 'GET /db-test', 'GET /.well-known/jwks.json',
     'POST /auth/register', 'POST /auth/signup', 'POST /auth/login', 'POST /auth/refresh', 'POST /auth/logout',
     'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email', 'POST /user/verify-email/resend',
 );

@@ -8,6 +8,10 @@
 static ngx_int_t ask_health(af_ctx_t *ctx);
 static ngx_int_t answer_health(af_ctx_t *ctx);
 static ngx_int_t answer_alive(af_ctx_t *ctx);
+static ngx_int_t ask_api(af_ctx_t *ctx);
+static ngx_int_t answer_ready(af_ctx_t *ctx);
+static const char *tokens_state(af_ctx_t *ctx);
+static const char *api_state(af_ctx_t *ctx);
 static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
@@ -17,6 +21,7 @@ static ngx_int_t answer_format(af_ctx_t *ctx, ngx_uint_t status,
 
 
 static const af_step_pt  health_steps[] = { ask_health, answer_health, NULL };
+static const af_step_pt  ready_steps[] = { ask_api, answer_ready, NULL };
 static const af_step_pt  alive_steps[] = { answer_alive, NULL };
 static const af_step_pt  root_steps[] = { answer_root, NULL };
 static const af_step_pt  jwks_steps[] = { answer_jwks, NULL };
@@ -39,6 +44,26 @@ static const af_field_t  health_fields[] = {
 };
 
 static const af_schema_t  health_schema = { "Health", health_fields, NULL };
+
+
+static const af_field_t  ready_query_fields[] = {
+    { "api", &af_type_string, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  ready_query = {
+    "ReadyQuery", ready_query_fields, NULL
+};
+
+
+static const af_field_t  ready_fields[] = {
+    { "status", &af_type_string, AF_REQUIRED, NULL },
+    { "tokens", &af_type_string, AF_REQUIRED, NULL },
+    { "api", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  ready_schema = { "Ready", ready_fields, NULL };
 
 
 static const af_field_t  alive_fields[] = {
@@ -89,6 +114,11 @@ const af_route_t  af_system_routes[] = {
       .answer = &alive_schema,
       .steps = alive_steps },
 
+    { NGX_HTTP_GET, "/health/ready", AF_PUBLIC,
+      .query = &ready_query,
+      .answer = &ready_schema,
+      .steps = ready_steps },
+
     { NGX_HTTP_GET, "/db-test", AF_PUBLIC,
       .answer = &db_test_schema,
       .statement = &af_sql_system_db_test,
@@ -130,6 +160,66 @@ static ngx_int_t
 answer_alive(af_ctx_t *ctx)
 {
     return answer_format(ctx, NGX_HTTP_OK, "{\"status\":\"ok\"}");
+}
+
+
+static ngx_int_t
+ask_api(af_ctx_t *ctx)
+{
+    return af_try(ctx, &af_sql_system_ready, AF_HEALTH_TIMEOUT);
+}
+
+
+/*
+ * Tokens are judged without the database, so that a failover of it need not
+ * concern whoever balances: it does only those who ask for the API.
+ */
+
+static ngx_int_t
+answer_ready(af_ctx_t *ctx)
+{
+    ngx_uint_t   ready;
+    const char  *tokens, *api;
+
+    tokens = tokens_state(ctx);
+    api = api_state(ctx);
+
+    ready = ngx_strcmp(tokens, "ok") == 0
+            && (json_object_get(ctx->query, "api") == NULL
+                || ngx_strcmp(api, "ok") == 0);
+
+    return answer_format(ctx, ready ? NGX_HTTP_OK
+                                    : NGX_HTTP_SERVICE_UNAVAILABLE,
+                         "{\"status\":\"%s\",\"tokens\":\"%s\",\"api\":\"%s\"}",
+                         ready ? "ok" : "unavailable", tokens, api);
+}
+
+
+static const char *
+tokens_state(af_ctx_t *ctx)
+{
+    if (af_remotes_due(ctx->server)) {
+        return "no_keys";
+    }
+
+    if (af_tokens_trusted(ctx->conf)) {
+        return "ok";
+    }
+
+    return (af_feed_state(ctx->conf->zone, ctx->conf->staleness)
+            == AF_FEED_NONE)
+           ? "no_feed" : "stale_feed";
+}
+
+
+static const char *
+api_state(af_ctx_t *ctx)
+{
+    if (!af_found(ctx)) {
+        return "unavailable";
+    }
+
+    return (af_column(ctx, "writable")[0] == 't') ? "ok" : "read_only";
 }
 
 

@@ -6,6 +6,9 @@
 #define AF_DB_BACKOFF_MIN  100
 #define AF_DB_BACKOFF_MAX  2000
 
+/* milliseconds that one stays open for nothing in a worker that is exiting */
+#define AF_DB_LINGER  1000
+
 
 /* what a thread works on: its own while the task is active */
 
@@ -19,11 +22,13 @@ typedef struct {
 
 
 static void af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state);
+static void af_db_conn_wait(af_db_conn_t *conn);
 static void af_db_conn_thread(void *data, ngx_log_t *log);
 static void af_db_conn_connected(ngx_event_t *ev);
 static ngx_int_t af_db_conn_attach(af_db_conn_t *conn);
 static void af_db_conn_detach(af_db_conn_t *conn);
 static void af_db_conn_retry(ngx_event_t *ev);
+static void af_db_conn_silent(af_db_conn_t *conn);
 static void af_db_conn_break(af_db_conn_t *conn, const char *why);
 static void af_db_conn_teardown(ngx_event_t *ev);
 static int af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call);
@@ -76,10 +81,11 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 
     /* what may follow each state */
     static const unsigned  next[] = {
-        1 << AF_DB_CONNECTING,
-        1 << AF_DB_READY | 1 << AF_DB_CLOSED,
+        1 << AF_DB_CONNECTING | 1 << AF_DB_SPARE,
+        1 << AF_DB_READY | 1 << AF_DB_CLOSED | 1 << AF_DB_SPARE,
         1 << AF_DB_BROKEN,
-        1 << AF_DB_CONNECTING | 1 << AF_DB_CLOSED
+        1 << AF_DB_CONNECTING | 1 << AF_DB_CLOSED | 1 << AF_DB_SPARE,
+        1 << AF_DB_CONNECTING
     };
 
     old = conn->state;
@@ -115,8 +121,18 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
         break;
 
     case AF_DB_CONNECTING:
+    case AF_DB_SPARE:
         break;
     }
+}
+
+
+/* there is no connection for now: later, or when something is to be done */
+
+static void
+af_db_conn_wait(af_db_conn_t *conn)
+{
+    af_db_conn_state(conn, ngx_exiting ? AF_DB_SPARE : AF_DB_CLOSED);
 }
 
 
@@ -146,8 +162,8 @@ af_db_conn_open(af_db_conn_t *conn)
 
     af_db_conn_state(conn, AF_DB_CONNECTING);
 
-    if (ngx_thread_task_post(conn->db->io, conn->task) != NGX_OK) {
-        af_db_conn_state(conn, AF_DB_CLOSED);
+    if (ngx_thread_task_post(conn->db->threads, conn->task) != NGX_OK) {
+        af_db_conn_wait(conn);
     }
 }
 
@@ -188,7 +204,7 @@ af_db_conn_connected(ngx_event_t *ev)
         ngx_log_error(level, db->log, 0, "%s: can't use the database: %s",
                       db->role->name, task->error);
 
-        af_db_conn_state(conn, AF_DB_CLOSED);
+        af_db_conn_wait(conn);
         af_db_gone(db);
         return;
     }
@@ -200,7 +216,7 @@ af_db_conn_connected(ngx_event_t *ev)
         PQfinish(conn->pg);
         conn->pg = NULL;
 
-        af_db_conn_state(conn, AF_DB_CLOSED);
+        af_db_conn_wait(conn);
         af_db_gone(db);
         return;
     }
@@ -218,6 +234,7 @@ af_db_conn_connected(ngx_event_t *ev)
         af_db_conn_notified(conn);
     }
 
+    af_db_conn_watch(conn);
     af_db_dispatch(db);
 }
 
@@ -246,6 +263,9 @@ af_db_conn_attach(af_db_conn_t *conn)
 
     /* a request that waits has a timer of its own that holds the worker */
     c->read->cancelable = 1;
+
+    /* when the worker begins to exit, nginx calls the read handler */
+    c->idle = 1;
 
     conn->connection = c;
 
@@ -302,7 +322,27 @@ af_db_conn_detach(af_db_conn_t *conn)
 static void
 af_db_conn_retry(ngx_event_t *ev)
 {
-    af_db_conn_open(ev->data);
+    if (ngx_exiting) {
+        af_db_conn_wait(ev->data);
+
+    } else {
+        af_db_conn_open(ev->data);
+    }
+}
+
+
+/* nothing came for as long as the timer ran */
+
+static void
+af_db_conn_silent(af_db_conn_t *conn)
+{
+    if (conn->busy) {
+        conn->frozen = 1;
+        af_db_conn_break(conn, "no answer in time");
+
+    } else {
+        af_db_conn_state(conn, AF_DB_BROKEN);
+    }
 }
 
 
@@ -352,8 +392,8 @@ af_db_conn_teardown(ngx_event_t *ev)
      * another operation of this connection meanwhile.
      */
 
-    if (frozen || !conn->proved) {
-        af_db_conn_state(conn, AF_DB_CLOSED);
+    if (ngx_exiting || frozen || !conn->proved) {
+        af_db_conn_wait(conn);
 
     } else {
         af_db_conn_open(conn);
@@ -485,8 +525,7 @@ af_db_conn_read(ngx_event_t *rev)
 
     if (rev->timedout) {
         rev->timedout = 0;
-        conn->frozen = 1;
-        af_db_conn_break(conn, "no answer in time");
+        af_db_conn_silent(conn);
         return;
     }
 
@@ -642,6 +681,10 @@ af_db_conn_complete(af_db_conn_t *conn)
     conn->proved = 1;
     conn->failures = 0;
 
+    if (conn->busy == 0 && conn->connection->read->timer_set) {
+        ngx_del_timer(conn->connection->read);
+    }
+
     if (op) {
         af_db_done(op);
     }
@@ -713,7 +756,10 @@ af_db_conn_flush(af_db_conn_t *conn)
 }
 
 
-/* the time-out runs while something is due, from the last that came */
+/*
+ * The time-out runs while something is due, from the last that came; in a
+ * worker that is exiting another one runs while nothing is.
+ */
 
 static void
 af_db_conn_watch(af_db_conn_t *conn)
@@ -725,7 +771,7 @@ af_db_conn_watch(af_db_conn_t *conn)
     if (conn->busy) {
         ngx_add_timer(rev, conn->db->conf->timeout);
 
-    } else if (rev->timer_set) {
-        ngx_del_timer(rev);
+    } else if (ngx_exiting && !rev->timer_set) {
+        ngx_add_timer(rev, AF_DB_LINGER);
     }
 }

@@ -8,6 +8,12 @@
  *   BROKEN      the same, and a posted event       CONNECTING at once, but
  *                                                  CLOSED if it timed out, or
  *                                                  had done nothing yet
+ *   SPARE       nothing                            CONNECTING when something
+ *                                                  is to be done
+ *
+ * In a worker that is exiting SPARE stands where CLOSED or CONNECTING would,
+ * and a READY one that has nothing to do for a second breaks: such a worker
+ * may stay for as long as a client likes, beside the ones that replaced it.
  *
  * af_db_conn_state() alone changes it.  A connection is torn down only by its
  * posted event, so that whoever finds it broken may be deep in its handlers.
@@ -23,7 +29,8 @@ typedef enum {
     AF_DB_CLOSED = 0,
     AF_DB_CONNECTING,
     AF_DB_READY,
-    AF_DB_BROKEN
+    AF_DB_BROKEN,
+    AF_DB_SPARE
 } af_db_conn_state_t;
 
 
@@ -59,7 +66,7 @@ typedef struct {
 struct af_db_s {
     const af_db_conf_t  *conf;
     const af_db_role_t  *role;
-    ngx_thread_pool_t   *io;
+    ngx_thread_pool_t   *threads;      /* to connect in */
     ngx_log_t           *log;
     af_db_conn_t        *conns;
 

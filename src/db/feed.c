@@ -127,7 +127,7 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
 
 
 void
-af_feed_start(af_feed_t *feed, ngx_thread_pool_t *io, ngx_log_t *log)
+af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads, ngx_log_t *log)
 {
     ngx_uint_t  i;
 
@@ -138,7 +138,7 @@ af_feed_start(af_feed_t *feed, ngx_thread_pool_t *io, ngx_log_t *log)
         feed->due[i] = ngx_current_msec;
     }
 
-    af_db_start(feed->db, io, log);
+    af_db_start(feed->db, threads, log);
 
     ngx_add_timer(&feed->timer, feed->beat);
 }
@@ -205,12 +205,19 @@ af_feed_ready(void *data, ngx_msec_t since)
 }
 
 
-/* one that is not answered is the connection's to notice */
+/*
+ * One that is not answered is the connection's to notice.  The worker that
+ * comes after an exiting one feeds the zone that they share.
+ */
 
 static void
 af_feed_beat(ngx_event_t *ev)
 {
     af_feed_t *feed = ev->data;
+
+    if (ngx_exiting) {
+        return;
+    }
 
     ngx_add_timer(ev, feed->beat);
 

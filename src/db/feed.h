@@ -28,7 +28,8 @@ af_feed_t *af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     af_zone_t *zone, ngx_msec_t staleness);
 
 /* Begins to listen, for one process of a node.  For init_process. */
-void af_feed_start(af_feed_t *feed, ngx_thread_pool_t *io, ngx_log_t *log);
+void af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads,
+    ngx_log_t *log);
 
 /*
  * Waits, not for long, until a zone was fed at all: for every process, after

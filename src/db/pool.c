@@ -3,6 +3,7 @@
 
 
 static af_db_conn_t *af_db_idlest(af_db_t *db);
+static void af_db_wake(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
 static ngx_uint_t af_db_in_the_way(const PGresult *res);
@@ -73,11 +74,11 @@ af_db_create_wide(ngx_pool_t *pool, const af_db_conf_t *conf)
 
 
 void
-af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log)
+af_db_start(af_db_t *db, ngx_thread_pool_t *threads, ngx_log_t *log)
 {
     ngx_uint_t  i;
 
-    db->io = io;
+    db->threads = threads;
     db->log = log;
     db->started = 1;
 
@@ -119,6 +120,8 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
         return NGX_OK;
     }
 
+    af_db_wake(db);
+
     if (db->away) {
         return NGX_DECLINED;
     }
@@ -155,6 +158,34 @@ af_db_idlest(af_db_t *db)
     }
 
     return best;
+}
+
+
+/* there is something to be done: a spare one is needed, if none is coming */
+
+static void
+af_db_wake(af_db_t *db)
+{
+    ngx_uint_t     i;
+    af_db_conn_t  *spare;
+
+    spare = NULL;
+
+    for (i = 0; i < db->conf->pool; i++) {
+
+        if (db->conns[i].state == AF_DB_CONNECTING) {
+            return;
+        }
+
+        if (db->conns[i].state == AF_DB_SPARE) {
+            spare = &db->conns[i];
+        }
+    }
+
+    if (spare) {
+        db->away = 0;
+        af_db_conn_open(spare);
+    }
 }
 
 
@@ -204,6 +235,7 @@ af_db_dispatch(af_db_t *db)
         conn = af_db_idlest(db);
 
         if (conn == NULL) {
+            af_db_wake(db);
             return;
         }
 

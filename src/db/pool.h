@@ -125,8 +125,8 @@ af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
  */
 af_db_t *af_db_create_wide(ngx_pool_t *pool, const af_db_conf_t *conf);
 
-/* Begins to connect, in threads of `io`.  For init_process. */
-void af_db_start(af_db_t *db, ngx_thread_pool_t *io, ngx_log_t *log);
+/* Begins to connect, in these threads.  For init_process. */
+void af_db_start(af_db_t *db, ngx_thread_pool_t *threads, ngx_log_t *log);
 
 /* Closes every connection.  For exit_process: nothing may be waiting. */
 void af_db_stop(af_db_t *db);

@@ -44,6 +44,7 @@ static ngx_int_t af_flow_submit(af_ctx_t *ctx, ngx_uint_t n,
 static ngx_int_t af_flow_values(af_ctx_t *ctx, af_db_call_t *call);
 static void af_flow_queried(af_db_op_t *op);
 static void af_flow_revoke(af_ctx_t *ctx);
+static ngx_int_t af_flow_post(ngx_thread_pool_t *pool, ngx_thread_task_t *task);
 static void af_flow_thread(void *data, ngx_log_t *log);
 static void af_flow_threaded(ngx_event_t *ev);
 
@@ -852,7 +853,7 @@ af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data)
 
     (void) ngx_atomic_fetch_add(&af_jobs, 1);
 
-    if (ngx_thread_task_post(ctx->conf->hash, task) != NGX_OK) {
+    if (af_flow_post(ctx->conf->hash, task) != NGX_OK) {
         (void) ngx_atomic_fetch_add(&af_jobs, -1);
         return af_problem(ctx, AF_OVERLOADED, "the hash queue is full");
     }
@@ -864,6 +865,29 @@ af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data)
     r->aio = 1;
 
     return af_flow_wait(ctx, AF_THREAD_TIMER);
+}
+
+
+/*
+ * nginx logs each task that its queue has no room for, as an error, and that
+ * may be thousands a second.  The request's problem tells it.
+ */
+
+static ngx_int_t
+af_flow_post(ngx_thread_pool_t *pool, ngx_thread_task_t *task)
+{
+    ngx_int_t    rc;
+    ngx_log_t   *log;
+    ngx_uint_t   level;
+
+    log = ngx_cycle->log;
+    level = log->log_level;
+
+    log->log_level = ngx_min(level, NGX_LOG_CRIT);
+    rc = ngx_thread_task_post(pool, task);
+    log->log_level = level;
+
+    return rc;
 }
 
 

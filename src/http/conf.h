@@ -76,9 +76,11 @@ typedef struct {
     ngx_uint_t             strength;       /* of a new password, in bits */
     ngx_str_t              hash_name;
     ngx_str_t              io_name;
+    ngx_str_t              connect_name;
 
     ngx_thread_pool_t     *hash;
     ngx_thread_pool_t     *io;
+    ngx_thread_pool_t     *connect;
     af_db_t               *db;             /* NULL without autoflow_database */
     af_db_t               *wide;           /* likewise */
     af_feed_t             *feed;           /* likewise */

@@ -38,7 +38,6 @@ static af_jwt_status_t af_identity_by(const af_jwt_rules_t *rules,
 static void af_identity_log(ngx_log_t *log, const af_identity_t *identity);
 static ngx_uint_t af_identity_is_unknown(af_jwt_status_t status);
 static ngx_uint_t af_identity_elsewhere(af_jwt_status_t status);
-static ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
 static ngx_uint_t af_remotes_generation(
     const ngx_http_autoflow_srv_conf_t *ascf);
 static af_verified_t *af_identity_cached(af_cache_t *cache,
@@ -414,9 +413,7 @@ af_identity_is_unknown(af_jwt_status_t status)
 }
 
 
-/* whether there are keys that have never been fetched */
-
-static ngx_uint_t
+ngx_uint_t
 af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf)
 {
     ngx_uint_t     i;

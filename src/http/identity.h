@@ -60,6 +60,9 @@ const af_identity_t *af_identity(ngx_http_request_t *r);
  */
 ngx_uint_t af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf);
 
+/* Whether a server's tokens may be by keys that have never been fetched. */
+ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
+
 /* Drops what an identity, and those that follow it, have outside of pools. */
 void af_identity_free(af_identity_t *identity);
 

@@ -4,6 +4,8 @@
 static ngx_int_t af_respond_headers(ngx_http_request_t *r, ngx_uint_t status);
 static const char *af_problem_detail(ngx_http_request_t *r,
     af_problem_id_t id);
+static void af_log_cause(ngx_http_request_t *r, af_problem_id_t id,
+    const char *cause);
 static char *af_problem_json(ngx_http_request_t *r, const af_problem_t *problem,
     const char *detail, json_t *errors);
 static ngx_str_t af_status_line(ngx_uint_t status);
@@ -275,13 +277,38 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
 }
 
 
+/* who is overloaded shall not write, too: one line a second, of each worker */
+
+static void
+af_log_cause(ngx_http_request_t *r, af_problem_id_t id, const char *cause)
+{
+    ngx_str_t   request_id;
+    ngx_uint_t  level;
+
+    static time_t  overloaded;
+
+    if (id == AF_OVERLOADED) {
+
+        if (overloaded == ngx_time()) {
+            return;
+        }
+
+        overloaded = ngx_time();
+    }
+
+    request_id = af_request_id(r);
+    level = (af_problems[id].status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "autoflow: %s, request_id: %V", cause, &request_id);
+}
+
+
 ngx_int_t
 af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     const char *cause, json_t *errors)
 {
     char                *json;
-    ngx_str_t            request_id;
-    ngx_uint_t           level;
     const char          *detail;
     const af_problem_t  *problem;
     ngx_pool_cleanup_t  *cln;
@@ -290,12 +317,7 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     detail = af_problem_detail(r, id);
 
     if (cause) {
-        request_id = af_request_id(r);
-
-        level = (problem->status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
-
-        ngx_log_error(level, r->connection->log, 0,
-                      "autoflow: %s, request_id: %V", cause, &request_id);
+        af_log_cause(r, id, cause);
 
         if (problem->status < 500
             || af_main_conf(r)->environment == AF_DEVELOPMENT)

@@ -212,6 +212,8 @@ af_mail_state(af_mail_t *mail, af_mail_state_t state, ngx_msec_t timer)
 }
 
 
+/* what is left when a worker exits others look for */
+
 static void
 af_mail_timer(ngx_event_t *ev)
 {
@@ -224,10 +226,10 @@ af_mail_timer(ngx_event_t *ev)
 
     if (mail->state != AF_MAIL_IDLE) {
         ngx_add_timer(ev, AF_MAIL_HOLD);
-        return;
-    }
 
-    af_mail_claim(mail);
+    } else if (!ngx_exiting) {
+        af_mail_claim(mail);
+    }
 }
 
 

@@ -398,21 +398,21 @@ test_forgotten(void **state)
     af_limits_forget(table, "a", 1, NOW);
 
     for (i = 0; i < 5; i++) {
-        assert_int_equal(take(table, &five, "a", NOW, 0), 0);
-        assert_int_equal(take(table, &five, "b", NOW, 0), 0);
+        assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+        assert_int_equal(count(table, &five, "b", NOW, 0), 0);
     }
 
-    assert_int_equal(take(table, &five, "a", NOW, 1), 60);
+    assert_int_equal(count(table, &five, "a", NOW, 1), 60);
     af_limits_forget(table, "a", 1, NOW + 30);
 
     /* the next window begins then, and others' are as they were */
 
     for (i = 0; i < 5; i++) {
-        assert_int_equal(take(table, &five, "a", NOW + 50, 0), 0);
+        assert_int_equal(count(table, &five, "a", NOW + 50, 0), 0);
     }
 
-    assert_int_equal(take(table, &five, "a", NOW + 70, 1), 40);
-    assert_int_equal(take(table, &five, "b", NOW + 50, 1), 10);
+    assert_int_equal(count(table, &five, "a", NOW + 70, 1), 40);
+    assert_int_equal(count(table, &five, "b", NOW + 50, 1), 10);
 
     done(table, 64);
 }

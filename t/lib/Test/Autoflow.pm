@@ -108,12 +108,13 @@ sub start_nginx ($self) {
     return $self;
 }
 
-# every worker has its connections to the database
+# every worker has its connections to the database: they are idle, too, before
+# they have prepared all they need
 sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
     my ($wide) = $self->settings_text =~ /wide=(\d+)/;
     $self->wait_for(sub {
-        ($self->beside || $self->connections("AND state = 'idle'") == $self->workers * ($pool // 2)
+        ($self->beside || $self->connections("AND state = 'idle' AND query !~ '^\$|AS schema_version'") == $self->workers * ($pool // 2)
             && $self->wide == $self->workers * ($wide // 1))
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });

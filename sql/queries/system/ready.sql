@@ -1,0 +1,5 @@
+-- Whether the database takes writes.
+--
+-- writable     false: a standby, or a server that is read-only
+
+SELECT NOT current_setting('transaction_read_only')::boolean AS writable;

@@ -812,11 +812,12 @@ test_upgrade() {
     fi
     prepare_tests "$@"
 
-    if [ ! -e "$tree" ]; then
-        mkdir -p "$tree.new"
-        git -C "$root" archive "$former" | tar -x -C "$tree.new"
-        mv "$tree.new" "$tree"
-    fi
+    # outside of a repository, git just patches
+    mkdir -p "$tree"
+    git -C "$root" archive "$former" | tar -x -C "$tree"
+    GIT_CEILING_DIRECTORIES=$build/upgrade git -C "$tree" apply \
+        "$root/t/upgrade/former.patch"
+
     step "Building the former module" "$tree/build.sh" build
     export AUTOFLOW_FORMER=$tree
     export AUTOFLOW_FORMER_MODULE=$tree/build/$(basename "$out")/$module

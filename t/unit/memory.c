@@ -1,0 +1,543 @@
+/*
+ * No memory: each allocation of a piece of work fails in turn, alone or with
+ * all behind it.  The work is done right then, or refused, but nothing bad is
+ * found good; and sanitizers see that nothing is used that isn't there, or
+ * left behind.
+ *
+ * Our own allocations are wrapped by the linker (see the Makefile), and those
+ * of jansson, which doesn't always tell a lack of memory from a wrong text.
+ */
+
+#include "unit.h"
+#include "vectors.h"
+#include "check/input.h"
+#include "check/schema.h"
+#include "mail/letter.h"
+#include "token/cache.h"
+#include "token/jwt.h"
+#include "token/keyring.h"
+
+#include <sodium.h>
+
+
+/* more than any of this work asks for */
+#define MAX  2000
+
+#define NOW  1000000
+
+
+typedef enum {
+    DONE,
+    REFUSED,
+    WRONG
+} outcome_t;
+
+typedef struct {
+    const char  *name;
+    outcome_t  (*work)(void);
+} work_t;
+
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+char *__real_strdup(const char *s);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+char *__wrap_strdup(const char *s);
+
+
+/* allocations until one fails, 0: none does; whether those behind it do, too */
+
+static size_t  countdown;
+static int     for_good;
+static int     failed_once;
+
+
+static int
+fails(void)
+{
+    if (countdown == 0 || --countdown != 0) {
+        return 0;
+    }
+
+    countdown = for_good;
+    failed_once = 1;
+
+    return 1;
+}
+
+
+void *
+__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+
+void *
+__wrap_realloc(void *p, size_t size)
+{
+    return fails() ? NULL : __real_realloc(p, size);
+}
+
+
+char *
+__wrap_strdup(const char *s)
+{
+    return fails() ? NULL : __real_strdup(s);
+}
+
+
+static const char  set_of_two[] = RFC7517_A1_SET;
+
+static const char *const  texts[] = {
+    RFC7515_A1_KEY, RFC7515_A3_KEY, RFC8037_A1_KEY,
+    set_of_two, "a secret of more than thirty-two octets"
+};
+
+
+static void
+count_skipped(void *data, const af_keyring_error_t *error)
+{
+    (void) error;
+
+    (*(size_t *) data)++;
+}
+
+
+static outcome_t
+work_keyring(void)
+{
+    char                *jwks;
+    size_t               i, skipped;
+    outcome_t            outcome;
+    af_keyring_t        *ring;
+    af_key_options_t     options;
+    af_keyring_error_t   error;
+
+    memset(&options, 0, sizeof(af_key_options_t));
+
+    ring = af_keyring_create();
+
+    if (ring == NULL) {
+        return REFUSED;
+    }
+
+    outcome = DONE;
+
+    for (i = 0; i < af_nelts(texts) && outcome == DONE; i++) {
+        skipped = 0;
+
+        if (af_keyring_add(ring, texts[i], strlen(texts[i]), &options,
+                           count_skipped, &skipped, &error)
+            != 0)
+        {
+            outcome = REFUSED;
+
+        } else if (skipped != (texts[i] == set_of_two)) {
+            outcome = WRONG;       /* of the set one key is for encryption */
+        }
+    }
+
+    if (outcome == DONE) {
+        jwks = af_keyring_jwks(ring);
+        outcome = jwks ? DONE : REFUSED;
+        free(jwks);
+    }
+
+    af_keyring_free(ring);
+
+    return outcome;
+}
+
+
+static outcome_t
+work_published(void)
+{
+    size_t               skipped;
+    outcome_t            outcome;
+    af_keyring_t        *ring;
+    af_key_options_t     options;
+    af_keyring_error_t   error;
+
+    static const char  set[] = "{\"keys\":[" RFC7638_KEY ","
+                               RFC8037_A2_KEY "]}";
+
+    memset(&options, 0, sizeof(af_key_options_t));
+
+    ring = af_keyring_create();
+
+    if (ring == NULL) {
+        return REFUSED;
+    }
+
+    skipped = 0;
+
+    if (af_keyring_add_published(ring, set, strlen(set), &options,
+                                 count_skipped, &skipped, &error)
+        != 0)
+    {
+        outcome = REFUSED;
+
+    } else {
+        outcome = (ring->nkeys + skipped != 2) ? WRONG
+                  : skipped ? REFUSED : DONE;
+    }
+
+    af_keyring_free(ring);
+
+    return outcome;
+}
+
+
+/* what these need is there before: keys and a token */
+
+static af_keyring_t  *ours;
+static char          *token;
+static size_t         token_len;
+
+
+static outcome_t
+verified(const char *text, af_jwt_status_t expected)
+{
+    json_t           *claims, *header;
+    af_jwt_rules_t    rules;
+    const af_key_t   *key;
+    af_jwt_status_t   status;
+
+    memset(&rules, 0, sizeof(af_jwt_rules_t));
+    rules.keys = ours->keys;
+    rules.now = NOW;
+
+    status = af_jwt_verify(&rules, text, token_len, &claims, &header, &key);
+
+    if ((claims != NULL) != (status == AF_JWT_OK)
+        || (header != NULL) != (status == AF_JWT_OK))
+    {
+        return WRONG;
+    }
+
+    json_decref(claims);
+    json_decref(header);
+
+    return (status == expected) ? DONE
+                                : (status == AF_JWT_OK) ? WRONG : REFUSED;
+}
+
+
+static outcome_t
+work_good_token(void)
+{
+    return verified(token, AF_JWT_OK);
+}
+
+
+static outcome_t
+work_forged_token(void)
+{
+    outcome_t  outcome;
+
+    token[token_len - 2] ^= 1;
+    outcome = verified(token, AF_JWT_SIGNATURE);
+    token[token_len - 2] ^= 1;
+
+    return outcome;
+}
+
+
+static outcome_t
+work_signing(void)
+{
+    char      *made;
+    size_t     len;
+    json_t    *claims;
+    outcome_t  outcome;
+
+    claims = json_pack("{s:s, s:i}", "sub", "ada", "exp", NOW + 60);
+
+    if (claims == NULL) {
+        return REFUSED;
+    }
+
+    made = af_jwt_sign(ours->keys[0], claims, &len);
+
+    outcome = (made == NULL) ? REFUSED
+              : (len == token_len && memcmp(made, token, len) == 0) ? DONE
+              : WRONG;
+
+    free(made);
+    json_decref(claims);
+
+    return outcome;
+}
+
+
+static outcome_t
+work_form(void)
+{
+    json_t      *form;
+    outcome_t    outcome;
+    const char  *why;
+
+    static const char  text[] = "username=ada%40example.com&password=a+b&c=";
+
+    form = af_form_parse(text, strlen(text), &why);
+
+    if (form == NULL) {
+        return REFUSED;
+    }
+
+    outcome = (json_object_size(form) == 3) ? DONE : WRONG;
+    json_decref(form);
+
+    return outcome;
+}
+
+
+static const af_field_t  fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    { "username", &af_type_username, 0, NULL },
+    { "password", &af_type_password, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  schema = { "Test", fields, NULL };
+
+
+static outcome_t
+checked(const char *text, int expected)
+{
+    int          n;
+    json_t      *body, *errors;
+    outcome_t    outcome;
+    const char  *why;
+
+    body = af_json_parse(text, strlen(text), &why);
+
+    if (body == NULL) {
+        return REFUSED;
+    }
+
+    errors = json_array();
+
+    if (errors == NULL) {
+        json_decref(body);
+        return REFUSED;
+    }
+
+    n = af_schema_check(&schema, body, errors);
+
+    outcome = (n == expected) ? DONE : (n == -1) ? REFUSED : WRONG;
+
+    af_schema_wipe(&schema, body);
+    json_decref(body);
+    json_decref(errors);
+
+    return outcome;
+}
+
+
+static outcome_t
+work_good_body(void)
+{
+    return checked("{\"email\":\" ada@example.com \",\"username\":null,"
+                   "\"password\":\"correct horse\",\"x\":[1,{\"y\":2}]}", 0);
+}
+
+
+static outcome_t
+work_bad_body(void)
+{
+    return checked("{\"email\":\"ada\",\"username\":1,\"password\":\"x\"}", 3);
+}
+
+
+static outcome_t
+work_letter(void)
+{
+    size_t        i, j;
+    outcome_t     outcome;
+    const char   *why;
+    af_buffer_t   out;
+    af_letters_t  letters;
+
+    static const af_derived_key_t  keys[1];
+    static const af_letter_t       letter = {
+        "01890a5d-ac96-774b-bcce-b302099a8057", "reset_password",
+        "ada@example.com", "Ada", NOW
+    };
+
+    memset(&letters, 0, sizeof(af_letters_t));
+    letters.from = "auth@example.com";
+    letters.link_base = "https://example.com";
+    letters.keys = keys;
+    letters.nkeys = 1;
+
+    for (i = 0; i < AF_LETTER_KINDS; i++) {
+        for (j = 0; j < AF_LETTER_PARTS; j++) {
+            letters.templates[i][j].text = "For {{name}}: {{link}}";
+            letters.templates[i][j].len = 22;
+        }
+    }
+
+    memset(&out, 0, sizeof(af_buffer_t));
+
+    why = af_letter_write(&letters, &letter, &out);
+
+    outcome = (why != NULL) ? REFUSED
+              : strstr(out.data, "/reset-password?token=") ? DONE : WRONG;
+
+    af_buffer_free(&out);
+
+    return outcome;
+}
+
+
+static outcome_t
+work_cache(void)
+{
+    char            *value;
+    outcome_t        outcome;
+    af_cache_t      *cache;
+    af_cache_key_t   key = { texts, "token", 5 };
+
+    cache = af_cache_create(4);
+
+    if (cache == NULL) {
+        return REFUSED;
+    }
+
+    value = malloc(1);
+
+    if (value == NULL || af_cache_put(cache, &key, value, free) != 0) {
+        outcome = af_cache_get(cache, &key) ? WRONG : REFUSED;
+        free(value);
+
+    } else {
+        outcome = (af_cache_get(cache, &key) == value) ? DONE : WRONG;
+    }
+
+    af_cache_free(cache);
+
+    return outcome;
+}
+
+
+static const work_t  works[] = {
+    { "keys of all kinds", work_keyring },
+    { "a set that is published", work_published },
+    { "a good token", work_good_token },
+    { "a forged token", work_forged_token },
+    { "signing", work_signing },
+    { "a form", work_form },
+    { "a good body", work_good_body },
+    { "a bad body", work_bad_body },
+    { "a letter", work_letter },
+    { "a cache", work_cache },
+};
+
+
+static int
+prepare(void **state)
+{
+    json_t              *claims;
+    af_key_options_t     options;
+    af_keyring_error_t   error;
+
+    (void) state;
+
+    memset(&options, 0, sizeof(af_key_options_t));
+
+    ours = af_keyring_create();
+    claims = json_pack("{s:s, s:i}", "sub", "ada", "exp", NOW + 60);
+
+    if (af_keyring_add(ours, RFC7515_A1_KEY, strlen(RFC7515_A1_KEY), &options,
+                       NULL, NULL, &error)
+        != 0)
+    {
+        return -1;
+    }
+
+    token = af_jwt_sign(ours->keys[0], claims, &token_len);
+    json_decref(claims);
+
+    return token ? 0 : -1;
+}
+
+
+static int
+forget(void **state)
+{
+    (void) state;
+
+    free(token);
+    af_keyring_free(ours);
+
+    return 0;
+}
+
+
+static void
+test_whatever_allocation_fails(void **state)
+{
+    int              failed;
+    size_t           n;
+    outcome_t        outcome;
+    const work_t    *work;
+
+    (void) state;
+
+    failed = 0;
+
+    for (work = works; work < works + af_nelts(works); work++) {
+
+        af_row(work->work() == DONE, "%s", work->name);
+
+        for (n = 1; n < 2 * MAX; n++) {
+            countdown = n / 2;
+            for_good = n % 2;
+            failed_once = 0;
+
+            outcome = work->work();
+            countdown = 0;
+
+            af_row(outcome != WRONG, "%s, allocation %zu%s", work->name, n / 2,
+                   for_good ? " and all behind it" : "");
+
+            if (n > 1 && !failed_once) {
+                af_row(outcome == DONE, "%s", work->name);
+                break;
+            }
+        }
+
+        af_row(n > 2 && n < 2 * MAX, "%s: %zu", work->name, n);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_whatever_allocation_fails)
+    };
+
+    json_set_alloc_funcs(__wrap_malloc, free);
+
+    if (sodium_init() == -1) {
+        return 1;
+    }
+
+    return cmocka_run_group_tests(tests, prepare, forget);
+}

@@ -101,6 +101,15 @@ static const ngx_http_autoflow_param_t  ngx_http_autoflow_attempts_params[] = {
 };
 
 
+static const ngx_http_autoflow_param_t  ngx_http_autoflow_sessions_params[] = {
+
+    { ngx_string("account="), ngx_http_autoflow_param_count,
+      offsetof(ngx_http_autoflow_main_conf_t, max_sessions) },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
 static const ngx_http_autoflow_param_t  ngx_http_autoflow_staleness_params[] = {
 
     { ngx_string("fail="), ngx_http_autoflow_param_fail,
@@ -336,6 +345,25 @@ ngx_http_autoflow_attempts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_attempts_params,
                                     conf);
+}
+
+
+char *
+ngx_http_autoflow_sessions(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    char  *rv;
+
+    if (amcf->max_sessions != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    rv = ngx_http_autoflow_params(cf, 1, ngx_http_autoflow_sessions_params,
+                                  conf);
+
+    return (rv == NGX_CONF_OK && amcf->max_sessions > 1000)
+           ? "allows an account more than 1000 sessions" : rv;
 }
 
 

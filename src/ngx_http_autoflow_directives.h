@@ -22,6 +22,8 @@ char *ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_autoflow_attempts(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_autoflow_sessions(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_autoflow_staleness(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd,

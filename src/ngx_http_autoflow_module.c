@@ -186,6 +186,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_sessions"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_autoflow_sessions,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_revocation_staleness"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_autoflow_staleness,
@@ -487,6 +494,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->database.timeout = NGX_CONF_UNSET_MSEC;
     amcf->zone_size = NGX_CONF_UNSET_SIZE;
     amcf->staleness = NGX_CONF_UNSET_MSEC;
+    amcf->max_sessions = NGX_CONF_UNSET_UINT;
     amcf->environment = NGX_CONF_UNSET_UINT;
     amcf->require_verified = NGX_CONF_UNSET;
     amcf->access_ttl = NGX_CONF_UNSET;
@@ -513,6 +521,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(amcf->database.timeout, 5000);
     ngx_conf_init_size_value(amcf->zone_size, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(amcf->staleness, 5 * 60 * 1000);
+    ngx_conf_init_uint_value(amcf->max_sessions, 100);
     ngx_conf_init_uint_value(amcf->environment, AF_PRODUCTION);
     ngx_conf_init_value(amcf->require_verified, 0);
     ngx_conf_init_value(amcf->access_ttl, 30 * 60);

@@ -193,11 +193,8 @@ af_step_hash(af_ctx_t *ctx)
 static ngx_int_t
 create_account(af_ctx_t *ctx)
 {
-    if (af_password_set(ctx) != NGX_OK || af_bind_refresh(ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return af_query(ctx, &af_sql_auth_register);
+    return (af_password_set(ctx) == NGX_OK)
+           ? af_query(ctx, &af_sql_auth_register) : NGX_ERROR;
 }
 
 
@@ -399,11 +396,8 @@ open_session(af_ctx_t *ctx)
         return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 
-    if (af_bind_refresh(ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return af_query(ctx, &af_sql_auth_login);
+    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_login,
+                      NULL);
 }
 
 

@@ -4,8 +4,11 @@
 
 
 static ngx_int_t present_token(af_ctx_t *ctx);
+static ngx_int_t exchange_token(af_ctx_t *ctx);
 static ngx_int_t send_successor(af_ctx_t *ctx);
+static ngx_int_t refuse_token(af_ctx_t *ctx, const char *verdict);
 
+static ngx_int_t present_either(af_ctx_t *ctx);
 static ngx_int_t end_session(af_ctx_t *ctx);
 static ngx_int_t say_ended(af_ctx_t *ctx);
 
@@ -13,12 +16,14 @@ static ngx_int_t end_sessions(af_ctx_t *ctx);
 
 static const af_step_pt  refresh_steps[] = {
     present_token,
+    exchange_token,
     send_successor,
     NULL
 };
 
 
 static const af_step_pt  logout_steps[] = {
+    present_either,
     end_session,
     say_ended,
     NULL
@@ -104,61 +109,75 @@ present_token(af_ctx_t *ctx)
                                        "no refresh token was sent");
     }
 
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
+    return (rc == NGX_OK) ? af_find_refresh(ctx, token) : rc;
+}
+
+
+static ngx_int_t
+exchange_token(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = af_refresh_found(ctx);
+
+    if (rc == NGX_DECLINED) {
+        return refuse_token(ctx, "ended");
     }
 
-    ctx->data = (void *) token;
-
-    if (af_bind_token_hash(ctx, token) != NGX_OK
-        || af_bind_successors(ctx, token) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return af_query(ctx, &af_sql_auth_refresh);
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_refresh) : rc;
 }
 
 
 static ngx_int_t
 send_successor(af_ctx_t *ctx)
 {
-    ngx_uint_t   i;
-    const char  *verdict, *successor;
+    const char  *verdict;
+
+    verdict = af_found(ctx) ? af_column(ctx, "verdict") : "ended";
+
+    if (ngx_strcmp(verdict, "current") == 0) {
+        return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
+    }
+
+    /* without a number, nor a successor, a secret was taken out of use since */
+
+    if (ngx_strcmp(verdict, "former") == 0
+        && (af_column(ctx, "number")[0] != '0' || af_column(ctx, "successor")))
+    {
+        return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
+    }
+
+    return refuse_token(ctx, verdict);
+}
+
+
+/*
+ * A browser need not try these again.  But as long as the session lives,
+ * another tab may have got new cookies, while this answer was on its way.
+ */
+
+static ngx_int_t
+refuse_token(af_ctx_t *ctx, const char *verdict)
+{
+    ngx_uint_t  i;
 
     static const struct {
         const char       *verdict;
         af_problem_id_t   problem;
         ngx_uint_t        ended;       /* its session has */
     } refusals[] = {
-        { "token_reused", AF_REUSED_TOKEN, 1 },
-        { "session_ended", AF_INVALID_TOKEN, 1 },
-        { "token_expired", AF_EXPIRED_TOKEN, 0 },
+        { "reused", AF_REUSED_TOKEN, 1 },
+        { "ended", AF_INVALID_TOKEN, 1 },
+        { "expired", AF_EXPIRED_TOKEN, 0 },
         { "email_not_verified", AF_EMAIL_NOT_VERIFIED, 0 },
         { NULL, AF_INVALID_TOKEN, 0 }
     };
-
-    successor = af_found(ctx) ? af_column(ctx, "successor") : NULL;
-
-    if (successor) {
-        i = ngx_atoi((u_char *) successor, ngx_strlen(successor)) - 1;
-
-        return (af_use_successor(ctx, ctx->data, i) == NGX_OK)
-               ? af_answer_tokens(ctx, NGX_HTTP_OK, NULL) : NGX_ERROR;
-    }
-
-    verdict = af_found(ctx) ? af_column(ctx, "verdict") : "";
 
     for (i = 0; refusals[i].verdict; i++) {
         if (ngx_strcmp(verdict, refusals[i].verdict) == 0) {
             break;
         }
     }
-
-    /*
-     * A browser need not try these again.  But as long as the session lives,
-     * another tab may have got new cookies, while this answer was on its way.
-     */
 
     if (refusals[i].ended
         && ctx->presented.source == AF_SOURCE_COOKIE
@@ -172,12 +191,12 @@ send_successor(af_ctx_t *ctx)
 
 
 /*
- * That of the token which comes first, of either kind; but a refresh cookie
- * is there for when there is no good access token.
+ * The session of the token which comes first, of either kind; but a refresh
+ * cookie is there for when there is no good access token.
  */
 
 static ngx_int_t
-end_session(af_ctx_t *ctx)
+present_either(af_ctx_t *ctx)
 {
     ngx_int_t             rc;
     const char           *token;
@@ -189,49 +208,72 @@ end_session(af_ctx_t *ctx)
     af_refresh_credential(ctx->request, af_field(ctx, "refresh_token"),
                           &refresh);
 
-    af_bind(ctx, "others",
-            json_object_get(ctx->query, "scope") ? "true" : "false");
-    af_bind(ctx, "token_hash", NULL);
-
-    if (!identity->own
-        || refresh.source == AF_SOURCE_BODY
-        || refresh.source == AF_SOURCE_BEARER)
+    if (identity->own
+        && refresh.source != AF_SOURCE_BODY
+        && refresh.source != AF_SOURCE_BEARER)
     {
-        rc = af_presented_refresh(ctx, &token);
-
-        if (rc == NGX_DECLINED) {
-            return af_problem(ctx, identity->status == AF_TOKEN_OK
-                                   ? AF_INVALID_TOKEN
-                                   : af_token_problem(identity->status), NULL);
-        }
-
-        if (rc != NGX_OK || af_bind_token_hash(ctx, token) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        af_bind(ctx, "session_id", NULL);
+        af_bind(ctx, "number", NULL);
+        af_bind(ctx, "token_hash", NULL);
+        return NGX_OK;
     }
 
-    return af_query(ctx, &af_sql_auth_logout);
+    rc = af_presented_refresh(ctx, &token);
+
+    if (rc == NGX_DECLINED) {
+        return af_problem(ctx, identity->status == AF_TOKEN_OK
+                               ? AF_INVALID_TOKEN
+                               : af_token_problem(identity->status), NULL);
+    }
+
+    return (rc == NGX_OK) ? af_find_refresh(ctx, token) : rc;
 }
 
 
-/* one that ended meanwhile has ended: only a refresh token may be unknown */
+static ngx_int_t
+end_session(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = (ctx->presented.source == AF_SOURCE_NONE) ? NGX_OK
+                                                   : af_refresh_found(ctx);
+
+    if (rc == NGX_DECLINED) {
+        return refuse_token(ctx, "ended");
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    af_bind(ctx, "others",
+            json_object_get(ctx->query, "scope") ? "true" : "false");
+
+    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_logout,
+                      NULL);
+}
+
+
+/* one that ended meanwhile has ended: only a refresh token may be refused */
 
 static ngx_int_t
 say_ended(af_ctx_t *ctx)
 {
-    ngx_str_t  session_id;
+    ngx_str_t    session_id;
+    const char  *verdict;
+
+    verdict = af_found(ctx) ? af_column(ctx, "verdict") : "ended";
 
     if (ctx->presented.source == AF_SOURCE_NONE) {
         session_id = ctx->identity->session_id;
 
-    } else if (af_found(ctx)) {
+    } else if (ngx_strcmp(verdict, "current") == 0
+               || ngx_strcmp(verdict, "former") == 0)
+    {
         session_id.data = (u_char *) af_column(ctx, "session_id");
         session_id.len = ngx_strlen(session_id.data);
 
     } else {
-        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+        return refuse_token(ctx, verdict);
     }
 
     if (json_object_get(ctx->query, "scope") == NULL

@@ -7,33 +7,29 @@
 #define AF_JTI_OCTETS  16
 
 
+/* a refresh token that somebody presents */
+
+typedef struct {
+    const char         *text;
+    af_refresh_form_t   form;
+    af_refresh_t        token;                        /* if it is numbered */
+    u_char              number[NGX_INT64_LEN + 1];
+    char                hash[AF_REFRESH_HASH_SIZE];   /* else */
+} presented_t;
+
+
+static ngx_int_t af_refuse_junk(af_ctx_t *ctx);
+static int af_refresh_is_good(af_ctx_t *ctx);
+static ngx_int_t af_session_random(af_ctx_t *ctx,
+    u_char random[AF_REFRESH_RANDOM]);
+static ngx_int_t af_bind_successors(af_ctx_t *ctx, const char *token);
+static ngx_int_t af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE]);
 static ngx_uint_t af_cookie_spoke(af_ctx_t *ctx);
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
-static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len);
+static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
+    char *refresh);
 static int af_access_claims(af_ctx_t *ctx, json_t *claims);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
-
-
-ngx_int_t
-af_bind_refresh(af_ctx_t *ctx)
-{
-    char  *token, *hash;
-
-    token = ngx_pnalloc(ctx->request->pool, AF_REFRESH_FORMER_SIZE);
-    hash = ngx_pnalloc(ctx->request->pool, AF_REFRESH_HASH_SIZE);
-
-    if (token == NULL || hash == NULL) {
-        return NGX_ERROR;
-    }
-
-    af_refresh_random(token);
-    af_refresh_hash(token, hash);
-
-    ctx->refresh_token = token;
-    af_bind(ctx, "refresh_hash", hash);
-
-    return NGX_OK;
-}
 
 
 ngx_int_t
@@ -76,23 +72,150 @@ af_presented_refresh(af_ctx_t *ctx, const char **token)
 
 
 ngx_int_t
-af_bind_token_hash(af_ctx_t *ctx, const char *token)
+af_find_refresh(af_ctx_t *ctx, const char *token)
 {
-    char  *hash;
+    size_t        len;
+    presented_t  *presented;
 
-    hash = ngx_pnalloc(ctx->request->pool, AF_REFRESH_HASH_SIZE);
-    if (hash == NULL) {
+    presented = ngx_pcalloc(ctx->request->pool, sizeof(presented_t));
+    if (presented == NULL) {
         return NGX_ERROR;
     }
 
-    af_refresh_hash(token, hash);
-    af_bind(ctx, "token_hash", hash);
+    len = ngx_strlen(token);
+
+    presented->text = token;
+    presented->form = af_refresh_form(token, len);
+
+    ctx->refresh = presented;
+
+    af_bind(ctx, "session_id", NULL);
+    af_bind(ctx, "number", NULL);
+    af_bind(ctx, "token_hash", NULL);
+    af_bind(ctx, "successors", NULL);
+
+    switch (presented->form) {
+
+    case AF_REFRESH_NUMBERED:
+
+        if (af_refresh_parse(ctx->conf->refresh_tag_keys,
+                             ctx->conf->secrets->nelts, token, len,
+                             &presented->token)
+            != 0)
+        {
+            return af_refuse_junk(ctx);
+        }
+
+        af_bind(ctx, "session_id", presented->token.session_id);
+        break;
+
+    case AF_REFRESH_FORMER:
+
+        af_refresh_hash(token, presented->hash);
+        af_bind(ctx, "token_hash", presented->hash);
+        break;
+
+    default:
+        return af_refuse_junk(ctx);
+    }
+
+    return af_query(ctx, &af_sql_auth_find_session);
+}
+
+
+/* no refresh token of ours: whoever tries any is here, at no cost */
+
+static ngx_int_t
+af_refuse_junk(af_ctx_t *ctx)
+{
+    return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+}
+
+
+ngx_int_t
+af_refresh_found(af_ctx_t *ctx)
+{
+    const char   *session_id, *user_id;
+    presented_t  *presented;
+
+    presented = ctx->refresh;
+
+    if (!af_found(ctx)) {
+        return (presented->form == AF_REFRESH_NUMBERED)
+               ? NGX_DECLINED : af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    }
+
+    if (presented->form == AF_REFRESH_NUMBERED && !af_refresh_is_good(ctx)) {
+        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    }
+
+    session_id = af_column(ctx, "session_id");
+    session_id = af_string(ctx, session_id, ngx_strlen(session_id));
+
+    user_id = af_column(ctx, "user_id");
+    user_id = af_string(ctx, user_id, ngx_strlen(user_id));
+
+    if (session_id == NULL || user_id == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_bind(ctx, "session_id", session_id);
+    af_bind(ctx, "user_id", user_id);
+
+    if (presented->form == AF_REFRESH_FORMER) {
+        return af_bind_successors(ctx, presented->text);
+    }
+
+    ngx_sprintf(presented->number, "%uL%Z", presented->token.number);
+    af_bind(ctx, "number", (char *) presented->number);
 
     return NGX_OK;
 }
 
 
-ngx_int_t
+static int
+af_refresh_is_good(af_ctx_t *ctx)
+{
+    int           good;
+    u_char        random[AF_REFRESH_RANDOM];
+    presented_t  *presented;
+
+    presented = ctx->refresh;
+
+    good = af_session_random(ctx, random) == NGX_OK
+           && ngx_strcmp(af_column(ctx, "user_id"), presented->token.user_id)
+              == 0
+           && af_refresh_check(ctx->conf->refresh_mac_keys, &presented->token,
+                               random);
+
+    sodium_memzero(random, sizeof(random));
+
+    return good;
+}
+
+
+/* the column "random"; NGX_DECLINED if there is none */
+
+static ngx_int_t
+af_session_random(af_ctx_t *ctx, u_char random[AF_REFRESH_RANDOM])
+{
+    size_t       n;
+    const char  *hex;
+
+    hex = af_column(ctx, "random");
+
+    return (hex
+            && sodium_hex2bin(random, AF_REFRESH_RANDOM, hex, ngx_strlen(hex),
+                              NULL, &n, NULL)
+               == 0
+            && n == AF_REFRESH_RANDOM)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* of the former form: what is stored of each that there may be */
+
+static ngx_int_t
 af_bind_successors(af_ctx_t *ctx, const char *token)
 {
     char        *array, *p, successor[AF_REFRESH_FORMER_SIZE];
@@ -126,27 +249,53 @@ af_bind_successors(af_ctx_t *ctx, const char *token)
 }
 
 
-ngx_int_t
-af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n)
-{
-    char  *successor;
+/*
+ * By the secret of now; or, if a node of the former version has exchanged the
+ * token a moment ago, the successor that it gave.
+ */
 
-    successor = ngx_pnalloc(ctx->request->pool, AF_REFRESH_FORMER_SIZE);
-    if (successor == NULL) {
+static ngx_int_t
+af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE])
+{
+    int           rc;
+    u_char        random[AF_REFRESH_RANDOM];
+    ngx_int_t     number;
+    const char   *text;
+    presented_t  *presented;
+
+    text = af_column(ctx, "successor");
+
+    if (text) {
+        presented = ctx->refresh;
+        number = ngx_atoi((u_char *) text, ngx_strlen(text));
+        af_refresh_successor(ctx->conf->refresh_former_keys[number - 1],
+                             presented->text, token);
+        return NGX_OK;
+    }
+
+    if (af_session_random(ctx, random) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    af_refresh_successor(ctx->conf->refresh_former_keys[n], token, successor);
-    ctx->refresh_token = successor;
+    text = af_column(ctx, "number");
 
-    return NGX_OK;
+    rc = af_refresh_make(ctx->conf->refresh_tag_keys[0],
+                         ctx->conf->refresh_mac_keys[0],
+                         af_column(ctx, "user_id"),
+                         af_column(ctx, "session_id"),
+                         ngx_atoof((u_char *) text, ngx_strlen(text)), random,
+                         token);
+
+    sodium_memzero(random, sizeof(random));
+
+    return (rc == 0) ? NGX_OK : NGX_ERROR;
 }
 
 
 ngx_int_t
 af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
 {
-    char        *token;
+    char        *token, refresh[AF_REFRESH_SIZE];
     u_char      *p, *json;
     size_t       len;
     const char  *user;
@@ -164,14 +313,16 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
                           "made: are there too many roles for one?");
     }
 
-    if (af_tokens_cookies(ctx, token, len) != NGX_OK) {
+    if (af_issue_refresh(ctx, refresh) != NGX_OK
+        || af_tokens_cookies(ctx, token, len, refresh) != NGX_OK)
+    {
         free(token);
         return NGX_ERROR;
     }
 
     json = ngx_pnalloc(ctx->request->pool,
-                       sizeof(format) + len + ngx_strlen(ctx->refresh_token)
-                       + NGX_TIME_T_LEN + ngx_strlen(user)
+                       sizeof(format) + len + AF_REFRESH_SIZE + NGX_TIME_T_LEN
+                       + ngx_strlen(user)
                        + sizeof(",\"message\":\"\"}")
                        + (message ? ngx_strlen(message) : 0));
     if (json == NULL) {
@@ -179,8 +330,7 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(json, format, token, ctx->refresh_token,
-                    ctx->conf->access_ttl, user);
+    p = ngx_sprintf(json, format, token, refresh, ctx->conf->access_ttl, user);
     free(token);
 
     if (message) {
@@ -194,9 +344,9 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
 
 
 static ngx_int_t
-af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len)
+af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len, char *refresh)
 {
-    ngx_str_t  token, refresh, session_id;
+    ngx_str_t  token, successor, session_id;
 
     if (!af_cookies_on(ctx->request)) {
         return NGX_OK;
@@ -205,13 +355,13 @@ af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len)
     token.data = (u_char *) access;
     token.len = len;
 
-    refresh.data = (u_char *) ctx->refresh_token;
-    refresh.len = ngx_strlen(ctx->refresh_token);
+    successor.data = (u_char *) refresh;
+    successor.len = ngx_strlen(refresh);
 
     session_id.data = (u_char *) af_column(ctx, "session_id");
     session_id.len = ngx_strlen(session_id.data);
 
-    return af_cookies_set(ctx->request, &token, &refresh, &session_id);
+    return af_cookies_set(ctx->request, &token, &successor, &session_id);
 }
 
 

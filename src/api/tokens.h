@@ -9,36 +9,30 @@
 
 
 /*
- * Makes a refresh token, kept for af_answer_tokens(), and binds what is stored
- * of it, "refresh_hash".
- */
-ngx_int_t af_bind_refresh(af_ctx_t *ctx);
-
-/*
  * The refresh token that speaks for the request.  NGX_DECLINED without one;
  * NGX_ERROR: the flow has ended with a problem, as one from a cookie is not for
  * other sites' pages.
  */
 ngx_int_t af_presented_refresh(af_ctx_t *ctx, const char **token);
 
-/* Binds the "token_hash" that leads to a refresh token. */
-ngx_int_t af_bind_token_hash(af_ctx_t *ctx, const char *token);
-
 /*
- * Binds "successors": what is stored of a token's successors, by each secret
- * that is accepted.
+ * Looks for the session of a refresh token; the next step asks
+ * af_refresh_found().  What is junk ends the flow without a query.
  */
-ngx_int_t af_bind_successors(af_ctx_t *ctx, const char *token);
+ngx_int_t af_find_refresh(af_ctx_t *ctx, const char *token);
 
 /*
- * Keeps the successor of `token` by the `n`-th secret, from 0, for
- * af_answer_tokens().
+ * NGX_OK: the token is one of the session, and "user_id", "session_id",
+ * "number", "token_hash" and "successors" are bound, for the statement that
+ * judges what it is worth.  NGX_DECLINED: it is of a session that is no more.
+ * Else the flow has ended.
  */
-ngx_int_t af_use_successor(af_ctx_t *ctx, const char *token, ngx_uint_t n);
+ngx_int_t af_refresh_found(af_ctx_t *ctx);
 
 /*
- * Answers with a token pair, in cookies too where they are on, for the columns
- * "user", "claims" and "session_id" of the row that the last query returned;
+ * Answers with a token pair, in cookies too where they are on, for the row that
+ * the last query returned: its columns "user", "claims", "session_id",
+ * "user_id", "number" and "random"; or "successor" instead of the last two.
  * `message` may be NULL.
  */
 ngx_int_t af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status,

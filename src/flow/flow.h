@@ -76,8 +76,8 @@ struct af_ctx_s {
     void                           *job_data;
     void                           *attempts;
     af_ended_pt                     ended;     /* NULL: nobody asks */
-    const char                     *refresh_token;
     af_credential_t                 presented; /* a refresh token that speaks */
+    void                           *refresh;   /* the same, to be judged */
 
     ngx_uint_t                      nbindings;
     af_binding_t                    bindings[AF_BINDINGS];

@@ -30,6 +30,7 @@ static const char *af_value_request_id(af_ctx_t *ctx);
 static const char *af_value_access_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_grace(af_ctx_t *ctx);
+static const char *af_value_max_sessions(af_ctx_t *ctx);
 static const char *af_value_page(af_ctx_t *ctx);
 static const char *af_value_size(af_ctx_t *ctx);
 static const char *af_value_mail(af_ctx_t *ctx);
@@ -68,6 +69,7 @@ static const struct {
     { "access_ttl", af_value_access_ttl },
     { "refresh_ttl", af_value_refresh_ttl },
     { "refresh_grace", af_value_refresh_grace },
+    { "max_sessions", af_value_max_sessions },
     { "page", af_value_page },
     { "size", af_value_size },
     { "mail", af_value_mail },
@@ -377,6 +379,13 @@ static const char *
 af_value_refresh_grace(af_ctx_t *ctx)
 {
     return af_value_number(ctx, ctx->conf->refresh_grace);
+}
+
+
+static const char *
+af_value_max_sessions(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ctx->conf->max_sessions);
 }
 
 

@@ -66,6 +66,7 @@ typedef struct {
     ngx_msec_t             staleness;      /* of the feed of revocations */
     ngx_uint_t             stale_open;     /* then trust tokens, or not */
     af_attempts_t          attempts;
+    ngx_uint_t             max_sessions;   /* of an account */
     ngx_uint_t             environment;
     ngx_flag_t             require_verified;   /* to log in: an address */
     time_t                 access_ttl;

@@ -239,19 +239,6 @@ af_refresh_code(const af_derived_key_t key, const unsigned char *octets,
 
 
 void
-af_refresh_random(char token[AF_REFRESH_FORMER_SIZE])
-{
-    unsigned char  octets[AF_DERIVED_KEY_SIZE];
-
-    randombytes_buf(octets, sizeof(octets));
-    (void) sodium_bin2base64(token, AF_REFRESH_FORMER_SIZE, octets,
-                             sizeof(octets), AF_BASE64URL);
-
-    sodium_memzero(octets, sizeof(octets));
-}
-
-
-void
 af_refresh_successor(const af_derived_key_t former_key, const char *token,
     char successor[AF_REFRESH_FORMER_SIZE])
 {

@@ -100,9 +100,6 @@ int af_refresh_make(const af_derived_key_t tag_key,
     char text[AF_REFRESH_SIZE]);
 
 
-/* Of the former form: a session's first one. */
-void af_refresh_random(char token[AF_REFRESH_FORMER_SIZE]);
-
 /* Of the former form: the successor, HMAC with SHA-256 of the token's text. */
 void af_refresh_successor(const af_derived_key_t former_key, const char *token,
     char successor[AF_REFRESH_FORMER_SIZE]);

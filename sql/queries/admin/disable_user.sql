@@ -22,15 +22,23 @@ WITH before AS (
     RETURNING u AS account
 ), ended AS (
     UPDATE autoflow.sessions s
-       SET ended_at = now()
+       SET ended_at = now(),
+           access_expires_at = CASE WHEN (after.account).id IS NOT NULL
+                                    THEN '-infinity'
+                                    ELSE s.access_expires_at END
       FROM before
-     WHERE s.user_id = (account).id
+      LEFT JOIN after ON true
+     WHERE s.user_id = (before.account).id
        AND autoflow.session_lives(s)
+    RETURNING s.id
 ), event AS (
     INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id)
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            details)
     SELECT :user_id::uuid, 'disabled', (account).id, :ip_address::inet,
-           :user_agent::text, :request_id::text
+           :user_agent::text, :request_id::text,
+           jsonb_build_object('scope', 'all',
+                              'count', (SELECT count(*) FROM ended))
       FROM after
 )
 SELECT autoflow.user_json(coalesce(after.account, before.account)) AS json,

@@ -1,39 +1,88 @@
--- Ends a session, or the account's other ones.
+-- Ends a session, or the account's other ones, for the bearer of its access
+-- token or of its refresh token; lock_account has locked the account.  A
+-- refresh token does that only if it could be exchanged; one that was stolen
+-- ends its own session.
 --
--- :session_id          of the access token; null:
--- :token_hash          SHA-256 of a refresh token of the session, in hex
+-- :user_id, :session_id
+-- :number              of the refresh token; or null:
+-- :token_hash          SHA-256 of one of the former form, in hex; or null
 -- :others              true: the others
+-- :refresh_grace       in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- session_id           no row: there is no such session, or it has ended
--- revoked              each session that was ended; may be null
+-- verdict              as of refresh_verdict(); of an access token, current or
+--                      ended; no row: there is no such session
+-- session_id
+-- revoked              each session that was ended; or the account, if they
+--                      were many; may be null
 
-WITH present AS (
-    SELECT id, user_id
-      FROM autoflow.sessions
-     WHERE id = coalesce(:session_id::uuid,
-                         (SELECT session_id
-                            FROM autoflow.refresh_tokens
-                           WHERE token_hash = decode(:token_hash::text, 'hex')
-                             AND expires_at > now()))
-       AND ended_at IS NULL
+WITH presented AS MATERIALIZED (
+    SELECT u AS account, s AS session
+      FROM autoflow.sessions s
+      JOIN autoflow.users u ON u.id = s.user_id
+     WHERE s.id = :session_id::uuid
+       AND s.user_id = :user_id::uuid
+       FOR NO KEY UPDATE OF s
+), decision AS MATERIALIZED (
+    SELECT (session).id AS session_id, verdict,
+           :others::boolean AND verdict <> 'reused' AS others
+      FROM presented,
+           LATERAL (SELECT CASE
+               WHEN coalesce(:number::text, :token_hash::text) IS NOT NULL
+               THEN autoflow.refresh_verdict(
+                        account, session, :number::bigint,
+                        decode(:token_hash::text, 'hex'),
+                        :refresh_grace::bigint)
+               WHEN (session).ended_at IS NULL THEN 'current'
+               ELSE 'ended'
+           END) AS v (verdict)
+), ending AS MATERIALIZED (
+    SELECT session_id AS id
+      FROM decision
+     WHERE verdict IN ('current', 'former', 'reused')
+       AND NOT others
+     UNION ALL
+    SELECT s.id
+      FROM decision
+      JOIN autoflow.sessions s ON s.user_id = :user_id::uuid
+     WHERE verdict IN ('current', 'former')
+       AND others
+       AND s.id <> session_id
+       AND autoflow.session_lives(s)
+), account AS (
+    UPDATE autoflow.users
+       SET token_epoch = token_epoch + 1
+     WHERE id = :user_id::uuid
+       AND autoflow.sessions_are_many((SELECT count(*) FROM ending))
+    RETURNING *
 ), ended AS (
     UPDATE autoflow.sessions s
-       SET ended_at = now()
-      FROM present p
-     WHERE s.user_id = p.user_id
-       AND (s.id = p.id) <> :others::boolean
-       AND autoflow.session_lives(s)
-    RETURNING s.*
+       SET ended_at = now(),
+           access_expires_at = CASE WHEN account.id IS NOT NULL THEN '-infinity'
+                                    ELSE s.access_expires_at END
+      FROM ending
+      LEFT JOIN account ON true
+     WHERE s.id = ending.id
+       AND s.ended_at IS NULL
+    RETURNING CASE WHEN account.id IS NULL
+                   THEN autoflow.session_revocation(s) END AS revoked
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
             details)
-    SELECT user_id, 'logged_out', user_id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
-           jsonb_build_object('session_id', id)
-      FROM ended
+    SELECT CASE WHEN verdict <> 'reused' THEN :user_id::uuid END,
+           CASE WHEN verdict <> 'reused' THEN 'logged_out'
+                ELSE 'refresh_token_reused' END,
+           :user_id::uuid, :ip_address::inet, :user_agent::text,
+           :request_id::text,
+           CASE WHEN others
+                THEN jsonb_build_object('scope', 'others', 'count', count)
+                ELSE jsonb_build_object('session_id', session_id) END
+      FROM decision, (SELECT count(*) FROM ended) AS n
+     WHERE count > 0
 )
-SELECT present.id AS session_id, autoflow.session_revocation(ended) AS revoked
-  FROM present
-  LEFT JOIN ended ON true;
+SELECT verdict, session_id,
+       coalesce(ended.revoked, autoflow.account_revocation(account)) AS revoked
+  FROM decision
+  LEFT JOIN account ON true
+  LEFT JOIN ended ON ended.revoked IS NOT NULL;

@@ -12,16 +12,20 @@ WITH account AS (
     RETURNING *
 ), ended AS (
     UPDATE autoflow.sessions s
-       SET ended_at = now()
+       SET ended_at = now(),
+           access_expires_at = '-infinity'
       FROM account
      WHERE s.user_id = account.id
        AND autoflow.session_lives(s)
+    RETURNING s.id
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
             details)
     SELECT id, 'logged_out', id, :ip_address::inet, :user_agent::text,
-           :request_id::text, jsonb_build_object('scope', 'all')
+           :request_id::text,
+           jsonb_build_object('scope', 'all',
+                              'count', (SELECT count(*) FROM ended))
       FROM account
 )
 SELECT autoflow.account_revocation(account) AS revoked

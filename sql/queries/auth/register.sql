@@ -5,14 +5,14 @@
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
 -- :require_verified    whether it has
--- :refresh_hash        SHA-256 of the refresh token, in hex
 -- :refresh_ttl, :access_ttl                            in seconds
 -- :mail                whether to mail a token that verifies the address
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- "user", claims, session_id
---                      the last two null if it is not logged in; no row: an
---                      account has the address; or users_username_key violated
+-- "user", claims, session_id, user_id, number, random
+--                      all but the first null if it is not logged in; no row:
+--                      an account has the address; or users_username_key
+--                      violated
 
 WITH account AS (
     INSERT INTO autoflow.users
@@ -29,19 +29,14 @@ WITH account AS (
       FROM account
 ), session AS (
     INSERT INTO autoflow.sessions
-           (user_id, device_info, ip_address, token_hash, expires_at,
+           (user_id, device_info, ip_address, number, expires_at,
             access_expires_at)
-    SELECT id, :user_agent::text, :ip_address::inet,
-           decode(:refresh_hash::text, 'hex'),
+    SELECT id, :user_agent::text, :ip_address::inet, 1,
            now() + :refresh_ttl::bigint * interval '1 second',
            now() + :access_ttl::bigint * interval '1 second'
       FROM account
      WHERE NOT :require_verified::boolean
-    RETURNING id, token_hash, expires_at
-), token AS (
-    INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
-    SELECT token_hash, id, expires_at
-      FROM session
+    RETURNING *
 ), mail AS (
     INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
     SELECT 'verify_email', id, email, email_key
@@ -57,6 +52,9 @@ WITH account AS (
 SELECT autoflow.user_json(account) AS "user",
        CASE WHEN session.id IS NOT NULL
             THEN autoflow.claims_json(account, session.id) END AS claims,
-       session.id AS session_id
+       session.id AS session_id,
+       session.user_id,
+       session.number,
+       encode(session.random, 'hex') AS random
   FROM account
   LEFT JOIN session ON true;

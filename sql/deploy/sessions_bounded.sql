@@ -1,0 +1,301 @@
+-- Deploy autoflow:sessions_bounded to pg
+-- requires: role_deletion
+--
+-- What one account may accumulate: living sessions are capped, and refreshing
+-- leaves no rows.
+--
+-- Not one transaction: an index is built beside whoever writes, and what takes
+-- long is done before the table is locked.  Whatever fails may be deployed
+-- again.
+
+DROP INDEX CONCURRENTLY IF EXISTS autoflow.sessions_living_idx;
+CREATE INDEX CONCURRENTLY sessions_living_idx
+    ON autoflow.sessions (user_id) WHERE ended_at IS NULL;
+
+
+-- A session that ends with its account, whose new epoch revokes its tokens,
+-- says so by its access_expires_at: to find that out for each is most of what
+-- it costs to end many.  Whoever doesn't say so is asked as before.
+
+BEGIN;
+
+SET LOCAL lock_timeout = '5s';
+
+CREATE OR REPLACE TRIGGER sessions_ended
+    AFTER UPDATE ON autoflow.sessions FOR EACH ROW
+    WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL
+          AND NEW.access_expires_at > '-infinity')
+    EXECUTE FUNCTION autoflow.sessions_ended();
+
+COMMENT ON COLUMN autoflow.sessions.access_expires_at IS
+    'when the last of its access tokens expires; -infinity: they were revoked '
+    'with its account';
+
+COMMIT;
+
+
+-- An account of more than a thousand living sessions keeps those that were
+-- used last.  By one revocation each: who still has a session refreshes.
+
+BEGIN;
+
+WITH crowded AS (
+    SELECT user_id
+      FROM autoflow.sessions
+     WHERE ended_at IS NULL
+     GROUP BY user_id
+    HAVING count(*) > 1000
+), locked AS MATERIALIZED (
+    SELECT id
+      FROM autoflow.users
+     WHERE id IN (SELECT user_id FROM crowded)
+     ORDER BY id
+       FOR NO KEY UPDATE
+), account AS (
+    UPDATE autoflow.users u
+       SET token_epoch = token_epoch + 1
+      FROM locked
+     WHERE u.id = locked.id
+    RETURNING u.id
+), excess AS MATERIALIZED (
+    SELECT account.id AS user_id, s.id
+      FROM account,
+           LATERAL (SELECT id
+                      FROM autoflow.sessions
+                     WHERE user_id = account.id
+                       AND ended_at IS NULL
+                     ORDER BY last_used_at DESC, id DESC
+                    OFFSET 1000) AS s
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now(),
+           access_expires_at = '-infinity'
+      FROM excess
+     WHERE s.id = excess.id
+       AND s.ended_at IS NULL
+    RETURNING s.user_id
+)
+INSERT INTO autoflow.audit_events (action, target_id, details)
+SELECT 'logged_out', user_id,
+       jsonb_build_object('scope', 'excess', 'count', count(*))
+  FROM ended
+ GROUP BY user_id;
+
+COMMIT;
+
+
+BEGIN;
+
+-- better to fail than to have everybody wait behind us for a dump's end
+SET LOCAL lock_timeout = '5s';
+
+-- What refresh tokens are made with (src/token/refresh.h), 244 bits of chance.
+-- The default of a column that is added is not evaluated for the rows that
+-- there are, if it is set afterwards: nothing is rewritten.
+
+CREATE FUNCTION autoflow.session_random() RETURNS bytea
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+
+ALTER TABLE autoflow.sessions
+    ADD COLUMN number bigint NOT NULL DEFAULT 0,
+    ADD COLUMN random bytea,
+    ALTER COLUMN token_hash DROP NOT NULL;
+
+ALTER TABLE autoflow.sessions
+    ALTER COLUMN random SET DEFAULT autoflow.session_random();
+
+COMMENT ON COLUMN autoflow.sessions.number IS
+    'of the refresh token that is good now; 0: one of the former form';
+COMMENT ON COLUMN autoflow.sessions.random IS
+    'in its refresh tokens'' MACs, as long as it lives; null: none was made yet';
+COMMENT ON COLUMN autoflow.sessions.token_hash IS
+    'of the refresh token that is good now, if it is of the former form';
+COMMENT ON COLUMN autoflow.sessions.previous_hash IS
+    'of the one that was exchanged at rotated_at, likewise';
+
+GRANT UPDATE (number, random) ON autoflow.sessions TO autoflow_app;
+
+-- what has ended is nobody's to look at
+DROP INDEX autoflow.sessions_user_id_idx;
+ALTER INDEX autoflow.sessions_living_idx RENAME TO sessions_user_id_idx;
+
+
+-- What has ended was revoked by itself: the living ones are all that a new
+-- epoch is for.
+
+CREATE OR REPLACE FUNCTION autoflow.users_epoch() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.token_epoch := greatest(NEW.token_epoch, OLD.token_epoch + 1);
+    NEW.tokens_until := (SELECT max(access_expires_at)
+                           FROM autoflow.sessions
+                          WHERE user_id = NEW.id
+                            AND ended_at IS NULL);
+    RETURN NEW;
+END
+$$;
+
+
+-- Whether so many of an account's sessions are revoked together, by a new
+-- epoch, instead of one by one: a revocation is an entry in each node's
+-- memory.  The account has to be updated before them: see sessions_ended().
+
+CREATE FUNCTION autoflow.sessions_are_many(number bigint) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN number > 100;
+
+
+-- What a refresh token is worth that is one of a session; either by its number
+-- or, if it is of the former form, by its hash.  Both rows are locked.
+--
+--   current    the good one; or one beyond, which we gave out before the
+--              database lost it in a failover
+--   former     exchanged for the good one, which was not used yet, within the
+--              grace: its bearer gets that one
+--   reused     exchanged before: somebody has stolen it
+--   expired
+--   ended      its session has, or its account may not have any
+
+CREATE FUNCTION autoflow.refresh_verdict(account autoflow.users,
+    session autoflow.sessions, presented bigint, presented_hash bytea,
+    grace bigint) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN session.ended_at IS NOT NULL
+         OR NOT account.is_active
+         OR account.deleted_at IS NOT NULL
+    THEN 'ended'
+    WHEN session.expires_at <= now() THEN 'expired'
+    WHEN presented >= session.number OR presented_hash = session.token_hash
+    THEN 'current'
+    WHEN (presented = session.number - 1
+          OR (presented_hash = session.previous_hash AND session.number <= 1))
+         AND now() <= session.rotated_at + grace * interval '1 second'
+    THEN 'former'
+    ELSE 'reused'
+END;
+
+
+-- Where the walk of purge() through the sessions is.
+
+CREATE TABLE autoflow.purged (
+    session_id  uuid NOT NULL
+);
+
+COMMENT ON TABLE autoflow.purged IS
+    'one row: the last session that purge() has looked at';
+
+INSERT INTO autoflow.purged VALUES ('00000000-0000-0000-0000-000000000000');
+
+
+-- Deletes what has expired: revocations a day ago, and a week ago refresh
+-- tokens of the former form, and sessions that have ended or expired.  At most
+-- a thousand of each at a time; returns whether there may be more.
+--
+-- No index tells which sessions, since a refresh would write it: it walks
+-- through them by id, a thousand rows each time, round and round.  A session
+-- goes when none of its refresh tokens is left.
+
+CREATE OR REPLACE FUNCTION autoflow.purge() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    batch     CONSTANT integer := 1000;
+    age       CONSTANT interval := '7 days';
+    first_id  uuid;
+    ids       uuid[];
+    gone      uuid[];
+    n         bigint;
+    more      boolean;
+BEGIN
+    DELETE FROM autoflow.revocations
+     WHERE subject_id IN (SELECT subject_id
+                            FROM autoflow.revocations
+                           WHERE expires_at < now() - interval '1 day'
+                           LIMIT batch
+                             FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    more := n = batch;
+
+    DELETE FROM autoflow.refresh_tokens
+     WHERE token_hash IN (SELECT token_hash
+                            FROM autoflow.refresh_tokens
+                           WHERE expires_at < now() - age
+                           LIMIT batch
+                             FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    more := more OR n = batch;
+
+    SELECT session_id INTO first_id
+      FROM autoflow.purged
+       FOR UPDATE SKIP LOCKED;
+
+    IF NOT FOUND THEN
+        RETURN more;   -- another node is at it
+    END IF;
+
+    ids := ARRAY(SELECT id
+                   FROM autoflow.sessions
+                  WHERE id > first_id
+                  ORDER BY id
+                  LIMIT batch);
+
+    gone := ARRAY(SELECT id
+                    FROM autoflow.sessions
+                   WHERE id = ANY (ids)
+                     AND coalesce(ended_at,
+                                  greatest(expires_at, access_expires_at))
+                         < now() - age
+                     FOR UPDATE SKIP LOCKED);
+
+    DELETE FROM autoflow.refresh_tokens
+     WHERE token_hash IN (SELECT token_hash
+                            FROM autoflow.refresh_tokens
+                           WHERE session_id = ANY (gone)
+                           LIMIT batch);
+    GET DIAGNOSTICS n = ROW_COUNT;
+
+    DELETE FROM autoflow.sessions s
+     WHERE id = ANY (gone)
+       AND NOT EXISTS (SELECT
+                         FROM autoflow.refresh_tokens t
+                        WHERE t.session_id = s.id);
+
+    IF n = batch THEN
+        RETURN true;   -- the same ones again, until they have no tokens
+    END IF;
+
+    UPDATE autoflow.purged
+       SET session_id = CASE WHEN cardinality(ids) = batch
+                             THEN ids[batch]
+                             ELSE '00000000-0000-0000-0000-000000000000' END;
+
+    -- where some are to go there are others; where none is, there is time
+    RETURN more OR (cardinality(ids) = batch AND gone <> '{}');
+END
+$$;
+
+
+REVOKE ALL ON FUNCTION
+    autoflow.session_random(),
+    autoflow.sessions_are_many(bigint),
+    autoflow.refresh_verdict(autoflow.users, autoflow.sessions, bigint, bytea,
+                             bigint)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    autoflow.session_random(),
+    autoflow.sessions_are_many(bigint),
+    autoflow.refresh_verdict(autoflow.users, autoflow.sessions, bigint, bytea,
+                             bigint)
+    TO autoflow_app;
+
+
+CREATE OR REPLACE FUNCTION autoflow.schema_version() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 9;
+
+COMMIT;

@@ -37,8 +37,10 @@ sub session ($email = 'ada@example.com') {
 sub pair {
     my $pair = $t->tx->res->json;
     my @cookies = map { /^([^=]+=[^;]+);/ ? $1 : () } @{$t->tx->res->headers->every_header('Set-Cookie')};
-    return {%$pair, id => decode_json(decode_base64url((split /\./, $pair->{access_token})[1]))->{sid}, cookies => join '; ', @cookies};
+    return {%$pair, id => claims($pair->{access_token})->{sid}, cookies => join '; ', @cookies};
 }
+
+sub claims ($token) { return decode_json(decode_base64url((split /\./, $token)[1])) }
 
 sub bearer ($token) { return (Authorization => "Bearer $token") }
 
@@ -177,6 +179,89 @@ subtest 'a refused cookie' => sub {
     $t->post_ok('/auth/refresh' => {%$own, Cookie => $next->{cookies}})->status_is(200);
     $refused->($s, 'token_reused', 'a stolen one');
     expires('its cookies');
+};
+
+# what a session's refresh cookie is exchanged for; with cookies beside it
+sub rotate ($session) {
+    $t->post_ok('/auth/refresh' => {%$own, refresh_cookie($session->{refresh_token})})->status_is(200);
+    return pair();
+}
+
+# two paths, or a host beside ours that planted one
+subtest 'several cookies of one name' => sub {
+    my $first = session();
+    my $old = rotate($first);
+    my $new = rotate($old);
+    my $later = session();
+    my $junk = substr($later->{refresh_token}, 0, 50) . 'A' x 58;
+
+    my $counts = sub ($session, $name, @tokens) {
+        $t->post_ok('/auth/refresh' => {%$own, refresh_cookie(@tokens)})->status_is(200, $name);
+        my $pair = pair();
+        is $pair->{id}, $session->{id};
+        ($session == $later ? $later : $new) = $pair;
+    };
+    $counts->($new, 'the newest number', $old->{refresh_token}, $new->{refresh_token}, $first->{refresh_token});
+    $counts->($new, 'in any order', $new->{refresh_token}, $old->{refresh_token});
+    $counts->($new, 'junk is nothing', $junk, 'x', 'a.b.c', $new->{refresh_token}, 'y' x 43);
+    $counts->($later, 'the newest session', $new->{refresh_token}, $later->{refresh_token}, $old->{refresh_token});
+    $counts->($new, 'what a former module set comes behind', ('y' x 43) . "; __Secure-af_refresh=" . 'y' x 43, $new->{refresh_token});
+    ok lives($_), 'none was taken for stolen' for $new, $later;
+
+    my @access = map { session()->{access_token} } 1, 2;
+    $t->get_ok('/app/x' => {Cookie => join '; ', map { "__Host-af_access=$_" } 'x', $expired, $access[0], 'x.y.z'})->status_is(200);
+    my $newest = $t->token({%{claims($access[1])}, iat => claims($access[1])->{iat} + 1, exp => time + 60});
+    $t->wait_for(sub { time > claims($newest)->{iat} });
+    for my $cookies ([$newest, $access[0]], [$access[0], $newest]) {
+        $t->get_ok('/app/x' => {Cookie => join '; ', map { "__Host-af_access=$_" } @$cookies})
+            ->json_is('/session_id' => claims($newest)->{sid}, 'of good access tokens that which was issued last');
+    }
+    $t->get_ok('/app/x' => {Cookie => '__Host-af_access=x; ' x 40 . "__Host-af_access=$access[0]"})->status_is(401, 'but not any number');
+};
+
+# by the former module, which made tokens of another form
+subtest 'cookies of version 0.1' => sub {
+    my $former = sub (@more) {
+        my ($session, $token) = (session(), join '', map { ('a' .. 'z')[rand 26] } 1 .. 43);
+        $t->db->do(q{UPDATE autoflow.sessions SET number = 0, random = NULL, token_hash = sha256(?) WHERE id = ?}, undef, $token, $session->{id});
+        $t->db->do(q{INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at) VALUES (sha256(?), ?, now() + interval '1 day')},
+            undef, $token, $session->{id});
+        return {%$session, refresh_token => $token};
+    };
+    my ($a, $b) = ($former->(), $former->());
+    $t->post_ok('/auth/refresh' => {Cookie => "__Secure-af_refresh=$a->{refresh_token}"})->problem_is(403, 'csrf_refused');
+    $t->post_ok('/auth/refresh' => {Cookie => "__Secure-af_refresh=$a->{refresh_token}; af_csrf=x", 'X-CSRF-Token' => 'y'})->problem_is(403, 'csrf_refused');
+    $t->post_ok('/auth/refresh' => {Cookie => "__Secure-af_refresh=$a->{refresh_token}; af_csrf=xyz", 'X-CSRF-Token' => 'xyz'})->status_is(200, 'still count');
+    my $new = pair();
+    is length $new->{refresh_token}, 108, 'a token of today';
+    is_deeply [sort grep { /af_refresh=;|af_csrf=;/ } map { s/; Max-Age.*//r } @{$t->tx->res->headers->every_header('Set-Cookie')}],
+        ['__Secure-af_refresh=; Path=/api/', '__Secure-af_refresh=; Path=/api/v1/', '__Secure-af_refresh=; Path=/auth/',
+        '__Secure-af_refresh=; Path=/mine/', 'af_csrf=; Path=/'], 'and they expire at each mount';
+    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => "__Secure-af_refresh=$b->{refresh_token}; __Host-af_refresh=$new->{refresh_token}"})->status_is(200);
+    is pair()->{id}, $a->{id}, 'a newer one counts before them';
+    $new = pair();
+    $t->post_ok('/auth/refresh' => {%$own, Cookie => "__Secure-af_refresh=$new->{refresh_token}"})
+        ->problem_is(401, 'token_required', 'a host beside ours can have set it: with tokens of today that name is nothing');
+    $t->post_ok('/auth/logout' => {%$own, Cookie => "__Secure-af_refresh=$b->{refresh_token}"})->status_is(204);
+    ok !lives($b), 'a logout';
+    my $mixed = session();
+    $t->post_ok('/api/auth/refresh' => {%$own, Cookie => $mixed->{cookies}})->status_is(200);
+    $mixed = pair();
+    $t->post_ok('/api/v1/auth/refresh' => {%$own, Cookie => $mixed->{cookies}})->status_is(200);
+    $mixed = pair();
+    $t->post_ok('/auth/refresh' => {%$own, Cookie => $mixed->{cookies}})->status_is(200, 'any mount goes on with the same cookies');
+};
+
+# HTTP/2 lets a browser send each in a line of its own (RFC 9113, section 8.2.3)
+subtest 'over HTTP/2' => sub {
+    my $s = session();
+    my $old = $s->{refresh_token};
+    my $new = rotate($s)->{refresh_token};
+    my $url = 'http://127.0.0.1:' . $t->port_h2;
+    open my $out, '-|', qw(curl -s --http2-prior-knowledge -X POST -H), "Origin: $url", '-H', "Authorization: Bearer $s->{access_token}",
+        (map { ('-H', "Cookie: __Host-af_refresh=$_") } $old, $new), "$url/auth/refresh" or die $!;
+    my $pair = decode_json(join '', <$out>);
+    is claims($pair->{access_token})->{sid}, $s->{id}, 'found in any line';
 };
 
 $t->finish;

@@ -232,7 +232,7 @@ subtest 'renamed by hand' => sub {
     my $next = refresh($ada);
     is_deeply claims($next)->{roles}, ['married'], 'the next has the new one';
     is app($_, $next), '200 ' for $t, $other;
-    is epochs(), $epochs, 'no epoch rises';
+    is epochs(), $epochs + 1, 'the epoch of a sole member rises, for nodes of the former module';
     $t->post_ok('/auth/roles' => $as_root => json => {name => 'maiden'})->problem_is(409, 'role_taken', 'the old name is kept');
     ok !eval { $db->do('UPDATE autoflow.roles SET name = ? WHERE id = ?', {}, 'maiden', $id) }, 'from itself, too';
     is_deeply [$db->state, $db->errstr =~ /its name is free at/], ['23505', 1], 'as is said';
@@ -264,6 +264,21 @@ subtest 'the former module' => sub {
     $t->wait_for(sub { app($t, $ada) ne '200 ' });
     refused($ada, 'whose tokens die');
     is $former->selectrow_array('SELECT autoflow.purge()'), 0, 'and purges what it knows';
+};
+
+# they know no revocation of a role: while its members are few, their epochs rise
+subtest 'for nodes of the former module' => sub {
+    for my $n (100, 101) {
+        my $id = role("few-$n");
+        $db->do('INSERT INTO autoflow.user_roles (user_id, role_id)
+            SELECT id, ? FROM autoflow.users WHERE email LIKE ? LIMIT ?', {}, $id, '%members.example', $n);
+        my $epochs = epochs();
+        my $hold   = transaction(['SELECT FROM autoflow.users WHERE id = (SELECT user_id FROM autoflow.user_roles
+            WHERE role_id = ? LIMIT 1) FOR UPDATE', {}, $id]);
+        delete_role($id);
+        is epochs() - $epochs, $n == 100 ? 99 : 0, "of $n, and nobody is waited for";
+        $hold->rollback;
+    }
 };
 
 subtest 'as many roles as an account may have' => sub {

@@ -129,6 +129,34 @@ END
 $$;
 
 
+-- The former module knows nothing of roles that are revoked.  Where members are
+-- few their epochs rise, too, so that its nodes refuse these tokens; but not of
+-- an account that is locked at the moment, since nobody is waited for.  This
+-- goes when no module of version 0.1 is left.
+
+CREATE FUNCTION autoflow.revoke_members(role uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    few       CONSTANT integer := 100;
+    accounts  CONSTANT uuid[] := ARRAY(SELECT user_id
+                                         FROM autoflow.user_roles
+                                        WHERE role_id = role
+                                        LIMIT few + 1);
+BEGIN
+    IF cardinality(accounts) <= few THEN
+        UPDATE autoflow.users
+           SET roles_changed_at = clock_timestamp()
+         WHERE id IN (SELECT id
+                        FROM autoflow.users
+                       WHERE id = ANY (accounts)
+                         FOR NO KEY UPDATE SKIP LOCKED);
+    END IF;
+END
+$$;
+
+
 -- Deferred: just before the role is gone for everyone.
 
 CREATE FUNCTION autoflow.roles_revoked() RETURNS trigger
@@ -138,6 +166,7 @@ AS $$
 BEGIN
     PERFORM autoflow.revoke(subject, least_epoch, at, until)
        FROM autoflow.role_revocation(NEW);
+    PERFORM autoflow.revoke_members(NEW.id);
 
     RETURN NULL;
 END
@@ -202,6 +231,7 @@ BEGIN
     INSERT INTO autoflow.roles (name, deleted_at, deleted_name, free_at)
     VALUES ('deleted:' || gen_random_uuid(), now(), OLD.name,
             clock_timestamp() + interval '1 day 10 minutes');
+    PERFORM autoflow.revoke_members(NEW.id);
 
     RETURN NULL;
 END
@@ -474,6 +504,7 @@ REVOKE ALL ON FUNCTION
     autoflow.role_subject(text),
     autoflow.role_revocation(autoflow.roles),
     autoflow.revoke(uuid, bigint, timestamptz, timestamptz),
+    autoflow.revoke_members(uuid),
     autoflow.roles_revoked(),
     autoflow.roles_name_held(),
     autoflow.roles_are_gone(),

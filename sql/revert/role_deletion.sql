@@ -164,6 +164,7 @@ END
 $$;
 
 DROP FUNCTION autoflow.revoke(uuid, bigint, timestamptz, timestamptz);
+DROP FUNCTION autoflow.revoke_members(uuid);
 DROP FUNCTION autoflow.role_revocation(autoflow.roles);
 DROP FUNCTION autoflow.role_subject(text);
 

@@ -124,6 +124,53 @@ subtest 'a superuser' => sub {
     ask($root, 'PUT', "/auth/users/$users[2]/disable"), refused('as many as that');
 };
 
+subtest 'refreshes' => sub {
+    rate('8/1h');
+    my $refresh = sub ($pair) { $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}}) };
+    my ($ada, $again) = ($t->register);
+    $again = session($ada);
+    my $pair = $ada;
+    $pair = $refresh->($pair)->status_is(200)->tx->res->json for 1 .. 8;
+    $refresh->($pair), refused('of one session');
+    ask($ada, 'PATCH', '/auth/me', {bio => 'x'}), refused('are counted with its changes');
+    {
+        my $lock = $t->locked('sessions');
+        $refresh->($pair), refused('before any query');
+        ask($ada, 'PATCH', '/auth/me', {bio => 'x'}), refused('before any query');
+        $lock->rollback;
+    }
+    $refresh->($again)->status_is(200, 'another session has its own');
+    $t->post_ok('/auth/logout' => json => {refresh_token => $pair->{refresh_token}})->status_is(204, 'logout has its own, too');
+
+    # of the form of before
+    my $eve = $t->register;
+    my $former = 'f' x 43;
+    my ($id) = map { $_->{id} } @{ask($eve, 'GET', '/auth/sessions')->tx->res->json('/data')};
+    my $reissue = sub {
+        $t->db->do(q{UPDATE autoflow.sessions SET token_hash = sha256($1::bytea), previous_hash = NULL, number = 0 WHERE id = $2}, {}, $former, $id);
+        $t->db->do(q{INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
+            VALUES (sha256($1::bytea), $2, now() + interval '1 day') ON CONFLICT DO NOTHING}, {}, $former, $id);
+    };
+    $reissue->(), $refresh->({refresh_token => $former})->status_is(200) for 1 .. 8;
+    $reissue->(), $refresh->({refresh_token => $former}), refused('former tokens, by the session that they lead to');
+};
+
+subtest 'junk' => sub {
+    $t->settings({autoflow_attempts => 'account=off account_total=off address=6/1h'})->reload->ready;
+    my $from = sub ($ip, $token) {
+        $t->post_ok('/auth/refresh' => {'X-Real-IP' => $ip} => json => {refresh_token => $token});
+    };
+    my $pair = $t->register;
+    my $token = $pair->{refresh_token};
+    my @junk = ('x', 'A' x 43, $pair->{access_token}, $token =~ s/.$/$& eq 'A' ? 'B' : 'A'/er, 'A' x length $token);
+    $from->('192.0.2.7', $_)->problem_is(401, 'invalid_token') for @junk[0 .. 2];
+    $t->post_ok('/auth/logout' => {'X-Real-IP' => '192.0.2.7'} => json => {refresh_token => $_})->problem_is(401, 'invalid_token')
+        for @junk[0, 1, 4];
+    $from->('192.0.2.7', $_), refused('counts for its address') for @junk[0, 1];
+    $from->('192.0.2.7', $token)->status_is(200, 'which a token of ours is no matter of');
+    $from->('192.0.2.8', $junk[0])->problem_is(401, 'invalid_token', 'elsewhere');
+};
+
 subtest 'logins' => sub {
     rate('8/1h');
     my $ada = $t->register;

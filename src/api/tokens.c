@@ -1,4 +1,6 @@
 #include "api/tokens.h"
+#include "api/attempts.h"
+#include "flow/budget.h"
 #include "http/csrf.h"
 #include "token/base64url.h"
 
@@ -75,6 +77,7 @@ ngx_int_t
 af_find_refresh(af_ctx_t *ctx, const char *token)
 {
     size_t        len;
+    ngx_int_t     rc;
     presented_t  *presented;
 
     presented = ngx_pcalloc(ctx->request->pool, sizeof(presented_t));
@@ -107,34 +110,46 @@ af_find_refresh(af_ctx_t *ctx, const char *token)
         }
 
         af_bind(ctx, "session_id", presented->token.session_id);
+
+        rc = af_budget_spend_as(ctx, presented->token.session_id,
+                                presented->token.user_id);
         break;
 
     case AF_REFRESH_FORMER:
 
         af_refresh_hash(token, presented->hash);
         af_bind(ctx, "token_hash", presented->hash);
+
+        /* it may be junk */
+
+        rc = af_attempt_address(ctx);
         break;
 
     default:
         return af_refuse_junk(ctx);
     }
 
-    return af_query(ctx, &af_sql_auth_find_session);
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_find_session) : rc;
 }
 
 
-/* no refresh token of ours: whoever tries any is here, at no cost */
+/* no refresh token of ours */
 
 static ngx_int_t
 af_refuse_junk(af_ctx_t *ctx)
 {
-    return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    ngx_int_t  rc;
+
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? af_problem(ctx, AF_INVALID_TOKEN, NULL) : rc;
 }
 
 
 ngx_int_t
 af_refresh_found(af_ctx_t *ctx)
 {
+    ngx_int_t     rc;
     const char   *session_id, *user_id;
     presented_t  *presented;
 
@@ -163,7 +178,11 @@ af_refresh_found(af_ctx_t *ctx)
     af_bind(ctx, "user_id", user_id);
 
     if (presented->form == AF_REFRESH_FORMER) {
-        return af_bind_successors(ctx, presented->text);
+        af_attempts_right(ctx);
+
+        rc = af_budget_spend_as(ctx, session_id, user_id);
+
+        return (rc == NGX_OK) ? af_bind_successors(ctx, presented->text) : rc;
     }
 
     ngx_sprintf(presented->number, "%uL%Z", presented->token.number);

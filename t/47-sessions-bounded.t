@@ -149,6 +149,28 @@ for ([3, [3, 0]], [300, [0, 1]]) {
     };
 }
 
+subtest 'which is no reset, nor a logout of all' => sub {
+    my $ada = account();
+    my $id  = $ada->{user}{id};
+    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) VALUES ('reset_password', ?, ?)}, {}, $id, $ada->{user}{email});
+    $t->db->do(q{UPDATE autoflow.users SET pending_email = 'ada@new.example' WHERE id = ?}, {}, $id);
+    my $left = sub {
+        return [$t->db->selectrow_array(q{SELECT pending_email, (SELECT count(*) FROM autoflow.outbox
+            WHERE user_id = u.id AND kind = 'reset_password' AND used_at IS NULL) FROM autoflow.users u WHERE id = ?}, {}, $id)];
+    };
+    my $epoch = claims($ada)->{epoch};
+
+    crowd($ada, 150);
+    my $pair = login($ada);
+    is claims($pair)->{epoch}, $epoch + 1, 'many have ended together';
+    is_deeply $left->(), ['ada@new.example', 1], 'a login withdraws nothing';
+
+    crowd($ada, 150);
+    change_password($pair)->status_is(204);
+    is claims(login($ada, $better))->{epoch}, $epoch + 2, 'again';
+    is_deeply $left->(), [undef, 1], 'a new password leaves the owner the way back in';
+};
+
 subtest 'all of them' => sub {
     my $root = account();
     $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {}, $root->{user}{id});

@@ -23,14 +23,15 @@ ALTER TABLE autoflow.users
     ADD COLUMN IF NOT EXISTS email_key          text COLLATE "C",
     ADD COLUMN IF NOT EXISTS pending_email_key  text COLLATE "C",
     ADD COLUMN IF NOT EXISTS verified_at        timestamptz,
-    ADD COLUMN IF NOT EXISTS roles_changed_at   timestamptz;
+    ADD COLUMN IF NOT EXISTS tokens_stale_at   timestamptz;
 
 COMMENT ON COLUMN autoflow.users.email_key IS
     'what the address is compared by; without an @: another account has it';
 COMMENT ON COLUMN autoflow.users.verified_at IS
     'when any address of the account was verified first; never cleared';
-COMMENT ON COLUMN autoflow.users.roles_changed_at IS
-    'a change of it raises the epoch, as tokens name roles';
+COMMENT ON COLUMN autoflow.users.tokens_stale_at IS
+    'a change of it raises the epoch: the account''s roles are others now, or '
+    'so many of its sessions have ended that each one''s tokens aren''t revoked';
 
 -- takes the place, and the name, of users_email_key at the end
 CREATE UNIQUE INDEX IF NOT EXISTS users_address_key
@@ -199,7 +200,7 @@ CREATE OR REPLACE TRIGGER users_address_withdrawn
 CREATE OR REPLACE TRIGGER users_epoch
     BEFORE UPDATE ON autoflow.users FOR EACH ROW
     WHEN (OLD.token_epoch <> NEW.token_epoch
-          OR OLD.roles_changed_at IS DISTINCT FROM NEW.roles_changed_at
+          OR OLD.tokens_stale_at IS DISTINCT FROM NEW.tokens_stale_at
           OR OLD.is_superuser <> NEW.is_superuser
           OR OLD.email <> NEW.email
           OR (OLD.email_verified AND NOT NEW.email_verified)
@@ -218,7 +219,7 @@ BEGIN
         FOR NO KEY UPDATE;
 
     UPDATE autoflow.users
-       SET roles_changed_at = clock_timestamp()
+       SET tokens_stale_at = clock_timestamp()
      WHERE id IN (SELECT user_id FROM changed);
 
     RETURN NULL;
@@ -227,9 +228,10 @@ $$;
 
 
 -- Whatever changes an account ends the mails and their tokens that this makes
--- pointless.  A reset is a new password that raises the epoch: a password that
--- is changed, or to log out everywhere, leaves resets alone, or an intruder
--- who does so again and again would keep the owner out.
+-- pointless.  A reset is a new password that raises the epoch by itself: a
+-- password that is changed, however many sessions end with it, or to log out
+-- everywhere, leaves resets alone, or an intruder who does so again and again
+-- would keep the owner out.
 
 CREATE OR REPLACE FUNCTION autoflow.end_mail_tokens() RETURNS trigger
 LANGUAGE plpgsql
@@ -244,7 +246,9 @@ BEGIN
        AND CASE
            WHEN kind IN ('reset_password', 'claim_account') THEN
                (NEW.password_hash <> OLD.password_hash
-                AND NEW.token_epoch <> OLD.token_epoch)
+                AND NEW.token_epoch <> OLD.token_epoch
+                AND NEW.tokens_stale_at IS NOT DISTINCT FROM
+                    OLD.tokens_stale_at)
                OR NEW.email <> OLD.email
                OR NOT NEW.is_active
                OR NEW.deleted_at IS NOT NULL
@@ -398,7 +402,7 @@ GRANT EXECUTE ON FUNCTION
     TO autoflow_app;
 
 GRANT INSERT (email_key),
-      UPDATE (email_key, pending_email_key, roles_changed_at)
+      UPDATE (email_key, pending_email_key, tokens_stale_at)
     ON autoflow.users TO autoflow_app;
 GRANT INSERT (recipient_key) ON autoflow.outbox TO autoflow_app;
 

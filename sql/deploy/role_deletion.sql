@@ -147,7 +147,7 @@ DECLARE
 BEGIN
     IF cardinality(accounts) <= few THEN
         UPDATE autoflow.users
-           SET roles_changed_at = clock_timestamp()
+           SET tokens_stale_at = clock_timestamp()
          WHERE id IN (SELECT id
                         FROM autoflow.users
                        WHERE id = ANY (accounts)
@@ -304,7 +304,7 @@ BEGIN
             FOR NO KEY UPDATE;
 
         UPDATE autoflow.users
-           SET roles_changed_at = clock_timestamp()
+           SET tokens_stale_at = clock_timestamp()
          WHERE id = ANY (accounts);
     END IF;
 

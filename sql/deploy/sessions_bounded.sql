@@ -207,6 +207,7 @@ DECLARE
     batch     CONSTANT integer := 1000;
     age       CONSTANT interval := '7 days';
     first_id  uuid;
+    last_id   uuid;
     ids       uuid[];
     gone      uuid[];
     n         bigint;
@@ -238,9 +239,15 @@ BEGIN
         RETURN more;   -- another node is at it
     END IF;
 
+    -- the time is in the id: what is younger can't be due, and the walk would
+    -- never get past what is added there
+    last_id := rpad(lpad(to_hex(floor(extract(epoch FROM now() - age)
+                                      * 1000)::bigint), 12, '0'), 32, '0');
+
     ids := ARRAY(SELECT id
                    FROM autoflow.sessions
                   WHERE id > first_id
+                    AND id < last_id
                   ORDER BY id
                   LIMIT batch);
 

@@ -151,7 +151,7 @@ ALTER TABLE autoflow.users
     DROP COLUMN email_key,
     DROP COLUMN pending_email_key,
     DROP COLUMN verified_at,
-    DROP COLUMN roles_changed_at;
+    DROP COLUMN tokens_stale_at;
 
 CREATE UNIQUE INDEX users_email_key
     ON autoflow.users (lower(email COLLATE "C")) WHERE deleted_at IS NULL;

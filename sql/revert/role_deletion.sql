@@ -83,7 +83,7 @@ BEGIN
         FOR NO KEY UPDATE;
 
     UPDATE autoflow.users
-       SET roles_changed_at = clock_timestamp()
+       SET tokens_stale_at = clock_timestamp()
      WHERE id IN (SELECT user_id FROM changed);
 
     RETURN NULL;

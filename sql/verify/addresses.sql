@@ -5,7 +5,7 @@ BEGIN;
 -- what the catalog shows of an expression depends on it
 SET LOCAL search_path = pg_catalog;
 
-SELECT email_key, pending_email_key, verified_at, roles_changed_at
+SELECT email_key, pending_email_key, verified_at, tokens_stale_at
   FROM autoflow.users WHERE false;
 SELECT recipient_key FROM autoflow.outbox WHERE false;
 
@@ -72,7 +72,7 @@ BEGIN
       FROM (VALUES ('users', 'email_key', 'INSERT'),
                    ('users', 'email_key', 'UPDATE'),
                    ('users', 'pending_email_key', 'UPDATE'),
-                   ('users', 'roles_changed_at', 'UPDATE'),
+                   ('users', 'tokens_stale_at', 'UPDATE'),
                    ('outbox', 'recipient_key', 'INSERT'))
            AS needed (name, field, privilege)
      WHERE NOT has_column_privilege('autoflow_app', 'autoflow.' || name, field,

@@ -435,5 +435,8 @@ send_tokens(af_ctx_t *ctx)
     login->again = 1;
     ctx->step = login_steps;
 
+    /* where it is all counted again */
+    af_attempts_unseen(ctx);
+
     return NGX_OK;
 }

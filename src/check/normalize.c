@@ -1,30 +1,46 @@
 #include <stdlib.h>
+#include <string.h>
+#include <sodium.h>
 #include <uninorm.h>
 
 #include "check/normalize.h"
 
 
+/* not by realloc(), which leaves a copy behind of what may be a password */
+
 char *
 af_normalize(af_normal_form_t form, const char *text, size_t len,
     size_t *normal_len)
 {
-    char  *normal, *ended;
+    char           *copy;
+    uint8_t        *normal;
+    const uint8_t  *source;
 
-    normal = (char *) u8_normalize(form == AF_NFC ? UNINORM_NFC : UNINORM_NFD,
-                                   (const uint8_t *) text, len, NULL,
-                                   normal_len);
-    if (normal == NULL) {
-        return NULL;
+    normal = NULL;
+    source = (const uint8_t *) text;
+    *normal_len = len;
+
+    if (form != AF_AS_TYPED) {
+        normal = u8_normalize(form == AF_NFC ? UNINORM_NFC : UNINORM_NFD,
+                              source, len, NULL, normal_len);
+        if (normal == NULL) {
+            return NULL;
+        }
+
+        source = normal;
     }
 
-    ended = realloc(normal, *normal_len + 1);
+    copy = malloc(*normal_len + 1);
 
-    if (ended == NULL) {
+    if (copy != NULL) {
+        memcpy(copy, source, *normal_len);
+        copy[*normal_len] = '\0';
+    }
+
+    if (normal != NULL) {
+        sodium_memzero(normal, *normal_len);
         free(normal);
-        return NULL;
     }
 
-    ended[*normal_len] = '\0';
-
-    return ended;
+    return copy;
 }

@@ -11,7 +11,8 @@
 
 typedef enum {
     AF_NFC = 0,                /* é is one code point, as most keyboards send */
-    AF_NFD                     /* é is e and an accent, as some systems do */
+    AF_NFD,                    /* é is e and an accent, as some systems do */
+    AF_AS_TYPED
 } af_normal_form_t;
 
 

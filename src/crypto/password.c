@@ -127,27 +127,25 @@ af_password_verify(const af_argon2_t *cost, const char *hash,
 static int
 af_forms_make(af_forms_t *forms, const char *password, size_t len)
 {
-    char    *nfc, *typed, *nfd;
-    size_t   nfc_len, nfd_len;
+    char    *text;
+    size_t   i, text_len;
+
+    static const af_normal_form_t  order[AF_FORMS] = {
+        AF_NFC, AF_AS_TYPED, AF_NFD
+    };
 
     forms->n = 0;
 
-    nfc = af_normalize(AF_NFC, password, len, &nfc_len);
-    typed = malloc(len + 1);
-    nfd = af_normalize(AF_NFD, password, len, &nfd_len);
+    for (i = 0; i < AF_FORMS; i++) {
+        text = af_normalize(order[i], password, len, &text_len);
 
-    if (nfc == NULL || typed == NULL || nfd == NULL) {
-        free(nfc);
-        free(typed);
-        free(nfd);
-        return -1;
+        if (text == NULL) {
+            af_forms_free(forms);
+            return -1;
+        }
+
+        af_forms_add(forms, text, text_len);
     }
-
-    memcpy(typed, password, len);
-
-    af_forms_add(forms, nfc, nfc_len);
-    af_forms_add(forms, typed, len);
-    af_forms_add(forms, nfd, nfd_len);
 
     return 0;
 }

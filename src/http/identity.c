@@ -22,6 +22,9 @@ typedef struct {
 /* of a token that was not judged yet */
 #define AF_NOT_JUDGED  UINT64_MAX
 
+/* cookies of one name whose signatures are wrong, before the rest are left */
+#define AF_FORGED_MAX  4
+
 
 static ngx_uint_t af_identity_tokens(ngx_http_request_t *r,
     ngx_str_t tokens[AF_COOKIE_VALUES], ngx_uint_t *cookie);
@@ -107,13 +110,14 @@ const af_identity_t *
 af_identity(ngx_http_request_t *r)
 {
     ngx_str_t             tokens[AF_COOKIE_VALUES];
-    ngx_uint_t            i, n, cookie;
+    ngx_uint_t            i, n, cookie, forged;
     const af_identity_t  *identity, *best;
 
     n = af_identity_tokens(r, tokens, &cookie);
     best = NULL;
+    forged = 0;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && forged < AF_FORGED_MAX; i++) {
 
         identity = af_identity_of(r, &tokens[i], cookie);
 
@@ -124,6 +128,9 @@ af_identity(ngx_http_request_t *r)
         if (best == NULL || af_identity_is_better(identity, best)) {
             best = identity;
         }
+
+        forged += (identity->status == AF_TOKEN_UNKNOWN_KEY
+                   || identity->status == AF_TOKEN_SIGNATURE);
     }
 
     return best;

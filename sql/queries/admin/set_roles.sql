@@ -41,7 +41,7 @@ WITH given AS MATERIALIZED (
     ON CONFLICT DO NOTHING
 ), raised AS (
     UPDATE autoflow.users u
-       SET roles_changed_at = clock_timestamp()
+       SET tokens_stale_at = clock_timestamp()
       FROM changed
      WHERE u.id = changed.id
     RETURNING u AS account

@@ -23,7 +23,8 @@ WITH others AS MATERIALIZED (
 ), account AS (
     UPDATE autoflow.users
        SET password_hash = :password_hash::text,
-           token_epoch = token_epoch + many::integer,
+           tokens_stale_at = CASE WHEN many THEN clock_timestamp()
+                                  ELSE tokens_stale_at END,
            updated_at = now()
       FROM many
      WHERE id = :user_id::uuid

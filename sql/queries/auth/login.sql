@@ -32,7 +32,8 @@ WITH excess AS MATERIALIZED (
     UPDATE autoflow.users
        SET last_login_at = now(),
            password_hash = coalesce(:new_password_hash::text, password_hash),
-           token_epoch = token_epoch + many::integer
+           tokens_stale_at = CASE WHEN many THEN clock_timestamp()
+                                  ELSE tokens_stale_at END
       FROM many
      WHERE id = :user_id::uuid
        AND password_hash = :password_hash::text

@@ -51,7 +51,7 @@ WITH presented AS MATERIALIZED (
        AND autoflow.session_lives(s)
 ), account AS (
     UPDATE autoflow.users
-       SET token_epoch = token_epoch + 1
+       SET tokens_stale_at = clock_timestamp()
      WHERE id = :user_id::uuid
        AND autoflow.sessions_are_many((SELECT count(*) FROM ending))
     RETURNING *

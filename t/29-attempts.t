@@ -287,6 +287,9 @@ subtest 'in flight' => sub {
 };
 
 subtest 'who gives up' => sub {
+    # which takes a hash that is slower than a client
+    $t->settings->{autoflow_password} = 'memory=128m time=4';
+    $t->reload->ready;
     forget('ada');
     register('ada');
     my $ip = address();

@@ -223,7 +223,11 @@ subtest 'two servers' => sub {
 subtest 'one key replaces another while requests go on' => sub {
     my ($old, $new) = map { ed25519() } 1 .. 2;
     my ($by_old, $by_new) = (private($old) . ' kid=old', private($new) . ' kid=new');
-    my $keys = sub (@keys) { $t->settings({autoflow_key => join '; autoflow_key ', @keys})->reload; sleep 0.3 };
+    my $keys = sub (@keys) {
+        # or the session of the token that is kept would soon be ended
+        $t->settings({autoflow_key => join('; autoflow_key ', @keys), autoflow_sessions => 'account=1000'})->reload;
+        sleep 0.3;
+    };
     $keys->($by_old);
     $t->ready;
     my $kept = login();

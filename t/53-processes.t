@@ -14,7 +14,7 @@ my ($t, $ada);
 sub request { Test::Autoflow::Client::request(@_) }
 sub me { request(GET => '/auth/me', $t->bearer($ada)) }
 sub app { request(GET => '/app/x', $t->bearer($ada)) }
-sub login { request(POST => '/auth/login', {}, encode_json({email => 'ada@example.com', password => $good})) }
+sub login ($email = 'ada@example.com') { request(POST => '/auth/login', {}, encode_json({email => $email, password => $good})) }
 sub register ($email) { request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
 sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql", undef, @values) }
 
@@ -29,10 +29,12 @@ sub autoflow (%options) {
 my $loads = 0;
 sub load {
     $loads++;
+    # not ada, whose session would not be among the latest for long
+    my $other = $t->register(email => "other$loads\@example.com")->{user}{email};
     return Test::Autoflow::Load->start(4, sub ($process, $round) {
         my $email = "load$loads-$process-$round\@example.com";
         my ($kind, $request, $is) = @{(
-            ['me', me(), 'ada@example.com'], ['login', login(), 'ada@example.com'],
+            ['me', me(), 'ada@example.com'], ['login', login($other), $other],
             ['app', app(), '/app/x'], ['register', register($email), $email],
         )[$round % 4]};
         my $answer = $t->client->send($request)->answer // {status => 0, body => ''};

@@ -325,7 +325,8 @@ subtest 'a request that such a worker still has' => sub {
     $halves[-1][0]->send($halves[-1][1]);
     is $halves[-1][0]->status, 503, 'the database is away';
     $t->postgresql->start;
-    $_->close for @downloads;
+    $_->close for @downloads, map { $_->[0] } @halves;
+    $t->wait_for(sub { $t->worker_pids == 2 });
     $t->ready;
 };
 

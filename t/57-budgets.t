@@ -7,6 +7,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $t = Test::Autoflow->new(workers => 2,
+    server => 'location /browser/ { autoflow_cookies on; autoflow_api; }',
     http => 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;')->start;
 my $good = 'correct horse battery staple';
 my $changes = 'account=off account_total=off address=off changes';
@@ -169,6 +170,52 @@ subtest 'junk' => sub {
     $from->('192.0.2.7', $_), refused('counts for its address') for @junk[0, 1];
     $from->('192.0.2.7', $token)->status_is(200, 'which a token of ours is no matter of');
     $from->('192.0.2.8', $junk[0])->problem_is(401, 'invalid_token', 'elsewhere');
+};
+
+subtest 'sessions that have ended' => sub {
+    rate('8/1h');
+    my $token = sub ($pair) { json => {refresh_token => $pair->{refresh_token}} };
+    my $id = sub ($pair) {
+        return (grep { $_->{is_current} } @{ask($pair, 'GET', '/auth/sessions')->tx->res->json('/data')})[0]{id};
+    };
+    my $set = sub ($pair, $values) { $t->db->do("UPDATE autoflow.sessions SET $values WHERE id = ?", {}, $id->($pair)) };
+    my $owner = $t->register;
+    my ($cookie, @kept) = map { session($owner) } 1 .. 11;
+    ask($owner, 'POST', '/auth/logout?scope=others')->status_is(204);
+
+    is_deeply statuses(map { (['POST', '/auth/refresh', {}, $token->($_)]) x 9 } @kept), {401 => 80, 429 => 10},
+        'bear themselves what is tried of them';
+    ask($owner, 'PATCH', '/auth/me', {bio => 'x'})->status_is(200, 'their account does not');
+    $t->post_ok('/auth/refresh' => $token->($owner))->status_is(200, 'nor do its other sessions');
+    $owner = $t->tx->res->json;
+
+    my $eve = $t->register;
+    my $disabled = session($eve);
+    $t->db->do('UPDATE autoflow.users SET is_active = false WHERE id = ?', {}, $eve->{user}{id});
+
+    my $expired = session($owner);
+    $set->($expired, 'expires_at = now()');
+
+    # its session is no more; and of the form of before, of one that has ended
+    my $gone = session($owner);
+    my $former = {%{session($owner)}, refresh_token => 'g' x 43};
+    $set->($former, "number = 0, token_hash = sha256('$former->{refresh_token}')");
+    $t->db->do(q{INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
+        SELECT token_hash, id, now() + interval '1 day' FROM autoflow.sessions WHERE id = ?}, {}, $id->($former));
+    $set->($former, 'ended_at = now()');
+    $t->db->do('DELETE FROM autoflow.sessions WHERE id = ?', {}, $id->($gone));
+
+    $t->settings({autoflow_attempts => 'account=off account_total=off address=6/1h'})->reload->ready;
+    my $from = sub ($ip, $pair, $path = 'refresh') { $t->post_ok("/auth/$path" => {'X-Real-IP' => $ip} => $token->($pair)) };
+    $from->('192.0.2.17', $_)->problem_is(401, 'invalid_token') for $kept[0], $disabled, $gone, $former;
+    $from->('192.0.2.17', $expired)->problem_is(401, 'token_expired');
+    $from->('192.0.2.17', $kept[0], 'logout')->problem_is(401, 'invalid_token');
+    $from->('192.0.2.17', $_), refused('count for their address') for $kept[0], $disabled, $gone, $former, $expired;
+    $from->('192.0.2.17', $owner)->status_is(200, 'which a living one does not');
+
+    $t->post_ok('/browser/auth/refresh' => {'X-Real-IP' => '192.0.2.18', Origin => $t->url =~ s{/$}{}r,
+        Cookie => "af_refresh=$cookie->{refresh_token}"})->problem_is(401, 'invalid_token', 'a browser elsewhere');
+    like join("\n", @{$t->tx->res->headers->every_header('Set-Cookie')}), qr/^af_refresh=; Path=\/; Max-Age=0;/m, 'learns it';
 };
 
 subtest 'logins' => sub {

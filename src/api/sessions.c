@@ -168,7 +168,6 @@ refuse_token(af_ctx_t *ctx, const char *verdict)
     } refusals[] = {
         { "reused", AF_REUSED_TOKEN, 1 },
         { "ended", AF_INVALID_TOKEN, 1 },
-        { "disabled", AF_INVALID_TOKEN, 1 },
         { "expired", AF_EXPIRED_TOKEN, 0 },
         { "email_not_verified", AF_EMAIL_NOT_VERIFIED, 0 },
         { NULL, AF_INVALID_TOKEN, 0 }

@@ -21,6 +21,9 @@ typedef struct {
 
 
 static ngx_int_t af_refuse_junk(af_ctx_t *ctx);
+static ngx_int_t af_refresh_lost(af_ctx_t *ctx);
+static ngx_int_t af_refresh_spend(af_ctx_t *ctx, const char *session_id,
+    const char *user_id);
 static int af_refresh_is_good(af_ctx_t *ctx);
 static ngx_int_t af_session_random(af_ctx_t *ctx,
     u_char random[AF_REFRESH_RANDOM]);
@@ -111,8 +114,7 @@ af_find_refresh(af_ctx_t *ctx, const char *token)
 
         af_bind(ctx, "session_id", presented->token.session_id);
 
-        rc = af_budget_spend_as(ctx, presented->token.session_id,
-                                presented->token.user_id);
+        rc = af_budget_spend_session(ctx, presented->token.session_id);
         break;
 
     case AF_REFRESH_FORMER:
@@ -120,7 +122,7 @@ af_find_refresh(af_ctx_t *ctx, const char *token)
         af_refresh_hash(token, presented->hash);
         af_bind(ctx, "token_hash", presented->hash);
 
-        /* it may be junk */
+        /* it may be junk, or of a session that has ended */
 
         rc = af_attempt_address(ctx);
         break;
@@ -156,12 +158,11 @@ af_refresh_found(af_ctx_t *ctx)
     presented = ctx->refresh;
 
     if (!af_found(ctx)) {
-        return (presented->form == AF_REFRESH_NUMBERED)
-               ? NGX_DECLINED : af_problem(ctx, AF_INVALID_TOKEN, NULL);
+        return af_refresh_lost(ctx);
     }
 
     if (presented->form == AF_REFRESH_NUMBERED && !af_refresh_is_good(ctx)) {
-        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+        return af_refuse_junk(ctx);
     }
 
     session_id = af_column(ctx, "session_id");
@@ -174,21 +175,76 @@ af_refresh_found(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    rc = af_refresh_spend(ctx, session_id, user_id);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     af_bind(ctx, "session_id", session_id);
     af_bind(ctx, "user_id", user_id);
 
     if (presented->form == AF_REFRESH_FORMER) {
-        af_attempts_right(ctx);
-
-        rc = af_budget_spend_as(ctx, session_id, user_id);
-
-        return (rc == NGX_OK) ? af_bind_successors(ctx, presented->text) : rc;
+        return af_bind_successors(ctx, presented->text);
     }
 
     ngx_sprintf(presented->number, "%uL%Z", presented->token.number);
     af_bind(ctx, "number", (char *) presented->number);
 
     return NGX_OK;
+}
+
+
+/* of a session that is no more, or junk: of the former form, counted already */
+
+static ngx_int_t
+af_refresh_lost(af_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    presented_t  *presented;
+
+    presented = ctx->refresh;
+
+    if (presented->form == AF_REFRESH_FORMER) {
+        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    }
+
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+}
+
+
+/*
+ * A token of a session that has ended is as good as junk, and counts like it.
+ * Its account must not bear it: whoever keeps such tokens could use up the
+ * owner's budget for ever, and nothing the owner can end would stop that.
+ */
+
+static ngx_int_t
+af_refresh_spend(af_ctx_t *ctx, const char *session_id, const char *user_id)
+{
+    ngx_int_t     rc;
+    ngx_uint_t    lives;
+    presented_t  *presented;
+
+    presented = ctx->refresh;
+    lives = (af_column(ctx, "lives")[0] == 't');
+
+    if (presented->form == AF_REFRESH_NUMBERED) {
+        return lives ? af_budget_spend_account(ctx, user_id)
+                     : af_attempt_address(ctx);
+    }
+
+    if (!lives) {
+        return NGX_OK;      /* as it is counted already */
+    }
+
+    af_attempts_right(ctx);
+
+    rc = af_budget_spend_session(ctx, session_id);
+
+    return (rc == NGX_OK) ? af_budget_spend_account(ctx, user_id) : rc;
 }
 
 

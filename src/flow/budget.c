@@ -18,7 +18,7 @@ typedef struct {
 
 
 static af_budget_t af_budget_of(const af_ctx_t *ctx);
-static ngx_uint_t af_budget_take(af_ctx_t *ctx, const af_rate_t *rate,
+static ngx_int_t af_budget_take(af_ctx_t *ctx, const af_rate_t *rate,
     u_char kind, af_budget_t budget, const char *id);
 
 
@@ -37,6 +37,7 @@ af_budget_init(af_attempts_t *attempts)
 ngx_int_t
 af_budget_spend(af_ctx_t *ctx)
 {
+    ngx_int_t             rc;
     const af_identity_t  *identity;
 
     identity = ctx->identity;
@@ -45,8 +46,11 @@ af_budget_spend(af_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return af_budget_spend_as(ctx, (char *) identity->session_id.data,
-                              (char *) identity->user_id.data);
+    rc = af_budget_spend_session(ctx, (char *) identity->session_id.data);
+
+    return (rc == NGX_OK)
+           ? af_budget_spend_account(ctx, (char *) identity->user_id.data)
+           : rc;
 }
 
 
@@ -69,43 +73,37 @@ af_budget_of(const af_ctx_t *ctx)
 
 
 ngx_int_t
-af_budget_spend_as(af_ctx_t *ctx, const char *session_id, const char *user_id)
+af_budget_spend_session(af_ctx_t *ctx, const char *session_id)
 {
-    ngx_uint_t            seconds;
     af_budget_t           budget;
+    const af_rate_t      *rate;
     const af_attempts_t  *attempts;
 
     budget = af_budget_of(ctx);
     attempts = &ctx->conf->attempts;
 
-    if (budget == AF_BUDGET_NONE || attempts->changes.window == 0) {
-        return NGX_OK;
-    }
+    rate = (budget == AF_BUDGET_CHANGES) ? &attempts->changes
+                                         : &attempts->remedies;
 
-    if (budget == AF_BUDGET_CHANGES) {
-
-        seconds = af_budget_take(ctx, &attempts->changes, 's', budget,
-                                 session_id);
-        if (seconds == 0) {
-            seconds = af_budget_take(ctx, &attempts->account_changes, 'u',
-                                     budget, user_id);
-        }
-
-    } else {
-        seconds = af_budget_take(ctx, &attempts->remedies, 's', budget,
-                                 session_id);
-    }
-
-    if (seconds == 0) {
-        return NGX_OK;
-    }
-
-    return (af_retry_after(ctx, seconds) == NGX_OK)
-           ? af_problem(ctx, AF_TOO_MANY_ATTEMPTS, NULL) : NGX_ERROR;
+    return af_budget_take(ctx, rate, 's', budget, session_id);
 }
 
 
-static ngx_uint_t
+/* what rids one of an intruder has no budget that all sessions share */
+
+ngx_int_t
+af_budget_spend_account(af_ctx_t *ctx, const char *user_id)
+{
+    if (af_budget_of(ctx) != AF_BUDGET_CHANGES) {
+        return NGX_OK;
+    }
+
+    return af_budget_take(ctx, &ctx->conf->attempts.account_changes, 'u',
+                          AF_BUDGET_CHANGES, user_id);
+}
+
+
+static ngx_int_t
 af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
     af_budget_t budget, const char *id)
 {
@@ -114,19 +112,24 @@ af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
     ngx_uint_t        seconds;
     af_budget_key_t   key;
 
+    if (budget == AF_BUDGET_NONE || rate->window == 0) {
+        return NGX_OK;
+    }
+
     limits = ctx->conf->zone->limits;
 
     key.kind = kind;
     key.budget = budget;
 
     if (af_zone_id(id, ngx_strlen(id), key.id) != 0) {
-        return 0;      /* no session of ours has such an id */
+        return NGX_OK;      /* no session of ours has such an id */
     }
 
     seconds = af_limits_take(limits, rate, &key, sizeof(key), ngx_time(),
                              &first);
     if (seconds == 0) {
         af_limits_failed(limits, &key, sizeof(key), ngx_time());
+        return NGX_OK;
     }
 
     if (first) {
@@ -135,7 +138,8 @@ af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
                       kind == 's' ? "session" : "account", id);
     }
 
-    return seconds;
+    return (af_retry_after(ctx, seconds) == NGX_OK)
+           ? af_problem(ctx, AF_TOO_MANY_ATTEMPTS, NULL) : NGX_ERROR;
 }
 
 

@@ -4,7 +4,9 @@
  * an intruder has a small budget of each session for itself, which nothing else
  * uses up.
  *
- * A request is counted before any of its queries; to be refused counts nothing.
+ * A request is counted before any of its queries, but by a refresh token only
+ * its session's part is: its account's waits until a query has told that the
+ * session lives.  To be refused counts nothing.
  */
 
 #ifndef AF_FLOW_BUDGET_H
@@ -18,13 +20,12 @@ void af_budget_init(af_attempts_t *attempts);
 
 /*
  * Counts a request by its route's budget: the engine, if an access token says
- * whose it is; a step, as one of the session `session_id` of the account
- * `user_id`, if a refresh token does.  Returns NGX_OK, or what ends a step:
- * there were too many.
+ * whose it is; the steps, of a session and of its account, if a refresh token
+ * does.  Returns NGX_OK, or what ends a step: there were too many.
  */
 ngx_int_t af_budget_spend(af_ctx_t *ctx);
-ngx_int_t af_budget_spend_as(af_ctx_t *ctx, const char *session_id,
-    const char *user_id);
+ngx_int_t af_budget_spend_session(af_ctx_t *ctx, const char *session_id);
+ngx_int_t af_budget_spend_account(af_ctx_t *ctx, const char *user_id);
 
 /* Says in how many seconds what is refused with 429 may be tried again. */
 ngx_int_t af_retry_after(af_ctx_t *ctx, ngx_uint_t seconds);

@@ -6,10 +6,14 @@
 -- session_id, user_id
 -- random               what its tokens' MACs have in them, in hex; null: it has
 --                      had none; no row: there is no such session, or token
+-- lives                whether a token of it can be exchanged
 
-SELECT id AS session_id, user_id, encode(random, 'hex') AS random
-  FROM autoflow.sessions
- WHERE id = coalesce(:session_id::uuid,
-                     (SELECT session_id
-                        FROM autoflow.refresh_tokens
-                       WHERE token_hash = decode(:token_hash::text, 'hex')));
+SELECT s.id AS session_id, s.user_id, encode(s.random, 'hex') AS random,
+       s.ended_at IS NULL AND s.expires_at > now()
+       AND u.is_active AND u.deleted_at IS NULL AS lives
+  FROM autoflow.sessions s
+  JOIN autoflow.users u ON u.id = s.user_id
+ WHERE s.id = coalesce(:session_id::uuid,
+                       (SELECT session_id
+                          FROM autoflow.refresh_tokens
+                         WHERE token_hash = decode(:token_hash::text, 'hex')));

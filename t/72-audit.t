@@ -68,7 +68,7 @@ subtest "an account's life" => sub {
         'registered herself', 'login_failed nobody', 'logged_in herself', 'password_changed herself', 'refresh_token_reused nobody',
         'logged_in herself', 'logged_out herself', 'logged_in herself', 'logged_out herself', 'updated root', 'email_changed root',
         'email_verified root', 'roles_changed root', 'promoted root', 'demoted root', 'disabled root', 'login_failed nobody', 'enabled root',
-        'roles_changed root', 'login_failed nobody', 'login_failed nobody', 'locked_out nobody', 'deleted root'], 'reads as its history'
+        'login_failed nobody', 'login_failed nobody', 'locked_out nobody', 'deleted root'], 'reads as its history'
         or diag explain [map { $_->{action} } @events];
 
     my ($from_phone) = grep { ($_->{user_agent} // '') eq 'Phone/1' } @events;

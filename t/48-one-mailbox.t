@@ -86,6 +86,7 @@ subtest 'where nobody gives a key' => sub {
     like $set->(q{pending_email = 'hand@müller.de'}), qr/users_pending_email_check/, 'nor to wait for';
     is $set->(q{pending_email = NULL}), '';
     $who = {%$who, %{login('hand@example.com')->tx->res->json}};
+    $who = login('hand@example.com')->tx->res->json;    # another address has revoked its token
     move($who, 'hand@müller.de')->status_is(200);
     is $set->(q{email = pending_email, pending_email = NULL}), '', 'but what has waited brings it along';
     is row($who)->{email_key}, 'hand@xn--mller-kva.de';
@@ -96,13 +97,17 @@ subtest 'where nobody gives a key' => sub {
 
 # accounts of before, whose addresses were compared as they are written
 subtest 'the schema of before' => sub {
-    my $sqitch = sub (@command) {
+    my $run = sub (@command) {
         local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
         open my $out, '-|', 'sh', '-c', 'cd "$0/sql" && exec sqitch "$@" 2>&1', $Test::Autoflow::root, @command,
             'db:' . $t->postgresql->url('autoflow') or die $!;
         my $text = do { local $/; <$out> };
         close $out;
-        is $?, 0, "sqitch @command" or diag $text;
+        return ($text, $?);
+    };
+    my $sqitch = sub (@command) {
+        my ($text, $status) = $run->(@command);
+        is $status, 0, "sqitch @command" or diag $text;
         return $text;
     };
     $t->db->do('DELETE FROM autoflow.users');
@@ -132,8 +137,26 @@ subtest 'the schema of before' => sub {
     $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) SELECT 'verify_email', id, email FROM autoflow.users WHERE username = 'user8'});
     $t->handle->disconnect;
 
-    my $text = $sqitch->('deploy', '--verify');
+    # a dump, for whose end nobody may have to wait
+    my $dump = $t->postgresql->connect;
+    $dump->begin_work;
+    $dump->selectrow_array('SELECT count(*) FROM autoflow.users');
+    my ($failed, $status) = $run->('deploy');
+    isnt $status, 0, 'during a dump it fails';
+    like $failed, qr/lock timeout/, 'for want of a lock';
+    $dump->rollback;
+
+    # of an index that could not be built this is left
+    $t->db->do('CREATE UNIQUE INDEX users_address_key ON autoflow.users (id) WHERE false');
+    $t->postgresql->connect('postgres')->do(q{UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'autoflow.users_address_key'::regclass});
+
+    my $text = $sqitch->('deploy', '--to', 'addresses', '--verify');
     is +(() = $text =~ /have one address/g), 3, 'what collides is told';
+
+    # all of it again, as after a failure at its end
+    $sqitch->('revert', '-y', '--log-only', '--to', 'addresses^');
+    unlike $sqitch->('deploy', '--verify'), qr/have one address/, 'which is told once';
+
     my %row = %{$t->db->selectall_hashref('SELECT *, email_key = id::text AS lost FROM autoflow.users WHERE username IS NOT NULL', 'username')};
     is_deeply [map { $row{"user$_"}{lost} ? 'lost' : $row{"user$_"}{email_key} } 1 .. $n], [
         'ascii@example.com', 'lost', 'a@xn--bcher-kva.de', 'lost', 'a@xn--bcher-kva.de', 'lost', 'b@xn--mller-kva.de',

@@ -4,11 +4,16 @@
 --
 -- An address proves a mailbox, not which account its owner meant.
 --
--- What takes long is done between two short transactions, and holds nobody up:
--- the keys of the accounts that there are, in batches.  All of this file may
--- be run again if it was interrupted.
+-- What takes long is done between short transactions, and holds nobody up: the
+-- indexes are built beside whoever writes, the accounts that there are get
+-- their keys in batches.  Each transaction locks one table exclusively, so that
+-- it can't deadlock with a statement that uses both, and fails rather than have
+-- everybody wait behind it for a dump's end.  All of this file may be run
+-- again, wherever it failed.
 
 BEGIN;
+
+SET LOCAL lock_timeout = '5s';
 
 -- What an address is compared by: in lower case, its domain in the ASCII form
 -- of IDNA.  The module writes it; here it is known for ASCII domains alone,
@@ -23,7 +28,7 @@ ALTER TABLE autoflow.users
     ADD COLUMN IF NOT EXISTS email_key          text COLLATE "C",
     ADD COLUMN IF NOT EXISTS pending_email_key  text COLLATE "C",
     ADD COLUMN IF NOT EXISTS verified_at        timestamptz,
-    ADD COLUMN IF NOT EXISTS tokens_stale_at   timestamptz;
+    ADD COLUMN IF NOT EXISTS tokens_stale_at    timestamptz;
 
 COMMENT ON COLUMN autoflow.users.email_key IS
     'what the address is compared by; without an @: another account has it';
@@ -33,12 +38,12 @@ COMMENT ON COLUMN autoflow.users.tokens_stale_at IS
     'a change of it raises the epoch: the account''s roles are others now, or '
     'so many of its sessions have ended that each one''s tokens aren''t revoked';
 
--- takes the place, and the name, of users_email_key at the end
-CREATE UNIQUE INDEX IF NOT EXISTS users_address_key
-    ON autoflow.users (email_key) WHERE deleted_at IS NULL;
-CREATE INDEX IF NOT EXISTS users_pending_email_key_idx
-    ON autoflow.users (pending_email_key)
-    WHERE pending_email_key IS NOT NULL AND deleted_at IS NULL;
+COMMIT;
+
+
+BEGIN;
+
+SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE autoflow.outbox
     ADD COLUMN IF NOT EXISTS recipient_key text COLLATE "C";
@@ -46,11 +51,39 @@ ALTER TABLE autoflow.outbox
 COMMENT ON COLUMN autoflow.outbox.recipient_key IS
     'what the recipient is counted by';
 
--- by the names of before, which the mails of an account and of an address had
-DROP INDEX autoflow.outbox_user_id_idx, autoflow.outbox_recipient_idx;
-CREATE INDEX outbox_user_id_idx ON autoflow.outbox (user_id, expires_at);
-CREATE INDEX outbox_recipient_idx
+COMMIT;
+
+
+-- Takes the place, and the name, of users_email_key at the end.  Once it is
+-- valid it stays, since without it there could be keys that it doesn't allow.
+
+SELECT 'DROP INDEX CONCURRENTLY autoflow.users_address_key'
+  FROM pg_catalog.pg_index
+ WHERE indexrelid = to_regclass('autoflow.users_address_key')
+   AND NOT indisvalid
+\gexec
+
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS users_address_key
+    ON autoflow.users (email_key) WHERE deleted_at IS NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS autoflow.users_pending_email_key_idx;
+CREATE INDEX CONCURRENTLY users_pending_email_key_idx
+    ON autoflow.users (pending_email_key)
+    WHERE pending_email_key IS NOT NULL AND deleted_at IS NULL;
+
+-- these two get the names of outbox_user_id_idx and outbox_recipient_idx
+DROP INDEX CONCURRENTLY IF EXISTS autoflow.outbox_by_user_id_idx;
+CREATE INDEX CONCURRENTLY outbox_by_user_id_idx
+    ON autoflow.outbox (user_id, expires_at);
+
+DROP INDEX CONCURRENTLY IF EXISTS autoflow.outbox_by_recipient_idx;
+CREATE INDEX CONCURRENTLY outbox_by_recipient_idx
     ON autoflow.outbox (recipient_key, created_at);
+
+
+BEGIN;
+
+SET LOCAL lock_timeout = '5s';
 
 
 -- A statement that writes an address writes its key, too.  For others — of the
@@ -144,11 +177,6 @@ BEGIN
     RETURN NEW;
 END
 $$;
-
-CREATE OR REPLACE TRIGGER outbox_recipient_key
-    BEFORE INSERT ON autoflow.outbox FOR EACH ROW
-    WHEN (NEW.recipient_key IS NULL)
-    EXECUTE FUNCTION autoflow.outbox_recipient_key();
 
 
 -- Whether an account was ever verified is kept, whatever comes later.
@@ -275,15 +303,6 @@ CREATE OR REPLACE TRIGGER users_end_mail_tokens
     EXECUTE FUNCTION autoflow.end_mail_tokens();
 
 
--- Kinds: change_email is for an address that an account is to get, whose owner
--- need not be the account's; claim_account for the owner of an address that
--- nobody has verified, and somebody else's account has.
-
-ALTER TABLE autoflow.outbox DROP CONSTRAINT outbox_kind_check;
-ALTER TABLE autoflow.outbox ADD CONSTRAINT outbox_kind_check
-    CHECK (kind IN ('verify_email', 'reset_password', 'email_changed',
-                    'change_email', 'claim_account')) NOT VALID;
-
 CREATE OR REPLACE FUNCTION autoflow.mail_expiry(kind text,
     created_at timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -409,8 +428,36 @@ GRANT INSERT (recipient_key) ON autoflow.outbox TO autoflow_app;
 COMMIT;
 
 
+BEGIN;
+
+SET LOCAL lock_timeout = '5s';
+
+-- Kinds: change_email is for an address that an account is to get, whose owner
+-- need not be the account's; claim_account for the owner of an address that
+-- nobody has verified, and somebody else's account has.
+
+ALTER TABLE autoflow.outbox
+    DROP CONSTRAINT outbox_kind_check,
+    ADD CONSTRAINT outbox_kind_check
+        CHECK (kind IN ('verify_email', 'reset_password', 'email_changed',
+                        'change_email', 'claim_account')) NOT VALID;
+
+CREATE OR REPLACE TRIGGER outbox_recipient_key
+    BEFORE INSERT ON autoflow.outbox FOR EACH ROW
+    WHEN (NEW.recipient_key IS NULL)
+    EXECUTE FUNCTION autoflow.outbox_recipient_key();
+
+-- by the names of before, which the mails of an account and of an address had
+DROP INDEX autoflow.outbox_user_id_idx, autoflow.outbox_recipient_idx;
+ALTER INDEX autoflow.outbox_by_user_id_idx RENAME TO outbox_user_id_idx;
+ALTER INDEX autoflow.outbox_by_recipient_idx RENAME TO outbox_recipient_idx;
+
+COMMIT;
+
+
 -- The accounts that there are.  ASCII first, which can't collide with each
 -- other; those that are verified now, or were by what the audit says, keep it.
+-- Accounts are locked by id, as wherever several are.
 
 DO $$
 DECLARE
@@ -424,6 +471,11 @@ BEGIN
                         ORDER BY id
                         LIMIT 2000);
         EXIT WHEN batch = '{}';
+
+        PERFORM FROM autoflow.users
+          WHERE id = ANY (batch)
+          ORDER BY id
+            FOR NO KEY UPDATE;
 
         UPDATE autoflow.users
            SET email_key = coalesce(email_key, autoflow.email_key(email)),
@@ -440,15 +492,39 @@ BEGIN
 END
 $$;
 
-UPDATE autoflow.users u
-   SET verified_at = now()
-  FROM (SELECT DISTINCT target_id
-          FROM autoflow.audit_events
-         WHERE action IN ('email_verified', 'password_reset')
-            OR (action = 'email_changed' AND details->>'verified' = 'true'))
-       AS e
- WHERE u.id = e.target_id
-   AND u.verified_at IS NULL;
+DO $$
+DECLARE
+    accounts  uuid[];
+    batch     uuid[];
+BEGIN
+    accounts := ARRAY(
+        SELECT id
+          FROM autoflow.users
+         WHERE verified_at IS NULL
+           AND id IN (SELECT target_id
+                        FROM autoflow.audit_events
+                       WHERE action IN ('email_verified', 'password_reset')
+                          OR (action = 'email_changed'
+                              AND details->>'verified' = 'true'))
+         ORDER BY id);
+
+    FOR n IN 1 .. cardinality(accounts) BY 2000 LOOP
+        batch := accounts[n : n + 1999];
+
+        PERFORM FROM autoflow.users
+          WHERE id = ANY (batch)
+          ORDER BY id
+            FOR NO KEY UPDATE;
+
+        UPDATE autoflow.users
+           SET verified_at = now()
+         WHERE id = ANY (batch)
+           AND verified_at IS NULL;
+
+        COMMIT;
+    END LOOP;
+END
+$$;
 
 
 -- The others, one by one: no function of PostgreSQL's knows their keys.  It
@@ -580,10 +656,20 @@ DECLARE
     other    autoflow.users;
     loser    autoflow.users;
 BEGIN
-    UPDATE autoflow.users
-       SET pending_email_key = pg_temp.address_key(pending_email)
-     WHERE pending_email IS NOT NULL
-       AND pending_email_key IS NULL;
+    WITH locked AS MATERIALIZED (
+        SELECT id
+          FROM autoflow.users
+         WHERE pending_email IS NOT NULL
+           AND pending_email_key IS NULL
+         ORDER BY id
+           FOR NO KEY UPDATE
+    )
+    UPDATE autoflow.users u
+       SET pending_email_key =
+               coalesce(u.pending_email_key,
+                        pg_temp.address_key(u.pending_email))
+      FROM locked
+     WHERE u.id = locked.id;
     COMMIT;
 
     LOOP
@@ -595,35 +681,57 @@ BEGIN
         EXIT WHEN batch = '{}';
 
         FOREACH one IN ARRAY batch LOOP
+            COMMIT;   -- what was locked for the one before
+
             SELECT * INTO account FROM autoflow.users WHERE id = one;
             address := pg_temp.address_key(account.email);
 
-            SELECT * INTO other
-              FROM autoflow.users
-             WHERE email_key = address
-               AND deleted_at IS NULL
-               AND account.deleted_at IS NULL;
+            BEGIN
+                PERFORM FROM autoflow.users
+                  WHERE id = one
+                     OR (email_key = address AND deleted_at IS NULL)
+                  ORDER BY id
+                    FOR NO KEY UPDATE;
 
-            IF FOUND THEN
-                loser := CASE
-                    WHEN (other.email_verified, account.created_at, account.id)
-                         >= (account.email_verified, other.created_at,
-                             other.id)
-                    THEN account
-                    ELSE other END;
+                SELECT * INTO account
+                  FROM autoflow.users
+                 WHERE id = one
+                   AND email = account.email
+                   AND email_key IS NULL;
+                CONTINUE WHEN NOT FOUND;   -- it has another address now
+
+                SELECT * INTO other
+                  FROM autoflow.users
+                 WHERE email_key = address
+                   AND deleted_at IS NULL
+                   AND account.deleted_at IS NULL;
+
+                IF FOUND THEN
+                    loser := CASE
+                        WHEN (other.email_verified, account.created_at,
+                              account.id)
+                             >= (account.email_verified, other.created_at,
+                                 other.id)
+                        THEN account
+                        ELSE other END;
+
+                    UPDATE autoflow.users
+                       SET email_key = id::text
+                     WHERE id = loser.id;
+
+                    RAISE WARNING
+                        'accounts % (%) and % (%) have one address: % lost it',
+                        other.id, other.email, account.id, account.email,
+                        loser.id;
+                END IF;
 
                 UPDATE autoflow.users
-                   SET email_key = id::text
-                 WHERE id = loser.id;
+                   SET email_key = coalesce(email_key, address)
+                 WHERE id = one;
 
-                RAISE WARNING
-                    'accounts % (%) and % (%) have one address: % lost it',
-                    other.id, other.email, account.id, account.email, loser.id;
-            END IF;
-
-            UPDATE autoflow.users
-               SET email_key = coalesce(email_key, address)
-             WHERE id = one;
+            EXCEPTION WHEN unique_violation THEN
+                NULL;   -- somebody has just got it: the next batch sees whom
+            END;
         END LOOP;
 
         COMMIT;
@@ -646,6 +754,8 @@ UPDATE autoflow.outbox o
 
 
 BEGIN;
+
+SET LOCAL lock_timeout = '5s';
 
 -- The constraints' names are those that the module answers by.
 

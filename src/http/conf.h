@@ -18,7 +18,7 @@
 #include "token/refresh.h"
 
 
-#define AUTOFLOW_VERSION  "0.1.0"
+#define AUTOFLOW_VERSION  "0.2.0"
 
 
 typedef enum {

@@ -97,6 +97,12 @@ CREATE FUNCTION autoflow.session_random() RETURNS bytea
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
 
+-- While a function takes the table's rows, PostgreSQL (since 15.19 and its like)
+-- adds no column with a default: these two are made again as they were.
+DROP FUNCTION
+    autoflow.session_revocation(autoflow.sessions),
+    autoflow.session_lives(autoflow.sessions);
+
 ALTER TABLE autoflow.sessions
     ADD COLUMN number bigint NOT NULL DEFAULT 0,
     ADD COLUMN random bytea,
@@ -104,6 +110,26 @@ ALTER TABLE autoflow.sessions
 
 ALTER TABLE autoflow.sessions
     ALTER COLUMN random SET DEFAULT autoflow.session_random();
+
+CREATE FUNCTION autoflow.session_revocation(session autoflow.sessions) RETURNS text
+LANGUAGE sql VOLATILE STRICT PARALLEL SAFE
+RETURN autoflow.revocation(session.id, NULL, clock_timestamp(),
+                           session.access_expires_at + interval '10 minutes');
+
+CREATE FUNCTION autoflow.session_lives(session autoflow.sessions) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN session.ended_at IS NULL
+   AND greatest(session.expires_at,
+                session.access_expires_at + interval '10 minutes') > now();
+
+REVOKE ALL ON FUNCTION
+    autoflow.session_revocation(autoflow.sessions),
+    autoflow.session_lives(autoflow.sessions)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    autoflow.session_revocation(autoflow.sessions),
+    autoflow.session_lives(autoflow.sessions)
+    TO autoflow_app;
 
 COMMENT ON COLUMN autoflow.sessions.number IS
     'of the refresh token that is good now; 0: one of the former form';

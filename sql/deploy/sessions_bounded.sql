@@ -208,13 +208,16 @@ END;
 -- Where the walk of purge() through the sessions is.
 
 CREATE TABLE autoflow.purged (
-    session_id  uuid NOT NULL
+    session_id  uuid NOT NULL,
+    until_id    uuid NOT NULL
 );
 
 COMMENT ON TABLE autoflow.purged IS
-    'one row: the last session that purge() has looked at';
+    'one row: the last session that purge() has looked at, and where its round ends';
 
-INSERT INTO autoflow.purged VALUES ('00000000-0000-0000-0000-000000000000');
+INSERT INTO autoflow.purged
+VALUES ('00000000-0000-0000-0000-000000000000',
+        '00000000-0000-0000-0000-000000000000');
 
 
 -- Deletes what has expired: revocations a day ago, and a week ago refresh
@@ -257,7 +260,7 @@ BEGIN
     GET DIAGNOSTICS n = ROW_COUNT;
     more := more OR n = batch;
 
-    SELECT session_id INTO first_id
+    SELECT session_id, until_id INTO first_id, last_id
       FROM autoflow.purged
        FOR UPDATE SKIP LOCKED;
 
@@ -265,10 +268,13 @@ BEGIN
         RETURN more;   -- another node is at it
     END IF;
 
-    -- the time is in the id: what is younger can't be due, and the walk would
-    -- never get past what is added there
-    last_id := rpad(lpad(to_hex(floor(extract(epoch FROM now() - age)
-                                      * 1000)::bigint), 12, '0'), 32, '0');
+    -- the time is in the id: what is added after a round has begun is left to
+    -- the next one, or where many are added no round would end
+    IF first_id = '00000000-0000-0000-0000-000000000000' THEN
+        last_id := rpad(lpad(to_hex(floor(extract(epoch FROM clock_timestamp())
+                                          * 1000)::bigint + 1), 12, '0'),
+                        32, '0');
+    END IF;
 
     ids := ARRAY(SELECT id
                    FROM autoflow.sessions
@@ -305,7 +311,8 @@ BEGIN
     UPDATE autoflow.purged
        SET session_id = CASE WHEN cardinality(ids) = batch
                              THEN ids[batch]
-                             ELSE '00000000-0000-0000-0000-000000000000' END;
+                             ELSE '00000000-0000-0000-0000-000000000000' END,
+           until_id = last_id;
 
     -- where some are to go there are others; where none is, there is time
     RETURN more OR (cardinality(ids) = batch AND gone <> '{}');

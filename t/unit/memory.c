@@ -373,7 +373,7 @@ work_letter(void)
     static const af_derived_key_t  keys[1];
     static const af_letter_t       letter = {
         "01890a5d-ac96-774b-bcce-b302099a8057", "reset_password",
-        "ada@example.com", "Ada", NOW
+        "ada@example.com", "Ada", "a…@example.com", "2026-11-29", NOW
     };
 
     memset(&letters, 0, sizeof(af_letters_t));

@@ -17,7 +17,7 @@ my %common = (
     server  => 'autoflow_cookies on; location /app/ { autoflow_auth on; proxy_pass http://echo; }',
 );
 my %testing = (autoflow_environment => 'testing', autoflow_require_https => 'off');
-my $former = Test::Autoflow->new(%common, tree => $ENV{AUTOFLOW_FORMER}, module => $ENV{AUTOFLOW_FORMER_MODULE});
+my $former = Test::Autoflow->new(%common, tree => $ENV{AUTOFLOW_FORMER}, module => $ENV{AUTOFLOW_FORMER_MODULE}, lanes => 0);
 $former->postgresql->template($ENV{AUTOFLOW_FORMER_TEMPLATE});
 my $mails = Test::Autoflow::Maildir->new(t => $former);
 # a directive's parameter that it doesn't know would keep it from starting

@@ -36,6 +36,7 @@ our $root = curfile->dirname->dirname->dirname->dirname->to_abs;
 
 my $nginx = $ENV{AUTOFLOW_NGINX} // '/usr/sbin/nginx';
 
+has lanes => 1;               # connections of a worker for wide statements
 has tree     => sub { $root };  # whose module it runs, with the files of its conf/
 has module   => sub ($self) {
     $ENV{AUTOFLOW_MODULE} // $self->tree . '/build/ngx_http_autoflow_module.so';
@@ -113,9 +114,10 @@ sub start_nginx ($self) {
 sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
     my ($wide) = $self->settings_text =~ /wide=(\d+)/;
+    $wide //= $self->lanes;
     $self->wait_for(sub {
         ($self->beside || $self->connections("AND state = 'idle' AND query !~ '^\$|AS schema_version'") == $self->workers * ($pool // 2)
-            && $self->wide == $self->workers * ($wide // 1))
+            && $self->wide == $self->workers * $wide)
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });
     return $self;

@@ -115,8 +115,11 @@ sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
     my ($wide) = $self->settings_text =~ /wide=(\d+)/;
     $wide //= $self->lanes;
+
+    # what a connection has asked last before it is one of the pool
+    my $prepared = $self->lanes ? q{query !~ '^$|AS schema_version'} : q{query <> ''};
     $self->wait_for(sub {
-        ($self->beside || $self->connections("AND state = 'idle' AND query !~ '^\$|AS schema_version'") == $self->workers * ($pool // 2)
+        ($self->beside || $self->connections("AND state = 'idle' AND $prepared") == $self->workers * ($pool // 2)
             && $self->wide == $self->workers * $wide)
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });

@@ -143,8 +143,8 @@ subtest 'a write whose connection is cut after it is committed' => sub {
 subtest 'a backend crashes in the middle of a write' => sub {
     my $lock  = $t->locked;
     my ($write) = under_way(register('crash@example.com'));
-    my @reads = map { $t->client->send(me()) } 1 .. 4;
-    $t->wait_for(sub { $t->blocked == 2 });
+    my @reads;
+    $t->wait_for(sub { push @reads, $t->client->send(me()); @reads > 3 && $t->blocked == 2 });
     kill 'KILL', $_ for backends($blocked);
     $lock->{InactiveDestroy} = 1;
 

@@ -1,8 +1,10 @@
 -- An account's living sessions, the one used last first.  They are few, and
--- sorted each time.
+-- sorted each time: of more than an account may have, which somebody else must
+-- have put there, only so many are looked at.
 --
 -- :user_id
 -- :session_id          of the one who asks
+-- :max_sessions        as many as it may have
 -- :position            an id and a time, to begin with; may be null
 -- :page, :size
 --
@@ -10,11 +12,16 @@
 -- total        of all; null with a position
 -- next         the position of the page behind this one, if there is one
 
-WITH living AS (
-    SELECT *
+WITH few AS MATERIALIZED (
+    SELECT s
       FROM autoflow.sessions s
      WHERE user_id = :user_id::uuid
-       AND autoflow.session_lives(s)
+       AND ended_at IS NULL
+     LIMIT :max_sessions::bigint
+), living AS (
+    SELECT (s).*
+      FROM few
+     WHERE autoflow.session_lives(s)
 ), page AS (
     SELECT *
       FROM living

@@ -25,9 +25,10 @@
 
 
 static int should_be_read(const char *text, size_t len);
+static int is_here(const char *text, size_t len);
 static int should_match(const af_origin_t *pattern, const af_origin_t *origin);
 static void canonical(const af_origin_t *origin, const char *host, size_t len,
-    char *dst);
+    unsigned port, char *dst);
 
 
 static regex_t  compiled;
@@ -96,6 +97,10 @@ should_be_read(const char *text, size_t len)
     size_t       name_len;
     regmatch_t   groups[GROUPS];
 
+    if (len > 2 && memcmp(text + len - 2, ":*", 2) == 0) {
+        return is_here(text, len - 2) && should_be_read(text, len - 2);
+    }
+
     copy = malloc(len + 1);
     af_must(copy != NULL);
 
@@ -126,6 +131,34 @@ should_be_read(const char *text, size_t len)
 }
 
 
+/* whether a text without a port is this machine's origin */
+
+static int
+is_here(const char *text, size_t len)
+{
+    size_t       i, n;
+    const char  *host;
+
+    static const char *const  names[] = {
+        "://localhost", "://127.0.0.1", "://[::1]", ".localhost"
+    };
+
+    host = memchr(text, ':', len);
+
+    for (i = 0; host != NULL && i < 4; i++) {
+        n = strlen(names[i]);
+
+        if (len >= n && strncasecmp(text + len - n, names[i], n) == 0
+            && (names[i][0] == '.' || text + len - n == host))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static int
 should_match(const af_origin_t *pattern, const af_origin_t *origin)
 {
@@ -152,21 +185,23 @@ should_match(const af_origin_t *pattern, const af_origin_t *origin)
     two = malloc(origin->scheme_len + len + 16);
     af_must(one != NULL && two != NULL);
 
-    canonical(pattern, pattern->host, pattern->host_len, one);
-    canonical(origin, host, len, two);
+    canonical(pattern, pattern->host, pattern->host_len,
+              pattern->any_port ? origin->port : pattern->port, one);
+    canonical(origin, host, len, origin->port, two);
 
     same = strcasecmp(one, two) == 0;
 
     free(one);
     free(two);
 
-    return same && !origin->wildcard;
+    return same && !origin->wildcard && !origin->any_port;
 }
 
 
 static void
-canonical(const af_origin_t *origin, const char *host, size_t len, char *dst)
+canonical(const af_origin_t *origin, const char *host, size_t len,
+    unsigned port, char *dst)
 {
     sprintf(dst, "%.*s://%.*s:%u", (int) origin->scheme_len, origin->scheme,
-            (int) len, host, origin->port);
+            (int) len, host, port);
 }

@@ -1,5 +1,6 @@
 #include "api/attempts.h"
 #include "flow/budget.h"
+#include "check/uuid.h"
 
 
 /* an IPv4 address, or as much of an IPv6 address as one party has */
@@ -100,7 +101,7 @@ af_account_key(const char *user_id, const char *typed, af_account_key_t *key)
     u_char   lower[1024];
 
     if (user_id
-        && af_zone_id(user_id, ngx_strlen(user_id), key->octets) == 0)
+        && af_uuid_read(user_id, ngx_strlen(user_id), key->octets) == 0)
     {
         return;
     }

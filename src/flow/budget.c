@@ -1,4 +1,5 @@
 #include "flow/budget.h"
+#include "check/uuid.h"
 
 
 /* of each session's changes: an account has as many of several together */
@@ -121,7 +122,7 @@ af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
     key.kind = kind;
     key.budget = budget;
 
-    if (af_zone_id(id, ngx_strlen(id), key.id) != 0) {
+    if (af_uuid_read(id, ngx_strlen(id), key.id) != 0) {
         return NGX_OK;      /* no session of ours has such an id */
     }
 

@@ -1,4 +1,5 @@
-#include "flow/flow.h"
+#include "flow/budget.h"
+#include "check/uuid.h"
 
 
 /* seconds that a place outlasts the time that its operation may take */
@@ -24,8 +25,8 @@ af_lane_enter(af_lane_t *lane, af_ctx_t *ctx)
     identity = ctx->identity;
 
     if (identity == NULL || !identity->own
-        || af_zone_id((char *) identity->user_id.data, identity->user_id.len,
-                      lane->key.account)
+        || af_uuid_read((char *) identity->user_id.data,
+                        identity->user_id.len, lane->key.account)
            != 0)
     {
         return NGX_OK;
@@ -35,13 +36,8 @@ af_lane_enter(af_lane_t *lane, af_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (af_set_header(ctx->request, "Retry-After", (u_char *) "1", 1, NULL)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL);
+    return (af_retry_after(ctx, 1) == NGX_OK)
+           ? af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL) : NGX_ERROR;
 }
 
 

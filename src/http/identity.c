@@ -3,6 +3,7 @@
 #include "http/identity.h"
 #include "http/remote.h"
 #include "check/schema.h"
+#include "check/uuid.h"
 #include "token/cache.h"
 
 
@@ -528,11 +529,11 @@ af_identity_bonds(const af_identity_t *identity, af_bond_t *bonds)
     iat = json_integer_value(json_object_get(identity->claims, "iat"));
 
     if (!identity->own || epoch < 0 || iat < 0
-        || af_zone_id((char *) identity->session_id.data,
-                      identity->session_id.len, bonds[0].id)
+        || af_uuid_read((char *) identity->session_id.data,
+                        identity->session_id.len, bonds[0].id)
            != 0
-        || af_zone_id((char *) identity->user_id.data, identity->user_id.len,
-                      bonds[1].id)
+        || af_uuid_read((char *) identity->user_id.data,
+                        identity->user_id.len, bonds[1].id)
            != 0)
     {
         return 0;

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <sodium.h>
 
+#include "check/uuid.h"
 #include "shm/zone.h"
+
+
+_Static_assert(AF_UUID_OCTETS == AF_REVOCATIONS_ID, "size");
 
 
 /* where the parts begin */
 #define AF_ZONE_ALIGN  64
-
-
-/* characters of a UUID */
-#define AF_ZONE_UUID  36
 
 
 static size_t af_zone_split(size_t size);
@@ -44,19 +44,6 @@ af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
 }
 
 
-int
-af_zone_id(const char *uuid, size_t len, unsigned char id[AF_REVOCATIONS_ID])
-{
-    size_t  n;
-
-    return (len == AF_ZONE_UUID
-            && sodium_hex2bin(id, AF_REVOCATIONS_ID, uuid, len, "-", &n, NULL)
-               == 0
-            && n == AF_REVOCATIONS_ID)
-           ? 0 : -1;
-}
-
-
 /* the same as autoflow.role_subject() of the schema */
 
 void
@@ -81,7 +68,7 @@ int
 af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
 {
     int               n;
-    char              subject[AF_ZONE_UUID + 1];
+    char              subject[AF_UUID_SIZE];
     uint64_t          epoch;
     int64_t           at, until;
     af_revocation_t   entry;
@@ -97,7 +84,7 @@ af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
                        &until);
     }
 
-    if (n != 4 || af_zone_id(subject, strlen(subject), entry.id) != 0) {
+    if (n != 4 || af_uuid_read(subject, strlen(subject), entry.id) != 0) {
         return -1;
     }
 

@@ -27,10 +27,6 @@ typedef struct {
  */
 int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
 
-/* Makes the 16 octets of a UUID's text.  Returns 0, or -1 if it is none. */
-int af_zone_id(const char *uuid, size_t len,
-    unsigned char id[AF_REVOCATIONS_ID]);
-
 /* Makes what revocations of a role go by, of its name. */
 void af_zone_role_id(const char *name, size_t len,
     unsigned char id[AF_REVOCATIONS_ID]);

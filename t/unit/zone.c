@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "check/uuid.h"
 #include "shm/zone.h"
 
 
@@ -57,7 +58,7 @@ test_names_of_roles(void **state)
     (void) state;
 
     for (i = 0; i < af_nelts(rows); i++) {
-        assert_int_equal(af_zone_id(rows[i].uuid, 36, expected), 0);
+        assert_int_equal(af_uuid_read(rows[i].uuid, 36, expected), 0);
         af_zone_role_id(rows[i].name, strlen(rows[i].name), id);
         af_row(memcmp(id, expected, sizeof(id)) == 0, "%s", rows[i].name);
     }
@@ -96,7 +97,7 @@ test_lines(void **state)
     (void) state;
 
     memory = aligned_alloc(64, AF_ZONE_MIN);
-    assert_int_equal(af_zone_id(session, sizeof(session) - 1, id), 0);
+    assert_int_equal(af_uuid_read(session, sizeof(session) - 1, id), 0);
 
     for (i = 0; i < af_nelts(rows); i++) {
         memset(memory, 0, AF_ZONE_MIN);

@@ -421,7 +421,8 @@ af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
 static ngx_int_t
 af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len, char *refresh)
 {
-    ngx_str_t  token, successor, session_id;
+    char       text[AF_CSRF_SIZE];
+    ngx_str_t  token, successor, session_id, csrf;
 
     if (!af_cookies_on(ctx->request)) {
         return NGX_OK;
@@ -436,7 +437,12 @@ af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len, char *refresh)
     session_id.data = (u_char *) af_column(ctx, "session_id");
     session_id.len = ngx_strlen(session_id.data);
 
-    return af_cookies_set(ctx->request, &token, &successor, &session_id);
+    af_csrf_token(ctx->request, &session_id, text);
+
+    csrf.data = (u_char *) text;
+    csrf.len = ngx_strlen(text);
+
+    return af_cookies_set(ctx->request, &token, &successor, &csrf);
 }
 
 

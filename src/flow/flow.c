@@ -234,7 +234,7 @@ af_flow_admit(af_ctx_t *ctx)
     }
 
     if (ctx->match.route == NULL) {
-        return (af_route_allow(r, "Allow", ctx->match.methods) == NGX_OK)
+        return (af_allow(r, "Allow", ctx->match.methods) == NGX_OK)
                ? AF_METHOD_NOT_ALLOWED : AF_INTERNAL_ERROR;
     }
 
@@ -1117,7 +1117,7 @@ af_step_answer(af_ctx_t *ctx)
 static ngx_int_t
 af_flow_options(af_ctx_t *ctx)
 {
-    if (af_route_allow(ctx->request, "Allow", ctx->match.methods) != NGX_OK) {
+    if (af_allow(ctx->request, "Allow", ctx->match.methods) != NGX_OK) {
         return NGX_ERROR;
     }
 

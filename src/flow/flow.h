@@ -25,7 +25,6 @@
 #include "http/body.h"
 #include "http/credential.h"
 #include "http/identity.h"
-#include "http/router.h"
 #include "flow/lane.h"
 #include "queries.h"
 

@@ -8,7 +8,7 @@
 #ifndef AF_FLOW_LANE_H
 #define AF_FLOW_LANE_H
 
-#include "http/router.h"
+#include "flow/route.h"
 
 
 #define AF_LANE_PLACES  2

@@ -1,5 +1,4 @@
 #include "http/cookies.h"
-#include "http/csrf.h"
 
 
 /*
@@ -183,16 +182,9 @@ af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text)
 
 ngx_int_t
 af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
-    const ngx_str_t *refresh, const ngx_str_t *session_id)
+    const ngx_str_t *refresh, const ngx_str_t *csrf)
 {
-    char       csrf[AF_CSRF_SIZE];
-    time_t     max_age;
-    ngx_str_t  token;
-
-    af_csrf_token(r, session_id, csrf);
-
-    token.data = (u_char *) csrf;
-    token.len = ngx_strlen(csrf);
+    time_t  max_age;
 
     max_age = af_main_conf(r)->refresh_ttl;
 
@@ -200,7 +192,7 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
         || af_cookie_set(r, AF_COOKIE_REFRESH, &af_cookie_root, refresh,
                          max_age)
            != NGX_OK
-        || af_cookie_set(r, AF_COOKIE_CSRF, &af_cookie_root, &token, max_age)
+        || af_cookie_set(r, AF_COOKIE_CSRF, &af_cookie_root, csrf, max_age)
            != NGX_OK)
     {
         return NGX_ERROR;

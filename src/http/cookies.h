@@ -65,11 +65,11 @@ ngx_uint_t af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
 ngx_uint_t af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text);
 
 /*
- * Sets the cookies of a token pair, and the readable one of its session (a
- * UUID); or expires all of them.  Both expire the former ones.
+ * Sets the cookies of a token pair, and the readable one, which has the
+ * session's X-CSRF-Token; or expires all of them.  Both expire the former ones.
  */
 ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
-    const ngx_str_t *refresh, const ngx_str_t *session_id);
+    const ngx_str_t *refresh, const ngx_str_t *csrf);
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
 /*

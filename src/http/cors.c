@@ -1,7 +1,5 @@
 #include "http/cors.h"
-#include "http/https.h"
-#include "http/router.h"
-#include "check/origin.h"
+#include "http/origin.h"
 
 
 /*
@@ -21,8 +19,6 @@ static ngx_int_t af_cors_headers(ngx_http_request_t *r,
     const af_cors_t *cors);
 static void af_cors_remove(ngx_http_request_t *r, const char *name,
     const char *value);
-static const ngx_str_t *af_cors_origin(ngx_http_request_t *r,
-    af_origin_t *origin);
 static ngx_uint_t af_cors_lists(const af_cors_t *cors,
     const af_origin_t *origin);
 
@@ -182,7 +178,7 @@ af_cors_answer(ngx_http_request_t *r, const af_cors_t *cors)
     alcf = af_loc_conf(r);
     methods = alcf->methods ? alcf->methods(r) : 0;
 
-    if (methods && af_route_allow(r, "Allow", methods) != NGX_OK) {
+    if (methods && af_allow(r, "Allow", methods) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -194,7 +190,7 @@ af_cors_answer(ngx_http_request_t *r, const af_cors_t *cors)
     }
 
     if (cors->origins == NULL
-        || (af_cors_origin(r, &origin) && af_cors_lists(cors, &origin)))
+        || (af_request_origin(r, &origin) && af_cors_lists(cors, &origin)))
     {
         if (af_cors_allow(r, methods) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -215,7 +211,7 @@ af_cors_allow(ngx_http_request_t *r, ngx_uint_t methods)
                   |NGX_HTTP_DELETE;
     }
 
-    if (af_route_allow(r, "Access-Control-Allow-Methods", methods) != NGX_OK
+    if (af_allow(r, "Access-Control-Allow-Methods", methods) != NGX_OK
         || af_cors_allow_headers(r) != NGX_OK)
     {
         return NGX_ERROR;
@@ -329,7 +325,7 @@ af_cors_headers(ngx_http_request_t *r, const af_cors_t *cors)
             return NGX_ERROR;
         }
 
-        text = af_cors_origin(r, &origin);
+        text = af_request_origin(r, &origin);
 
         if (text == NULL || !af_cors_lists(cors, &origin)) {
             return NGX_OK;
@@ -391,64 +387,14 @@ af_cors_remove(ngx_http_request_t *r, const char *name, const char *value)
 }
 
 
-/* Origins */
-
-af_origin_kind_t
-af_cors_origin_kind(ngx_http_request_t *r)
+ngx_uint_t
+af_cors_trusts(ngx_http_request_t *r, const af_origin_t *origin)
 {
-    const char       *scheme;
-    ngx_str_t        *host;
-    af_origin_t       origin, own;
     const af_cors_t  *cors;
-
-    if (af_header_in(r, "origin", 0) == NULL) {
-        return AF_ORIGIN_MISSING;
-    }
-
-    if (af_cors_origin(r, &origin) == NULL) {
-        return AF_ORIGIN_FOREIGN;
-    }
 
     cors = af_cors_policy(r);
 
-    if (cors && cors->credentials && af_cors_lists(cors, &origin)) {
-        return AF_ORIGIN_OWN;
-    }
-
-    if (r->headers_in.host == NULL) {
-        return AF_ORIGIN_FOREIGN;
-    }
-
-    host = &r->headers_in.host->value;
-    scheme = af_https(r) ? "https" : "http";
-
-    if (af_origin_parse_host(scheme, (char *) host->data, host->len, &own)
-        == NULL
-        && af_origin_matches(&own, &origin))
-    {
-        return AF_ORIGIN_OWN;
-    }
-
-    return AF_ORIGIN_FOREIGN;
-}
-
-
-/* the request's origin; NULL if it has none, several, or none that is valid */
-
-static const ngx_str_t *
-af_cors_origin(ngx_http_request_t *r, af_origin_t *origin)
-{
-    ngx_table_elt_t  *h;
-
-    h = af_header_in(r, "origin", 0);
-
-    if (h == NULL || af_header_in(r, "origin", 1)
-        || af_origin_parse((char *) h->value.data, h->value.len, origin))
-    {
-        return NULL;
-    }
-
-    return &h->value;
+    return cors && cors->credentials && af_cors_lists(cors, origin);
 }
 
 

@@ -7,6 +7,7 @@
 #define AF_HTTP_CORS_H
 
 #include "http/respond.h"
+#include "check/origin.h"
 
 
 typedef struct af_cors_s  af_cors_t;
@@ -16,13 +17,6 @@ struct af_cors_s {
     unsigned       credentials:1;    /* cookies, too */
     unsigned       any_port:1;       /* one of them has: development's */
 };
-
-
-typedef enum {
-    AF_ORIGIN_MISSING = 0,
-    AF_ORIGIN_OWN,             /* the request's own, or a trusted one */
-    AF_ORIGIN_FOREIGN          /* any other, "null", or what is no origin */
-} af_origin_kind_t;
 
 
 /*
@@ -43,12 +37,8 @@ void af_cors_filter_add(void);
 /* Whether a request is a preflight. */
 ngx_uint_t af_cors_preflight(ngx_http_request_t *r);
 
-/*
- * Where a request comes from, as its Origin says: browsers send one with all
- * that changes something, and no page can forge it.  An origin that the
- * location lists is as good as its own if it is listed with "credentials".
- */
-af_origin_kind_t af_cors_origin_kind(ngx_http_request_t *r);
+/* Whether the request's location lists an origin with "credentials". */
+ngx_uint_t af_cors_trusts(ngx_http_request_t *r, const af_origin_t *origin);
 
 
 #endif /* AF_HTTP_CORS_H */

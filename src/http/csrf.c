@@ -1,8 +1,17 @@
 #include "http/cookies.h"
 #include "http/cors.h"
 #include "http/csrf.h"
+#include "http/origin.h"
 
 
+typedef enum {
+    AF_ORIGIN_MISSING = 0,
+    AF_ORIGIN_OWN,             /* the request's own, or a trusted one */
+    AF_ORIGIN_FOREIGN          /* any other, "null", or what is no origin */
+} af_origin_kind_t;
+
+
+static af_origin_kind_t af_csrf_origin(ngx_http_request_t *r);
 static ngx_uint_t af_csrf_is(ngx_http_request_t *r,
     const ngx_str_t *session_id, const ngx_str_t *text);
 static ngx_uint_t af_csrf_cookies(ngx_http_request_t *r,
@@ -37,7 +46,7 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
 {
     ngx_table_elt_t  *h;
 
-    if (af_csrf_is_safe(r) || af_cors_origin_kind(r) == AF_ORIGIN_OWN) {
+    if (af_csrf_is_safe(r) || af_csrf_origin(r) == AF_ORIGIN_OWN) {
         return 1;
     }
 
@@ -133,7 +142,7 @@ af_csrf_foreign(ngx_http_request_t *r)
         return 0;
     }
 
-    switch (af_cors_origin_kind(r)) {
+    switch (af_csrf_origin(r)) {
 
     case AF_ORIGIN_OWN:
         return 0;
@@ -151,6 +160,24 @@ af_csrf_foreign(ngx_http_request_t *r)
 
     return h && ngx_strcmp(h->value.data, "same-origin") != 0
            && ngx_strcmp(h->value.data, "none") != 0;
+}
+
+
+static af_origin_kind_t
+af_csrf_origin(ngx_http_request_t *r)
+{
+    af_origin_t  origin;
+
+    if (af_header_in(r, "origin", 0) == NULL) {
+        return AF_ORIGIN_MISSING;
+    }
+
+    if (af_request_origin(r, &origin) == NULL) {
+        return AF_ORIGIN_FOREIGN;
+    }
+
+    return (af_cors_trusts(r, &origin) || af_request_is_of(r, &origin))
+           ? AF_ORIGIN_OWN : AF_ORIGIN_FOREIGN;
 }
 
 

@@ -27,6 +27,7 @@ typedef struct {
 #define AF_FORGED_MAX  4
 
 
+static const af_identity_t *af_identity_best(ngx_http_request_t *r);
 static ngx_uint_t af_identity_tokens(ngx_http_request_t *r,
     ngx_str_t tokens[AF_COOKIE_VALUES], ngx_uint_t *cookie);
 static const af_identity_t *af_identity_of(ngx_http_request_t *r,
@@ -58,7 +59,7 @@ static af_token_status_t af_identity_alive(ngx_http_request_t *r,
     const af_identity_t *identity, af_verified_t *verified);
 static ngx_uint_t af_identity_revoked(const af_zone_t *zone,
     const af_verified_t *verified);
-static void af_identity_clear(af_identity_t *identity);
+static void af_identity_clear(void *data);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
 
@@ -107,8 +108,44 @@ static const af_token_status_t  af_jwt_statuses[] = {
 };
 
 
+/*
+ * Looked up once in each location, unless a variable holds the token, which
+ * may change, or somebody has given the request another Authorization.
+ */
+
 const af_identity_t *
 af_identity(ngx_http_request_t *r)
+{
+    const u_char                        *authorization;
+    ngx_table_elt_t                     *h;
+    ngx_http_autoflow_ctx_t             *ctx;
+    const ngx_http_autoflow_loc_conf_t  *alcf;
+
+    ctx = af_request_ctx(r);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    alcf = af_loc_conf(r);
+    h = r->headers_in.authorization;
+    authorization = h ? h->value.data : NULL;
+
+    if (ctx->identity == NULL
+        || alcf->token
+        || ctx->identity_conf != alcf
+        || ctx->authorization != authorization)
+    {
+        ctx->identity = af_identity_best(r);
+        ctx->identity_conf = alcf;
+        ctx->authorization = authorization;
+    }
+
+    return ctx->identity;
+}
+
+
+static const af_identity_t *
+af_identity_best(ngx_http_request_t *r)
 {
     ngx_str_t             tokens[AF_COOKIE_VALUES];
     ngx_uint_t            i, n, cookie, forged;
@@ -169,6 +206,7 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
     ngx_uint_t cookie)
 {
     af_identity_t                 *identity;
+    ngx_pool_cleanup_t            *cln;
     ngx_http_autoflow_ctx_t       *ctx;
     ngx_http_autoflow_loc_conf_t  *place;
     ngx_http_autoflow_srv_conf_t  *ascf;
@@ -194,10 +232,15 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
         }
     }
 
-    identity = ngx_pcalloc(r->pool, sizeof(af_identity_t));
-    if (identity == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(af_identity_t));
+    if (cln == NULL) {
         return NULL;
     }
+
+    identity = cln->data;
+    ngx_memzero(identity, sizeof(af_identity_t));
+
+    cln->handler = af_identity_clear;
 
     identity->conf = ascf;
     identity->place = place;
@@ -327,11 +370,16 @@ af_identity_log(ngx_log_t *log, const af_identity_t *identity)
 }
 
 
-/* what a token said that is refused after all is of no account */
+/*
+ * What a token said that is refused after all is of no account; nor is any of
+ * it when the request has ended.
+ */
 
 static void
-af_identity_clear(af_identity_t *identity)
+af_identity_clear(void *data)
 {
+    af_identity_t *identity = data;
+
     json_decref(identity->claims);
     json_decref(identity->header);
     identity->claims = NULL;
@@ -714,16 +762,6 @@ af_identity_uuid(json_t *claims, const char *name, ngx_str_t *value)
 
     return af_is_uuid((char *) value->data, value->len) ? NGX_OK
                                                         : NGX_DECLINED;
-}
-
-
-void
-af_identity_free(af_identity_t *identity)
-{
-    for ( /* void */ ; identity; identity = identity->next) {
-        json_decref(identity->claims);
-        json_decref(identity->header);
-    }
 }
 
 

@@ -63,9 +63,6 @@ ngx_uint_t af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf);
 /* Whether a server's tokens may be by keys that have never been fetched. */
 ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
 
-/* Drops what an identity, and those that follow it, have outside of pools. */
-void af_identity_free(af_identity_t *identity);
-
 /* a status as $autoflow_status says it, and as a problem */
 const ngx_str_t *af_token_status(af_token_status_t status);
 af_problem_id_t af_token_problem(af_token_status_t status);

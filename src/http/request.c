@@ -1,5 +1,4 @@
 #include "http/request.h"
-#include "http/identity.h"
 
 
 static void af_request_cleanup(void *data);
@@ -64,12 +63,11 @@ af_request_find_ctx(ngx_http_request_t *r)
 }
 
 
+/* there is nothing to free: the context is found by it */
+
 static void
 af_request_cleanup(void *data)
 {
-    ngx_http_autoflow_ctx_t *ctx = data;
-
-    af_identity_free(ctx->identities);
 }
 
 

@@ -11,6 +11,12 @@
 typedef struct {
     ngx_http_request_t    *request;
     struct af_identity_s  *identities;   /* the latest first */
+
+    /* the one that counts, and what it was found by */
+    const struct af_identity_s  *identity;
+    const ngx_http_autoflow_loc_conf_t  *identity_conf;
+    const u_char          *authorization;
+
     const ngx_str_t       *refusal;      /* the status that refused it */
     struct af_body_s      *body;         /* while it is being read */
     const struct af_cors_s  *cors;       /* of where it has been, or NULL */

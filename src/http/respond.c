@@ -138,6 +138,21 @@ static const struct {
 };
 
 
+static const struct {
+    ngx_uint_t   method;
+    ngx_str_t    name;
+} af_methods[] = {
+    { NGX_HTTP_GET, ngx_string("GET") },
+    { NGX_HTTP_HEAD, ngx_string("HEAD") },
+    { NGX_HTTP_POST, ngx_string("POST") },
+    { NGX_HTTP_PUT, ngx_string("PUT") },
+    { NGX_HTTP_PATCH, ngx_string("PATCH") },
+    { NGX_HTTP_DELETE, ngx_string("DELETE") },
+    { NGX_HTTP_OPTIONS, ngx_string("OPTIONS") },
+    { 0, ngx_null_string }
+};
+
+
 ngx_int_t
 af_respond(ngx_http_request_t *r, ngx_uint_t status, const char *json,
     size_t len)
@@ -418,4 +433,34 @@ static void
 af_respond_free(void *data)
 {
     free(data);
+}
+
+
+ngx_int_t
+af_allow(ngx_http_request_t *r, const char *header, ngx_uint_t methods)
+{
+    u_char      *p, *allow;
+    ngx_uint_t   i;
+
+    methods |= NGX_HTTP_OPTIONS;
+
+    if (methods & NGX_HTTP_GET) {
+        methods |= NGX_HTTP_HEAD;
+    }
+
+    allow = ngx_pnalloc(r->pool, 64);
+    if (allow == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = allow;
+
+    for (i = 0; af_methods[i].method; i++) {
+        if (methods & af_methods[i].method) {
+            p = ngx_sprintf(p, "%s%V", p == allow ? "" : ", ",
+                            &af_methods[i].name);
+        }
+    }
+
+    return af_set_header(r, header, allow, p - allow, NULL);
 }

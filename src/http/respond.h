@@ -85,4 +85,9 @@ ngx_int_t af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     const char *cause, json_t *errors);
 
 
+/* Sets the header Allow, or another one, from a mask of methods. */
+ngx_int_t af_allow(ngx_http_request_t *r, const char *header,
+    ngx_uint_t methods);
+
+
 #endif /* AF_HTTP_RESPOND_H */

@@ -1,23 +1,8 @@
-#include "http/router.h"
+#include "flow/route.h"
 
 
 static int af_route_path(const af_route_t *route, const char *path, size_t len,
     af_path_param_t *params);
-
-
-static const struct {
-    ngx_uint_t   method;
-    ngx_str_t    name;
-} af_methods[] = {
-    { NGX_HTTP_GET, ngx_string("GET") },
-    { NGX_HTTP_HEAD, ngx_string("HEAD") },
-    { NGX_HTTP_POST, ngx_string("POST") },
-    { NGX_HTTP_PUT, ngx_string("PUT") },
-    { NGX_HTTP_PATCH, ngx_string("PATCH") },
-    { NGX_HTTP_DELETE, ngx_string("DELETE") },
-    { NGX_HTTP_OPTIONS, ngx_string("OPTIONS") },
-    { 0, ngx_null_string }
-};
 
 
 void
@@ -72,34 +57,4 @@ af_route_path(const af_route_t *route, const char *path, size_t len,
 
     return (n == -1 && route->alias)
            ? af_path_match(route->alias, path, len, params) : n;
-}
-
-
-ngx_int_t
-af_route_allow(ngx_http_request_t *r, const char *header, ngx_uint_t methods)
-{
-    u_char      *p, *allow;
-    ngx_uint_t   i;
-
-    methods |= NGX_HTTP_OPTIONS;
-
-    if (methods & NGX_HTTP_GET) {
-        methods |= NGX_HTTP_HEAD;
-    }
-
-    allow = ngx_pnalloc(r->pool, 64);
-    if (allow == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = allow;
-
-    for (i = 0; af_methods[i].method; i++) {
-        if (methods & af_methods[i].method) {
-            p = ngx_sprintf(p, "%s%V", p == allow ? "" : ", ",
-                            &af_methods[i].name);
-        }
-    }
-
-    return af_set_header(r, header, allow, p - allow, NULL);
 }

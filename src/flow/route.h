@@ -3,8 +3,8 @@
  * 405, Allow, HEAD, OPTIONS, bodies and authentication follow from it.
  */
 
-#ifndef AF_HTTP_ROUTER_H
-#define AF_HTTP_ROUTER_H
+#ifndef AF_FLOW_ROUTE_H
+#define AF_FLOW_ROUTE_H
 
 #include "http/respond.h"
 #include "check/path.h"
@@ -77,9 +77,4 @@ typedef struct {
 void af_route_match(const af_route_t *const *tables, ngx_uint_t method,
     const ngx_str_t *path, af_match_t *match);
 
-/* Sets the header Allow, or another one, from a mask of methods. */
-ngx_int_t af_route_allow(ngx_http_request_t *r, const char *header,
-    ngx_uint_t methods);
-
-
-#endif /* AF_HTTP_ROUTER_H */
+#endif /* AF_FLOW_ROUTE_H */

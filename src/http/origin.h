@@ -1,0 +1,23 @@
+/*
+ * Where a request comes from, as its Origin says: browsers send one with all
+ * that changes something, and no page can forge it.
+ */
+
+#ifndef AF_HTTP_ORIGIN_H
+#define AF_HTTP_ORIGIN_H
+
+#include "http/request.h"
+#include "check/origin.h"
+
+
+/*
+ * The request's origin, as text and parsed; NULL if it has none, several, or
+ * none that is valid.
+ */
+const ngx_str_t *af_request_origin(ngx_http_request_t *r, af_origin_t *origin);
+
+/* Whether an origin is that which the request was sent to. */
+ngx_uint_t af_request_is_of(ngx_http_request_t *r, const af_origin_t *origin);
+
+
+#endif /* AF_HTTP_ORIGIN_H */

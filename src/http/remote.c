@@ -8,14 +8,17 @@
 #define AF_REMOTE_ASK    30000
 #define AF_REMOTE_RETRY  5000
 
+/* the longest set of keys, in octets, and milliseconds to fetch it */
+#define AF_REMOTE_MAX      262144
+#define AF_REMOTE_TIMEOUT  10000
+
 
 /* what a thread works on: its own while the task is active */
 
 typedef struct {
     const af_remote_t  *remote;
     af_keyring_t       *keys;
-    char               *text;          /* that they were read from */
-    size_t              len;
+    af_fetched_t        fetched;       /* what they were read from */
     char                error[256];
 } af_remote_task_t;
 
@@ -24,7 +27,7 @@ typedef struct {
 
 typedef struct {
     size_t              len;           /* 0: nothing was fetched yet */
-    char                text[AF_FETCH_MAX];
+    char                text[AF_REMOTE_MAX];
 } af_remote_shared_t;
 
 
@@ -53,6 +56,9 @@ af_remote_init(ngx_conf_t *cf, af_remote_t *remote)
     if (remote->zone == NULL || remote->task == NULL) {
         return NGX_ERROR;
     }
+
+    remote->fetch.max = AF_REMOTE_MAX;
+    remote->fetch.timeout = AF_REMOTE_TIMEOUT;
 
     remote->task->handler = af_remote_thread;
     remote->task->event.handler = af_remote_fetched;
@@ -211,10 +217,10 @@ af_remotes_stop(ngx_array_t *remotes)
 
         af_keyring_free(task->keys);
         af_keyring_free(remote[i]->keys);
-        free(task->text);
+        free(task->fetched.body);
 
         task->keys = NULL;
-        task->text = NULL;
+        task->fetched.body = NULL;
         remote[i]->keys = NULL;
     }
 }
@@ -247,18 +253,33 @@ af_remote_fetch(af_remote_t *remote)
 }
 
 
+/* any other answer than 200, as a redirect, has no keys */
+
 static void
 af_remote_thread(void *data, ngx_log_t *log)
 {
     af_remote_task_t *task = data;
 
-    task->text = af_fetch(&task->remote->fetch, &task->len, task->error,
-                          sizeof(task->error));
+    af_fetched_t  *fetched;
 
-    if (task->text) {
-        task->keys = af_remote_parse(task->remote, task->text, task->len,
-                                     task->error, sizeof(task->error));
+    fetched = &task->fetched;
+
+    if (af_fetch(&task->remote->fetch, fetched, &ngx_terminate, task->error,
+                 sizeof(task->error))
+        != 0)
+    {
+        return;
     }
+
+    if (fetched->status != 200) {
+        (void) ngx_snprintf((u_char *) task->error, sizeof(task->error),
+                            "The requested URL returned %l, not 200%Z",
+                            fetched->status);
+        return;
+    }
+
+    task->keys = af_remote_parse(task->remote, fetched->body, fetched->len,
+                                 task->error, sizeof(task->error));
 }
 
 
@@ -315,11 +336,11 @@ af_remote_fetched(ngx_event_t *ev)
     remote->fetching = 0;
 
     if (task->keys) {
-        af_remote_share(remote, task->text, task->len);
+        af_remote_share(remote, task->fetched.body, task->fetched.len);
     }
 
-    free(task->text);
-    task->text = NULL;
+    free(task->fetched.body);
+    task->fetched.body = NULL;
 
     if (task->keys == NULL) {
 

@@ -17,7 +17,7 @@
 #include <ngx_core.h>
 #include <ngx_thread_pool.h>
 
-#include "token/fetch.h"
+#include "net/fetch.h"
 #include "token/keyring.h"
 
 

@@ -1,33 +1,28 @@
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <curl/curl.h>
 
 #include "mail/smtp.h"
+#include "net/curl.h"
 
 
 /* what a thread works on, for libcurl's callbacks */
 
 typedef struct {
-    const char                   *message;
-    size_t                        len;
-    const volatile sig_atomic_t  *stop;
-    char                          reply[256];    /* the last that refused */
+    const char  *message;
+    size_t       len;
+    char         reply[256];           /* the last that refused */
 } af_smtp_transfer_t;
 
 
-static CURLcode af_smtp_perform(CURL *curl);
 static void af_smtp_hide(char *reply);
 static int af_smtp_set_up(CURL *curl, const af_smtp_t *smtp);
 static int af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
-    const struct curl_slist *recipients, char *error);
+    const struct curl_slist *recipients);
 static af_delivery_t af_smtp_judge(CURLcode code,
     const af_smtp_transfer_t *transfer, char *error, size_t size);
 static size_t af_smtp_read(char *data, size_t size, size_t n, void *arg);
 static size_t af_smtp_reply(char *line, size_t size, size_t n, void *arg);
-static int af_smtp_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
-    curl_off_t ultotal, curl_off_t ulnow);
 
 
 af_delivery_t
@@ -35,7 +30,7 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     const char *message, size_t len, const volatile sig_atomic_t *stop,
     char *error, size_t size)
 {
-    char                 reason[CURL_ERROR_SIZE], rcpt[256 + sizeof("<>")];
+    char                 rcpt[256 + sizeof("<>")];
     CURLcode             code;
     struct curl_slist   *recipients;
     af_smtp_transfer_t   transfer;
@@ -43,16 +38,15 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     memset(&transfer, 0, sizeof(transfer));
     transfer.message = message;
     transfer.len = len;
-    transfer.stop = stop;
 
-    reason[0] = '\0';
     code = CURLE_OUT_OF_MEMORY;
+    snprintf(error, size, "%s", curl_easy_strerror(code));
 
     snprintf(rcpt, sizeof(rcpt), "<%s>", to);
     recipients = curl_slist_append(NULL, rcpt);
 
     if (*curl == NULL) {
-        *curl = curl_easy_init();
+        *curl = af_curl_create("smtp,smtps", smtp->url, AF_SMTP_TIMEOUT, stop);
 
         if (*curl != NULL && af_smtp_set_up(*curl, smtp) != 0) {
             af_smtp_close(curl);
@@ -60,9 +54,9 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     }
 
     if (recipients != NULL && *curl != NULL
-        && af_smtp_set_message(*curl, &transfer, recipients, reason) == 0)
+        && af_smtp_set_message(*curl, &transfer, recipients) == 0)
     {
-        code = af_smtp_perform(*curl);
+        code = af_curl_perform(*curl, error, size);
     }
 
     curl_slist_free_all(recipients);
@@ -70,8 +64,6 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     if (code == CURLE_OK) {
         return AF_MAIL_SENT;
     }
-
-    snprintf(error, size, "%s", reason[0] ? reason : curl_easy_strerror(code));
 
     af_smtp_hide(transfer.reply);
 
@@ -105,33 +97,6 @@ af_smtp_hide(char *reply)
 }
 
 
-/*
- * libcurl writes a domain that is not ASCII as DNS does if it is text of the
- * locale: ours is UTF-8, whatever the process has.
- */
-
-static CURLcode
-af_smtp_perform(CURL *curl)
-{
-    CURLcode  code;
-    locale_t  utf8, old;
-
-    utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) 0);
-
-    if (utf8 == (locale_t) 0) {
-        return curl_easy_perform(curl);
-    }
-
-    old = uselocale(utf8);
-    code = curl_easy_perform(curl);
-    (void) uselocale(old);
-
-    freelocale(utf8);
-
-    return code;
-}
-
-
 static int
 af_smtp_set_up(CURL *curl, const af_smtp_t *smtp)
 {
@@ -144,13 +109,7 @@ af_smtp_set_up(CURL *curl, const af_smtp_t *smtp)
 
     verify = smtp->tls || strncmp(smtp->url, "smtps:", 6) == 0;
 
-    /* without NOSIGNAL libcurl would use SIGALRM, in a thread */
-
-    return curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps")
-              != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_URL, smtp->url) != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK
+    return curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_USERNAME, smtp->user) != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_PASSWORD, smtp->password)
               != CURLE_OK
@@ -169,30 +128,21 @@ af_smtp_set_up(CURL *curl, const af_smtp_t *smtp)
            || curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                                (long) AF_SMTP_CONNECT_TIMEOUT)
               != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-                               (long) AF_SMTP_TIMEOUT)
-              != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_READFUNCTION, af_smtp_read)
               != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, af_smtp_reply)
-              != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION,
-                               af_smtp_progress)
               != CURLE_OK;
 }
 
 
 static int
 af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
-    const struct curl_slist *recipients, char *error)
+    const struct curl_slist *recipients)
 {
     return curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients) != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error) != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_READDATA, transfer) != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer) != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer)
+           || curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer)
               != CURLE_OK;
 }
 
@@ -273,21 +223,6 @@ af_smtp_reply(char *line, size_t size, size_t n, void *arg)
     }
 
     return n;
-}
-
-
-static int
-af_smtp_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
-    curl_off_t ultotal, curl_off_t ulnow)
-{
-    af_smtp_transfer_t *transfer = arg;
-
-    (void) dltotal;
-    (void) dlnow;
-    (void) ultotal;
-    (void) ulnow;
-
-    return *transfer->stop != 0;
 }
 
 

@@ -30,7 +30,8 @@ typedef struct {
 
 /*
  * Sends a message of `len` octets to the address `to`.  *curl, NULL at first,
- * keeps the connection for the next one; one thread at a time may use it.
+ * keeps the connection for the next one, and `stop`; one thread at a time may
+ * use it.
  * What was not sent is told in `error`, also when *stop becomes true; the
  * address is not.
  */

@@ -1,0 +1,334 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <curl/curl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "net/address.h"
+#include "net/curl.h"
+#include "net/fetch.h"
+
+
+/* what libcurl's callbacks work on */
+
+typedef struct {
+    const af_fetch_t   *what;
+    af_fetched_t       *answer;
+    struct curl_slist  *headers;
+    const char         *refused;   /* why we did so ourselves */
+} af_fetch_transfer_t;
+
+
+static int af_fetch_url_has(CURLU *url, CURLUPart part);
+static int af_fetch_ca_valid(const af_fetch_t *what);
+static CURLcode af_fetch_perform(af_fetch_transfer_t *transfer,
+    const volatile sig_atomic_t *stop, char *error, size_t size);
+static int af_fetch_set_up(CURL *curl, af_fetch_transfer_t *transfer);
+static int af_fetch_set_ca(CURL *curl, const af_fetch_t *what);
+static int af_fetch_set_headers(CURL *curl, af_fetch_transfer_t *transfer);
+static int af_fetch_add_header(af_fetch_transfer_t *transfer,
+    const char *header);
+static int af_fetch_set_body(CURL *curl, const af_fetch_t *what);
+static int af_fetch_set_public(CURL *curl, af_fetch_transfer_t *transfer);
+static curl_socket_t af_fetch_open(void *arg, curlsocktype purpose,
+    struct curl_sockaddr *address);
+static size_t af_fetch_write(char *data, size_t size, size_t n, void *arg);
+
+
+const char *
+af_fetch_check(const af_fetch_t *what)
+{
+    CURLU       *url;
+    CURLUcode    code;
+    const char  *why;
+
+    url = curl_url();
+    if (url == NULL) {
+        return "out of memory";
+    }
+
+    code = curl_url_set(url, CURLUPART_URL, what->url, 0);
+    why = NULL;
+
+    if (code != CURLUE_OK) {
+        why = curl_url_strerror(code);
+
+    } else if (af_fetch_url_has(url, CURLUPART_USER)
+               || af_fetch_url_has(url, CURLUPART_PASSWORD))
+    {
+        why = "the URL has a user or a password";
+
+    } else if (what->ca != NULL && !af_fetch_ca_valid(what)) {
+        why = "the file of CAs has no certificate";
+    }
+
+    curl_url_cleanup(url);
+
+    return why;
+}
+
+
+static int
+af_fetch_url_has(CURLU *url, CURLUPart part)
+{
+    int    has;
+    char  *text;
+
+    text = NULL;
+    has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+
+    curl_free(text);
+
+    return has;
+}
+
+
+/* one certificate at least, and none that is broken */
+
+static int
+af_fetch_ca_valid(const af_fetch_t *what)
+{
+    BIO            *bio;
+    X509           *certificate;
+    unsigned        n;
+    unsigned long   error;
+
+    bio = BIO_new_mem_buf(what->ca, what->ca_len);
+
+    if (bio == NULL) {
+        return 0;
+    }
+
+    (void) ERR_set_mark();
+
+    for (n = 0; /* void */ ; n++) {
+        certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+        if (certificate == NULL) {
+            break;
+        }
+
+        X509_free(certificate);
+    }
+
+    error = ERR_peek_last_error();
+
+    (void) ERR_pop_to_mark();
+    BIO_free(bio);
+
+    return n > 0 && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+
+int
+af_fetch(const af_fetch_t *what, af_fetched_t *answer,
+    const volatile sig_atomic_t *stop, char *error, size_t size)
+{
+    CURLcode             code;
+    af_fetch_transfer_t  transfer;
+
+    memset(&transfer, 0, sizeof(transfer));
+    transfer.what = what;
+    transfer.answer = answer;
+
+    answer->len = 0;
+    answer->body = malloc(what->max + 1);
+
+    snprintf(error, size, "%s", curl_easy_strerror(CURLE_OUT_OF_MEMORY));
+
+    code = (answer->body != NULL)
+           ? af_fetch_perform(&transfer, stop, error, size)
+           : CURLE_OUT_OF_MEMORY;
+
+    if (code == CURLE_OK) {
+        answer->body[answer->len] = '\0';
+        return 0;
+    }
+
+    free(answer->body);
+    answer->body = NULL;
+
+    if (transfer.refused != NULL) {
+        snprintf(error, size, "%s", transfer.refused);
+    }
+
+    return -1;
+}
+
+
+static CURLcode
+af_fetch_perform(af_fetch_transfer_t *transfer,
+    const volatile sig_atomic_t *stop, char *error, size_t size)
+{
+    CURL              *curl;
+    CURLcode           code;
+    const af_fetch_t  *what;
+
+    what = transfer->what;
+    code = CURLE_OUT_OF_MEMORY;
+
+    curl = af_curl_create(what->plain ? "http,https" : "https", what->url,
+                          what->timeout, stop);
+
+    if (curl != NULL && af_fetch_set_up(curl, transfer) == 0) {
+        code = af_curl_perform(curl, error, size);
+    }
+
+    if (code == CURLE_OK) {
+        code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE,
+                                 &transfer->answer->status);
+    }
+
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(transfer->headers);
+
+    return code;
+}
+
+
+static int
+af_fetch_set_up(CURL *curl, af_fetch_transfer_t *transfer)
+{
+    return curl_easy_setopt(curl, CURLOPT_USERAGENT, "autoflow") != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, af_fetch_write)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) != CURLE_OK
+           || af_fetch_set_ca(curl, transfer->what) != 0
+           || af_fetch_set_headers(curl, transfer) != 0
+           || af_fetch_set_body(curl, transfer->what) != 0
+           || af_fetch_set_public(curl, transfer) != 0;
+}
+
+
+static int
+af_fetch_set_ca(CURL *curl, const af_fetch_t *what)
+{
+    struct curl_blob  blob;
+
+    if (what->ca == NULL) {
+        return 0;
+    }
+
+    /* a CApath, which is built in, would be trusted beside it */
+
+    blob.data = (char *) what->ca;
+    blob.len = what->ca_len;
+    blob.flags = CURL_BLOB_NOCOPY;
+
+    return curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) != CURLE_OK;
+}
+
+
+/* nobody is waited for to say that a body may come */
+
+static int
+af_fetch_set_headers(CURL *curl, af_fetch_transfer_t *transfer)
+{
+    const char *const  *header;
+
+    if (af_fetch_add_header(transfer, "Expect:") != 0) {
+        return -1;
+    }
+
+    for (header = transfer->what->headers; header && *header; header++) {
+        if (af_fetch_add_header(transfer, *header) != 0) {
+            return -1;
+        }
+    }
+
+    return curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers)
+           != CURLE_OK;
+}
+
+
+static int
+af_fetch_add_header(af_fetch_transfer_t *transfer, const char *header)
+{
+    struct curl_slist  *headers;
+
+    headers = curl_slist_append(transfer->headers, header);
+    if (headers == NULL) {
+        return -1;
+    }
+
+    transfer->headers = headers;
+
+    return 0;
+}
+
+
+static int
+af_fetch_set_body(CURL *curl, const af_fetch_t *what)
+{
+    if (what->body == NULL) {
+        return 0;
+    }
+
+    return curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t) what->body_len)
+           != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_POSTFIELDS, what->body)
+              != CURLE_OK;
+}
+
+
+/*
+ * An address is looked at when a socket for it is asked for: what a name was
+ * resolved to before, it may not be any more.  A proxy would connect for us.
+ */
+
+static int
+af_fetch_set_public(CURL *curl, af_fetch_transfer_t *transfer)
+{
+    if (!transfer->what->public) {
+        return 0;
+    }
+
+    return curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer)
+              != CURLE_OK
+           || curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION,
+                               af_fetch_open)
+              != CURLE_OK;
+}
+
+
+static curl_socket_t
+af_fetch_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    af_fetch_transfer_t *transfer = arg;
+
+    (void) purpose;
+
+    if (!af_address_is_public(&address->addr)) {
+        transfer->refused = "its address is not one of the Internet";
+        return CURL_SOCKET_BAD;
+    }
+
+    return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                  address->protocol);
+}
+
+
+static size_t
+af_fetch_write(char *data, size_t size, size_t n, void *arg)
+{
+    af_fetched_t         *answer;
+    af_fetch_transfer_t  *transfer = arg;
+
+    answer = transfer->answer;
+    n *= size;
+
+    if (n > transfer->what->max - answer->len) {
+        transfer->refused = "the answer is too long";
+        return 0;
+    }
+
+    memcpy(answer->body + answer->len, data, n);
+    answer->len += n;
+
+    return n;
+}

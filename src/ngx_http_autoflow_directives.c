@@ -283,6 +283,13 @@ ngx_http_autoflow_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (rv == NGX_CONF_OK
+        && amcf->database.wide != NGX_CONF_UNSET_UINT
+        && amcf->database.wide > 256)
+    {
+        return "has more than 256 wide connections";
+    }
+
+    if (rv == NGX_CONF_OK
         && amcf->database.inflight != NGX_CONF_UNSET_UINT
         && amcf->database.inflight > 4096)
     {
@@ -492,6 +499,13 @@ ngx_http_autoflow_password(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         && amcf->argon2.memory < crypto_pwhash_argon2id_MEMLIMIT_MIN)
     {
         return "has less memory than Argon2id can do with, 8k";
+    }
+
+    if (rv == NGX_CONF_OK
+        && amcf->argon2.memory != NGX_CONF_UNSET_SIZE
+        && amcf->argon2.memory > AF_ARGON2_MEMORY_MAX)
+    {
+        return "has more memory than a stored hash may ask for, 1024m";
     }
 
     if (rv == NGX_CONF_OK

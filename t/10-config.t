@@ -44,14 +44,7 @@ accepted "@$_" => @$_ for (
     [autoflow_threads => 'connect=autoflow_io'],
     [autoflow_database => '"postgresql:///x" wide=2'],
     [autoflow_database => '"postgresql:///x" "notify=host=/nowhere user=x"'],
-    [autoflow_zone => '256k'],
-    [autoflow_refresh_grace => '0'],
-    [autoflow_refresh_grace => '1m'],
     [autoflow_attempts => 'account=3/1h account_total=off address=1000/1m'],
-    [autoflow_attempts => 'address=1/1s'],
-    [autoflow_sessions => 'account=1'],
-    [autoflow_sessions => 'account=1000'],
-    [autoflow_revocation_staleness => '5s'],
     [autoflow_revocation_staleness => '1h fail=open'],
     [autoflow_revocation_staleness => '1m fail=closed'],
     [autoflow_cookies => 'on'],
@@ -76,32 +69,22 @@ accepted "@$_" => @$_ for (
     [autoflow_claim_set => '$x realm access'],
     [autoflow_claim_set => '$x a; autoflow_claim_set $y a'],
     [autoflow_key => '"' . 'k' x 32 . '" alg=HS256 kid=first'],
-    [autoflow_key => '"' . 'k' x 48 . '" alg=HS384'],
-    [autoflow_key => '"' . 'k' x 64 . '" alg=HS512'],
 );
 
 
 # Values that can't be
 
 my @rows = (
-    [autoflow_database    => '"postgresql:///x" pool=0',      qr/pool/],
     [autoflow_database    => '"postgresql:///x" pool=many',   qr/pool/],
-    [autoflow_database    => '"postgresql:///x" inflight=0',  qr/inflight/],
-    [autoflow_database    => '"postgresql:///x" queue=-1',    qr/queue/],
-    [autoflow_database    => '"postgresql:///x" timeout=0',   qr/timeout/],
     [autoflow_database    => '"postgresql:///x" timeout=soon', qr/timeout/],
     [autoflow_database    => '"postgresql:///x" colour=red',  qr/colour=red/],
     [autoflow_database    => '"colour=red"',                  qr/colour/],
     [autoflow_database    => '"postgresql://[::1"',           qr/autoflow_database/],
-    [autoflow_secret      => 'secret-value',                  qr/32/],
-    [autoflow_secret      => 'hex:' . '0f' x 31,              qr/32/],
     [autoflow_secret      => 'hex:' . '0f' x 31 . '0g',       qr/prefix/],
     [autoflow_secret      => 'base64url:' . 'A' x 42 . '!',   qr/prefix/],
     [autoflow_secret      => 'file:/nowhere/secret',          qr{/nowhere/secret.*No such file}s],
     [autoflow_secret      => 'env:AUTOFLOW_NOT_SET',          qr/AUTOFLOW_NOT_SET/],
     [autoflow_key         => 'secret-value',                  qr/32/],
-    [autoflow_key         => '"' . 'k' x 47 . '" alg=HS384',  qr/48/],
-    [autoflow_key         => '"' . 'k' x 63 . '" alg=HS512',  qr/64/],
     [autoflow_key         => '"' . 'k' x 32 . '" alg=none',   qr/algorithm/],
     [autoflow_key         => '"' . 'k' x 32 . '" alg=hs256',  qr/algorithm/],
     [autoflow_key         => '"' . 'k' x 32 . '" colour=red', qr/colour=red/],
@@ -116,18 +99,13 @@ my @rows = (
     [autoflow_key         => 'file:/nowhere/key',             qr{/nowhere/key.*No such file}s],
     [autoflow_key         => 'env:AUTOFLOW_NOT_SET',          qr/AUTOFLOW_NOT_SET/],
     [autoflow_environment => 'staging',                       qr/staging/],
-    [autoflow_access_ttl  => '0',                             qr/autoflow_access_ttl/],
     [autoflow_access_ttl  => 'soon',                          qr/autoflow_access_ttl/],
-    [autoflow_refresh_ttl => '0',                             qr/autoflow_refresh_ttl/],
-    [autoflow_password    => 'memory=1',                      qr/memory/],
     [autoflow_password    => 'memory=much',                   qr/memory/],
-    [autoflow_password    => 'time=0',                        qr/time/],
     [autoflow_password    => 'strength=-1',                   qr/strength/],
     [autoflow_password    => 'colour=red',                    qr/colour=red/],
     [autoflow_threads     => 'hash=nowhere',                  qr/thread_pool nowhere/],
     [autoflow_threads     => 'connect=nowhere',               qr/thread_pool nowhere/],
     [autoflow_threads     => 'colour=red',                    qr/colour=red/],
-    [autoflow_leeway      => '-1',                            qr/autoflow_leeway/],
     [autoflow_cookies     => 'yes',                           qr/yes.*must be "on" or "off"/],
     [autoflow_cookies     => 'off path=/',                    qr/off/],
     [autoflow_cookies     => 'on stripped',                   qr/stripped/],
@@ -139,23 +117,15 @@ my @rows = (
     [autoflow_cookies     => 'on samesite=no',                qr/samesite=no/],
     [autoflow_cookies     => 'on samesite=none',              qr/samesite=none.*development/],
     [autoflow_cookies     => 'on; autoflow_cookies on',       qr/duplicate/],
-    [autoflow_leeway      => '6m',                            qr/between 0 and 300/],
     [autoflow_database    => '"postgresql:///x" "notify=colour=red"', qr/colour/],
     [autoflow_database    => '"postgresql:///x" notify=env:AUTOFLOW_NOT_SET', qr/AUTOFLOW_NOT_SET/],
-    [autoflow_zone        => '128k',                          qr/equal to or greater than 262144/],
     [autoflow_zone        => 'large',                         qr/autoflow_zone/],
     [autoflow_zone        => '1m; autoflow_zone 1m',          qr/duplicate/],
-    [autoflow_refresh_grace => '2m',                          qr/between 0 and 60/],
-    [autoflow_sessions    => 'account=0',                     qr/account=0/],
     [autoflow_sessions    => 'account=off',                   qr/account=off/],
-    [autoflow_sessions    => 'account=1001',                  qr/more than 1000 sessions/],
     [autoflow_sessions    => 'account=5; autoflow_sessions account=5', qr/duplicate/],
     [autoflow_attempts    => 'account=10',                    qr/account=10/],
-    [autoflow_attempts    => 'account=0/1m',                  qr{account=0/1m}],
     [autoflow_attempts    => 'account=10/',                   qr{account=10/}],
-    [autoflow_attempts    => 'account=10/2d',                 qr{account=10/2d}],
     [autoflow_attempts    => 'user=10/1m',                    qr{user=10/1m}],
-    [autoflow_revocation_staleness => '4s',                   qr/at least 5 seconds/],
     [autoflow_revocation_staleness => 'off',                  qr/at least 5 seconds/],
     [autoflow_revocation_staleness => '1m fail=maybe',        qr/fail=maybe/],
     [autoflow_revocation_staleness => '1m; autoflow_revocation_staleness 1m', qr/duplicate/],
@@ -470,10 +440,9 @@ like says(autoflow_key => qq('{"keys":[{"kty":"AKP"},$jwk,{"kty":"OKP","crv":"X2
     qr/^.*\[notice\].*skips key 1 of the set: keys of this kind.* in \S+nginx\.conf:\d+\n.*\[notice\].*key 3 of the set.*\n\z/,
     'keys of a set that are of no use are skipped with a notice';
 
-# this is made for the test: a point that is none, an exponent of 1, too few bits
+# this is made for the test: a point that is none, too few bits
 my $off_curve = '{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
     . '"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a4"}';
-my $one = '{"kty":"RSA","n":"' . '_' x 344 . '","e":"AQ"}';
 my $short = key_file('short.pem', openssl(qw(genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024)));
 my $encrypted = key_file('encrypted.pem', openssl('pkey', '-in', $ec, qw(-aes256 -passout pass:x)));
 my $other_curve = key_file('other.pem', openssl(@ec, 'ec_paramgen_curve:secp256k1'));
@@ -494,7 +463,6 @@ refused "autoflow_key $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+
     ["file:$ec use=sign issuer=them",    qr/another issuer's key does not sign/],
     ["file:$ec; autoflow_key file:$ec_public", qr/it is given twice/],
     ["'$off_curve'",                     qr/the key is not valid/],
-    ["'$one'",                           qr/the exponent is not/],
     ["'$jwk' alg=ES256",                 qr/the algorithm is not one of this kind of key/],
     [qq('{"kid":"a",@{[substr $jwk, 1]}' kid=b), qr/the JWK has another kid/],
     [qq('{"alg":"EdDSA",@{[substr $jwk, 1]}' alg=RS256), qr/the JWK has another algorithm/],
@@ -558,7 +526,6 @@ for (
     [$url,                                        qr/number of arguments/],
     ["$url refresh=1h",                           qr/needs an "issuer="/],
     ["$url issuer=",                              qr/"issuer="/],
-    ["$url issuer=them refresh=0",                qr/"refresh=0"/],
     ["$url issuer=them refresh=soon",             qr/"refresh=soon"/],
     ["$url issuer=them colour=red",               qr/"colour=red"/],
     ["jwks.json issuer=them",                     qr{needs a URL that begins with "https://"}],

@@ -78,8 +78,6 @@ subtest 'fields' => sub {
     login()->problem_is(422, 'validation_failed');
     login(email => 'ada')->errors_are({password => 'required'});
     login(email => 'ada', username => 'ada', password => $good)->problem_is(422, 'validation_failed');
-    login(email => 'x' x 1025, password => $good)->errors_are({email => 'length'});
-    login(email => 'ada', password => 'x' x 1025)->errors_are({password => 'length'});
     login(email => '', password => '')->errors_are({email => 'length', password => 'length'});
     login(email => 1, password => [])->errors_are({email => 'type', password => 'type'});
 };

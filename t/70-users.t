@@ -252,7 +252,7 @@ subtest 'the list' => sub {
         ['b@l', 'b'], ['ice', 'c'], ['l.i', 'c'], ['bob', 'b'], ['rd %', 'b'], ['% Sh', 'b'], ['%%%', ''], ['___', ''], ['%ob', ''],
         ['_ob', ''], ["\xc3\xab_\xc3\xbc", 'a'], ['ck\s', 'd'], ['\\\\\\', ''], ['a@list.exampleZo', ''], ["'; --", ''];
     $t->get_ok("/auth/users?$_->[0]" => $as_root)->problem_is(422, 'validation_failed', $_->[0])->errors_are($_->[1]) for
-        ['q=ab', {q => 'length'}], ['q=', {q => 'length'}], ['q=' . 'x' x 256, {q => 'length'}], ['sort=password_hash', {sort => 'format'}],
+        ['sort=password_hash', {sort => 'format'}],
         ['sort=--email', {sort => 'format'}], ['sort=', {sort => 'format'}], ['is_active=yes&size=0', {is_active => 'type', size => 'range'}],
         ['role=A', {role => 'format'}], ['include_inactive=1', {include_inactive => 'type'}];
 

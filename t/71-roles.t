@@ -55,8 +55,8 @@ subtest 'roles are made' => sub {
 
     $t->post_ok('/auth/roles' => $as_root => json => {name => 'admin'})->problem_is(409, 'role_taken');
     $t->post_ok('/auth/roles' => $as_root => json => {name => $_->[0]})->problem_is(422, 'validation_failed')
-        ->errors_are({name => $_->[1]}) for ['Admin', 'format'], ['a b', 'format'], ['a,b', 'format'], ['', 'length'],
-        ['x' x 101, 'length'], [undef, 'required'], [['a'], 'type'], ["\x{e4}", 'format'];
+        ->errors_are({name => $_->[1]}) for ['Admin', 'format'], ['a b', 'format'], ['a,b', 'format'],
+        [undef, 'required'], [['a'], 'type'], ["\x{e4}", 'format'];
     $t->get_ok('/auth/roles/00000000-0000-7000-8000-000000000000' => $as_root)->problem_is(404, 'not_found');
 };
 

@@ -27,11 +27,10 @@
 #define AF_STRENGTH_OCTETS  40
 
 /*
- * What a stored hash may ask for: a GiB of memory, and as much work as four
- * passes over it, or sixteen times what is configured.  A database that was
- * tampered with shall not hold a thread for minutes.
+ * What a stored hash may ask for, beside AF_ARGON2_MEMORY_MAX: as much work as
+ * four passes over that, or sixteen times what is configured.  A database that
+ * was tampered with shall not hold a thread for minutes.
  */
-#define AF_ARGON2_MEMORY_MAX  (1024 * 1024)         /* KiB */
 #define AF_ARGON2_WORK_MAX    (4 * 1024 * 1024)     /* passes over a KiB */
 #define AF_ARGON2_WORK_TIMES  16
 
@@ -232,7 +231,8 @@ af_password_excessive(const af_argon2_t *cost, const char *hash)
         most = AF_ARGON2_WORK_MAX;
     }
 
-    return memory > AF_ARGON2_MEMORY_MAX || (uint64_t) memory * time > most;
+    return memory > AF_ARGON2_MEMORY_MAX / 1024
+           || (uint64_t) memory * time > most;
 }
 
 

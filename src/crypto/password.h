@@ -16,6 +16,10 @@
 /* a PHC string, the terminating zero included */
 #define AF_PASSWORD_HASH_SIZE  crypto_pwhash_STRBYTES
 
+/* the most memory that a hash may take, in octets; a stored one that asks for
+   more is not looked at */
+#define AF_ARGON2_MEMORY_MAX   (1024 * 1024 * 1024)
+
 
 typedef struct {
     size_t              memory;     /* octets */

@@ -238,7 +238,7 @@ sub conf ($self) {
     my $settings = $self->settings_text;
 
     # "listen … http2" is deprecated since 1.25.1
-    my ($minor) = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)};
+    state $minor = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)} ? $1 : 0;
     my $h2 = $minor > 25 ? "$port_h2; http2 on" : "$port_h2 http2";
 
     return <<~"END";

@@ -1,0 +1,745 @@
+# Every default and limit that the documents state is in a table here, and each
+# row is tried at its edge from both sides.  A number that no row knows fails,
+# and so does a row whose words are not in docs/ any more.
+
+use Mojo::Base -strict, -signatures;
+use MIME::Base64 qw(decode_base64url encode_base64url);
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json encode_json);
+use Mojo::Util qw(decode encode url_escape);
+use Test::Autoflow;
+use Test::More;
+use Time::HiRes ();
+
+my $good = 'correct horse battery staple';
+my $check = Test::Autoflow->new(api => 0);      # for nginx -t
+my ($t, $ada, $root);
+
+# accepts connections, and says nothing
+my $silent = IO::Socket::IP->new(LocalHost => '127.0.0.1',
+    LocalPort => Test::Autoflow::free_port(), Listen => 8);
+
+
+# What directives.md has behind "Default:"
+
+my %defaults = (
+    autoflow_database               => 'pool=2 wide=1 inflight=64 queue=1024 timeout=5s',
+    autoflow_secret                 => '—',
+    autoflow_zone                   => 'autoflow_zone 16m;',
+    autoflow_revocation_staleness   => 'autoflow_revocation_staleness 5m fail=closed;',
+    autoflow_attempts               => 'autoflow_attempts account=10/15m account_total=100/15m'
+        . ' address=100/1m changes=120/1m;',
+    autoflow_sessions               => 'autoflow_sessions account=100;',
+    autoflow_environment            => 'autoflow_environment production;',
+    autoflow_access_ttl             => 'autoflow_access_ttl 30m;',
+    autoflow_refresh_ttl            => 'autoflow_refresh_ttl 7d;',
+    autoflow_refresh_grace          => 'autoflow_refresh_grace 10s;',
+    autoflow_password               => 'autoflow_password memory=19m time=2 strength=20;',
+    autoflow_threads                => 'autoflow_threads hash=autoflow_hash io=autoflow_io'
+        . ' connect=autoflow_connect;',
+    autoflow_mail                   => 'autoflow_mail off;',
+    autoflow_mail_templates         => 'autoflow_mail_templates mail;',
+    autoflow_link_base              => '—',
+    autoflow_require_verified_email => 'autoflow_require_verified_email off;',
+    autoflow_key                    => '—',
+    autoflow_key_url                => 'refresh=10m',
+    autoflow_issuer                 => 'autoflow with autoflow_database, otherwise not demanded',
+    autoflow_audience               => '—',
+    autoflow_leeway                 => 'autoflow_leeway 0s;',
+    autoflow_api                    => '—',
+    autoflow_verify                 => '—',
+    autoflow_cors_origins           => '—',
+    autoflow_cookies                => 'autoflow_cookies off;',
+    autoflow_require_https          => 'autoflow_require_https on; in production, where there is'
+        . ' autoflow_api or autoflow_auth, and an autoflow_database'
+        . ' autoflow_require_https off; otherwise',
+    autoflow_auth                   => 'autoflow_auth off;',
+    autoflow_require                => '—',
+    autoflow_claim_set              => '—',
+    autoflow_realm                  => 'autoflow_realm autoflow;',
+);
+
+
+# What it has behind "Range:": of which parameter, or of the only argument; the
+# least, the greatest, in which steps; its arguments; what nginx -t says beyond
+
+my $db = '"postgresql:///x"';
+my @ranges = (
+    [autoflow_database => 'pool',     '1',   '256',     '',   "$db pool=%s",     qr/pool/],
+    [autoflow_database => 'wide',     '1',   '256',     '',   "$db wide=%s",     qr/wide/],
+    [autoflow_database => 'inflight', '1',   '4096',    '',   "$db inflight=%s", qr/inflight/],
+    [autoflow_database => 'queue',    '1',   '65535',   '',   "$db queue=%s",    qr/queue/],
+    [autoflow_database => 'timeout',  '1ms', undef,     'ms', "$db timeout=%s",  qr/timeout/],
+    [autoflow_zone     => undef,      '256k', undef,    '',   '%s',              qr/than 262144/],
+    [autoflow_revocation_staleness => undef, '5s', undef, 'ms', '%s', qr/at least 5 seconds/],
+    [autoflow_attempts => 'number',   '1', '1000000',   '',   'account=%s/1m',   qr/account=/],
+    [autoflow_attempts => 'time',     '1s', '1d',       's',  'account=5/%s',    qr/account=/],
+    [autoflow_sessions => 'account',  '1', '1000',      '',   'account=%s',      qr/account/],
+    [autoflow_access_ttl    => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
+    [autoflow_refresh_ttl   => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
+    [autoflow_refresh_grace => undef, '0s', '1m',       's',  '%s', qr/between 0 and 60|invalid value/],
+    [autoflow_password => 'memory',   '8k', '1024m',      '',   'memory=%s',       qr/memory/],
+    [autoflow_password => 'time',     '1', '64',        '',   'time=%s',         qr/time/],
+    [autoflow_password => 'strength', '1', '128',       '',   'strength=%s',     qr/strength/],
+    [autoflow_key_url  => 'refresh',  '1ms', undef,     'ms',
+        'https://issuer.example/ issuer=them refresh=%s',                         qr/refresh/],
+    [autoflow_leeway   => undef,      '0s', '5m',       's',  '%s', qr/between 0 and 300|invalid value/],
+);
+
+
+# What the documents say elsewhere: where, in which words, and what shows it,
+# here or in a subtest of another file
+
+my $budgets = 't/57-budgets.t';
+my @limits = (
+    ['directives.md', 'Directives', 'A file has at most 64 KiB', sub {
+        my $file = path($t->dir, 'a-secret');
+        $file->spurt('x' x $_)->chmod(0600), accepted(autoflow_secret => "file:$file")
+            for 32, 65_536;
+        $file->spurt('x' x 65_537);
+        refused(autoflow_secret => "file:$file", qr/a-secret" is too large/);
+    }],
+    ['directives.md', 'autoflow_secret', '32 octets or more', sub {
+        accepted(autoflow_secret => $_) for 'x' x 32, 'hex:' . '0f' x 32;
+        refused(autoflow_secret => $_, qr/32 octets/) for 'x' x 31, 'hex:' . '0f' x 31;
+    }],
+    ['directives.md', 'autoflow_database', 'has two of them under way at once', 't/55-lanes.t: lists that take long'],
+    ['directives.md', 'autoflow_attempts', 'address the first 64 bits count', 't/58-familiar.t: IPv6'],
+    ['directives.md', 'autoflow_attempts', 'in the last 30 days', 't/58-familiar.t: for 30 days'],
+    ['directives.md', 'autoflow_attempts', 'the latest 32 addresses',
+        't/58-familiar.t: no more than 32'],
+    ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: of an account"],
+    ['directives.md', 'autoflow_attempts', 'of a quarter of that each',
+        "$budgets: what rids one of an intruder"],
+    ['directives.md', 'autoflow_key', "the algorithm's digest (32 octets for HS256)", sub {
+        for (['', 32], [' alg=HS256', 32], [' alg=HS384', 48], [' alg=HS512', 64]) {
+            my ($alg, $octets) = @$_;
+            accepted(autoflow_key => 'x' x $octets . $alg);
+            refused(autoflow_key => 'x' x ($octets - 1) . $alg, qr/$octets/);
+        }
+    }],
+    ['directives.md', 'autoflow_key', 'under 2048 or over 8192 bits', sub {
+        accepted(autoflow_key => rsa($_, 65_537)) for 2048, 8192;
+        refused(autoflow_key => rsa(2047, 65_537), qr/shorter than 2048 bits/);
+        refused(autoflow_key => rsa(8193, 65_537), qr/longer than 8192 bits/);
+    }],
+    ['directives.md', 'autoflow_key', 'even or less than 3', sub {
+        accepted(autoflow_key => rsa(2048, 3));
+        refused(autoflow_key => rsa(2048, $_), qr/the exponent is not/) for 1, 2, 4;
+    }],
+    ['directives.md', 'autoflow_key_url', 'it may take 10 seconds', sub {
+        my $failed = qr{can't fetch the keys of "\S+/silent.json": [^\n]* after 10\d{3} milliseconds};
+        ok $t->wait_for(sub { $t->error_log =~ $failed }), 'then it has failed';
+        $silent->close;
+    }],
+    ['directives.md', 'autoflow_key_url', 'have 256 KiB', sub {
+        $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+/long.json"} });
+        judged('short')->status_is(200);
+        $t->wait_for(sub { $t->error_log =~ m{keys of "\S+/long.json": the document is too long} });
+        pass 'an octet more is not read';
+    }],
+    ['directives.md', 'autoflow_key_url', 'the first 64 keys count', sub {
+        judged('nth64')->status_is(200);
+        my $none = qr{keys of "\S+/nth65.json": there is no key of use};
+        ok $t->wait_for(sub { $t->error_log =~ $none }), 'the 65th does not';
+    }],
+    ['directives.md', 'autoflow_key_url', 'every 30 seconds',
+        't/36-key-url.t: a key that is unknown is asked for, but not often'],
+    ['directives.md', 'autoflow_api', 'it has at most 128 octets', sub {
+        my $base = '/' . 'x' x 127;
+        $check->server("location /base/ { autoflow_api $base; }");
+        accepted(autoflow_realm => 'here');
+        $check->server("location /base/ { autoflow_api ${base}x; }");
+        refused(autoflow_realm => 'here', qr/"autoflow_api".*is too long/);
+        $check->server('');
+    }],
+    ['directives.md', 'autoflow_api', 'no body longer than 64 KiB', \&bodies],
+    ['directives.md', 'autoflow_cookies', 'no cookie of more than 4096 octets',
+        't/64-cookies.t: a token too long for a cookie'],
+    ['directives.md', 'Variables', 'has more than 8192 octets', sub {
+        # three octets make four characters, so that not every header will do
+        my $token = sub ($octets) {
+            my %claims = (sub => 'x', exp => time + 60, iat => time, iss => 'autoflow', fill => '');
+            for my $blanks (0 .. 3) {
+                my $header = '{"alg":"HS256"' . ' ' x $blanks . '}';
+                my $made = sub ($n) {
+                    Test::Autoflow::sign($t->key, $header, encode_json({%claims, fill => 'x' x $n}));
+                };
+                my $n = int(($octets - length $made->(0)) * 3 / 4);
+                length $made->($_) == $octets and return $made->($_) for $n .. $n + 1;
+            }
+            die "no token of $octets octets";
+        };
+        $t->get_ok('/app/x' => $t->bearer($token->(8192)))->status_is(200)
+            ->header_is('X-Status' => 'ok');
+        $t->get_ok('/app/x' => $t->bearer($token->(8193)))->status_is(401)
+            ->header_is('X-Status' => 'too_long');
+    }],
+    ['directives.md', 'autoflow_cors_origins', 'two hours', 't/60-cors.t: preflights to the API'],
+
+    ['api.md', 'The HTTP API', 'within 100 ms', 't/56-health.t: the database is too slow'],
+    ['api.md', 'Health', 'within 80 ms', 't/56-health.t: the database is too slow'],
+    ['api.md', 'Sessions', 'of the User-Agent at most 255 octets', sub {
+        my $device = sub ($agent) {
+            my $pair = $t->ua->post('/auth/login' => {'User-Agent' => $agent} => json =>
+                {email => $ada->{user}{email}, password => $good})->res->json;
+            my ($current) = grep { $_->{is_current} }
+                @{$t->ua->get('/auth/sessions?size=100' => $t->bearer($pair))->res->json('/data')};
+            return $current->{device_info};
+        };
+        is $device->('a' x 255), 'a' x 255, 'as many are kept';
+        is $device->('a' x 255 . 'b'), 'a' x 255, 'more are not';
+        is $device->('a' x 253 . "\xc3\xa4"), 'a' x 253 . 'ä', 'a character at the end';
+        is $device->('a' x 254 . "\xc3\xa4"), 'a' x 254, 'which is not cut';
+    }],
+    ['api.md', 'Administration', '3 to 255 characters', sub {
+        my $q = sub ($q) { $t->get_ok('/auth/users?q=' . url_escape(encode 'UTF-8', $q) => $t->bearer($root)) };
+        $q->($_)->status_is(200) for 'abc', 'äöü', 'ä' x 255;
+        $q->($_)->problem_is(422, 'validation_failed')->errors_are({q => 'length'})
+            for '', 'ab', 'äö', 'ä' x 256;
+    }],
+    ['api.md', 'Administration', 'a name of 1 to 100 of', sub {
+        field('/auth/roles', 'name', {}, ['r', 'r' x 100], ['', 'r' x 101]);
+    }],
+    ['api.md', 'Administration', 'a description of at most 10000 characters', sub {
+        my $n = 0;
+        for (['', 201], ['ä' x 10_000, 201], ['ä' x 10_001, 422]) {
+            $t->post_ok('/auth/roles' => $t->bearer($root) => json =>
+                {name => 'described' . $n++, description => $_->[0]})->status_is($_->[1]);
+        }
+        $t->errors_are({description => 'length'});
+    }],
+    ['api.md', 'Administration', 'an account has 32 roles at most',
+        't/71-roles.t: as many as an account may have'],
+    ['api.md', 'Lists', 'by `?page=` from 1 and `?size=` from 1 to 100, 10 without it', sub {
+        my $list = sub ($query) { $t->get_ok("/auth/sessions$query" => $t->bearer($ada)) };
+        $list->("?page=$_")->status_is(200)->json_is('/page' => $_) for 1, 2;
+        $list->("?size=$_")->status_is(200)->json_is('/size' => $_) for 1, 100;
+        $list->("?page=$_")->problem_is(422, 'validation_failed')->errors_are({page => 'range'})
+            for 0, -1;
+        $list->("?size=$_")->problem_is(422, 'validation_failed')->errors_are({size => 'range'})
+            for 0, 101;
+        $list->('')->json_is('/page' => 1)->json_is('/size' => 10);
+    }],
+    ['api.md', 'Lists', 'the first 10,000 elements: where `page` × `size` is more, the answer is',
+        't/76-lists.t: too deep'],
+    ['api.md', 'Lists', 'of a longer list it is 10000', 't/76-lists.t: events'],
+    ['api.md', 'Lists', 'ask for two at once', 't/55-lanes.t: lists that take long'],
+    ['api.md', 'Bodies', 'at most 64 KiB', \&bodies],
+    ['api.md', 'Bodies', 'at most 16 objects and arrays within each other, itself included', sub {
+        my $json = {'Content-Type' => 'application/json'};
+        for (['[', ']', '1'], ['{"x":', '}', '1']) {
+            my ($open, $close, $inner) = @$_;
+            my $body = sub ($n) { '{"x":' . $open x ($n - 1) . $inner . $close x ($n - 1) . '}' };
+            $t->post_ok('/auth/login' => $json => $body->(16))->problem_is(422, 'validation_failed');
+            $t->post_ok('/auth/login' => $json => $body->(17))->problem_is(400, 'invalid_json');
+        }
+    }],
+    ['api.md', 'Bodies', 'one address of at most 254 octets, 64 of them before the `@`', sub {
+        my $address = sub ($before, $octets) {
+            my $domain = 'd' x ($octets - $before - 1);
+            $domain =~ s/(.{20})(?=..)./$1./g;
+            return 'l' x $before . "\@$domain";
+        };
+        my $wide = "l\@" . join '.', ('ü' x 20) x 6, 'example';
+        field('/auth/register', 'email', {password => $good},
+            [$address->(1, 254), $address->(64, 254), $address->(64, 90)],
+            [$address->(1, 255)]);
+        field('/auth/register', 'email', {password => $good}, [], [$address->(65, 90)], 'format');
+        is length(encode 'UTF-8', $wide), 2 + 6 * 41 + 7, 'of characters there are fewer';
+        field('/auth/register', 'email', {password => $good}, [], [$wide]);
+    }],
+    ['api.md', 'Bodies', '8 to 128 characters of any kind', sub {
+        my $n = 0;
+        my $hard = sub ($length) { join '', map { chr 0x4e00 + 37 * $_ } 1 .. $length };
+        for (['password', '/auth/register', sub { (email => 'hard' . $n++ . '@example.com') }]) {
+            my ($name, $path, $more) = @$_;
+            $t->post_ok($path => json => {$more->(), $name => $hard->($_)})->status_is(201) for 8, 128;
+            $t->post_ok($path => json => {$more->(), $name => $hard->($_)})
+                ->problem_is(422, 'validation_failed')->errors_are({$name => 'length'}) for 7, 129;
+        }
+        $t->put_ok('/auth/me/password' => $t->bearer($ada) => json => {current_password => $good,
+            new_password => $hard->($_)})->errors_are({new_password => 'length'}) for 7, 129;
+    }],
+    ['api.md', 'Bodies', '3 to 100 of', sub {
+        field('/auth/register', 'username', sub { (email => "u$_[0]\@example.com", password => $good) },
+            ['abc', 'x' x 100], ['ab', '', 'x' x 101]);
+    }],
+    ['api.md', 'Bodies', '1 to 255 characters', sub {
+        field('/auth/register', $_, sub { (email => "n$_[0]\@example.com", password => $good) },
+            ['é', 'é' x 255], ['', 'é' x 256]) for 'full_name', 'name';
+        $t->patch_ok('/auth/me' => $t->bearer($ada) => json => {full_name => 'é' x $_->[0]})
+            ->status_is($_->[1]) for [255, 200], [256, 422];
+    }],
+    ['api.md', 'Bodies', 'at most 10000 characters, perhaps none', sub {
+        for (['', 200], ['ä' x 10_000, 200], ['ä' x 10_001, 422]) {
+            $t->patch_ok('/auth/me' => $t->bearer($ada) => json => {bio => $_->[0]})->status_is($_->[1]);
+        }
+        $t->errors_are({bio => 'length'});
+    }],
+    ['api.md', 'Bodies', '`token`, `refresh_token` | 1 to 1024 octets', sub {
+        for ([token => '/api/user/verify-email', 400], [refresh_token => '/auth/refresh', 401],
+            [token => '/auth/reset-password', 400])
+        {
+            my ($name, $path, $status) = @$_;
+            my %more = $path =~ /reset/ ? (new_password => $good) : ();
+            $t->post_ok($path => json => {%more, $name => $_})
+                ->problem_is($status, 'invalid_token') for 'x', 'x' x 1024, 'ä' x 512;
+            $t->post_ok($path => json => {%more, $name => $_})->problem_is(422, 'validation_failed')
+                ->errors_are({$name => 'length'}) for '', 'x' x 1025, 'ä' x 513;
+        }
+    }],
+    ['api.md', 'Bodies', 'whatever is sent, 1 to 1024 octets', sub {
+        my $login = sub (%fields) {
+            $t->post_ok('/auth/login' => json => {email => 'x', password => 'y', %fields});
+        };
+        for my $name (qw(email password)) {
+            $login->($name => $_)->problem_is(401, 'invalid_credentials')
+                for 'x', 'x' x 1024, 'ä' x 512;
+            $login->($name => $_)->problem_is(422, 'validation_failed')
+                ->errors_are({$name => 'length'}) for '', 'x' x 1025, 'ä' x 513;
+        }
+    }],
+    ['api.md', 'Errors', 'it is 1 to 128 of', sub {
+        my $id = sub ($sent) {
+            $t->ua->get('/health/live' => {'X-Request-ID' => $sent})->res->headers->header('X-Request-ID');
+        };
+        is $id->($_), $_, length($_) . ' characters' for 'x', 'x' x 128;
+        like $id->($_), qr/^[0-9a-f]{32}\z/, length($_) . ' are too many or few' for '', 'x' x 129;
+    }],
+
+    ['mail.md', 'What is mailed', 'the account\'s address | for 24 hours', 't/41-recovery.t: and with time'],
+    ['mail.md', 'What is mailed', 'the account\'s address | for an hour', 't/41-recovery.t: and with time'],
+    ['mail.md', 'What is mailed', 'within a minute, and no more than five within an hour',
+        't/41-recovery.t: not too many mails'],
+    ['mail.md', 'What is mailed', 'five an hour for each account, whatever the address, and ten for each address',
+        't/49-addresses.t: limits of changes'],
+);
+
+# numbers of directives.md and api.md that are no limits
+my @others = (
+    'SQLSTATE 40001 and 40P01', '+ 1 connections of each node', 'revoked, 32 octets each',
+    '16m has room for 250 000 revocations', 'port 25 by default', 'port 465.', 'PKCS#8, PKCS#1, SEC 1',
+    'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519', 'HS256', 'RS256', 'base64', 'IPv6', '5xx',
+);
+
+
+# The documents
+
+# a file of docs/, as the texts of its sections by their headings
+sub sections ($file) {
+    my (%text, $title);
+    my $code = 0;
+    for (split /\n/, decode 'UTF-8', path($Test::Autoflow::root, 'docs', $file)->slurp) {
+        $code ^= 1 if /^```/;
+        !$code && /^#+ (.*)/ ? $title = $1 : ($text{$title} .= "$_\n");
+    }
+    return \%text;
+}
+
+# "Syntax:", "Default:" and whatever else is above the prose
+sub head ($text) {
+    my ($lines) = ($text // '') =~ /\A\n*((?:    .*\n)+)/ or return {};
+    my (%head, $name);
+    for (split /\n/, $lines) {
+        $name = $1 if s/^    (\w+): +//;
+        $head{$name} .= " $_" if defined $name;
+    }
+    s/^\s+|\s+$//g, s/\s+/ /g for values %head;
+    return \%head;
+}
+
+sub words ($text) { $text =~ s/\s+/ /gr }
+
+my %docs = map { ($_ => sections($_)) } 'directives.md', 'api.md', 'mail.md';
+my %heads = map { ($_ => head($docs{'directives.md'}{$_})) }
+    grep { /^autoflow_/ } keys %{$docs{'directives.md'}};
+
+# the several directives of a heading: those of its default and its range, too
+for my $title (grep { /, / } keys %heads) {
+    my $head = delete $heads{$title};
+    for my $name (split /, /, $title) {
+        $heads{$name} = {map {
+            ($_ => $head->{$_} =~ /(?:^| )(\Q$name\E\b[^;]*;)/ ? $1 : $head->{$_})
+        } keys %$head};
+    }
+}
+
+subtest 'defaults, as they are documented' => sub {
+    is_deeply {map { ($_ => $heads{$_}{Default}) } keys %heads}, \%defaults, 'of each directive';
+
+    my $module = path($Test::Autoflow::root, 'src', 'ngx_http_autoflow_module.c')->slurp;
+    is_deeply [sort keys %defaults], [sort $module =~ /\{ ngx_string\("(autoflow_\w+)"\)/g],
+        'which are all there are';
+};
+
+subtest 'ranges, as they are documented' => sub {
+    my %documented;
+    for my $name (keys %heads) {
+        my $range = $heads{$name}{Range} // next;
+        $documented{$1 eq $name ? $name : "$name $1"} = $2
+            while $range =~ /(\w+)[= ](\w+\.\.\w*)/g;
+        is $range =~ s/\w+[= ]\w+\.\.\w*;? ?//gr, '', "nothing else is there of $name";
+    }
+    is_deeply \%documented, {map {
+        my ($name, $parameter, $least, $greatest) = @$_;
+        (join(' ', $name, $parameter // ()) => "$least.." . ($greatest // ''))
+    } @ranges};
+};
+
+subtest 'limits, as they are documented' => sub {
+    my %prose = map { my $file = $_; ($file => {map { ($_ => words($docs{$file}{$_})) } keys %{$docs{$file}}}) } keys %docs;
+
+    for (@limits) {
+        my ($file, $section, $words, $shown) = @$_;
+        ok index($prose{$file}{$section} // '', $words) >= 0, "$file, $section: $words";
+        next if ref $shown;
+        my ($other, $name) = split /: /, $shown, 2;
+        like path($Test::Autoflow::root, $other)->slurp, qr/^ *subtest '\Q$name\E'/m, "is shown by $shown";
+    }
+
+    # what is left when all that is known is taken away
+    for my $file (qw(directives.md api.md)) {
+        for my $section (sort keys %{$docs{$file}}) {
+            my $text = $docs{$file}{$section};
+            $text =~ s/^```.*?^```//gms;
+            $text =~ s/^    .*$//gm;
+            $text = words($text);
+            $text =~ s/\Q$_\E//g for map({ $_->[2] }
+                grep { $_->[0] eq $file && $_->[1] eq $section } @limits), @others;
+            $text =~ s/`[^`]*`|\]\([^)]*\)//g;
+            $text =~ s/RFC \d+(?:, section [\d.]+)?//g;
+            $text =~ s/\b(?:20[0124]|308|40[01345]|409|41[35]|422|429|50[03])\b//g;
+            is_deeply [$text =~ /.{0,30}\d.{0,20}/g], [], "no other number in $file, $section";
+        }
+    }
+};
+
+
+# What can be configured: nginx -t
+
+# a value with its unit, in steps of the least one
+my %units = ('' => 1, k => 1024, m => 1024 ** 2);
+my %times = (ms => 1, s => 1000, m => 60_000, h => 3_600_000, d => 86_400_000);
+
+sub steps ($value, $step) {
+    my ($n, $unit) = $value =~ /^(\d+)(\w*)$/;
+    return $step ? $n * $times{$unit} / $times{$step} : $n * $units{$unit};
+}
+
+sub configured ($name, $arguments) {
+    $check->settings({
+        $name eq 'autoflow_key_url' ? (autoflow_key => 'x' x 32 . "; autoflow_key_url $arguments")
+            : ($name => $arguments)
+    });
+    return $check->check;
+}
+
+sub accepted ($name, $arguments) {
+    is_deeply [configured($name, $arguments)], [0, ''], substr "$name $arguments", 0, 80;
+}
+
+sub refused ($name, $arguments, $why) {
+    my ($exit, $text) = configured($name, $arguments);
+    ok $exit != 0 && $text =~ /\[emerg\][^\n]*$why/, substr "not $name $arguments", 0, 80 or diag $text;
+}
+
+# a public key of so many bits.  All of them set is divisible by 3: these many
+# less have no factor below 2000, and are no prime.
+my %less = (2047 => 15, 2048 => 23, 8192 => 5, 8193 => 3);
+
+sub rsa ($bits, $exponent) {
+    my $n = pack 'B*', '0' x (-$bits % 8) . '1' x ($bits - 8) . sprintf '%08b', 256 - $less{$bits};
+    my $e = pack('N', $exponent) =~ s/^\0+//r;
+    my $jwk = encode_json({kty => 'RSA', map { ($_->[0] => encode_base64url($_->[1])) } [n => $n], [e => $e]});
+    return "'$jwk' issuer=them";
+}
+
+subtest 'ranges' => sub {
+    for (@ranges) {
+        my ($name, $parameter, $least, $greatest, $step, $form, $why) = @$_;
+        for ([$least, -1], defined $greatest ? [$greatest, 1] : ()) {
+            my ($edge, $beyond) = @$_;
+            accepted($name, sprintf $form, $edge);
+            refused($name, sprintf($form, steps($edge, $step) + $beyond . $step), $why);
+        }
+    }
+};
+
+
+# The server, as it is where nothing is configured: in production, whose https
+# ends at a proxy
+
+my $https = sub ($port) {  };
+$t = Test::Autoflow->new(
+    http => 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;
+        large_client_header_buffers 4 16k;',
+    server => q{
+        location /cookies/ { autoflow_cookies on; autoflow_api; }
+        location /verify/ { autoflow_verify; }
+        location /app/ {
+            autoflow_auth on;
+            add_header X-Status $autoflow_status always;
+            proxy_pass http://echo;
+        }
+        location /admin/ { autoflow_auth on; autoflow_require superuser; proxy_pass http://echo; }
+        location /open/ { return 200; }
+    },
+);
+
+# as it is with nothing configured but what is needed; undef: not even that
+my %defaulted = map { ("autoflow_$_" => undef) } qw(environment password attempts);
+for (qw(secret key)) {
+    path($t->dir, $_)->spurt($_ eq 'key' ? $t->key : 'x' x 32)->chmod(0600);
+    $defaulted{"autoflow_$_"} = 'file:' . path($t->dir, $_);
+}
+$t->settings({%defaulted});
+$t->ua->on(prepare => sub ($ua, $tx) {
+    my $headers = $tx->req->headers;
+    $headers->header('X-Real-IP' => '192.0.2.1') if !$headers->header('X-Real-IP');
+    $headers->header('X-Forwarded-Proto' => 'https') if !$headers->header('X-Forwarded-Proto');
+});
+$t->start;
+
+sub claims ($token) { decode_json(decode_base64url((split /\./, $token)[1])) }
+sub refresh ($pair) { $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}}) }
+
+subtest 'defaults of the service' => sub {
+    $check->settings({autoflow_environment => undef});
+    like +($check->check)[1], qr/refuses a literal secret/, 'autoflow_environment production';
+    $t->get_ok('/auth/me' => {'X-Forwarded-Proto' => 'http'})
+        ->problem_is(403, 'https_required', 'autoflow_require_https on');
+
+    is $t->connections, 2, 'pool=2';
+    is $t->wide, 1, 'wide=1';
+    my ($pid) = $t->worker_pids;
+    no warnings 'portable';
+    my @sizes = map { /^(\w+)-(\w+) rw-s .*zero/ ? hex($2) - hex($1) : () } split /\n/, path("/proc/$pid/maps")->slurp;
+    is_deeply [grep { $_ == 16 * 1024 ** 2 } @sizes], [16 * 1024 ** 2], 'autoflow_zone 16m';
+};
+
+subtest 'defaults of tokens' => sub {
+    $t->post_ok('/cookies/auth/register' => json => {email => 'ada@example.com', password => $good})
+        ->status_is(201)->json_is('/expires_in' => 1800);
+    my $pair = $t->tx->res->json;
+    my $claims = claims($pair->{access_token});
+    ok grep({ $claims->{exp} == $claims->{iat} + $_ } 1800, 1801), 'autoflow_access_ttl 30m';
+    is $claims->{iss}, 'autoflow', 'autoflow_issuer autoflow';
+    ok !exists $claims->{aud}, 'no autoflow_audience';
+    is $t->db->selectrow_array('SELECT extract(epoch FROM expires_at - created_at)::int FROM autoflow.sessions'),
+        604_800, 'autoflow_refresh_ttl 7d';
+    is $t->db->selectrow_array('SELECT left(password_hash, 30) FROM autoflow.users'),
+        '$argon2id$v=19$m=19456,t=2,p=1', 'autoflow_password memory=19m time=2';
+    my %cookies = map { /^([^=]+)=[^;]/ ? ($1 => $_) : () } @{$t->tx->res->headers->every_header('Set-Cookie')};
+    is_deeply [sort keys %cookies], [map { "__Host-af_$_" } qw(access csrf refresh)], 'in production';
+    is_deeply [grep { !/; SameSite=Lax/i } values %cookies], [], 'samesite=lax';
+
+    $t->post_ok('/auth/register' => json => {email => "weak$_->[1]\@example.com", password => $_->[0]})->status_is($_->[1])
+        for ['garden12', 422], ['garden84', 201];
+    is_deeply $t->tx->res->headers->every_header('Set-Cookie'), [], 'autoflow_cookies off';
+};
+
+subtest 'defaults of judging them' => sub {
+    my $app = sub (%claims) { $t->get_ok('/app/x' => $t->bearer($t->token({sub => 'x', %claims}))) };
+    $app->(exp => time)->status_is(401)->header_is('X-Status' => 'expired')
+        ->header_like('WWW-Authenticate' => qr/realm="autoflow"/);
+    $app->(exp => time + 60)->status_is(200);
+    $app->(iat => time + 2)->status_is(401)->header_is('X-Status' => 'not_yet_valid', 'autoflow_leeway 0s');
+    $app->(iss => 'other')->status_is(401)->header_is('X-Status' => 'issuer');
+    $t->get_ok('/verify/' => $t->bearer($t->token({sub => 'x'})))->status_is(204);
+    $t->get_ok('/admin/' => $t->bearer($t->token({sub => 'x'})))->status_is(403);
+    $t->get_ok('/open/' => {Origin => 'https://app.example', 'X-Forwarded-Proto' => 'http'})
+        ->status_is(200, 'autoflow_auth off')->header_is(Vary => undef, 'no autoflow_cors_origins');
+};
+
+subtest 'as many requests as may be in flight, and wait' => sub {
+    my $pair = $t->ua->post('/auth/login' => json => {email => 'ada@example.com', password => $good})->res->json;
+    my %headers = (%{$t->bearer($pair)}, 'X-Real-IP' => '192.0.2.1', 'X-Forwarded-Proto' => 'https');
+    my $lock = $t->locked;
+    my @clients;
+    for (1 .. 9) {          # two connections of 64, and 1024 that wait
+        my $client = $t->client_h2;
+        $client->headers(GET => '/auth/me', \%headers, 1) for 1 .. 128;
+        push @clients, $client;
+    }
+    $t->all_read;
+    $t->get_ok('/auth/me' => \%headers)->problem_is(503, 'overloaded', 'inflight=64 queue=1024');
+    $lock->rollback;
+    my %status;
+    for my $client (@clients) { $status{$client->status(1 + 2 * $_)}++ for 0 .. 127 }
+    is_deeply \%status, {200 => 1152};
+    $t->get_ok('/auth/me' => \%headers)->status_is(200);
+};
+
+
+# From here on hashes are cheap, and there is a server whose keys are fetched
+
+sub configure (%settings) { $t->settings({%settings})->reload->ready }
+
+my $addresses = 0;
+sub address { sprintf '198.18.%d.%d', ++$addresses / 250, 1 + $addresses % 250 }
+
+# how often each status was answered
+sub statuses (@requests) {
+    my %status;
+    while (my @some = splice @requests, 0, 50) {
+        $status{$_->res->code}++ for $t->at_once(@some);
+    }
+    return \%status;
+}
+
+# a window that began a moment ago is full
+sub refused_for ($seconds, $why) {
+    $t->problem_is(429, 'too_many_attempts', $why);
+    my $after = $t->tx->res->headers->header('Retry-After');
+    ok $after > $seconds / 2 && $after <= $seconds, "in $seconds seconds" or diag $after;
+}
+
+subtest 'autoflow_attempts by default' => sub {
+    configure(autoflow_attempts => undef);
+    my $email = $t->register->{user}{email};
+    my $login = sub ($name, $password, $ip = address()) {
+        return (POST => '/auth/login' => {'X-Real-IP' => $ip} => json => {email => $name, password => $password});
+    };
+    my $try = sub (@request) { $t->tx($t->ua->start($t->ua->build_tx(@request))) };
+
+    my $here = address();
+    is_deeply statuses(([$login->($email, 'wrong', $here)]) x 10), {401 => 10};
+    $try->($login->($email, $good, $here));
+    refused_for(900, 'account=10/15m');
+
+    is_deeply statuses(map { [$login->($email, 'wrong')] } 1 .. 89), {401 => 89};
+    $try->($login->($email, $good))->status_is(200, 'a stranger who is right is not the 100th');
+    is_deeply statuses([$login->($email, 'wrong')]), {401 => 1};
+    $try->($login->($email, $good));
+    refused_for(900, 'account_total=100/15m');
+
+    $here = address();
+    is_deeply statuses(map { [$login->("nobody$_", 'wrong', $here)] } 1 .. 100), {401 => 100};
+    $try->($login->('nobody', 'wrong', $here));
+    refused_for(60, 'address=100/1m');
+
+    my $eve = $t->register;
+    my @change = (PATCH => '/auth/me' => $t->bearer($eve) => json => {bio => 'x'});
+    is_deeply statuses(([@change]) x 120), {200 => 120};
+    $try->(@change);
+    refused_for(60, 'changes=120/1m');
+};
+
+subtest 'autoflow_sessions by default' => sub {
+    configure();
+    my $eve = $t->register;
+    my @login = (POST => '/auth/login' => json => {email => $eve->{user}{email}, password => $good});
+    my $living = sub {
+        $t->db->selectrow_arrayref('SELECT count(*), count(*) FILTER (WHERE ended_at IS NULL)
+            FROM autoflow.sessions WHERE user_id = ?', {}, $eve->{user}{id});
+    };
+    is_deeply statuses(([@login]) x 99), {200 => 99};
+    is_deeply $living->(), [100, 100], 'account=100';
+    is_deeply statuses([@login]), {200 => 1};
+    is_deeply $living->(), [101, 100], 'a login more ends one';
+};
+
+subtest 'autoflow_refresh_grace by default' => sub {
+    my ($eve, $next);
+    my $rotated = sub ($seconds) {
+        $t->db->do(q{UPDATE autoflow.sessions SET rotated_at = now() - ? * interval '1 second' WHERE user_id = ?},
+            {}, $seconds, $eve->{user}{id});
+    };
+    # on a machine that takes a second for it, once more
+    my $late;
+    do {
+        $eve = $t->register;
+        $next = refresh($eve)->status_is(200)->tx->res->json;
+        my $before = Time::HiRes::time;
+        $rotated->(9.1);
+        refresh($eve);
+        $late = Time::HiRes::time - $before > 0.8;
+    } while $late;
+    $t->status_is(200)->json_is('/refresh_token' => $next->{refresh_token}, 'for 10 seconds');
+    $rotated->(10);
+    refresh($eve)->problem_is(401, 'token_reused');
+};
+
+subtest 'autoflow_mail by default' => sub {
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.outbox'), 0, 'off: nothing is to be sent';
+    $check->settings({autoflow_mail => 'maildir:mails', autoflow_link_base => 'https://example.com'});
+    like +($check->check)[1], qr{open\(\) "\S+/mail/verify_email.subject" failed}, 'autoflow_mail_templates mail';
+    is_deeply [$check->copied('mail')->check], [0, ''], 'which is beside nginx.conf';
+};
+
+
+# The limits
+
+my $dir = path($t->dir, 'sets')->make_path->chmod(0755);
+my ($issuer, $others) = map { Test::Autoflow::free_port() } 1, 2;
+
+my $signer = path($t->dir, 'signer.pem');
+system("openssl genpkey -algorithm ed25519 -out $signer 2>/dev/null") == 0 or die;
+my $jwk = {kty => 'OKP', crv => 'Ed25519', kid => 'theirs',
+    x => encode_base64url(substr `openssl pkey -in $signer -pubout -outform DER`, -32)};
+
+my $set = sub ($n) { encode_json({keys => [map({ {kty => 'none'} } 2 .. $n), $jwk]}) };
+path($dir, "nth$_.json")->spurt($set->($_)) for 64, 65;
+path($dir, "$_->[0].json")->spurt($set->(1) . ' ' x ($_->[1] - length $set->(1)))
+    for [short => 256 * 1024], [long => 256 * 1024 + 1];
+
+$t->http(join "\n", $t->http, "server { listen 127.0.0.1:$issuer; root $dir; }", map {
+    my $port = $_ eq 'silent' ? $silent->sockport : $issuer;
+    "server {
+        listen 127.0.0.1:$others;
+        server_name $_;
+        autoflow_key_url http://127.0.0.1:$port/$_.json issuer=them;
+        autoflow_auth on;
+        add_header X-Status \$autoflow_status always;
+        location / { proxy_pass http://echo; }
+    }"
+} qw(short long nth64 nth65 silent));
+
+my $theirs = do {
+    my $input = join '.', map { encode_base64url(encode_json($_)) } {alg => 'EdDSA', kid => 'theirs'},
+        {iss => 'them', sub => 'someone', exp => time + 3600};
+    path($t->dir, 'input')->spurt($input);
+    $input . '.' . encode_base64url(`openssl pkeyutl -sign -rawin -inkey $signer -in @{[$t->dir]}/input`);
+};
+
+# by the keys of a set, once they have come
+sub judged ($name) {
+    my @get = ("http://127.0.0.1:$others/" => {Host => $name, Authorization => "Bearer $theirs"});
+    $t->wait_for(sub { $t->ua->get(@get)->res->code != 503 });
+    return $t->get_ok(@get);
+}
+
+# a body that is read, and one that is an octet too long
+sub bodies {
+    my $body = sub ($octets) { '{"x":"' . 'x' x ($octets - 8) . '"}' };
+    my $json = {'Content-Type' => 'application/json'};
+    $t->post_ok('/auth/login' => $json => $body->(65_536))->problem_is(422, 'validation_failed');
+    $t->post_ok('/auth/login' => $json => $body->(65_537))->problem_is(413, 'payload_too_large');
+}
+
+# what a field takes, each in an account or a role of its own, and what not
+my $fields = 0;
+sub field ($path, $name, $more, $good, $bad, $code = 'length') {
+    for (map([$_, 201], @$good), map([$_, 422], @$bad)) {
+        my ($value, $status) = @$_;
+        my %more = ref $more eq 'CODE' ? $more->(++$fields) : %$more;
+        $t->post_ok($path => $t->bearer($root) => json => {%more, $name => $value})
+            ->status_is($status, "$name of " . length $value);
+        $t->problem_is(422, 'validation_failed')->errors_are({$name => $code}) if $status == 422;
+    }
+}
+
+configure(autoflow_mail => 'maildir:mails', autoflow_link_base => 'https://example.com',
+    autoflow_mail_templates => "$Test::Autoflow::root/conf/mail");
+($ada, $root) = map { $t->register } 1, 2;
+$t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {}, $root->{user}{id});
+$root = $t->ua->post('/auth/login' => json => {email => $root->{user}{email}, password => $good})->res->json;
+
+for (@limits) {
+    my ($file, $section, $words, $shown) = @$_;
+    subtest "$section: $words", $shown if ref $shown;
+}
+
+$t->finish;
+done_testing;

@@ -95,13 +95,9 @@ const af_route_t  af_sessions_routes[] = {
 static ngx_int_t
 present_token(af_ctx_t *ctx)
 {
-    ngx_int_t    rc;
-    ngx_str_t    bearer;
-    const char  *token;
+    ngx_str_t  bearer;
 
-    rc = af_presented_refresh(ctx, &token);
-
-    if (rc == NGX_DECLINED) {
+    if (af_present_refresh(ctx) == AF_SOURCE_NONE) {
         af_bearer(ctx->request, &bearer);
 
         return bearer.len ? af_problem(ctx, AF_INVALID_TOKEN, NULL)
@@ -109,7 +105,7 @@ present_token(af_ctx_t *ctx)
                                        "no refresh token was sent");
     }
 
-    return (rc == NGX_OK) ? af_find_refresh(ctx, token) : rc;
+    return af_find_refresh(ctx);
 }
 
 
@@ -198,34 +194,29 @@ refuse_token(af_ctx_t *ctx, const char *verdict)
 static ngx_int_t
 present_either(af_ctx_t *ctx)
 {
-    ngx_int_t             rc;
-    const char           *token;
-    af_credential_t       refresh;
+    af_source_t           source;
     const af_identity_t  *identity;
 
     identity = ctx->identity;
-
-    af_refresh_credential(ctx->request, af_field(ctx, "refresh_token"),
-                          &refresh);
+    source = af_present_refresh(ctx);
 
     if (identity->own
-        && refresh.source != AF_SOURCE_BODY
-        && refresh.source != AF_SOURCE_BEARER)
+        && source != AF_SOURCE_BODY && source != AF_SOURCE_BEARER)
     {
+        ctx->presented.source = AF_SOURCE_NONE;
+
         af_bind(ctx, "number", NULL);
         af_bind(ctx, "token_hash", NULL);
         return NGX_OK;
     }
 
-    rc = af_presented_refresh(ctx, &token);
-
-    if (rc == NGX_DECLINED) {
+    if (source == AF_SOURCE_NONE) {
         return af_problem(ctx, identity->status == AF_TOKEN_OK
                                ? AF_INVALID_TOKEN
                                : af_token_problem(identity->status), NULL);
     }
 
-    return (rc == NGX_OK) ? af_find_refresh(ctx, token) : rc;
+    return af_find_refresh(ctx);
 }
 
 

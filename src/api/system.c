@@ -206,7 +206,8 @@ tokens_state(af_ctx_t *ctx)
         return "ok";
     }
 
-    return (af_feed_state(ctx->conf->zone, ctx->conf->staleness)
+    return (af_zone_feed(ctx->conf->zone, ngx_current_msec,
+                         ctx->conf->staleness)
             == AF_FEED_NONE)
            ? "no_feed" : "stale_feed";
 }

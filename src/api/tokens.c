@@ -9,17 +9,8 @@
 #define AF_JTI_OCTETS  16
 
 
-/* a refresh token that somebody presents */
-
-typedef struct {
-    const char         *text;
-    af_refresh_form_t   form;
-    af_refresh_t        token;                        /* if it is numbered */
-    u_char              number[NGX_INT64_LEN + 1];
-    char                hash[AF_REFRESH_HASH_SIZE];   /* else */
-} presented_t;
-
-
+static ngx_uint_t af_refresh_is_forged(af_ctx_t *ctx);
+static ngx_int_t af_bind_former(af_ctx_t *ctx);
 static ngx_int_t af_refuse_junk(af_ctx_t *ctx);
 static ngx_int_t af_refresh_lost(af_ctx_t *ctx);
 static ngx_int_t af_refresh_spend(af_ctx_t *ctx, const char *session_id,
@@ -27,7 +18,7 @@ static ngx_int_t af_refresh_spend(af_ctx_t *ctx, const char *session_id,
 static int af_refresh_is_good(af_ctx_t *ctx);
 static ngx_int_t af_session_random(af_ctx_t *ctx,
     u_char random[AF_REFRESH_RANDOM]);
-static ngx_int_t af_bind_successors(af_ctx_t *ctx, const char *token);
+static ngx_int_t af_bind_successors(af_ctx_t *ctx);
 static ngx_int_t af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE]);
 static ngx_uint_t af_cookie_spoke(af_ctx_t *ctx);
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
@@ -37,63 +28,27 @@ static int af_access_claims(af_ctx_t *ctx, json_t *claims);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
 
-ngx_int_t
-af_presented_refresh(af_ctx_t *ctx, const char **token)
+af_source_t
+af_present_refresh(af_ctx_t *ctx)
 {
-    ngx_str_t            session_id;
-    af_refresh_t         parsed;
-    af_credential_t     *presented;
-    ngx_http_request_t  *r;
+    af_refresh_credential(ctx->request, af_field(ctx, "refresh_token"),
+                          &ctx->presented);
 
-    r = ctx->request;
-    presented = &ctx->presented;
-
-    af_refresh_credential(r, af_field(ctx, "refresh_token"), presented);
-
-    if (presented->source == AF_SOURCE_NONE) {
-        return NGX_DECLINED;
-    }
-
-    if (presented->source == AF_SOURCE_COOKIE) {
-
-        /* of one of the former form nobody knows as yet whose it is */
-
-        ngx_str_set(&session_id, "");
-
-        if (af_credential_parse(r, &presented->token, &parsed) == NGX_OK) {
-            session_id.data = (u_char *) parsed.session_id;
-            session_id.len = ngx_strlen(parsed.session_id);
-        }
-
-        if (!af_csrf_passes(r, &session_id)) {
-            return af_problem(ctx, AF_CSRF_REFUSED, NULL);
-        }
-    }
-
-    *token = af_string(ctx, presented->token.data, presented->token.len);
-
-    return *token ? NGX_OK : NGX_ERROR;
+    return ctx->presented.source;
 }
 
 
 ngx_int_t
-af_find_refresh(af_ctx_t *ctx, const char *token)
+af_find_refresh(af_ctx_t *ctx)
 {
-    size_t        len;
-    ngx_int_t     rc;
-    presented_t  *presented;
+    ngx_int_t               rc;
+    const af_credential_t  *presented;
 
-    presented = ngx_pcalloc(ctx->request->pool, sizeof(presented_t));
-    if (presented == NULL) {
-        return NGX_ERROR;
+    presented = &ctx->presented;
+
+    if (presented->source == AF_SOURCE_COOKIE && af_refresh_is_forged(ctx)) {
+        return af_problem(ctx, AF_CSRF_REFUSED, NULL);
     }
-
-    len = ngx_strlen(token);
-
-    presented->text = token;
-    presented->form = af_refresh_form(token, len);
-
-    ctx->refresh = presented;
 
     af_bind(ctx, "session_id", NULL);
     af_bind(ctx, "number", NULL);
@@ -104,23 +59,16 @@ af_find_refresh(af_ctx_t *ctx, const char *token)
 
     case AF_REFRESH_NUMBERED:
 
-        if (af_refresh_parse(ctx->conf->refresh_tag_keys,
-                             ctx->conf->secrets->nelts, token, len,
-                             &presented->token)
-            != 0)
-        {
-            return af_refuse_junk(ctx);
-        }
+        af_bind(ctx, "session_id", presented->refresh.session_id);
 
-        af_bind(ctx, "session_id", presented->token.session_id);
-
-        rc = af_budget_spend_session(ctx, presented->token.session_id);
+        rc = af_budget_spend_session(ctx, presented->refresh.session_id);
         break;
 
     case AF_REFRESH_FORMER:
 
-        af_refresh_hash(token, presented->hash);
-        af_bind(ctx, "token_hash", presented->hash);
+        if (af_bind_former(ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         /* it may be junk, or of a session that has ended */
 
@@ -132,6 +80,48 @@ af_find_refresh(af_ctx_t *ctx, const char *token)
     }
 
     return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_find_session) : rc;
+}
+
+
+/* headers' values need not end with a zero */
+
+static ngx_int_t
+af_bind_former(af_ctx_t *ctx)
+{
+    char       *hash;
+    ngx_str_t  *token;
+
+    token = &ctx->presented.token;
+
+    token->data = (u_char *) af_string(ctx, token->data, token->len);
+    hash = ngx_pnalloc(ctx->request->pool, AF_REFRESH_HASH_SIZE);
+
+    if (token->data == NULL || hash == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_refresh_hash((char *) token->data, hash);
+    af_bind(ctx, "token_hash", hash);
+
+    return NGX_OK;
+}
+
+
+/* of one of the former form nobody knows as yet whose it is */
+
+static ngx_uint_t
+af_refresh_is_forged(af_ctx_t *ctx)
+{
+    ngx_str_t  session_id;
+
+    ngx_str_set(&session_id, "");
+
+    if (ctx->presented.form == AF_REFRESH_NUMBERED) {
+        session_id.data = (u_char *) ctx->presented.refresh.session_id;
+        session_id.len = ngx_strlen(session_id.data);
+    }
+
+    return !af_csrf_passes(ctx->request, &session_id);
 }
 
 
@@ -151,17 +141,17 @@ af_refuse_junk(af_ctx_t *ctx)
 ngx_int_t
 af_refresh_found(af_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    const char   *session_id, *user_id;
-    presented_t  *presented;
-
-    presented = ctx->refresh;
+    u_char      *number;
+    ngx_int_t    rc;
+    const char  *session_id, *user_id;
 
     if (!af_found(ctx)) {
         return af_refresh_lost(ctx);
     }
 
-    if (presented->form == AF_REFRESH_NUMBERED && !af_refresh_is_good(ctx)) {
+    if (ctx->presented.form == AF_REFRESH_NUMBERED
+        && !af_refresh_is_good(ctx))
+    {
         return af_refuse_junk(ctx);
     }
 
@@ -184,12 +174,17 @@ af_refresh_found(af_ctx_t *ctx)
     af_bind(ctx, "session_id", session_id);
     af_bind(ctx, "user_id", user_id);
 
-    if (presented->form == AF_REFRESH_FORMER) {
-        return af_bind_successors(ctx, presented->text);
+    if (ctx->presented.form == AF_REFRESH_FORMER) {
+        return af_bind_successors(ctx);
     }
 
-    ngx_sprintf(presented->number, "%uL%Z", presented->token.number);
-    af_bind(ctx, "number", (char *) presented->number);
+    number = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN + 1);
+    if (number == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(number, "%uL%Z", ctx->presented.refresh.number);
+    af_bind(ctx, "number", (char *) number);
 
     return NGX_OK;
 }
@@ -200,12 +195,9 @@ af_refresh_found(af_ctx_t *ctx)
 static ngx_int_t
 af_refresh_lost(af_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    presented_t  *presented;
+    ngx_int_t  rc;
 
-    presented = ctx->refresh;
-
-    if (presented->form == AF_REFRESH_FORMER) {
+    if (ctx->presented.form == AF_REFRESH_FORMER) {
         return af_problem(ctx, AF_INVALID_TOKEN, NULL);
     }
 
@@ -224,14 +216,12 @@ af_refresh_lost(af_ctx_t *ctx)
 static ngx_int_t
 af_refresh_spend(af_ctx_t *ctx, const char *session_id, const char *user_id)
 {
-    ngx_int_t     rc;
-    ngx_uint_t    lives;
-    presented_t  *presented;
+    ngx_int_t   rc;
+    ngx_uint_t  lives;
 
-    presented = ctx->refresh;
     lives = (af_column(ctx, "lives")[0] == 't');
 
-    if (presented->form == AF_REFRESH_NUMBERED) {
+    if (ctx->presented.form == AF_REFRESH_NUMBERED) {
         return lives ? af_budget_spend_account(ctx, user_id)
                      : af_attempt_address(ctx);
     }
@@ -251,17 +241,15 @@ af_refresh_spend(af_ctx_t *ctx, const char *session_id, const char *user_id)
 static int
 af_refresh_is_good(af_ctx_t *ctx)
 {
-    int           good;
-    u_char        random[AF_REFRESH_RANDOM];
-    presented_t  *presented;
+    int                  good;
+    u_char               random[AF_REFRESH_RANDOM];
+    const af_refresh_t  *token;
 
-    presented = ctx->refresh;
+    token = &ctx->presented.refresh;
 
     good = af_session_random(ctx, random) == NGX_OK
-           && ngx_strcmp(af_column(ctx, "user_id"), presented->token.user_id)
-              == 0
-           && af_refresh_check(ctx->conf->refresh_mac_keys, &presented->token,
-                               random);
+           && ngx_strcmp(af_column(ctx, "user_id"), token->user_id) == 0
+           && af_refresh_check(ctx->conf->refresh_mac_keys, token, random);
 
     sodium_memzero(random, sizeof(random));
 
@@ -291,7 +279,7 @@ af_session_random(af_ctx_t *ctx, u_char random[AF_REFRESH_RANDOM])
 /* of the former form: what is stored of each that there may be */
 
 static ngx_int_t
-af_bind_successors(af_ctx_t *ctx, const char *token)
+af_bind_successors(af_ctx_t *ctx)
 {
     char        *array, *p, successor[AF_REFRESH_FORMER_SIZE];
     ngx_uint_t   i, n;
@@ -308,8 +296,8 @@ af_bind_successors(af_ctx_t *ctx, const char *token)
     for (i = 0; i < n; i++) {
         *p++ = i ? ',' : '{';
 
-        af_refresh_successor(ctx->conf->refresh_former_keys[i], token,
-                             successor);
+        af_refresh_successor(ctx->conf->refresh_former_keys[i],
+                             (char *) ctx->presented.token.data, successor);
         af_refresh_hash(successor, p);
 
         p += AF_REFRESH_HASH_SIZE - 1;
@@ -332,19 +320,17 @@ af_bind_successors(af_ctx_t *ctx, const char *token)
 static ngx_int_t
 af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE])
 {
-    int           rc;
-    u_char        random[AF_REFRESH_RANDOM];
-    ngx_int_t     number;
-    const char   *text;
-    presented_t  *presented;
+    int          rc;
+    u_char       random[AF_REFRESH_RANDOM];
+    ngx_int_t    number;
+    const char  *text;
 
     text = af_column(ctx, "successor");
 
     if (text) {
-        presented = ctx->refresh;
         number = ngx_atoi((u_char *) text, ngx_strlen(text));
         af_refresh_successor(ctx->conf->refresh_former_keys[number - 1],
-                             presented->text, token);
+                             (char *) ctx->presented.token.data, token);
         return NGX_OK;
     }
 

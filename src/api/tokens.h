@@ -9,17 +9,17 @@
 
 
 /*
- * The refresh token that speaks for the request.  NGX_DECLINED without one;
- * NGX_ERROR: the flow has ended with a problem, as one from a cookie is not for
- * other sites' pages.
+ * Reads the refresh token that speaks for the request into ctx->presented, and
+ * says where it was.
  */
-ngx_int_t af_presented_refresh(af_ctx_t *ctx, const char **token);
+af_source_t af_present_refresh(af_ctx_t *ctx);
 
 /*
- * Looks for the session of a refresh token; the next step asks
- * af_refresh_found().  What is junk ends the flow without a query.
+ * Looks for the session of that token; the next step asks af_refresh_found().
+ * What is junk ends the flow without a query, and so does one from a cookie in
+ * a request of another site's page.
  */
-ngx_int_t af_find_refresh(af_ctx_t *ctx, const char *token);
+ngx_int_t af_find_refresh(af_ctx_t *ctx);
 
 /*
  * NGX_OK: the token is one of the session, and "user_id", "session_id",

@@ -22,7 +22,7 @@
 #ifndef AF_DB_CONNECTION_H
 #define AF_DB_CONNECTION_H
 
-#include "db/pool.h"
+#include "db/op.h"
 
 
 typedef enum {

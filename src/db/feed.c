@@ -350,20 +350,3 @@ af_feed_warn(af_feed_t *feed)
                   "in autoflow.audit_events_default: call "
                   "autoflow.audit_maintain() at least monthly");
 }
-
-
-af_feed_state_t
-af_feed_state(const af_zone_t *zone, ngx_msec_t staleness)
-{
-    ngx_msec_t  fed_at;
-
-    fed_at = af_revocations_fed_at(zone->revocations);
-
-    if (fed_at == 0) {
-        return AF_FEED_NONE;
-    }
-
-    return ((ngx_msec_int_t) (ngx_current_msec - fed_at)
-            <= (ngx_msec_int_t) staleness)
-           ? AF_FEED_FRESH : AF_FEED_STALE;
-}

@@ -4,7 +4,7 @@
  * Between heartbeats it is used for jobs that go through data to tidy up, so
  * that no request waits behind them.
  *
- * What is fed is complete up to the moment that af_feed_state() goes by: when
+ * What is fed is complete up to the moment that af_zone_feed() goes by: when
  * the connection that has read everything was begun, or the last heartbeat
  * sent that was heard: it is a notification itself, and so comes after
  * whatever was committed before it.
@@ -39,16 +39,6 @@ void af_feed_await(const af_zone_t *zone);
 
 /* For exit_process. */
 void af_feed_stop(af_feed_t *feed);
-
-
-typedef enum {
-    AF_FEED_FRESH = 0,
-    AF_FEED_STALE,
-    AF_FEED_NONE               /* there never was one */
-} af_feed_state_t;
-
-/* Whether a zone is fed, by whatever process. */
-af_feed_state_t af_feed_state(const af_zone_t *zone, ngx_msec_t staleness);
 
 
 #endif /* AF_DB_FEED_H */

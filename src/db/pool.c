@@ -1,3 +1,4 @@
+#include "db/pool.h"
 #include "db/connection.h"
 #include "queries.h"
 

@@ -700,8 +700,11 @@ af_flow_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
         }
     }
 
-    if (af_lane_enter(&ctx->lane, ctx) != NGX_OK) {
-        return NGX_ERROR;
+    if (af_lane_enter(&ctx->lane, ctx->conf, &ctx->op, ctx->identity)
+        != NGX_OK)
+    {
+        return (af_retry_after(ctx, 1) == NGX_OK)
+               ? af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL) : NGX_ERROR;
     }
 
     rc = af_db_submit(ctx->lane.db, &ctx->op);

@@ -26,6 +26,7 @@
 #include "http/credential.h"
 #include "http/identity.h"
 #include "flow/lane.h"
+#include "flow/route.h"
 #include "queries.h"
 
 
@@ -76,7 +77,6 @@ struct af_ctx_s {
     void                           *attempts;
     af_ended_pt                     ended;     /* NULL: nobody asks */
     af_credential_t                 presented; /* a refresh token that speaks */
-    void                           *refresh;   /* the same, to be judged */
 
     ngx_uint_t                      nbindings;
     af_binding_t                    bindings[AF_BINDINGS];

@@ -1,4 +1,4 @@
-#include "flow/budget.h"
+#include "flow/lane.h"
 #include "check/uuid.h"
 
 
@@ -7,22 +7,20 @@
 
 
 static ngx_uint_t af_lane_is_wide(const af_db_op_t *op);
-static ngx_int_t af_lane_take(af_lane_t *lane, af_ctx_t *ctx);
+static ngx_int_t af_lane_take(af_lane_t *lane,
+    const ngx_http_autoflow_main_conf_t *conf);
 
 
 ngx_int_t
-af_lane_enter(af_lane_t *lane, af_ctx_t *ctx)
+af_lane_enter(af_lane_t *lane, const ngx_http_autoflow_main_conf_t *conf,
+    const af_db_op_t *op, const af_identity_t *identity)
 {
-    const af_identity_t  *identity;
-
-    if (!af_lane_is_wide(&ctx->op)) {
-        lane->db = ctx->conf->db;
+    if (!af_lane_is_wide(op)) {
+        lane->db = conf->db;
         return NGX_OK;
     }
 
-    lane->db = ctx->conf->wide;
-
-    identity = ctx->identity;
+    lane->db = conf->wide;
 
     if (identity == NULL || !identity->own
         || af_uuid_read((char *) identity->user_id.data,
@@ -32,12 +30,7 @@ af_lane_enter(af_lane_t *lane, af_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (af_lane_take(lane, ctx) == NGX_OK) {
-        return NGX_OK;
-    }
-
-    return (af_retry_after(ctx, 1) == NGX_OK)
-           ? af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL) : NGX_ERROR;
+    return af_lane_take(lane, conf);
 }
 
 
@@ -62,16 +55,16 @@ af_lane_is_wide(const af_db_op_t *op)
  */
 
 static ngx_int_t
-af_lane_take(af_lane_t *lane, af_ctx_t *ctx)
+af_lane_take(af_lane_t *lane, const ngx_http_autoflow_main_conf_t *conf)
 {
     int        first;
     af_rate_t  rate;
 
-    lane->zone = ctx->conf->zone;
+    lane->zone = conf->zone;
     lane->key.kind = 'w';
 
     rate.limit = 1;
-    rate.window = ctx->conf->database.timeout / 1000 + AF_LANE_MARGIN;
+    rate.window = conf->database.timeout / 1000 + AF_LANE_MARGIN;
 
     for (lane->key.number = 0;
          lane->key.number < AF_LANE_PLACES;

@@ -8,7 +8,8 @@
 #ifndef AF_FLOW_LANE_H
 #define AF_FLOW_LANE_H
 
-#include "flow/route.h"
+#include "http/identity.h"
+#include "db/op.h"
 
 
 #define AF_LANE_PLACES  2
@@ -28,10 +29,12 @@ typedef struct {
 
 
 /*
- * Finds the connections for a request's operation, and takes a place if that
- * is wide.  NGX_ERROR, with a problem set, if the account has none left.
+ * Finds the connections for an operation of somebody's (may be NULL), and takes
+ * a place if it is wide.  NGX_BUSY if the account has none left.
  */
-ngx_int_t af_lane_enter(af_lane_t *lane, af_ctx_t *ctx);
+ngx_int_t af_lane_enter(af_lane_t *lane,
+    const ngx_http_autoflow_main_conf_t *conf, const af_db_op_t *op,
+    const af_identity_t *identity);
 
 /* The operation has ended, however that came. */
 void af_lane_leave(af_lane_t *lane);

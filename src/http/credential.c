@@ -3,13 +3,15 @@
 
 
 static af_refresh_form_t af_credential_form(const ngx_str_t *token);
+static void af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
+    af_source_t source, af_credential_t *credential);
 static ngx_uint_t af_credential_is(const ngx_str_t *id, const char *parsed);
 static ngx_uint_t af_credential_cookie(ngx_http_request_t *r,
-    ngx_str_t *token);
+    af_credential_t *credential);
 static ngx_uint_t af_credential_newest(ngx_http_request_t *r,
-    const ngx_str_t *tokens, ngx_uint_t n, ngx_str_t *token);
-static ngx_uint_t af_credential_former(const ngx_str_t *tokens, ngx_uint_t n,
-    ngx_str_t *token);
+    const ngx_str_t *tokens, ngx_uint_t n, af_credential_t *credential);
+static ngx_uint_t af_credential_former(ngx_http_request_t *r,
+    const ngx_str_t *tokens, ngx_uint_t n, af_credential_t *credential);
 static ngx_uint_t af_credential_is_newer(const af_refresh_t *a,
     const af_refresh_t *b);
 
@@ -85,44 +87,47 @@ void
 af_refresh_credential(ngx_http_request_t *r, const char *body,
     af_credential_t *credential)
 {
-    ngx_str_t  *token;
-
-    token = &credential->token;
+    ngx_str_t  token;
 
     if (body) {
-        token->data = (u_char *) body;
-        token->len = ngx_strlen(body);
-        credential->source = AF_SOURCE_BODY;
+        token.data = (u_char *) body;
+        token.len = ngx_strlen(body);
+
+        af_credential_read(r, &token, AF_SOURCE_BODY, credential);
         return;
     }
 
-    af_bearer(r, token);
+    af_bearer(r, &token);
 
-    if (af_credential_form(token) != AF_REFRESH_NONE) {
-        credential->source = AF_SOURCE_BEARER;
+    if (af_credential_form(&token) != AF_REFRESH_NONE) {
+        af_credential_read(r, &token, AF_SOURCE_BEARER, credential);
 
-    } else if (af_credential_cookie(r, token)) {
-        credential->source = AF_SOURCE_COOKIE;
-
-    } else {
-        ngx_str_set(token, "");
-        credential->source = AF_SOURCE_NONE;
+    } else if (!af_credential_cookie(r, credential)) {
+        ngx_memzero(credential, sizeof(af_credential_t));
     }
 }
 
 
-ngx_int_t
-af_credential_parse(ngx_http_request_t *r, const ngx_str_t *token,
-    af_refresh_t *parsed)
+static void
+af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
+    af_source_t source, af_credential_t *credential)
 {
     ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = af_main_conf(r);
 
-    return (af_refresh_parse(amcf->refresh_tag_keys, amcf->secrets->nelts,
-                             (char *) token->data, token->len, parsed)
-            == 0)
-           ? NGX_OK : NGX_DECLINED;
+    credential->token = *token;
+    credential->source = source;
+    credential->form = af_credential_form(token);
+
+    if (credential->form == AF_REFRESH_NUMBERED
+        && af_refresh_parse(amcf->refresh_tag_keys, amcf->secrets->nelts,
+                            (char *) token->data, token->len,
+                            &credential->refresh)
+           != 0)
+    {
+        credential->form = AF_REFRESH_NONE;
+    }
 }
 
 
@@ -130,17 +135,16 @@ ngx_uint_t
 af_cookies_are_of(ngx_http_request_t *r, const ngx_str_t *user_id,
     const ngx_str_t *session_id)
 {
-    ngx_str_t     token;
-    af_refresh_t  parsed;
+    af_credential_t  cookie;
 
-    if (!af_credential_cookie(r, &token)
-        || af_credential_parse(r, &token, &parsed) != NGX_OK)
+    if (!af_credential_cookie(r, &cookie)
+        || cookie.form != AF_REFRESH_NUMBERED)
     {
         return session_id && af_csrf_cookie_is(r, session_id);
     }
 
-    return af_credential_is(user_id, parsed.user_id)
-           || af_credential_is(session_id, parsed.session_id);
+    return af_credential_is(user_id, cookie.refresh.user_id)
+           || af_credential_is(session_id, cookie.refresh.session_id);
 }
 
 
@@ -166,29 +170,29 @@ af_credential_form(const ngx_str_t *token)
  */
 
 static ngx_uint_t
-af_credential_cookie(ngx_http_request_t *r, ngx_str_t *token)
+af_credential_cookie(ngx_http_request_t *r, af_credential_t *credential)
 {
     ngx_str_t   present[AF_COOKIE_VALUES], former[AF_COOKIE_VALUES];
     ngx_uint_t  npresent, nformer;
 
     npresent = af_cookie(r, AF_COOKIE_REFRESH, present);
 
-    if (af_credential_newest(r, present, npresent, token)
-        || af_credential_former(present, npresent, token))
+    if (af_credential_newest(r, present, npresent, credential)
+        || af_credential_former(r, present, npresent, credential))
     {
         return 1;
     }
 
     nformer = af_cookie(r, AF_COOKIE_FORMER_REFRESH, former);
 
-    if (af_credential_former(former, nformer, token)) {
+    if (af_credential_former(r, former, nformer, credential)) {
         return 1;
     }
 
     /* junk, which is refused in its turn */
 
     if (npresent) {
-        *token = present[0];
+        af_credential_read(r, &present[0], AF_SOURCE_COOKIE, credential);
     }
 
     return npresent != 0;
@@ -197,20 +201,23 @@ af_credential_cookie(ngx_http_request_t *r, ngx_str_t *token)
 
 static ngx_uint_t
 af_credential_newest(ngx_http_request_t *r, const ngx_str_t *tokens,
-    ngx_uint_t n, ngx_str_t *token)
+    ngx_uint_t n, af_credential_t *credential)
 {
-    ngx_uint_t    i, found;
-    af_refresh_t  parsed, newest;
+    ngx_uint_t       i, found;
+    af_credential_t  next;
 
     found = 0;
 
     for (i = 0; i < n; i++) {
 
-        if (af_credential_parse(r, &tokens[i], &parsed) == NGX_OK
-            && (!found || af_credential_is_newer(&parsed, &newest)))
+        af_credential_read(r, &tokens[i], AF_SOURCE_COOKIE, &next);
+
+        if (next.form == AF_REFRESH_NUMBERED
+            && (!found
+                || af_credential_is_newer(&next.refresh,
+                                          &credential->refresh)))
         {
-            newest = parsed;
-            *token = tokens[i];
+            *credential = next;
             found = 1;
         }
     }
@@ -220,13 +227,14 @@ af_credential_newest(ngx_http_request_t *r, const ngx_str_t *tokens,
 
 
 static ngx_uint_t
-af_credential_former(const ngx_str_t *tokens, ngx_uint_t n, ngx_str_t *token)
+af_credential_former(ngx_http_request_t *r, const ngx_str_t *tokens,
+    ngx_uint_t n, af_credential_t *credential)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
         if (af_credential_form(&tokens[i]) == AF_REFRESH_FORMER) {
-            *token = tokens[i];
+            af_credential_read(r, &tokens[i], AF_SOURCE_COOKIE, credential);
             return 1;
         }
     }

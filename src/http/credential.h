@@ -12,6 +12,7 @@
 #define AF_HTTP_CREDENTIAL_H
 
 #include "http/cookies.h"
+#include "token/refresh.h"
 
 
 typedef enum {
@@ -22,9 +23,13 @@ typedef enum {
 } af_source_t;
 
 
+/* a refresh token that somebody presents */
+
 typedef struct {
-    ngx_str_t    token;        /* empty: there is none */
-    af_source_t  source;
+    ngx_str_t          token;        /* empty: there is none */
+    af_source_t        source;
+    af_refresh_form_t  form;         /* NONE: it is none of ours */
+    af_refresh_t       refresh;      /* what it says, if it is NUMBERED */
 } af_credential_t;
 
 
@@ -46,10 +51,6 @@ ngx_uint_t af_access_credentials(ngx_http_request_t *r,
  */
 void af_refresh_credential(ngx_http_request_t *r, const char *body,
     af_credential_t *credential);
-
-/* Reads a refresh token of today's form: NGX_OK, or NGX_DECLINED for others. */
-ngx_int_t af_credential_parse(ngx_http_request_t *r, const ngx_str_t *token,
-    af_refresh_t *parsed);
 
 /*
  * Whether the request's cookies are of this session, or of any of this user's.

@@ -717,7 +717,7 @@ af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
 ngx_uint_t
 af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf)
 {
-    switch (af_feed_state(amcf->zone, amcf->staleness)) {
+    switch (af_zone_feed(amcf->zone, ngx_current_msec, amcf->staleness)) {
 
     case AF_FEED_FRESH:
         return 1;

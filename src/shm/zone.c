@@ -94,3 +94,21 @@ af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
 
     return af_revocations_add(zone->revocations, &entry, now);
 }
+
+
+af_feed_state_t
+af_zone_feed(const af_zone_t *zone, uintptr_t now, uintptr_t staleness)
+{
+    uint64_t  fed_at;
+
+    fed_at = af_revocations_fed_at(zone->revocations);
+
+    if (fed_at == 0) {
+        return AF_FEED_NONE;
+    }
+
+    /* another process's clock may be a little ahead */
+
+    return ((intptr_t) (now - (uintptr_t) fed_at) <= (intptr_t) staleness)
+           ? AF_FEED_FRESH : AF_FEED_STALE;
+}

@@ -31,6 +31,20 @@ int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
 void af_zone_role_id(const char *name, size_t len,
     unsigned char id[AF_REVOCATIONS_ID]);
 
+typedef enum {
+    AF_FEED_FRESH = 0,
+    AF_FEED_STALE,
+    AF_FEED_NONE               /* there never was one */
+} af_feed_state_t;
+
+/*
+ * Whether a zone is fed, by whatever process: its feed was complete so many
+ * milliseconds ago at most, by the clock of af_revocations_set_fed_at().  The
+ * clock may start over, as nginx's does on machines of 32 bits.
+ */
+af_feed_state_t af_zone_feed(const af_zone_t *zone, uintptr_t now,
+    uintptr_t staleness);
+
 /*
  * Revokes what a line of the database says: "subject epoch at until", where
  * the subject is a UUID, the epoch "-" for a session, and the times are in

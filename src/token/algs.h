@@ -8,13 +8,16 @@
 
 #include <openssl/core_names.h>
 
-#include "token/keys.h"
 #include "token/material.h"
 
 
 /* the paddings of RSA */
 #define AF_PKCS1  OSSL_PKEY_RSA_PAD_MODE_PKCSV15
 #define AF_PSS    OSSL_PKEY_RSA_PAD_MODE_PSS
+
+
+typedef struct af_alg_s  af_alg_t;
+typedef struct af_key_s  af_key_t;
 
 
 /*

@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "token/algs.h"
+#include "token/keys.h"
 
 
 static int af_hmac_init(af_key_t *key, const af_material_t *material);

@@ -140,31 +140,6 @@ af_jwk_read(const json_t *jwk, af_material_t *material,
 }
 
 
-char *
-af_jwk_thumbprint(const json_t *jwk)
-{
-    char           *text, *thumbprint;
-    unsigned char   hash[crypto_hash_sha256_BYTES];
-
-    text = json_dumps(jwk, JSON_COMPACT|JSON_SORT_KEYS);
-    thumbprint = malloc(af_base64url_size(sizeof(hash)));
-
-    if (text != NULL && thumbprint != NULL) {
-        (void) crypto_hash_sha256(hash, (unsigned char *) text, strlen(text));
-        sodium_bin2base64(thumbprint, af_base64url_size(sizeof(hash)), hash,
-                          sizeof(hash), AF_BASE64URL);
-
-    } else {
-        free(thumbprint);
-        thumbprint = NULL;
-    }
-
-    free(text);
-
-    return thumbprint;
-}
-
-
 static af_jwk_status_t
 af_jwk_other(const char **error, const char *why)
 {

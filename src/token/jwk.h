@@ -27,11 +27,5 @@ typedef enum {
 af_jwk_status_t af_jwk_read(const json_t *jwk, af_material_t *material,
     af_key_options_t *said, const char **error);
 
-/*
- * The thumbprint (RFC 7638) of a key that has its required members alone, by
- * SHA-256, in base64url; to be freed with free(), NULL if there is no memory.
- */
-char *af_jwk_thumbprint(const json_t *jwk);
-
 
 #endif /* AF_TOKEN_JWK_H */

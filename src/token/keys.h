@@ -17,9 +17,9 @@
 #define AF_KID_MAX  256
 
 
-typedef struct af_alg_s  af_alg_t;
 typedef struct af_key_s  af_key_t;
-typedef struct af_material_s  af_material_t;
+
+struct af_material_s;
 
 
 /*
@@ -53,7 +53,7 @@ typedef struct {
  * Returns the key, to be freed with af_key_free(), or NULL, with a phrase
  * that says why in *error ("the secret is shorter than 32 octets").
  */
-af_key_t *af_key_create(const af_material_t *material,
+af_key_t *af_key_create(const struct af_material_s *material,
     const af_key_options_t *options, const char **error);
 
 /* the same of a raw secret, which is copied */

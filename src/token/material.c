@@ -159,6 +159,31 @@ af_material_public(const af_material_t *material)
 }
 
 
+char *
+af_material_thumbprint(const json_t *jwk)
+{
+    char           *text, *thumbprint;
+    unsigned char   hash[crypto_hash_sha256_BYTES];
+
+    text = json_dumps(jwk, JSON_COMPACT|JSON_SORT_KEYS);
+    thumbprint = malloc(af_base64url_size(sizeof(hash)));
+
+    if (text != NULL && thumbprint != NULL) {
+        (void) crypto_hash_sha256(hash, (unsigned char *) text, strlen(text));
+        sodium_bin2base64(thumbprint, af_base64url_size(sizeof(hash)), hash,
+                          sizeof(hash), AF_BASE64URL);
+
+    } else {
+        free(thumbprint);
+        thumbprint = NULL;
+    }
+
+    free(text);
+
+    return thumbprint;
+}
+
+
 static af_kind_t
 af_kind_of(const EVP_PKEY *pkey)
 {

@@ -10,8 +10,6 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#include "token/keys.h"
-
 
 /* modulus of an RSA key, in bits (RFC 7518, section 3.3) */
 #define AF_RSA_MIN  2048
@@ -30,6 +28,8 @@ typedef enum {
     AF_KINDS                   /* how many: none of them */
 } af_kind_t;
 
+
+typedef struct af_material_s  af_material_t;
 
 typedef struct {
     const char   *kty;
@@ -79,6 +79,12 @@ void af_material_free(af_material_t *material);
  * (RFC 7638, section 3.2); a new reference, NULL if there is no memory.
  */
 json_t *af_material_public(const af_material_t *material);
+
+/*
+ * The thumbprint (RFC 7638) of a JWK that has these members alone, by SHA-256,
+ * in base64url; to be freed with free(), NULL if there is no memory.
+ */
+char *af_material_thumbprint(const json_t *jwk);
 
 
 #endif /* AF_TOKEN_MATERIAL_H */

@@ -12,6 +12,7 @@
 #include <openssl/params.h>
 
 #include "token/algs.h"
+#include "token/keys.h"
 
 
 /* octets of an ECDSA signature in DER, of P-521's size */

@@ -115,12 +115,43 @@ test_lines(void **state)
 }
 
 
+static void
+test_feed(void **state)
+{
+    void       *memory;
+    af_zone_t   zone;
+
+    (void) state;
+
+    memory = aligned_alloc(64, AF_ZONE_MIN);
+    memset(memory, 0, AF_ZONE_MIN);
+    zone = zone_of(memory);
+
+    assert_int_equal(af_zone_feed(&zone, 5000, 1000), AF_FEED_NONE);
+
+    af_revocations_set_fed_at(zone.revocations, 5000);
+    assert_int_equal(af_zone_feed(&zone, 6000, 1000), AF_FEED_FRESH);
+    assert_int_equal(af_zone_feed(&zone, 6001, 1000), AF_FEED_STALE);
+
+    /* another process's clock, and one that starts over */
+
+    assert_int_equal(af_zone_feed(&zone, 4990, 1000), AF_FEED_FRESH);
+
+    af_revocations_set_fed_at(zone.revocations, UINTPTR_MAX);
+    assert_int_equal(af_zone_feed(&zone, 100, 1000), AF_FEED_FRESH);
+    assert_int_equal(af_zone_feed(&zone, 1000, 1000), AF_FEED_STALE);
+
+    free(memory);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_names_of_roles),
-        cmocka_unit_test(test_lines)
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_feed)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

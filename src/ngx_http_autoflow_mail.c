@@ -160,14 +160,12 @@ ngx_http_autoflow_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
 }
 
 
-/* nginx makes it, as it makes its own, for the user that workers are */
+/* see ngx_http_autoflow_maildir.c */
 
 static char *
 ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
     ngx_str_t *path)
 {
-    ngx_path_t  *slot;
-
     while (path->len > 1 && path->data[path->len - 1] == '/') {
         path->data[--path->len] = '\0';
     }
@@ -180,18 +178,9 @@ ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
         return NGX_CONF_ERROR;
     }
 
-    slot = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
-    if (slot == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    slot->name = *path;
-    slot->conf_file = cf->conf_file->file.name.data;
-    slot->line = cf->conf_file->line;
-
     mail->maildir = *path;
 
-    return (ngx_add_path(cf, &slot) == NGX_OK) ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return NGX_CONF_OK;
 }
 
 

@@ -323,7 +323,7 @@ refused "autoflow_mail $_->[0]", $_->[1], %mail, autoflow_mail => $_->[0] for (
     ['http://localhost',                            qr/must begin with "smtp:\/\/"/],
     ["off $from",                                   qr/off/],
     ['maildir:',                                    qr/no path/],
-    ['maildir:/nowhere/mail',                       qr{mkdir\(\) "/nowhere/mail" failed}],
+    ['maildir:/nowhere/mail',                       qr{the workers can't write to "/nowhere/mail".*No such file}],
     ['maildir:mail user=u',                         qr/no parameter but "from="/],
     ['smtp://localhost',                            qr/needs a "from="/],
     ['smtp://localhost from=nobody',                qr/neither an address/],

@@ -12,6 +12,7 @@
 
 
 static int af_maildir_make(const char *path);
+static int af_maildir_share(const char *folder, const struct stat *whole);
 static int af_maildir_store(const char *file, const char *message, size_t len);
 static int af_maildir_write(int fd, const char *message, size_t len);
 static int af_maildir_put(int fd, const char *data, size_t len);
@@ -43,24 +44,71 @@ af_maildir_deliver(const char *path, const char *name, const char *message,
 }
 
 
+int
+af_maildir_check(const char *path)
+{
+    int   n;
+    char  folder[AF_PATH_MAX];
+
+    if (af_maildir_make(path) != 0) {
+        return -1;
+    }
+
+    n = snprintf(folder, sizeof(folder), "%s/tmp", path);
+
+    if (access(folder, W_OK|X_OK) != 0) {
+        return -1;
+    }
+
+    memcpy(folder + n - 3, "new", 3);
+
+    return access(folder, W_OK|X_OK);
+}
+
+
 static int
 af_maildir_make(const char *path)
 {
-    char    folder[AF_PATH_MAX];
-    size_t  i;
+    char         folder[AF_PATH_MAX];
+    size_t       i;
+    struct stat  whole;
 
-    static const char *const  folders[] = { "", "/tmp", "/new", "/cur" };
+    static const char *const  folders[] = { "tmp", "new", "cur" };
+
+    if ((mkdir(path, 0700) != 0 && errno != EEXIST)
+        || stat(path, &whole) != 0)
+    {
+        return -1;
+    }
 
     for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 
-        snprintf(folder, sizeof(folder), "%s%s", path, folders[i]);
+        (void) snprintf(folder, sizeof(folder), "%s/%s", path, folders[i]);
 
-        if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        if (mkdir(folder, 0700) == 0) {
+            if (af_maildir_share(folder, &whole) != 0) {
+                return -1;
+            }
+
+        } else if (errno != EEXIST) {
             return -1;
         }
     }
 
     return 0;
+}
+
+
+/* whoever may write to the whole may write to its parts; some can't say so */
+
+static int
+af_maildir_share(const char *folder, const struct stat *whole)
+{
+    if (chown(folder, (uid_t) -1, whole->st_gid) != 0 && errno != EPERM) {
+        return -1;
+    }
+
+    return chmod(folder, whole->st_mode & 07777);
 }
 
 

@@ -10,6 +10,13 @@
 
 
 /*
+ * Makes the folders of a Maildir where they are missing, and sees whether mails
+ * can be delivered: 0, or -1 with errno set.  Those within it have its group
+ * and mode, since users may share it.
+ */
+int af_maildir_check(const char *path);
+
+/*
  * Makes PATH/new/NAME, and the folders of a Maildir if they are missing.  The
  * file is whole and on the disk when it is there; one of the same name is
  * replaced.  Lines end with LF in it.  What went wrong is told in `error`.

@@ -42,6 +42,7 @@ has module   => sub ($self) {
     $ENV{AUTOFLOW_MODULE} // $self->tree . '/build/ngx_http_autoflow_module.so';
 };
 has workers  => 1;
+has user     => 'www-data';   # that they are, and perhaps a group, if root tests
 has shutdown_timeout => '20s';
 has settings => sub { {} };     # autoflow_... => its arguments; undef: none
 has database => '';             # more arguments of autoflow_database
@@ -230,7 +231,7 @@ sub write_conf ($self) { path($self->dir, 'nginx.conf')->spurt($self->conf) }
 sub conf ($self) {
     my ($dir, $port, $port_h2, $echo, $tree, $module) =
         map { $self->$_ } qw(dir port port_h2 echo tree module);
-    my $user = $> == 0 ? 'user www-data;' : '';
+    my $user = $> == 0 ? "user @{[$self->user]};" : '';
     my $threads = $self->main =~ /thread_pool/ ? '' : <<~"END";
         include $tree/conf/snippets/autoflow_threads.conf;
         END

@@ -1,0 +1,203 @@
+/*
+ * The folder of "autoflow_mail maildir:".  nginx would give one of its paths to
+ * the workers' user, whoever has it (ngx_create_paths()): another nginx, for
+ * example, which could deliver nothing from then on.  So it is made if it is
+ * missing, and otherwise the workers must be able to write to it as it is.
+ */
+
+#include "http/conf.h"
+#include "mail/maildir.h"
+
+#include <grp.h>
+#include <pwd.h>
+
+
+static char *ngx_http_autoflow_maildir_init(ngx_cycle_t *cycle, void *conf);
+static ngx_err_t ngx_http_autoflow_maildir_make(const char *path,
+    ngx_core_conf_t *ccf);
+static ngx_err_t ngx_http_autoflow_maildir_try(const char *path,
+    ngx_core_conf_t *ccf);
+static void ngx_http_autoflow_maildir_worker(const char *path,
+    ngx_core_conf_t *ccf);
+static void ngx_http_autoflow_maildir_refused(ngx_log_t *log, ngx_err_t err,
+    ngx_core_conf_t *ccf, ngx_http_autoflow_main_conf_t *amcf);
+
+
+/* a part of the core: who the workers are is known when all has been read */
+
+static ngx_core_module_t  ngx_http_autoflow_maildir_module_ctx = {
+    ngx_string("autoflow_maildir"),
+    NULL,
+    ngx_http_autoflow_maildir_init
+};
+
+
+ngx_module_t  ngx_http_autoflow_maildir_module = {
+    NGX_MODULE_V1,
+    &ngx_http_autoflow_maildir_module_ctx, /* module context */
+    NULL,                                  /* module directives */
+    NGX_CORE_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_http_autoflow_maildir_init(ngx_cycle_t *cycle, void *conf)
+{
+    ngx_err_t                       err;
+    ngx_core_conf_t                *ccf;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_autoflow_module);
+
+    /* "nginx -s quit" reads the configuration, too */
+
+    if (ngx_process == NGX_PROCESS_SIGNALLER || amcf == NULL
+        || amcf->mail_conf == NULL || amcf->mail_conf->maildir.len == 0)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    err = ngx_http_autoflow_maildir_make((char *) amcf->mail_conf->maildir.data,
+                                         ccf);
+    if (err == 0) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_http_autoflow_maildir_refused(cycle->log, err, ccf, amcf);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* only root can be another user than the workers */
+
+static ngx_err_t
+ngx_http_autoflow_maildir_make(const char *path, ngx_core_conf_t *ccf)
+{
+    if (geteuid() != 0) {
+        return (af_maildir_check(path) == 0) ? 0 : ngx_errno;
+    }
+
+    if (mkdir(path, 0700) == 0) {
+        if (lchown(path, ccf->user, (gid_t) -1) != 0) {
+            return ngx_errno;
+        }
+
+    } else if (ngx_errno != NGX_EEXIST) {
+        return ngx_errno;
+    }
+
+    return ngx_http_autoflow_maildir_try(path, ccf);
+}
+
+
+/*
+ * By a process that is what workers will be: rights are more than an owner and
+ * a mode, and whoever is root has them all.  It ends with an error's number.
+ */
+
+static ngx_err_t
+ngx_http_autoflow_maildir_try(const char *path, ngx_core_conf_t *ccf)
+{
+    int        status;
+    pid_t      pid, ended;
+    sigset_t   set, old;
+    ngx_err_t  err;
+
+    /* nginx's handler would take its end for that of a worker */
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+
+    if (sigprocmask(SIG_BLOCK, &set, &old) == -1) {
+        return ngx_errno;
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        ngx_http_autoflow_maildir_worker(path, ccf);
+    }
+
+    err = ngx_errno;
+
+    if (pid != -1) {
+
+        do {
+            ended = waitpid(pid, &status, 0);
+        } while (ended == -1 && ngx_errno == NGX_EINTR);
+
+        err = (ended == -1) ? ngx_errno
+              : WIFEXITED(status) ? WEXITSTATUS(status) : NGX_EPERM;
+    }
+
+    (void) sigprocmask(SIG_SETMASK, &old, NULL);
+
+    return err;
+}
+
+
+static void
+ngx_http_autoflow_maildir_worker(const char *path, ngx_core_conf_t *ccf)
+{
+    if (setgid(ccf->group) == 0
+        && initgroups(ccf->username, ccf->group) == 0
+        && setuid(ccf->user) == 0
+        && af_maildir_check(path) == 0)
+    {
+        _exit(0);
+    }
+
+    _exit(ngx_errno);
+}
+
+
+/* the first of its folders that is somebody else's is the likely reason */
+
+static void
+ngx_http_autoflow_maildir_refused(ngx_log_t *log, ngx_err_t err,
+    ngx_core_conf_t *ccf, ngx_http_autoflow_main_conf_t *amcf)
+{
+    u_char                      folder[NGX_MAX_PATH];
+    ngx_uid_t                   user;
+    ngx_uint_t                  i;
+    struct stat                 st;
+    struct passwd              *owner;
+    ngx_http_autoflow_where_t  *where;
+
+    static const char *const  folders[] = { "", "/tmp", "/new" };
+
+    user = (geteuid() == 0) ? ccf->user : geteuid();
+    where = &amcf->mail_where;
+
+    for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+
+        (void) ngx_snprintf(folder, sizeof(folder), "%V%s%Z",
+                            &amcf->mail_conf->maildir, folders[i]);
+
+        if (stat((char *) folder, &st) == 0 && st.st_uid != user
+            && (owner = getpwuid(st.st_uid)) != NULL)
+        {
+            ngx_log_error(NGX_LOG_EMERG, log, err,
+                          "the workers can't write to \"%s\", which belongs "
+                          "to user \"%s\", in %s:%ui", folder,
+                          owner->pw_name, where->file, where->line);
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, log, err,
+                  "the workers can't write to \"%V\" in %s:%ui",
+                  &amcf->mail_conf->maildir, where->file, where->line);
+}

@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "check/input.h"
+#include "check/json.h"
 
 
 typedef struct {
@@ -32,6 +33,9 @@ static long af_form_decode(char *dst, const char *src, size_t len);
 static int af_form_hex(char c);
 
 
+const char  af_no_memory[] = "out of memory";
+
+
 static const af_json_reason_t  af_json_reasons[] = {
     { json_error_premature_end_of_input, "the JSON ends too soon" },
     { json_error_end_of_input_expected, "something follows the JSON" },
@@ -41,8 +45,8 @@ static const af_json_reason_t  af_json_reasons[] = {
     { json_error_duplicate_key, "a name occurs more than once" },
     { json_error_numeric_overflow, "a number is too large" },
     { json_error_stack_overflow, "the JSON is nested too deeply" },
-    { json_error_invalid_syntax, "the text is not JSON" },
-    { json_error_unknown, "out of memory" }
+    { json_error_out_of_memory, af_no_memory },
+    { json_error_invalid_syntax, "the text is not JSON" }
 };
 
 
@@ -62,9 +66,7 @@ af_json_parse(const char *text, size_t len, const char **why)
     json_t        *json;
     json_error_t   error;
 
-    memset(&error, 0, sizeof(json_error_t));
-
-    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    json = af_json_load(text, len, JSON_REJECT_DUPLICATES, &error);
 
     if (json == NULL) {
         *why = af_json_reason(&error);
@@ -104,7 +106,7 @@ af_form_parse(const char *text, size_t len, const char **why)
     form = json_object();
 
     if (buf == NULL || form == NULL) {
-        reason = "out of memory";
+        reason = af_no_memory;
 
     } else {
         reason = af_form_pairs(form, buf, text, len);
@@ -242,9 +244,7 @@ af_json_reason(const json_error_t *error)
 {
     const af_json_reason_t  *row;
 
-    /* jansson sets no code where it had no memory */
-
-    for (row = af_json_reasons; row->code != json_error_unknown; row++) {
+    for (row = af_json_reasons; row->code != json_error_invalid_syntax; row++) {
         if (row->code == json_error_code(error)) {
             break;
         }
@@ -358,7 +358,7 @@ af_form_pair(json_t *form, char *buf, const char *text, size_t len)
     }
 
     if (json_object_set_new(form, name, json_stringn(value, value_len)) != 0) {
-        return "out of memory";
+        return af_no_memory;
     }
 
     return NULL;

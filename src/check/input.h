@@ -14,6 +14,10 @@
 #define AF_JSON_DEPTH  16
 
 
+/* the reason that says nothing of the text */
+extern const char  af_no_memory[];
+
+
 /*
  * Parses one JSON object (RFC 8259).  Duplicate names, invalid UTF-8,
  * \u0000, anything behind the object and nesting beyond AF_JSON_DEPTH are

@@ -396,7 +396,7 @@ af_flow_parse(af_ctx_t *ctx)
     }
 
     if (ctx->body == NULL) {
-        return broken;
+        return (ctx->cause == af_no_memory) ? AF_INTERNAL_ERROR : broken;
     }
 
     return (af_flow_check(ctx, ctx->match.route->body, ctx->body) < 0)
@@ -420,7 +420,8 @@ af_flow_query(af_ctx_t *ctx)
     ctx->query = af_form_parse((char *) args->data, args->len, &ctx->cause);
 
     if (ctx->query == NULL) {
-        return AF_INVALID_QUERY;
+        return (ctx->cause == af_no_memory) ? AF_INTERNAL_ERROR
+                                            : AF_INVALID_QUERY;
     }
 
     if (af_schema_convert(schema, ctx->query) != 0

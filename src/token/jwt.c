@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "check/json.h"
 #include "token/base64url.h"
 #include "token/jwt.h"
 
@@ -263,13 +264,10 @@ af_jwt_object(const af_jwt_part_t *part, json_t **object)
         return AF_JWT_MALFORMED;
     }
 
-    memset(&error, 0, sizeof(json_error_t));
-
-    json = json_loadb((char *) text, n, JSON_REJECT_DUPLICATES, &error);
+    json = af_json_load((char *) text, n, JSON_REJECT_DUPLICATES, &error);
 
     if (json == NULL) {
-        /* jansson gives a reason for all but a lack of memory */
-        return (json_error_code(&error) == json_error_unknown)
+        return (json_error_code(&error) == json_error_out_of_memory)
                ? AF_JWT_ERROR : AF_JWT_MALFORMED;
     }
 

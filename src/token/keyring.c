@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <sodium.h>
 
+#include "check/json.h"
 #include "token/jwk.h"
 #include "token/keyring.h"
 #include "token/pem.h"
@@ -234,13 +235,16 @@ af_is_json(const char *text, size_t len)
 static int
 af_keyring_json(af_keyring_load_t *load, const char *text, size_t len)
 {
-    int      rc;
-    json_t  *json;
+    int            rc;
+    json_t        *json;
+    json_error_t   error;
 
-    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    json = af_json_load(text, len, JSON_REJECT_DUPLICATES, &error);
 
     if (json == NULL) {
-        load->error->reason = "the JSON is malformed";
+        load->error->reason =
+            (json_error_code(&error) == json_error_out_of_memory)
+            ? "out of memory" : "the JSON is malformed";
         return -1;
     }
 

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <jansson.h>
 #include <sodium.h>
 
+#include "check/json.h"
 #include "token/pem.h"
 #include "token/secret.h"
 
@@ -152,14 +152,15 @@ af_is_ssh(const unsigned char *text, size_t len)
 static int
 af_is_json(const unsigned char *text, size_t len)
 {
-    json_t  *json;
+    json_t        *json;
+    json_error_t   error;
 
     if (af_begins(text, len, "\xef\xbb\xbf")) {
         text += 3;
         len -= 3;
     }
 
-    json = json_loadb((const char *) text, len, 0, NULL);
+    json = af_json_load((const char *) text, len, 0, &error);
     json_decref(json);
 
     return json != NULL;

@@ -345,55 +345,6 @@ test_forms(void **state)
 }
 
 
-static int  allocations_left;
-
-
-static void *
-failing_malloc(size_t size)
-{
-    return (allocations_left-- > 0) ? malloc(size) : NULL;
-}
-
-
-static void
-test_a_lack_of_memory(void **state)
-{
-    int          i, n, parsed;
-    json_t      *json;
-    const char  *why, *text;
-
-    static const parse_pt     functions[] = { af_json_parse, af_form_parse };
-    static const char *const  bodies[] = {
-        "{\"a\":{\"b\":[1.5,2,\"c\"]}}", "a=b&c=d"
-    };
-
-    (void) state;
-
-    json_set_alloc_funcs(failing_malloc, free);
-
-    for (i = 0; i < 2; i++) {
-        text = bodies[i];
-        parsed = 0;
-
-        for (n = 0; n < 100; n++) {
-            allocations_left = n;
-            json = parse(functions[i], text, strlen(text), &why);
-            parsed += json != NULL;
-
-            if (n == 0) {
-                assert_string_equal(why, "out of memory");
-            }
-
-            json_decref(json);
-        }
-
-        assert_true(parsed > 0 && parsed < 100);
-    }
-
-    json_set_alloc_funcs(malloc, free);
-}
-
-
 static void
 test_text_is_cleaned(void **state)
 {
@@ -454,7 +405,6 @@ main(void)
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_very_deep_json),
         cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_a_lack_of_memory),
         cmocka_unit_test(test_text_is_cleaned),
         cmocka_unit_test(test_text_is_measured_in_code_points)
     };

@@ -1,16 +1,17 @@
 /*
  * No memory: each allocation of a piece of work fails in turn, alone or with
- * all behind it.  The work is done right then, or refused, but nothing bad is
- * found good; and sanitizers see that nothing is used that isn't there, or
- * left behind.
+ * all behind it.  The work is done right then, or refused for that reason:
+ * nothing bad is found good, nor anything good bad; and sanitizers see that
+ * nothing is used that isn't there, or left behind.
  *
- * Our own allocations are wrapped by the linker (see the Makefile), and those
- * of jansson, which doesn't always tell a lack of memory from a wrong text.
+ * Our own allocations are wrapped by the linker (see the Makefile), those of
+ * jansson (src/check/json.c) among them.
  */
 
 #include "unit.h"
 #include "vectors.h"
 #include "check/input.h"
+#include "check/json.h"
 #include "check/schema.h"
 #include "mail/letter.h"
 #include "token/cache.h"
@@ -206,6 +207,21 @@ static char          *token;
 static size_t         token_len;
 
 
+/* longer than what jansson has room for without allocating */
+#define SUBJECT  "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+    const char  *text;
+
+    text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
+
 static outcome_t
 verified(const char *text, af_jwt_status_t expected)
 {
@@ -221,7 +237,8 @@ verified(const char *text, af_jwt_status_t expected)
     status = af_jwt_verify(&rules, text, token_len, &claims, &header, &key);
 
     if ((claims != NULL) != (status == AF_JWT_OK)
-        || (header != NULL) != (status == AF_JWT_OK))
+        || (header != NULL) != (status == AF_JWT_OK)
+        || (claims && strcmp(text_of(claims, "sub"), SUBJECT) != 0))
     {
         return WRONG;
     }
@@ -230,7 +247,7 @@ verified(const char *text, af_jwt_status_t expected)
     json_decref(header);
 
     return (status == expected) ? DONE
-                                : (status == AF_JWT_OK) ? WRONG : REFUSED;
+                                : (status == AF_JWT_ERROR) ? REFUSED : WRONG;
 }
 
 
@@ -262,7 +279,7 @@ work_signing(void)
     json_t    *claims;
     outcome_t  outcome;
 
-    claims = json_pack("{s:s, s:i}", "sub", "ada", "exp", NOW + 60);
+    claims = json_pack("{s:s, s:i}", "sub", SUBJECT, "exp", NOW + 60);
 
     if (claims == NULL) {
         return REFUSED;
@@ -293,10 +310,12 @@ work_form(void)
     form = af_form_parse(text, strlen(text), &why);
 
     if (form == NULL) {
-        return REFUSED;
+        return (why == af_no_memory) ? REFUSED : WRONG;
     }
 
-    outcome = (json_object_size(form) == 3) ? DONE : WRONG;
+    outcome = (json_object_size(form) == 3
+               && strcmp(text_of(form, "username"), "ada@example.com") == 0)
+              ? DONE : WRONG;
     json_decref(form);
 
     return outcome;
@@ -313,6 +332,9 @@ static const af_field_t  fields[] = {
 static const af_schema_t  schema = { "Test", fields, NULL };
 
 
+#define PASSWORD  "correct horse battery staple"
+
+
 static outcome_t
 checked(const char *text, int expected)
 {
@@ -324,7 +346,12 @@ checked(const char *text, int expected)
     body = af_json_parse(text, strlen(text), &why);
 
     if (body == NULL) {
-        return REFUSED;
+        return (why == af_no_memory) ? REFUSED : WRONG;
+    }
+
+    if (strcmp(text_of(body, "password"), PASSWORD) != 0) {
+        json_decref(body);
+        return WRONG;
     }
 
     errors = json_array();
@@ -350,14 +377,35 @@ static outcome_t
 work_good_body(void)
 {
     return checked("{\"email\":\" ada@example.com \",\"username\":null,"
-                   "\"password\":\"correct horse\",\"x\":[1,{\"y\":2}]}", 0);
+                   "\"password\":\"" PASSWORD "\",\"x\":[1,{\"y\":2}]}", 0);
 }
 
 
 static outcome_t
 work_bad_body(void)
 {
-    return checked("{\"email\":\"ada\",\"username\":1,\"password\":\"x\"}", 3);
+    return checked("{\"email\":\"ada\",\"username\":1,"
+                   "\"password\":\"" PASSWORD "\"}", 2);
+}
+
+
+static outcome_t
+work_broken_body(void)
+{
+    json_t      *body;
+    const char  *why;
+
+    static const char  text[] = "{\"password\":\"" PASSWORD "\",}";
+
+    body = af_json_parse(text, strlen(text), &why);
+
+    if (body) {
+        json_decref(body);
+        return WRONG;
+    }
+
+    return (why == af_no_memory) ? REFUSED
+           : (strcmp(why, "the text is not JSON") == 0) ? DONE : WRONG;
 }
 
 
@@ -441,6 +489,7 @@ static const work_t  works[] = {
     { "a form", work_form },
     { "a good body", work_good_body },
     { "a bad body", work_bad_body },
+    { "a broken body", work_broken_body },
     { "a letter", work_letter },
     { "a cache", work_cache },
 };
@@ -458,7 +507,7 @@ prepare(void **state)
     memset(&options, 0, sizeof(af_key_options_t));
 
     ours = af_keyring_create();
-    claims = json_pack("{s:s, s:i}", "sub", "ada", "exp", NOW + 60);
+    claims = json_pack("{s:s, s:i}", "sub", SUBJECT, "exp", NOW + 60);
 
     if (af_keyring_add(ours, RFC7515_A1_KEY, strlen(RFC7515_A1_KEY), &options,
                        NULL, NULL, &error)
@@ -532,8 +581,6 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_whatever_allocation_fails)
     };
-
-    json_set_alloc_funcs(__wrap_malloc, free);
 
     if (sodium_init() == -1) {
         return 1;

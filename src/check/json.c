@@ -1,0 +1,78 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/json.h"
+
+
+static void *af_json_malloc(size_t size);
+
+
+/* how often there was no memory for jansson */
+static size_t  af_json_refusals;
+
+
+/*
+ * jansson is the whole process's, and may stay when the module is unloaded.
+ * What is allocated with one function can be freed by the other's free().
+ */
+
+__attribute__((constructor))
+static void
+af_json_begin(void)
+{
+    json_set_alloc_funcs(af_json_malloc, free);
+}
+
+
+__attribute__((destructor))
+static void
+af_json_end(void)
+{
+    json_free_t    give;
+    json_malloc_t  take;
+
+    json_get_alloc_funcs(&take, &give);
+
+    if (take == af_json_malloc) {
+        json_set_alloc_funcs(malloc, free);
+    }
+}
+
+
+static void *
+af_json_malloc(size_t size)
+{
+    void  *p;
+
+    p = malloc(size);
+
+    if (p == NULL) {
+        (void) __atomic_fetch_add(&af_json_refusals, 1, __ATOMIC_RELAXED);
+    }
+
+    return p;
+}
+
+
+json_t *
+af_json_load(const char *text, size_t len, size_t flags, json_error_t *error)
+{
+    size_t   before;
+    json_t  *json;
+
+    memset(error, 0, sizeof(json_error_t));
+
+    before = __atomic_load_n(&af_json_refusals, __ATOMIC_RELAXED);
+
+    json = json_loadb(text, len, flags, error);
+
+    if (before != __atomic_load_n(&af_json_refusals, __ATOMIC_RELAXED)) {
+        json_decref(json);
+        json = NULL;
+
+        /* where json_error_code() finds it */
+        error->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory;
+    }
+
+    return json;
+}

@@ -267,7 +267,8 @@ count_address(af_ctx_t *ctx)
 static ngx_int_t
 change_profile(af_ctx_t *ctx)
 {
-    return af_query(ctx, &af_sql_account_update_profile);
+    return af_segment(ctx, &af_sql_auth_lock_account,
+                      &af_sql_account_update_profile, NULL);
 }
 
 

@@ -3,11 +3,12 @@
 -- :mail_id     the row of the outbox that the token is of
 --
 -- email, username, full_name      the last two may be null; no row: the token
---                                 was used, or has expired
+--                                 was used, or has expired, or its account
+--                                 has another address now
 
 SELECT u.email, u.username, u.full_name
   FROM autoflow.outbox o
-  JOIN autoflow.users u ON u.id = o.user_id
+  JOIN autoflow.users u ON u.id = o.user_id AND u.email = o.recipient
  WHERE o.id = :mail_id::uuid
    AND o.kind IN ('reset_password', 'claim_account')
    AND o.used_at IS NULL

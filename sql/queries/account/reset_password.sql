@@ -9,7 +9,8 @@
 -- :password_hash
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- user_id      no row: the token was used, or has expired
+-- user_id      no row: the token was used, or has expired, or its account has
+--              another address now
 -- revoked      the account; may be null
 -- familiar     whether the address is new
 
@@ -19,6 +20,7 @@ WITH token AS (
       FROM autoflow.users u
      WHERE o.id = :mail_id::uuid
        AND u.id = o.user_id
+       AND u.email = o.recipient
        AND u.is_active
        AND u.deleted_at IS NULL
        AND o.kind IN ('reset_password', 'claim_account')

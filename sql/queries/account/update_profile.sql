@@ -1,6 +1,6 @@
--- Changes what an account says of itself.  A new address waits until somebody
--- shows that it is theirs; the present one is told, once a minute at most, as
--- these mails all say the same.
+-- Changes what an account, which lock_account has locked, says of itself.  A new
+-- address waits until somebody shows that it is theirs; the present one is told,
+-- once a minute at most, as these mails all say the same.
 --
 -- :user_id
 -- :full_name, :bio, :username          null: as it is
@@ -14,7 +14,7 @@
 -- json         a User; no row: disabled, deleted, or the hash was replaced
 --              since it was read; or users_username_key violated
 
-WITH before AS MATERIALIZED (
+WITH before AS (
     SELECT u AS account,
            EXISTS (SELECT
                      FROM autoflow.users other
@@ -26,7 +26,6 @@ WITH before AS MATERIALIZED (
        AND password_hash = coalesce(:password_hash::text, password_hash)
        AND is_active
        AND deleted_at IS NULL
-       FOR NO KEY UPDATE
 ), after AS (
     UPDATE autoflow.users u
        SET full_name = coalesce(:full_name::text, u.full_name),

@@ -8,5 +8,4 @@
 SELECT id
   FROM autoflow.users
  WHERE id = :id::uuid
-   AND deleted_at IS NULL
    FOR NO KEY UPDATE;

@@ -1,5 +1,6 @@
 -- Locks an account, before a statement of the same segment that ends its
--- sessions: that one sees those, too, of whoever had the lock until now.
+-- sessions, or looks at its mails: that one sees those, too, of whoever had the
+-- lock until now.
 --
 -- :user_id
 --

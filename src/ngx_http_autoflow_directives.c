@@ -450,31 +450,32 @@ ngx_http_autoflow_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-af_derived_key_t *
+ngx_int_t
 ngx_http_autoflow_derive(ngx_conf_t *cf, const ngx_array_t *secrets,
-    int (*make)(const unsigned char *secret, size_t len,
-                af_derived_key_t key))
+    af_purpose_keys_t *keys)
 {
-    ngx_str_t         *secret;
-    ngx_uint_t         i;
-    af_derived_key_t  *keys;
+    ngx_str_t  *secret;
 
-    keys = ngx_palloc(cf->pool, secrets->nelts * sizeof(af_derived_key_t));
-    if (keys == NULL) {
-        return NULL;
+    keys->secrets = ngx_pcalloc(cf->pool,
+                                secrets->nelts * sizeof(af_secret_keys_t));
+    if (keys->secrets == NULL) {
+        return NGX_ERROR;
     }
 
     secret = secrets->elts;
 
-    for (i = 0; i < secrets->nelts; i++) {
-        if (make(secret[i].data, secret[i].len, keys[i]) != 0) {
+    for (keys->n = 0; keys->n < secrets->nelts; keys->n++) {
+        if (af_secret_keys_make(secret[keys->n].data, secret[keys->n].len,
+                                &keys->secrets[keys->n])
+            != 0)
+        {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "no key could be made of \"autoflow_secret\"");
-            return NULL;
+            return NGX_ERROR;
         }
     }
 
-    return keys;
+    return NGX_OK;
 }
 
 

@@ -55,14 +55,9 @@ char *ngx_http_autoflow_require_verified(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf);
 
-/*
- * Makes a key of each autoflow_secret; `make` says for what.  NULL on failure,
- * which is logged.
- */
-af_derived_key_t *ngx_http_autoflow_derive(ngx_conf_t *cf,
-    const ngx_array_t *secrets,
-    int (*make)(const unsigned char *secret, size_t len,
-                af_derived_key_t key));
+/* Makes the keys of each autoflow_secret.  Logs why if it returns NGX_ERROR. */
+ngx_int_t ngx_http_autoflow_derive(ngx_conf_t *cf, const ngx_array_t *secrets,
+    af_purpose_keys_t *keys);
 
 /* post handlers of ngx_conf_set_str_slot and ngx_conf_set_sec_slot */
 char *ngx_http_autoflow_check_text(ngx_conf_t *cf, void *post, void *data);

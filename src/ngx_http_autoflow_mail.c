@@ -487,14 +487,9 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     }
 
     mail->letters.link_base = (char *) amcf->link_base.data;
-    mail->letters.nkeys = amcf->secrets->nelts;
-    mail->letters.keys = (const af_derived_key_t *)
-                         ngx_http_autoflow_derive(cf, amcf->secrets,
-                                                  af_mail_key);
+    mail->letters.keys = &amcf->purpose_keys;
 
-    if (mail->letters.keys == NULL
-        || ngx_http_autoflow_mail_load(cf, amcf) != NGX_CONF_OK)
-    {
+    if (ngx_http_autoflow_mail_load(cf, amcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -600,27 +600,10 @@ static char *
 ngx_http_autoflow_init_service(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf)
 {
-    ngx_uint_t  i;
-
-    struct {
-        af_derived_key_t  **keys;
-        int               (*make)(const unsigned char *secret, size_t len,
-                                  af_derived_key_t key);
-    } kinds[] = {
-        { &amcf->refresh_tag_keys, af_refresh_tag_key },
-        { &amcf->refresh_mac_keys, af_refresh_mac_key },
-        { &amcf->refresh_former_keys, af_refresh_former_key },
-        { &amcf->csrf_keys, af_csrf_key },
-        { &amcf->cursor_keys, af_cursor_key },
-        { NULL, NULL }
-    };
-
-    for (i = 0; kinds[i].keys; i++) {
-        *kinds[i].keys = ngx_http_autoflow_derive(cf, amcf->secrets,
-                                                  kinds[i].make);
-        if (*kinds[i].keys == NULL) {
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_autoflow_derive(cf, amcf->secrets, &amcf->purpose_keys)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     amcf->zone = ngx_http_autoflow_zone_add(cf, amcf->zone_size);

@@ -29,7 +29,7 @@ subtest 'by address or name, under either key' => sub {
     login(@$_, password => $good)->status_is(200, "@$_")
         ->json_is('/user/id' => $ada->{user}{id})
         ->json_is('/token_type' => 'bearer')->json_is('/expires_in' => 1800)
-        ->json_like('/refresh_token' => qr/^r[A-Za-z0-9_-]{107}$/)
+        ->json_like('/refresh_token' => qr/^r[A-Za-z0-9_-]{113}$/)
         for [email => 'ada@EXAMPLE.com'], [email => 'ADA'],
             [username => 'ada'], [username => 'Ada@example.com'];
 
@@ -40,7 +40,7 @@ subtest 'by address or name, under either key' => sub {
 subtest 'every login is a session of its own' => sub {
     my @tokens = map { login(email => 'ada', password => $good)->tx->res->json } 1 .. 2;
     isnt $tokens[0]{$_}, $tokens[1]{$_}, "another $_" for qw(access_token refresh_token);
-    my @sessions = map { unpack 'x17H32', MIME::Base64::decode_base64url($_->{refresh_token}) } @tokens;
+    my @sessions = map { unpack 'x21H32', MIME::Base64::decode_base64url($_->{refresh_token}) } @tokens;
     isnt $sessions[0], $sessions[1];
     is $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE id = ANY (?)', {}, \@sessions), 2,
         'two sessions';

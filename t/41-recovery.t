@@ -145,11 +145,12 @@ subtest 'another address that an account waits for' => sub {
 
 subtest 'tokens of no use' => sub {
     my ($email, $reset, $verify) = account();
+    my $octets = decode_base64url($reset);
     my $id = '00000000-0000-4000-8000-000000000000';
 
     $t->post_ok('/auth/reset-password' => json => {token => $_, password => $fresh})->problem_is(400, 'invalid_token')
-        for 'x', $reset . 'A', substr($reset, 0, 63), 'A' x 64, $verify,
-            encode_base64url("\0" x 16 . substr decode_base64url($reset), 16);
+        for 'x', $reset . 'A', substr($reset, 0, 69), 'A' x 64, 'A' x 70, $verify,
+            map { encode_base64url($_) } unpack('A4', $octets) . "\0" x 16 . substr($octets, 20), "\0" x 4 . substr $octets, 4;
     verify($_)->problem_is(400, 'invalid_token') for $reset, $verify =~ s/(.)$/$1 eq '_' ? '-' : '_'/er, "$verify=", 'x' x 1024;
 
     $t->post_ok('/auth/reset-password' => json => {})->problem_is(422, 'validation_failed')
@@ -223,9 +224,11 @@ subtest 'a login that overlaps' => sub {
 
 subtest 'secrets are replaced' => sub {
     my ($email, $reset) = account();
+    my $former = encode_base64url(substr decode_base64url($reset), 4);
     mail(autoflow_secret => 'hex:' . 'a1' x 32 . '; autoflow_secret hex:' . '0f' x 32);
     $t->reload->ready;
     reset_with($reset, 'password')->status_is(422);
+    reset_with($former, 'password')->status_is(422, 'a token without a key id, of a mail from before');
     elapse('2 minutes');
     forgot($email);
     my $new = token($email, 'reset-password', 2);
@@ -234,6 +237,7 @@ subtest 'secrets are replaced' => sub {
     my @both = map { m{/reset-password\?token=([\w-]+)$}m ? $1 : () } mails_to($email);
     my @good = grep { $t->ua->post('/auth/reset-password' => json => {token => $_, password => 'password'})->res->code == 422 } @both;
     is @both, 2, 'two tokens';
+    reset_with($former, 'password')->problem_is(400, 'invalid_token');
     is @good, 1, 'that of the secret that is gone counts no more';
     isnt $good[0], $reset, 'the other one does';
     mail();
@@ -248,13 +252,13 @@ subtest 'a dump of the database resets nothing' => sub {
         <$out>;
     };
     my $octets = decode_base64url($reset);
-    my ($id, $code) = unpack 'H32 H64', $octets;
+    my ($key, $id, $code) = unpack 'H8 H32 H64', $octets;
     my $uuid = join '-', unpack 'A8 A4 A4 A4 A12', $id;
     like $dump, qr/$uuid/, 'it has the row';
-    for ($reset, $code, substr($reset, 22), encode_base64url(pack 'H*', $code)) {
+    for ($reset, $code, substr($reset, 27), encode_base64url(pack 'H*', $code)) {
         unlike $dump, qr/\Q$_/i, 'and nothing of the rest';
     }
-    for my $made (encode_base64url(pack 'H*', $id . '00' x 32), $id, $uuid) {
+    for my $made (map({ encode_base64url(pack 'H*', "$_$id" . '00' x 32) } $key, ''), $id, $uuid) {
         reset_with($made)->problem_is(400, 'invalid_token');
     }
     reset_with($reset)->status_is(204);

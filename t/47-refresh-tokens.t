@@ -40,20 +40,28 @@ sub events ($account, $action) {
         WHERE target_id = ? AND action = ?', {}, $account->{user}{id}, $action);
 }
 
-sub number ($pair) { unpack 'x33Q>', decode_base64url(token($pair)) }
+sub number ($pair) { unpack 'x37Q>', decode_base64url(token($pair)) }
 
+# HKDF's first octets, a key; and the next ones, of which its id is
 sub derived ($info, $of = $secret) { hmac_sha256("$info\x01", hmac_sha256($of, "\0" x 32)) }
+sub derived_id ($info, $of = $secret) {
+    return substr hmac_sha256(derived($info, $of) . "$info\x02", hmac_sha256($of, "\0" x 32)), 0, 4;
+}
 
 # a token as one would make it who knows all of this
-sub made ($user_id, $session_id, $number, $random, $of = $secret) {
-    my $octets = pack 'CH32H32Q>', 0xaf, map({ tr/-//dr } $user_id, $session_id), $number;
+sub made ($user_id, $session_id, $number, $random, $of = $secret, $version = 0xae) {
+    my $octets = chr($version) . ($version == 0xae ? derived_id('autoflow refresh tag', $of) : '');
+    $octets .= pack 'H32H32Q>', map({ tr/-//dr } $user_id, $session_id), $number;
     $octets .= substr hmac_sha256($octets, derived('autoflow refresh tag', $of)), 0, 8;
     return encode_base64url($octets . hmac_sha256($octets . $random, derived('autoflow refresh MAC', $of)));
 }
 
-sub copy_of ($pair, $number = 1) {
-    return made($pair->{user}{id}, sid($pair), $number, column($pair, 'random'));
+sub copy_of ($pair, $number = 1, @how) {
+    return made($pair->{user}{id}, sid($pair), $number, column($pair, 'random'), @how);
 }
+
+# the same of before there were ids of keys
+sub unkeyed ($pair, $number = 1) { copy_of($pair, $number, $secret, 0xaf) }
 
 # as a module of before makes them: a session whose token is of the former form
 sub former ($account) {
@@ -82,7 +90,7 @@ sub former_successor ($pair) {
 
 subtest 'what a token is' => sub {
     my $ada = account();
-    like token($ada), qr/^r[A-Za-z0-9_-]{107}$/, 'its form';
+    like token($ada), qr/^r[A-Za-z0-9_-]{113}$/, 'its form';
     is token($ada), copy_of($ada), 'of ids, a number, the secret and the random of its row';
     my $new = next_of($ada);
     is token($new), copy_of($ada, 2), 'its successor is the next number';
@@ -144,7 +152,7 @@ subtest 'a number that the database has lost' => sub {
 subtest 'junk' => sub {
     my $ada = account();
     my $octets = decode_base64url(token($ada));
-    for my $at (0, 1, 17, 40, 41, 48, 49, 80) {
+    for my $at (0, 1, 4, 5, 21, 44, 45, 52, 53, 84) {
         my $junk = $octets;
         substr($junk, $at, 1) ^= "\x01";
         refresh(encode_base64url($junk))->problem_is(401, 'invalid_token', "octet $at");
@@ -228,6 +236,7 @@ subtest 'two that overlap' => sub {
 subtest 'a secret is replaced' => sub {
     my $ada = account();
     my $eve = account();
+    my $bob = account();
     my $new = next_of($ada);
     my $other = "\xf0" x 32;
     my $settings = sub (@secrets) { join '; autoflow_secret ', map { 'hex:' . unpack 'H*', $_ } @secrets };
@@ -240,10 +249,11 @@ subtest 'a secret is replaced' => sub {
     my $next = next_of($new);
     is token(next_of($again)), token($next), 'the one is worth what the other is';
     my $last = next_of($next);
+    is number(next_of(unkeyed($bob))), 2, 'one without a key id, too';
 
     $t->settings->{autoflow_secret} = $settings->($other);
     $t->reload->ready;
-    refresh($_)->problem_is(401, 'invalid_token', 'without it nothing that it made is good') for $new, $eve;
+    refresh($_)->problem_is(401, 'invalid_token', 'without it nothing that it made is good') for $new, $eve, unkeyed($eve);
     me($eve)->status_is(200, 'but that is no theft');
     next_of($last);
 
@@ -251,6 +261,24 @@ subtest 'a secret is replaced' => sub {
     $t->reload->ready;
     next_of($eve);
     refresh($new)->problem_is(401, 'token_reused', 'a used one is known by whichever secret');
+};
+
+subtest 'a token without a key id' => sub {
+    my $ada = account();
+    my $old = unkeyed($ada);
+    like $old, qr/^r[A-Za-z0-9_-]{107}$/, 'as the module of before made it';
+    my $new = next_of($old);
+    is token($new), copy_of($ada, 2), 'is exchanged for one with it';
+    is token(next_of($ada)), token($new), 'as is the one that says the same';
+    logout(unkeyed($ada, 2))->status_is(204, 'it may log out');
+    me($new)->problem_is(401, 'token_revoked');
+
+    my $octets = decode_base64url(unkeyed($ada));
+    for my $at (0, 1, 17, 41, 80) {
+        my $junk = $octets;
+        substr($junk, $at, 1) ^= "\x01";
+        refresh(encode_base64url($junk))->problem_is(401, 'invalid_token', "octet $at");
+    }
 };
 
 subtest 'a token of the former form' => sub {

@@ -2,6 +2,8 @@
 # pages make a browser send.
 
 use Mojo::Base -strict, -signatures;
+use Digest::SHA qw(hmac_sha256);
+use MIME::Base64 qw(decode_base64url encode_base64url);
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
@@ -109,7 +111,7 @@ subtest 'what a login sets' => sub {
         '__Host-af_refresh' => [$pair->{refresh_token}, 'Path=/; Max-Age=604800; SameSite=Lax; HttpOnly; Secure'],
         '__Host-af_csrf'    => [$cookies->{'__Host-af_csrf'}[0], 'Path=/; Max-Age=604800; SameSite=Lax; Secure'],
     }, 'three cookies';
-    like $cookies->{'__Host-af_csrf'}[0], qr/^[A-Za-z0-9_-]{43}$/;
+    like $cookies->{'__Host-af_csrf'}[0], qr/^[A-Za-z0-9_-]{48}$/;
     is_deeply expired_cookies(), [@former, 'af_csrf /'], 'and what a former module left ends';
 
     $t->post_ok('/auth/register' => json => {email => 'eve@example.com', password => $good})->status_is(201);
@@ -334,10 +336,38 @@ subtest 'logout' => sub {
     $t->post_ok('/api/v1/auth/logout')->problem_is(401, 'token_required');
 };
 
+# X-CSRF-Token of a session, as a module of before made it: HMAC with HKDF's key
+sub former_csrf ($session, $secret) {
+    my $id  = Mojo::JSON::decode_json(decode_base64url((split /\./, $session->{access})[1]))->{sid};
+    my $key = hmac_sha256("autoflow csrf\x01", hmac_sha256($secret, "\0" x 32));
+    return encode_base64url(hmac_sha256($id, $key));
+}
+
 subtest 'a secret is replaced' => sub {
+    my ($a, $b) = ("\x0f" x 32, "\xf0" x 32);
+    my $secrets = sub (@secrets) {
+        $t->settings({%settings, autoflow_secret => join '; autoflow_secret ', map { 'hex:' . unpack 'H*', $_ } @secrets})
+            ->reload->ready;
+    };
+    my $post = sub ($session, $csrf) { $t->post_ok('/app/x' => with($session, 'X-CSRF-Token' => $csrf)) };
     my $s = session();
-    $t->settings({%settings, autoflow_secret => 'hex:' . 'f0' x 32 . '; autoflow_secret hex:' . '0f' x 32})->reload->ready;
-    $t->post_ok('/app/x' => with($s, 'X-CSRF-Token' => $s->{csrf}))->status_is(200, 'an older token is good');
+    $post->($s, former_csrf($s, $a))->status_is(200, 'a token without a key id');
+    $post->($s, former_csrf($s, $b))->status_is(403);
+
+    $secrets->($b, $a);
+    my $new = session();
+    $post->($s, $s->{csrf})->status_is(200, 'an older token is good');
+    $post->($s, former_csrf($s, $a))->status_is(200);
+    $post->($new, $new->{csrf})->status_is(200, 'and what the new one makes');
+
+    $secrets->($b);
+    $post->($s, $s->{csrf})->status_is(403, 'the former one is gone');
+    $post->($s, former_csrf($s, $a))->status_is(403);
+    $post->($new, $new->{csrf})->status_is(200);
+
+    $secrets->($a);
+    $post->($new, $new->{csrf})->status_is(403);
+    $post->($s, $s->{csrf})->status_is(200);
 };
 
 subtest 'in development' => sub {

@@ -39,7 +39,7 @@ sub walk ($path, $size, $between = sub { }, $headers = $root) {
         push @all, @{$page->{data}};
         push @sizes, scalar @{$page->{data}};
         $next = $page->{next};
-        $between->(substr decode_base64url($next), 1, 36) if defined $next;
+        $between->(substr decode_base64url($next), 5, 36) if defined $next;
         @sizes < 1000 or die "$path: no end";
     }
     return (\@all, \@sizes);
@@ -89,7 +89,7 @@ subtest 'what a cursor is good for' => sub {
     $bad->('/auth/users?sort=email&is_active=true', $other);
     $bad->($_) for '/auth/audit', '/auth/roles', '/auth/sessions';
     $bad->('/auth/users?sort=email&is_active=true', $root, $_) for substr($next, 1), substr($next, 0, -1), "${next}A", 'x', '%C3%A4', 'a%20b',
-        encode_base64url("\1" . 'x' x 60), encode_base64url("\2" . substr(decode_base64url($next), 1)),
+        encode_base64url("\1" . 'x' x 60), map({ encode_base64url($_ . substr(decode_base64url($next), 1)) } "\1", "\3"),
         map { my $altered = $next; substr($altered, $_, 1) =~ tr/A-Za-z/B-ZAb-za/ ? $altered : () } 3 .. 9, 60 .. length($next) - 1;
     $t->get_ok("/auth/users?sort=email&is_active=true&cursor=$_" => $root)->problem_is(422, 'validation_failed')->errors_are({cursor => 'length'})
         for '', 'A' x 3000;

@@ -249,7 +249,7 @@ af_refresh_is_good(af_ctx_t *ctx)
 
     good = af_session_random(ctx, random) == NGX_OK
            && ngx_strcmp(af_column(ctx, "user_id"), token->user_id) == 0
-           && af_refresh_check(ctx->conf->refresh_mac_keys, token, random);
+           && af_refresh_check(&ctx->conf->purpose_keys, token, random);
 
     sodium_memzero(random, sizeof(random));
 
@@ -284,7 +284,7 @@ af_bind_successors(af_ctx_t *ctx)
     char        *array, *p, successor[AF_REFRESH_FORMER_SIZE];
     ngx_uint_t   i, n;
 
-    n = ctx->conf->secrets->nelts;
+    n = ctx->conf->purpose_keys.n;
 
     array = ngx_pnalloc(ctx->request->pool, n * AF_REFRESH_HASH_SIZE + 2);
     if (array == NULL) {
@@ -296,7 +296,7 @@ af_bind_successors(af_ctx_t *ctx)
     for (i = 0; i < n; i++) {
         *p++ = i ? ',' : '{';
 
-        af_refresh_successor(ctx->conf->refresh_former_keys[i],
+        af_refresh_successor(&ctx->conf->purpose_keys, i,
                              (char *) ctx->presented.token.data, successor);
         af_refresh_hash(successor, p);
 
@@ -329,7 +329,7 @@ af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE])
 
     if (text) {
         number = ngx_atoi((u_char *) text, ngx_strlen(text));
-        af_refresh_successor(ctx->conf->refresh_former_keys[number - 1],
+        af_refresh_successor(&ctx->conf->purpose_keys, number - 1,
                              (char *) ctx->presented.token.data, token);
         return NGX_OK;
     }
@@ -340,9 +340,7 @@ af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE])
 
     text = af_column(ctx, "number");
 
-    rc = af_refresh_make(ctx->conf->refresh_tag_keys[0],
-                         ctx->conf->refresh_mac_keys[0],
-                         af_column(ctx, "user_id"),
+    rc = af_refresh_make(&ctx->conf->purpose_keys, af_column(ctx, "user_id"),
                          af_column(ctx, "session_id"),
                          ngx_atoof((u_char *) text, ngx_strlen(text)), random,
                          token);

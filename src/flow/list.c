@@ -284,8 +284,7 @@ af_list_position(af_ctx_t *ctx, const af_list_t *list)
         return NGX_ERROR;
     }
 
-    if (!af_cursor_check((const af_derived_key_t *) ctx->conf->cursor_keys,
-                         ctx->conf->secrets->nelts, list->name, list->cursor,
+    if (!af_cursor_check(&ctx->conf->purpose_keys, list->name, list->cursor,
                          ngx_strlen(list->cursor), position))
     {
         return af_invalid(ctx, "cursor", "format",
@@ -313,7 +312,7 @@ af_list_next(af_ctx_t *ctx, const af_list_t *list, char cursor[AF_CURSOR_SIZE])
         return NGX_OK;
     }
 
-    return (af_cursor_make(ctx->conf->cursor_keys[0], list->name, position,
+    return (af_cursor_make(&ctx->conf->purpose_keys, list->name, position,
                            cursor)
             == 0)
            ? NGX_OK : NGX_ERROR;

@@ -54,12 +54,7 @@ typedef struct {
     af_db_conf_t           database;
     ngx_array_t           *secrets;        /* of ngx_str_t, former ones last */
 
-    /* made of them, as many of each */
-    af_derived_key_t      *refresh_tag_keys;
-    af_derived_key_t      *refresh_mac_keys;
-    af_derived_key_t      *refresh_former_keys;
-    af_derived_key_t      *csrf_keys;
-    af_derived_key_t      *cursor_keys;
+    af_purpose_keys_t      purpose_keys;   /* theirs; none without database */
 
     size_t                 zone_size;
     af_zone_t             *zone;           /* NULL without autoflow_database */

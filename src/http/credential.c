@@ -121,9 +121,8 @@ af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
     credential->form = af_credential_form(token);
 
     if (credential->form == AF_REFRESH_NUMBERED
-        && af_refresh_parse(amcf->refresh_tag_keys, amcf->secrets->nelts,
-                            (char *) token->data, token->len,
-                            &credential->refresh)
+        && af_refresh_parse(&amcf->purpose_keys, (char *) token->data,
+                            token->len, &credential->refresh)
            != 0)
     {
         credential->form = AF_REFRESH_NONE;

@@ -20,24 +20,16 @@ static ngx_uint_t af_csrf_is_cookie(ngx_http_request_t *r,
     const ngx_str_t *text);
 static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
 static ngx_uint_t af_csrf_forwarded_is_safe(ngx_http_request_t *r);
-static void af_csrf_make(const af_derived_key_t key,
-    const ngx_str_t *session_id, char token[AF_CSRF_SIZE]);
 static ngx_uint_t af_csrf_same(const ngx_str_t *a, const u_char *b,
     size_t len);
-
-
-int
-af_csrf_key(const unsigned char *secret, size_t len, af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow csrf", key, AF_DERIVED_KEY_SIZE);
-}
 
 
 void
 af_csrf_token(ngx_http_request_t *r, const ngx_str_t *session_id,
     char token[AF_CSRF_SIZE])
 {
-    af_csrf_make(af_main_conf(r)->csrf_keys[0], session_id, token);
+    af_csrf_make(&af_main_conf(r)->purpose_keys, session_id->data,
+                 session_id->len, token);
 }
 
 
@@ -61,28 +53,13 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
 }
 
 
-/* by any secret that is accepted */
-
 static ngx_uint_t
 af_csrf_is(ngx_http_request_t *r, const ngx_str_t *session_id,
     const ngx_str_t *text)
 {
-    char                            token[AF_CSRF_SIZE];
-    ngx_uint_t                      i;
-    ngx_http_autoflow_main_conf_t  *amcf;
-
-    amcf = af_main_conf(r);
-
-    for (i = 0; amcf->db && i < amcf->secrets->nelts; i++) {
-
-        af_csrf_make(amcf->csrf_keys[i], session_id, token);
-
-        if (af_csrf_same(text, (u_char *) token, AF_CSRF_SIZE - 1)) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return af_csrf_check(&af_main_conf(r)->purpose_keys,
+                         session_id->data, session_id->len,
+                         (char *) text->data, text->len);
 }
 
 
@@ -243,19 +220,6 @@ af_csrf_forwarded_is_safe(ngx_http_request_t *r)
     }
 
     return 0;
-}
-
-
-static void
-af_csrf_make(const af_derived_key_t key, const ngx_str_t *session_id,
-    char token[AF_CSRF_SIZE])
-{
-    u_char  octets[crypto_auth_hmacsha256_BYTES];
-
-    (void) crypto_auth_hmacsha256(octets, session_id->data, session_id->len,
-                                  key);
-    (void) sodium_bin2base64(token, AF_CSRF_SIZE, octets, sizeof(octets),
-                             AF_BASE64URL);
 }
 
 

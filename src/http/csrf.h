@@ -7,15 +7,8 @@
 #define AF_HTTP_CSRF_H
 
 #include "http/respond.h"
-#include "token/base64url.h"
+#include "token/csrf.h"
 
-
-/* HMAC with SHA-256 of a session's id, in base64url, with its zero */
-#define AF_CSRF_SIZE  af_base64url_size(crypto_auth_hmacsha256_BYTES)
-
-
-/* Makes a secret's key of X-CSRF-Token.  Returns 0, or -1 on failure. */
-int af_csrf_key(const unsigned char *secret, size_t len, af_derived_key_t key);
 
 /* The token of a session (a UUID, as text) by the present secret. */
 void af_csrf_token(ngx_http_request_t *r, const ngx_str_t *session_id,

@@ -86,7 +86,7 @@ af_letter_link(const af_letters_t *letters, const af_letter_kind_t *kind,
     af_buffer_puts(link, letters->link_base);
 
     if (kind->path != NULL) {
-        rc = af_mail_token(letters->keys[0], kind->name, id, token);
+        rc = af_mail_token(letters->keys, kind->name, id, token);
 
         if (rc != 0) {
             return "the id is none";

@@ -37,9 +37,7 @@ typedef struct {
     const char          *from_name;    /* NULL: without */
     const char          *link_base;    /* without a '/' at its end */
 
-    /* the first makes tokens */
-    const af_derived_key_t  *keys;
-    size_t               nkeys;
+    const af_purpose_keys_t  *keys;
 
     struct {
         const char      *text;

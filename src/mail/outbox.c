@@ -191,8 +191,7 @@ af_mail_verify(const af_mail_t *mail, const char *kind, const char *token,
     char id[AF_MAIL_ID_SIZE])
 {
     return mail
-           && af_mail_token_check(mail->conf->letters.keys,
-                                  mail->conf->letters.nkeys, kind, token,
+           && af_mail_token_check(mail->conf->letters.keys, kind, token,
                                   ngx_strlen(token), id);
 }
 

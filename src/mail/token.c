@@ -6,38 +6,39 @@
 #include "token/base64url.h"
 
 
-/* octets of a token: the id, the code */
-#define AF_ID     AF_UUID_OCTETS
-#define AF_CODE   crypto_auth_hmacsha256_BYTES
-#define AF_TOKEN  (AF_ID + AF_CODE)
+/* octets of a token: the key's id, the row's, the code; and of those before */
+#define AF_ID      AF_UUID_OCTETS
+#define AF_CODE    crypto_auth_hmacsha256_BYTES
+#define AF_FORMER  (AF_ID + AF_CODE)
+#define AF_TOKEN   (AF_KEY_ID_SIZE + AF_FORMER)
 
 
+static int af_mail_is(const af_purpose_keys_t *keys, size_t i,
+    const char *kind, const unsigned char octets[AF_FORMER]);
 static void af_mail_code(const af_derived_key_t key, const char *kind,
     const unsigned char id[AF_ID], unsigned char code[AF_CODE]);
 
 
 _Static_assert(af_base64url_size(AF_TOKEN) == AF_MAIL_TOKEN_SIZE, "size");
-_Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
 
 
 int
-af_mail_key(const unsigned char *secret, size_t len, af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow mail", key, AF_DERIVED_KEY_SIZE);
-}
-
-
-int
-af_mail_token(const af_derived_key_t key, const char *kind, const char *id,
+af_mail_token(const af_purpose_keys_t *keys, const char *kind, const char *id,
     char token[AF_MAIL_TOKEN_SIZE])
 {
-    unsigned char  octets[AF_TOKEN];
+    unsigned char            octets[AF_TOKEN], *row;
+    const af_purpose_key_t  *key;
 
-    if (af_uuid_read(id, strlen(id), octets) != 0) {
+    key = &keys->secrets[0].of[AF_PURPOSE_MAIL];
+    row = octets + AF_KEY_ID_SIZE;
+
+    memcpy(octets, key->id, AF_KEY_ID_SIZE);
+
+    if (af_uuid_read(id, strlen(id), row) != 0) {
         return -1;
     }
 
-    af_mail_code(key, kind, octets, octets + AF_ID);
+    af_mail_code(key->key, kind, row, row + AF_ID);
 
     sodium_bin2base64(token, AF_MAIL_TOKEN_SIZE, octets, AF_TOKEN,
                       AF_BASE64URL);
@@ -48,33 +49,59 @@ af_mail_token(const af_derived_key_t key, const char *kind, const char *id,
 
 
 int
-af_mail_token_check(const af_derived_key_t *keys, size_t n, const char *kind,
+af_mail_token_check(const af_purpose_keys_t *keys, const char *kind,
     const char *token, size_t len, char id[AF_MAIL_ID_SIZE])
 {
-    int            right;
-    size_t         i, size;
-    unsigned char  octets[AF_TOKEN], code[AF_CODE];
+    int             good;
+    size_t          i, size;
+    ptrdiff_t       key;
+    unsigned char   octets[AF_TOKEN], *row;
 
-    if (!af_base64url_decode(octets, AF_TOKEN, &size, token, len)
-        || size != AF_TOKEN)
-    {
+    if (!af_base64url_decode(octets, AF_TOKEN, &size, token, len)) {
         return 0;
     }
 
-    right = 0;
+    good = 0;
+    row = octets;
 
-    for (i = 0; i < n; i++) {
-        af_mail_code(keys[i], kind, octets, code);
-        right |= (sodium_memcmp(code, octets + AF_ID, AF_CODE) == 0);
+    switch (size) {
+
+    case AF_TOKEN:
+        row = octets + AF_KEY_ID_SIZE;
+        key = af_purpose_find(keys, AF_PURPOSE_MAIL, octets);
+        good = (key != -1 && af_mail_is(keys, key, kind, row));
+        break;
+
+    case AF_FORMER:
+
+        for (i = 0; i < keys->n; i++) {
+            good |= af_mail_is(keys, i, kind, row);
+        }
+
+        break;
     }
+
+    if (good) {
+        af_uuid_write(row, id);
+    }
+
+    return good;
+}
+
+
+static int
+af_mail_is(const af_purpose_keys_t *keys, size_t i, const char *kind,
+    const unsigned char octets[AF_FORMER])
+{
+    int            good;
+    unsigned char  code[AF_CODE];
+
+    af_mail_code(keys->secrets[i].of[AF_PURPOSE_MAIL].key, kind, octets, code);
+    good = (sodium_memcmp(code, octets + AF_ID, AF_CODE) == 0);
 
     sodium_memzero(code, sizeof(code));
 
-    if (right) {
-        af_uuid_write(octets, id);
-    }
-
-    return right;
+    return good;
 }
 
 

@@ -8,9 +8,9 @@
  * Another one whenever a list's statement reads or writes its positions
  * otherwise: those of before are then refused, not misread.
  */
-#define AF_CURSOR_VERSION  1
+#define AF_CURSOR_VERSION  2
 
-#define AF_CURSOR_FIXED  (AF_CURSOR_VERSION_SIZE + AF_CURSOR_CODE_SIZE)
+#define AF_CURSOR_FIXED  (AF_CURSOR_HEAD_SIZE + AF_CURSOR_CODE_SIZE)
 #define AF_CURSOR_MAX    (AF_CURSOR_FIXED + AF_POSITION_MAX)
 
 
@@ -19,23 +19,14 @@ static void af_cursor_code(const af_derived_key_t key, const char *list,
     unsigned char code[crypto_auth_hmacsha256_BYTES]);
 
 
-_Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
-
-
 int
-af_cursor_key(const unsigned char *secret, size_t len, af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow cursor", key, AF_DERIVED_KEY_SIZE);
-}
-
-
-int
-af_cursor_make(const af_derived_key_t key, const char *list,
+af_cursor_make(const af_purpose_keys_t *keys, const char *list,
     const char *position, char cursor[AF_CURSOR_SIZE])
 {
-    size_t         len;
-    unsigned char  octets[AF_CURSOR_MAX];
-    unsigned char  code[crypto_auth_hmacsha256_BYTES];
+    size_t                   len;
+    unsigned char            octets[AF_CURSOR_MAX];
+    unsigned char            code[crypto_auth_hmacsha256_BYTES];
+    const af_purpose_key_t  *key;
 
     len = strlen(position);
 
@@ -43,12 +34,15 @@ af_cursor_make(const af_derived_key_t key, const char *list,
         return -1;
     }
 
+    key = &keys->secrets[0].of[AF_PURPOSE_CURSOR];
+
     octets[0] = AF_CURSOR_VERSION;
-    memcpy(octets + AF_CURSOR_VERSION_SIZE, position, len);
+    memcpy(octets + 1, key->id, AF_KEY_ID_SIZE);
+    memcpy(octets + AF_CURSOR_HEAD_SIZE, position, len);
 
-    len += AF_CURSOR_VERSION_SIZE;
+    len += AF_CURSOR_HEAD_SIZE;
 
-    af_cursor_code(key, list, octets, len, code);
+    af_cursor_code(key->key, list, octets, len, code);
     memcpy(octets + len, code, AF_CURSOR_CODE_SIZE);
 
     (void) sodium_bin2base64(cursor, AF_CURSOR_SIZE, octets,
@@ -59,11 +53,12 @@ af_cursor_make(const af_derived_key_t key, const char *list,
 
 
 int
-af_cursor_check(const af_derived_key_t *keys, size_t n, const char *list,
+af_cursor_check(const af_purpose_keys_t *keys, const char *list,
     const char *cursor, size_t len, char position[AF_POSITION_SIZE])
 {
-    int            right;
-    size_t         i, size;
+    int            good;
+    size_t         size;
+    ptrdiff_t      key;
     unsigned char  octets[AF_CURSOR_MAX];
     unsigned char  code[crypto_auth_hmacsha256_BYTES];
 
@@ -74,28 +69,32 @@ af_cursor_check(const af_derived_key_t *keys, size_t n, const char *list,
         return 0;
     }
 
-    size -= AF_CURSOR_CODE_SIZE;
-    right = 0;
+    key = af_purpose_find(keys, AF_PURPOSE_CURSOR, octets + 1);
 
-    for (i = 0; i < n; i++) {
-        af_cursor_code(keys[i], list, octets, size, code);
-        right |= (sodium_memcmp(code, octets + size, AF_CURSOR_CODE_SIZE)
-                  == 0);
+    if (key == -1) {
+        return 0;
     }
+
+    size -= AF_CURSOR_CODE_SIZE;
+
+    af_cursor_code(keys->secrets[key].of[AF_PURPOSE_CURSOR].key, list, octets,
+                   size, code);
+
+    good = (sodium_memcmp(code, octets + size, AF_CURSOR_CODE_SIZE) == 0);
 
     sodium_memzero(code, sizeof(code));
 
-    if (right) {
-        size -= AF_CURSOR_VERSION_SIZE;
-        memcpy(position, octets + AF_CURSOR_VERSION_SIZE, size);
+    if (good) {
+        size -= AF_CURSOR_HEAD_SIZE;
+        memcpy(position, octets + AF_CURSOR_HEAD_SIZE, size);
         position[size] = '\0';
     }
 
-    return right;
+    return good;
 }
 
 
-/* of a list, and of the version and position in `octets` */
+/* of a list, and of the head and position in `octets` */
 
 static void
 af_cursor_code(const af_derived_key_t key, const char *list,
@@ -105,11 +104,11 @@ af_cursor_code(const af_derived_key_t key, const char *list,
     crypto_auth_hmacsha256_state  state;
 
     crypto_auth_hmacsha256_init(&state, key, AF_DERIVED_KEY_SIZE);
-    crypto_auth_hmacsha256_update(&state, octets, AF_CURSOR_VERSION_SIZE);
+    crypto_auth_hmacsha256_update(&state, octets, AF_CURSOR_HEAD_SIZE);
     crypto_auth_hmacsha256_update(&state, (const unsigned char *) list,
                                   strlen(list) + 1);
-    crypto_auth_hmacsha256_update(&state, octets + AF_CURSOR_VERSION_SIZE,
-                                  len - AF_CURSOR_VERSION_SIZE);
+    crypto_auth_hmacsha256_update(&state, octets + AF_CURSOR_HEAD_SIZE,
+                                  len - AF_CURSOR_HEAD_SIZE);
     crypto_auth_hmacsha256_final(&state, code);
 
     sodium_memzero(&state, sizeof(state));

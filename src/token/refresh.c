@@ -5,58 +5,41 @@
 #include "token/refresh.h"
 
 
-#define AF_REFRESH_VERSION  0xaf
+#define AF_REFRESH_VERSION          0xae
+#define AF_REFRESH_UNKEYED_VERSION  0xaf
 
-/* octets of the parts, and where they begin */
+/* octets of the parts */
 #define AF_REFRESH_TAG_SIZE  8
 #define AF_REFRESH_MAC_SIZE  crypto_auth_hmacsha256_BYTES
 
-#define AF_REFRESH_USER     1
-#define AF_REFRESH_SESSION  (AF_REFRESH_USER + AF_UUID_OCTETS)
-#define AF_REFRESH_NUMBER   (AF_REFRESH_SESSION + AF_UUID_OCTETS)
-#define AF_REFRESH_TAG      (AF_REFRESH_NUMBER + 8)
-#define AF_REFRESH_MAC      (AF_REFRESH_TAG + AF_REFRESH_TAG_SIZE)
+/* where they begin: but for the key's id, as far from the end in any version */
+#define AF_REFRESH_MAC(size)      ((size) - AF_REFRESH_MAC_SIZE)
+#define AF_REFRESH_TAG(size)      (AF_REFRESH_MAC(size) - AF_REFRESH_TAG_SIZE)
+#define AF_REFRESH_NUMBER(size)   (AF_REFRESH_TAG(size) - 8)
+#define AF_REFRESH_SESSION(size)  (AF_REFRESH_NUMBER(size) - AF_UUID_OCTETS)
+#define AF_REFRESH_USER(size)     (AF_REFRESH_SESSION(size) - AF_UUID_OCTETS)
+
+/* of those that lack the key's id */
+#define AF_REFRESH_UNKEYED_OCTETS  (AF_REFRESH_OCTETS - AF_KEY_ID_SIZE)
+#define AF_REFRESH_UNKEYED_SIZE                                               \
+    af_base64url_size(AF_REFRESH_UNKEYED_OCTETS)
 
 
+static ptrdiff_t af_refresh_secret(const af_purpose_keys_t *keys,
+    const af_refresh_t *token);
+static ptrdiff_t af_refresh_any_secret(const af_purpose_keys_t *keys,
+    const af_refresh_t *token);
+static int af_refresh_tagged(const af_purpose_keys_t *keys, size_t secret,
+    const af_refresh_t *token);
 static void af_refresh_code(const af_derived_key_t key,
     const unsigned char *octets, size_t len, const unsigned char *random,
     unsigned char code[AF_REFRESH_MAC_SIZE]);
-static ptrdiff_t af_refresh_key_of(const af_derived_key_t *tag_keys, size_t n,
-    const unsigned char octets[AF_REFRESH_OCTETS]);
 
 
-_Static_assert(AF_REFRESH_MAC + AF_REFRESH_MAC_SIZE == AF_REFRESH_OCTETS,
+_Static_assert(AF_REFRESH_USER(AF_REFRESH_OCTETS) == 1 + AF_KEY_ID_SIZE,
                "size");
 _Static_assert(af_base64url_size(AF_REFRESH_OCTETS) == AF_REFRESH_SIZE,
                "size");
-_Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
-
-
-int
-af_refresh_tag_key(const unsigned char *secret, size_t len,
-    af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow refresh tag", key,
-                     AF_DERIVED_KEY_SIZE);
-}
-
-
-int
-af_refresh_mac_key(const unsigned char *secret, size_t len,
-    af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow refresh MAC", key,
-                     AF_DERIVED_KEY_SIZE);
-}
-
-
-int
-af_refresh_former_key(const unsigned char *secret, size_t len,
-    af_derived_key_t key)
-{
-    return af_derive(secret, len, "autoflow refresh token", key,
-                     AF_DERIVED_KEY_SIZE);
-}
 
 
 af_refresh_form_t
@@ -68,7 +51,9 @@ af_refresh_form(const char *text, size_t len)
     static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    if (len == AF_REFRESH_SIZE - 1 && text[0] == 'r') {
+    if ((len == AF_REFRESH_SIZE - 1 || len == AF_REFRESH_UNKEYED_SIZE - 1)
+        && text[0] == 'r')
+    {
         form = AF_REFRESH_NUMBERED;
 
     } else if (len == AF_REFRESH_FORMER_SIZE - 1) {
@@ -89,30 +74,30 @@ af_refresh_form(const char *text, size_t len)
 
 
 int
-af_refresh_parse(const af_derived_key_t *tag_keys, size_t n, const char *text,
-    size_t len, af_refresh_t *token)
+af_refresh_parse(const af_purpose_keys_t *keys, const char *text, size_t len,
+    af_refresh_t *token)
 {
-    size_t     i, size;
-    ptrdiff_t  key;
+    size_t     i;
+    ptrdiff_t  secret;
 
-    if (!af_base64url_decode(token->octets, AF_REFRESH_OCTETS, &size, text,
-                             len)
-        || size != AF_REFRESH_OCTETS
-        || token->octets[0] != AF_REFRESH_VERSION)
+    if (!af_base64url_decode(token->octets, AF_REFRESH_OCTETS, &token->size,
+                             text, len))
     {
         return -1;
     }
 
-    key = af_refresh_key_of(tag_keys, n, token->octets);
+    secret = af_refresh_secret(keys, token);
 
-    if (key == -1) {
+    if (secret == -1) {
         return -1;
     }
 
-    token->key = key;
+    token->secret = secret;
     token->number = 0;
 
-    for (i = AF_REFRESH_NUMBER; i < AF_REFRESH_TAG; i++) {
+    for (i = AF_REFRESH_NUMBER(token->size); i < AF_REFRESH_TAG(token->size);
+         i++)
+    {
         token->number = token->number << 8 | token->octets[i];
     }
 
@@ -120,53 +105,75 @@ af_refresh_parse(const af_derived_key_t *tag_keys, size_t n, const char *text,
         return -1;
     }
 
-    af_uuid_write(token->octets + AF_REFRESH_USER, token->user_id);
-    af_uuid_write(token->octets + AF_REFRESH_SESSION, token->session_id);
+    af_uuid_write(token->octets + AF_REFRESH_USER(token->size),
+                  token->user_id);
+    af_uuid_write(token->octets + AF_REFRESH_SESSION(token->size),
+                  token->session_id);
 
     return 0;
 }
 
 
-/* all are tried, so that the time doesn't tell which; -1: none */
+/* whose keys made it; -1: it is junk */
 
 static ptrdiff_t
-af_refresh_key_of(const af_derived_key_t *tag_keys, size_t n,
-    const unsigned char octets[AF_REFRESH_OCTETS])
+af_refresh_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
 {
-    size_t         i;
-    ptrdiff_t      key;
-    unsigned char  code[AF_REFRESH_MAC_SIZE];
+    ptrdiff_t  secret;
 
-    key = -1;
-
-    for (i = 0; i < n; i++) {
-        af_refresh_code(tag_keys[i], octets, AF_REFRESH_TAG, NULL, code);
-
-        if (sodium_memcmp(code, octets + AF_REFRESH_TAG, AF_REFRESH_TAG_SIZE)
-            == 0)
-        {
-            key = i;
-        }
+    if (token->size == AF_REFRESH_UNKEYED_OCTETS
+        && token->octets[0] == AF_REFRESH_UNKEYED_VERSION)
+    {
+        return af_refresh_any_secret(keys, token);
     }
 
-    sodium_memzero(code, sizeof(code));
+    if (token->size != AF_REFRESH_OCTETS
+        || token->octets[0] != AF_REFRESH_VERSION)
+    {
+        return -1;
+    }
 
-    return key;
+    secret = af_purpose_find(keys, AF_PURPOSE_REFRESH_TAG, token->octets + 1);
+
+    return (secret != -1 && af_refresh_tagged(keys, secret, token))
+           ? secret : -1;
 }
 
 
-int
-af_refresh_check(const af_derived_key_t *mac_keys, const af_refresh_t *token,
-    const unsigned char random[AF_REFRESH_RANDOM])
+/* all are tried, so that the time doesn't tell which */
+
+static ptrdiff_t
+af_refresh_any_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
+{
+    size_t     i;
+    ptrdiff_t  secret;
+
+    secret = -1;
+
+    for (i = 0; i < keys->n; i++) {
+        if (af_refresh_tagged(keys, i, token)) {
+            secret = i;
+        }
+    }
+
+    return secret;
+}
+
+
+static int
+af_refresh_tagged(const af_purpose_keys_t *keys, size_t secret,
+    const af_refresh_t *token)
 {
     int            good;
+    size_t         tag;
     unsigned char  code[AF_REFRESH_MAC_SIZE];
 
-    af_refresh_code(mac_keys[token->key], token->octets, AF_REFRESH_MAC,
-                    random, code);
+    tag = AF_REFRESH_TAG(token->size);
 
-    good = (sodium_memcmp(code, token->octets + AF_REFRESH_MAC,
-                          AF_REFRESH_MAC_SIZE)
+    af_refresh_code(keys->secrets[secret].of[AF_PURPOSE_REFRESH_TAG].key,
+                    token->octets, tag, NULL, code);
+
+    good = (sodium_memcmp(code, token->octets + tag, AF_REFRESH_TAG_SIZE)
             == 0);
 
     sodium_memzero(code, sizeof(code));
@@ -176,35 +183,66 @@ af_refresh_check(const af_derived_key_t *mac_keys, const af_refresh_t *token,
 
 
 int
-af_refresh_make(const af_derived_key_t tag_key,
-    const af_derived_key_t mac_key, const char *user_id,
+af_refresh_check(const af_purpose_keys_t *keys, const af_refresh_t *token,
+    const unsigned char random[AF_REFRESH_RANDOM])
+{
+    int            good;
+    size_t         mac;
+    unsigned char  code[AF_REFRESH_MAC_SIZE];
+
+    mac = AF_REFRESH_MAC(token->size);
+
+    af_refresh_code(keys->secrets[token->secret].of[AF_PURPOSE_REFRESH_MAC].key,
+                    token->octets, mac, random, code);
+
+    good = (sodium_memcmp(code, token->octets + mac, AF_REFRESH_MAC_SIZE)
+            == 0);
+
+    sodium_memzero(code, sizeof(code));
+
+    return good;
+}
+
+
+int
+af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
     const char *session_id, uint64_t number,
     const unsigned char random[AF_REFRESH_RANDOM], char text[AF_REFRESH_SIZE])
 {
-    size_t         i;
-    unsigned char  octets[AF_REFRESH_OCTETS], code[AF_REFRESH_MAC_SIZE];
+    size_t                   i;
+    unsigned char            octets[AF_REFRESH_OCTETS];
+    unsigned char            code[AF_REFRESH_MAC_SIZE];
+    const af_purpose_key_t  *made;
 
-    octets[0] = AF_REFRESH_VERSION;
+    enum {
+        USER = AF_REFRESH_USER(AF_REFRESH_OCTETS),
+        SESSION = AF_REFRESH_SESSION(AF_REFRESH_OCTETS),
+        NUMBER = AF_REFRESH_NUMBER(AF_REFRESH_OCTETS),
+        TAG = AF_REFRESH_TAG(AF_REFRESH_OCTETS),
+        MAC = AF_REFRESH_MAC(AF_REFRESH_OCTETS)
+    };
 
     if (number == 0 || number > AF_REFRESH_NUMBER_MAX
-        || af_uuid_read(user_id, strlen(user_id), octets + AF_REFRESH_USER)
-           != 0
-        || af_uuid_read(session_id, strlen(session_id),
-                        octets + AF_REFRESH_SESSION)
-           != 0)
+        || af_uuid_read(user_id, strlen(user_id), octets + USER) != 0
+        || af_uuid_read(session_id, strlen(session_id), octets + SESSION) != 0)
     {
         return -1;
     }
 
-    for (i = AF_REFRESH_TAG; i-- > AF_REFRESH_NUMBER; number >>= 8) {
+    made = keys->secrets[0].of;
+
+    octets[0] = AF_REFRESH_VERSION;
+    memcpy(octets + 1, made[AF_PURPOSE_REFRESH_TAG].id, AF_KEY_ID_SIZE);
+
+    for (i = TAG; i-- > NUMBER; number >>= 8) {
         octets[i] = number & 0xff;
     }
 
-    af_refresh_code(tag_key, octets, AF_REFRESH_TAG, NULL, code);
-    memcpy(octets + AF_REFRESH_TAG, code, AF_REFRESH_TAG_SIZE);
+    af_refresh_code(made[AF_PURPOSE_REFRESH_TAG].key, octets, TAG, NULL, code);
+    memcpy(octets + TAG, code, AF_REFRESH_TAG_SIZE);
 
-    af_refresh_code(mac_key, octets, AF_REFRESH_MAC, random,
-                    octets + AF_REFRESH_MAC);
+    af_refresh_code(made[AF_PURPOSE_REFRESH_MAC].key, octets, MAC, random,
+                    octets + MAC);
 
     (void) sodium_bin2base64(text, AF_REFRESH_SIZE, octets, AF_REFRESH_OCTETS,
                              AF_BASE64URL);
@@ -239,13 +277,15 @@ af_refresh_code(const af_derived_key_t key, const unsigned char *octets,
 
 
 void
-af_refresh_successor(const af_derived_key_t former_key, const char *token,
-    char successor[AF_REFRESH_FORMER_SIZE])
+af_refresh_successor(const af_purpose_keys_t *keys, size_t secret,
+    const char *token, char successor[AF_REFRESH_FORMER_SIZE])
 {
     unsigned char  octets[crypto_auth_hmacsha256_BYTES];
 
     (void) crypto_auth_hmacsha256(octets, (const unsigned char *) token,
-                                  strlen(token), former_key);
+                                  strlen(token),
+                                  keys->secrets[secret]
+                                      .of[AF_PURPOSE_REFRESH_FORMER].key);
     (void) sodium_bin2base64(successor, AF_REFRESH_FORMER_SIZE, octets,
                              sizeof(octets), AF_BASE64URL);
 

@@ -1,7 +1,8 @@
 /*
- * Refresh tokens.  One is base64url of these octets, 108 characters:
+ * Refresh tokens.  One is base64url of these octets, 114 characters:
  *
- *     version    1   0xaf, by which the text begins with "r"
+ *     version    1   0xae, by which the text begins with "r"
+ *     key        4   the id of the secret's tag key
  *     user      16   the account's id
  *     session   16   the session's id
  *     number     8   of the token in its session, from 1; big endian
@@ -9,14 +10,14 @@
  *     MAC       32   HMAC-SHA256(MAC key, all before it, the session's random)
  *
  * Both keys are made of a secret.  The tag needs no more than that: it tells
- * what we have made from junk, and by which secret.  The random is 32 octets
- * of the session's row that never change and go to no client: who has only
- * the database, or only the secret, makes no token.  All tokens of a session
- * of one number are the same one, whichever secret they are made with.
+ * what we have made from junk.  The random is 32 octets of the session's row
+ * that never change and go to no client: who has only the database, or only
+ * the secret, makes no token.  All tokens of a session of one number are the
+ * same one, whichever secret they are made with.
  *
- * Before these there were tokens of 43 characters, the first of a session at
- * random and each one's successor derived from it.  They are good until they
- * expire.
+ * Before these there were tokens without the key's id, of version 0xaf and 108
+ * characters; and before those some of 43, the first of a session at random
+ * and each one's successor derived from it.  Both are good until they expire.
  *
  * Pure C: no nginx types.
  */
@@ -28,14 +29,14 @@
 #include <stdint.h>
 
 #include "check/uuid.h"
-#include "crypto/derive.h"
+#include "crypto/purposes.h"
 
 
 /* of a token's text, with a terminating zero; and of the former form's */
-#define AF_REFRESH_SIZE         109
+#define AF_REFRESH_SIZE         115
 #define AF_REFRESH_FORMER_SIZE  44
 
-#define AF_REFRESH_OCTETS  81
+#define AF_REFRESH_OCTETS  85
 
 /* octets of a session's random */
 #define AF_REFRESH_RANDOM  32
@@ -58,51 +59,43 @@ typedef struct {
     char           user_id[AF_UUID_SIZE];
     char           session_id[AF_UUID_SIZE];
     uint64_t       number;
-    size_t         key;                        /* which one made it */
+    size_t         secret;                     /* whose keys made it */
+    size_t         size;                       /* of the octets */
     unsigned char  octets[AF_REFRESH_OCTETS];
 } af_refresh_t;
 
-
-/* Make a secret's keys.  Return 0, or -1 on failure. */
-int af_refresh_tag_key(const unsigned char *secret, size_t len,
-    af_derived_key_t key);
-int af_refresh_mac_key(const unsigned char *secret, size_t len,
-    af_derived_key_t key);
-int af_refresh_former_key(const unsigned char *secret, size_t len,
-    af_derived_key_t key);
 
 /* What a text looks like, which costs next to nothing and proves nothing. */
 af_refresh_form_t af_refresh_form(const char *text, size_t len);
 
 /*
- * Reads a token whose tag is right by any of `n` keys: one of ours, unless it
- * is a forgery by who has the secret.  Whether it is good, af_refresh_check()
- * and the session's row tell.  Returns 0, or -1: junk.
+ * Reads a token whose tag is good: one of ours, unless it is a forgery by who
+ * has the secret.  Whether it counts, af_refresh_check() and the session's row
+ * tell.  Returns 0, or -1: junk.
  */
-int af_refresh_parse(const af_derived_key_t *tag_keys, size_t n,
-    const char *text, size_t len, af_refresh_t *token);
+int af_refresh_parse(const af_purpose_keys_t *keys, const char *text,
+    size_t len, af_refresh_t *token);
 
-/*
- * Whether a token that was read is one of the session that has this random.
- * The keys are of the same secrets as those it was read with.
- */
-int af_refresh_check(const af_derived_key_t *mac_keys,
-    const af_refresh_t *token, const unsigned char random[AF_REFRESH_RANDOM]);
+/* Whether a token that was read is one of the session that has this random. */
+int af_refresh_check(const af_purpose_keys_t *keys, const af_refresh_t *token,
+    const unsigned char random[AF_REFRESH_RANDOM]);
 
 /*
  * Makes a token; the ids are UUIDs.  Returns 0, or -1 if one of them is not,
  * or if the number is not from 1 to AF_REFRESH_NUMBER_MAX.
  */
-int af_refresh_make(const af_derived_key_t tag_key,
-    const af_derived_key_t mac_key, const char *user_id,
+int af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
     const char *session_id, uint64_t number,
     const unsigned char random[AF_REFRESH_RANDOM],
     char text[AF_REFRESH_SIZE]);
 
 
-/* Of the former form: the successor, HMAC with SHA-256 of the token's text. */
-void af_refresh_successor(const af_derived_key_t former_key, const char *token,
-    char successor[AF_REFRESH_FORMER_SIZE]);
+/*
+ * Of the former form: the successor by a secret, HMAC with SHA-256 of the
+ * token's text.
+ */
+void af_refresh_successor(const af_purpose_keys_t *keys, size_t secret,
+    const char *token, char successor[AF_REFRESH_FORMER_SIZE]);
 
 /* what is stored of a token of the former form: SHA-256 of its text */
 void af_refresh_hash(const char *token, char hash[AF_REFRESH_HASH_SIZE]);

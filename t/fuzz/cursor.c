@@ -14,7 +14,10 @@ static void presented(const char *cursor, size_t len, const char *list);
 static void made(const char *list, const char *position, size_t bit);
 
 
-static af_derived_key_t  keys[2];
+static af_secret_keys_t         secrets[2];
+static const af_purpose_keys_t  keys = { secrets, 2 };
+static const af_purpose_keys_t  first = { secrets, 1 };
+static const af_purpose_keys_t  second = { secrets + 1, 1 };
 
 
 int
@@ -24,8 +27,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     (void) argv;
 
     af_must(sodium_init() != -1);
-    af_must(af_cursor_key((unsigned char *) "secret", 6, keys[0]) == 0);
-    af_must(af_cursor_key((unsigned char *) "former", 6, keys[1]) == 0);
+    af_must(af_secret_keys_make((unsigned char *) "secret", 6, &secrets[0])
+            == 0);
+    af_must(af_secret_keys_make((unsigned char *) "former", 6, &secrets[1])
+            == 0);
 
     return 0;
 }
@@ -62,13 +67,14 @@ presented(const char *cursor, size_t len, const char *list)
     int   former;
     char  again[AF_CURSOR_SIZE], position[AF_POSITION_SIZE];
 
-    if (!af_cursor_check(keys, 2, list, cursor, len, position)) {
+    if (!af_cursor_check(&keys, list, cursor, len, position)) {
         return;
     }
 
-    former = !af_cursor_check(keys, 1, list, cursor, len, position);
+    former = !af_cursor_check(&first, list, cursor, len, position);
 
-    af_must(af_cursor_make(keys[former], list, position, again) == 0);
+    af_must(af_cursor_make(former ? &second : &first, list, position, again)
+            == 0);
     af_must(strlen(again) == len && memcmp(again, cursor, len) == 0);
 }
 
@@ -79,17 +85,17 @@ made(const char *list, const char *position, size_t bit)
     char    cursor[AF_CURSOR_SIZE], found[AF_POSITION_SIZE];
     size_t  len;
 
-    if (af_cursor_make(keys[1], list, position, cursor) != 0) {
+    if (af_cursor_make(&second, list, position, cursor) != 0) {
         af_must(strlen(position) > AF_POSITION_MAX);
         return;
     }
 
     len = strlen(cursor);
 
-    af_must(af_cursor_check(keys, 2, list, cursor, len, found));
+    af_must(af_cursor_check(&keys, list, cursor, len, found));
     af_must(strcmp(found, position) == 0);
-    af_must(!af_cursor_check(keys, 1, list, cursor, len, found));
+    af_must(!af_cursor_check(&first, list, cursor, len, found));
 
     cursor[bit / 8 % len] ^= (char) (1 << bit % 8);
-    af_must(!af_cursor_check(keys, 2, list, cursor, len, found));
+    af_must(!af_cursor_check(&keys, list, cursor, len, found));
 }

@@ -1,6 +1,7 @@
 /*
  * Refresh tokens of any text: what is read was made with one of the keys, and
- * would be made again; nothing else is read.
+ * would be made again, but for the version that has no key's id; nothing else
+ * is read.
  */
 
 #include "fuzz.h"
@@ -8,16 +9,34 @@
 #include "token/refresh.h"
 
 
-#define KEYS  2
+#define SECRETS  2
+
+/* of either version: the key's id, and what is in front of tag and MAC */
+#define ID      4
+#define TAGGED  (AF_REFRESH_OCTETS - 32 - 8)
 
 
 static void any(const char *text, size_t len);
-static void sealed(const uint8_t *data, size_t size);
+static void sealed(const uint8_t *data, size_t size, size_t tagged);
 
 
-static const af_derived_key_t  tag_keys[KEYS] = { { 1 }, { 2 } };
-static const af_derived_key_t  mac_keys[KEYS] = { { 3 }, { 4 } };
-static const unsigned char     session_random[AF_REFRESH_RANDOM] = { 5 };
+static af_secret_keys_t         made[SECRETS];
+static const af_purpose_keys_t  keys = { made, SECRETS };
+static const unsigned char      session_random[AF_REFRESH_RANDOM] = { 5 };
+
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void) argc;
+    (void) argv;
+
+    af_must(sodium_init() != -1);
+    af_must(af_secret_keys_make((unsigned char *) "secret", 6, &made[0]) == 0);
+    af_must(af_secret_keys_make((unsigned char *) "former", 6, &made[1]) == 0);
+
+    return 0;
+}
 
 
 int
@@ -29,7 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     any(text, size);
     free(text);
 
-    sealed(data, size);
+    sealed(data, size, TAGGED);
+    sealed(data, size, TAGGED - ID);
 
     return 0;
 }
@@ -41,46 +61,58 @@ any(const char *text, size_t len)
     char               again[AF_REFRESH_SIZE];
     af_refresh_t       token;
     af_refresh_form_t  form;
+    af_purpose_keys_t  one;
 
     form = af_refresh_form(text, len);
 
-    if (af_refresh_parse(tag_keys, KEYS, text, len, &token) != 0) {
+    if (af_refresh_parse(&keys, text, len, &token) != 0) {
         return;
     }
 
     af_must(form == AF_REFRESH_NUMBERED);
-    af_must(token.key < KEYS);
+    af_must(token.secret < SECRETS);
 
-    af_must(af_refresh_make(tag_keys[token.key], mac_keys[token.key],
-                            token.user_id, token.session_id, token.number,
-                            session_random, again) == 0);
+    one.secrets = &made[token.secret];
+    one.n = 1;
+
+    af_must(af_refresh_make(&one, token.user_id, token.session_id,
+                            token.number, session_random, again) == 0);
+
+    if (token.size != AF_REFRESH_OCTETS) {
+        return;
+    }
 
     /* but for the MAC, which may be another session's, or junk */
 
     af_must(memcmp(again, text, (AF_REFRESH_OCTETS - 32) / 3 * 4) == 0);
-    af_must(af_refresh_check(mac_keys, &token, session_random)
+    af_must(af_refresh_check(&keys, &token, session_random)
             == (memcmp(again, text, len) == 0));
 }
 
 
-/* with the tag that the input's octets ask for: it is all that they lack */
+/* with the id and the tag that the input's octets ask for */
 
 static void
-sealed(const uint8_t *data, size_t size)
+sealed(const uint8_t *data, size_t size, size_t tagged)
 {
-    char           text[AF_REFRESH_SIZE];
-    size_t         tagged;
-    unsigned char  octets[AF_REFRESH_OCTETS] = { 0xaf };
-    unsigned char  code[crypto_auth_hmacsha256_BYTES];
+    char                     text[AF_REFRESH_SIZE];
+    size_t                   head;
+    unsigned char            octets[AF_REFRESH_OCTETS] = { 0 };
+    unsigned char            code[crypto_auth_hmacsha256_BYTES];
+    const af_purpose_key_t  *key;
 
-    tagged = AF_REFRESH_OCTETS - 32 - 8;
+    key = &made[SECRETS - 1].of[AF_PURPOSE_REFRESH_TAG];
 
-    memcpy(octets + 1, data, size < tagged - 1 ? size : tagged - 1);
+    head = (tagged == TAGGED) ? 1 + ID : 1;
 
-    crypto_auth_hmacsha256(code, octets, tagged, tag_keys[KEYS - 1]);
+    octets[0] = (tagged == TAGGED) ? 0xae : 0xaf;
+    memcpy(octets + 1, key->id, head - 1);
+    memcpy(octets + head, data, size < tagged - head ? size : tagged - head);
+
+    crypto_auth_hmacsha256(code, octets, tagged, key->key);
     memcpy(octets + tagged, code, 8);
 
-    sodium_bin2base64(text, sizeof(text), octets, sizeof(octets),
+    sodium_bin2base64(text, sizeof(text), octets, tagged + 8 + 32,
                       AF_BASE64URL);
-    any(text, sizeof(text) - 1);
+    any(text, strlen(text));
 }

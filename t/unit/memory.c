@@ -418,8 +418,9 @@ work_letter(void)
     af_buffer_t   out;
     af_letters_t  letters;
 
-    static const af_derived_key_t  keys[1];
-    static const af_letter_t       letter = {
+    static af_secret_keys_t         made[1];
+    static const af_purpose_keys_t  keys = { made, 1 };
+    static const af_letter_t        letter = {
         "01890a5d-ac96-774b-bcce-b302099a8057", "reset_password",
         "ada@example.com", "Ada", "a…@example.com", "2026-11-29", NOW
     };
@@ -427,8 +428,7 @@ work_letter(void)
     memset(&letters, 0, sizeof(af_letters_t));
     letters.from = "auth@example.com";
     letters.link_base = "https://example.com";
-    letters.keys = keys;
-    letters.nkeys = 1;
+    letters.keys = &keys;
 
     for (i = 0; i < AF_LETTER_KINDS; i++) {
         for (j = 0; j < AF_LETTER_PARTS; j++) {

@@ -82,6 +82,15 @@ sub refused ($actor, $other, $pair, $name) {
         or diag app($other, $pair);
 }
 
+# what a mail's token is for; a former node doesn't know those of the new one
+sub mailed ($node, $path, %json) {
+    if ($node == $former && length $json{token} != 64) {
+        is status($node, POST => $path, json => \%json), 400, 'a token with a key id, at the former';
+        $node = $new;
+    }
+    return status($node, POST => $path, json => \%json);
+}
+
 my $n = 0;
 sub account ($node, %fields) {
     return $node->register(email => 'user' . ++$n . '@example.com', %fields);
@@ -246,7 +255,7 @@ for (@pairs) {
         good(my $pair = session($here, $email, 1), 'refreshed');
         good(login($there, $email), 'logged in there');
 
-        is status($there, POST => '/api/user/verify-email', json => {token => $mails->token($email, 'verify-email')}), 204,
+        is mailed($there, '/api/user/verify-email', token => $mails->token($email, 'verify-email')), 204,
             'a confirmation from here, there';
         is +(ask($here, GET => '/auth/me', $here->bearer($pair)))[1]{email_verified}, Mojo::JSON->true, 'counts here';
         is status($here, POST => '/auth/logout', $here->bearer($pair)), 204;
@@ -267,7 +276,7 @@ for (@pairs) {
 
         is status($here, POST => '/auth/forgot-password', json => {email => $email}), 202;
         my $token = $mails->token($email, 'reset-password');
-        is status($there, POST => '/auth/reset-password', json => {token => $token, new_password => $good}), 204,
+        is mailed($there, '/auth/reset-password', token => $token, new_password => $good), 204,
             'a reset from here, there';
         refused($there, $here, $pair, 'which ends its sessions');
         is status($here, POST => '/auth/reset-password', json => {token => $token, new_password => $fresh}), 400, 'counts once';
@@ -282,7 +291,7 @@ for (@pairs) {
         is status($here, PATCH => '/auth/me', $here->bearer($who),
             json => {email => "to.$email", current_password => $good}), 200;
         my $token = eval { $mails->token("to.$email", 'verify-email') } or return fail('the mail');
-        is status($here, POST => '/api/user/verify-email', json => {token => $token}), 204, 'confirmed';
+        is mailed($here, '/api/user/verify-email', token => $token), 204, 'confirmed';
         refused($here, $there, $who, 'tokens that name the old one');
         good(login($there, "to.$email"), 'it logs in there');
     };

@@ -1,0 +1,60 @@
+#include <string.h>
+#include <sodium.h>
+
+#include "crypto/purposes.h"
+
+
+_Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
+
+
+/* Named as HKDF is told: who changes one makes all that was made worthless. */
+
+static const char *const  af_purposes[AF_PURPOSES] = {
+    [AF_PURPOSE_REFRESH_TAG] = "autoflow refresh tag",
+    [AF_PURPOSE_REFRESH_MAC] = "autoflow refresh MAC",
+    [AF_PURPOSE_REFRESH_FORMER] = "autoflow refresh token",
+    [AF_PURPOSE_MAIL] = "autoflow mail",
+    [AF_PURPOSE_CSRF] = "autoflow csrf",
+    [AF_PURPOSE_CURSOR] = "autoflow cursor"
+};
+
+
+int
+af_secret_keys_make(const unsigned char *secret, size_t len,
+    af_secret_keys_t *keys)
+{
+    int            rc;
+    size_t         i;
+    unsigned char  octets[AF_DERIVED_KEY_SIZE + AF_KEY_ID_SIZE];
+
+    rc = 0;
+
+    /* the key first: it is the same as from before there were ids */
+
+    for (i = 0; i < AF_PURPOSES && rc == 0; i++) {
+        rc = af_derive(secret, len, af_purposes[i], octets, sizeof(octets));
+
+        memcpy(keys->of[i].key, octets, AF_DERIVED_KEY_SIZE);
+        memcpy(keys->of[i].id, octets + AF_DERIVED_KEY_SIZE, AF_KEY_ID_SIZE);
+    }
+
+    sodium_memzero(octets, sizeof(octets));
+
+    return rc;
+}
+
+
+ptrdiff_t
+af_purpose_find(const af_purpose_keys_t *keys, af_purpose_t purpose,
+    const unsigned char id[AF_KEY_ID_SIZE])
+{
+    size_t  i;
+
+    for (i = 0; i < keys->n; i++) {
+        if (memcmp(keys->secrets[i].of[purpose].id, id, AF_KEY_ID_SIZE) == 0) {
+            return i;
+        }
+    }
+
+    return -1;
+}

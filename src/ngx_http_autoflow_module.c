@@ -1146,6 +1146,10 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         af_remotes_start(amcf->remotes, amcf->io, cycle->log);
     }
 
+    if (amcf->zone) {
+        af_counters_join(amcf->zone->counters, ngx_worker);
+    }
+
     if (amcf->db) {
         /* all workers of a node share what one of them hears */
 

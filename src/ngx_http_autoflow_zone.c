@@ -50,14 +50,12 @@ ngx_http_autoflow_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone = shm_zone->data;
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    if (old) {
-        *zone = *old;
-        return NGX_OK;
+    if (old == NULL && shm_zone->shm.exists) {
+        old = shpool->data;
     }
 
-    if (shm_zone->shm.exists) {
-        *zone = *(af_zone_t *) shpool->data;
-        return NGX_OK;
+    if (old) {
+        return af_zone_take_over(zone, old) == 0 ? NGX_OK : NGX_ERROR;
     }
 
     shpool->data = ngx_slab_calloc(shpool, sizeof(af_zone_t));

@@ -1,5 +1,6 @@
 #include "db/connection.h"
 #include "db/connect.h"
+#include "shm/counters.h"
 
 
 /* milliseconds between attempts: doubled from the least to the most */
@@ -461,6 +462,7 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     conn->busy++;
 
     slot->op = op;
+    slot->sent = af_microseconds();
     op->slot = slot;
     op->state = AF_DB_SENT;
     op->received = 0;
@@ -674,6 +676,8 @@ af_db_conn_complete(af_db_conn_t *conn)
     af_db_op_t  *op;
 
     op = conn->slots[conn->head].op;
+
+    af_observe(AF_DB_TIME, af_microseconds() - conn->slots[conn->head].sent);
 
     conn->head = (conn->head + 1) % conn->db->conf->inflight;
     conn->busy--;

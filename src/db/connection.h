@@ -41,6 +41,7 @@ typedef enum {
 
 typedef struct af_db_slot_s {
     af_db_op_t          *op;
+    uint64_t             sent;         /* when, in microseconds */
 } af_db_slot_t;
 
 

@@ -1,5 +1,6 @@
 #include "db/pool.h"
 #include "db/connection.h"
+#include "shm/counters.h"
 #include "queries.h"
 
 
@@ -124,10 +125,12 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     af_db_wake(db);
 
     if (db->away) {
+        af_count(AF_DB_REFUSED, AF_DB_REFUSED_AWAY);
         return NGX_DECLINED;
     }
 
     if (db->queued == db->conf->queue) {
+        af_count(AF_DB_REFUSED, AF_DB_REFUSED_BUSY);
         return NGX_BUSY;
     }
 

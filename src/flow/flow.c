@@ -3,6 +3,7 @@
 #include "flow/errors.h"
 #include "http/csrf.h"
 #include "check/input.h"
+#include "shm/counters.h"
 
 
 /* how long a worker that quits is sure to wait for a thread, again and again */
@@ -12,6 +13,7 @@
 struct af_job_s {
     af_job_pt     run;
     void         *data;
+    uint64_t      posted;      /* when, in microseconds */
     ngx_atomic_t  cancelled;
     unsigned      done:1;      /* the thread's until it is done */
 };
@@ -36,6 +38,7 @@ static int af_flow_check(af_ctx_t *ctx, const af_schema_t *schema,
 static void af_flow_run(af_ctx_t *ctx);
 static void af_flow_end(af_ctx_t *ctx, ngx_int_t rc);
 static void af_flow_ended(af_ctx_t *ctx, ngx_uint_t answered);
+static void af_flow_count(const ngx_http_request_t *r);
 static void af_flow_resume(af_ctx_t *ctx);
 static ngx_int_t af_flow_wait(af_ctx_t *ctx, ngx_msec_t timeout);
 static void af_flow_timeout(ngx_event_t *ev);
@@ -505,6 +508,8 @@ af_flow_end(af_ctx_t *ctx, ngx_int_t rc)
         ctx->sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    af_flow_count(r);
+
     ngx_http_finalize_request(r, ctx->sent);
 }
 
@@ -520,6 +525,20 @@ af_flow_ended(af_ctx_t *ctx, ngx_uint_t answered)
     if (ended) {
         ended(ctx, answered);
     }
+}
+
+
+/* what isn't sent by us is nginx's answer to our error */
+
+static void
+af_flow_count(const ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->header_sent ? r->headers_out.status
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    af_count(AF_ANSWERS, status / 100 - 1);
 }
 
 
@@ -850,6 +869,7 @@ af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data)
     job = task->ctx;
     job->run = run;
     job->data = data;
+    job->posted = af_microseconds();
 
     task->handler = af_flow_thread;
     task->event.handler = af_flow_threaded;
@@ -900,11 +920,18 @@ af_flow_thread(void *data, ngx_log_t *log)
 {
     af_job_t *job = data;
 
+    uint64_t  begun;
+
+    begun = af_microseconds();
+    af_observe(AF_HASH_WAIT, begun - job->posted);
+
     /* a worker told to end at once waits for its threads: none shall begin */
 
     if (!ngx_terminate && !__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)) {
         job->run(job->data);
         job->done = 1;
+
+        af_observe(AF_HASH_TIME, af_microseconds() - begun);
     }
 
     (void) ngx_atomic_fetch_add(&af_jobs, -1);

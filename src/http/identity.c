@@ -5,6 +5,7 @@
 #include "check/schema.h"
 #include "check/uuid.h"
 #include "token/cache.h"
+#include "shm/counters.h"
 
 
 /* a token, as the cache keeps it: what it says, and what may revoke it */
@@ -85,6 +86,10 @@ static const struct {
     { ngx_string("forbidden"), AF_CSRF_REFUSED },
     { ngx_string("unavailable"), AF_UNAVAILABLE }
 };
+
+
+_Static_assert(sizeof(af_token_statuses) / sizeof(af_token_statuses[0])
+               == AF_VERIFICATION_VALUES, "values");
 
 
 /* of a server without autoflow_key */
@@ -250,6 +255,8 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
     if (af_identity_verify(r, identity) != NGX_OK) {
         return NULL;
     }
+
+    af_count(AF_VERIFICATIONS, identity->status);
 
     identity->next = ctx->identities;
     ctx->identities = identity;

@@ -1,6 +1,7 @@
 #include "mail/outbox.h"
 #include "mail/maildir.h"
 #include "check/input.h"
+#include "shm/counters.h"
 #include "queries.h"
 
 #include <curl/curl.h>
@@ -541,6 +542,7 @@ af_mail_marked(af_db_op_t *op)
                       task->letter.id);
 
     } else {
+        af_count(AF_MAILS, task->delivery);
         af_mail_log(mail);
     }
 

@@ -18,29 +18,54 @@ _Static_assert(AF_UUID_OCTETS == AF_REVOCATIONS_ID, "size");
 #define AF_ZONE_ALIGN  64
 
 
-static size_t af_zone_split(size_t size);
+static size_t af_zone_align(size_t size);
 
 
-/* three quarters for revocations: an attempt lives minutes, not half an hour */
-
-static size_t
-af_zone_split(size_t size)
-{
-    return size / 4 * 3 / AF_ZONE_ALIGN * AF_ZONE_ALIGN;
-}
-
+/*
+ * Three quarters for revocations: an attempt lives minutes, not half an hour.
+ * What is counted takes a sixteenth, or what it needs at most.
+ */
 
 int
 af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
 {
-    size_t  part;
+    char    *p = memory;
+    size_t   revocations, counters;
 
-    part = af_zone_split(size);
+    revocations = af_zone_align(size / 4 * 3);
+    counters = af_zone_align(size / 16);
 
-    zone->revocations = af_revocations_init(memory, part, now);
-    zone->limits = af_limits_init((char *) memory + part, size - part);
+    if (counters > af_counters_size_max()) {
+        counters = af_counters_size_max();
+    }
 
-    return (zone->revocations != NULL && zone->limits != NULL) ? 0 : -1;
+    zone->revocations = af_revocations_init(p, revocations, now);
+    p += revocations;
+
+    zone->counters_size = counters;
+    zone->counters = af_counters_open(p, counters);
+    p += counters;
+
+    zone->limits = af_limits_init(p, size - revocations - counters);
+
+    return (zone->revocations && zone->counters && zone->limits) ? 0 : -1;
+}
+
+
+int
+af_zone_take_over(af_zone_t *zone, const af_zone_t *former)
+{
+    *zone = *former;
+    zone->counters = af_counters_open(former->counters, former->counters_size);
+
+    return zone->counters ? 0 : -1;
+}
+
+
+static size_t
+af_zone_align(size_t size)
+{
+    return size / AF_ZONE_ALIGN * AF_ZONE_ALIGN;
 }
 
 

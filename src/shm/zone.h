@@ -1,12 +1,13 @@
 /*
- * The shared memory of a node's workers, in fixed parts: what was revoked, and
- * the counters of attempts, so that these can never displace that.  Pure C: no
- * nginx types.
+ * The shared memory of a node's workers, in fixed parts: what was revoked, the
+ * counters of attempts, so that these can never displace that, and what is
+ * counted of the node.  Pure C: no nginx types.
  */
 
 #ifndef AF_SHM_ZONE_H
 #define AF_SHM_ZONE_H
 
+#include "shm/counters.h"
 #include "shm/limits.h"
 #include "shm/revocations.h"
 
@@ -18,6 +19,8 @@
 typedef struct {
     af_revocations_t  *revocations;
     af_limits_t       *limits;
+    af_counters_t     *counters;
+    size_t             counters_size;
 } af_zone_t;
 
 
@@ -26,6 +29,12 @@ typedef struct {
  * Returns 0, or -1 if that can't be.
  */
 int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
+
+/*
+ * Goes on with the memory of a former configuration, and with what was counted,
+ * unless that was by another table.  Returns 0 or -1.
+ */
+int af_zone_take_over(af_zone_t *zone, const af_zone_t *former);
 
 /* Makes what revocations of a role go by, of its name. */
 void af_zone_role_id(const char *name, size_t len,

@@ -1,0 +1,394 @@
+#include <string.h>
+#include <time.h>
+
+#include "shm/block.h"
+#include "shm/counters.h"
+
+
+#define AF_COUNTERS_MAGIC  0x6166636e
+
+/* the most cells of the table, and the most slots */
+#define AF_CELLS_MAX  128
+#define AF_SLOTS_MAX  64
+
+/* slots begin where no other's writes invalidate them */
+#define AF_SLOT_CELLS  (AF_BLOCK_ALIGN / sizeof(uint64_t))
+
+
+typedef _Atomic uint64_t  af_cell_t;
+
+
+struct af_counters_s {
+    _Alignas(AF_BLOCK_ALIGN)
+    af_block_t   block;                /* its version is that of the table */
+    uint32_t     slots;
+
+    _Alignas(AF_BLOCK_ALIGN)
+    af_cell_t    cell[];
+};
+
+
+static void af_counters_lay_out(void);
+static uint32_t af_counters_version(void);
+static uint32_t af_counters_mix(uint32_t hash, const void *data, size_t len);
+static size_t af_counters_stride(void);
+static unsigned af_metric_cells(const af_metric_t *metric);
+static unsigned af_metric_bounds(const af_metric_t *metric);
+static uint64_t af_counters_sum(const af_counters_t *counters, size_t cell);
+static void af_counters_sample(const af_counters_t *counters, size_t cell,
+    af_sample_t *sample);
+
+
+/* in the order of af_token_status_t */
+
+static const char *const  af_verification_values[] = {
+    "ok", "missing", "too_long", "malformed", "unknown_key", "signature",
+    "issuer", "audience", "not_yet_valid", "expired", "revoked", "forbidden",
+    "forged", "unavailable", NULL
+};
+
+_Static_assert(sizeof(af_verification_values) / sizeof(char *)
+               == AF_VERIFICATION_VALUES + 1, "values");
+
+
+static const char *const  af_answer_values[] = {
+    "1xx", "2xx", "3xx", "4xx", "5xx", NULL
+};
+
+
+static const char *const  af_refused_values[] = {
+    "queue_full", "away", NULL
+};
+
+
+/* in the order of af_delivery_t */
+
+static const char *const  af_mail_values[] = {
+    "sent", "retry", "away", "refused", NULL
+};
+
+_Static_assert(sizeof(af_mail_values) / sizeof(char *)
+               == AF_DELIVERY_VALUES + 1, "values");
+
+
+/* a statement takes tenths of a millisecond, a hash tens of milliseconds */
+
+static const uint32_t  af_db_bounds[] = {
+    100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
+    1000000, 0
+};
+
+
+static const uint32_t  af_hash_bounds[] = {
+    100, 1000, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
+    2500000, 10000000, 0
+};
+
+
+static const af_metric_t  af_metrics[AF_METRICS] = {
+    [AF_VERIFICATIONS] = {
+        "autoflow_verifications_total", "Tokens that were verified.",
+        "status", af_verification_values, NULL },
+
+    [AF_ANSWERS] = {
+        "autoflow_answers_total", "Requests to the API that were answered.",
+        "status", af_answer_values, NULL },
+
+    [AF_DB_TIME] = {
+        "autoflow_database_seconds",
+        "From when statements were sent until all their results were there.",
+        NULL, NULL, af_db_bounds },
+
+    [AF_DB_REFUSED] = {
+        "autoflow_database_refused_total",
+        "Statements that were not sent nor queued.",
+        "reason", af_refused_values, NULL },
+
+    [AF_HASH_WAIT] = {
+        "autoflow_hash_wait_seconds", "How long hashes waited for a thread.",
+        NULL, NULL, af_hash_bounds },
+
+    [AF_HASH_TIME] = {
+        "autoflow_hash_seconds", "How long hashes took.",
+        NULL, NULL, af_hash_bounds },
+
+    [AF_MAILS] = {
+        "autoflow_mails_total", "Attempts to deliver mails.",
+        "result", af_mail_values, NULL }
+};
+
+
+/* where each begins in a slot, and where the last one ends */
+static unsigned    af_metric_at[AF_METRICS + 1];
+
+/* of whoever hasn't joined */
+static af_cell_t   af_nowhere[AF_CELLS_MAX];
+
+static af_cell_t  *af_slot = af_nowhere;
+
+
+size_t
+af_counters_size_min(void)
+{
+    af_counters_lay_out();
+
+    return sizeof(af_counters_t) + af_counters_stride() * sizeof(af_cell_t);
+}
+
+
+size_t
+af_counters_size_max(void)
+{
+    af_counters_lay_out();
+
+    return sizeof(af_counters_t)
+           + AF_SLOTS_MAX * af_counters_stride() * sizeof(af_cell_t);
+}
+
+
+af_counters_t *
+af_counters_open(void *memory, size_t size)
+{
+    size_t          slots;
+    af_counters_t  *counters = memory;
+
+    if (size < af_counters_size_min()
+        || af_metric_at[AF_METRICS] > AF_CELLS_MAX)
+    {
+        return NULL;
+    }
+
+    if (af_block_is(memory, size, AF_COUNTERS_MAGIC, af_counters_version())) {
+        return counters;
+    }
+
+    if (af_block_format(memory, size) != 0) {
+        return NULL;
+    }
+
+    slots = (size - sizeof(af_counters_t))
+            / (af_counters_stride() * sizeof(af_cell_t));
+
+    counters->slots = slots < AF_SLOTS_MAX ? slots : AF_SLOTS_MAX;
+
+    af_block_publish(&counters->block, AF_COUNTERS_MAGIC,
+                     af_counters_version());
+
+    return counters;
+}
+
+
+void
+af_counters_join(af_counters_t *counters, unsigned worker)
+{
+    af_slot = &counters->cell[worker % counters->slots * af_counters_stride()];
+}
+
+
+void
+af_count(af_metric_id_t metric, unsigned value)
+{
+    atomic_fetch_add_explicit(&af_slot[af_metric_at[metric] + value], 1,
+                              memory_order_relaxed);
+}
+
+
+/* a cell for each bound, one for what is beyond all, and the sum */
+
+void
+af_observe(af_metric_id_t metric, uint64_t time)
+{
+    unsigned         i, n;
+    af_cell_t       *cell;
+    const uint32_t  *bounds;
+
+    bounds = af_metrics[metric].bounds;
+    cell = &af_slot[af_metric_at[metric]];
+    n = af_metric_at[metric + 1] - af_metric_at[metric] - 2;
+
+    for (i = 0; i < n && time > bounds[i]; i++) { /* void */ }
+
+    atomic_fetch_add_explicit(&cell[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&cell[n + 1], time, memory_order_relaxed);
+}
+
+
+void
+af_counters_each(const af_counters_t *counters, af_sample_pt tell, void *data)
+{
+    unsigned            i, value;
+    af_sample_t         sample;
+    const af_metric_t  *metric;
+
+    for (i = 0; i < AF_METRICS; i++) {
+        metric = &af_metrics[i];
+
+        for (value = 0; value < af_metric_values(i); value++) {
+            memset(&sample, 0, sizeof(sample));
+
+            sample.metric = metric;
+            sample.value = metric->label ? metric->values[value] : NULL;
+            af_counters_sample(counters, af_metric_at[i] + value, &sample);
+
+            tell(data, &sample);
+        }
+    }
+}
+
+
+static void
+af_counters_sample(const af_counters_t *counters, size_t cell,
+    af_sample_t *sample)
+{
+    unsigned  i, n;
+
+    if (sample->metric->bounds == NULL) {
+        sample->count = af_counters_sum(counters, cell);
+        return;
+    }
+
+    n = af_metric_bounds(sample->metric);
+
+    for (i = 0; i <= n; i++) {
+        sample->count += af_counters_sum(counters, cell + i);
+
+        if (i < n) {
+            sample->below[i] = sample->count;
+        }
+    }
+
+    sample->sum = af_counters_sum(counters, cell + n + 1);
+}
+
+
+unsigned
+af_metric_values(af_metric_id_t metric)
+{
+    unsigned            n;
+    const char *const  *values;
+
+    values = af_metrics[metric].values;
+
+    for (n = 0; values && values[n]; n++) { /* void */ }
+
+    return n ? n : 1;
+}
+
+
+uint64_t
+af_microseconds(void)
+{
+    struct timespec  now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return (uint64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+
+/* the same whenever it is done, and done before there are workers */
+
+static void
+af_counters_lay_out(void)
+{
+    unsigned  i, n;
+
+    n = 0;
+
+    for (i = 0; i < AF_METRICS; i++) {
+        af_metric_at[i] = n;
+        n += af_metric_cells(&af_metrics[i]);
+    }
+
+    af_metric_at[AF_METRICS] = n;
+}
+
+
+/* of all that tells which cell is what: FNV-1a, 32 bits */
+
+static uint32_t
+af_counters_version(void)
+{
+    unsigned            i, j;
+    uint32_t            hash;
+    const af_metric_t  *metric;
+
+    hash = 0x811c9dc5;
+
+    for (i = 0; i < AF_METRICS; i++) {
+        metric = &af_metrics[i];
+        hash = af_counters_mix(hash, metric->name, strlen(metric->name) + 1);
+
+        for (j = 0; metric->values && metric->values[j]; j++) {
+            hash = af_counters_mix(hash, metric->values[j],
+                                   strlen(metric->values[j]) + 1);
+        }
+
+        if (metric->bounds) {
+            hash = af_counters_mix(hash, metric->bounds,
+                                   af_metric_bounds(metric)
+                                   * sizeof(uint32_t));
+        }
+    }
+
+    return hash;
+}
+
+
+static uint32_t
+af_counters_mix(uint32_t hash, const void *data, size_t len)
+{
+    size_t                i;
+    const unsigned char  *p = data;
+
+    for (i = 0; i < len; i++) {
+        hash = (hash ^ p[i]) * 0x01000193;
+    }
+
+    return hash;
+}
+
+
+static size_t
+af_counters_stride(void)
+{
+    return (af_metric_at[AF_METRICS] + AF_SLOT_CELLS - 1)
+           / AF_SLOT_CELLS * AF_SLOT_CELLS;
+}
+
+
+static unsigned
+af_metric_cells(const af_metric_t *metric)
+{
+    return metric->bounds ? af_metric_bounds(metric) + 2
+                          : af_metric_values(metric - af_metrics);
+}
+
+
+static unsigned
+af_metric_bounds(const af_metric_t *metric)
+{
+    unsigned  n;
+
+    for (n = 0; metric->bounds[n]; n++) { /* void */ }
+
+    return n;
+}
+
+
+static uint64_t
+af_counters_sum(const af_counters_t *counters, size_t cell)
+{
+    size_t    i;
+    uint64_t  sum;
+
+    sum = 0;
+
+    for (i = 0; i < counters->slots; i++) {
+        sum += atomic_load_explicit(
+                   &counters->cell[i * af_counters_stride() + cell],
+                   memory_order_relaxed);
+    }
+
+    return sum;
+}

@@ -1,0 +1,404 @@
+/*
+ * What is counted: added up over the slots of all workers, whoever they are;
+ * found again in the same memory, but not if the table is another one.
+ */
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit.h"
+#include "shm/block.h"
+#include "shm/counters.h"
+
+
+/* the values that came, in the order of the table */
+
+#define SAMPLES  64
+
+typedef struct {
+    size_t        n;
+    af_sample_t   sample[SAMPLES];
+} told_t;
+
+
+static void
+tell(void *data, const af_sample_t *sample)
+{
+    told_t *told = data;
+
+    assert_true(told->n < SAMPLES);
+    told->sample[told->n++] = *sample;
+}
+
+
+static const af_sample_t *
+sample_of(const af_counters_t *counters, const char *name, const char *value)
+{
+    size_t         i;
+    static told_t  told;
+
+    told.n = 0;
+    af_counters_each(counters, tell, &told);
+
+    for (i = 0; i < told.n; i++) {
+        if (strcmp(told.sample[i].metric->name, name) == 0
+            && (value == NULL) == (told.sample[i].value == NULL)
+            && (value == NULL || strcmp(told.sample[i].value, value) == 0))
+        {
+            return &told.sample[i];
+        }
+    }
+
+    fail_msg("there is no %s of %s", value ? value : "value", name);
+
+    return NULL;
+}
+
+
+static uint64_t
+count_of(const af_counters_t *counters, const char *name, const char *value)
+{
+    return sample_of(counters, name, value)->count;
+}
+
+
+/* shared by processes, and zeroed */
+
+static void *
+memory_of(size_t size)
+{
+    void  *memory;
+
+    memory = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_ANONYMOUS|MAP_SHARED,
+                  -1, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+
+    return memory;
+}
+
+
+static void
+test_the_table(void **state)
+{
+    int             failed;
+    size_t          i, j, bounds;
+    told_t          told;
+    void           *memory;
+    af_counters_t  *counters;
+
+    (void) state;
+
+    failed = 0;
+    told.n = 0;
+
+    memory = memory_of(af_counters_size_min());
+    counters = af_counters_open(memory, af_counters_size_min());
+    assert_non_null(counters);
+    af_counters_each(counters, tell, &told);
+
+    for (i = 0; i < told.n; i++) {
+        const af_sample_t  *s = &told.sample[i];
+        const af_metric_t  *metric = s->metric;
+
+        af_row(s->count == 0 && s->sum == 0, "%s", metric->name);
+        af_row(strncmp(metric->name, "autoflow_", 9) == 0, "%s", metric->name);
+        af_row(strlen(metric->help) > 0, "%s", metric->name);
+        af_row((metric->label != NULL) == (metric->values != NULL), "%s",
+               metric->name);
+
+        /* as Prometheus names them */
+
+        af_row(strcmp(strrchr(metric->name, '_'),
+                      metric->bounds ? "_seconds" : "_total") == 0,
+               "%s", metric->name);
+
+        for (j = 0, bounds = 0; metric->bounds && metric->bounds[j]; j++) {
+            af_row(metric->bounds[j] > bounds, "%s", metric->name);
+            bounds = metric->bounds[j];
+        }
+
+        af_row(j <= AF_BOUNDS_MAX, "%s", metric->name);
+        af_row(metric->label == NULL || metric->bounds == NULL, "%s",
+               metric->name);
+
+        for (j = 0; j < i; j++) {
+            af_row(strcmp(told.sample[j].metric->name, metric->name) != 0
+                   || strcmp(told.sample[j].value, s->value) != 0,
+                   "%s twice", metric->name);
+        }
+    }
+
+    assert_int_equal(failed, 0);
+    munmap(memory, af_counters_size_min());
+}
+
+
+static void
+test_what_is_counted_is_told(void **state)
+{
+    void               *memory;
+    size_t              size;
+    unsigned            i;
+    af_counters_t      *counters;
+    const af_sample_t  *times;
+
+    (void) state;
+
+    size = af_counters_size_min();
+    memory = memory_of(size);
+
+    af_count(AF_MAILS, 0);      /* before there is any, it is lost */
+
+    counters = af_counters_open(memory, size);
+    assert_non_null(counters);
+    af_counters_join(counters, 0);
+
+    /* each value another number of times: none is taken for another */
+
+    for (i = 0; i < 2; i++) {
+        af_count(AF_VERIFICATIONS, 0);
+    }
+
+    for (i = 0; i < 3; i++) {
+        af_count(AF_VERIFICATIONS, af_metric_values(AF_VERIFICATIONS) - 1);
+    }
+
+    af_count(AF_ANSWERS, 0);
+    af_count(AF_MAILS, af_metric_values(AF_MAILS) - 1);
+
+    assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
+                     2);
+    assert_int_equal(count_of(counters, "autoflow_verifications_total",
+                              "unavailable"), 3);
+    assert_int_equal(count_of(counters, "autoflow_answers_total", "1xx"), 1);
+    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
+    assert_int_equal(count_of(counters, "autoflow_mails_total", "refused"), 1);
+    assert_int_equal(count_of(counters, "autoflow_mails_total", "sent"), 0);
+
+    /* the first bound, the next one, and what is beyond all */
+
+    af_observe(AF_DB_TIME, 0);
+    af_observe(AF_DB_TIME, 100);
+    af_observe(AF_DB_TIME, 101);
+    af_observe(AF_DB_TIME, 5000000000);
+
+    times = sample_of(counters, "autoflow_database_seconds", NULL);
+    assert_int_equal(times->metric->bounds[0], 100);
+    assert_int_equal(times->below[0], 2);
+    assert_int_equal(times->below[1], 3);
+    assert_int_equal(times->below[AF_BOUNDS_MAX - 1], 3);
+    assert_int_equal(times->count, 4);
+    assert_int_equal(times->sum, 5000000201);
+
+    assert_int_equal(count_of(counters, "autoflow_hash_seconds", NULL), 0);
+    assert_int_equal(count_of(counters, "autoflow_hash_wait_seconds", NULL),
+                     0);
+
+    munmap(memory, size);
+}
+
+
+#define THREADS  8
+#define ROUNDS   100000
+
+
+static void *
+hammer(void *data)
+{
+    unsigned  i;
+
+    (void) data;
+
+    for (i = 0; i < ROUNDS; i++) {
+        af_count(AF_ANSWERS, i % 5);
+        af_observe(AF_HASH_WAIT, i % 2 ? 50 : 20000000);
+    }
+
+    return NULL;
+}
+
+
+/* the old worker of a number, the new one, and its threads: one slot */
+
+static void
+hammer_slot(af_counters_t *counters, unsigned worker)
+{
+    size_t     i;
+    pthread_t  threads[THREADS];
+
+    af_counters_join(counters, worker);
+
+    for (i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, hammer, NULL), 0);
+    }
+
+    for (i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+}
+
+
+static void
+test_none_is_lost(void **state)
+{
+    int                 status;
+    void               *memory;
+    size_t              i, size;
+    pid_t               pids[3];
+    af_counters_t      *counters;
+    const af_sample_t  *times;
+
+    /* two of one number, and another one; more than there are slots share */
+    static const unsigned  workers[] = { 1, 1, 1000 };
+
+    (void) state;
+
+    size = af_counters_size_max();
+    memory = memory_of(size);
+    counters = af_counters_open(memory, size);
+    assert_non_null(counters);
+
+    for (i = 0; i < af_nelts(pids); i++) {
+        pids[i] = fork();
+        assert_int_not_equal(pids[i], -1);
+
+        if (pids[i] == 0) {
+            hammer_slot(counters, workers[i]);
+            _exit(0);
+        }
+    }
+
+    for (i = 0; i < af_nelts(pids); i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+
+    for (i = 0; i < 5; i++) {
+        char  value[] = { '1' + i, 'x', 'x', '\0' };
+
+        assert_int_equal(count_of(counters, "autoflow_answers_total", value),
+                         3 * THREADS * ROUNDS / 5);
+    }
+
+    times = sample_of(counters, "autoflow_hash_wait_seconds", NULL);
+    assert_int_equal(times->count, 3 * THREADS * ROUNDS);
+    assert_int_equal(times->below[0], 3 * THREADS * ROUNDS / 2);
+    assert_int_equal(times->sum, 3ull * THREADS * ROUNDS / 2 * 20000050);
+
+    munmap(memory, size);
+}
+
+
+/* of no line of the cache do two of them write any cell */
+
+static void
+test_workers_have_slots_of_their_own(void **state)
+{
+    int             failed;
+    char           *memory;
+    size_t          size, slot, i, j;
+    unsigned        worker, n;
+    uint64_t        line[8], writer;
+    af_counters_t  *counters;
+
+    (void) state;
+
+    failed = 0;
+    size = af_counters_size_max();
+    memory = memory_of(size);
+    counters = af_counters_open(memory, size);
+    assert_non_null(counters);
+
+    /* the first cell and the last one, each as often as nobody else */
+
+    for (worker = 0; worker < 64; worker++) {
+        af_counters_join(counters, worker);
+
+        for (n = 0; n <= worker; n++) {
+            af_count(AF_VERIFICATIONS, 0);
+            af_count(AF_MAILS, AF_DELIVERY_VALUES - 1);
+        }
+    }
+
+    assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
+                     64 * 65 / 2);
+
+    /* behind the head */
+
+    slot = (size - af_counters_size_min()) / 63;
+
+    for (i = size - 64 * slot; i + 64 <= size; i += 64) {
+        memcpy(line, memory + i, sizeof(line));
+        writer = 0;
+
+        for (j = 0; j < 8; j++) {
+            af_row(line[j] == 0 || writer == 0 || line[j] == writer,
+                   "line %zu", i / 64);
+            writer = line[j] ? line[j] : writer;
+        }
+    }
+
+    assert_int_equal(failed, 0);
+    munmap(memory, size);
+}
+
+
+static void
+test_what_was_counted_is_found_again(void **state)
+{
+    void           *memory;
+    size_t          size;
+    af_block_t     *block;
+    af_counters_t  *counters;
+
+    (void) state;
+
+    size = af_counters_size_min();
+    memory = memory_of(size);
+    counters = af_counters_open(memory, size);
+    assert_non_null(counters);
+    af_counters_join(counters, 7);
+    af_count(AF_ANSWERS, 1);
+
+    assert_ptr_equal(af_counters_open(memory, size), counters);
+    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
+
+    /* of another table */
+
+    block = memory;
+    block->version++;
+
+    assert_ptr_equal(af_counters_open(memory, size), counters);
+    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
+    af_count(AF_ANSWERS, 1);
+    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
+
+    /* never finished */
+
+    atomic_store(&block->magic, 0);
+    assert_ptr_equal(af_counters_open(memory, size), counters);
+    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
+
+    assert_null(af_counters_open(memory, size - 1));
+    assert_null(af_counters_open((char *) memory + 8, size));
+
+    munmap(memory, size);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_the_table),
+        cmocka_unit_test(test_what_is_counted_is_told),
+        cmocka_unit_test(test_none_is_lost),
+        cmocka_unit_test(test_workers_have_slots_of_their_own),
+        cmocka_unit_test(test_what_was_counted_is_found_again)
+    };
+
+    return cmocka_run_group_tests_name("counters", tests, NULL, NULL);
+}

@@ -297,7 +297,7 @@ subtest 'who gives up' => sub {
         encode_json({email => 'ada', password => 'wrong'}));
     for (1 .. 3) {
         my @clients = map { $t->client->send($request) } 1 .. 4;
-        sleep 0.2;      # they are all being looked at
+        $t->all_read;   # they are all being looked at
         $t->wait_for(sub { login('ada', $good, $ip)->tx->res->code == 429 });
         $_->close for @clients;
         $t->wait_for(sub { login('ada', 'wrong', $ip)->tx->res->code == 401 });

@@ -13,7 +13,6 @@ use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json false true);
 use Test::Autoflow;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my @hmac  = map { "HS$_" } 256, 384, 512;
 my @rsa   = map { ("RS$_", "PS$_") } 256, 384, 512;
@@ -225,11 +224,9 @@ subtest 'one key replaces another while requests go on' => sub {
     my ($by_old, $by_new) = (private($old) . ' kid=old', private($new) . ' kid=new');
     my $keys = sub (@keys) {
         # or the session of the token that is kept would soon be ended
-        $t->settings({autoflow_key => join('; autoflow_key ', @keys), autoflow_sessions => 'account=1000'})->reload;
-        sleep 0.3;
+        $t->settings({autoflow_key => join('; autoflow_key ', @keys), autoflow_sessions => 'account=1000'})->reload->ready;
     };
     $keys->($by_old);
-    $t->ready;
     my $kept = login();
 
     # a token is made, and is good, and so is the one that was made before

@@ -88,6 +88,15 @@ publish($first);
 path("$dir/rarely.json")->spurt(path("$dir/jwks.json")->slurp);
 $t->start;
 
+# how often a set was fetched, and until it was so twice more: what was asked for
+# before the first of these has been fetched by then, and is in use
+sub fetches_of ($path) { scalar(() = path($issuer->dir, 'access.log')->slurp =~ m{"GET $path }g) }
+
+sub fetched_again ($path) {
+    my $before = fetches_of($path);
+    $t->wait_for(sub { fetches_of($path) >= $before + 2 });
+}
+
 subtest 'before the keys could be fetched' => sub {
     get(token($first))->status_is(503)->header_is('X-Status' => 'unavailable');
     $t->get_ok('/app/x')->status_is(401)->header_is('X-Status' => 'missing');
@@ -163,7 +172,7 @@ subtest 'what is no set of keys changes nothing' => sub {
     my $page = '<html><title>It works</title><body>' . 'Welcome! ' x 9 . '</body></html>';
     for my $text ('<html>', $page, path($second->{file})->slurp, '{"keys":[]}', encode_json($first->{jwk})) {
         path("$dir/jwks.json")->spurt($text);
-        sleep 3;
+        fetched_again('/jwks.json');
         get(token($second))->status_is(200);
         get(token_by($_))->status_is(401)->header_is('X-Status' => 'signature') for $text, $text =~ s/\n\z//r;
         get(token($first))->status_is(401);
@@ -186,7 +195,7 @@ subtest 'what is published is no secret, and broken keys harm no others' => sub 
 };
 
 # how often that set was fetched
-sub fetches { scalar(() = path($issuer->dir, 'access.log')->slurp =~ m{"GET /rarely.json}g) }
+sub fetches { fetches_of('/rarely.json') }
 
 subtest 'a key that is unknown is asked for, but not often' => sub {
     is fetches(), 1, 'once up to now';
@@ -196,7 +205,7 @@ subtest 'a key that is unknown is asked for, but not often' => sub {
     get_from(rarely => token($_))->status_is(401)->header_is('X-Status' => 'signature')
         for {%$second, kid => 'first'}, {%$second, kid => 'ours'};
     get_from(rarely => token($first))->status_is(200);
-    sleep 2;
+    fetched_again('/jwks.json');
     is fetches(), 1, 'not for a wrong signature of a key that is there';
 
     get_from(rarely => token($second))->status_is(401)->header_is('X-Status' => 'unknown_key');
@@ -204,13 +213,13 @@ subtest 'a key that is unknown is asked for, but not often' => sub {
     is fetches(), 2, 'for one that is not';
 
     get_from(rarely => token({%$second, kid => "x$_"}))->status_is(401) for 1 .. 5;
-    sleep 2;
+    fetched_again('/jwks.json');
     is fetches(), 2, 'not again at once';
 };
 
 subtest 'the issuer is away' => sub {
     is $issuer->stop, 0, 'its server stops';
-    sleep 3;
+    $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+:$port/jwks.json"} });
     get(token($second))->status_is(200);
 
     # a reload, or a worker that dies, costs no keys

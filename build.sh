@@ -748,7 +748,8 @@ coverage() {
     build_module
     find "$build" -name '*.gcda' -delete
     data=$(mktemp -d)
-    trap 'rm -rf "$data"' EXIT
+    # shellcheck disable=SC2064  # now: a local variable is gone by then
+    trap "rm -rf '$data'" EXIT
     find "$out/objs/addon" -type d -printf "$data%p\0" | xargs -0 mkdir -p
     chmod -R a+rwX "$data"
 

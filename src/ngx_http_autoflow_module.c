@@ -14,6 +14,7 @@
 #include "http/variables.h"
 #include "http/verify.h"
 #include "token/cursor.h"
+#include "queries.h"
 #include "ngx_http_autoflow_directives.h"
 #include "ngx_http_autoflow_zone.h"
 
@@ -123,6 +124,25 @@ static const af_attempts_t  ngx_http_autoflow_attempts_borne = {
     .account_total = { 100, 15 * 60 },
     .address = { 100, 60 },
     .changes = { 120, 60 }
+};
+
+
+/* who runs them, and when, is in db/jobs.h */
+
+static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
+    { "purge", 60 * 1000, .statement = &af_sql_jobs_purge },
+    { "addresses", 60 * 1000, .statement = &af_sql_jobs_addresses },
+    { "roles", 60 * 1000, .statement = &af_sql_jobs_roles },
+    { "mails", 60 * 60 * 1000, .statement = &af_sql_jobs_mails },
+    { "audit", 60 * 60 * 1000, .statement = &af_sql_jobs_audit },
+
+    { "send_mails", 15 * 1000, .function = af_mail_look,
+      .offset = offsetof(ngx_http_autoflow_main_conf_t, mail) },
+
+    { "fetch_keys", 1000, .function = af_remotes_look,
+      .offset = offsetof(ngx_http_autoflow_main_conf_t, remotes) },
+
+    { NULL, 0, NULL, NULL, 0 }
 };
 
 
@@ -1166,7 +1186,11 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         af_mail_start(amcf->mail, amcf->io, cycle->log);
     }
 
-    return NGX_OK;
+    amcf->jobs = af_jobs_start(cycle, ngx_http_autoflow_jobs, amcf,
+                               amcf->db ? &amcf->database : NULL,
+                               amcf->connect);
+
+    return amcf->jobs ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -1180,6 +1204,11 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
 
     if (amcf == NULL) {
         return;
+    }
+
+    if (amcf->jobs) {
+        af_jobs_stop(amcf->jobs);
+        amcf->jobs = NULL;
     }
 
     if (amcf->mail) {

@@ -81,12 +81,13 @@ subtest 'connections' => sub {
             FROM pg_stat_activity WHERE usename = 'autoflow_app' GROUP BY 1})}};
     };
     $t->ready;
-    is_deeply $of->(), {autoflow => 2, 'autoflow wide' => 2, 'autoflow feed' => 1},
-        'workers × (pool + wide), and one of the node';
+    my %node = ('autoflow feed' => 1, 'autoflow jobs' => 1);
+    is_deeply $of->(), {autoflow => 2, 'autoflow wide' => 2, %node},
+        'workers × (pool + wide), and two of the node';
     $t->database('pool=3 wide=2')->reload->ready;
-    is_deeply $of->(), {autoflow => 6, 'autoflow wide' => 4, 'autoflow feed' => 1}, 'as configured';
+    is_deeply $of->(), {autoflow => 6, 'autoflow wide' => 4, %node}, 'as configured';
     $t->database('')->reload->ready;
-    is_deeply $of->(), {autoflow => 4, 'autoflow wide' => 2, 'autoflow feed' => 1}, 'by default two and one';
+    is_deeply $of->(), {autoflow => 4, 'autoflow wide' => 2, %node}, 'by default two and one';
     $t->database('pool=1 wide=1 timeout=60s')->reload->ready;
 };
 
@@ -134,18 +135,17 @@ subtest 'an account has its two again' => sub {
 subtest 'what tidies up' => sub {
     my $jobs = sub { $t->db->selectcol_arrayref(q{SELECT application_name FROM pg_stat_activity
         WHERE query ~ 'autoflow\.(purge|mail_maintain)\(' AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'}) };
-    $t->settings->{autoflow_revocation_staleness} = '8s';     # a heartbeat each two seconds
     for my $table ('refresh_tokens', 'outbox') {
-        $t->reload->ready;         # a feed begins with all its jobs
         my $lock = $t->locked($table);
+        $t->jobs_due;
         $t->wait_for(sub { @{$jobs->()} });
-        is_deeply $jobs->(), ['autoflow feed'], "of $table: is the node's connection's alone";
+        is_deeply $jobs->(), ['autoflow jobs'], "of $table: is the node's connection's alone";
         is me()->status, 200, 'nobody waits for it' for 1 .. 10;
         $lock->rollback;
     }
     $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient, created_at, failed_at)
         SELECT 'verify_email', id, 'x@example.com', now() - interval '31 days', now() FROM autoflow.users, generate_series(1, 1200)});
-    $t->reload;
+    $t->jobs_due;
     $t->wait_for(sub { !$t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox WHERE created_at < now() - interval '30 days'}) });
     pass 'old mails go, a batch after another, also where none are sent';
 };

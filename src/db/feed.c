@@ -6,34 +6,12 @@
 #define AF_FEED_BEAT_MIN  1000
 #define AF_FEED_BEAT_MAX  5000
 
-/* milliseconds to a job's next batch while there is more to do */
-#define AF_FEED_MORE  200
-
-/* seconds between two warnings of the same */
-#define AF_FEED_WARN  3600
-
 /* milliseconds that a worker waits for the first feed, and between looks */
 #define AF_FEED_AWAIT  1000
 #define AF_FEED_LOOK  5
 
 /* slots of the zone that a heartbeat sweeps */
 #define AF_FEED_SWEEP  16384
-
-
-/*
- * A job is done in batches, each short enough for the next heartbeat not to be
- * late; its column "more" says whether another one shall follow soon.
- */
-
-static const struct {
-    const af_statement_t  *statement;
-    ngx_msec_t             every;
-} af_feed_jobs[] = {
-    { &af_sql_feed_purge, 60 * 1000 },
-    { &af_sql_mail_maintain, 60 * 60 * 1000 }
-};
-
-#define AF_FEED_JOBS  (sizeof(af_feed_jobs) / sizeof(af_feed_jobs[0]))
 
 
 struct af_feed_s {
@@ -46,11 +24,8 @@ struct af_feed_s {
     ngx_event_t     timer;
     ngx_msec_t      beat;
     ngx_msec_t      since;         /* the last heartbeat was sent */
-    ngx_msec_t      due[AF_FEED_JOBS];
-    ngx_uint_t      job;           /* that was sent */
     unsigned        heard:1;       /* a heartbeat, of whatever node */
     unsigned        deaf:1;        /* that was logged */
-    time_t          warned;        /* that nobody maintains the audit */
 
     af_db_op_t      op;
     af_db_call_t    call;
@@ -61,19 +36,11 @@ struct af_feed_s {
 static void af_feed_line(void *data, const char *line);
 static void af_feed_ready(void *data, ngx_msec_t since);
 static void af_feed_beat(ngx_event_t *ev);
-static void af_feed_send(af_feed_t *feed, const af_statement_t *statement,
-    void (*handler)(af_db_op_t *op));
 static void af_feed_beaten(af_db_op_t *op);
-static void af_feed_next_job(af_feed_t *feed);
-static void af_feed_job_done(af_db_op_t *op);
-static ngx_uint_t af_feed_is(const PGresult *res, const char *column);
-static void af_feed_warn(af_feed_t *feed);
 
 
 static const af_statement_t *const  af_feed_statements[] = {
     &af_sql_feed_heartbeat,
-    &af_sql_feed_purge,
-    &af_sql_mail_maintain,
     NULL
 };
 
@@ -115,9 +82,12 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
     feed->timer.data = feed;
     feed->timer.cancelable = 1;
 
+    feed->call.statement = &af_sql_feed_heartbeat;
+
     feed->op.calls = &feed->call;
     feed->op.ncalls = 1;
     feed->op.results = &feed->result;
+    feed->op.handler = af_feed_beaten;
     feed->op.data = feed;
 
     feed->db = af_db_create(pool, &feed->conf, &feed->role);
@@ -129,14 +99,8 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
 void
 af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads, ngx_log_t *log)
 {
-    ngx_uint_t  i;
-
     feed->log = log;
     feed->timer.log = log;
-
-    for (i = 0; i < AF_FEED_JOBS; i++) {
-        feed->due[i] = ngx_current_msec;
-    }
 
     af_db_start(feed->db, threads, log);
 
@@ -231,18 +195,7 @@ af_feed_beat(ngx_event_t *ev)
     feed->since = ngx_current_msec;
     feed->heard = 0;
 
-    af_feed_send(feed, &af_sql_feed_heartbeat, af_feed_beaten);
-}
-
-
-static void
-af_feed_send(af_feed_t *feed, const af_statement_t *statement,
-    void (*handler)(af_db_op_t *op))
-{
     af_db_clear(&feed->op);
-
-    feed->call.statement = statement;
-    feed->op.handler = handler;
 
     (void) af_db_submit(feed->db, &feed->op);
 }
@@ -270,83 +223,4 @@ af_feed_beaten(af_db_op_t *op)
                       "autoflow feed: no notifications come: \"notify=\" of "
                       "\"autoflow_database\" has to lead to PostgreSQL itself");
     }
-
-    af_feed_next_job(feed);
-}
-
-
-/* one at most between two heartbeats */
-
-static void
-af_feed_next_job(af_feed_t *feed)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < AF_FEED_JOBS; i++) {
-
-        if ((ngx_msec_int_t) (ngx_current_msec - feed->due[i]) >= 0) {
-            feed->job = i;
-            af_feed_send(feed, af_feed_jobs[i].statement, af_feed_job_done);
-            return;
-        }
-    }
-}
-
-
-static void
-af_feed_job_done(af_db_op_t *op)
-{
-    af_feed_t *feed = op->data;
-
-    if (op->status == AF_DB_UNAVAILABLE) {
-        return;
-    }
-
-    feed->due[feed->job] = ngx_current_msec + af_feed_jobs[feed->job].every;
-
-    if (op->status == AF_DB_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, feed->log, 0,
-                      "autoflow: \"%s\" failed: %s",
-                      feed->call.statement->name,
-                      PQresultErrorMessage(op->error));
-        return;
-    }
-
-    if (af_feed_is(feed->result, "more")) {
-        feed->due[feed->job] = ngx_current_msec;
-        ngx_add_timer(&feed->timer, AF_FEED_MORE);
-    }
-
-    if (af_feed_is(feed->result, "audit_overdue")) {
-        af_feed_warn(feed);
-    }
-}
-
-
-static ngx_uint_t
-af_feed_is(const PGresult *res, const char *column)
-{
-    int  n;
-
-    n = PQfnumber(res, column);
-
-    return n >= 0 && PQntuples(res) == 1 && PQgetvalue(res, 0, n)[0] == 't';
-}
-
-
-/* as an error: what is less is not logged by default, and this grows */
-
-static void
-af_feed_warn(af_feed_t *feed)
-{
-    if (feed->warned && ngx_time() - feed->warned < AF_FEED_WARN) {
-        return;
-    }
-
-    feed->warned = ngx_time();
-
-    ngx_log_error(NGX_LOG_ERR, feed->log, 0,
-                  "autoflow: audit events of months without a partition are "
-                  "in autoflow.audit_events_default: call "
-                  "autoflow.audit_maintain() at least monthly");
 }

@@ -1,8 +1,8 @@
 /*
  * The feed of revocations: one connection of a node that listens to what all
  * nodes revoke, and writes it into the shared memory of this node's workers.
- * Between heartbeats it is used for jobs that go through data to tidy up, so
- * that no request waits behind them.
+ * It does nothing else, since PostgreSQL tells nothing to a connection that is
+ * busy.
  *
  * What is fed is complete up to the moment that af_zone_feed() goes by: when
  * the connection that has read everything was begun, or the last heartbeat

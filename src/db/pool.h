@@ -4,7 +4,7 @@
  *
  * A connection answers in the order of what it was sent.  So statements whose
  * cost grows with the data have a pool of their own, and what looks for old
- * rows uses the connection of the node (db/feed.h): no other ever waits for
+ * rows uses a connection of the node's own (db/jobs.h): no other ever waits for
  * them.
  */
 

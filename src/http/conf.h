@@ -11,6 +11,7 @@
 
 #include "crypto/password.h"
 #include "db/feed.h"
+#include "db/jobs.h"
 #include "mail/outbox.h"
 #include "token/cache.h"
 #include "token/jwt.h"
@@ -80,6 +81,7 @@ typedef struct {
     af_db_t               *db;             /* NULL without autoflow_database */
     af_db_t               *wide;           /* likewise */
     af_feed_t             *feed;           /* likewise */
+    af_jobs_t             *jobs;           /* a worker's */
     ngx_array_t           *remotes;        /* of af_remote_t *, all servers' */
     af_mail_conf_t        *mail_conf;      /* NULL: mails are off */
     ngx_str_t              mail_templates;

@@ -42,7 +42,6 @@ static af_keyring_t *af_remote_parse(const af_remote_t *remote,
     const char *text, size_t len, char *error, size_t size);
 static void af_remote_skip(void *data, const af_keyring_error_t *error);
 static void af_remote_fetched(ngx_event_t *ev);
-static void af_remote_timer(ngx_event_t *ev);
 
 
 ngx_int_t
@@ -66,10 +65,6 @@ af_remote_init(ngx_conf_t *cf, af_remote_t *remote)
 
     task = remote->task->ctx;
     task->remote = remote;
-
-    remote->timer.handler = af_remote_timer;
-    remote->timer.data = remote;
-    remote->timer.cancelable = 1;
 
     return NGX_OK;
 }
@@ -163,7 +158,7 @@ af_remote_recall(af_remote_t *remote)
     ngx_shmtx_lock(&pool->mutex);
 
     len = shared->len;
-    text = len ? ngx_alloc(len, remote->timer.log) : NULL;
+    text = len ? ngx_alloc(len, remote->task->event.log) : NULL;
 
     if (text) {
         ngx_memcpy(text, shared->text, len);
@@ -192,7 +187,6 @@ af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
 
     for (i = 0; i < remotes->nelts; i++) {
         remote[i]->io = io;
-        remote[i]->timer.log = log;
         remote[i]->task->event.log = log;
 
         af_remote_recall(remote[i]);
@@ -235,21 +229,34 @@ af_remote_ask(af_remote_t *remote)
 }
 
 
+void
+af_remotes_look(void *data)
+{
+    ngx_array_t *remotes = data;
+
+    ngx_uint_t     i;
+    af_remote_t  **remote;
+
+    remote = remotes->elts;
+
+    for (i = 0; i < remotes->nelts; i++) {
+        if (!remote[i]->fetching
+            && (ngx_msec_int_t) (ngx_current_msec - remote[i]->due) >= 0)
+        {
+            af_remote_fetch(remote[i]);
+        }
+    }
+}
+
+
 static void
 af_remote_fetch(af_remote_t *remote)
 {
     remote->asked = ngx_current_msec;
+    remote->due = ngx_current_msec + AF_REMOTE_RETRY;
 
-    if (ngx_thread_task_post(remote->io, remote->task) != NGX_OK) {
-        ngx_add_timer(&remote->timer, AF_REMOTE_RETRY);
-        return;
-    }
-
-    remote->fetching = 1;
-
-    if (remote->timer.timer_set) {
-        ngx_del_timer(&remote->timer);
-    }
+    remote->fetching = (ngx_thread_task_post(remote->io, remote->task)
+                        == NGX_OK);
 }
 
 
@@ -351,8 +358,8 @@ af_remote_fetched(ngx_event_t *ev)
                       "\"%V\": %s", &remote->url, task->error);
 
         remote->failed = 1;
-        ngx_add_timer(&remote->timer, ngx_min(remote->refresh,
-                                              AF_REMOTE_RETRY));
+        remote->due = ngx_current_msec + ngx_min(remote->refresh,
+                                                 AF_REMOTE_RETRY);
         return;
     }
 
@@ -364,12 +371,5 @@ af_remote_fetched(ngx_event_t *ev)
 
     task->keys = NULL;
 
-    ngx_add_timer(&remote->timer, remote->refresh);
-}
-
-
-static void
-af_remote_timer(ngx_event_t *ev)
-{
-    af_remote_fetch(ev->data);
+    remote->due = ngx_current_msec + remote->refresh;
 }

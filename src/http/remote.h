@@ -5,9 +5,9 @@
  *
  *   keys   fetching   what happens
  *   NULL   yes        tokens that need them are `unavailable`
- *   NULL   no         the same; the timer tries again
- *   there  either     they verify; the timer, or a token of a key that is not
- *                     among them, has them fetched anew
+ *   NULL   no         the same; af_remotes_look() tries again
+ *   there  either     they verify; af_remotes_look(), or a token of a key that
+ *                     is not among them, has them fetched anew
  */
 
 #ifndef AF_HTTP_REMOTE_H
@@ -34,8 +34,8 @@ typedef struct {
     ngx_uint_t           generation;   /* of the keys */
     ngx_thread_pool_t   *io;
     ngx_thread_task_t   *task;
-    ngx_event_t          timer;
     ngx_msec_t           asked;        /* when it was last tried */
+    ngx_msec_t           due;          /* when it is to be tried again */
     unsigned             fetching:1;
     unsigned             failed:1;
 } af_remote_t;
@@ -50,6 +50,12 @@ ngx_int_t af_remote_init(ngx_conf_t *cf, af_remote_t *remote);
  */
 void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
     ngx_log_t *log);
+
+/*
+ * Fetches those that are due: a job (db/jobs.h) that is given the list, for an
+ * array of af_remote_t *.
+ */
+void af_remotes_look(void *data);
 
 /* Frees the keys of all.  For exit_process. */
 void af_remotes_stop(ngx_array_t *remotes);

@@ -8,8 +8,7 @@
 #include <time.h>
 
 
-/* milliseconds: until the next look, and until a mark is tried again */
-#define AF_MAIL_POLL      15000
+/* milliseconds until a mark is tried again */
 #define AF_MAIL_REMARK    1000
 
 /* how long a worker that quits is sure to wait, again and again */
@@ -69,7 +68,6 @@ struct af_mail_s {
 static void af_mail_state(af_mail_t *mail, af_mail_state_t state,
     ngx_msec_t timer);
 static void af_mail_timer(ngx_event_t *ev);
-static void af_mail_rest(af_mail_t *mail);
 static void af_mail_next(af_mail_t *mail);
 static void af_mail_query(af_mail_t *mail, const af_statement_t *statement,
     af_mail_state_t state, void (*handler)(af_db_op_t *op));
@@ -141,8 +139,6 @@ af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log)
     mail->timer.log = log;
     mail->task->event.log = log;
     mail->started = 1;
-
-    af_mail_state(mail, AF_MAIL_IDLE, ngx_random() % AF_MAIL_POLL);
 }
 
 
@@ -181,6 +177,15 @@ af_mail_kick(af_mail_t *mail)
 
     mail->kicked = 1;
 
+    af_mail_look(mail);
+}
+
+
+void
+af_mail_look(void *data)
+{
+    af_mail_t *mail = data;
+
     if (mail->state == AF_MAIL_IDLE) {
         af_mail_claim(mail);
     }
@@ -202,17 +207,15 @@ af_mail_state(af_mail_t *mail, af_mail_state_t state, ngx_msec_t timer)
 {
     mail->state = state;
 
-    mail->timer.cancelable = (state == AF_MAIL_IDLE);
-
     if (mail->timer.timer_set) {
         ngx_del_timer(&mail->timer);
     }
 
-    ngx_add_timer(&mail->timer, timer);
+    if (state != AF_MAIL_IDLE) {
+        ngx_add_timer(&mail->timer, timer);
+    }
 }
 
-
-/* what is left when a worker exits others look for */
 
 static void
 af_mail_timer(ngx_event_t *ev)
@@ -224,22 +227,7 @@ af_mail_timer(ngx_event_t *ev)
         return;
     }
 
-    if (mail->state != AF_MAIL_IDLE) {
-        ngx_add_timer(ev, AF_MAIL_HOLD);
-
-    } else if (!ngx_exiting) {
-        af_mail_claim(mail);
-    }
-}
-
-
-/* not all workers at the same time */
-
-static void
-af_mail_rest(af_mail_t *mail)
-{
-    af_mail_state(mail, AF_MAIL_IDLE,
-                  AF_MAIL_POLL / 2 + ngx_random() % AF_MAIL_POLL);
+    ngx_add_timer(ev, AF_MAIL_HOLD);
 }
 
 
@@ -249,7 +237,7 @@ static void
 af_mail_next(af_mail_t *mail)
 {
     if (ngx_exiting && !mail->kicked) {
-        af_mail_rest(mail);
+        af_mail_state(mail, AF_MAIL_IDLE, 0);
         return;
     }
 
@@ -319,7 +307,7 @@ af_mail_claimed(af_db_op_t *op)
     mail = op->data;
 
     if (af_mail_failed(mail) != NGX_OK) {
-        af_mail_rest(mail);
+        af_mail_state(mail, AF_MAIL_IDLE, 0);
         return;
     }
 
@@ -337,7 +325,7 @@ af_mail_claimed(af_db_op_t *op)
         af_mail_claim(mail);
 
     } else {
-        af_mail_rest(mail);
+        af_mail_state(mail, AF_MAIL_IDLE, 0);
     }
 }
 
@@ -551,7 +539,7 @@ af_mail_marked(af_db_op_t *op)
     mail->claimed = NULL;
 
     if (task->delivery == AF_MAIL_AWAY && !mail->kicked) {
-        af_mail_rest(mail);
+        af_mail_state(mail, AF_MAIL_IDLE, 0);
 
     } else {
         af_mail_next(mail);

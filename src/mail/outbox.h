@@ -2,7 +2,7 @@
  * Sending the mails of autoflow.outbox, by each worker, one at a time.
  *
  *   state      what is pending                    goes to
- *   IDLE       a timer, until the next look       CLAIMING
+ *   IDLE       nothing: af_mail_look() ends it    CLAIMING
  *   CLAIMING   the statement that takes a mail    SENDING; IDLE if none is due
  *   SENDING    a task in a thread                 MARKING
  *   MARKING    the statement that says what       CLAIMING; IDLE if it is no
@@ -40,11 +40,17 @@ typedef struct af_mail_s  af_mail_t;
 af_mail_t *af_mail_create(ngx_pool_t *pool, const af_mail_conf_t *conf,
     af_db_t *db);
 
-/* Begins to look for mails.  For init_process. */
+/* Makes ready to send mails.  For init_process. */
 void af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log);
 
 /* For exit_process, when the threads have ended. */
 void af_mail_stop(af_mail_t *mail);
+
+/*
+ * Looks for mails that are due, of whatever worker: a job (db/jobs.h) that is
+ * given an af_mail_t.
+ */
+void af_mail_look(void *data);
 
 /*
  * `mail` is NULL where mails are off, for these two.

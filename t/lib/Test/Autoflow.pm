@@ -128,7 +128,7 @@ sub ready ($self) {
 }
 
 # how many connections the module has to the database, but for those of wide
-# statements and the feed's
+# statements, the feed's and the jobs'
 sub connections ($self, $and = '') {
     return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
         WHERE usename = 'autoflow_app' AND application_name = 'autoflow' $and");
@@ -144,6 +144,18 @@ sub wide ($self) {
 sub feed ($self) {
     return $self->db->selectrow_array("SELECT pid FROM pg_stat_activity
         WHERE application_name = 'autoflow feed'");
+}
+
+# the same of what runs its jobs
+sub jobs ($self) {
+    return $self->db->selectrow_array("SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'autoflow jobs'");
+}
+
+# jobs are due, whenever they were done: all of them or one, and then no other
+sub jobs_due ($self, $name = undef) {
+    $self->db->do(q{UPDATE autoflow.jobs SET until = CASE WHEN name = coalesce(?, name)
+        THEN now() ELSE now() + interval '1 hour' END}, {}, $name);
 }
 
 # how many of its statements wait for a lock
@@ -471,7 +483,7 @@ sub checks ($self) {
 
     if (!$self->beside && $self->postgresql->process->running) {
         Test::More::ok(eval {
-            $self->wait_for(sub { !$self->connections && !$self->wide && !$self->feed }, 5);
+            $self->wait_for(sub { !$self->connections && !$self->wide && !$self->feed && !$self->jobs }, 5);
         }, 'no connection to the database is left');
     }
     return;

@@ -1,0 +1,5 @@
+-- Deletes addresses that are familiar no longer, a batch of them.
+--
+-- more         there may be more
+
+SELECT autoflow.purge_addresses() AS more;

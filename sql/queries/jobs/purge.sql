@@ -1,0 +1,6 @@
+-- Deletes sessions, their refresh tokens and revocations that have expired, a
+-- batch of them.
+--
+-- more         there may be more
+
+SELECT autoflow.purge() AS more;

@@ -1,0 +1,493 @@
+#include "db/jobs.h"
+#include "queries.h"
+
+
+/* milliseconds to the next look: from the half to the whole */
+#define AF_JOBS_LOOK  2000
+
+/* milliseconds to a job's next batch while there is more to do */
+#define AF_JOBS_MORE  200
+
+/* the check, and what it protects */
+#define AF_JOBS_CALLS  2
+
+
+typedef enum {
+    AF_JOBS_IDLE = 0,
+    AF_JOBS_CLAIMING,
+    AF_JOBS_RUNNING,
+    AF_JOBS_PAUSED
+} af_jobs_state_t;
+
+
+typedef struct {
+    const af_jobs_row_t   *job;
+    void                  *data;
+    ngx_event_t            timer;
+} af_jobs_function_t;
+
+
+struct af_jobs_s {
+    ngx_log_t             *log;
+    ngx_uint_t             n;          /* rows of the table */
+    af_jobs_function_t    *functions;  /* the same number */
+
+    /* of worker 0, for statements */
+
+    const af_jobs_row_t   *table;
+    af_db_conf_t           conf;
+    af_db_role_t           role;
+    af_db_t               *db;         /* NULL: it has none to run */
+
+    af_jobs_state_t        state;
+    ngx_event_t            timer;
+    const af_jobs_row_t   *job;        /* that is run */
+
+    const char            *claim[3];   /* names, periods, the holder */
+    const char            *fence[2];   /* the job's name, and its number */
+    char                   number[NGX_INT64_LEN + 1];
+
+    af_db_op_t             op;
+    af_db_call_t           calls[AF_JOBS_CALLS];
+    PGresult              *results[AF_JOBS_CALLS];
+};
+
+
+static ngx_int_t af_jobs_functions(af_jobs_t *jobs, ngx_cycle_t *cycle,
+    void *conf);
+static void af_jobs_call(ngx_event_t *ev);
+static ngx_int_t af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
+    const af_db_conf_t *db);
+static ngx_int_t af_jobs_name(af_jobs_t *jobs, ngx_cycle_t *cycle);
+static void af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state);
+static void af_jobs_timer(ngx_event_t *ev);
+static void af_jobs_send(af_jobs_t *jobs, af_jobs_state_t state,
+    void (*handler)(af_db_op_t *op));
+static void af_jobs_claim(af_jobs_t *jobs);
+static void af_jobs_claimed(af_db_op_t *op);
+static void af_jobs_take(af_jobs_t *jobs, const PGresult *res);
+static void af_jobs_run(af_jobs_t *jobs);
+static void af_jobs_ran(af_db_op_t *op);
+static ngx_uint_t af_jobs_more(const PGresult *res);
+static void af_jobs_failed(af_jobs_t *jobs, const char *name);
+
+
+af_jobs_t *
+af_jobs_start(ngx_cycle_t *cycle, const af_jobs_row_t *table, void *conf,
+    const af_db_conf_t *db, ngx_thread_pool_t *threads)
+{
+    af_jobs_t  *jobs;
+
+    jobs = ngx_pcalloc(cycle->pool, sizeof(af_jobs_t));
+    if (jobs == NULL) {
+        return NULL;
+    }
+
+    jobs->log = cycle->log;
+    jobs->table = table;
+
+    while (table[jobs->n].name) {
+        jobs->n++;
+    }
+
+    if (af_jobs_functions(jobs, cycle, conf) != NGX_OK) {
+        return NULL;
+    }
+
+    if (db == NULL || ngx_worker != 0) {
+        return jobs;
+    }
+
+    if (af_jobs_statements(jobs, cycle, db) != NGX_OK) {
+        return NULL;
+    }
+
+    af_db_start(jobs->db, threads, jobs->log);
+    af_jobs_claim(jobs);
+
+    return jobs;
+}
+
+
+static ngx_int_t
+af_jobs_functions(af_jobs_t *jobs, ngx_cycle_t *cycle, void *conf)
+{
+    ngx_uint_t           i;
+    af_jobs_function_t  *function;
+
+    jobs->functions = ngx_pcalloc(cycle->pool,
+                                  jobs->n * sizeof(af_jobs_function_t));
+    if (jobs->functions == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < jobs->n; i++) {
+        function = &jobs->functions[i];
+
+        function->job = &jobs->table[i];
+        function->timer.handler = af_jobs_call;
+        function->timer.data = function;
+        function->timer.log = jobs->log;
+        function->timer.cancelable = 1;
+
+        if (function->job->function == NULL) {
+            continue;
+        }
+
+        function->data = *(void **) ((u_char *) conf + function->job->offset);
+
+        if (function->data) {
+            ngx_add_timer(&function->timer,
+                          ngx_random() % function->job->period);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+af_jobs_call(ngx_event_t *ev)
+{
+    af_jobs_function_t *function = ev->data;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    ngx_add_timer(ev, function->job->period / 2
+                      + ngx_random() % function->job->period);
+
+    function->job->function(function->data);
+}
+
+
+static ngx_int_t
+af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
+    const af_db_conf_t *db)
+{
+    ngx_uint_t              i, n;
+    const af_statement_t  **statements;
+
+    /* those of the jobs, the two that are ours, and NULL */
+
+    statements = ngx_pcalloc(cycle->pool,
+                             (jobs->n + 3) * sizeof(af_statement_t *));
+
+    if (statements == NULL || af_jobs_name(jobs, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+    statements[n++] = &af_sql_jobs_claim;
+    statements[n++] = &af_sql_jobs_fence;
+
+    for (i = 0; i < jobs->n; i++) {
+        if (jobs->table[i].statement) {
+            statements[n++] = jobs->table[i].statement;
+        }
+    }
+
+    jobs->conf = *db;
+    jobs->conf.pool = 1;
+    jobs->conf.inflight = 1;
+    jobs->conf.queue = 1;
+
+    /* what takes too long the server shall end, and the connection stay */
+    jobs->conf.timeout = 2 * db->timeout;
+
+    jobs->role.name = "autoflow jobs";
+    jobs->role.statements = statements;
+
+    jobs->timer.handler = af_jobs_timer;
+    jobs->timer.data = jobs;
+    jobs->timer.log = jobs->log;
+    jobs->timer.cancelable = 1;
+
+    jobs->op.calls = jobs->calls;
+    jobs->op.results = jobs->results;
+    jobs->op.data = jobs;
+
+    jobs->db = af_db_create(cycle->pool, &jobs->conf, &jobs->role);
+
+    return jobs->db ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the jobs' names and periods, as arrays of PostgreSQL, and our own name */
+
+static ngx_int_t
+af_jobs_name(af_jobs_t *jobs, ngx_cycle_t *cycle)
+{
+    size_t                size;
+    u_char               *names, *periods, *holder, *n, *p;
+    const af_jobs_row_t  *job;
+
+    size = sizeof("{}");
+
+    for (job = jobs->table; job->name; job++) {
+        size += ngx_strlen(job->name) + NGX_INT64_LEN + sizeof(",");
+    }
+
+    names = ngx_pnalloc(cycle->pool, size);
+    periods = ngx_pnalloc(cycle->pool, size);
+    holder = ngx_pnalloc(cycle->pool,
+                         cycle->hostname.len + NGX_INT64_LEN + sizeof(":"));
+
+    if (names == NULL || periods == NULL || holder == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = names;
+    p = periods;
+
+    for (job = jobs->table; job->name; job++) {
+        if (job->statement) {
+            n = ngx_sprintf(n, ",%s", job->name);
+            p = ngx_sprintf(p, ",%M", job->period);
+        }
+    }
+
+    (void) ngx_sprintf(n, "}%Z");
+    (void) ngx_sprintf(p, "}%Z");
+    (void) ngx_sprintf(holder, "%V:%P%Z", &cycle->hostname, ngx_pid);
+
+    names[0] = '{';
+    periods[0] = '{';
+
+    jobs->claim[0] = (char *) names;
+    jobs->claim[1] = (char *) periods;
+    jobs->claim[2] = (char *) holder;
+
+    return NGX_OK;
+}
+
+
+void
+af_jobs_stop(af_jobs_t *jobs)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < jobs->n; i++) {
+        if (jobs->functions[i].timer.timer_set) {
+            ngx_del_timer(&jobs->functions[i].timer);
+        }
+    }
+
+    if (jobs->db == NULL) {
+        return;
+    }
+
+    if (jobs->timer.timer_set) {
+        ngx_del_timer(&jobs->timer);
+    }
+
+    af_db_cancel(&jobs->op);
+    af_db_clear(&jobs->op);
+    af_db_stop(jobs->db);
+}
+
+
+static void
+af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
+{
+    af_jobs_state_t  old;
+
+    /* what may follow each state */
+    static const unsigned  next[] = {
+        1 << AF_JOBS_CLAIMING,
+        1 << AF_JOBS_RUNNING | 1 << AF_JOBS_IDLE,
+        1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_PAUSED | 1 << AF_JOBS_IDLE,
+        1 << AF_JOBS_RUNNING
+    };
+
+    old = jobs->state;
+
+    if ((next[old] & (1 << state)) == 0) {
+        ngx_log_error(NGX_LOG_ALERT, jobs->log, 0,
+                      "autoflow: jobs went from state %d to %d", old, state);
+        ngx_debug_point();
+    }
+
+    jobs->state = state;
+
+    if (state == AF_JOBS_IDLE) {
+        ngx_add_timer(&jobs->timer, AF_JOBS_LOOK / 2
+                                    + ngx_random() % (AF_JOBS_LOOK / 2));
+
+    } else if (state == AF_JOBS_PAUSED) {
+        ngx_add_timer(&jobs->timer, AF_JOBS_MORE);
+    }
+}
+
+
+/* what is left when a worker exits others take */
+
+static void
+af_jobs_timer(ngx_event_t *ev)
+{
+    af_jobs_t *jobs = ev->data;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (jobs->state == AF_JOBS_PAUSED) {
+        af_jobs_run(jobs);
+
+    } else {
+        af_jobs_claim(jobs);
+    }
+}
+
+
+static void
+af_jobs_send(af_jobs_t *jobs, af_jobs_state_t state,
+    void (*handler)(af_db_op_t *op))
+{
+    af_jobs_state(jobs, state);
+
+    jobs->op.handler = handler;
+
+    if (af_db_submit(jobs->db, &jobs->op) != NGX_OK) {
+        af_jobs_state(jobs, AF_JOBS_IDLE);
+    }
+}
+
+
+static void
+af_jobs_claim(af_jobs_t *jobs)
+{
+    jobs->calls[0].statement = &af_sql_jobs_claim;
+    jobs->calls[0].values = jobs->claim;
+    jobs->op.ncalls = 1;
+
+    af_jobs_send(jobs, AF_JOBS_CLAIMING, af_jobs_claimed);
+}
+
+
+static void
+af_jobs_claimed(af_db_op_t *op)
+{
+    af_jobs_t *jobs = op->data;
+
+    jobs->job = NULL;
+
+    if (op->status == AF_DB_OK) {
+        af_jobs_take(jobs, jobs->results[0]);
+
+    } else {
+        af_jobs_failed(jobs, jobs->calls[0].statement->name);
+    }
+
+    af_db_clear(op);
+
+    if (jobs->job) {
+        af_jobs_run(jobs);
+
+    } else {
+        af_jobs_state(jobs, AF_JOBS_IDLE);
+    }
+}
+
+
+static void
+af_jobs_take(af_jobs_t *jobs, const PGresult *res)
+{
+    const char           *name;
+    const af_jobs_row_t  *job;
+
+    if (PQntuples(res) == 0) {
+        return;
+    }
+
+    name = PQgetvalue(res, 0, PQfnumber(res, "name"));
+
+    (void) ngx_cpystrn((u_char *) jobs->number,
+                       (u_char *) PQgetvalue(res, 0, PQfnumber(res, "fence")),
+                       sizeof(jobs->number));
+
+    for (job = jobs->table; job->name; job++) {
+        if (job->statement && ngx_strcmp(job->name, name) == 0) {
+            jobs->job = job;
+        }
+    }
+}
+
+
+/* also in a worker that is exiting: nobody else would for a period */
+
+static void
+af_jobs_run(af_jobs_t *jobs)
+{
+    jobs->fence[0] = jobs->job->name;
+    jobs->fence[1] = jobs->number;
+
+    jobs->calls[0].statement = &af_sql_jobs_fence;
+    jobs->calls[0].values = jobs->fence;
+    jobs->calls[1].statement = jobs->job->statement;
+    jobs->calls[1].values = NULL;
+    jobs->op.ncalls = 2;
+
+    af_jobs_send(jobs, AF_JOBS_RUNNING, af_jobs_ran);
+}
+
+
+static void
+af_jobs_ran(af_db_op_t *op)
+{
+    ngx_uint_t   more;
+    af_jobs_t   *jobs;
+
+    jobs = op->data;
+    more = 0;
+
+    if (op->status == AF_DB_OK) {
+        more = af_jobs_more(jobs->results[1]);
+
+    } else {
+        af_jobs_failed(jobs, jobs->job->name);
+    }
+
+    af_db_clear(op);
+
+    if (more) {
+        af_jobs_state(jobs, AF_JOBS_PAUSED);
+
+    } else if (op->status == AF_DB_UNAVAILABLE || ngx_exiting) {
+        af_jobs_state(jobs, AF_JOBS_IDLE);
+
+    } else {
+        af_jobs_claim(jobs);
+    }
+}
+
+
+static ngx_uint_t
+af_jobs_more(const PGresult *res)
+{
+    int  n;
+
+    n = PQfnumber(res, "more");
+
+    return n >= 0 && PQntuples(res) == 1 && PQgetvalue(res, 0, n)[0] == 't';
+}
+
+
+/* while the database is away, it says so itself */
+
+static void
+af_jobs_failed(af_jobs_t *jobs, const char *name)
+{
+    const char  *message;
+
+    if (jobs->op.status != AF_DB_ERROR) {
+        return;
+    }
+
+    message = PQresultErrorField(jobs->op.error, PG_DIAG_MESSAGE_PRIMARY);
+
+    ngx_log_error(NGX_LOG_ERR, jobs->log, 0,
+                  "autoflow: the job \"%s\" failed: %s", name,
+                  message ? message : "");
+}

@@ -52,7 +52,7 @@ sub table {
     my $dir = File::Temp->newdir;
     my $src = $out->dirname;
     my @command = ('gcc', '-o', "$dir/routes", curfile->sibling('routes', 'routes.c'), (map { $out->child("addon/$_")->list->grep(qr/\.o$/)->each } qw(api check)),
-        '-no-pie', '-Wl,--unresolved-symbols=ignore-all', ($ENV{AUTOFLOW_ASAN} ? '-fsanitize=address,undefined' : ()),
+        '-no-pie', '-Wl,--unresolved-symbols=ignore-all', '-ljansson', ($ENV{AUTOFLOW_ASAN} ? '-fsanitize=address,undefined' : ()),
         ($ENV{AUTOFLOW_COVERAGE} ? '--coverage' : ()),
         map({ ('-I', $_) } "$Test::Autoflow::root/src", "$out/autoflow", $out,
             map { chomp; $_ } `find -L $src/src/core $src/src/event $src/src/os/unix $src/src/http -type d`),

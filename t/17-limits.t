@@ -734,7 +734,8 @@ my $theirs = do {
         {iss => 'them', sub => 'someone', exp => time + 3600};
     path($t->dir, 'input')->spurt($input);
     my @sign = ('-inkey', $signer, '-in', path($t->dir, 'input'));
-    $input . '.' . encode_base64url(`openssl pkeyutl -sign -rawin @sign`);
+    my $signature = `openssl pkeyutl -sign -rawin @sign`;
+    "$input." . encode_base64url($signature);
 };
 
 # by the keys of a set, once they have come

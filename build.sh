@@ -46,7 +46,8 @@ Usage: ./build.sh COMMAND
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
   format                 remove tabs and trailing blanks from the sources
-  check                  formatting, warnings of gcc and clang, scripts, schema
+  check                  formatting, includes, scripts, schema, and the
+                         warnings of gcc and clang
   clean [--all]          remove build/; --all: and the state of `run`, with its
                          database
 
@@ -858,6 +859,8 @@ check_format() {
 check() {
     need_packages "${test_packages[@]}"
     check_format
+    "$root/t/lib/includes" "$root/src" ||
+        fail "src/ may not include that"
     check_scripts
     check_schema
     (CC=gcc build_module)

@@ -4,19 +4,31 @@
  */
 
 #include "api/api.h"
+#include "api/password.h"
+#include "api/tokens.h"
 #include "flow/budget.h"
 #include "http/access.h"
 #include "http/cookies.h"
 #include "http/cors.h"
-#include "http/csrf.h"
 #include "http/https.h"
-#include "http/remote.h"
+#include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
-#include "token/cursor.h"
+#include "db/feed.h"
+#include "db/jobs.h"
+#include "mail/conf.h"
+#include "mail/outbox.h"
+#include "keys/keys.h"
+#include "keys/remote.h"
+#include "conf/params.h"
+#include "conf/secret.h"
+#include "conf/threads.h"
+#include "conf/zone.h"
+#include "shm/zone.h"
+#include "token/cache.h"
 #include "queries.h"
-#include "ngx_http_autoflow_directives.h"
-#include "ngx_http_autoflow_zone.h"
+
+#include <sodium.h>
 
 
 /* of verified tokens, in each worker; AF_CACHE_WAYS tokens each */
@@ -29,36 +41,14 @@ static void *ngx_http_autoflow_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf);
 static char *ngx_http_autoflow_init_service(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf);
-static ngx_thread_pool_t *ngx_http_autoflow_thread_pool(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_http_autoflow_where_t *where);
-static ngx_thread_pool_t *ngx_http_autoflow_connect_pool(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf);
 static void *ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
-    ngx_http_autoflow_srv_conf_t *prev, ngx_http_autoflow_srv_conf_t *conf);
 static void *ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
-static void ngx_http_autoflow_merge_https(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
-static char *ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf);
-static char *ngx_http_autoflow_check_cors(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *conf);
-static char *ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *conf);
-static char *ngx_http_autoflow_note_cookies(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *conf);
-static ngx_uint_t ngx_http_autoflow_has_auth(
-    ngx_http_autoflow_loc_conf_t *conf);
-static char *ngx_http_autoflow_check_api(ngx_conf_t *cf,
-    ngx_http_autoflow_where_t *where);
-static char *ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
-    ngx_http_autoflow_where_t *where);
 static ngx_int_t ngx_http_autoflow_init_process(ngx_cycle_t *cycle);
 static void ngx_http_autoflow_exit_process(ngx_cycle_t *cycle);
 
@@ -80,12 +70,12 @@ static ngx_conf_enum_t  ngx_http_autoflow_https_modes[] = {
 
 
 static ngx_conf_post_t  ngx_http_autoflow_text = {
-    ngx_http_autoflow_check_text
+    af_claim_post
 };
 
 
 static ngx_conf_post_t  ngx_http_autoflow_positive = {
-    ngx_http_autoflow_check_positive
+    af_lifetime_post
 };
 
 
@@ -117,16 +107,6 @@ static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
 };
 
 
-/* the default, in seconds */
-
-static const af_attempts_t  ngx_http_autoflow_attempts_borne = {
-    .account = { 10, 15 * 60 },
-    .account_total = { 100, 15 * 60 },
-    .address = { 100, 60 },
-    .changes = { 120, 60 }
-};
-
-
 /* who runs them, and when, is in db/jobs.h */
 
 static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
@@ -152,7 +132,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_database"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_autoflow_database,
+      af_database_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -166,7 +146,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_secret"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_autoflow_secret,
+      af_secret_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -201,42 +181,42 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_attempts"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
-      ngx_http_autoflow_attempts,
+      af_attempts_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_sessions"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_autoflow_sessions,
+      af_sessions_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_revocation_staleness"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
-      ngx_http_autoflow_staleness,
+      af_staleness_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_password"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_autoflow_password,
+      af_password_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_threads"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
-      ngx_http_autoflow_threads,
+      af_threads_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_mail"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_autoflow_mail,
+      af_mail_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -250,14 +230,14 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_link_base"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_autoflow_link_base,
+      af_link_base_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_require_verified_email"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
-      ngx_http_autoflow_require_verified,
+      af_require_verified_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_autoflow_main_conf_t, require_verified),
       NULL },
@@ -266,14 +246,14 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
-      ngx_http_autoflow_key,
+      af_key_directive,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_key_url"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_2MORE,
-      ngx_http_autoflow_key_url,
+      af_key_url_directive,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
@@ -287,7 +267,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_audience"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
-      ngx_http_autoflow_audience,
+      af_audience_directive,
       NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
@@ -303,14 +283,14 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_api"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_autoflow_api,
+      af_api_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("autoflow_verify"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_autoflow_verify,
+      af_verify_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -318,7 +298,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_cors_origins"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_1MORE,
-      ngx_http_autoflow_cors_origins,
+      af_cors_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -326,7 +306,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_cookies"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_TAKE1234|NGX_CONF_TAKE5,
-      ngx_http_autoflow_cookies,
+      af_cookies_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -344,7 +324,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_TAKE123,
-      ngx_http_autoflow_auth,
+      af_auth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -352,7 +332,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_require"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_1MORE,
-      ngx_http_autoflow_require,
+      af_require_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -367,7 +347,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_claim_set"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_http_autoflow_claim_set,
+      af_claim_set_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -489,7 +469,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     amcf->database.conninfo = { 0, NULL };
+     *     amcf->database = NULL;
      *     amcf->secrets = NULL;
      *     amcf->hash_name = { 0, NULL };
      *     amcf->io_name = { 0, NULL };
@@ -505,13 +485,9 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->mail = NULL;
      */
 
-    amcf->attempts = ngx_http_autoflow_attempts_borne;
+    amcf->attempts = &af_attempts_defaults;
+    amcf->password = &af_password_defaults;
 
-    amcf->database.pool = NGX_CONF_UNSET_UINT;
-    amcf->database.wide = NGX_CONF_UNSET_UINT;
-    amcf->database.inflight = NGX_CONF_UNSET_UINT;
-    amcf->database.queue = NGX_CONF_UNSET_UINT;
-    amcf->database.timeout = NGX_CONF_UNSET_MSEC;
     amcf->zone_size = NGX_CONF_UNSET_SIZE;
     amcf->staleness = NGX_CONF_UNSET_MSEC;
     amcf->max_sessions = NGX_CONF_UNSET_UINT;
@@ -520,9 +496,6 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->access_ttl = NGX_CONF_UNSET;
     amcf->refresh_ttl = NGX_CONF_UNSET;
     amcf->refresh_grace = NGX_CONF_UNSET;
-    amcf->argon2.memory = NGX_CONF_UNSET_SIZE;
-    amcf->argon2_time = NGX_CONF_UNSET_UINT;
-    amcf->strength = NGX_CONF_UNSET_UINT;
     amcf->started = ngx_time();
 
     return amcf;
@@ -534,11 +507,6 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    ngx_conf_init_uint_value(amcf->database.pool, 2);
-    ngx_conf_init_uint_value(amcf->database.wide, 1);
-    ngx_conf_init_uint_value(amcf->database.inflight, 64);
-    ngx_conf_init_uint_value(amcf->database.queue, 1024);
-    ngx_conf_init_msec_value(amcf->database.timeout, 5000);
     ngx_conf_init_size_value(amcf->zone_size, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(amcf->staleness, 5 * 60 * 1000);
     ngx_conf_init_uint_value(amcf->max_sessions, 100);
@@ -547,72 +515,15 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(amcf->access_ttl, 30 * 60);
     ngx_conf_init_value(amcf->refresh_ttl, 7 * 24 * 60 * 60);
     ngx_conf_init_value(amcf->refresh_grace, 10);
-    ngx_conf_init_size_value(amcf->argon2.memory, 19 * 1024 * 1024);
-    ngx_conf_init_uint_value(amcf->argon2_time, 2);
-    ngx_conf_init_uint_value(amcf->strength, 20);
 
-    amcf->argon2.time = amcf->argon2_time;
-
-    af_budget_init(&amcf->attempts);
-
-    if (amcf->environment == AF_PRODUCTION && amcf->exposed.file) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_environment production\" refuses %s%V "
-                      "in %s:%ui",
-                      amcf->exposed_file.len ? "what everyone may read: "
-                                             : "a literal secret",
-                      &amcf->exposed_file, amcf->exposed.file,
-                      amcf->exposed.line);
+    if (af_conf_refused(cf, amcf) != NGX_CONF_OK
+        || af_threads_init(cf, amcf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (amcf->hash_name.data == NULL) {
-        ngx_str_set(&amcf->hash_name, "autoflow_hash");
-    }
-
-    if (amcf->io_name.data == NULL) {
-        ngx_str_set(&amcf->io_name, "autoflow_io");
-    }
-
-    if (amcf->environment == AF_PRODUCTION && amcf->plain.file) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_environment production\" refuses "
-                      "keys that come by http in %s:%ui",
-                      amcf->plain.file, amcf->plain.line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (amcf->database.conninfo.data) {
-        amcf->hash = ngx_http_autoflow_thread_pool(cf, &amcf->hash_name,
-                                                   &amcf->where);
-    }
-
-    if (amcf->database.conninfo.data || amcf->remotes) {
-        amcf->io = ngx_http_autoflow_thread_pool(cf, &amcf->io_name,
-                                                 &amcf->where);
-        if (amcf->io == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (amcf->database.conninfo.data == NULL) {
-        return ngx_http_autoflow_init_mail(cf, amcf);
-    }
-
-    amcf->connect = ngx_http_autoflow_connect_pool(cf, amcf);
-
-    if (amcf->hash == NULL || amcf->connect == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (amcf->secrets == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_database\" needs an \"autoflow_secret\" "
-                      "in %s:%ui", amcf->where.file, amcf->where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_autoflow_init_service(cf, amcf);
+    return amcf->database ? ngx_http_autoflow_init_service(cf, amcf)
+                          : af_mail_init(cf, amcf);
 }
 
 
@@ -620,72 +531,22 @@ static char *
 ngx_http_autoflow_init_service(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf)
 {
-    if (ngx_http_autoflow_derive(cf, amcf->secrets, &amcf->purpose_keys)
-        != NGX_OK)
-    {
+    if (af_secrets_init(cf, amcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    amcf->zone = ngx_http_autoflow_zone_add(cf, amcf->zone_size);
+    amcf->zone = af_zone_add(cf, amcf->zone_size);
     if (amcf->zone == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    amcf->feed = af_feed_create(cf->pool, &amcf->database, amcf->zone,
+    amcf->feed = af_feed_create(cf->pool, amcf->database, amcf->zone,
                                 amcf->staleness);
-    amcf->db = af_db_create(cf->pool, &amcf->database, NULL);
-    amcf->wide = af_db_create_wide(cf->pool, &amcf->database);
+    amcf->db = af_db_create(cf->pool, amcf->database, NULL);
+    amcf->wide = af_db_create_wide(cf->pool, amcf->database);
 
     return (amcf->feed && amcf->db && amcf->wide)
-           ? ngx_http_autoflow_init_mail(cf, amcf) : NGX_CONF_ERROR;
-}
-
-
-static ngx_thread_pool_t *
-ngx_http_autoflow_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_http_autoflow_where_t *where)
-{
-    if (ngx_thread_pool_get(cf->cycle, name) == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "a thread pool is needed: add "
-                      "\"thread_pool %V threads=2 max_queue=256;\" "
-                      "above the \"http\" block in %s:%ui",
-                      name, where->file, where->line);
-        return NULL;
-    }
-
-    return ngx_thread_pool_add(cf, name);
-}
-
-
-/* a configuration from before there was such a pool does without */
-
-static ngx_thread_pool_t *
-ngx_http_autoflow_connect_pool(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf)
-{
-    ngx_str_t  *name;
-
-    name = &amcf->connect_name;
-
-    if (name->data) {
-        return ngx_http_autoflow_thread_pool(cf, name, &amcf->where);
-    }
-
-    ngx_str_set(name, "autoflow_connect");
-
-    if (ngx_thread_pool_get(cf->cycle, name)) {
-        return ngx_thread_pool_add(cf, name);
-    }
-
-    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                  "connections to the database wait for mails and keys that "
-                  "are fetched: add "
-                  "\"thread_pool %V threads=2 max_queue=256;\" "
-                  "above the \"http\" block in %s:%ui",
-                  name, amcf->where.file, amcf->where.line);
-
-    return amcf->io;
+           ? af_mail_init(cf, amcf) : NGX_CONF_ERROR;
 }
 
 
@@ -737,42 +598,7 @@ ngx_http_autoflow_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->audience, prev->audience, NULL);
     ngx_conf_merge_sec_value(conf->leeway, prev->leeway, 0);
 
-    return ngx_http_autoflow_merge_keys(cf, prev, conf);
-}
-
-
-static char *
-ngx_http_autoflow_merge_keys(ngx_conf_t *cf,
-    ngx_http_autoflow_srv_conf_t *prev, ngx_http_autoflow_srv_conf_t *conf)
-{
-    char  *jwks;
-
-    if (conf->keys == NULL && conf->remotes == NULL) {
-        conf->keys = prev->keys;
-        conf->remotes = prev->remotes;
-    }
-
-    if (conf->keys == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    conf->signer = af_keyring_signer(conf->keys);
-
-    jwks = af_keyring_jwks(conf->keys);
-    if (jwks == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->jwks.len = ngx_strlen(jwks);
-    conf->jwks.data = ngx_pnalloc(cf->pool, conf->jwks.len);
-
-    if (conf->jwks.data) {
-        ngx_memcpy(conf->jwks.data, jwks, conf->jwks.len);
-    }
-
-    free(jwks);
-
-    return conf->jwks.data ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return af_keys_merge(cf, prev, conf);
 }
 
 
@@ -814,51 +640,19 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_autoflow_loc_conf_t *prev = parent;
     ngx_http_autoflow_loc_conf_t *conf = child;
 
-    char  *rv;
-
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
 
-    if (conf->cors == NGX_CONF_UNSET_PTR) {
-        conf->cors = prev->cors;
-        conf->cors_where = prev->cors_where;
+    if (af_cors_merge(cf, prev, conf) != NGX_CONF_OK
+        || af_cookies_merge(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_autoflow_merge_handler(cf, prev, conf) != NGX_CONF_OK
+        || af_cookies_note(cf, conf) != NGX_CONF_OK
+        || af_access_merge(cf, prev, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
-    rv = ngx_http_autoflow_check_cors(cf, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (conf->cookies == NGX_CONF_UNSET_PTR) {
-        conf->cookies = prev->cookies;
-        conf->cookies_where = prev->cookies_where;
-    }
-
-    if (conf->cookies == NGX_CONF_UNSET_PTR) {
-        conf->cookies = NULL;
-    }
-
-    rv = ngx_http_autoflow_check_cookies(cf, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    rv = ngx_http_autoflow_merge_handler(cf, prev, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    rv = ngx_http_autoflow_note_cookies(cf, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    rv = ngx_http_autoflow_merge_protection(cf, prev, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    ngx_http_autoflow_merge_https(cf, prev, conf);
+    af_https_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
 }
@@ -878,7 +672,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
         conf->base = prev->base;
         conf->mount = prev->mount;
         conf->verify = prev->verify;
-        conf->where = prev->where;
+        conf->line = prev->line;
     }
 
     if (clcf->lmt_excpt && clcf->handler == NULL) {
@@ -894,249 +688,11 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     if (conf->base.data) {
         conf->methods = af_api_methods;
 
-        return ngx_http_autoflow_check_api(cf, &conf->where);
+        return af_api_check(cf, conf);
     }
 
     if (conf->verify) {
-        return ngx_http_autoflow_check_key(cf, "autoflow_verify",
-                                           &conf->where);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_autoflow_merge_protection(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf)
-{
-    ngx_uint_t  own;
-
-    if (conf->auth == AF_AUTH_UNSET) {
-        conf->auth = prev->auth;
-        conf->token = prev->token;
-        conf->token_cookie = prev->token_cookie;
-        conf->preflight_deny = prev->preflight_deny;
-        conf->auth_where = prev->auth_where;
-    }
-
-    own = (conf->require != NULL);
-
-    if (!own) {
-        conf->require = prev->require;
-        conf->require_where = prev->require_where;
-    }
-
-    if (conf->auth == AF_AUTH_ON || conf->auth == AF_AUTH_OPTIONAL) {
-        return ngx_http_autoflow_check_key(cf, "autoflow_auth",
-                                           &conf->auth_where);
-    }
-
-    /* with an "autoflow_auth off" above it, that is meant for what is inside */
-
-    if (conf->require && conf->verify == 0
-        && (own || conf->auth == AF_AUTH_UNSET))
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_require\" needs an \"autoflow_auth\" "
-                      "in %s:%ui",
-                      conf->require_where.file, conf->require_where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/*
- * In production credentials of ours don't come over plain http.  A proxy that
- * asks autoflow_verify is another matter: it is next to it, as an upstream is;
- * and so is a verifier without a database, behind a balancer that ends TLS.
- */
-
-static void
-ngx_http_autoflow_merge_https(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *prev, ngx_http_autoflow_loc_conf_t *conf)
-{
-    ngx_http_autoflow_main_conf_t  *amcf;
-
-    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
-
-    ngx_conf_merge_uint_value(conf->require_https, prev->require_https,
-                              NGX_CONF_UNSET_UINT);
-
-    if (conf->require_https != NGX_CONF_UNSET_UINT) {
-        conf->https = conf->require_https;
-
-    } else if (amcf->environment == AF_PRODUCTION
-               && amcf->database.conninfo.len && conf->verify == 0
-               && (conf->base.data || conf->auth == AF_AUTH_ON
-                   || conf->auth == AF_AUTH_OPTIONAL))
-    {
-        conf->https = AF_HTTPS_ON;
-    }
-}
-
-
-static char *
-ngx_http_autoflow_check_api(ngx_conf_t *cf, ngx_http_autoflow_where_t *where)
-{
-    ngx_http_autoflow_srv_conf_t   *ascf;
-    ngx_http_autoflow_main_conf_t  *amcf;
-
-    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
-    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
-
-    if (amcf->db == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_api\" needs an \"autoflow_database\" "
-                      "in %s:%ui", where->file, where->line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ascf->signer == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_api\" needs an \"autoflow_key\" that "
-                      "signs in %s:%ui", where->file, where->line);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* whatever serves a page on somebody's own machine may read the answers */
-
-static char *
-ngx_http_autoflow_check_cors(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *conf)
-{
-    ngx_http_autoflow_main_conf_t  *amcf;
-
-    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
-
-    if (conf->cors == NGX_CONF_UNSET_PTR || conf->cors == NULL
-        || !conf->cors->any_port || amcf->environment == AF_DEVELOPMENT)
-    {
-        return NGX_CONF_OK;
-    }
-
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"autoflow_cors_origins\" has an origin of any port, which "
-                  "is for \"autoflow_environment development\" alone, "
-                  "in %s:%ui", conf->cors_where.file, conf->cors_where.line);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_autoflow_check_cookies(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *conf)
-{
-    ngx_http_autoflow_main_conf_t  *amcf;
-
-    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
-
-    if (conf->cookies == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    if (amcf->db == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_cookies\" needs an \"autoflow_database\" "
-                      "in %s:%ui", conf->cookies_where.file,
-                      conf->cookies_where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    /* browsers take such a cookie with "Secure" alone, which needs https */
-
-    if (conf->cookies->samesite == AF_SAMESITE_NONE
-        && amcf->environment == AF_DEVELOPMENT)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"samesite=none\" can't be in \"autoflow_environment "
-                      "development\" in %s:%ui", conf->cookies_where.file,
-                      conf->cookies_where.line);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/*
- * What a server must know of the cookies of all its locations: whether there
- * are any, and at which paths former ones are.
- */
-
-static char *
-ngx_http_autoflow_note_cookies(ngx_conf_t *cf,
-    ngx_http_autoflow_loc_conf_t *conf)
-{
-    ngx_http_autoflow_srv_conf_t  *ascf;
-
-    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
-
-    if (conf->cookies) {
-        ascf->cookies = 1;
-
-        if (conf->cookies->path.len
-            && af_cookies_former(cf, ascf, &conf->cookies->path) != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (conf->base.data && ngx_http_autoflow_has_auth(conf)
-        && af_cookies_former(cf, ascf, &conf->mount) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* whether a location serves logins: not all that it has need do */
-
-static ngx_uint_t
-ngx_http_autoflow_has_auth(ngx_http_autoflow_loc_conf_t *conf)
-{
-    size_t  len;
-
-    static u_char  auth[] = "/auth/";
-
-    len = ngx_min(conf->mount.len, conf->base.len);
-
-    if (ngx_strncmp(conf->mount.data, conf->base.data, len) != 0) {
-        return 0;
-    }
-
-    if (conf->mount.len <= conf->base.len) {
-        return 1;
-    }
-
-    len = ngx_min(conf->mount.len - conf->base.len, sizeof(auth) - 1);
-
-    return ngx_strncmp(conf->mount.data + conf->base.len, auth, len) == 0;
-}
-
-
-static char *
-ngx_http_autoflow_check_key(ngx_conf_t *cf, char *directive,
-    ngx_http_autoflow_where_t *where)
-{
-    ngx_http_autoflow_srv_conf_t  *ascf;
-
-    ascf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module);
-
-    if (ascf->keys == NULL && ascf->remotes == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%s\" needs an \"autoflow_key\" in %s:%ui",
-                      directive, where->file, where->line);
-        return NGX_CONF_ERROR;
+        return af_keys_check(cf, "autoflow_verify", &conf->line);
     }
 
     return NGX_CONF_OK;
@@ -1187,8 +743,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     }
 
     amcf->jobs = af_jobs_start(cycle, ngx_http_autoflow_jobs, amcf,
-                               amcf->db ? &amcf->database : NULL,
-                               amcf->connect);
+                               amcf->database, amcf->connect);
 
     return amcf->jobs ? NGX_OK : NGX_ERROR;
 }

@@ -4,6 +4,7 @@
 #include "api/recovery.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "mail/outbox.h"
 
 
 static ngx_int_t find_password(af_ctx_t *ctx);

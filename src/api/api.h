@@ -9,6 +9,15 @@
 #include "flow/flow.h"
 
 
+char *af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * What autoflow_api needs beside it, once a location is merged: NGX_CONF_OK, or
+ * NGX_CONF_ERROR having logged that it isn't there.
+ */
+char *af_api_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *alcf);
+
 /* all of them, NULL-ended */
 extern const af_route_t *const  af_api_routes[];
 

@@ -2,6 +2,8 @@
 #include "flow/budget.h"
 #include "check/uuid.h"
 
+#include <sodium.h>
+
 
 /* an IPv4 address, or as much of an IPv6 address as one party has */
 #define AF_ADDRESS_KEY  8
@@ -293,7 +295,7 @@ af_attempts_forget(af_ctx_t *ctx, const af_account_key_t *account)
 static const af_rate_t *
 af_attempt_rate(af_ctx_t *ctx, af_attempt_kind_t kind)
 {
-    return (af_rate_t *) ((char *) &ctx->conf->attempts
+    return (af_rate_t *) ((char *) ctx->conf->attempts
                           + af_attempt_kinds[kind].rate);
 }
 

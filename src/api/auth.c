@@ -5,6 +5,7 @@
 #include "api/recovery.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "mail/outbox.h"
 #include "check/email.h"
 #include "check/input.h"
 

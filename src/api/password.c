@@ -1,4 +1,6 @@
 #include "api/password.h"
+#include "conf/params.h"
+#include "crypto/password.h"
 
 
 /* the most words that a new password is compared with */
@@ -26,6 +28,50 @@ typedef struct {
 static af_password_job_t *af_password_job(af_ctx_t *ctx, const char *field);
 static void af_password_set_job(void *data);
 static void af_password_check_job(void *data);
+
+
+const af_password_conf_t  af_password_defaults = {
+    .memory = 19 * 1024 * 1024,
+    .time = 2,
+    .strength = 20
+};
+
+
+static const af_param_t  af_password_params[] = {
+    af_param("memory=", af_param_size, af_password_conf_t, memory,
+             .least = crypto_pwhash_argon2id_MEMLIMIT_MIN,
+             .less = "has less memory than Argon2id can do with, 8k",
+             .greatest = AF_ARGON2_MEMORY_MAX,
+             .more = "has more memory than a stored hash may ask for, 1024m"),
+    af_param("time=", af_param_count, af_password_conf_t, time,
+             .greatest = 64, .more = "has a time of more than 64 passes"),
+    af_param("strength=", af_param_count, af_password_conf_t, strength,
+             .greatest = 128, .more = "has a strength of more than 128 bits"),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_password_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    af_password_conf_t  *password;
+
+    if (amcf->password != &af_password_defaults) {
+        return "is duplicate";
+    }
+
+    password = ngx_palloc(cf->pool, sizeof(af_password_conf_t));
+    if (password == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *password = af_password_defaults;
+    amcf->password = password;
+
+    return af_params(cf, 1, af_password_params, password);
+}
 
 
 ngx_int_t
@@ -73,8 +119,9 @@ af_password_job(af_ctx_t *ctx, const char *field)
     job->field = field;
     job->password = json_string_value(password);
     job->len = json_string_length(password);
-    job->cost = ctx->conf->argon2;
-    job->strength = ctx->conf->strength;
+    job->cost.memory = ctx->conf->password->memory;
+    job->cost.time = ctx->conf->password->time;
+    job->strength = ctx->conf->password->strength;
 
     ctx->job_data = job;
 

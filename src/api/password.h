@@ -9,6 +9,20 @@
 #include "flow/flow.h"
 
 
+/* autoflow_password: what a hash costs, and what a new password must be */
+
+typedef struct af_password_conf_s {
+    size_t       memory;       /* octets */
+    ngx_uint_t   time;         /* passes */
+    ngx_uint_t   strength;     /* in bits */
+} af_password_conf_t;
+
+
+extern const af_password_conf_t  af_password_defaults;
+
+char *af_password_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /* what an account is called by */
 #define AF_PASSWORD_NAMES  3
 

@@ -3,6 +3,7 @@
 #include "api/password.h"
 #include "api/recovery.h"
 #include "api/schemas.h"
+#include "mail/outbox.h"
 
 
 /* milliseconds from a request for a mail to its answer */

@@ -1,4 +1,9 @@
 #include "api/api.h"
+#include "conf/params.h"
+
+
+/* the longest base of autoflow_api, in octets */
+#define AF_API_BASE_MAX  128
 
 
 const af_route_t *const  af_api_routes[] = {
@@ -15,6 +20,103 @@ const af_route_t *const  af_api_routes[] = {
 
 
 static void af_api_path(ngx_http_request_t *r, ngx_str_t *path);
+
+
+char *
+af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    size_t                     i;
+    ngx_str_t                 *value, base, mount;
+    ngx_uint_t                 prefix;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (alcf->base.data) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "stands beside another directive that serves the location";
+    }
+
+    prefix = (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
+#if (NGX_PCRE)
+              && clcf->regex == NULL
+#endif
+              && !clcf->exact_match && !clcf->noname);
+
+    if (cf->args->nelts == 2) {
+        value = cf->args->elts;
+        base = value[1];
+
+    } else if (prefix || (clcf->exact_match && !clcf->lmt_excpt)) {
+        base = clcf->name;
+
+    } else {
+        return "needs a base here, such as \"/\": the location is no prefix";
+    }
+
+    if (base.len == 0 || base.data[0] != '/'
+        || base.len > AF_API_BASE_MAX)
+    {
+        return "has a base that doesn't begin with \"/\", or is too long";
+    }
+
+    /* it is told in JSON */
+
+    for (i = 0; i < base.len; i++) {
+        if (base.data[i] < 0x20 || ngx_strchr("\"\\\x7f", base.data[i])) {
+            return "has a base with a quote, backslash or control character";
+        }
+    }
+
+    if (base.data[base.len - 1] == '/') {
+        base.len--;
+    }
+
+    /* of a location that is a prefix, that; else where the paths are */
+
+    if (prefix) {
+        mount = clcf->name;
+
+    } else {
+        mount.len = base.len + sizeof("/auth/") - 1;
+        mount.data = ngx_pnalloc(cf->pool, mount.len);
+        if (mount.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_sprintf(mount.data, "%V/auth/", &base);
+    }
+
+    alcf->base = base;
+    alcf->mount = mount;
+    af_conf_line(cf, &alcf->line);
+
+    clcf->handler = af_api_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+af_api_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *alcf)
+{
+    if (af_conf_main(cf)->db == NULL) {
+        return af_conf_needs(cf, "autoflow_api", "an \"autoflow_database\"",
+                             &alcf->line);
+    }
+
+    if (af_conf_srv(cf)->signer == NULL) {
+        return af_conf_needs(cf, "autoflow_api",
+                             "an \"autoflow_key\" that signs", &alcf->line);
+    }
+
+    return NGX_CONF_OK;
+}
 
 
 static void

@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "conf/params.h"
 
 
 static ngx_int_t present_token(af_ctx_t *ctx);
@@ -90,6 +91,24 @@ const af_route_t  af_sessions_routes[] = {
 
     { .path = NULL }
 };
+
+
+static const af_param_t  sessions_params[] = {
+    af_param("account=", af_param_count,
+             ngx_http_autoflow_main_conf_t, max_sessions, .greatest = 1000,
+             .more = "allows an account more than 1000 sessions"),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    return (amcf->max_sessions == NGX_CONF_UNSET_UINT)
+           ? af_params(cf, 1, sessions_params, conf) : "is duplicate";
+}
 
 
 static ngx_int_t

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "keys/remote.h"
 
 
 /* milliseconds: /health answers within 100, whatever the database does */
@@ -198,7 +199,7 @@ answer_ready(af_ctx_t *ctx)
 static const char *
 tokens_state(af_ctx_t *ctx)
 {
-    if (af_remotes_due(ctx->server)) {
+    if (af_remotes_due(ctx->server->remotes)) {
         return "no_keys";
     }
 

@@ -3,7 +3,11 @@
 #include "flow/budget.h"
 #include "http/csrf.h"
 #include "token/base64url.h"
+#include "token/jwt.h"
 
+
+/* the longest life of a token, in seconds */
+#define AF_LIFETIME_MAX  (10 * 365 * 24 * 60 * 60)
 
 /* octets of a jti, before base64url */
 #define AF_JTI_OCTETS  16
@@ -26,6 +30,19 @@ static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
     char *refresh);
 static int af_access_claims(af_ctx_t *ctx, json_t *claims);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
+
+
+char *
+af_lifetime_post(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *sec = data;
+
+    if (*sec < 1 || *sec > AF_LIFETIME_MAX) {
+        return "must be more than 0, and 10 years at most";
+    }
+
+    return NGX_CONF_OK;
+}
 
 
 af_source_t

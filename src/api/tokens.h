@@ -8,6 +8,9 @@
 #include "flow/flow.h"
 
 
+/* The post handler of ngx_conf_set_sec_slot for how long tokens live. */
+char *af_lifetime_post(ngx_conf_t *cf, void *post, void *data);
+
 /*
  * Reads the refresh token that speaks for the request into ctx->presented, and
  * says where it was.

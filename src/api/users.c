@@ -2,6 +2,7 @@
 #include "api/auth.h"
 #include "api/password.h"
 #include "api/schemas.h"
+#include "mail/outbox.h"
 
 
 static ngx_int_t create_user(af_ctx_t *ctx);

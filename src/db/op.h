@@ -17,7 +17,7 @@ typedef struct af_db_s     af_db_t;
 typedef struct af_db_op_s  af_db_op_t;
 
 
-typedef struct {
+typedef struct af_db_conf_s {
     ngx_str_t    conninfo;     /* zero-terminated */
     ngx_str_t    notify;       /* likewise, to listen by; empty: the same */
     ngx_uint_t   pool;         /* connections of a worker */

@@ -48,5 +48,8 @@ void af_db_cancel(af_db_op_t *op);
 /* Frees an idle operation's results. */
 void af_db_clear(af_db_op_t *op);
 
+/* autoflow_database */
+char *af_database_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 
 #endif /* AF_DB_POOL_H */

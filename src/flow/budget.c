@@ -1,4 +1,5 @@
 #include "flow/budget.h"
+#include "conf/params.h"
 #include "check/uuid.h"
 
 
@@ -18,20 +19,97 @@ typedef struct {
 } af_budget_key_t;
 
 
+static ngx_int_t af_param_rate(const af_param_t *param, ngx_str_t *value,
+    void *member);
 static af_budget_t af_budget_of(const af_ctx_t *ctx);
 static ngx_int_t af_budget_take(af_ctx_t *ctx, const af_rate_t *rate,
     u_char kind, af_budget_t budget, const char *id);
 
 
-void
-af_budget_init(af_attempts_t *attempts)
+const af_attempts_t  af_attempts_defaults = {
+    .account = { 10, 15 * 60 },
+    .account_total = { 100, 15 * 60 },
+    .address = { 100, 60 },
+    .changes = { 120, 60 },
+    .account_changes = { 120 * AF_BUDGET_ACCOUNT, 60 },
+    .remedies = { 120 / AF_BUDGET_REMEDY, 60 }
+};
+
+
+static const af_param_t  af_attempts_params[] = {
+    af_param("account=", af_param_rate, af_attempts_t, account),
+    af_param("account_total=", af_param_rate, af_attempts_t, account_total),
+    af_param("address=", af_param_rate, af_attempts_t, address),
+    af_param("changes=", af_param_rate, af_attempts_t, changes),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_attempts_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    char           *rv;
+    af_attempts_t  *attempts;
+
+    attempts = ngx_palloc(cf->pool, sizeof(af_attempts_t));
+    if (attempts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* several directives add up */
+
+    *attempts = *amcf->attempts;
+    amcf->attempts = attempts;
+
+    rv = af_params(cf, 1, af_attempts_params, attempts);
+
     attempts->account_changes = attempts->changes;
     attempts->account_changes.limit *= AF_BUDGET_ACCOUNT;
 
     attempts->remedies = attempts->changes;
     attempts->remedies.limit = ngx_max(1, attempts->changes.limit
                                           / AF_BUDGET_REMEDY);
+
+    return rv;
+}
+
+
+/* "10/15m", or "off", which is a window of 0 */
+
+static ngx_int_t
+af_param_rate(const af_param_t *param, ngx_str_t *value, void *member)
+{
+    u_char     *slash;
+    ngx_str_t   time;
+    af_rate_t  *rate = member;
+    ngx_int_t   limit, window;
+
+    if (ngx_strcmp(value->data, "off") == 0) {
+        rate->window = 0;
+        return NGX_OK;
+    }
+
+    slash = (u_char *) ngx_strchr(value->data, '/');
+    if (slash == NULL) {
+        return NGX_ERROR;
+    }
+
+    time.data = slash + 1;
+    time.len = value->data + value->len - time.data;
+
+    limit = ngx_atoi(value->data, slash - value->data);
+    window = ngx_parse_time(&time, 1);
+
+    if (limit < 1 || limit > 1000000 || window < 1 || window > 24 * 60 * 60) {
+        return NGX_ERROR;
+    }
+
+    rate->limit = limit;
+    rate->window = window;
+
+    return NGX_OK;
 }
 
 
@@ -81,7 +159,7 @@ af_budget_spend_session(af_ctx_t *ctx, const char *session_id)
     const af_attempts_t  *attempts;
 
     budget = af_budget_of(ctx);
-    attempts = &ctx->conf->attempts;
+    attempts = ctx->conf->attempts;
 
     rate = (budget == AF_BUDGET_CHANGES) ? &attempts->changes
                                          : &attempts->remedies;
@@ -99,7 +177,7 @@ af_budget_spend_account(af_ctx_t *ctx, const char *user_id)
         return NGX_OK;
     }
 
-    return af_budget_take(ctx, &ctx->conf->attempts.account_changes, 'u',
+    return af_budget_take(ctx, &ctx->conf->attempts->account_changes, 'u',
                           AF_BUDGET_CHANGES, user_id);
 }
 

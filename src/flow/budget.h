@@ -13,10 +13,26 @@
 #define AF_FLOW_BUDGET_H
 
 #include "flow/flow.h"
+#include "shm/zone.h"
 
 
-/* Makes the rates that follow from that of changes. */
-void af_budget_init(af_attempts_t *attempts);
+/* how many failures are borne; a window of 0: any number */
+
+typedef struct af_attempts_s {
+    af_rate_t  account;            /* from one address */
+    af_rate_t  account_total;
+    af_rate_t  address;
+
+    /* how many changes and refreshes */
+    af_rate_t  changes;            /* of a session */
+    af_rate_t  account_changes;    /* follow from it */
+    af_rate_t  remedies;
+} af_attempts_t;
+
+
+extern const af_attempts_t  af_attempts_defaults;
+
+char *af_attempts_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Counts a request by its route's budget: the engine, if an access token says

@@ -7,6 +7,8 @@
 
 #include "http/respond.h"
 
+#include <libpq-fe.h>
+
 
 af_problem_id_t af_error_problem(const PGresult *res);
 

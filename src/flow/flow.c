@@ -5,6 +5,8 @@
 #include "check/input.h"
 #include "shm/counters.h"
 
+#include <sodium.h>
+
 
 /* how long a worker that quits is sure to wait for a thread, again and again */
 #define AF_THREAD_TIMER  10000
@@ -660,7 +662,7 @@ af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...)
 
     ctx->tolerant = 0;
 
-    return af_flow_submit(ctx, n, ctx->conf->database.timeout);
+    return af_flow_submit(ctx, n, ctx->conf->database->timeout);
 }
 
 
@@ -680,7 +682,7 @@ af_refuse_anyway(af_ctx_t *ctx, af_problem_id_t id,
 {
     ctx->refusal = id;
 
-    return (af_try(ctx, statement, ctx->conf->database.timeout) == NGX_AGAIN)
+    return (af_try(ctx, statement, ctx->conf->database->timeout) == NGX_AGAIN)
            ? NGX_AGAIN : af_problem(ctx, id, NULL);
 }
 

@@ -27,6 +27,7 @@
 #include "http/identity.h"
 #include "flow/lane.h"
 #include "flow/route.h"
+#include "db/pool.h"
 #include "queries.h"
 
 

@@ -64,7 +64,7 @@ af_lane_take(af_lane_t *lane, const ngx_http_autoflow_main_conf_t *conf)
     lane->key.kind = 'w';
 
     rate.limit = 1;
-    rate.window = conf->database.timeout / 1000 + AF_LANE_MARGIN;
+    rate.window = conf->database->timeout / 1000 + AF_LANE_MARGIN;
 
     for (lane->key.number = 0;
          lane->key.number < AF_LANE_PLACES;

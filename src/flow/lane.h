@@ -10,6 +10,7 @@
 
 #include "http/identity.h"
 #include "db/op.h"
+#include "shm/zone.h"
 
 
 #define AF_LANE_PLACES  2

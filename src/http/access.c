@@ -1,10 +1,143 @@
 #include "http/access.h"
 #include "http/cors.h"
 #include "http/require.h"
+#include "conf/params.h"
+#include "keys/keys.h"
 
 
+static char *af_auth_token(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_autoflow_loc_conf_t *alcf);
 static ngx_int_t af_access_refuse(ngx_http_request_t *r,
     const af_verdict_t *verdict);
+
+
+typedef struct {
+    ngx_str_t   token;
+    ngx_uint_t  preflight_deny;
+} af_auth_params_t;
+
+
+static const ngx_conf_enum_t  af_auth_modes[] = {
+    { ngx_string("off"), AF_AUTH_OFF },
+    { ngx_string("on"), AF_AUTH_ON },
+    { ngx_string("optional"), AF_AUTH_OPTIONAL },
+    { ngx_null_string, 0 }
+};
+
+
+static const ngx_conf_enum_t  af_auth_preflights[] = {
+    { ngx_string("deny"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static const af_param_t  af_auth_params[] = {
+    af_param("token=", af_param_str, af_auth_params_t, token),
+    af_param("preflight=", af_param_enum, af_auth_params_t, preflight_deny,
+             .values = af_auth_preflights),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    af_auth_params_t        params;
+    const ngx_conf_enum_t  *mode;
+
+    if (alcf->auth != AF_AUTH_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mode = af_conf_enum(af_auth_modes, &value[1]);
+
+    if (mode == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": it must be \"on\", \"off\" "
+                           "or \"optional\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&params, sizeof(params));
+
+    rv = af_params(cf, 2, af_auth_params, &params);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    alcf->auth = mode->value;
+    alcf->preflight_deny = params.preflight_deny;
+    af_conf_line(cf, &alcf->auth_line);
+
+    return params.token.len
+           ? af_auth_token(cf, &params.token, alcf)
+           : NGX_CONF_OK;
+}
+
+
+static char *
+af_auth_token(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_autoflow_loc_conf_t *alcf)
+{
+    if (ngx_http_script_variables_count(value) == 0) {
+        return "has a \"token=\" without a variable";
+    }
+
+    alcf->token_cookie = (ngx_strncasecmp(value->data, (u_char *) "$cookie_",
+                                          sizeof("$cookie_") - 1)
+                          == 0
+                          || ngx_strncasecmp(value->data,
+                                             (u_char *) "${cookie_",
+                                             sizeof("${cookie_") - 1)
+                             == 0);
+
+    alcf->token = af_conf_complex(cf, value);
+
+    return alcf->token ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_uint_t  own;
+
+    if (conf->auth == AF_AUTH_UNSET) {
+        conf->auth = prev->auth;
+        conf->token = prev->token;
+        conf->token_cookie = prev->token_cookie;
+        conf->preflight_deny = prev->preflight_deny;
+        conf->auth_line = prev->auth_line;
+    }
+
+    own = (conf->require != NULL);
+
+    if (!own) {
+        conf->require = prev->require;
+        conf->require_line = prev->require_line;
+    }
+
+    if (conf->auth == AF_AUTH_ON || conf->auth == AF_AUTH_OPTIONAL) {
+        return af_keys_check(cf, "autoflow_auth", &conf->auth_line);
+    }
+
+    /* with an "autoflow_auth off" above it, that is meant for what is inside */
+
+    if (conf->require && conf->verify == 0
+        && (own || conf->auth == AF_AUTH_UNSET))
+    {
+        return af_conf_needs(cf, "autoflow_require", "an \"autoflow_auth\"",
+                             &conf->require_line);
+    }
+
+    return NGX_CONF_OK;
+}
 
 
 ngx_int_t

@@ -7,6 +7,8 @@
 
 #include "http/request.h"
 
+#include <jansson.h>
+
 
 /*
  * What is found by going from an object to the member of the first name, from

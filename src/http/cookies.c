@@ -78,41 +78,6 @@ static const ngx_str_t  af_cookie_root = ngx_string("/");
 static const ngx_str_t  af_cookie_empty = ngx_string("");
 
 
-ngx_int_t
-af_cookies_former(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
-    const ngx_str_t *path)
-{
-    ngx_str_t   *known;
-    ngx_uint_t   i;
-
-    if (ascf->former_paths == NULL) {
-        ascf->former_paths = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
-        if (ascf->former_paths == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    known = ascf->former_paths->elts;
-
-    for (i = 0; i < ascf->former_paths->nelts; i++) {
-        if (known[i].len == path->len
-            && ngx_strncmp(known[i].data, path->data, path->len) == 0)
-        {
-            return NGX_OK;
-        }
-    }
-
-    known = ngx_array_push(ascf->former_paths);
-    if (known == NULL) {
-        return NGX_ERROR;
-    }
-
-    *known = *path;
-
-    return NGX_OK;
-}
-
-
 ngx_uint_t
 af_cookies_on(ngx_http_request_t *r)
 {

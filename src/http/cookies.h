@@ -44,12 +44,16 @@ struct af_cookies_s {
 };
 
 
+char *af_cookies_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *af_cookies_merge(ngx_conf_t *cf,
+    const ngx_http_autoflow_loc_conf_t *prev,
+    ngx_http_autoflow_loc_conf_t *conf);
+
 /*
- * Notes a path at which a server's former refresh cookie may be.  For the time
- * of configuration.
+ * Notes what a server must know of the cookies of all its locations, of one
+ * that is merged: whether there are any, and at which paths former ones are.
  */
-ngx_int_t af_cookies_former(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
-    const ngx_str_t *path);
+char *af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf);
 
 /* Whether tokens may come in cookies in the request's present location. */
 ngx_uint_t af_cookies_on(ngx_http_request_t *r);

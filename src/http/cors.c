@@ -1,5 +1,6 @@
 #include "http/cors.h"
 #include "http/origin.h"
+#include "conf/params.h"
 
 
 /*
@@ -9,6 +10,7 @@
 #define AF_CORS_MAX_AGE  "7200"
 
 
+static void *af_cors_parse(ngx_conf_t *cf);
 static char *af_cors_add(ngx_conf_t *cf, af_cors_t *cors, ngx_str_t *value);
 static ngx_int_t af_cors_answer(ngx_http_request_t *r, const af_cors_t *cors);
 static ngx_int_t af_cors_allow(ngx_http_request_t *r, ngx_uint_t methods);
@@ -30,7 +32,25 @@ static ngx_http_output_header_filter_pt  af_cors_next_filter;
     af_set_header(r, name, (u_char *) text, sizeof(text) - 1, NULL)
 
 
-void *
+char *
+af_cors_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    if (alcf->cors != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    alcf->cors = af_cors_parse(cf);
+    af_conf_line(cf, &alcf->cors_line);
+
+    return (alcf->cors == NGX_CONF_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+/* NULL if it is "off", else the policy, or NGX_CONF_ERROR having logged why */
+
+static void *
 af_cors_parse(ngx_conf_t *cf)
 {
     char        *rv;
@@ -116,6 +136,33 @@ af_cors_add(ngx_conf_t *cf, af_cors_t *cors, ngx_str_t *value)
     }
 
     return (char *) why;
+}
+
+
+/* whatever serves a page on somebody's own machine may read the answers */
+
+char *
+af_cors_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    if (conf->cors == NGX_CONF_UNSET_PTR) {
+        conf->cors = prev->cors;
+        conf->cors_line = prev->cors_line;
+    }
+
+    if (conf->cors == NGX_CONF_UNSET_PTR || conf->cors == NULL
+        || !conf->cors->any_port
+        || af_conf_main(cf)->environment == AF_DEVELOPMENT)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"autoflow_cors_origins\" has an origin of any port, which "
+                  "is for \"autoflow_environment development\" alone, "
+                  "in %s:%ui", conf->cors_line.file, conf->cors_line.line);
+
+    return NGX_CONF_ERROR;
 }
 
 

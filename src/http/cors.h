@@ -19,11 +19,9 @@ struct af_cors_s {
 };
 
 
-/*
- * Reads the arguments of the directive.  Returns NULL if it is "off", else the
- * policy, or NGX_CONF_ERROR having logged why.
- */
-void *af_cors_parse(ngx_conf_t *cf);
+char *af_cors_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *af_cors_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
+    ngx_http_autoflow_loc_conf_t *conf);
 
 /*
  * The rewrite phase: answers preflights before anything judges them, except

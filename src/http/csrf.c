@@ -3,6 +3,8 @@
 #include "http/csrf.h"
 #include "http/origin.h"
 
+#include <sodium.h>
+
 
 typedef enum {
     AF_ORIGIN_MISSING = 0,

@@ -9,6 +9,36 @@ static ngx_int_t af_https_refuse(ngx_http_request_t *r);
 static ngx_int_t af_https_redirect(ngx_http_request_t *r);
 
 
+/*
+ * In production credentials of ours don't come over plain http.  A proxy that
+ * asks autoflow_verify is another matter: it is next to it, as an upstream is;
+ * and so is a verifier without a database, behind a balancer that ends TLS.
+ */
+
+void
+af_https_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
+    ngx_http_autoflow_loc_conf_t *conf)
+{
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = af_conf_main(cf);
+
+    ngx_conf_merge_uint_value(conf->require_https, prev->require_https,
+                              NGX_CONF_UNSET_UINT);
+
+    if (conf->require_https != NGX_CONF_UNSET_UINT) {
+        conf->https = conf->require_https;
+
+    } else if (amcf->environment == AF_PRODUCTION
+               && amcf->database && conf->verify == 0
+               && (conf->base.data || conf->auth == AF_AUTH_ON
+                   || conf->auth == AF_AUTH_OPTIONAL))
+    {
+        conf->https = AF_HTTPS_ON;
+    }
+}
+
+
 ngx_uint_t
 af_https(ngx_http_request_t *r)
 {

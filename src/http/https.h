@@ -14,6 +14,10 @@
  */
 ngx_uint_t af_https(ngx_http_request_t *r);
 
+/* The default depends on what else a location has, which is merged before. */
+void af_https_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
+    ngx_http_autoflow_loc_conf_t *conf);
+
 /* the rewrite phase: before anything else has looked at the request */
 ngx_int_t af_https_handler(ngx_http_request_t *r);
 

@@ -1,11 +1,13 @@
 #include "http/credential.h"
 #include "http/csrf.h"
 #include "http/identity.h"
-#include "http/remote.h"
+#include "keys/remote.h"
 #include "check/schema.h"
 #include "check/uuid.h"
-#include "token/cache.h"
 #include "shm/counters.h"
+#include "shm/zone.h"
+#include "token/cache.h"
+#include "token/jwt.h"
 
 
 /* a token, as the cache keeps it: what it says, and what may revoke it */
@@ -44,8 +46,6 @@ static af_jwt_status_t af_identity_by(const af_jwt_rules_t *rules,
 static void af_identity_log(ngx_log_t *log, const af_identity_t *identity);
 static ngx_uint_t af_identity_is_unknown(af_jwt_status_t status);
 static ngx_uint_t af_identity_elsewhere(af_jwt_status_t status);
-static ngx_uint_t af_remotes_generation(
-    const ngx_http_autoflow_srv_conf_t *ascf);
 static af_verified_t *af_identity_cached(af_cache_t *cache,
     const af_cache_key_t *key, af_identity_t *identity);
 static af_verified_t *af_identity_verified(ngx_http_request_t *r,
@@ -321,7 +321,8 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
         return NGX_ERROR;
     }
 
-    identity->status = (af_identity_is_unknown(status) && af_remotes_due(ascf))
+    identity->status = (af_identity_is_unknown(status)
+                        && af_remotes_due(ascf->remotes))
                        ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
 
     if (identity->status == AF_TOKEN_OK) {
@@ -476,51 +477,6 @@ af_identity_is_unknown(af_jwt_status_t status)
 }
 
 
-ngx_uint_t
-af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf)
-{
-    ngx_uint_t     i;
-    af_remote_t  **remote;
-
-    if (ascf->remotes == NULL) {
-        return 0;
-    }
-
-    remote = ascf->remotes->elts;
-
-    for (i = 0; i < ascf->remotes->nelts; i++) {
-        if (remote[i]->keys == NULL) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* what changes when any of the keys that were fetched do */
-
-static ngx_uint_t
-af_remotes_generation(const ngx_http_autoflow_srv_conf_t *ascf)
-{
-    ngx_uint_t     i, generation;
-    af_remote_t  **remote;
-
-    if (ascf->remotes == NULL) {
-        return 0;
-    }
-
-    generation = 0;
-    remote = ascf->remotes->elts;
-
-    for (i = 0; i < ascf->remotes->nelts; i++) {
-        generation += remote[i]->generation;
-    }
-
-    return generation;
-}
-
-
 static af_verified_t *
 af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
     af_identity_t *identity)
@@ -530,7 +486,8 @@ af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
     verified = cache ? af_cache_get(cache, key) : NULL;
 
     if (verified == NULL
-        || verified->generation != af_remotes_generation(identity->conf))
+        || verified->generation
+           != af_remotes_generation(identity->conf->remotes))
     {
         return NULL;
     }
@@ -563,7 +520,7 @@ af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
     verified->header = identity->header;
     verified->foreign = identity->foreign;
     verified->judged = AF_NOT_JUDGED;
-    verified->generation = af_remotes_generation(identity->conf);
+    verified->generation = af_remotes_generation(identity->conf->remotes);
     verified->nbonds = af_identity_bonds(identity, verified->bonds);
 
     return verified;

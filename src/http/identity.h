@@ -60,9 +60,6 @@ const af_identity_t *af_identity(ngx_http_request_t *r);
  */
 ngx_uint_t af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf);
 
-/* Whether a server's tokens may be by keys that have never been fetched. */
-ngx_uint_t af_remotes_due(const ngx_http_autoflow_srv_conf_t *ascf);
-
 /* a status as $autoflow_status says it, and as a problem */
 const ngx_str_t *af_token_status(af_token_status_t status);
 af_problem_id_t af_token_problem(af_token_status_t status);

@@ -5,7 +5,7 @@
 #ifndef AF_HTTP_REQUEST_H
 #define AF_HTTP_REQUEST_H
 
-#include "http/conf.h"
+#include "conf/conf.h"
 
 
 typedef struct {

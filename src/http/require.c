@@ -1,5 +1,6 @@
 #include "http/claims.h"
 #include "http/require.h"
+#include "conf/params.h"
 
 
 static ngx_int_t af_judge_conditions(ngx_http_request_t *r,
@@ -16,6 +17,8 @@ static ngx_int_t af_condition_verified(ngx_http_request_t *r,
 static ngx_int_t af_condition_variable(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
 
+static char *af_condition_parse(ngx_conf_t *cf, ngx_str_t *text,
+    af_condition_t *condition);
 static const char *af_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
 static const char *af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
@@ -45,6 +48,13 @@ static const struct {
     { ngx_string("verified"), NULL, af_condition_verified },
     { ngx_string("$"), af_parse_variable, af_condition_variable },
     { ngx_null_string, NULL, NULL }
+};
+
+
+static const ngx_conf_enum_t  af_require_errors[] = {
+    { ngx_string("error=401"), AF_TOKEN_INADEQUATE },
+    { ngx_string("error=403"), AF_TOKEN_INSUFFICIENT },
+    { ngx_null_string, 0 }
 };
 
 
@@ -215,6 +225,68 @@ af_condition_variable(ngx_http_request_t *r, const af_identity_t *identity,
 
 
 char *
+af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              i, n, problem;
+    af_condition_t         *condition;
+    const ngx_conf_enum_t  *error;
+
+    if (alcf->require == NULL) {
+        alcf->require = ngx_array_create(cf->pool, 2, sizeof(af_condition_t));
+        if (alcf->require == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+    problem = AF_TOKEN_INSUFFICIENT;
+    n = alcf->require->nelts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        error = af_conf_enum(af_require_errors, &value[i]);
+        if (error) {
+            problem = error->value;
+            continue;
+        }
+
+        condition = ngx_array_push(alcf->require);
+        if (condition == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        rv = af_condition_parse(cf, &value[i], condition);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (n == alcf->require->nelts) {
+        return "has no condition";
+    }
+
+    condition = alcf->require->elts;
+
+    for ( /* void */ ; n < alcf->require->nelts; n++) {
+        condition[n].problem = problem;
+    }
+
+    af_conf_line(cf, &alcf->require_line);
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * All of a condition but its problem.  What is wrong is logged as nginx -t
+ * shall show it.
+ */
+
+static char *
 af_condition_parse(ngx_conf_t *cf, ngx_str_t *text, af_condition_t *condition)
 {
     ngx_str_t    rest;
@@ -363,25 +435,9 @@ af_parse_path(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 static const char *
 af_parse_variable(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 {
-    ngx_http_compile_complex_value_t  ccv;
+    condition->variable = af_conf_complex(cf, &condition->text);
 
-    condition->variable = ngx_palloc(cf->pool,
-                                     sizeof(ngx_http_complex_value_t));
-    if (condition->variable == NULL) {
-        return af_no_memory;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &condition->text;
-    ccv.complex_value = condition->variable;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return "it is no variable";
-    }
-
-    return NULL;
+    return condition->variable ? NULL : "it is no variable";
 }
 
 

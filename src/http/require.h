@@ -35,12 +35,7 @@ typedef struct {
 } af_verdict_t;
 
 
-/*
- * Parses all of a condition but its problem.  What is wrong is logged as
- * nginx -t shall show it; the return value is a directive handler's.
- */
-char *af_condition_parse(ngx_conf_t *cf, ngx_str_t *text,
-    af_condition_t *condition);
+char *af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * What a request is by the configuration of its present location: its token,

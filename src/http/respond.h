@@ -7,6 +7,8 @@
 
 #include "http/request.h"
 
+#include <jansson.h>
+
 
 /* what can go wrong, to a client: rows of af_problems[] */
 

@@ -78,20 +78,49 @@ af_variables_add(ngx_conf_t *cf)
 }
 
 
-ngx_int_t
-af_variables_add_claim(ngx_conf_t *cf, ngx_str_t *name, ngx_array_t *path)
+char *
+af_claim_set_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_str_t            *value, *name;
+    ngx_uint_t            i;
+    ngx_array_t          *path;
     ngx_http_variable_t  *var;
 
-    var = ngx_http_add_variable(cf, name, NGX_HTTP_VAR_NOCACHEABLE);
+    value = cf->args->elts;
+
+    if (value[1].len < 2 || value[1].data[0] != '$') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid variable name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    value[1].data++;
+    value[1].len--;
+
+    path = ngx_array_create(cf->pool, cf->args->nelts - 2, sizeof(ngx_str_t));
+    if (path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0) {
+            return "has an empty name";
+        }
+
+        name = ngx_array_push(path);
+        *name = value[i];
+    }
+
+    var = ngx_http_add_variable(cf, &value[1], NGX_HTTP_VAR_NOCACHEABLE);
     if (var == NULL) {
-        return NGX_ERROR;
+        return NGX_CONF_ERROR;
     }
 
     var->get_handler = af_variable_claim_path;
     var->data = (uintptr_t) path;
 
-    return NGX_OK;
+    return NGX_CONF_OK;
 }
 
 

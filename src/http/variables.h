@@ -10,9 +10,8 @@
 
 ngx_int_t af_variables_add(ngx_conf_t *cf);
 
-/* Adds a variable for the claim that `path`, of ngx_str_t, leads to. */
-ngx_int_t af_variables_add_claim(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_array_t *path);
+/* autoflow_claim_set: one for what a path of names leads to */
+char *af_claim_set_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
 #endif /* AF_HTTP_VARIABLES_H */

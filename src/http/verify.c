@@ -1,6 +1,7 @@
 #include "http/claims.h"
 #include "http/require.h"
 #include "http/verify.h"
+#include "conf/params.h"
 
 
 static ngx_int_t af_verify_headers(ngx_http_request_t *r,
@@ -17,6 +18,41 @@ static const struct {
     { "X-Auth-Session-Id", ngx_string("sid") },
     { NULL, ngx_null_string }
 };
+
+
+static const ngx_conf_enum_t  af_verify_statuses[] = {
+    { ngx_string("200"), NGX_HTTP_OK },
+    { ngx_string("204"), NGX_HTTP_NO_CONTENT },
+    { ngx_null_string, 0 }
+};
+
+
+static const af_param_t  af_verify_params[] = {
+    af_param("status=", af_param_enum, ngx_http_autoflow_loc_conf_t, verify,
+             .values = af_verify_statuses),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_verify_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_loc_conf_t *alcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (alcf->verify) {
+        return "is duplicate";
+    }
+
+    alcf->verify = NGX_HTTP_NO_CONTENT;
+    af_conf_line(cf, &alcf->line);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = af_verify_handler;
+
+    return af_params(cf, 1, af_verify_params, alcf);
+}
 
 
 ngx_int_t

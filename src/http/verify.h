@@ -9,6 +9,8 @@
 #include "http/identity.h"
 
 
+char *af_verify_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /* the content handler; alcf->verify is the status it answers with */
 ngx_int_t af_verify_handler(ngx_http_request_t *r);
 

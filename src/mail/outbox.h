@@ -26,7 +26,7 @@
 #define AF_MAIL_LEASE  110000
 
 
-typedef struct {
+typedef struct af_mail_conf_s {
     af_letters_t         letters;
     ngx_str_t            maildir;      /* a path; empty: by SMTP */
     af_smtp_t            smtp;

@@ -16,7 +16,7 @@
 #define AF_ZONE_MIN  (64 * 1024)
 
 
-typedef struct {
+typedef struct af_zone_s {
     af_revocations_t  *revocations;
     af_limits_t       *limits;
     af_counters_t     *counters;

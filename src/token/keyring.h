@@ -13,7 +13,7 @@
 #define AF_PUBLISHED_MAX  64
 
 
-typedef struct {
+typedef struct af_keyring_s {
     af_key_t  **keys;          /* ends with NULL */
     size_t      nkeys;
 } af_keyring_t;

@@ -291,7 +291,8 @@ af_key_name(af_key_t *key, const af_material_t *material, const char *kid)
 
     /* of the required members alone: what follows is no part of it */
 
-    key->digest = key->jwk ? af_material_thumbprint(key->jwk) : af_kid_make(key);
+    key->digest = key->jwk ? af_material_thumbprint(key->jwk)
+                           : af_kid_make(key);
     if (key->digest == NULL) {
         return "the kid could not be made";
     }

@@ -5,21 +5,19 @@
  * missing, and otherwise the workers must be able to write to it as it is.
  */
 
-#include "http/conf.h"
+#include "conf/conf.h"
 #include "mail/maildir.h"
+#include "mail/outbox.h"
 
 #include <grp.h>
 #include <pwd.h>
 
 
-static char *ngx_http_autoflow_maildir_init(ngx_cycle_t *cycle, void *conf);
-static ngx_err_t ngx_http_autoflow_maildir_make(const char *path,
-    ngx_core_conf_t *ccf);
-static ngx_err_t ngx_http_autoflow_maildir_try(const char *path,
-    ngx_core_conf_t *ccf);
-static void ngx_http_autoflow_maildir_worker(const char *path,
-    ngx_core_conf_t *ccf);
-static void ngx_http_autoflow_maildir_refused(ngx_log_t *log, ngx_err_t err,
+static char *af_maildir_init(ngx_cycle_t *cycle, void *conf);
+static ngx_err_t af_maildir_make(const char *path, ngx_core_conf_t *ccf);
+static ngx_err_t af_maildir_try(const char *path, ngx_core_conf_t *ccf);
+static void af_maildir_worker(const char *path, ngx_core_conf_t *ccf);
+static void af_maildir_refused(ngx_log_t *log, ngx_err_t err,
     ngx_core_conf_t *ccf, ngx_http_autoflow_main_conf_t *amcf);
 
 
@@ -28,7 +26,7 @@ static void ngx_http_autoflow_maildir_refused(ngx_log_t *log, ngx_err_t err,
 static ngx_core_module_t  ngx_http_autoflow_maildir_module_ctx = {
     ngx_string("autoflow_maildir"),
     NULL,
-    ngx_http_autoflow_maildir_init
+    af_maildir_init
 };
 
 
@@ -49,7 +47,7 @@ ngx_module_t  ngx_http_autoflow_maildir_module = {
 
 
 static char *
-ngx_http_autoflow_maildir_init(ngx_cycle_t *cycle, void *conf)
+af_maildir_init(ngx_cycle_t *cycle, void *conf)
 {
     ngx_err_t                       err;
     ngx_core_conf_t                *ccf;
@@ -68,13 +66,12 @@ ngx_http_autoflow_maildir_init(ngx_cycle_t *cycle, void *conf)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    err = ngx_http_autoflow_maildir_make((char *) amcf->mail_conf->maildir.data,
-                                         ccf);
+    err = af_maildir_make((char *) amcf->mail_conf->maildir.data, ccf);
     if (err == 0) {
         return NGX_CONF_OK;
     }
 
-    ngx_http_autoflow_maildir_refused(cycle->log, err, ccf, amcf);
+    af_maildir_refused(cycle->log, err, ccf, amcf);
 
     return NGX_CONF_ERROR;
 }
@@ -83,7 +80,7 @@ ngx_http_autoflow_maildir_init(ngx_cycle_t *cycle, void *conf)
 /* only root can be another user than the workers */
 
 static ngx_err_t
-ngx_http_autoflow_maildir_make(const char *path, ngx_core_conf_t *ccf)
+af_maildir_make(const char *path, ngx_core_conf_t *ccf)
 {
     if (geteuid() != 0) {
         return (af_maildir_check(path) == 0) ? 0 : ngx_errno;
@@ -98,7 +95,7 @@ ngx_http_autoflow_maildir_make(const char *path, ngx_core_conf_t *ccf)
         return ngx_errno;
     }
 
-    return ngx_http_autoflow_maildir_try(path, ccf);
+    return af_maildir_try(path, ccf);
 }
 
 
@@ -108,7 +105,7 @@ ngx_http_autoflow_maildir_make(const char *path, ngx_core_conf_t *ccf)
  */
 
 static ngx_err_t
-ngx_http_autoflow_maildir_try(const char *path, ngx_core_conf_t *ccf)
+af_maildir_try(const char *path, ngx_core_conf_t *ccf)
 {
     int        status;
     pid_t      pid, ended;
@@ -127,7 +124,7 @@ ngx_http_autoflow_maildir_try(const char *path, ngx_core_conf_t *ccf)
     pid = fork();
 
     if (pid == 0) {
-        ngx_http_autoflow_maildir_worker(path, ccf);
+        af_maildir_worker(path, ccf);
     }
 
     err = ngx_errno;
@@ -149,7 +146,7 @@ ngx_http_autoflow_maildir_try(const char *path, ngx_core_conf_t *ccf)
 
 
 static void
-ngx_http_autoflow_maildir_worker(const char *path, ngx_core_conf_t *ccf)
+af_maildir_worker(const char *path, ngx_core_conf_t *ccf)
 {
     if (setgid(ccf->group) == 0
         && initgroups(ccf->username, ccf->group) == 0
@@ -166,20 +163,20 @@ ngx_http_autoflow_maildir_worker(const char *path, ngx_core_conf_t *ccf)
 /* the first of its folders that is somebody else's is the likely reason */
 
 static void
-ngx_http_autoflow_maildir_refused(ngx_log_t *log, ngx_err_t err,
+af_maildir_refused(ngx_log_t *log, ngx_err_t err,
     ngx_core_conf_t *ccf, ngx_http_autoflow_main_conf_t *amcf)
 {
-    u_char                      folder[NGX_MAX_PATH];
-    ngx_uid_t                   user;
-    ngx_uint_t                  i;
-    struct stat                 st;
-    struct passwd              *owner;
-    ngx_http_autoflow_where_t  *where;
+    u_char           folder[NGX_MAX_PATH];
+    ngx_uid_t        user;
+    ngx_uint_t       i;
+    struct stat      st;
+    struct passwd   *owner;
+    af_conf_line_t  *line;
 
     static const char *const  folders[] = { "", "/tmp", "/new" };
 
     user = (geteuid() == 0) ? ccf->user : geteuid();
-    where = &amcf->mail_where;
+    line = &amcf->mail_line;
 
     for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 
@@ -192,12 +189,12 @@ ngx_http_autoflow_maildir_refused(ngx_log_t *log, ngx_err_t err,
             ngx_log_error(NGX_LOG_EMERG, log, err,
                           "the workers can't write to \"%s\", which belongs "
                           "to user \"%s\", in %s:%ui", folder,
-                          owner->pw_name, where->file, where->line);
+                          owner->pw_name, line->file, line->line);
             return;
         }
     }
 
     ngx_log_error(NGX_LOG_EMERG, log, err,
                   "the workers can't write to \"%V\" in %s:%ui",
-                  &amcf->mail_conf->maildir, where->file, where->line);
+                  &amcf->mail_conf->maildir, line->file, line->line);
 }

@@ -10,13 +10,10 @@
  *                     is not among them, has them fetched anew
  */
 
-#ifndef AF_HTTP_REMOTE_H
-#define AF_HTTP_REMOTE_H
+#ifndef AF_KEYS_REMOTE_H
+#define AF_KEYS_REMOTE_H
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_thread_pool.h>
-
+#include "conf/conf.h"
 #include "net/fetch.h"
 #include "token/keyring.h"
 
@@ -41,8 +38,7 @@ typedef struct {
 } af_remote_t;
 
 
-/* Prepares what a worker needs.  For the configuration. */
-ngx_int_t af_remote_init(ngx_conf_t *cf, af_remote_t *remote);
+char *af_key_url_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Takes what was fetched before, and begins to fetch all of a list, in threads
@@ -68,4 +64,12 @@ void af_remotes_stop(ngx_array_t *remotes);
 void af_remote_ask(af_remote_t *remote);
 
 
-#endif /* AF_HTTP_REMOTE_H */
+/*
+ * Of a list, which may be NULL: whether any of its keys have never been
+ * fetched; and what changes when any of its keys do.
+ */
+ngx_uint_t af_remotes_due(const ngx_array_t *remotes);
+ngx_uint_t af_remotes_generation(const ngx_array_t *remotes);
+
+
+#endif /* AF_KEYS_REMOTE_H */

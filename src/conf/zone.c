@@ -1,15 +1,32 @@
-#include "ngx_http_autoflow_zone.h"
+#include "conf/zone.h"
+#include "conf/params.h"
+#include "shm/zone.h"
 
 
-static ngx_int_t ngx_http_autoflow_zone_init(ngx_shm_zone_t *shm_zone,
+static ngx_int_t af_zone_attach(ngx_shm_zone_t *shm_zone,
     void *data);
 
 
-static ngx_str_t  ngx_http_autoflow_zone_name = ngx_string("autoflow");
+static ngx_str_t  af_zone_name = ngx_string("autoflow");
+
+
+static const ngx_conf_enum_t  af_staleness_fail[] = {
+    { ngx_string("open"), 1 },
+    { ngx_string("closed"), 0 },
+    { ngx_null_string, 0 }
+};
+
+
+static const af_param_t  af_staleness_params[] = {
+    af_param("fail=", af_param_enum,
+             ngx_http_autoflow_main_conf_t, stale_open,
+             .values = af_staleness_fail),
+    { .name = ngx_null_string }
+};
 
 
 af_zone_t *
-ngx_http_autoflow_zone_add(ngx_conf_t *cf, size_t size)
+af_zone_add(ngx_conf_t *cf, size_t size)
 {
     af_zone_t       *zone;
     ngx_shm_zone_t  *shm_zone;
@@ -19,13 +36,13 @@ ngx_http_autoflow_zone_add(ngx_conf_t *cf, size_t size)
         return NULL;
     }
 
-    shm_zone = ngx_shared_memory_add(cf, &ngx_http_autoflow_zone_name, size,
+    shm_zone = ngx_shared_memory_add(cf, &af_zone_name, size,
                                      &ngx_http_autoflow_module);
     if (shm_zone == NULL) {
         return NULL;
     }
 
-    shm_zone->init = ngx_http_autoflow_zone_init;
+    shm_zone->init = af_zone_attach;
     shm_zone->data = zone;
 
     return zone;
@@ -38,7 +55,7 @@ ngx_http_autoflow_zone_add(ngx_conf_t *cf, size_t size)
  */
 
 static ngx_int_t
-ngx_http_autoflow_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+af_zone_attach(ngx_shm_zone_t *shm_zone, void *data)
 {
     af_zone_t *old = data;
 
@@ -75,4 +92,29 @@ ngx_http_autoflow_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     *(af_zone_t *) shpool->data = *zone;
 
     return NGX_OK;
+}
+
+
+char *
+af_staleness_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    ngx_str_t  *value;
+
+    if (amcf->staleness != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    /* a heartbeat has to be missed to be known */
+
+    if (af_param_msec(NULL, &value[1], &amcf->staleness) != NGX_OK
+        || amcf->staleness < 5000)
+    {
+        return "needs a time of at least 5 seconds";
+    }
+
+    return af_params(cf, 2, af_staleness_params, conf);
 }

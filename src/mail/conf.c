@@ -1,11 +1,10 @@
-/*
- * The directives of mails: autoflow_mail, autoflow_mail_templates,
- * autoflow_link_base, autoflow_require_verified_email.
- */
-
-#include "ngx_http_autoflow_directives.h"
+#include "mail/conf.h"
+#include "conf/params.h"
+#include "conf/secret.h"
+#include "mail/outbox.h"
 
 #include <curl/curl.h>
+#include <sodium.h>
 
 
 typedef struct {
@@ -14,72 +13,60 @@ typedef struct {
     ngx_str_t  password;
     ngx_str_t  starttls;
     ngx_str_t  ca;
-} ngx_http_autoflow_mail_params_t;
+} af_mail_params_t;
 
 
-static char *ngx_http_autoflow_mail_from(ngx_conf_t *cf,
-    af_mail_conf_t *mail, ngx_str_t *from);
-static char *ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
+static char *af_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
+    ngx_str_t *from);
+static char *af_mail_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
     ngx_str_t *path);
-static char *ngx_http_autoflow_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
-    ngx_http_autoflow_source_t *url, ngx_http_autoflow_mail_params_t *params);
-static char *ngx_http_autoflow_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
-    ngx_http_autoflow_source_t *source, CURLU *url);
-static CURLUcode ngx_http_autoflow_url_part(ngx_conf_t *cf, CURLU *url,
+static char *af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
+    af_secret_value_t *url, af_mail_params_t *params);
+static char *af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
+    af_secret_value_t *source, CURLU *url);
+static CURLUcode af_mail_url_part(ngx_conf_t *cf, CURLU *url,
     CURLUPart part, const char **text);
-static char *ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
-    ngx_http_autoflow_mail_params_t *params);
-static char *ngx_http_autoflow_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
-    ngx_http_autoflow_mail_params_t *params);
-static char *ngx_http_autoflow_mail_load(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf);
-static char *ngx_http_autoflow_mail_template(ngx_conf_t *cf,
+static char *af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
+    af_mail_params_t *params);
+static char *af_mail_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
+    af_mail_params_t *params);
+static char *af_mail_load(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf);
+static char *af_mail_template(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part);
 
 
-static const ngx_http_autoflow_param_t  ngx_http_autoflow_mail_params[] = {
-
-    { ngx_string("from="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_mail_params_t, from) },
-
-    { ngx_string("user="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_mail_params_t, user) },
-
-    { ngx_string("password="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_mail_params_t, password) },
-
-    { ngx_string("starttls="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_mail_params_t, starttls) },
-
-    { ngx_string("ca="), ngx_http_autoflow_param_str,
-      offsetof(ngx_http_autoflow_mail_params_t, ca) },
-
-    { ngx_null_string, NULL, 0 }
+static const af_param_t  af_mail_params[] = {
+    af_param("from=", af_param_str, af_mail_params_t, from),
+    af_param("user=", af_param_str, af_mail_params_t, user),
+    af_param("password=", af_param_str, af_mail_params_t, password),
+    af_param("starttls=", af_param_str, af_mail_params_t, starttls),
+    af_param("ca=", af_param_str, af_mail_params_t, ca),
+    { .name = ngx_null_string }
 };
 
 
 char *
-ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
     char                             *rv;
     ngx_str_t                        *value, path;
     af_mail_conf_t                   *mail;
-    ngx_http_autoflow_source_t        source;
-    ngx_http_autoflow_mail_params_t   params;
+    af_secret_value_t        source;
+    af_mail_params_t   params;
 
     static const ngx_str_t  maildir = ngx_string("maildir:");
 
-    if (amcf->mail_where.file) {
+    if (amcf->mail_line.file) {
         return "is duplicate";
     }
 
-    ngx_http_autoflow_place(cf, &amcf->mail_where);
+    af_conf_line(cf, &amcf->mail_line);
 
     value = cf->args->elts;
 
-    if (ngx_http_autoflow_source(cf, &value[1], &source) != NGX_OK) {
+    if (af_secret_value(cf, &value[1], &source) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -88,9 +75,9 @@ ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                       : "is off, and has parameters";
     }
 
-    ngx_memzero(&params, sizeof(ngx_http_autoflow_mail_params_t));
+    ngx_memzero(&params, sizeof(af_mail_params_t));
 
-    rv = ngx_http_autoflow_params(cf, 2, ngx_http_autoflow_mail_params,
+    rv = af_params(cf, 2, af_mail_params,
                                   &params);
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -103,13 +90,13 @@ ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     amcf->mail_conf = mail;
 
-    rv = ngx_http_autoflow_mail_from(cf, mail, &params.from);
+    rv = af_mail_from(cf, mail, &params.from);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     if (ngx_strncmp(source.text.data, maildir.data, maildir.len) != 0) {
-        return ngx_http_autoflow_smtp(cf, mail, &source, &params);
+        return af_mail_smtp(cf, mail, &source, &params);
     }
 
     if (params.user.len || params.password.len || params.starttls.len
@@ -121,12 +108,12 @@ ngx_http_autoflow_mail(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     path.data = source.text.data + maildir.len;
     path.len = source.text.len - maildir.len;
 
-    return ngx_http_autoflow_maildir(cf, mail, &path);
+    return af_mail_maildir(cf, mail, &path);
 }
 
 
 static char *
-ngx_http_autoflow_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
+af_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
     ngx_str_t *from)
 {
     u_char  *text;
@@ -160,10 +147,10 @@ ngx_http_autoflow_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
 }
 
 
-/* see ngx_http_autoflow_maildir.c */
+/* maildir_conf.c makes it */
 
 static char *
-ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
+af_mail_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
     ngx_str_t *path)
 {
     while (path->len > 1 && path->data[path->len - 1] == '/') {
@@ -185,8 +172,8 @@ ngx_http_autoflow_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
 
 
 static char *
-ngx_http_autoflow_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
-    ngx_http_autoflow_source_t *source, ngx_http_autoflow_mail_params_t *params)
+af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
+    af_secret_value_t *source, af_mail_params_t *params)
 {
     char       *rv;
     CURLU      *url;
@@ -210,16 +197,16 @@ ngx_http_autoflow_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_http_autoflow_smtp_url(cf, smtp, source, url);
+    rv = af_mail_smtp_url(cf, smtp, source, url);
 
     curl_url_cleanup(url);
 
     if (rv == NGX_CONF_OK) {
-        rv = ngx_http_autoflow_smtp_password(cf, smtp, params);
+        rv = af_mail_smtp_password(cf, smtp, params);
     }
 
     if (rv == NGX_CONF_OK) {
-        rv = ngx_http_autoflow_smtp_tls(cf, smtp, params);
+        rv = af_mail_smtp_tls(cf, smtp, params);
     }
 
     return rv;
@@ -229,8 +216,8 @@ ngx_http_autoflow_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
 /* it may hold user and password, as in "smtp://user:password@host:587" */
 
 static char *
-ngx_http_autoflow_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
-    ngx_http_autoflow_source_t *source, CURLU *url)
+af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
+    af_secret_value_t *source, CURLU *url)
 {
     const char  *rest;
 
@@ -238,26 +225,26 @@ ngx_http_autoflow_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
 
     if (curl_url_set(url, CURLUPART_URL, (char *) source->text.data, 0)
         != CURLUE_OK
-        || ngx_http_autoflow_url_part(cf, url, CURLUPART_USER, &smtp->user)
+        || af_mail_url_part(cf, url, CURLUPART_USER, &smtp->user)
            != CURLUE_OK
-        || ngx_http_autoflow_url_part(cf, url, CURLUPART_PASSWORD,
+        || af_mail_url_part(cf, url, CURLUPART_PASSWORD,
                                       &smtp->password)
            != CURLUE_OK
-        || ngx_http_autoflow_url_part(cf, url, CURLUPART_QUERY, &rest)
+        || af_mail_url_part(cf, url, CURLUPART_QUERY, &rest)
            != CURLUE_OK
-        || ngx_http_autoflow_url_part(cf, url, CURLUPART_OPTIONS, &rest)
+        || af_mail_url_part(cf, url, CURLUPART_OPTIONS, &rest)
            != CURLUE_OK
         || rest != NULL
         || curl_url_set(url, CURLUPART_USER, NULL, 0) != CURLUE_OK
         || curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK
-        || ngx_http_autoflow_url_part(cf, url, CURLUPART_URL, &smtp->url)
+        || af_mail_url_part(cf, url, CURLUPART_URL, &smtp->url)
            != CURLUE_OK)
     {
         return "has no valid URL";
     }
 
     if (smtp->password) {
-        ngx_http_autoflow_exposed(cf, source);
+        af_secret_exposed(cf, source);
     }
 
     return NGX_CONF_OK;
@@ -267,7 +254,7 @@ ngx_http_autoflow_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
 /* NULL if the URL has no such part */
 
 static CURLUcode
-ngx_http_autoflow_url_part(ngx_conf_t *cf, CURLU *url, CURLUPart part,
+af_mail_url_part(ngx_conf_t *cf, CURLU *url, CURLUPart part,
     const char **text)
 {
     char       *s;
@@ -304,10 +291,10 @@ ngx_http_autoflow_url_part(ngx_conf_t *cf, CURLU *url, CURLUPart part,
 
 
 static char *
-ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
-    ngx_http_autoflow_mail_params_t *params)
+af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
+    af_mail_params_t *params)
 {
-    ngx_http_autoflow_source_t  source;
+    af_secret_value_t  source;
 
     if (params->user.len) {
         smtp->user = (char *) params->user.data;
@@ -315,13 +302,13 @@ ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
 
     if (params->password.len) {
 
-        if (ngx_http_autoflow_source(cf, &params->password, &source)
+        if (af_secret_value(cf, &params->password, &source)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
 
-        ngx_http_autoflow_exposed(cf, &source);
+        af_secret_exposed(cf, &source);
         smtp->password = (char *) source.text.data;
     }
 
@@ -334,8 +321,8 @@ ngx_http_autoflow_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
 
 
 static char *
-ngx_http_autoflow_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
-    ngx_http_autoflow_mail_params_t *params)
+af_mail_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
+    af_mail_params_t *params)
 {
     ngx_uint_t  implicit;
 
@@ -383,7 +370,7 @@ ngx_http_autoflow_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
 /* it goes into attributes of HTML, and gets a path and a query */
 
 char *
-ngx_http_autoflow_link_base(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+af_link_base_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
@@ -425,12 +412,12 @@ ngx_http_autoflow_link_base(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_autoflow_require_verified(ngx_conf_t *cf, ngx_command_t *cmd,
+af_require_verified_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    ngx_http_autoflow_place(cf, &amcf->verified_where);
+    af_conf_line(cf, &amcf->verified_line);
 
     return ngx_conf_set_flag_slot(cf, cmd, conf);
 }
@@ -439,8 +426,7 @@ ngx_http_autoflow_require_verified(ngx_conf_t *cf, ngx_command_t *cmd,
 /* once everything is known, for init_main_conf */
 
 char *
-ngx_http_autoflow_init_mail(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf)
+af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
 {
     const char      *needs;
     af_mail_conf_t  *mail;
@@ -452,12 +438,10 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
         /* nobody could ever log in */
 
         if (amcf->require_verified && amcf->environment == AF_PRODUCTION) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"autoflow_require_verified_email\" needs "
-                          "\"autoflow_mail\" in \"autoflow_environment "
-                          "production\" in %s:%ui", amcf->verified_where.file,
-                          amcf->verified_where.line);
-            return NGX_CONF_ERROR;
+            return af_conf_needs(cf, "autoflow_require_verified_email",
+                                 "\"autoflow_mail\" in "
+                                 "\"autoflow_environment production\"",
+                                 &amcf->verified_line);
         }
 
         return NGX_CONF_OK;
@@ -480,16 +464,13 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
     }
 
     if (needs) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"autoflow_mail\" needs %s in %s:%ui",
-                      needs, amcf->mail_where.file, amcf->mail_where.line);
-        return NGX_CONF_ERROR;
+        return af_conf_needs(cf, "autoflow_mail", needs, &amcf->mail_line);
     }
 
     mail->letters.link_base = (char *) amcf->link_base.data;
     mail->letters.keys = &amcf->purpose_keys;
 
-    if (ngx_http_autoflow_mail_load(cf, amcf) != NGX_CONF_OK) {
+    if (af_mail_load(cf, amcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -500,8 +481,7 @@ ngx_http_autoflow_init_mail(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_autoflow_mail_load(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf)
+af_mail_load(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
 {
     ngx_uint_t  kind, part;
 
@@ -511,14 +491,14 @@ ngx_http_autoflow_mail_load(ngx_conf_t *cf,
 
     for (kind = 0; kind < AF_LETTER_KINDS; kind++) {
         for (part = 0; part < AF_LETTER_PARTS; part++) {
-            if (ngx_http_autoflow_mail_template(cf, amcf, kind, part)
+            if (af_mail_template(cf, amcf, kind, part)
                 != NGX_CONF_OK)
             {
                 ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                               "\"autoflow_mail\" in %s:%ui needs the folder "
                               "of its templates; \"autoflow_mail_templates\" "
                               "says where it is",
-                              amcf->mail_where.file, amcf->mail_where.line);
+                              amcf->mail_line.file, amcf->mail_line.line);
                 return NGX_CONF_ERROR;
             }
         }
@@ -529,7 +509,7 @@ ngx_http_autoflow_mail_load(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_autoflow_mail_template(ngx_conf_t *cf,
+af_mail_template(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part)
 {
     size_t                       line;
@@ -537,7 +517,7 @@ ngx_http_autoflow_mail_template(ngx_conf_t *cf,
     ngx_str_t                    value;
     const char                  *wrong;
     af_letters_t                *letters;
-    ngx_http_autoflow_source_t   source;
+    af_secret_value_t   source;
 
     letters = &amcf->mail_conf->letters;
 
@@ -549,7 +529,7 @@ ngx_http_autoflow_mail_template(ngx_conf_t *cf,
     value.data = name;
     value.len = last - name;
 
-    if (ngx_http_autoflow_source(cf, &value, &source) != NGX_OK) {
+    if (af_secret_value(cf, &value, &source) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

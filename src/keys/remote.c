@@ -1,5 +1,6 @@
-#include "http/conf.h"
-#include "http/remote.h"
+#include "keys/remote.h"
+#include "conf/params.h"
+#include "conf/secret.h"
 
 #include <curl/curl.h>
 
@@ -31,6 +32,10 @@ typedef struct {
 } af_remote_shared_t;
 
 
+static char *af_remote_what(ngx_conf_t *cf, af_remote_t *remote);
+static ngx_int_t af_remote_add(ngx_conf_t *cf, ngx_array_t **list,
+    af_remote_t *remote);
+static ngx_int_t af_remote_init(ngx_conf_t *cf, af_remote_t *remote);
 static ngx_shm_zone_t *af_remote_zone(ngx_conf_t *cf, af_remote_t *remote);
 static ngx_int_t af_remote_zone_init(ngx_shm_zone_t *zone, void *data);
 static void af_remote_share(af_remote_t *remote, const char *text,
@@ -44,7 +49,137 @@ static void af_remote_skip(void *data, const af_keyring_error_t *error);
 static void af_remote_fetched(ngx_event_t *ev);
 
 
-ngx_int_t
+static const af_param_t  af_key_url_params[] = {
+    af_param("issuer=", af_param_str, af_remote_t, issuer),
+    af_param("ca=", af_param_str, af_remote_t, ca),
+    af_param("refresh=", af_param_msec, af_remote_t, refresh),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_key_url_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_srv_conf_t *ascf = conf;
+
+    char                           *rv;
+    ngx_str_t                      *value;
+    af_remote_t                    *remote;
+    ngx_http_autoflow_main_conf_t  *amcf;
+
+    amcf = af_conf_main(cf);
+    value = cf->args->elts;
+
+    remote = ngx_pcalloc(cf->pool, sizeof(af_remote_t));
+    if (remote == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    remote->url = value[1];
+    remote->refresh = 10 * 60 * 1000;
+
+    rv = af_params(cf, 2, af_key_url_params, remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (remote->issuer.len == 0) {
+        return "needs an \"issuer=\": only that one's tokens are its own";
+    }
+
+    rv = af_remote_what(cf, remote);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (remote->fetch.plain) {
+        af_conf_refuse(cf, "keys that come by http", NULL);
+    }
+
+    if (af_remote_init(cf, remote) != NGX_OK
+        || af_remote_add(cf, &ascf->remotes, remote) != NGX_OK
+        || af_remote_add(cf, &amcf->remotes, remote) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->line.file == NULL) {
+        af_conf_line(cf, &amcf->line);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+af_remote_what(ngx_conf_t *cf, af_remote_t *remote)
+{
+    char               *url;
+    const char         *why;
+    af_secret_value_t   ca;
+
+    url = (char *) remote->url.data;
+
+    remote->fetch.url = url;
+    remote->fetch.plain = (ngx_strncmp(url, "http://", 7) == 0);
+
+    if (!remote->fetch.plain && ngx_strncmp(url, "https://", 8) != 0) {
+        return "needs a URL that begins with \"https://\"";
+    }
+
+    if (remote->ca.len) {
+
+        if (remote->fetch.plain) {
+            return "has a \"ca=\" for a URL without TLS";
+        }
+
+        if (af_secret_value_file(cf, &remote->ca, &ca) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        remote->fetch.ca = (char *) ca.text.data;
+        remote->fetch.ca_len = ca.text.len;
+    }
+
+    why = af_fetch_check(&remote->fetch);
+
+    if (why) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_key_url\" can't be used: %s", why);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+af_remote_add(ngx_conf_t *cf, ngx_array_t **list,
+    af_remote_t *remote)
+{
+    af_remote_t  **place;
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 1, sizeof(af_remote_t *));
+        if (*list == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    place = ngx_array_push(*list);
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    *place = remote;
+
+    return NGX_OK;
+}
+
+
+/* what a worker needs */
+
+static ngx_int_t
 af_remote_init(ngx_conf_t *cf, af_remote_t *remote)
 {
     af_remote_task_t  *task;
@@ -246,6 +381,49 @@ af_remotes_look(void *data)
             af_remote_fetch(remote[i]);
         }
     }
+}
+
+
+ngx_uint_t
+af_remotes_due(const ngx_array_t *remotes)
+{
+    ngx_uint_t     i;
+    af_remote_t  **remote;
+
+    if (remotes == NULL) {
+        return 0;
+    }
+
+    remote = remotes->elts;
+
+    for (i = 0; i < remotes->nelts; i++) {
+        if (remote[i]->keys == NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+af_remotes_generation(const ngx_array_t *remotes)
+{
+    ngx_uint_t     i, generation;
+    af_remote_t  **remote;
+
+    if (remotes == NULL) {
+        return 0;
+    }
+
+    generation = 0;
+    remote = remotes->elts;
+
+    for (i = 0; i < remotes->nelts; i++) {
+        generation += remote[i]->generation;
+    }
+
+    return generation;
 }
 
 

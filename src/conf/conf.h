@@ -1,0 +1,193 @@
+/*
+ * The configuration: const once the module file has merged it.  What belongs
+ * to one concern is that one's own type, which others need not know.
+ */
+
+#ifndef AF_CONF_CONF_H
+#define AF_CONF_CONF_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_thread_pool.h>
+
+#include "crypto/purposes.h"
+
+
+#define AUTOFLOW_VERSION  "0.2.0"
+
+
+struct af_attempts_s;
+struct af_cache_s;
+struct af_cookies_s;
+struct af_cors_s;
+struct af_db_conf_s;
+struct af_db_s;
+struct af_feed_s;
+struct af_jobs_s;
+struct af_key_s;
+struct af_keyring_s;
+struct af_mail_conf_s;
+struct af_mail_s;
+struct af_password_conf_s;
+struct af_zone_s;
+
+
+typedef enum {
+    AF_DEVELOPMENT = 0,
+    AF_TESTING,
+    AF_PRODUCTION
+} af_environment_t;
+
+
+/* where a directive stands, for what can only be judged later */
+
+typedef struct {
+    u_char                     *file;      /* NULL: it is not there */
+    ngx_uint_t                  line;
+} af_conf_line_t;
+
+
+typedef struct {
+    struct af_db_conf_s        *database;  /* NULL without autoflow_database */
+    ngx_array_t                *secrets;   /* of ngx_str_t, former ones last */
+
+    af_purpose_keys_t           purpose_keys;  /* theirs; none without it */
+
+    size_t                      zone_size;
+    ngx_msec_t                  staleness; /* of the feed of revocations */
+    ngx_uint_t                  stale_open;    /* then trust tokens, or not */
+    const struct af_attempts_s *attempts;
+    ngx_uint_t                  max_sessions;  /* of an account */
+    ngx_uint_t                  environment;
+    ngx_flag_t                  require_verified;  /* to log in: an address */
+    time_t                      access_ttl;
+    time_t                      refresh_ttl;
+    time_t                      refresh_grace;
+    const struct af_password_conf_s  *password;
+
+    ngx_str_t                   hash_name;
+    ngx_str_t                   io_name;
+    ngx_str_t                   connect_name;
+    ngx_thread_pool_t          *hash;
+    ngx_thread_pool_t          *io;
+    ngx_thread_pool_t          *connect;
+
+    /* NULL without autoflow_database */
+    struct af_zone_s           *zone;
+    struct af_db_s             *db;
+    struct af_db_s             *wide;
+    struct af_feed_s           *feed;
+
+    struct af_jobs_s           *jobs;      /* a worker's */
+
+    ngx_array_t                *remotes;   /* of af_remote_t *, all servers' */
+
+    struct af_mail_conf_s      *mail_conf; /* NULL: mails are off */
+    ngx_str_t                   mail_templates;
+    ngx_str_t                   link_base; /* without a '/' at its end */
+    struct af_mail_s           *mail;      /* NULL: mails are off */
+
+    struct af_cache_s          *cache;     /* a worker's */
+    ngx_int_t                   request_id;    /* index of $request_id */
+    time_t                      started;
+
+    af_conf_line_t              line;      /* autoflow_database */
+    af_conf_line_t              mail_line;
+    af_conf_line_t              verified_line;
+
+    /* the first thing that production refuses, its file if it is one */
+    const char                 *refused;
+    ngx_str_t                   refused_file;
+    af_conf_line_t              refused_line;
+} ngx_http_autoflow_main_conf_t;
+
+
+typedef struct {
+    struct af_keyring_s        *keys;      /* NULL without autoflow_key */
+    struct af_key_s            *signer;    /* of them, NULL if none signs */
+    ngx_str_t                   jwks;      /* the public ones of our own */
+    ngx_array_t                *remotes;   /* of af_remote_t * */
+    ngx_str_t                   issuer;
+    ngx_array_t                *audience;  /* of const char *, NULL-ended */
+    time_t                      leeway;
+    ngx_uint_t                  cookies;   /* some location has them on */
+    ngx_array_t                *former_paths;  /* of refresh cookies, or NULL */
+} ngx_http_autoflow_srv_conf_t;
+
+
+typedef enum {
+    AF_AUTH_UNSET = 0,                     /* off, though nobody says so */
+    AF_AUTH_OFF,
+    AF_AUTH_ON,
+    AF_AUTH_OPTIONAL
+} af_auth_mode_t;
+
+
+typedef enum {
+    AF_HTTPS_OFF = 0,
+    AF_HTTPS_ON,
+    AF_HTTPS_REDIRECT
+} af_https_mode_t;
+
+
+typedef struct {
+    ngx_uint_t                  auth;      /* af_auth_mode_t */
+    ngx_http_complex_value_t   *token;     /* NULL: Authorization, cookie */
+    ngx_uint_t                  token_cookie;  /* the variable is a cookie */
+    ngx_uint_t                  preflight_deny;
+    ngx_array_t                *require;   /* of af_condition_t; NULL: none */
+    ngx_http_complex_value_t   *realm;
+    ngx_str_t                   base;      /* of autoflow_api, no last '/' */
+    ngx_str_t                   mount;     /* what its paths begin with */
+    ngx_uint_t                  verify;    /* a status; 0: none */
+    ngx_uint_t                  require_https; /* as configured, or unset */
+    ngx_uint_t                  https;     /* af_https_mode_t */
+
+    /* NULL: off; NGX_CONF_UNSET_PTR: nobody says */
+    const struct af_cors_s     *cors;
+
+    /* likewise */
+    const struct af_cookies_s  *cookies;
+
+    /* that a request's path has, as a mask, 0: none; NULL: nobody knows */
+    ngx_uint_t                (*methods)(ngx_http_request_t *r);
+
+    af_conf_line_t              line;      /* autoflow_api, autoflow_verify */
+    af_conf_line_t              auth_line;
+    af_conf_line_t              require_line;
+    af_conf_line_t              cookies_line;
+    af_conf_line_t              cors_line;
+} ngx_http_autoflow_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_autoflow_module;
+
+
+/* the configuration that a request, wherever it is now, goes by */
+
+#define af_main_conf(r)                                                       \
+    ((ngx_http_autoflow_main_conf_t *)                                        \
+     ngx_http_get_module_main_conf(r, ngx_http_autoflow_module))
+
+#define af_srv_conf(r)                                                        \
+    ((ngx_http_autoflow_srv_conf_t *)                                         \
+     ngx_http_get_module_srv_conf(r, ngx_http_autoflow_module))
+
+#define af_loc_conf(r)                                                        \
+    ((ngx_http_autoflow_loc_conf_t *)                                         \
+     ngx_http_get_module_loc_conf(r, ngx_http_autoflow_module))
+
+
+/* likewise, while nginx reads its own */
+
+#define af_conf_main(cf)                                                      \
+    ((ngx_http_autoflow_main_conf_t *)                                        \
+     ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module))
+
+#define af_conf_srv(cf)                                                       \
+    ((ngx_http_autoflow_srv_conf_t *)                                         \
+     ngx_http_conf_get_module_srv_conf(cf, ngx_http_autoflow_module))
+
+
+#endif /* AF_CONF_CONF_H */

@@ -1,0 +1,85 @@
+/*
+ * Parameters of directives, "name=value" or a word alone.  A directive has a
+ * table of them, which ends with a row without a name.
+ */
+
+#ifndef AF_CONF_PARAMS_H
+#define AF_CONF_PARAMS_H
+
+#include "conf/conf.h"
+
+
+typedef struct af_param_s  af_param_t;
+
+struct af_param_s {
+    ngx_str_t               name;      /* with the '=' */
+    ngx_int_t             (*set)(const af_param_t *param, ngx_str_t *value,
+                                 void *member);
+    size_t                  offset;    /* of the member */
+    const ngx_conf_enum_t  *values;    /* of af_param_enum */
+
+    /* bounds of a number, and what else is said of the directive, or NULL */
+    ngx_uint_t              least;
+    const char             *less;
+    ngx_uint_t              greatest;
+    const char             *more;
+};
+
+
+/* a row, for a member of a type; then .values or bounds, if need be */
+
+#define af_param(name, set, type, member, ...)                                \
+    { ngx_string(name), set, .offset = offsetof(type, member), ##__VA_ARGS__ }
+
+
+/* Reads a directive's arguments from `first` on into `conf`. */
+char *af_params(ngx_conf_t *cf, ngx_uint_t first, const af_param_t *params,
+    void *conf);
+
+/* how values are read: as the types that nginx has for them */
+ngx_int_t af_param_str(const af_param_t *param, ngx_str_t *value,
+    void *member);
+ngx_int_t af_param_msec(const af_param_t *param, ngx_str_t *value,
+    void *member);
+ngx_int_t af_param_size(const af_param_t *param, ngx_str_t *value,
+    void *member);
+
+/* from 1 to 65535, as ngx_uint_t */
+ngx_int_t af_param_count(const af_param_t *param, ngx_str_t *value,
+    void *member);
+
+/* one of param->values, as ngx_uint_t; and 1 for a word alone */
+ngx_int_t af_param_enum(const af_param_t *param, ngx_str_t *value,
+    void *member);
+ngx_int_t af_param_word(const af_param_t *param, ngx_str_t *value,
+    void *member);
+
+/* const char *, given once */
+ngx_int_t af_param_text(const af_param_t *param, ngx_str_t *value,
+    void *member);
+
+/* The row of a word, NULL if there is none. */
+const ngx_conf_enum_t *af_conf_enum(const ngx_conf_enum_t *row,
+    const ngx_str_t *value);
+
+/* Compiles a value that has variables; NULL if it can't. */
+ngx_http_complex_value_t *af_conf_complex(ngx_conf_t *cf, ngx_str_t *value);
+
+/* Notes where a directive stands. */
+void af_conf_line(ngx_conf_t *cf, af_conf_line_t *line);
+
+/* Logs what a directive needs; returns NGX_CONF_ERROR. */
+char *af_conf_needs(ngx_conf_t *cf, const char *directive, const char *what,
+    const af_conf_line_t *line);
+
+/*
+ * Remembers the first thing that production refuses, as the environment may be
+ * configured later; `file` may be NULL.  When it is known, the other one says
+ * so: NGX_CONF_OK, or NGX_CONF_ERROR having logged it.
+ */
+void af_conf_refuse(ngx_conf_t *cf, const char *what, const ngx_str_t *file);
+char *af_conf_refused(ngx_conf_t *cf,
+    const ngx_http_autoflow_main_conf_t *amcf);
+
+
+#endif /* AF_CONF_PARAMS_H */

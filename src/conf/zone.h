@@ -1,0 +1,25 @@
+/*
+ * The shared memory of autoflow_zone, as nginx has it.
+ */
+
+#ifndef AF_CONF_ZONE_H
+#define AF_CONF_ZONE_H
+
+#include "conf/conf.h"
+
+
+/*
+ * Asks nginx for the memory.  The zone returned is filled in when nginx has
+ * it, before there are workers; NULL on failure.
+ */
+struct af_zone_s *af_zone_add(ngx_conf_t *cf, size_t size);
+
+
+/*
+ * autoflow_revocation_staleness: how old what the zone was fed with may be for
+ * tokens to be trusted.
+ */
+char *af_staleness_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+#endif /* AF_CONF_ZONE_H */

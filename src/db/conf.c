@@ -1,0 +1,110 @@
+#include "db/pool.h"
+#include "conf/params.h"
+#include "conf/secret.h"
+
+
+static ngx_int_t af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *conninfo);
+
+
+static const af_db_conf_t  af_database_defaults = {
+    .pool = 2,
+    .wide = 1,
+    .inflight = 64,
+    .queue = 1024,
+    .timeout = 5000
+};
+
+
+static const af_param_t  af_database_params[] = {
+    af_param("pool=", af_param_count, af_db_conf_t, pool,
+             .greatest = 256, .more = "has a pool of more than 256"),
+    af_param("wide=", af_param_count, af_db_conf_t, wide,
+             .greatest = 256, .more = "has more than 256 wide connections"),
+    af_param("inflight=", af_param_count, af_db_conf_t, inflight,
+             .greatest = 4096, .more = "has more than 4096 inflight"),
+    af_param("queue=", af_param_count, af_db_conf_t, queue),
+    af_param("timeout=", af_param_msec, af_db_conf_t, timeout),
+    af_param("notify=", af_param_str, af_db_conf_t, notify),
+    { .name = ngx_null_string }
+};
+
+
+char *
+af_database_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    char          *rv;
+    ngx_str_t     *value;
+    af_db_conf_t  *database;
+
+    if (amcf->database) {
+        return "is duplicate";
+    }
+
+    database = ngx_palloc(cf->pool, sizeof(af_db_conf_t));
+    if (database == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *database = af_database_defaults;
+
+    amcf->database = database;
+    af_conf_line(cf, &amcf->line);
+
+    value = cf->args->elts;
+
+    if (af_db_conninfo(cf, &value[1], &database->conninfo) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = af_params(cf, 2, af_database_params, database);
+
+    if (rv == NGX_CONF_OK && database->notify.len
+        && af_db_conninfo(cf, &database->notify, &database->notify) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return rv;
+}
+
+
+static ngx_int_t
+af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *conninfo)
+{
+    char               *error;
+    PQconninfoOption   *options, *option;
+    af_secret_value_t   secret;
+
+    if (af_secret_value(cf, value, &secret) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *conninfo = secret.text;
+
+    error = NULL;
+    options = PQconninfoParse((char *) conninfo->data, &error);
+
+    if (options == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"autoflow_database\" has no valid conninfo: %s",
+                           error ? error : "no memory");
+        PQfreemem(error);
+        return NGX_ERROR;
+    }
+
+    /* without a password it is no secret */
+
+    for (option = options; option->keyword; option++) {
+        if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
+            af_secret_exposed(cf, &secret);
+        }
+    }
+
+    PQconninfoFree(options);
+
+    return NGX_OK;
+}

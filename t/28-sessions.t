@@ -41,7 +41,7 @@ subtest 'a refresh token is exchanged' => sub {
     my $ada = account();
     my $new = refresh($ada)->status_is(200)->json_is('/token_type' => 'bearer')
         ->json_is('/expires_in' => 1800)->json_is('/user/email' => $ada->{user}{email})
-        ->json_like('/refresh_token' => qr/^r[A-Za-z0-9_-]{107}$/)->tx->res->json;
+        ->json_like('/refresh_token' => qr/^r[A-Za-z0-9_-]{113}$/)->tx->res->json;
     isnt $new->{refresh_token}, $ada->{refresh_token}, 'for another one';
     is claims($new)->{sid}, claims($ada)->{sid}, 'of the same session';
     me($_)->status_is(200, 'both access tokens are good') for $ada, $new;

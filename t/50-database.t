@@ -299,8 +299,10 @@ sub storm ($code) {
         return join ', ', map { "$_ $status{$_}" } sort keys %status;
     });
     $code->();
+    $t->wait_for(sub {
+        eval { $t->db } && count('users WHERE email LIKE ?', "storm$storms-%") > 15;
+    });
     my %outcomes = %{$load->stop};
-    $t->wait_for(sub { eval { $t->db } });
 
     my (%count, @other);
     for (keys %outcomes) {
@@ -324,7 +326,7 @@ subtest 'connections are cut, one after another' => sub {
     my $cut = 0;
     my ($me, $login, $register) = storm(sub {
         my $end = time + 2;
-        while (time < $end) {
+        while (time < $end || $cut <= 5) {
             sleep 0.02 + rand 0.06;
             my @pids = backends();
             @pids == 7 and ++$cut and terminate($pids[rand @pids]);

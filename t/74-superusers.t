@@ -136,6 +136,7 @@ subtest 'as whoever the module connects' => sub {
     $admin->do(q{ALTER ROLE web SET statement_timeout = '200ms'});
     $web->reload->ready;
     cmp_ok $slow->('or another one'), '<', 4, 'where somebody says so';
+    $admin->do('ALTER ROLE web RESET statement_timeout');
     $web->finish;
 };
 

@@ -1,7 +1,6 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
-#include "api/recovery.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "mail/outbox.h"
@@ -12,15 +11,13 @@ static ngx_int_t check_current(af_ctx_t *ctx);
 static ngx_int_t current_is_right(af_ctx_t *ctx);
 static ngx_int_t hash_new(af_ctx_t *ctx);
 static ngx_int_t change_password(af_ctx_t *ctx);
-static ngx_int_t say_changed(af_ctx_t *ctx);
 
 static int email_with_password(json_t *body, json_t *errors);
-static ngx_int_t begin_profile(af_ctx_t *ctx);
+static ngx_int_t choose_change(af_ctx_t *ctx);
 static ngx_int_t count_address(af_ctx_t *ctx);
-static ngx_int_t change_profile(af_ctx_t *ctx);
-static ngx_int_t say_profile(af_ctx_t *ctx);
+static ngx_int_t answer_address(af_ctx_t *ctx);
 
-static ngx_int_t delete_account(af_ctx_t *ctx);
+static ngx_int_t answer_left(af_ctx_t *ctx);
 
 
 static const af_step_pt  password_steps[] = {
@@ -28,27 +25,37 @@ static const af_step_pt  password_steps[] = {
     check_current,
     hash_new,
     change_password,
-    say_changed,
+    af_step_answer,
     NULL
 };
 
 
-/* without a new address they begin with change_profile */
+static const af_step_pt  change_steps[] = {
+    choose_change,
+    NULL
+};
+
+
+static const af_step_pt  leave_steps[] = {
+    af_step_query,
+    answer_left,
+    NULL
+};
+
 
 static const af_step_pt  profile_steps[] = {
-    begin_profile,
-    check_current,
-    count_address,
-    change_profile,
-    say_profile,
-    af_step_taken,
+    af_step_query,
+    af_step_answer,
     NULL
 };
 
 
-static const af_step_pt  delete_steps[] = {
-    delete_account,
-    af_step_left,
+static const af_step_pt  address_steps[] = {
+    find_password,
+    check_current,
+    count_address,
+    af_step_query,
+    answer_address,
     NULL
 };
 
@@ -90,21 +97,33 @@ const af_route_t  af_account_routes[] = {
       .alias = "/user/profile",
       .body = &profile_schema,
       .answer = &af_schema_user,
-      .steps = profile_steps },
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_account_update_profile,
+      .missing = AF_INVALID_TOKEN,
+      .steps = change_steps },
 
     { NGX_HTTP_PATCH, "/auth/me", AF_USER,
       .alias = "/user/profile",
       .body = &profile_schema,
       .answer = &af_schema_user,
-      .steps = profile_steps },
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_account_update_profile,
+      .missing = AF_INVALID_TOKEN,
+      .steps = change_steps },
 
     { NGX_HTTP_DELETE, "/auth/me", AF_USER,
       .alias = "/user/account",
-      .steps = delete_steps },
+      .self = 1,
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_delete_user,
+      .steps = leave_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
       .budget = AF_BUDGET_PASSWORD,
       .body = &password_schema,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_auth_change_password,
+      .missing = AF_WRONG_PASSWORD,      /* as another change was faster */
       .steps = password_steps },
 
     { .path = NULL }
@@ -208,19 +227,7 @@ change_password(af_ctx_t *ctx)
     af_bind(ctx, "old_hash", change->hash);
 
     return (af_password_set(ctx) == NGX_OK)
-           ? af_segment(ctx, &af_sql_auth_lock_account,
-                        &af_sql_auth_change_password, NULL)
-           : NGX_ERROR;
-}
-
-
-/* another change was faster: what was right is not any more */
-
-static ngx_int_t
-say_changed(af_ctx_t *ctx)
-{
-    return af_found(ctx) ? af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0)
-                         : af_problem(ctx, AF_WRONG_PASSWORD, NULL);
+           ? af_step_query(ctx) : NGX_ERROR;
 }
 
 
@@ -239,19 +246,15 @@ email_with_password(json_t *body, json_t *errors)
 
 
 static ngx_int_t
-begin_profile(af_ctx_t *ctx)
+choose_change(af_ctx_t *ctx)
 {
     if (af_field(ctx, "email")) {
-        return find_password(ctx);
+        return af_follow(ctx, address_steps);
     }
 
     af_bind(ctx, "password_hash", NULL);
 
-    while (*ctx->step != change_profile) {
-        ctx->step++;
-    }
-
-    return NGX_OK;
+    return af_follow(ctx, profile_steps);
 }
 
 
@@ -265,42 +268,20 @@ count_address(af_ctx_t *ctx)
 }
 
 
+/* the hash was replaced since it was read */
+
 static ngx_int_t
-change_profile(af_ctx_t *ctx)
+answer_address(af_ctx_t *ctx)
 {
-    return af_segment(ctx, &af_sql_auth_lock_account,
-                      &af_sql_account_update_profile, NULL);
+    return af_found(ctx) ? af_step_answer(ctx)
+                         : af_problem(ctx, AF_WRONG_PASSWORD, NULL);
 }
 
 
-static ngx_int_t
-say_profile(af_ctx_t *ctx)
-{
-    const char  *taken;
-
-    if (!af_found(ctx)) {
-        return af_problem(ctx, af_field(ctx, "email") ? AF_WRONG_PASSWORD
-                                                      : AF_INVALID_TOKEN,
-                          NULL);
-    }
-
-    taken = af_column(ctx, "taken");
-
-    if (taken[0] == 't') {
-        return af_claim_address(ctx);
-    }
-
-    af_mail_kick(ctx->conf->mail);
-
-    return af_step_answer(ctx);
-}
-
+/* also if another request was faster */
 
 static ngx_int_t
-delete_account(af_ctx_t *ctx)
+answer_left(af_ctx_t *ctx)
 {
-    af_bind(ctx, "id", (char *) ctx->identity->user_id.data);
-
-    return af_segment(ctx, &af_sql_auth_lock_account,
-                      &af_sql_admin_delete_user, NULL);
+    return af_answer_text(ctx, NULL, 0);
 }

@@ -2,18 +2,11 @@
 #include "api/attempts.h"
 #include "api/auth.h"
 #include "api/password.h"
-#include "api/recovery.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
-#include "mail/outbox.h"
 #include "check/email.h"
 #include "check/input.h"
 
-
-static ngx_int_t count_registration(af_ctx_t *ctx);
-static ngx_int_t create_account(af_ctx_t *ctx);
-static ngx_int_t send_registered(af_ctx_t *ctx);
-static ngx_int_t send_unverified(af_ctx_t *ctx);
 
 static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
@@ -27,12 +20,11 @@ static ngx_int_t send_tokens(af_ctx_t *ctx);
 
 
 static const af_step_pt  register_steps[] = {
-    count_registration,
-    af_step_name,
+    af_attempt_address,
     af_step_hash,
-    create_account,
-    send_registered,
-    af_step_taken,
+    af_step_hashed,
+    af_step_query,
+    af_step_tokens,
     NULL
 };
 
@@ -54,7 +46,7 @@ static const af_field_t  register_fields[] = {
 };
 
 static const af_schema_t  register_schema = {
-    "Registration", register_fields, NULL
+    "Registration", register_fields, af_rule_name
 };
 
 
@@ -94,12 +86,15 @@ const af_route_t  af_auth_routes[] = {
       .body = &register_schema,
       .answer = &registered_schema,
       .status = NGX_HTTP_CREATED,
+      .statement = &af_sql_auth_register,
       .steps = register_steps },
 
     { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
       .body = &login_schema,
       .form = 1,
       .answer = &af_schema_token_pair,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_auth_login,
       .steps = login_steps },
 
     { .path = NULL }
@@ -120,50 +115,40 @@ typedef struct {
 } login_t;
 
 
-static ngx_int_t
-count_registration(af_ctx_t *ctx)
+int
+af_rule_name(json_t *body, json_t *errors)
 {
-    return af_attempt_address(ctx);
-}
+    json_t      *joined;
+    const char  *full, *name, *first, *last;
 
+    full = json_string_value(json_object_get(body, "full_name"));
+    name = json_string_value(json_object_get(body, "name"));
+    first = json_string_value(json_object_get(body, "first_name"));
+    last = json_string_value(json_object_get(body, "last_name"));
 
-ngx_int_t
-af_step_name(af_ctx_t *ctx)
-{
-    char        *joined;
-    size_t       len;
-    const char  *full, *first, *last;
-
-    first = af_field(ctx, "first_name");
-    last = af_field(ctx, "last_name");
-    full = af_field(ctx, "full_name");
-
-    if (full == NULL) {
-        full = af_field(ctx, "name");
+    if (full) {
+        return 0;
     }
 
-    if (full == NULL && first && last) {
+    if (name || first == NULL || last == NULL) {
+        name = name ? name : first ? first : last;
 
-        len = ngx_strlen(first) + 1 + ngx_strlen(last);
-
-        joined = ngx_pnalloc(ctx->request->pool, len + 1);
-        if (joined == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf((u_char *) joined, "%s %s%Z", first, last);
-
-        if (af_text_length(joined, len) > af_type_name.max) {
-            return af_invalid(ctx, "last_name", "length",
-                              "is too long together with first_name");
-        }
-
-        full = joined;
+        return name ? json_object_set_new(body, "full_name", json_string(name))
+                    : 0;
     }
 
-    af_bind(ctx, "full_name", full ? full : first ? first : last);
+    joined = json_sprintf("%s %s", first, last);
 
-    return NGX_OK;
+    if (joined == NULL || json_object_set_new(body, "full_name", joined) != 0) {
+        return -1;
+    }
+
+    return (af_text_length(json_string_value(joined),
+                           json_string_length(joined))
+            > af_type_name.max)
+           ? af_schema_error(errors, "last_name", "length",
+                             "is too long together with first_name")
+           : 0;
 }
 
 
@@ -191,51 +176,10 @@ af_step_hash(af_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-create_account(af_ctx_t *ctx)
+ngx_int_t
+af_step_hashed(af_ctx_t *ctx)
 {
-    return (af_password_set(ctx) == NGX_OK)
-           ? af_query(ctx, &af_sql_auth_register) : NGX_ERROR;
-}
-
-
-static ngx_int_t
-send_registered(af_ctx_t *ctx)
-{
-    if (!af_found(ctx)) {
-        return af_claim_address(ctx);
-    }
-
-    af_mail_kick(ctx->conf->mail);
-
-    if (af_column(ctx, "session_id") == NULL) {
-        return send_unverified(ctx);
-    }
-
-    return af_answer_tokens(ctx, NGX_HTTP_CREATED,
-                            "The account has been created.");
-}
-
-
-static ngx_int_t
-send_unverified(af_ctx_t *ctx)
-{
-    u_char      *json;
-    const char  *user;
-
-    static const char  format[] =
-        "{\"user\":%s,\"message\":\"The account has been created: "
-        "it can be used once its address is verified.\"}";
-
-    user = af_column(ctx, "user");
-
-    json = ngx_pnalloc(ctx->request->pool, sizeof(format) + ngx_strlen(user));
-    if (json == NULL) {
-        return NGX_ERROR;
-    }
-
-    return af_answer(ctx, NGX_HTTP_CREATED, (char *) json,
-                     ngx_sprintf(json, format, user) - json);
+    return af_password_set(ctx);
 }
 
 
@@ -312,11 +256,11 @@ count_attempt(af_ctx_t *ctx)
         hash = af_column(ctx, "password_hash");
 
         login->user_id = af_string(ctx, user_id, ngx_strlen(user_id));
-        login->hash = af_string(ctx, hash, ngx_strlen(hash));
+        login->hash = hash ? af_string(ctx, hash, ngx_strlen(hash)) : NULL;
         login->active = (af_column(ctx, "is_active")[0] == 't');
         login->verified = (af_column(ctx, "email_verified")[0] == 't');
 
-        if (login->user_id == NULL || login->hash == NULL) {
+        if (login->user_id == NULL || (hash && login->hash == NULL)) {
             return NGX_ERROR;
         }
     }
@@ -397,8 +341,11 @@ open_session(af_ctx_t *ctx)
         return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 
-    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_login,
-                      NULL);
+    return af_password_upgrades(ctx)
+           ? af_segment(ctx, &af_sql_auth_lock_account,
+                        &af_sql_auth_upgrade_password, &af_sql_auth_login,
+                        NULL)
+           : af_step_query(ctx);
 }
 
 
@@ -421,7 +368,7 @@ send_tokens(af_ctx_t *ctx)
 
     if (af_found(ctx)) {
         af_attempts_right(ctx);
-        return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
+        return af_step_tokens(ctx);
     }
 
     /*
@@ -434,10 +381,9 @@ send_tokens(af_ctx_t *ctx)
     }
 
     login->again = 1;
-    ctx->step = login_steps;
 
     /* where it is all counted again */
     af_attempts_unseen(ctx);
 
-    return NGX_OK;
+    return af_follow(ctx, login_steps);
 }

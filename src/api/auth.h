@@ -18,11 +18,12 @@
     { "last_name", &af_type_name, 0, NULL }
 
 
-/* Binds "full_name" from whichever of its aliases was sent. */
-ngx_int_t af_step_name(af_ctx_t *ctx);
+/* Their rule: "full_name" becomes whichever of its aliases was sent. */
+int af_rule_name(json_t *body, json_t *errors);
 
-/* Hashes "password".  The next step calls af_password_set(). */
+/* Hash "password", and bind "password_hash", or end the flow. */
 ngx_int_t af_step_hash(af_ctx_t *ctx);
+ngx_int_t af_step_hashed(af_ctx_t *ctx);
 
 
 #endif /* AF_API_AUTH_H */

@@ -144,7 +144,7 @@ af_new_password(af_ctx_t *ctx, const char *field, const char *const *words)
         job->words[n] = *words++;
     }
 
-    return af_in_thread(ctx, af_password_set_job, job);
+    return af_in_thread(ctx, ctx->conf->hash, af_password_set_job, job);
 }
 
 
@@ -211,7 +211,7 @@ af_check_password(af_ctx_t *ctx, const char *field, const char *hash)
 
     job->stored = hash;
 
-    return af_in_thread(ctx, af_password_check_job, job);
+    return af_in_thread(ctx, ctx->conf->hash, af_password_check_job, job);
 }
 
 
@@ -257,4 +257,13 @@ af_password_right(af_ctx_t *ctx)
     default:
         return af_problem(ctx, AF_OVERLOADED, "no memory for a hash");
     }
+}
+
+
+ngx_uint_t
+af_password_upgrades(af_ctx_t *ctx)
+{
+    af_password_job_t *job = ctx->job_data;
+
+    return job->hash[0] != '\0';
 }

@@ -61,5 +61,8 @@ ngx_int_t af_check_password(af_ctx_t *ctx, const char *field,
  */
 ngx_int_t af_password_right(af_ctx_t *ctx);
 
+/* Whether its hash shall be replaced. */
+ngx_uint_t af_password_upgrades(af_ctx_t *ctx);
+
 
 #endif /* AF_API_PASSWORD_H */

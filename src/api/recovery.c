@@ -1,7 +1,6 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
-#include "api/recovery.h"
 #include "api/schemas.h"
 #include "mail/outbox.h"
 
@@ -10,21 +9,61 @@
 #define ANSWER_DELAY  100
 
 
-static ngx_int_t mail_reset(af_ctx_t *ctx);
-static ngx_int_t mail_verification(af_ctx_t *ctx);
-static ngx_int_t mail_token(af_ctx_t *ctx, const af_statement_t *statement);
+static ngx_int_t bind_account(af_ctx_t *ctx);
 static ngx_int_t hold_answer(af_ctx_t *ctx);
-static ngx_int_t say_mailed(af_ctx_t *ctx);
 
+static ngx_int_t present_reset(af_ctx_t *ctx);
 static ngx_int_t find_account(af_ctx_t *ctx);
 static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t set_password(af_ctx_t *ctx);
 static ngx_int_t forget_failures(af_ctx_t *ctx);
-static ngx_int_t verify_address(af_ctx_t *ctx);
-static ngx_int_t say_done(af_ctx_t *ctx);
-static ngx_int_t present_token(af_ctx_t *ctx, const char *const *kinds,
-    const af_statement_t *statement);
+
+static ngx_int_t present_verification(af_ctx_t *ctx);
+static ngx_int_t present_token(af_ctx_t *ctx, const char *const *kinds);
+static ngx_int_t count_success(af_ctx_t *ctx);
 static int one_password(json_t *body, json_t *errors);
+
+
+static const af_step_pt  forgot_steps[] = {
+    af_attempt_address,
+    af_step_query,
+    hold_answer,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_step_pt  resend_steps[] = {
+    af_attempt_address,
+    bind_account,
+    af_step_query,
+    hold_answer,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_step_pt  reset_steps[] = {
+    af_attempt_address,
+    present_reset,
+    find_account,
+    hash_password,
+    set_password,
+    forget_failures,
+    count_success,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_step_pt  verify_steps[] = {
+    af_attempt_address,
+    present_verification,
+    af_step_query,
+    count_success,
+    af_step_answer,
+    NULL
+};
 
 
 /* the mails' kinds whose tokens are taken here */
@@ -35,39 +74,6 @@ static const char *const  reset_kinds[] = {
 
 static const char *const  verify_kinds[] = {
     "verify_email", "change_email", NULL
-};
-
-
-static const af_step_pt  forgot_steps[] = {
-    mail_reset,
-    hold_answer,
-    say_mailed,
-    NULL
-};
-
-
-static const af_step_pt  resend_steps[] = {
-    mail_verification,
-    hold_answer,
-    say_mailed,
-    NULL
-};
-
-
-static const af_step_pt  reset_steps[] = {
-    find_account,
-    hash_password,
-    set_password,
-    forget_failures,
-    say_done,
-    NULL
-};
-
-
-static const af_step_pt  verify_steps[] = {
-    verify_address,
-    say_done,
-    NULL
 };
 
 
@@ -107,62 +113,42 @@ const af_route_t  af_recovery_routes[] = {
       .body = &address_schema,
       .answer = &af_schema_message,
       .status = NGX_HTTP_ACCEPTED,
+      .statement = &af_sql_account_forgot_password,
       .steps = forgot_steps },
 
     { NGX_HTTP_POST, "/auth/reset-password", AF_PUBLIC,
       .body = &reset_schema,
+      .lock = &af_sql_account_lock_owner,
+      .statement = &af_sql_account_reset_password,
+      .missing = AF_INVALID_MAIL_TOKEN,
       .steps = reset_steps },
 
     { NGX_HTTP_POST, "/user/verify-email", AF_PUBLIC,
       .body = &verify_schema,
+      .statement = &af_sql_account_verify_email,
+      .missing = AF_INVALID_MAIL_TOKEN,
       .steps = verify_steps },
 
     { NGX_HTTP_POST, "/user/verify-email/resend", AF_EITHER,
       .body = &address_schema,
       .answer = &af_schema_message,
       .status = NGX_HTTP_ACCEPTED,
+      .statement = &af_sql_account_resend_verification,
       .steps = resend_steps },
 
     { .path = NULL }
 };
 
 
-static ngx_int_t
-mail_reset(af_ctx_t *ctx)
-{
-    return mail_token(ctx, &af_sql_account_forgot_password);
-}
-
-
 /* who has an account may ask for the mail to the address that it waits for */
 
 static ngx_int_t
-mail_verification(af_ctx_t *ctx)
+bind_account(af_ctx_t *ctx)
 {
     af_bind(ctx, "account_id",
             ctx->identity->own ? (char *) ctx->identity->user_id.data : NULL);
 
-    return mail_token(ctx, &af_sql_account_resend_verification);
-}
-
-
-static ngx_int_t
-mail_token(af_ctx_t *ctx, const af_statement_t *statement)
-{
-    ngx_int_t    rc;
-    ngx_msec_t  *begun;
-
-    begun = ngx_palloc(ctx->request->pool, sizeof(ngx_msec_t));
-    if (begun == NULL) {
-        return NGX_ERROR;
-    }
-
-    *begun = ngx_current_msec;
-    ctx->data = begun;
-
-    rc = af_attempt_address(ctx);
-
-    return (rc == NGX_OK) ? af_query(ctx, statement) : rc;
+    return NGX_OK;
 }
 
 
@@ -171,12 +157,9 @@ mail_token(af_ctx_t *ctx, const af_statement_t *statement)
 static ngx_int_t
 hold_answer(af_ctx_t *ctx)
 {
-    ngx_msec_t  *begun, elapsed;
+    ngx_msec_t  elapsed;
 
-    af_mail_kick(ctx->conf->mail);
-
-    begun = ctx->data;
-    elapsed = ngx_current_msec - *begun;
+    elapsed = ngx_current_msec - ctx->begun;
 
     return (elapsed < ANSWER_DELAY) ? af_pause(ctx, ANSWER_DELAY - elapsed)
                                     : NGX_OK;
@@ -184,19 +167,16 @@ hold_answer(af_ctx_t *ctx)
 
 
 static ngx_int_t
-say_mailed(af_ctx_t *ctx)
+present_reset(af_ctx_t *ctx)
 {
-    static const char  json[] =
-        "{\"message\":\"If the address is one of ours, a mail is under way.\"}";
-
-    return af_answer(ctx, NGX_HTTP_ACCEPTED, json, sizeof(json) - 1);
+    return present_token(ctx, reset_kinds);
 }
 
 
 static ngx_int_t
 find_account(af_ctx_t *ctx)
 {
-    return present_token(ctx, reset_kinds, &af_sql_account_find_reset);
+    return af_query(ctx, &af_sql_account_find_reset);
 }
 
 
@@ -206,7 +186,7 @@ hash_password(af_ctx_t *ctx)
     const char  *words[AF_PASSWORD_NAMES + 1];
 
     if (!af_found(ctx)) {
-        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+        return af_missing(ctx);
     }
 
     if (af_password_names(ctx, words) != NGX_OK) {
@@ -222,12 +202,7 @@ hash_password(af_ctx_t *ctx)
 static ngx_int_t
 set_password(af_ctx_t *ctx)
 {
-    if (af_password_set(ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return af_segment(ctx, &af_sql_account_lock_owner,
-                      &af_sql_account_reset_password, NULL);
+    return (af_password_set(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
 }
 
 
@@ -248,39 +223,19 @@ forget_failures(af_ctx_t *ctx)
 
 
 static ngx_int_t
-verify_address(af_ctx_t *ctx)
+present_verification(af_ctx_t *ctx)
 {
-    return present_token(ctx, verify_kinds, &af_sql_account_verify_email);
+    return present_token(ctx, verify_kinds);
 }
 
 
-static ngx_int_t
-say_done(af_ctx_t *ctx)
-{
-    if (!af_found(ctx)) {
-        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
-    }
-
-    af_attempts_right(ctx);
-
-    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
-}
-
-
-/* its row is ":mail_id": the statement says whether it still counts */
+/* its row is ":mail_id": a statement says whether it still counts */
 
 static ngx_int_t
-present_token(af_ctx_t *ctx, const char *const *kinds,
-    const af_statement_t *statement)
+present_token(af_ctx_t *ctx, const char *const *kinds)
 {
     char        *id;
-    ngx_int_t    rc;
     const char  *token;
-
-    rc = af_attempt_address(ctx);
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     id = ngx_pnalloc(ctx->request->pool, AF_MAIL_ID_SIZE);
     if (id == NULL) {
@@ -291,29 +246,24 @@ present_token(af_ctx_t *ctx, const char *const *kinds,
 
     while (!af_mail_verify(ctx->conf->mail, *kinds, token, id)) {
         if (*++kinds == NULL) {
-            return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+            return af_missing(ctx);
         }
     }
 
     af_bind(ctx, "mail_id", id);
 
-    return af_query(ctx, statement);
+    return NGX_OK;
 }
 
 
-ngx_int_t
-af_claim_address(af_ctx_t *ctx)
+static ngx_int_t
+count_success(af_ctx_t *ctx)
 {
-    return af_query(ctx, &af_sql_account_claim_address);
-}
+    if (af_found(ctx)) {
+        af_attempts_right(ctx);
+    }
 
-
-ngx_int_t
-af_step_taken(af_ctx_t *ctx)
-{
-    af_mail_kick(ctx->conf->mail);
-
-    return af_problem(ctx, AF_EMAIL_TAKEN, NULL);
+    return NGX_OK;
 }
 
 

@@ -6,19 +6,14 @@
 
 static ngx_int_t present_token(af_ctx_t *ctx);
 static ngx_int_t exchange_token(af_ctx_t *ctx);
-static ngx_int_t send_successor(af_ctx_t *ctx);
-static ngx_int_t refuse_token(af_ctx_t *ctx, const char *verdict);
 
 static ngx_int_t present_either(af_ctx_t *ctx);
 static ngx_int_t end_session(af_ctx_t *ctx);
-static ngx_int_t say_ended(af_ctx_t *ctx);
-
-static ngx_int_t end_sessions(af_ctx_t *ctx);
 
 static const af_step_pt  refresh_steps[] = {
     present_token,
     exchange_token,
-    send_successor,
+    af_step_tokens,
     NULL
 };
 
@@ -26,14 +21,7 @@ static const af_step_pt  refresh_steps[] = {
 static const af_step_pt  logout_steps[] = {
     present_either,
     end_session,
-    say_ended,
-    NULL
-};
-
-
-static const af_step_pt  logout_all_steps[] = {
-    end_sessions,
-    af_step_left,
+    af_step_answer,
     NULL
 };
 
@@ -66,6 +54,8 @@ const af_route_t  af_sessions_routes[] = {
       .body = &refresh_schema,
       .bodyless = 1,
       .answer = &af_schema_token_pair,
+      .statement = &af_sql_auth_refresh,
+      .missing = AF_INVALID_TOKEN,
       .steps = refresh_steps },
 
     { NGX_HTTP_POST, "/auth/logout", AF_EITHER,
@@ -73,11 +63,14 @@ const af_route_t  af_sessions_routes[] = {
       .query = &logout_schema,
       .body = &refresh_schema,
       .bodyless = 1,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_auth_logout,
       .steps = logout_steps },
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
       .budget = AF_BUDGET_LOGOUT_ALL,
-      .steps = logout_all_steps },
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_auth_logout_all },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
       .query = &af_schema_page,
@@ -135,73 +128,7 @@ exchange_token(af_ctx_t *ctx)
 
     rc = af_refresh_found(ctx);
 
-    if (rc == NGX_DECLINED) {
-        return refuse_token(ctx, "ended");
-    }
-
-    return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_refresh) : rc;
-}
-
-
-static ngx_int_t
-send_successor(af_ctx_t *ctx)
-{
-    const char  *verdict;
-
-    verdict = af_found(ctx) ? af_column(ctx, "verdict") : "ended";
-
-    if (ngx_strcmp(verdict, "current") == 0) {
-        return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
-    }
-
-    /* without a number, nor a successor, a secret was taken out of use since */
-
-    if (ngx_strcmp(verdict, "former") == 0
-        && (af_column(ctx, "number")[0] != '0' || af_column(ctx, "successor")))
-    {
-        return af_answer_tokens(ctx, NGX_HTTP_OK, NULL);
-    }
-
-    return refuse_token(ctx, verdict);
-}
-
-
-/*
- * A browser need not try these again.  But as long as the session lives,
- * another tab may have got new cookies, while this answer was on its way.
- */
-
-static ngx_int_t
-refuse_token(af_ctx_t *ctx, const char *verdict)
-{
-    ngx_uint_t  i;
-
-    static const struct {
-        const char       *verdict;
-        af_problem_id_t   problem;
-        ngx_uint_t        ended;       /* its session has */
-    } refusals[] = {
-        { "reused", AF_REUSED_TOKEN, 1 },
-        { "ended", AF_INVALID_TOKEN, 1 },
-        { "expired", AF_EXPIRED_TOKEN, 0 },
-        { "email_not_verified", AF_EMAIL_NOT_VERIFIED, 0 },
-        { NULL, AF_INVALID_TOKEN, 0 }
-    };
-
-    for (i = 0; refusals[i].verdict; i++) {
-        if (ngx_strcmp(verdict, refusals[i].verdict) == 0) {
-            break;
-        }
-    }
-
-    if (refusals[i].ended
-        && ctx->presented.source == AF_SOURCE_COOKIE
-        && af_cookies_expire(ctx->request) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return af_problem(ctx, refusals[i].problem, NULL);
+    return (rc == NGX_OK) ? af_step_query(ctx) : rc;
 }
 
 
@@ -246,11 +173,6 @@ end_session(af_ctx_t *ctx)
 
     rc = (ctx->presented.source == AF_SOURCE_NONE) ? NGX_OK
                                                    : af_refresh_found(ctx);
-
-    if (rc == NGX_DECLINED) {
-        return refuse_token(ctx, "ended");
-    }
-
     if (rc != NGX_OK) {
         return rc;
     }
@@ -258,47 +180,5 @@ end_session(af_ctx_t *ctx)
     af_bind(ctx, "others",
             json_object_get(ctx->query, "scope") ? "true" : "false");
 
-    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_logout,
-                      NULL);
-}
-
-
-/* one that ended meanwhile has ended: only a refresh token may be refused */
-
-static ngx_int_t
-say_ended(af_ctx_t *ctx)
-{
-    ngx_str_t    session_id;
-    const char  *verdict;
-
-    verdict = af_found(ctx) ? af_column(ctx, "verdict") : "ended";
-
-    if (ctx->presented.source == AF_SOURCE_NONE) {
-        session_id = ctx->identity->session_id;
-
-    } else if (ngx_strcmp(verdict, "current") == 0
-               || ngx_strcmp(verdict, "former") == 0)
-    {
-        session_id.data = (u_char *) af_column(ctx, "session_id");
-        session_id.len = ngx_strlen(session_id.data);
-
-    } else {
-        return refuse_token(ctx, verdict);
-    }
-
-    if (json_object_get(ctx->query, "scope") == NULL
-        && af_expire_cookies(ctx, NULL, &session_id) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
-}
-
-
-static ngx_int_t
-end_sessions(af_ctx_t *ctx)
-{
-    return af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_logout_all,
-                      NULL);
+    return af_step_query(ctx);
 }

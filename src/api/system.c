@@ -17,8 +17,6 @@ static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
-static ngx_int_t answer_format(af_ctx_t *ctx, ngx_uint_t status,
-    const char *format, ...);
 
 
 static const af_step_pt  health_steps[] = { ask_health, answer_health, NULL };
@@ -149,18 +147,21 @@ answer_health(af_ctx_t *ctx)
         return af_step_answer(ctx);
     }
 
-    return answer_format(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                         "{\"status\":\"unavailable\",\"version\":\"%s\","
-                         "\"database\":\"unavailable\",\"schema\":null,"
-                         "\"uptime\":%T}",
-                         AUTOFLOW_VERSION, ngx_time() - ctx->conf->started);
+    return af_answer_unavailable(ctx,
+               json_pack("{ss ss ss sn sI}",
+                         "status", "unavailable",
+                         "version", AUTOFLOW_VERSION,
+                         "database", "unavailable",
+                         "schema",
+                         "uptime", (json_int_t) (ngx_time()
+                                                 - ctx->conf->started)));
 }
 
 
 static ngx_int_t
 answer_alive(af_ctx_t *ctx)
 {
-    return answer_format(ctx, NGX_HTTP_OK, "{\"status\":\"ok\"}");
+    return af_answer(ctx, json_pack("{ss}", "status", "ok"), NULL, NULL);
 }
 
 
@@ -179,6 +180,7 @@ ask_api(af_ctx_t *ctx)
 static ngx_int_t
 answer_ready(af_ctx_t *ctx)
 {
+    json_t      *answer;
     ngx_uint_t   ready;
     const char  *tokens, *api;
 
@@ -189,10 +191,11 @@ answer_ready(af_ctx_t *ctx)
             && (json_object_get(ctx->query, "api") == NULL
                 || ngx_strcmp(api, "ok") == 0);
 
-    return answer_format(ctx, ready ? NGX_HTTP_OK
-                                    : NGX_HTTP_SERVICE_UNAVAILABLE,
-                         "{\"status\":\"%s\",\"tokens\":\"%s\",\"api\":\"%s\"}",
-                         ready ? "ok" : "unavailable", tokens, api);
+    answer = json_pack("{ss ss ss}", "status", ready ? "ok" : "unavailable",
+                       "tokens", tokens, "api", api);
+
+    return ready ? af_answer(ctx, answer, NULL, NULL)
+                 : af_answer_unavailable(ctx, answer);
 }
 
 
@@ -254,17 +257,16 @@ answer_latency(af_ctx_t *ctx)
     ms = (now.tv_sec - start->tv_sec) * 1e3
          + (now.tv_nsec - start->tv_nsec) / 1e6;
 
-    return answer_format(ctx, NGX_HTTP_OK,
-                         "{\"database\":\"ok\",\"latency_ms\":%.3f}", ms);
+    return af_answer(ctx, json_pack("{ss sf}", "database", "ok",
+                                    "latency_ms", ms), NULL, NULL);
 }
 
 
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
-    return answer_format(ctx, NGX_HTTP_OK,
-                         "{\"name\":\"autoflow\",\"version\":\"%s\"}",
-                         AUTOFLOW_VERSION);
+    return af_answer(ctx, json_pack("{ss ss}", "name", "autoflow",
+                                    "version", AUTOFLOW_VERSION), NULL, NULL);
 }
 
 
@@ -277,27 +279,5 @@ answer_jwks(af_ctx_t *ctx)
 
     jwks = &ctx->server->jwks;
 
-    return af_answer(ctx, NGX_HTTP_OK, (char *) jwks->data, jwks->len);
-}
-
-
-/* nothing here needs escaping */
-
-static ngx_int_t
-answer_format(af_ctx_t *ctx, ngx_uint_t status, const char *format, ...)
-{
-    char     *json;
-    u_char    text[512], *last;
-    va_list   args;
-
-    va_start(args, format);
-    last = ngx_vslprintf(text, text + sizeof(text), format, args);
-    va_end(args);
-
-    json = af_string(ctx, text, last - text);
-    if (json == NULL) {
-        return NGX_ERROR;
-    }
-
-    return af_answer(ctx, status, json, last - text);
+    return af_answer_text(ctx, (char *) jwks->data, jwks->len);
 }

@@ -24,7 +24,6 @@ static ngx_int_t af_session_random(af_ctx_t *ctx,
     u_char random[AF_REFRESH_RANDOM]);
 static ngx_int_t af_bind_successors(af_ctx_t *ctx);
 static ngx_int_t af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE]);
-static ngx_uint_t af_cookie_spoke(af_ctx_t *ctx);
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
 static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
     char *refresh);
@@ -214,13 +213,19 @@ af_refresh_lost(af_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    if (ctx->presented.form == AF_REFRESH_FORMER) {
-        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    if (ctx->presented.form == AF_REFRESH_NUMBERED) {
+        rc = af_attempt_address(ctx);
+
+        if (rc == NGX_OK) {
+            rc = af_session_ended(ctx, ctx->presented.refresh.session_id, 1);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    rc = af_attempt_address(ctx);
-
-    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+    return af_problem(ctx, AF_INVALID_TOKEN, NULL);
 }
 
 
@@ -369,53 +374,51 @@ af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE])
 
 
 ngx_int_t
-af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status, const char *message)
+af_step_tokens(af_ctx_t *ctx)
 {
-    char        *token, refresh[AF_REFRESH_SIZE];
-    u_char      *p, *json;
+    char        *access, refresh[AF_REFRESH_SIZE];
     size_t       len;
-    const char  *user;
+    json_t      *pair;
+    ngx_int_t    rc;
 
-    static const char  format[] =
-        "{\"access_token\":\"%s\",\"refresh_token\":\"%s\","
-        "\"token_type\":\"bearer\",\"expires_in\":%T,\"user\":%s";
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
 
-    user = af_column(ctx, "user");
-    token = af_access_token(ctx, &len);
+    if (af_column(ctx, "session_id") == NULL) {
+        return af_answer(ctx, json_pack("{sn ss}", "user", "message",
+                                        af_column(ctx, "message")),
+                         "user", af_column(ctx, "user"));
+    }
 
-    if (user == NULL || token == NULL) {
-        free(token);
+    access = af_access_token(ctx, &len);
+    if (access == NULL) {
         return af_problem(ctx, AF_INTERNAL_ERROR, "no access token could be "
                           "made: are there too many roles for one?");
     }
 
-    if (af_issue_refresh(ctx, refresh) != NGX_OK
-        || af_tokens_cookies(ctx, token, len, refresh) != NGX_OK)
-    {
-        free(token);
-        return NGX_ERROR;
+    rc = af_issue_refresh(ctx, refresh);
+
+    if (rc == NGX_OK) {
+        rc = af_tokens_cookies(ctx, access, len, refresh);
     }
 
-    json = ngx_pnalloc(ctx->request->pool,
-                       sizeof(format) + len + AF_REFRESH_SIZE + NGX_TIME_T_LEN
-                       + ngx_strlen(user)
-                       + sizeof(",\"message\":\"\"}")
-                       + (message ? ngx_strlen(message) : 0));
-    if (json == NULL) {
-        free(token);
-        return NGX_ERROR;
+    pair = json_pack("{ss# ss ss sI sn ss*}",
+                     "access_token", access, (int) len,
+                     "refresh_token", refresh,
+                     "token_type", "bearer",
+                     "expires_in", (json_int_t) ctx->conf->access_ttl,
+                     "user",
+                     "message", af_column(ctx, "message"));
+    free(access);
+
+    if (rc == NGX_OK) {
+        return af_answer(ctx, pair, "user", af_column(ctx, "user"));
     }
 
-    p = ngx_sprintf(json, format, token, refresh, ctx->conf->access_ttl, user);
-    free(token);
+    json_decref(pair);
 
-    if (message) {
-        p = ngx_sprintf(p, ",\"message\":\"%s\"", message);
-    }
-
-    *p++ = '}';
-
-    return af_answer(ctx, status, (char *) json, p - json);
+    return NGX_ERROR;
 }
 
 
@@ -444,48 +447,6 @@ af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len, char *refresh)
     csrf.len = ngx_strlen(text);
 
     return af_cookies_set(ctx->request, &token, &successor, &csrf);
-}
-
-
-ngx_int_t
-af_expire_cookies(af_ctx_t *ctx, const ngx_str_t *user_id,
-    const ngx_str_t *session_id)
-{
-    if (!af_cookie_spoke(ctx)
-        && !af_cookies_are_of(ctx->request, user_id, session_id))
-    {
-        return NGX_OK;
-    }
-
-    return af_cookies_expire(ctx->request);
-}
-
-
-static ngx_uint_t
-af_cookie_spoke(af_ctx_t *ctx)
-{
-    if (ctx->presented.source != AF_SOURCE_NONE) {
-        return ctx->presented.source == AF_SOURCE_COOKIE;
-    }
-
-    /* "token=$cookie_…" is no cookie that we set */
-
-    return ctx->identity->own && ctx->identity->cookie
-           && af_loc_conf(ctx->request)->token == NULL;
-}
-
-
-ngx_int_t
-af_step_left(af_ctx_t *ctx)
-{
-    if (af_expire_cookies(ctx, &ctx->identity->user_id,
-                          &ctx->identity->session_id)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return af_answer(ctx, NGX_HTTP_NO_CONTENT, NULL, 0);
 }
 
 

@@ -27,33 +27,17 @@ ngx_int_t af_find_refresh(af_ctx_t *ctx);
 /*
  * NGX_OK: the token is one of the session, and "user_id", "session_id",
  * "number", "token_hash" and "successors" are bound, for the statement that
- * judges what it is worth.  NGX_DECLINED: it is of a session that is no more.
- * Else the flow has ended.
+ * judges what it is worth.  Else the flow has ended.
  */
 ngx_int_t af_refresh_found(af_ctx_t *ctx);
 
 /*
- * Answers with a token pair, in cookies too where they are on, for the row that
- * the last query returned: its columns "user", "claims", "session_id",
- * "user_id", "number" and "random"; or "successor" instead of the last two.
- * `message` may be NULL.
+ * A step that answers with a token pair, in cookies too where they are on, for
+ * the row that the last query returned: its columns "user", "claims",
+ * "session_id", "user_id", "number" and "random", or "successor" instead of the
+ * last two; perhaps "message".  Without a session there are no tokens.
  */
-ngx_int_t af_answer_tokens(af_ctx_t *ctx, ngx_uint_t status,
-    const char *message);
-
-/*
- * Expires the client's cookies if they are of a session that has ended: if one
- * of them spoke for the request, or if they are of this user (may be NULL) or
- * of this session.
- */
-ngx_int_t af_expire_cookies(af_ctx_t *ctx, const ngx_str_t *user_id,
-    const ngx_str_t *session_id);
-
-/*
- * A step that ends a flow after which none of the account's sessions is left:
- * 204.
- */
-ngx_int_t af_step_left(af_ctx_t *ctx);
+ngx_int_t af_step_tokens(af_ctx_t *ctx);
 
 
 #endif /* AF_API_TOKENS_H */

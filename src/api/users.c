@@ -1,35 +1,13 @@
 #include "api/api.h"
 #include "api/auth.h"
-#include "api/password.h"
 #include "api/schemas.h"
 #include "mail/outbox.h"
 
 
-static ngx_int_t create_user(af_ctx_t *ctx);
-static ngx_int_t send_created(af_ctx_t *ctx);
-static ngx_int_t lock_user(af_ctx_t *ctx);
-static ngx_int_t find_unknown(af_ctx_t *ctx);
-
 static const af_step_pt  create_steps[] = {
-    af_step_name,
     af_step_hash,
-    create_user,
-    find_unknown,
-    send_created,
-    NULL
-};
-
-
-static const af_step_pt  change_steps[] = {
-    lock_user,
-    af_step_answer,
-    NULL
-};
-
-
-static const af_step_pt  roles_steps[] = {
-    lock_user,
-    find_unknown,
+    af_step_hashed,
+    af_step_query,
     af_step_answer,
     NULL
 };
@@ -78,7 +56,9 @@ static const af_field_t  create_fields[] = {
     { NULL, NULL, 0, NULL }
 };
 
-static const af_schema_t  create_schema = { "NewUser", create_fields, NULL };
+static const af_schema_t  create_schema = {
+    "NewUser", create_fields, af_rule_name
+};
 
 
 static const af_field_t  update_fields[] = {
@@ -127,6 +107,7 @@ const af_route_t  af_users_routes[] = {
       .body = &create_schema,
       .answer = &af_schema_user,
       .status = NGX_HTTP_CREATED,
+      .statement = &af_sql_admin_create_user,
       .steps = create_steps },
 
     { NGX_HTTP_GET, "/auth/users/{id}", AF_ONESELF,
@@ -138,41 +119,41 @@ const af_route_t  af_users_routes[] = {
       .alias = "/users/{id}",
       .body = &update_schema,
       .answer = &af_schema_user,
-      .statement = &af_sql_admin_update_user,
-      .steps = change_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_update_user },
 
     { NGX_HTTP_PATCH, "/auth/users/{id}", AF_SUPERUSER,
       .alias = "/users/{id}",
       .body = &update_schema,
       .answer = &af_schema_user,
-      .statement = &af_sql_admin_update_user,
-      .steps = change_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_update_user },
 
     { NGX_HTTP_DELETE, "/auth/users/{id}", AF_SUPERUSER,
       .alias = "/users/{id}",
-      .statement = &af_sql_admin_delete_user,
-      .steps = change_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_delete_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/disable", AF_SUPERUSER,
       .alias = "/users/{id}/disable",
       .budget = AF_BUDGET_DISABLE,
       .answer = &af_schema_user,
-      .statement = &af_sql_admin_disable_user,
-      .steps = change_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_disable_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/enable", AF_SUPERUSER,
       .alias = "/users/{id}/enable",
       .answer = &af_schema_user,
-      .statement = &af_sql_admin_enable_user,
-      .steps = change_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_enable_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/superuser", AF_SUPERUSER,
       .alias = "/users/{id}/superuser",
       .body = &superuser_schema,
       .bodyless = 1,
       .answer = &af_schema_user,
-      .statement = &af_sql_admin_set_superuser,
-      .steps = change_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_set_superuser },
 
     { NGX_HTTP_GET, "/auth/users/{id}/roles", AF_SUPERUSER,
       .alias = "/users/{id}/roles",
@@ -183,61 +164,8 @@ const af_route_t  af_users_routes[] = {
       .alias = "/users/{id}/roles",
       .body = &roles_schema,
       .answer = &roles_schema,
-      .statement = &af_sql_admin_set_roles,
-      .steps = roles_steps },
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_set_roles },
 
     { .path = NULL }
 };
-
-
-static ngx_int_t
-create_user(af_ctx_t *ctx)
-{
-    return (af_password_set(ctx) == NGX_OK)
-           ? af_query(ctx, &af_sql_admin_create_user) : NGX_ERROR;
-}
-
-
-static ngx_int_t
-send_created(af_ctx_t *ctx)
-{
-    af_mail_kick(ctx->conf->mail);
-
-    return af_step_answer(ctx);
-}
-
-
-/* the route's statement sees what others have just done to the account */
-
-static ngx_int_t
-lock_user(af_ctx_t *ctx)
-{
-    return af_segment(ctx, &af_sql_admin_lock_user, ctx->match.route->statement,
-                      NULL);
-}
-
-
-static ngx_int_t
-find_unknown(af_ctx_t *ctx)
-{
-    u_char      *message;
-    const char  *names;
-
-    static const char  format[] = "has names of no role: %s%Z";
-
-    names = af_found(ctx) ? af_column(ctx, "unknown") : NULL;
-
-    if (names == NULL) {
-        return NGX_OK;
-    }
-
-    message = ngx_pnalloc(ctx->request->pool,
-                          sizeof(format) + ngx_strlen(names));
-    if (message == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sprintf(message, format, names);
-
-    return af_invalid(ctx, "roles", "reference", (char *) message);
-}

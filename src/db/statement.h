@@ -14,6 +14,7 @@ typedef struct {
     unsigned            read:1;    /* changes nothing: may be sent twice */
     unsigned            anew:1;    /* planned at each call, for its values */
     unsigned            wide:1;    /* costs more the more data there is */
+    unsigned            mails:1;   /* it may have put mails into the outbox */
 } af_statement_t;
 
 

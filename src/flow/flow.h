@@ -86,6 +86,8 @@ struct af_ctx_s {
     af_media_t                      media;
     unsigned                        tolerant:1;
     unsigned                        paused:1;
+    unsigned                        unavailable:1;
+    ngx_msec_t                      begun;     /* with the first step */
     af_problem_id_t                 problem;
     af_problem_id_t                 refusal;   /* when the query is done */
     const char                     *cause;
@@ -129,9 +131,8 @@ void af_bind(af_ctx_t *ctx, const char *name, const char *value);
 ngx_int_t af_value(af_ctx_t *ctx, const char *name, const char **value);
 
 /*
- * Sends one statement, or several as one transaction; the last is NULL.  What
- * their rows say in a column "revoked" is revoked in every worker before the
- * next step.
+ * Sends one statement, or several as one transaction; the last is NULL.  Before
+ * the next step their columns have been heard as flow/outcome.h says.
  */
 ngx_int_t af_query(af_ctx_t *ctx, const af_statement_t *statement);
 ngx_int_t af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...);
@@ -161,12 +162,26 @@ const char *af_column(af_ctx_t *ctx, const char *name);
 /* Goes on after so many milliseconds. */
 ngx_int_t af_pause(af_ctx_t *ctx, ngx_msec_t delay);
 
-/* Runs a job in the hash pool. */
-ngx_int_t af_in_thread(af_ctx_t *ctx, af_job_pt run, void *data);
+/* Goes on with the first of other steps. */
+ngx_int_t af_follow(af_ctx_t *ctx, const af_step_pt *steps);
 
-/* Ends the flow with an answer; `json` lives as long as the request. */
-ngx_int_t af_answer(af_ctx_t *ctx, ngx_uint_t status, const char *json,
-    size_t len);
+/* Runs a job in a thread of a pool. */
+ngx_int_t af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run,
+    void *data);
+
+/*
+ * Ends the flow with its route's status and an object, which is freed, or NULL
+ * if there was no memory for it.  The member `name`, which is null, gets as its
+ * value the JSON that a statement made, as it is; or NULL: none does.
+ */
+ngx_int_t af_answer(af_ctx_t *ctx, json_t *object, const char *name,
+    const char *json);
+
+/* The same with 503: no problem, but what was asked for. */
+ngx_int_t af_answer_unavailable(af_ctx_t *ctx, json_t *object);
+
+/* The same with text that lives as long as the request, empty for none. */
+ngx_int_t af_answer_text(af_ctx_t *ctx, const char *json, size_t len);
 
 /* Ends the flow with a problem; `cause` may be NULL. */
 ngx_int_t af_problem(af_ctx_t *ctx, af_problem_id_t id, const char *cause);
@@ -186,7 +201,18 @@ const char *af_field(af_ctx_t *ctx, const char *name);
 ngx_int_t af_missing(af_ctx_t *ctx);
 
 
-/* the steps of the default flow: query the route's statement, answer */
+/*
+ * Expires the client's cookies if they are of this session, or of this account,
+ * which has no session any more; where the request is refused, only if it is by
+ * one of them that it was made.
+ */
+ngx_int_t af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused);
+
+
+/*
+ * the steps of the default flow: send the route's statement, after the one that
+ * locks; answer with its column "json"
+ */
 ngx_int_t af_step_query(af_ctx_t *ctx);
 ngx_int_t af_step_answer(af_ctx_t *ctx);
 

@@ -82,19 +82,12 @@ af_list_query(af_ctx_t *ctx)
 }
 
 
-/* the statement's array goes as it is into what is said around it */
-
 static ngx_int_t
 af_list_answer(af_ctx_t *ctx)
 {
-    char             *rest;
-    u_char           *answer, *p;
-    json_t           *json;
     const char       *data;
     const af_list_t  *list;
     char              next[AF_CURSOR_SIZE];
-
-    static const char  format[] = "{\"data\":%s,%s";
 
     list = ctx->data;
 
@@ -108,27 +101,8 @@ af_list_answer(af_ctx_t *ctx)
 
     data = af_column(ctx, "data");
 
-    if (data == NULL) {
-        data = "[]";
-    }
-
-    json = af_list_json(ctx, list, next[0] ? next : NULL);
-    rest = json_dumps(json, JSON_COMPACT);
-    json_decref(json);
-
-    if (rest == NULL) {
-        return NGX_ERROR;
-    }
-
-    answer = ngx_pnalloc(ctx->request->pool, sizeof(format) + ngx_strlen(data)
-                                             + ngx_strlen(rest));
-
-    p = answer ? ngx_sprintf(answer, format, data, rest + 1) : NULL;
-
-    free(rest);
-
-    return answer ? af_answer(ctx, NGX_HTTP_OK, (char *) answer, p - answer)
-                  : NGX_ERROR;
+    return af_answer(ctx, af_list_json(ctx, list, next[0] ? next : NULL),
+                     "data", data ? data : "[]");
 }
 
 
@@ -319,7 +293,7 @@ af_list_next(af_ctx_t *ctx, const af_list_t *list, char cursor[AF_CURSOR_SIZE])
 }
 
 
-/* all but the data */
+/* the data is put in later */
 
 static json_t *
 af_list_json(af_ctx_t *ctx, const af_list_t *list, const char *next)
@@ -337,7 +311,8 @@ af_list_json(af_ctx_t *ctx, const af_list_t *list, const char *next)
         capped = json_true();
     }
 
-    return json_pack("{so so sI so ss? so*}",
+    return json_pack("{sn so so sI so ss? so*}",
+                     "data",
                      "total", af_list_or_null(list, total),
                      "page", af_list_or_null(list, list->page),
                      "size", (json_int_t) list->size,

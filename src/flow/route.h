@@ -51,13 +51,15 @@ typedef struct {
     const af_schema_t     *query;        /* of the URI; NULL: it is ignored */
     const af_schema_t     *body;         /* NULL: none is read */
     const af_schema_t     *answer;       /* NULL: none is sent */
-    const af_statement_t  *statement;    /* of the default flow */
+    const af_statement_t  *lock;         /* before the other one, or NULL */
+    const af_statement_t  *statement;    /* what af_step_query() sends */
     const af_step_pt      *steps;        /* NULL: the default flow */
     ngx_uint_t             status;       /* 0: 200, 204 without an answer */
     af_problem_id_t        missing;      /* no row found; 0: 404 */
     af_budget_t            budget;
     unsigned               form:1;       /* the body may be a form too */
     unsigned               bodyless:1;   /* there need be none */
+    unsigned               self:1;       /* ":id" is who asks */
 } af_route_t;
 
 

@@ -120,6 +120,11 @@ af_value_path(af_ctx_t *ctx, const char *name, const char **value)
     ngx_uint_t        i;
     af_path_param_t  *param;
 
+    if (ctx->match.route->self && ngx_strcmp(name, "id") == 0) {
+        *value = af_value_user_id(ctx);
+        return NGX_OK;
+    }
+
     for (i = 0; i < ctx->match.nparams; i++) {
         param = &ctx->match.params[i];
 

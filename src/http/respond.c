@@ -153,6 +153,21 @@ static const struct {
 };
 
 
+af_problem_id_t
+af_problem_named(const char *code)
+{
+    ngx_uint_t  i;
+
+    for (i = AF_PROBLEM_NONE + 1; i < AF_PROBLEMS; i++) {
+        if (ngx_strcmp(af_problems[i].code, code) == 0) {
+            return i;
+        }
+    }
+
+    return AF_PROBLEM_NONE;
+}
+
+
 ngx_int_t
 af_respond(ngx_http_request_t *r, ngx_uint_t status, const char *json,
     size_t len)

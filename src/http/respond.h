@@ -50,7 +50,9 @@ typedef enum {
     AF_TOO_MANY_REQUESTS,
     AF_INTERNAL_ERROR,
     AF_UNAVAILABLE,
-    AF_OVERLOADED
+    AF_OVERLOADED,
+
+    AF_PROBLEMS                    /* how many there are */
 } af_problem_id_t;
 
 
@@ -63,6 +65,9 @@ typedef struct {
 
 
 extern const af_problem_t  af_problems[];
+
+/* The first with this code, or AF_PROBLEM_NONE. */
+af_problem_id_t af_problem_named(const char *code);
 
 
 /*

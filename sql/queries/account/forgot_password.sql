@@ -1,10 +1,12 @@
 -- Mails a token with which an account's owner can choose a new password.
 --
+-- mails
+--
 -- :email, :email_key
 -- :mail        whether mails are sent at all
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- id           the event's
+-- json         a Message, always the same
 
 WITH account AS MATERIALIZED (
     SELECT id, email
@@ -26,4 +28,4 @@ SELECT 'password_reset_requested', (SELECT id FROM account),
        :ip_address::inet, :user_agent::text, :request_id::text,
        jsonb_build_object('mailed', EXISTS (SELECT FROM mail
                                              WHERE id IS NOT NULL))
-RETURNING id;
+RETURNING autoflow.mailed_json() AS json;

@@ -3,12 +3,14 @@
 -- which may ask for its mail again; who else asks gets none: it would be taken
 -- for an answer to a request of their own.
 --
+-- mails
+--
 -- :email, :email_key
 -- :account_id          whose access token asks; null: there is none
 -- :mail        whether mails are sent at all
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- id           the event's
+-- json         a Message, always the same
 
 WITH account AS MATERIALIZED (
     SELECT *
@@ -41,4 +43,4 @@ SELECT :account_id::uuid, 'verification_requested', (SELECT id FROM account),
        :ip_address::inet, :user_agent::text, :request_id::text,
        jsonb_build_object('mailed', EXISTS (SELECT FROM mail
                                              WHERE id IS NOT NULL))
-RETURNING id;
+RETURNING autoflow.mailed_json() AS json;

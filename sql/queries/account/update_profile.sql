@@ -2,6 +2,8 @@
 -- address waits until somebody shows that it is theirs; the present one is told,
 -- once a minute at most, as these mails all say the same.
 --
+-- mails
+--
 -- :user_id
 -- :full_name, :bio, :username          null: as it is
 -- :email, :email_key   the new address; null: as it is; the present one: what
@@ -10,7 +12,8 @@
 -- :mail                whether mails are sent at all
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- taken        somebody else has the address, and nothing was changed
+-- problem      email_taken: somebody else has the address, and nothing was
+--              changed; if nobody ever verified theirs, it can be claimed
 -- json         a User; no row: disabled, deleted, or the hash was replaced
 --              since it was read; or users_username_key violated
 
@@ -23,7 +26,8 @@ WITH before AS (
                       AND other.deleted_at IS NULL) AS taken
       FROM autoflow.users u
      WHERE id = :user_id::uuid
-       AND password_hash = coalesce(:password_hash::text, password_hash)
+       AND (:password_hash::text IS NULL
+            OR password_hash = :password_hash::text)
        AND is_active
        AND deleted_at IS NULL
 ), after AS (
@@ -81,6 +85,13 @@ WITH before AS (
                           AND o.kind = 'email_changed'
                           AND o.expires_at > now()
                           AND o.created_at > now() - interval '1 minute')
+), claim AS MATERIALIZED (
+    SELECT CASE WHEN :mail::boolean
+                THEN autoflow.claim_address(
+                         :email::text, :email_key::text, :ip_address::inet,
+                         :user_agent::text, :request_id::text) END
+      FROM before
+     WHERE taken
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
@@ -99,8 +110,9 @@ WITH before AS (
            AS e (happened, action, details)
      WHERE happened
 )
-SELECT before.taken,
-       CASE WHEN NOT before.taken
-            THEN autoflow.user_json(after.account) END AS json
-  FROM before
-  LEFT JOIN after ON true;
+SELECT NULL AS problem,
+       autoflow.user_json(after.account) AS json
+  FROM after
+ UNION ALL
+SELECT 'email_taken', NULL
+  FROM claim;

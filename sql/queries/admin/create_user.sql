@@ -1,6 +1,8 @@
 -- Makes an account with its profile, for someone else, and mails a token that
 -- verifies the address, unless it is verified.
 --
+-- mails
+--
 -- :email, :email_key, :password_hash
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :is_superuser, :email_verified                       null: false
@@ -9,16 +11,21 @@
 -- :user_id             who does it
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json, unknown        a User; or the roles that there aren't, and nothing was
---                      done; or users_email_key, users_username_key violated
+-- json, errors         a User; or names of no role, and nothing was done; or
+--                      users_email_key, users_username_key violated
 
 WITH given AS MATERIALIZED (
     SELECT DISTINCT name, locked.id
       FROM json_array_elements_text(:roles::json) AS n (name)
       LEFT JOIN autoflow.lock_roles(:roles::json) AS locked USING (name)
 ), names AS (
-    SELECT string_agg(name, ', ' ORDER BY name COLLATE "C")
-               FILTER (WHERE id IS NULL) AS unknown,
+    SELECT CASE WHEN bool_or(id IS NULL) THEN json_build_array(
+               json_build_object(
+                   'field', 'roles',
+                   'code', 'reference',
+                   'message', 'has names of no role: '
+                              || string_agg(name, ', ' ORDER BY name COLLATE "C")
+                                     FILTER (WHERE id IS NULL))) END AS errors,
            coalesce(array_agg(name ORDER BY name COLLATE "C"), '{}') AS roles
       FROM given
 ), account AS (
@@ -30,7 +37,7 @@ WITH given AS MATERIALIZED (
            coalesce(:is_superuser::boolean, false),
            coalesce(:email_verified::boolean, false)
       FROM names
-     WHERE unknown IS NULL
+     WHERE errors IS NULL
     RETURNING *
 ), profile AS (
     INSERT INTO autoflow.profiles (user_id, first_name, last_name)
@@ -55,6 +62,6 @@ WITH given AS MATERIALIZED (
            jsonb_build_object('is_superuser', is_superuser, 'roles', roles)
       FROM account, names
 )
-SELECT autoflow.user_json(account, roles) AS json, unknown
+SELECT autoflow.user_json(account, roles) AS json, errors
   FROM names
   LEFT JOIN account ON true;

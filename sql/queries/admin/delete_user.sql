@@ -7,6 +7,7 @@
 --
 -- revoked      the account; may be null; no row: there is none; or
 --              users_last_superuser violated
+-- ended        its id
 
 WITH account AS (
     UPDATE autoflow.users
@@ -34,5 +35,5 @@ WITH account AS (
                               'count', (SELECT count(*) FROM ended))
       FROM account
 )
-SELECT autoflow.account_revocation(account) AS revoked
+SELECT autoflow.account_revocation(account) AS revoked, id AS ended
   FROM account;

@@ -6,6 +6,7 @@
 --
 -- json         a User; no row: there is none; or users_last_superuser violated
 -- revoked      the account, if it was active; may be null
+-- ended        its id
 
 WITH before AS (
     SELECT u AS account
@@ -42,6 +43,7 @@ WITH before AS (
       FROM after
 )
 SELECT autoflow.user_json(coalesce(after.account, before.account)) AS json,
-       autoflow.account_revocation(after.account) AS revoked
+       autoflow.account_revocation(after.account) AS revoked,
+       (before.account).id AS ended
   FROM before
   LEFT JOIN after ON true;

@@ -5,8 +5,8 @@
 -- :user_id             who does it
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json, unknown        {"roles"}; or the roles that there aren't, and nothing
---                      was done; no row: there is no such account
+-- json, errors         {"roles"}; or names of no role, and nothing was done; no
+--                      row: there is no such account
 -- revoked              the account, if its roles are others now; may be null
 
 WITH given AS MATERIALIZED (
@@ -14,12 +14,17 @@ WITH given AS MATERIALIZED (
       FROM json_array_elements_text(:roles::json) AS n (name)
       LEFT JOIN autoflow.lock_roles(:roles::json) AS locked USING (name)
 ), names AS (
-    SELECT string_agg(name, ', ' ORDER BY name COLLATE "C")
-               FILTER (WHERE id IS NULL) AS unknown,
+    SELECT CASE WHEN bool_or(id IS NULL) THEN json_build_array(
+               json_build_object(
+                   'field', 'roles',
+                   'code', 'reference',
+                   'message', 'has names of no role: '
+                              || string_agg(name, ', ' ORDER BY name COLLATE "C")
+                                     FILTER (WHERE id IS NULL))) END AS errors,
            coalesce(array_agg(name ORDER BY name COLLATE "C"), '{}') AS roles
       FROM given
 ), account AS MATERIALIZED (
-    SELECT users.id, unknown, roles,
+    SELECT users.id, errors, roles,
            autoflow.role_names(users.id) AS roles_before
       FROM autoflow.users, names
      WHERE users.id = :id::uuid
@@ -27,7 +32,7 @@ WITH given AS MATERIALIZED (
 ), changed AS MATERIALIZED (
     SELECT id, roles, roles_before
       FROM account
-     WHERE unknown IS NULL
+     WHERE errors IS NULL
        AND roles <> roles_before
 ), taken AS (
     DELETE FROM autoflow.user_roles m
@@ -56,7 +61,7 @@ WITH given AS MATERIALIZED (
 )
 SELECT (SELECT row_to_json(answer)
           FROM (SELECT roles) AS answer) AS json,
-       unknown,
+       errors,
        autoflow.account_revocation(raised.account) AS revoked
   FROM account
   LEFT JOIN raised ON true;

@@ -4,6 +4,7 @@
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- revoked      may be null; no row: it is not the account's, or has ended
+-- ended        its id
 
 WITH ended AS (
     UPDATE autoflow.sessions s
@@ -21,5 +22,5 @@ WITH ended AS (
            jsonb_build_object('session_id', id)
       FROM ended
 )
-SELECT autoflow.session_revocation(ended) AS revoked
+SELECT autoflow.session_revocation(ended) AS revoked, id AS ended
   FROM ended;

@@ -10,9 +10,8 @@
 -- :refresh_grace       in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- verdict              as of refresh_verdict(); of an access token, current or
---                      ended; no row: there is no such session
--- session_id
+-- problem              the refresh token is no good
+-- ended                the session, if it has ended
 -- revoked              each session that was ended; or the account, if they
 --                      were many; may be null
 
@@ -81,8 +80,14 @@ WITH presented AS MATERIALIZED (
       FROM decision, (SELECT count(*) FROM ended) AS n
      WHERE count > 0
 )
-SELECT verdict, session_id,
+SELECT CASE WHEN coalesce(:number::text, :token_hash::text) IS NOT NULL
+            THEN autoflow.refresh_problem(coalesce(verdict, 'ended'))
+       END AS problem,
+       CASE WHEN NOT :others::boolean
+                 OR coalesce(verdict, 'ended') IN ('ended', 'reused')
+            THEN :session_id::uuid END AS ended,
        coalesce(ended.revoked, autoflow.account_revocation(account)) AS revoked
-  FROM decision
+  FROM (SELECT) AS one
+  LEFT JOIN decision ON true
   LEFT JOIN account ON true
   LEFT JOIN ended ON ended.revoked IS NOT NULL;

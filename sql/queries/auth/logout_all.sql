@@ -4,6 +4,7 @@
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- revoked              the account; may be null
+-- ended                likewise
 
 WITH account AS (
     UPDATE autoflow.users
@@ -28,5 +29,5 @@ WITH account AS (
                               'count', (SELECT count(*) FROM ended))
       FROM account
 )
-SELECT autoflow.account_revocation(account) AS revoked
+SELECT autoflow.account_revocation(account) AS revoked, id AS ended
   FROM account;

@@ -16,12 +16,12 @@
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- verdict              as of refresh_verdict(), or email_not_verified; no row:
---                      there is no such session
+-- problem              the token is no good; no row: there is no such session
+-- ended                the session, if it has ended
 -- session_id, user_id
 -- number, random       of the successor; the latter in hex
 -- successor            which of :successors it is, from 1, if number is 0
--- "user", claims       with current and former
+-- "user", claims       unless there is a problem
 -- revoked              with reused; may be null
 
 WITH presented AS MATERIALIZED (
@@ -84,18 +84,28 @@ WITH presented AS MATERIALIZED (
            jsonb_build_object('session_id', id)
       FROM ended
 )
-SELECT verdict,
+SELECT CASE
+           WHEN verdict = 'email_not_verified' THEN verdict
+           -- without a number, the former module made its successor, by a
+           -- secret that was taken out of use since
+           WHEN verdict = 'former' AND (session).number = 0
+                AND place IS NULL THEN 'invalid_token'
+           ELSE autoflow.refresh_problem(verdict)
+       END AS problem,
+       CASE WHEN verdict IN ('ended', 'reused')
+            THEN (session).id END AS ended,
        (session).id AS session_id,
        (account).id AS user_id,
        coalesce(rotated.number, (session).number) AS number,
        encode(coalesce(rotated.random, (session).random), 'hex') AS random,
-       array_position(:successors::text[],
-                      encode((session).token_hash, 'hex')) AS successor,
+       place AS successor,
        CASE WHEN verdict IN ('current', 'former')
             THEN autoflow.user_json(account) END AS "user",
        CASE WHEN verdict IN ('current', 'former')
             THEN autoflow.claims_json(account, (session).id) END AS claims,
        autoflow.session_revocation(ended) AS revoked
-  FROM decision
+  FROM decision,
+       LATERAL array_position(:successors::text[],
+                              encode((session).token_hash, 'hex')) AS place
   LEFT JOIN rotated ON true
   LEFT JOIN ended ON true;

@@ -1,0 +1,15 @@
+-- Replaces the hash of a password by another one of the same, for the login
+-- behind it in the segment: by last_login_at triggers know that it is the same.
+--
+-- :user_id
+-- :password_hash       the stored hash that the password was compared with
+-- :new_password_hash
+--
+-- id                   no row: the hash was replaced since it was read
+
+UPDATE autoflow.users
+   SET password_hash = :new_password_hash::text,
+       last_login_at = now()
+ WHERE id = :user_id::uuid
+   AND password_hash = :password_hash::text
+RETURNING id;

@@ -1,0 +1,90 @@
+/*
+ * How the answers of steps are written.
+ */
+
+#include "flow/flow.h"
+
+
+static char *af_answer_insert(af_ctx_t *ctx, const char *text,
+    const char *name, const char *json);
+
+
+ngx_int_t
+af_answer(af_ctx_t *ctx, json_t *object, const char *name, const char *json)
+{
+    char  *text, *answer;
+
+    text = json_dumps(object, JSON_COMPACT|JSON_REAL_PRECISION(9));
+    json_decref(object);
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    answer = name ? af_answer_insert(ctx, text, name, json)
+                  : af_string(ctx, text, ngx_strlen(text));
+    free(text);
+
+    return answer ? af_answer_text(ctx, answer, ngx_strlen(answer))
+                  : NGX_ERROR;
+}
+
+
+/*
+ * Puts JSON, as it is, where the member `name` of an object is null.  Within a
+ * string this can't be found: quotes are escaped there.
+ */
+
+static char *
+af_answer_insert(af_ctx_t *ctx, const char *text, const char *name,
+    const char *json)
+{
+    char        *answer;
+    u_char       member[64];
+    const char  *null;
+
+    (void) ngx_snprintf(member, sizeof(member), "\"%s\":null%Z", name);
+    null = ngx_strstr(text, member);
+
+    if (null == NULL) {
+        return NULL;
+    }
+
+    null += ngx_strlen(member) - (sizeof("null") - 1);
+
+    answer = ngx_pnalloc(ctx->request->pool,
+                         ngx_strlen(text) + ngx_strlen(json) + 1);
+    if (answer) {
+        ngx_sprintf((u_char *) answer, "%*s%s%s%Z", (size_t) (null - text),
+                    text, json, null + sizeof("null") - 1);
+    }
+
+    return answer;
+}
+
+
+ngx_int_t
+af_answer_text(af_ctx_t *ctx, const char *json, size_t len)
+{
+    ngx_uint_t         status;
+    const af_route_t  *route;
+
+    route = ctx->match.route;
+
+    status = ctx->unavailable ? NGX_HTTP_SERVICE_UNAVAILABLE
+             : route->status ? route->status
+             : route->answer ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
+
+    ctx->sent = af_respond(ctx->request, status, json, len);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+af_answer_unavailable(af_ctx_t *ctx, json_t *object)
+{
+    ctx->unavailable = 1;
+
+    return af_answer(ctx, object, NULL, NULL);
+}

@@ -1,0 +1,575 @@
+/*
+ * The engine: runs the steps of a flow, does its waiting, and ends it.
+ */
+
+#include "flow/engine.h"
+#include "flow/budget.h"
+#include "flow/outcome.h"
+#include "shm/counters.h"
+
+
+/* how long a worker that quits is sure to wait for a thread, again and again */
+#define AF_THREAD_TIMER  10000
+
+
+struct af_job_s {
+    af_job_pt     run;
+    void         *data;
+    uint64_t      posted;      /* when, in microseconds */
+    ngx_atomic_t  cancelled;
+    unsigned      done:1;      /* the thread's until it is done */
+};
+
+
+static void af_engine_ended(af_ctx_t *ctx, ngx_uint_t answered);
+static void af_engine_count(const ngx_http_request_t *r);
+static void af_engine_resume(af_ctx_t *ctx);
+static ngx_int_t af_engine_wait(af_ctx_t *ctx, ngx_msec_t timeout);
+static void af_engine_timeout(ngx_event_t *ev);
+static ngx_int_t af_engine_submit(af_ctx_t *ctx, ngx_uint_t n,
+    ngx_msec_t timeout);
+static ngx_int_t af_engine_values(af_ctx_t *ctx, af_db_call_t *call);
+static void af_engine_queried(af_db_op_t *op);
+static ngx_int_t af_engine_post(ngx_thread_pool_t *pool,
+    ngx_thread_task_t *task);
+static void af_engine_thread(void *data, ngx_log_t *log);
+static void af_engine_threaded(ngx_event_t *ev);
+
+
+/* how many jobs threads have, or will have */
+static ngx_atomic_t  af_jobs;
+
+
+static const af_step_pt  af_default_steps[] = {
+    af_step_query,
+    af_step_answer,
+    NULL
+};
+
+
+void
+af_engine_init(af_ctx_t *ctx)
+{
+    ctx->timer.handler = af_engine_timeout;
+    ctx->timer.data = ctx;
+    ctx->timer.log = ctx->request->connection->log;
+
+    ctx->op.calls = ctx->calls;
+    ctx->op.results = ctx->results;
+    ctx->op.handler = af_engine_queried;
+    ctx->op.data = ctx;
+}
+
+
+void
+af_engine_cancel(af_ctx_t *ctx)
+{
+    af_engine_ended(ctx, 0);
+    af_db_cancel(&ctx->op);
+    af_lane_leave(&ctx->lane);
+
+    if (ctx->job) {
+        __atomic_store_n(&ctx->job->cancelled, 1, __ATOMIC_RELAXED);
+        return;
+    }
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+}
+
+
+void
+af_engine_run(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->step == NULL) {
+        ctx->begun = ngx_current_msec;
+        ctx->step = ctx->match.route->steps;
+
+        if (ctx->step == NULL) {
+            ctx->step = af_default_steps;
+        }
+    }
+
+    do {
+        rc = (*ctx->step) ? (*ctx->step++)(ctx) : NGX_DECLINED;
+    } while (rc == NGX_OK);
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
+                      "autoflow: the flow of \"%s\" ends without an answer",
+                      ctx->match.route->path);
+    }
+
+    af_engine_end(ctx, rc);
+}
+
+
+void
+af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (rc != NGX_DONE) {
+
+        if (ctx->problem == AF_PROBLEM_NONE) {
+            ctx->problem = AF_INTERNAL_ERROR;
+        }
+
+        af_engine_ended(ctx, af_problems[ctx->problem].status < 500);
+
+        ctx->sent = af_respond_problem(r, ctx->problem, ctx->cause,
+                                       json_array_size(ctx->errors)
+                                       ? ctx->errors : NULL);
+
+    } else {
+        af_engine_ended(ctx, 1);
+    }
+
+    if (ctx->sent == NGX_ERROR && !r->header_sent) {
+        ctx->sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    af_engine_count(r);
+
+    ngx_http_finalize_request(r, ctx->sent);
+}
+
+
+/* what isn't sent by us is nginx's answer to our error */
+
+static void
+af_engine_count(const ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->header_sent ? r->headers_out.status
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    af_count(AF_ANSWERS, status / 100 - 1);
+}
+
+
+static void
+af_engine_ended(af_ctx_t *ctx, ngx_uint_t answered)
+{
+    af_ended_pt  ended;
+
+    ended = ctx->ended;
+    ctx->ended = NULL;
+
+    if (ended) {
+        ended(ctx, answered);
+    }
+}
+
+
+/* nothing is pending any more: called from an event's handler alone */
+
+static void
+af_engine_resume(af_ctx_t *ctx)
+{
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    if (ctx->tolerant) {
+        ctx->problem = AF_PROBLEM_NONE;
+    }
+
+    if (ctx->problem == AF_PROBLEM_NONE) {
+        ctx->problem = ctx->refusal;
+    }
+
+    if (ctx->problem == AF_PROBLEM_NONE) {
+        af_engine_run(ctx);
+
+    } else {
+        af_engine_end(ctx, NGX_ERROR);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+af_engine_wait(af_ctx_t *ctx, ngx_msec_t timeout)
+{
+    ngx_event_t         *rev;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    rev = r->connection->read;
+
+    /* to notice a client that goes away; if that can't be, we just go on */
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_events);
+
+    } else {
+        (void) ngx_handle_read_event(rev, 0);
+    }
+
+    ngx_add_timer(&ctx->timer, timeout);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+af_engine_timeout(ngx_event_t *ev)
+{
+    af_ctx_t *ctx = ev->data;
+
+    ev->timedout = 0;
+
+    if (ctx->job) {
+        ngx_add_timer(ev, AF_THREAD_TIMER);
+        return;
+    }
+
+    if (ctx->paused) {
+        ctx->paused = 0;
+        af_engine_resume(ctx);
+        return;
+    }
+
+    af_db_cancel(&ctx->op);
+    af_db_clear(&ctx->op);
+    af_lane_leave(&ctx->lane);
+
+    (void) af_problem(ctx, AF_UNAVAILABLE, "the database is too slow");
+
+    af_engine_resume(ctx);
+}
+
+
+ngx_int_t
+af_pause(af_ctx_t *ctx, ngx_msec_t delay)
+{
+    ctx->paused = 1;
+
+    return af_engine_wait(ctx, delay);
+}
+
+
+ngx_int_t
+af_query(af_ctx_t *ctx, const af_statement_t *statement)
+{
+    return af_segment(ctx, statement, NULL);
+}
+
+
+ngx_int_t
+af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...)
+{
+    va_list     args;
+    ngx_uint_t  n;
+
+    va_start(args, statement);
+
+    for (n = 0; statement && n < AF_SEGMENT; n++) {
+        ctx->calls[n].statement = statement;
+        statement = va_arg(args, const af_statement_t *);
+    }
+
+    va_end(args);
+
+    ctx->tolerant = 0;
+
+    return af_engine_submit(ctx, n, ctx->conf->database->timeout);
+}
+
+
+ngx_int_t
+af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
+    const af_statement_t *statement)
+{
+    ctx->refusal = id;
+
+    return af_query(ctx, statement);
+}
+
+
+ngx_int_t
+af_refuse_anyway(af_ctx_t *ctx, af_problem_id_t id,
+    const af_statement_t *statement)
+{
+    ctx->refusal = id;
+
+    return (af_try(ctx, statement, ctx->conf->database->timeout) == NGX_AGAIN)
+           ? NGX_AGAIN : af_problem(ctx, id, NULL);
+}
+
+
+ngx_int_t
+af_try(af_ctx_t *ctx, const af_statement_t *statement, ngx_msec_t timeout)
+{
+    ngx_int_t  rc;
+
+    ctx->calls[0].statement = statement;
+    ctx->tolerant = 1;
+
+    rc = af_engine_submit(ctx, 1, timeout);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ctx->problem = AF_PROBLEM_NONE;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    af_db_clear(&ctx->op);
+    ctx->op.ncalls = n;
+
+    for (i = 0; i < n; i++) {
+        if (af_engine_values(ctx, &ctx->calls[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (af_lane_enter(&ctx->lane, ctx->conf, &ctx->op, ctx->identity)
+        != NGX_OK)
+    {
+        return (af_retry_after(ctx, 1) == NGX_OK)
+               ? af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL) : NGX_ERROR;
+    }
+
+    rc = af_db_submit(ctx->lane.db, &ctx->op);
+
+    if (rc == NGX_OK) {
+        return af_engine_wait(ctx, timeout);
+    }
+
+    af_lane_leave(&ctx->lane);
+
+    switch (rc) {
+
+    case NGX_BUSY:
+        return af_problem(ctx, AF_OVERLOADED, "the database's queue is full");
+
+    default:
+        return af_problem(ctx, AF_UNAVAILABLE, "the database is away");
+    }
+}
+
+
+static ngx_int_t
+af_engine_values(af_ctx_t *ctx, af_db_call_t *call)
+{
+    int           i;
+    ngx_int_t     rc;
+    const char  **values;
+
+    values = ngx_palloc(ctx->request->pool,
+                        (call->statement->nparams + 1) * sizeof(char *));
+    if (values == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < call->statement->nparams; i++) {
+
+        rc = af_value(ctx, call->statement->params[i], &values[i]);
+
+        if (rc == NGX_DECLINED) {
+            ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
+                          "autoflow: nothing is bound to \":%s\" of \"%s\"",
+                          call->statement->params[i], call->statement->name);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    call->values = values;
+
+    return NGX_OK;
+}
+
+
+static void
+af_engine_queried(af_db_op_t *op)
+{
+    af_ctx_t  *ctx;
+
+    ctx = op->data;
+
+    af_lane_leave(&ctx->lane);
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    af_outcome(ctx);
+    af_engine_resume(ctx);
+}
+
+
+ngx_int_t
+af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run, void *data)
+{
+    af_job_t            *job;
+    ngx_thread_task_t   *task;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    task = ngx_thread_task_alloc(r->pool, sizeof(af_job_t));
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    job = task->ctx;
+    job->run = run;
+    job->data = data;
+    job->posted = af_microseconds();
+
+    task->handler = af_engine_thread;
+    task->event.handler = af_engine_threaded;
+    task->event.data = ctx;
+
+    (void) ngx_atomic_fetch_add(&af_jobs, 1);
+
+    if (af_engine_post(pool, task) != NGX_OK) {
+        (void) ngx_atomic_fetch_add(&af_jobs, -1);
+        return af_problem(ctx, AF_OVERLOADED, "the threads' queue is full");
+    }
+
+    ctx->job = job;
+    ctx->tolerant = 0;
+
+    r->main->blocked++;
+    r->aio = 1;
+
+    return af_engine_wait(ctx, AF_THREAD_TIMER);
+}
+
+
+/*
+ * nginx logs each task that its queue has no room for, as an error, and that
+ * may be thousands a second.  The request's problem tells it.
+ */
+
+static ngx_int_t
+af_engine_post(ngx_thread_pool_t *pool, ngx_thread_task_t *task)
+{
+    ngx_int_t    rc;
+    ngx_log_t   *log;
+    ngx_uint_t   level;
+
+    log = ngx_cycle->log;
+    level = log->log_level;
+
+    log->log_level = ngx_min(level, NGX_LOG_CRIT);
+    rc = ngx_thread_task_post(pool, task);
+    log->log_level = level;
+
+    return rc;
+}
+
+
+static void
+af_engine_thread(void *data, ngx_log_t *log)
+{
+    af_job_t *job = data;
+
+    uint64_t  begun;
+
+    begun = af_microseconds();
+    af_observe(AF_HASH_WAIT, begun - job->posted);
+
+    /* a worker told to end at once waits for its threads: none shall begin */
+
+    if (!ngx_terminate && !__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)) {
+        job->run(job->data);
+        job->done = 1;
+
+        af_observe(AF_HASH_TIME, af_microseconds() - begun);
+    }
+
+    (void) ngx_atomic_fetch_add(&af_jobs, -1);
+}
+
+
+/*
+ * The thread pools have ended, but not one whose queue was full: nginx leaves
+ * its threads running (ngx_thread_pool_destroy()), and frees what they use.
+ */
+
+void
+af_flow_stop(void)
+{
+    if (af_jobs == 0) {
+        return;
+    }
+
+    while (af_jobs) {
+        ngx_msleep(1);
+    }
+
+    /* for the last of them to get back to where it waits for more */
+    ngx_msleep(1);
+}
+
+
+static void
+af_engine_threaded(ngx_event_t *ev)
+{
+    af_job_t            *job;
+    af_ctx_t            *ctx;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    ctx = ev->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    job = ctx->job;
+    ctx->job = NULL;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    if (job->cancelled) {
+
+        /* the request was terminated meanwhile: nginx frees it now */
+
+        c->write->handler(c->write);
+        return;
+    }
+
+    if (!job->done) {
+        (void) af_problem(ctx, AF_UNAVAILABLE, "the worker is ending");
+    }
+
+    af_engine_resume(ctx);
+}

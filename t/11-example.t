@@ -13,7 +13,9 @@ my $copy = File::Temp->newdir;
 chmod 0755, $copy;
 system('cp', '-r', map({ "$root/$_" } qw(build.sh config sql src)), "$copy") == 0 or die;
 
-my @blocks = path($root, 'docs/development.md')->slurp =~ /^```(?:sql|c)\n(.*?)^```/gms;
+my ($section) = path($root, 'docs/development.md')->slurp
+    =~ /^## A new endpoint\n(.*?)^## /ms;
+my @blocks = $section =~ /^```(?:sql|c)\n(.*?)^```/gms;
 my ($statement, $route, $schema) = @blocks;
 is scalar @blocks, 3, 'a statement, a route and a schema';
 

@@ -107,6 +107,8 @@ my @limits = (
     }],
     ['directives.md', 'autoflow_database', 'has two of them under way at once',
         't/55-lanes.t: lists that take long'],
+    ['directives.md', 'autoflow_database', '2 connections of each node',
+        't/53-processes.t: workers that a client holds up'],
     ['directives.md', 'autoflow_attempts', 'address the first 64 bits count',
         't/58-familiar.t: IPv6'],
     ['directives.md', 'autoflow_attempts', 'in the last 30 days', 't/58-familiar.t: for 30 days'],

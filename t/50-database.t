@@ -329,7 +329,7 @@ subtest 'connections are cut, one after another' => sub {
         while (time < $end || $cut <= 5) {
             sleep 0.02 + rand 0.06;
             my @pids = backends();
-            @pids == 7 and ++$cut and terminate($pids[rand @pids]);
+            @pids == 8 and ++$cut and terminate($pids[rand @pids]);
         }
     });
     cmp_ok $cut, '>', 5, "$cut were cut";

@@ -112,7 +112,7 @@ subtest 'more hashes than may wait' => sub {
     is_bounded(@memory);
     unlike $t->error_log, qr/thread pool "autoflow_hash" queue overflow/, 'nginx does not log each of them';
     my %seconds;
-    $seconds{$_}++ for $t->error_log =~ m{^(\S+ \S+) [^\n]*the hash queue is full}mg;
+    $seconds{$_}++ for $t->error_log =~ m{^(\S+ \S+) [^\n]*the threads' queue is full}mg;
     cmp_ok scalar keys %seconds, '>=', 1, 'the module tells';
     is_deeply [grep { $_ > 1 } values %seconds], [], 'once a second';
     is_deeply answers(flood(login())), {200 => 1}, 'then all is as before';

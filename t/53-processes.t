@@ -289,7 +289,7 @@ sub backends { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity W
 
 subtest 'workers that a client holds up' => sub {
     $t->ready;
-    is backends(), 7, 'two workers have three connections each, and one listens';
+    is backends(), 8, 'two workers have three connections each, and one two for the node';
     my @downloads;
     for (1 .. 4) {
         push @downloads, $t->client->send(request(GET => '/large'));
@@ -297,7 +297,7 @@ subtest 'workers that a client holds up' => sub {
         reload_beside();
     }
     cmp_ok scalar $t->worker_pids, '>=', 6, 'they stay';
-    ok $t->wait_for(sub { backends() == 7 }), 'and give their connections back';
+    ok $t->wait_for(sub { backends() == 8 }), 'and give their connections back';
     is $t->client->send($_)->status, 200, 'all is well' for me(), login(), app();
     $_->close for @downloads;
     $t->wait_for(sub { $t->worker_pids == 2 });
@@ -313,14 +313,14 @@ subtest 'a request that such a worker still has' => sub {
     my @downloads = map { $t->client->send(request(GET => '/large')) } 1 .. 8;
     $t->wait_for(sub { !grep { !$_->waits } @downloads });
     reload_beside();
-    ok $t->wait_for(sub { backends() == 7 }), 'nothing of it needs the database';
+    ok $t->wait_for(sub { backends() == 8 }), 'nothing of it needs the database';
     $_->[0]->send($_->[1]) for @halves;
     is_deeply [map { $_->[0]->status } @halves], [201, 201], 'then it does';
-    ok $t->wait_for(sub { backends() == 7 }), 'and has it given back';
+    ok $t->wait_for(sub { backends() == 8 }), 'and has it given back';
 
     push @halves, [$t->client->send(substr login(), 0, -10), substr login(), -10];
     my @old = reload_beside();
-    $t->wait_for(sub { backends() == 7 });
+    $t->wait_for(sub { backends() == 8 });
     $t->postgresql->stop;
     $halves[-1][0]->send($halves[-1][1]);
     is $halves[-1][0]->status, 503, 'the database is away';

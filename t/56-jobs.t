@@ -48,7 +48,7 @@ sub looked ($nodes) {
     my $now = $db->selectrow_array('SELECT clock_timestamp()');
     $t->wait_for(sub {
         $nodes == $db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
-            WHERE application_name = 'autoflow jobs' AND query ~ 'INSERT INTO autoflow.jobs'
+            WHERE application_name = 'autoflow jobs' AND query ~ 'claim_job'
               AND state = 'idle' AND query_start > ?}, {}, $now);
     });
 }

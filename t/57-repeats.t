@@ -106,8 +106,8 @@ subtest 'a deadlock' => sub {
     my $client = change('after the deadlock');
     $t->wait_for(sub { $t->blocked });
     # until the module's transaction is ended; what is done again waits behind
-    # a lock of the table, as it need not behind one of a row
-    $rival->do('LOCK TABLE autoflow.users IN SHARE MODE');
+    # a lock of the table, before it has locked a row
+    $rival->do('LOCK TABLE autoflow.users IN EXCLUSIVE MODE');
     $rival->do(q{UPDATE autoflow.users SET full_name = 'Ada' WHERE id = ?}, {}, $id);
     $rival->commit;
     my $answer = $client->answer;

@@ -2,7 +2,12 @@
 -- requires: jobs
 --
 -- Every way in opens a session by one function, which bounds them and records
--- how their owner was authenticated.  An account may be without a password.
+-- how their owner was authenticated.  An account may be without a password; but
+-- as long as a node has the module of 0.1, which expects one of each, nothing
+-- may make such an account.
+--
+-- Each transaction locks one table exclusively, or it and requests that use
+-- both could wait for each other.  Whatever fails may be deployed again.
 
 BEGIN;
 
@@ -10,15 +15,20 @@ BEGIN;
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE autoflow.sessions
-    ADD COLUMN amr jsonb,
-    ADD COLUMN aal smallint;
+    ADD COLUMN IF NOT EXISTS amr jsonb,
+    ADD COLUMN IF NOT EXISTS aal smallint;
 
 COMMENT ON COLUMN autoflow.sessions.amr IS
     'how its owner was authenticated: [{"method","at"}], methods as of RFC 8176; null: unknown';
 COMMENT ON COLUMN autoflow.sessions.aal IS
     'the authenticator assurance level that this makes (NIST SP 800-63B); null: unknown';
 
-GRANT UPDATE (amr, aal) ON autoflow.sessions TO autoflow_app;
+COMMIT;
+
+
+BEGIN;
+
+SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE autoflow.users ALTER COLUMN password_hash DROP NOT NULL;
 

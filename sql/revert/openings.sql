@@ -61,10 +61,13 @@ BEGIN
 END
 $$;
 
-REVOKE UPDATE (amr, aal) ON autoflow.sessions FROM autoflow_app;
+COMMIT;
+
+
+BEGIN;
 
 ALTER TABLE autoflow.sessions
-    DROP COLUMN aal,
-    DROP COLUMN amr;
+    DROP COLUMN IF EXISTS aal,
+    DROP COLUMN IF EXISTS amr;
 
 COMMIT;

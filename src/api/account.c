@@ -173,15 +173,17 @@ check_current(af_ctx_t *ctx)
     ctx->data = change;
 
     text = af_column(ctx, "password_hash");
-    change->hash = af_string(ctx, text, ngx_strlen(text));
+    change->hash = text ? af_string(ctx, text, ngx_strlen(text)) : NULL;
 
-    if (af_password_names(ctx, change->words) != NGX_OK) {
+    if ((text && change->hash == NULL)
+        || af_password_names(ctx, change->words) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    rc = change->hash ? af_check_password(ctx, "current_password",
-                                          change->hash)
-                      : NGX_ERROR;
+    /* who has no password knows none: it takes as long, and is wrong */
+
+    rc = af_check_password(ctx, "current_password", change->hash);
 
     if (rc == NGX_ERROR) {
         af_attempts_unseen(ctx);
@@ -283,5 +285,12 @@ answer_address(af_ctx_t *ctx)
 static ngx_int_t
 answer_left(af_ctx_t *ctx)
 {
+    if (!af_found(ctx)
+        && af_session_ended(ctx, (char *) ctx->identity->user_id.data, 0)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return af_answer_text(ctx, NULL, 0);
 }

@@ -379,7 +379,6 @@ af_step_tokens(af_ctx_t *ctx)
     char        *access, refresh[AF_REFRESH_SIZE];
     size_t       len;
     json_t      *pair;
-    ngx_int_t    rc;
 
     if (!af_found(ctx)) {
         return af_missing(ctx);
@@ -397,10 +396,11 @@ af_step_tokens(af_ctx_t *ctx)
                           "made: are there too many roles for one?");
     }
 
-    rc = af_issue_refresh(ctx, refresh);
-
-    if (rc == NGX_OK) {
-        rc = af_tokens_cookies(ctx, access, len, refresh);
+    if (af_issue_refresh(ctx, refresh) != NGX_OK
+        || af_tokens_cookies(ctx, access, len, refresh) != NGX_OK)
+    {
+        free(access);
+        return NGX_ERROR;
     }
 
     pair = json_pack("{ss# ss ss sI sn ss*}",
@@ -412,13 +412,7 @@ af_step_tokens(af_ctx_t *ctx)
                      "message", af_column(ctx, "message"));
     free(access);
 
-    if (rc == NGX_OK) {
-        return af_answer(ctx, pair, "user", af_column(ctx, "user"));
-    }
-
-    json_decref(pair);
-
-    return NGX_ERROR;
+    return af_answer(ctx, pair, "user", af_column(ctx, "user"));
 }
 
 

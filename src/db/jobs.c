@@ -8,6 +8,9 @@
 /* milliseconds to a job's next batch while there is more to do */
 #define AF_JOBS_MORE  200
 
+/* milliseconds that a job may take at least: longer than statement_timeout */
+#define AF_JOBS_TIMEOUT  15000
+
 /* the check, and what it protects */
 #define AF_JOBS_CALLS  2
 
@@ -194,7 +197,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     jobs->conf.queue = 1;
 
     /* what takes too long the server shall end, and the connection stay */
-    jobs->conf.timeout = 2 * db->timeout;
+    jobs->conf.timeout = ngx_max(2 * db->timeout, AF_JOBS_TIMEOUT);
 
     jobs->role.name = "autoflow jobs";
     jobs->role.statements = statements;

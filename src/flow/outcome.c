@@ -155,13 +155,23 @@ af_outcome_errors(af_ctx_t *ctx, const char *text)
 ngx_int_t
 af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused)
 {
-    ngx_str_t  ended;
+    ngx_str_t             ended, session_id;
+    const af_identity_t  *identity;
 
     ended.data = (u_char *) id;
     ended.len = ngx_strlen(id);
 
+    /* with an account, the session ends that asked for it */
+
+    identity = ctx->identity;
+
+    session_id = (identity && identity->own
+                  && ngx_strcmp(identity->user_id.data, id) == 0)
+                 ? identity->session_id : ended;
+
     if (!af_outcome_cookie_of(ctx, &ended)
-        && (refused || !af_cookies_are_of(ctx->request, &ended, &ended)))
+        && (refused
+            || !af_cookies_are_of(ctx->request, &ended, &session_id)))
     {
         return NGX_OK;
     }

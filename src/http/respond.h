@@ -26,10 +26,10 @@ typedef enum {
     AF_REVOKED_TOKEN,
     AF_REUSED_TOKEN,
     AF_INVALID_MAIL_TOKEN,
+    AF_FORBIDDEN,
     AF_TOKEN_INSUFFICIENT,         /* for autoflow_require */
     AF_TOKEN_INADEQUATE,           /* likewise, with error=401 */
     AF_INVALID_CREDENTIALS,
-    AF_FORBIDDEN,
     AF_CSRF_REFUSED,
     AF_ACCOUNT_DISABLED,
     AF_EMAIL_NOT_VERIFIED,
@@ -66,7 +66,7 @@ typedef struct {
 
 extern const af_problem_t  af_problems[];
 
-/* The first with this code, or AF_PROBLEM_NONE. */
+/* The first with this code, which statements mean by it; or AF_PROBLEM_NONE. */
 af_problem_id_t af_problem_named(const char *code);
 
 

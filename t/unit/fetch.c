@@ -142,7 +142,7 @@ server_stop(server_t *server)
 }
 
 
-/* a request to one of a server's own, whose answer may have a thousand octets */
+/* a request to one of our own, whose answer may have a thousand octets */
 
 static int
 fetch(server_t *server, af_fetch_t *what, af_fetched_t *answer,

@@ -83,8 +83,8 @@ WITH presented AS MATERIALIZED (
 SELECT CASE WHEN coalesce(:number::text, :token_hash::text) IS NOT NULL
             THEN autoflow.refresh_problem(coalesce(verdict, 'ended'))
        END AS problem,
-       CASE WHEN NOT :others::boolean
-                 OR coalesce(verdict, 'ended') IN ('ended', 'reused')
+       CASE WHEN coalesce(verdict, 'ended') IN ('ended', 'reused')
+                 OR (verdict <> 'expired' AND NOT others)
             THEN :session_id::uuid END AS ended,
        coalesce(ended.revoked, autoflow.account_revocation(account)) AS revoked
   FROM (SELECT) AS one

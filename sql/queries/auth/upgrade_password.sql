@@ -4,6 +4,7 @@
 -- :user_id
 -- :password_hash       the stored hash that the password was compared with
 -- :new_password_hash
+-- :require_verified    as for the login, without which nothing is replaced
 --
 -- id                   no row: the hash was replaced since it was read
 
@@ -12,4 +13,7 @@ UPDATE autoflow.users
        last_login_at = now()
  WHERE id = :user_id::uuid
    AND password_hash = :password_hash::text
+   AND (email_verified OR NOT :require_verified::boolean)
+   AND is_active
+   AND deleted_at IS NULL
 RETURNING id;

@@ -74,6 +74,29 @@ subtest 'refused' => sub {
     login(email => 'ada', password => "$good ")->status_is(401);
 };
 
+subtest 'how it was done is recorded' => sub {
+    my $sid = login(email => 'ada', password => $good)->tx->res->json;
+    my ($amr, $aal) = $t->db->selectrow_array(
+        'SELECT amr, aal FROM autoflow.sessions ORDER BY created_at DESC, id DESC LIMIT 1');
+    like $amr, qr/^\[\{"at": "[^"]+Z", "method": "pwd"\}\]$/, 'by a password';
+    is $aal, 1, 'which is one factor';
+};
+
+subtest 'an account without a password' => sub {
+    my $bob  = $t->register(email => 'bob@example.com');
+    $t->db->do('UPDATE autoflow.users SET password_hash = NULL WHERE id = ?', undef, $bob->{user}{id});
+    login(email => 'bob@example.com', password => $_)->problem_is(401, 'invalid_credentials')
+        for $bob->{password}, '*';
+    my $auth = $t->bearer($bob);
+    $t->put_ok('/auth/me/password' => $auth =>
+        json => {current_password => $bob->{password}, new_password => 'a horse of another colour'})
+        ->problem_is(403, 'wrong_password');
+    $t->put_ok('/auth/me' => $auth =>
+        json => {email => 'bobby@example.com', current_password => $bob->{password}})
+        ->problem_is(403, 'wrong_password');
+    $t->put_ok('/auth/me' => $auth => json => {bio => 'of few words'})->status_is(200);
+};
+
 subtest 'fields' => sub {
     login()->problem_is(422, 'validation_failed');
     login(email => 'ada')->errors_are({password => 'required'});

@@ -151,6 +151,30 @@ subtest 'the end of all sessions' => sub {
     $a = session();
     $t->post_ok('/auth/logout-all' => {Cookie => $a->{cookies}, bearer($a->{access_token})})->status_is(204);
     expires('those of its own');
+    $a = session();
+    $t->post_ok('/auth/logout-all' => {
+        Cookie => $a->{cookies} =~ s/__Host-af_refresh=[^;]+; //r, bearer($a->{access_token}),
+    })->status_is(204);
+    expires('as the readable one tells');
+};
+
+subtest 'a session that is ended by its id' => sub {
+    my ($a, $b) = (session(), session());
+    my %own = (Cookie => $a->{cookies}, bearer($a->{access_token}));
+    $t->delete_ok("/auth/sessions/$b->{id}" => \%own)->status_is(204);
+    keeps('of another one');
+    $t->delete_ok("/auth/sessions/$a->{id}" => \%own)->status_is(204);
+    expires('of this one');
+};
+
+subtest 'an expired refresh token ends nothing' => sub {
+    my $s = session();
+    $t->db->do(q{UPDATE autoflow.sessions SET expires_at = now() - interval '1 second' WHERE id = ?},
+        undef, $s->{id});
+    my $cookie = $s->{cookies} =~ s/__Host-af_access=[^;]+; //r;
+    $t->post_ok("/auth/$_" => {%$own, Cookie => $cookie})->problem_is(401, 'token_expired', $_)
+        && keeps('and is kept') for qw(refresh logout);
+    ok lives($s), 'the session is as before';
 };
 
 subtest 'a refused cookie' => sub {

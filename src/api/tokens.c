@@ -491,10 +491,15 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
     randombytes_buf(octets, sizeof(octets));
     sodium_bin2base64(jti, sizeof(jti), octets, sizeof(octets), AF_BASE64URL);
 
-    added = json_pack("{ss% so* ss sI sI}",
+    if (ctx->server->audience
+        && json_object_set_new(claims, "aud", af_audience(ctx->server)) != 0)
+    {
+        return -1;
+    }
+
+    added = json_pack("{ss% ss sI sI}",
                       "iss", (char *) ctx->server->issuer.data,
                              ctx->server->issuer.len,
-                      "aud", af_audience(ctx->server),
                       "jti", jti,
                       "iat", (json_int_t) issued,
                       "exp", (json_int_t) (now + ctx->conf->access_ttl));
@@ -503,7 +508,7 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
 }
 
 
-/* a string if there is one, an array if there are several, or NULL */
+/* a string if there is one, an array if there are several; NULL: no memory */
 
 static json_t *
 af_audience(const ngx_http_autoflow_srv_conf_t *ascf)
@@ -511,10 +516,6 @@ af_audience(const ngx_http_autoflow_srv_conf_t *ascf)
     json_t       *audience;
     ngx_uint_t    i;
     const char  **names;
-
-    if (ascf->audience == NULL) {
-        return NULL;
-    }
 
     /* the last element is the NULL that ends it */
 

@@ -56,6 +56,11 @@ af_maildir_check(const char *path)
 
     n = snprintf(folder, sizeof(folder), "%s/tmp", path);
 
+    if (n >= (int) sizeof(folder)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+
     if (access(folder, W_OK|X_OK) != 0) {
         return -1;
     }
@@ -99,16 +104,30 @@ af_maildir_make(const char *path)
 }
 
 
-/* whoever may write to the whole may write to its parts; some can't say so */
+/*
+ * Whoever may write to the whole may write to its parts; some can't say so.
+ * Nobody may put something else in the folder's place meanwhile.
+ */
 
 static int
 af_maildir_share(const char *folder, const struct stat *whole)
 {
-    if (chown(folder, (uid_t) -1, whole->st_gid) != 0 && errno != EPERM) {
+    int  fd, rc;
+
+    fd = open(folder, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    if (fd == -1) {
         return -1;
     }
 
-    return chmod(folder, whole->st_mode & 07777);
+    rc = fchown(fd, (uid_t) -1, whole->st_gid);
+
+    if (rc == 0 || errno == EPERM) {
+        rc = fchmod(fd, whole->st_mode & 07777);
+    }
+
+    (void) close(fd);
+
+    return rc;
 }
 
 
@@ -117,9 +136,14 @@ af_maildir_store(const char *file, const char *message, size_t len)
 {
     int  fd, rc, error;
 
-    /* what is left of a worker that was killed has no use */
+    /*
+     * What is left of a worker that was killed has no use, and a file that
+     * somebody else has made there shall not get the mail.
+     */
 
-    fd = open(file, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|O_NOFOLLOW, 0600);
+    (void) unlink(file);
+
+    fd = open(file, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC|O_NOFOLLOW, 0600);
     if (fd == -1) {
         return -1;
     }

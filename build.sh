@@ -41,6 +41,9 @@ Usage: ./build.sh COMMAND
   test-upgrade [--asan]  run the former module beside this one, on one database
   coverage [FILE…]       run all tests, or these, and tell for each folder and
                          file of src/ which lines were never run
+  mutate [N|FILE:LINE…]  put the small faults of t/mutants/ into a copy of the
+                         sources, one at a time, all, N by chance or these, and
+                         tell which of them no test notices
   install                put the module, the snippets and the schema where nginx
                          and administrators look; what was edited stays
   psql [ARG…]            open the running database, as its owner
@@ -763,6 +766,12 @@ coverage() {
     return "$status"
 }
 
+# ./build.sh mutate
+mutate() {
+    need_packages "${test_packages[@]}"
+    exec "$root/t/lib/mutate" "$@"
+}
+
 # template: prints the name of a folder with a cluster to which the schema is
 # deployed, for tests to copy
 template() {
@@ -921,6 +930,7 @@ case ${1-} in
     test) shift; run_tests "$@" ;;
     test-upgrade) shift; test_upgrade "$@" ;;
     coverage) shift; coverage "$@" ;;
+    mutate) shift; mutate "$@" ;;
     install) install_module ;;
     psql) shift; open_psql "$@" ;;
     grant-superuser) shift; grant_superuser "$@" ;;

@@ -65,13 +65,17 @@ subtest 'every statement' => sub {
         my ($name, @lines) = $statement =~ /^\s+"(.*)",?$/mg;
         my $sql = join '', @lines;
         $sql =~ s/\\([0-7]{3}|.)/length $1 == 3 ? chr oct $1 : $c{$1} \/\/ $1/ge;
-        my ($count) = $statement =~ /_params, (\d+),/;
+        my ($count, $reads) = $statement =~ /_params, (\d+), (\d),/;
         my $arguments = $count ? '(' . join(', ', ('NULL') x $count) . ')' : '';
 
         is sqlstate($app, "PREPARE $name AS $sql"), '', "$name can be prepared"
             or diag $app->errstr;
         is sqlstate($app, "EXPLAIN EXECUTE $name$arguments"), '', 'by a role that may run it'
             or diag $app->errstr;
+        next if !$reads;
+        $app->do('BEGIN READ ONLY');
+        is sqlstate($app, "EXECUTE $name$arguments"), '', 'it only reads' or diag $app->errstr;
+        $app->do('ROLLBACK');
     }
 };
 

@@ -1,5 +1,7 @@
 -- The account whose password a token from a mail may set.
 --
+-- reads
+--
 -- :mail_id     the row of the outbox that the token is of
 --
 -- email, username, full_name      the last two may be null; no row: the token

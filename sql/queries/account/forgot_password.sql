@@ -1,5 +1,6 @@
 -- Mails a token with which an account's owner can choose a new password.
 --
+-- writes
 -- mails
 --
 -- :email, :email_key

@@ -2,6 +2,8 @@
 -- same segment that ends its sessions: that one sees those, too, of whoever
 -- had the lock until now.
 --
+-- writes
+--
 -- :mail_id     the row of the outbox that the token is of
 --
 -- id           no row: there is no such mail

@@ -3,6 +3,7 @@
 -- which may ask for its mail again; who else asks gets none: it would be taken
 -- for an answer to a request of their own.
 --
+-- writes
 -- mails
 --
 -- :email, :email_key

@@ -5,6 +5,8 @@
 -- Its bearer's address is familiar from now on: attacks on the account from
 -- elsewhere don't lock them out.
 --
+-- writes
+--
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash
 -- :ip_address, :user_agent, :request_id                may be null

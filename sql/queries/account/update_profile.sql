@@ -2,6 +2,7 @@
 -- address waits until somebody shows that it is theirs; the present one is told,
 -- once a minute at most, as these mails all say the same.
 --
+-- writes
 -- mails
 --
 -- :user_id

@@ -3,6 +3,8 @@
 -- old one then, and are revoked.  The account is locked before the row of the
 -- mail, as by whoever else changes it.
 --
+-- writes
+--
 -- :mail_id     the row of the outbox that the token is of
 -- :ip_address, :user_agent, :request_id                may be null
 --

@@ -1,5 +1,6 @@
 -- A list of events, the latest first.
 --
+-- reads
 -- planned anew
 -- wide
 --

@@ -1,5 +1,7 @@
 -- Makes a role.
 --
+-- writes
+--
 -- :name
 -- :description         may be null
 -- :user_id             who does it

@@ -1,6 +1,7 @@
 -- Makes an account with its profile, for someone else, and mails a token that
 -- verifies the address, unless it is verified.
 --
+-- writes
 -- mails
 --
 -- :email, :email_key, :password_hash

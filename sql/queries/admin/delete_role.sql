@@ -1,5 +1,7 @@
 -- Deletes a role, and so takes it from the accounts that have it.
 --
+-- writes
+--
 -- :id
 -- :access_ttl          in seconds
 -- :user_id             who does it

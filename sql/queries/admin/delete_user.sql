@@ -1,6 +1,8 @@
 -- Deletes an account, which is locked: its address and username are free, its
 -- sessions end, its row stays.
 --
+-- writes
+--
 -- :id
 -- :user_id             who does it, who may be the same
 -- :ip_address, :user_agent, :request_id                may be null

@@ -1,5 +1,7 @@
 -- Disables an account, which is locked, and ends its sessions.
 --
+-- writes
+--
 -- :id
 -- :user_id             who does it
 -- :ip_address, :user_agent, :request_id                may be null

@@ -1,5 +1,7 @@
 -- Enables an account, which is locked.
 --
+-- writes
+--
 -- :id
 -- :user_id             who does it
 -- :ip_address, :user_agent, :request_id                may be null

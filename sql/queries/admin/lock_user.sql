@@ -1,6 +1,8 @@
 -- Locks an account for a statement behind this one in its transaction, which
 -- then sees what it has now.
 --
+-- writes
+--
 -- :id
 --
 -- id           no row: there is none

@@ -1,5 +1,7 @@
 -- A role.
 --
+-- reads
+--
 -- :id
 --
 -- json         a Role; no row: there is none

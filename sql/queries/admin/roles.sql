@@ -1,5 +1,6 @@
 -- A list of all roles, by name.
 --
+-- reads
 -- planned anew
 -- wide
 --

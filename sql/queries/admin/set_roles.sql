@@ -1,5 +1,7 @@
 -- Replaces the roles of an account, which is locked.
 --
+-- writes
+--
 -- :id
 -- :roles               a JSON array of names
 -- :user_id             who does it

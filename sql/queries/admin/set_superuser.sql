@@ -1,5 +1,7 @@
 -- Makes an account, which is locked, a superuser's, or no superuser's any more.
 --
+-- writes
+--
 -- :id
 -- :is_superuser        null: the other way than now, as there was no body
 -- :user_id             who does it

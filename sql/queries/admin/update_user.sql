@@ -1,6 +1,8 @@
 -- Changes an account, which is locked.  A new address is a verified one only if
 -- it is said to be, and takes the place of one that waits.
 --
+-- writes
+--
 -- :id
 -- :full_name, :bio, :username, :email_verified         null: as it is
 -- :email, :email_key                                   likewise

@@ -1,5 +1,7 @@
 -- An account, also one that was deleted.
 --
+-- reads
+--
 -- :id
 --
 -- json         a User; no row: there is none

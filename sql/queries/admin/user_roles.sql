@@ -1,5 +1,7 @@
 -- The roles of an account, also of one that was deleted.
 --
+-- reads
+--
 -- :id
 --
 -- json         {"roles"}; no row: there is none

@@ -4,6 +4,7 @@
 -- what is left of ORDER BY is the order of one index, and a position is where
 -- to begin in it.
 --
+-- reads
 -- planned anew
 -- wide
 --

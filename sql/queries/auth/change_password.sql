@@ -2,6 +2,8 @@
 -- sessions; lock_account has locked it.  A trigger withdraws an address that it
 -- waits for: whoever else knew the password may have asked for it.
 --
+-- writes
+--
 -- :user_id, :session_id
 -- :old_hash            the stored hash that was compared
 -- :password_hash       the new one

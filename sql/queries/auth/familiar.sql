@@ -1,6 +1,8 @@
 -- Whether an account was used from an address lately: it logged in from there
 -- within 30 days, or has a session that was last refreshed there.
 --
+-- reads
+--
 -- :user_id             may be null
 -- :ip_address          of IPv6 the first 64 bits count; may be null
 --

@@ -1,5 +1,7 @@
 -- The account that someone who logs in says is theirs.
 --
+-- reads
+--
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
 -- :login_key   what the address is compared by; null: it is none

@@ -1,5 +1,7 @@
 -- What a new password is compared with.
 --
+-- reads
+--
 -- :user_id
 --
 -- password_hash, email, username, full_name            the last two may be

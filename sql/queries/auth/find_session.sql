@@ -1,5 +1,7 @@
 -- The session that a refresh token says it is of.
 --
+-- reads
+--
 -- :session_id          as the token names it; null: it is of the former form,
 -- :token_hash          and this is its SHA-256, in hex
 --

@@ -2,6 +2,8 @@
 -- sessions, or looks at its mails: that one sees those, too, of whoever had the
 -- lock until now.
 --
+-- writes
+--
 -- :user_id
 --
 -- id           no row: there is no such account

@@ -1,5 +1,7 @@
 -- Audits that attempts are refused from now on, for a while.
 --
+-- writes
+--
 -- :user_id     null: there is no such account, or nobody asked
 -- :limit       account, account_total or address
 -- :ip_address, :user_agent, :request_id                may be null

@@ -1,6 +1,8 @@
 -- Logs in an account whose password was verified, and which lock_account has
 -- locked.
 --
+-- writes
+--
 -- :user_id
 -- :password_hash       the stored hash that the password was compared with
 -- :new_password_hash   what upgrade_password has put in its place; may be null

@@ -3,6 +3,8 @@
 -- refresh token does that only if it could be exchanged; one that was stolen
 -- ends its own session.
 --
+-- writes
+--
 -- :user_id, :session_id
 -- :number              of the refresh token; or null:
 -- :token_hash          SHA-256 of one of the former form, in hex; or null

@@ -1,5 +1,7 @@
 -- Ends every session of an account.
 --
+-- writes
+--
 -- :user_id
 -- :ip_address, :user_agent, :request_id                may be null
 --

@@ -1,5 +1,7 @@
 -- The account of a token's bearer.
 --
+-- reads
+--
 -- :user_id
 --
 -- json         a User; no row: disabled or deleted

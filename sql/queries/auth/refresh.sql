@@ -6,6 +6,8 @@
 -- The session is locked, and its row alone decides; the account is locked for
 -- the claims, and first, as wherever both are.
 --
+-- writes
+--
 -- :session_id
 -- :number              of the presented token; null: it is of the former form,
 -- :token_hash          and this is its SHA-256, in hex

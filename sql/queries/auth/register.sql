@@ -1,6 +1,7 @@
 -- Makes an account with its profile, and opens a session, unless its address
 -- has to be verified first.
 --
+-- writes
 -- mails
 --
 -- :email, :email_key

@@ -2,6 +2,8 @@
 -- sorted each time: of more than an account may have, which somebody else must
 -- have put there, only so many are looked at.
 --
+-- reads
+--
 -- :user_id
 -- :session_id          of the one who asks
 -- :max_sessions        as many as it may have

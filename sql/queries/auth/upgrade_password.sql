@@ -1,6 +1,8 @@
 -- Replaces the hash of a password by another one of the same, for the login
 -- behind it in the segment: by last_login_at triggers know that it is the same.
 --
+-- writes
+--
 -- :user_id
 -- :password_hash       the stored hash that the password was compared with
 -- :new_password_hash

@@ -2,6 +2,8 @@
 -- have events without one.  Whether any is old enough to go is the owner's to
 -- say.
 --
+-- writes
+--
 -- done
 
 SELECT autoflow.audit_maintain(NULL) AS done;

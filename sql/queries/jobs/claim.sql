@@ -1,6 +1,8 @@
 -- Takes a job that is due, for its period: none that somebody else has, who is
 -- taken to be gone when that is over.
 --
+-- writes
+--
 -- :names, :periods     of all jobs there are; in milliseconds
 -- :holder              who takes it
 --

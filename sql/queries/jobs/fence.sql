@@ -1,6 +1,8 @@
 -- Before a job, in one transaction with it: fails if somebody else has taken
 -- it meanwhile.  Nobody can until the transaction is over.
 --
+-- writes
+--
 -- :job, :fence     as it was taken
 --
 -- ran

@@ -1,5 +1,7 @@
 -- Forgets mails that are long sent or given up, a batch of them.
 --
+-- writes
+--
 -- more         there may be more
 
 SELECT autoflow.mail_maintain() > 0 AS more;

@@ -1,6 +1,8 @@
 -- Deletes sessions, their refresh tokens and revocations that have expired, a
 -- batch of them.
 --
+-- writes
+--
 -- more         there may be more
 
 SELECT autoflow.purge() AS more;

@@ -1,5 +1,7 @@
 -- Deletes what deleted roles have left behind, a batch of it.
 --
+-- writes
+--
 -- more         there may be more
 
 SELECT autoflow.purge_roles() AS more;

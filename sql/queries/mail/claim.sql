@@ -1,6 +1,8 @@
 -- Takes the mail that has waited longest, for two minutes: if it is neither
 -- sent nor failed by then, whoever took it is gone, and another one may.
 --
+-- writes
+--
 -- id, kind, recipient
 -- name         what its owner is called; the address unless it is the one that
 --              they have shown to be theirs, so that strangers can't have

@@ -3,6 +3,8 @@
 -- that can't help, or would be too late.  What was told so late that another
 -- worker has taken the mail changes nothing.
 --
+-- writes
+--
 -- :mail_id, :attempt               as they were claimed
 -- :error       why not
 -- :permanent   whether trying again can't help

@@ -1,5 +1,7 @@
 -- A mail has been sent.
 --
+-- writes
+--
 -- :mail_id
 --
 -- id

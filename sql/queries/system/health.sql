@@ -1,5 +1,7 @@
 -- The answer of GET /health while the database answers.
 --
+-- reads
+--
 -- :version     the module's
 -- :uptime      in seconds
 --

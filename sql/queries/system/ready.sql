@@ -1,5 +1,7 @@
 -- Whether the database takes writes.
 --
+-- reads
+--
 -- writable     false: a standby, or a server that is read-only
 
 SELECT NOT current_setting('transaction_read_only')::boolean AS writable;

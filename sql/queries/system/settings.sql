@@ -3,6 +3,8 @@
 -- statement depends on search_path; nobody shall put a function of the same
 -- name into a schema that is on it.
 --
+-- reads
+--
 -- name
 
 SELECT set_config(name, needed, false), name

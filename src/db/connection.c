@@ -98,6 +98,9 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
         ngx_debug_point();
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, conn->db->log, 0,
+                   "autoflow: connection %p: state %d to %d", conn, old, state);
+
     conn->state = state;
 
     switch (state) {
@@ -464,7 +467,7 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     slot->op = op;
     slot->sent = af_microseconds();
     op->slot = slot;
-    op->state = AF_DB_SENT;
+    af_db_op_state(op, AF_DB_SENT);
     op->received = 0;
 
     for (i = 0; i < op->ncalls; i++) {

@@ -89,6 +89,9 @@ void af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op);
 
 /* what connections tell the pool */
 
+/* what moves an operation from one state to another, and nothing else does */
+void af_db_op_state(af_db_op_t *op, af_db_op_state_t state);
+
 /* an operation of a lost connection, or one that has all its results */
 void af_db_lost(af_db_op_t *op);
 void af_db_done(af_db_op_t *op);

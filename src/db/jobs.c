@@ -312,6 +312,10 @@ af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
         ngx_debug_point();
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, jobs->log, 0,
+                   "autoflow: jobs, \"%s\": state %d to %d",
+                   jobs->job ? jobs->job->name : "", old, state);
+
     jobs->state = state;
 
     if (state == AF_JOBS_IDLE) {

@@ -207,10 +207,39 @@ af_db_cancel(af_db_op_t *op)
         break;
 
     case AF_DB_IDLE:
-        break;
+        return;
     }
 
-    op->state = AF_DB_IDLE;
+    af_db_op_state(op, AF_DB_IDLE);
+}
+
+
+void
+af_db_op_state(af_db_op_t *op, af_db_op_state_t state)
+{
+    af_db_op_state_t  old;
+
+    /* what may follow each state */
+    static const unsigned  next[] = {
+        1 << AF_DB_QUEUED | 1 << AF_DB_SENT,
+        1 << AF_DB_SENT | 1 << AF_DB_IDLE,
+        1 << AF_DB_QUEUED | 1 << AF_DB_IDLE
+    };
+
+    old = op->state;
+
+    if ((next[old] & (1 << state)) == 0) {
+        ngx_log_error(NGX_LOG_ALERT, op->db->log, 0,
+                      "autoflow: database operation went from state %d to %d",
+                      old, state);
+        ngx_debug_point();
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, op->db->log, 0,
+                   "autoflow: operation of \"%s\": state %d to %d",
+                   op->calls[op->ncalls - 1].statement->name, old, state);
+
+    op->state = state;
 }
 
 
@@ -351,7 +380,7 @@ static void
 af_db_again(af_db_op_t *op)
 {
     af_db_clear(op);
-    op->state = AF_DB_QUEUED;
+    af_db_op_state(op, AF_DB_QUEUED);
 
     ngx_queue_insert_head(&op->db->queue, &op->queue);
     op->db->queued++;
@@ -361,7 +390,7 @@ af_db_again(af_db_op_t *op)
 static void
 af_db_enqueue(af_db_t *db, af_db_op_t *op)
 {
-    op->state = AF_DB_QUEUED;
+    af_db_op_state(op, AF_DB_QUEUED);
 
     ngx_queue_insert_tail(&db->queue, &op->queue);
     db->queued++;
@@ -379,7 +408,7 @@ af_db_dequeue(af_db_op_t *op)
 static void
 af_db_finish(af_db_op_t *op, af_db_status_t status)
 {
-    op->state = AF_DB_IDLE;
+    af_db_op_state(op, AF_DB_IDLE);
     op->status = status;
     op->handler(op);
 }

@@ -95,6 +95,11 @@ af_engine_run(af_ctx_t *ctx)
 
     do {
         rc = (*ctx->step) ? (*ctx->step++)(ctx) : NGX_DECLINED;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                       "autoflow: a step of \"%s\" returned %i",
+                       ctx->match.route->path, rc);
+
     } while (rc == NGX_OK);
 
     if (rc == NGX_AGAIN) {
@@ -359,6 +364,10 @@ af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
 
     rc = af_db_submit(ctx->lane.db, &ctx->op);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "autoflow: query \"%s\", of %ui: %i",
+                   ctx->calls[n - 1].statement->name, n, rc);
+
     if (rc == NGX_OK) {
         return af_engine_wait(ctx, timeout);
     }
@@ -424,6 +433,12 @@ af_engine_queried(af_db_op_t *op)
     }
 
     af_outcome(ctx);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "autoflow: query \"%s\" done: status %d, problem %d",
+                   ctx->calls[op->ncalls - 1].statement->name, op->status,
+                   ctx->problem);
+
     af_engine_resume(ctx);
 }
 
@@ -554,6 +569,10 @@ af_engine_threaded(ngx_event_t *ev)
 
     job = ctx->job;
     ctx->job = NULL;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "autoflow: thread done: %ui, cancelled: %ui",
+                   (ngx_uint_t) job->done, (ngx_uint_t) job->cancelled);
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);

@@ -258,6 +258,10 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
 
     af_count(AF_VERIFICATIONS, identity->status);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "autoflow: token: %V, by cookie: %ui",
+                   &af_token_statuses[identity->status].word, cookie);
+
     identity->next = ctx->identities;
     ctx->identities = identity;
 

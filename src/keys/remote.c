@@ -435,6 +435,10 @@ af_remote_fetch(af_remote_t *remote)
 
     remote->fetching = (ngx_thread_task_post(remote->io, remote->task)
                         == NGX_OK);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, remote->task->event.log, 0,
+                   "autoflow: fetching keys of \"%s\": %ui",
+                   remote->fetch.url, (ngx_uint_t) remote->fetching);
 }
 
 

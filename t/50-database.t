@@ -342,8 +342,10 @@ subtest 'PostgreSQL crashes again and again' => sub {
         for (1 .. 4) {
             sleep 0.5;
             my @pids = eval { backends() };
+            @pids or next;
             # it ends all the others, then, and recovers
-            kill 'KILL', $pids[0] if @pids;
+            kill 'KILL', $pids[0];
+            $t->wait_for(sub { eval { !grep { $_ == $pids[0] } backends() } });
         }
     });
 };

@@ -64,7 +64,7 @@ Environment:
   NGINX_SRC              a folder of nginx's sources to build against instead
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
-  AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 20,
+  AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 10,
                          with --asan 0: only over its corpus)
   AUTOFLOW_TEST_SECONDS  how long a file of tests may take (default 900)
 END

@@ -1,5 +1,5 @@
 # The fuzz targets of t/fuzz, two at a time: each runs over its corpus, then
-# for AUTOFLOW_FUZZ_SECONDS (20; 0: not at all) over what libFuzzer makes of it.
+# for AUTOFLOW_FUZZ_SECONDS (10; 0: not at all) over what libFuzzer makes of it.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(curfile tempdir);
@@ -11,7 +11,7 @@ my $build = curfile->dirname->sibling('build', 'fuzz');
 my $dir   = tempdir;
 
 # the instrumentation is the same, so with --asan the corpus is enough
-my $seconds = $ENV{AUTOFLOW_FUZZ_SECONDS} // ($ENV{AUTOFLOW_ASAN} ? 0 : 20);
+my $seconds = $ENV{AUTOFLOW_FUZZ_SECONDS} // ($ENV{AUTOFLOW_ASAN} ? 0 : 10);
 
 sub command_of ($name, @arguments) {
     return ('setpriv', '--pdeathsig', 'TERM', 'nice', '-n', 19,

@@ -22,7 +22,7 @@ static ngx_int_t send_tokens(af_ctx_t *ctx);
 static const af_step_pt  register_steps[] = {
     af_attempt_address,
     af_step_hash,
-    af_step_hashed,
+    af_password_set,
     af_step_query,
     af_step_tokens,
     NULL
@@ -173,13 +173,6 @@ af_step_hash(af_ctx_t *ctx)
     words[n] = NULL;
 
     return af_new_password(ctx, "password", words);
-}
-
-
-ngx_int_t
-af_step_hashed(af_ctx_t *ctx)
-{
-    return af_password_set(ctx);
 }
 
 

@@ -21,9 +21,8 @@
 /* Their rule: "full_name" becomes whichever of its aliases was sent. */
 int af_rule_name(json_t *body, json_t *errors);
 
-/* Hash "password", and bind "password_hash", or end the flow. */
+/* Hashes "password"; the next step is af_password_set(). */
 ngx_int_t af_step_hash(af_ctx_t *ctx);
-ngx_int_t af_step_hashed(af_ctx_t *ctx);
 
 
 #endif /* AF_API_AUTH_H */

@@ -1,12 +1,12 @@
 #include "api/api.h"
 #include "api/auth.h"
+#include "api/password.h"
 #include "api/schemas.h"
-#include "mail/outbox.h"
 
 
 static const af_step_pt  create_steps[] = {
     af_step_hash,
-    af_step_hashed,
+    af_password_set,
     af_step_query,
     af_step_answer,
     NULL

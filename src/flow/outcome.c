@@ -7,8 +7,6 @@
 static void af_outcome_error(af_ctx_t *ctx, const PGresult *error);
 static void af_outcome_revoke(af_ctx_t *ctx, const PGresult *res);
 static void af_outcome_decide(af_ctx_t *ctx, const PGresult *res);
-static const char *af_outcome_column(const PGresult *res, int row,
-    const char *name);
 static ngx_int_t af_outcome_errors(af_ctx_t *ctx, const char *text);
 static ngx_uint_t af_outcome_cookie_of(af_ctx_t *ctx, const ngx_str_t *id);
 
@@ -70,7 +68,7 @@ af_outcome_revoke(af_ctx_t *ctx, const PGresult *res)
     const char  *revoked;
 
     for (row = 0; row < PQntuples(res); row++) {
-        revoked = af_outcome_column(res, row, "revoked");
+        revoked = af_result_column(res, row, "revoked");
 
         if (revoked
             && af_zone_revoke(ctx->conf->zone, revoked, ngx_time()) != 0)
@@ -93,9 +91,9 @@ af_outcome_decide(af_ctx_t *ctx, const PGresult *res)
         return;
     }
 
-    ended = af_outcome_column(res, 0, "ended");
-    errors = af_outcome_column(res, 0, "errors");
-    code = af_outcome_column(res, 0, "problem");
+    ended = af_result_column(res, 0, "ended");
+    errors = af_result_column(res, 0, "errors");
+    code = af_result_column(res, 0, "problem");
 
     rc = ended ? af_session_ended(ctx, ended, code != NULL) : NGX_OK;
 
@@ -124,8 +122,8 @@ af_outcome_decide(af_ctx_t *ctx, const PGresult *res)
 }
 
 
-static const char *
-af_outcome_column(const PGresult *res, int row, const char *name)
+const char *
+af_result_column(const PGresult *res, int row, const char *name)
 {
     int  n;
 

@@ -18,5 +18,8 @@
 /* Hears ctx->op, which is done; sets a problem if there is one. */
 void af_outcome(af_ctx_t *ctx);
 
+/* A column of a row that there is; NULL if it is null, or no column. */
+const char *af_result_column(const PGresult *res, int row, const char *name);
+
 
 #endif /* AF_FLOW_OUTCOME_H */

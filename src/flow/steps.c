@@ -2,7 +2,7 @@
  * What steps are made of, and the steps of the default flow.
  */
 
-#include "flow/flow.h"
+#include "flow/outcome.h"
 
 
 void
@@ -41,13 +41,7 @@ af_found(af_ctx_t *ctx)
 const char *
 af_column(af_ctx_t *ctx, const char *name)
 {
-    int        n;
-    PGresult  *res;
-
-    res = ctx->results[ctx->op.ncalls - 1];
-    n = PQfnumber(res, name);
-
-    return (n < 0 || PQgetisnull(res, 0, n)) ? NULL : PQgetvalue(res, 0, n);
+    return af_result_column(ctx->results[ctx->op.ncalls - 1], 0, name);
 }
 
 

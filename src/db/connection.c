@@ -77,8 +77,7 @@ af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool)
 static void
 af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 {
-    ngx_msec_t           delay;
-    af_db_conn_state_t   old;
+    ngx_msec_t  delay;
 
     /* what may follow each state */
     static const unsigned  next[] = {
@@ -89,17 +88,8 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
         1 << AF_DB_CONNECTING
     };
 
-    old = conn->state;
-
-    if ((next[old] & (1 << state)) == 0) {
-        ngx_log_error(NGX_LOG_ALERT, conn->db->log, 0,
-                      "autoflow: database connection went from state %d to %d",
-                      old, state);
-        ngx_debug_point();
-    }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_CORE, conn->db->log, 0,
-                   "autoflow: connection %p: state %d to %d", conn, old, state);
+    af_transition(conn->db->log, "database connection", next, conn->state,
+                  state);
 
     conn->state = state;
 

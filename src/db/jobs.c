@@ -294,8 +294,6 @@ af_jobs_stop(af_jobs_t *jobs)
 static void
 af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
 {
-    af_jobs_state_t  old;
-
     /* what may follow each state */
     static const unsigned  next[] = {
         1 << AF_JOBS_CLAIMING,
@@ -304,17 +302,8 @@ af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
         1 << AF_JOBS_RUNNING
     };
 
-    old = jobs->state;
-
-    if ((next[old] & (1 << state)) == 0) {
-        ngx_log_error(NGX_LOG_ALERT, jobs->log, 0,
-                      "autoflow: jobs went from state %d to %d", old, state);
-        ngx_debug_point();
-    }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_CORE, jobs->log, 0,
-                   "autoflow: jobs, \"%s\": state %d to %d",
-                   jobs->job ? jobs->job->name : "", old, state);
+    af_transition(jobs->log, jobs->job ? jobs->job->name : "jobs", next,
+                  jobs->state, state);
 
     jobs->state = state;
 

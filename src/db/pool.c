@@ -217,8 +217,6 @@ af_db_cancel(af_db_op_t *op)
 void
 af_db_op_state(af_db_op_t *op, af_db_op_state_t state)
 {
-    af_db_op_state_t  old;
-
     /* what may follow each state */
     static const unsigned  next[] = {
         1 << AF_DB_QUEUED | 1 << AF_DB_SENT,
@@ -226,20 +224,26 @@ af_db_op_state(af_db_op_t *op, af_db_op_state_t state)
         1 << AF_DB_QUEUED | 1 << AF_DB_IDLE
     };
 
-    old = op->state;
+    af_transition(op->db->log, op->calls[op->ncalls - 1].statement->name, next,
+                  op->state, state);
 
+    op->state = state;
+}
+
+
+void
+af_transition(ngx_log_t *log, const char *what, const unsigned *next,
+    ngx_uint_t old, ngx_uint_t state)
+{
     if ((next[old] & (1 << state)) == 0) {
-        ngx_log_error(NGX_LOG_ALERT, op->db->log, 0,
-                      "autoflow: database operation went from state %d to %d",
-                      old, state);
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "autoflow: %s went from state %ui to %ui", what, old,
+                      state);
         ngx_debug_point();
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_CORE, op->db->log, 0,
-                   "autoflow: operation of \"%s\": state %d to %d",
-                   op->calls[op->ncalls - 1].statement->name, old, state);
-
-    op->state = state;
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, log, 0,
+                   "autoflow: %s: state %ui to %ui", what, old, state);
 }
 
 

@@ -214,15 +214,7 @@ af_mail_state(af_mail_t *mail, af_mail_state_t state, ngx_msec_t timer)
         1 << AF_MAIL_MARKING | 1 << AF_MAIL_CLAIMING | 1 << AF_MAIL_IDLE
     };
 
-    if ((next[mail->state] & (1 << state)) == 0) {
-        ngx_log_error(NGX_LOG_ALERT, mail->log, 0,
-                      "autoflow: the outbox went from state %d to %d",
-                      mail->state, state);
-        ngx_debug_point();
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_CORE, mail->log, 0,
-                   "autoflow: outbox: state %d to %d", mail->state, state);
+    af_transition(mail->log, "the outbox", next, mail->state, state);
 
     mail->state = state;
 

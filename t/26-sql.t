@@ -52,24 +52,66 @@ subtest 'there and back again' => sub {
 };
 
 
-subtest 'every statement' => sub {
+# the statements as the module has them: {name, sql, count, reads}
+sub statements {
     system($^X, "$root/sql/embed", $dir) == 0 or die;
     my $c = path($dir, 'queries.c')->slurp;
     my %c = (n => "\n");
-    my @statements = $c =~ /^const af_statement_t  \w+ = \{\n(.*?)^\};/msg;
-    my $files = path("$root/sql/queries")->list_tree->grep(qr/\.sql$/)->size;
-    is scalar @statements, $files, 'one for each file';
-
-    my $app = $postgresql->connect('autoflow_app');
-    for my $statement (@statements) {
+    my @all;
+    for my $statement ($c =~ /^const af_statement_t  \w+ = \{\n(.*?)^\};/msg) {
         my ($name, @lines) = $statement =~ /^\s+"(.*)",?$/mg;
         my $sql = join '', @lines;
         $sql =~ s/\\([0-7]{3}|.)/length $1 == 3 ? chr oct $1 : $c{$1} \/\/ $1/ge;
         my ($count, $reads) = $statement =~ /_params, (\d+), (\d),/;
+        push @all, {name => $name, sql => $sql, count => $count, reads => $reads};
+    }
+    return @all;
+}
+
+# what files say of their columns, by the statement's name: "-- columns: id uuid, …"
+sub declared {
+    my %columns;
+    my $queries = path("$root/sql/queries");
+    for my $file ($queries->list_tree->grep(qr/\.sql$/)->each) {
+        my ($text) = $file->slurp =~ /^-- columns: (.*\n(?:--  .*\n)*)/m or next;
+        my $name = $file->to_rel($queries) =~ s/\.sql$//r =~ tr{/}{_}r;
+        $columns{$name} = [split /,\s*(?:--\s+)?/, $text =~ s/\s+\z//r];
+    }
+    return \%columns;
+}
+
+# the same as PostgreSQL describes it
+sub described (@statements) {
+    my $script = path($dir, 'describe.sql');
+    $script->spurt(map { "\\echo = $_->{name}\n$_->{sql}\n\\gdesc\n" } @statements);
+    my (%columns, $name);
+    open my $out, '-|', qw(psql -XAtq -v ON_ERROR_STOP=1 -F), ' ', '-f', $script,
+        $postgresql->url('autoflow_app') or die $!;
+    while (my $line = <$out>) {
+        chomp $line;
+        if ($line =~ /^= (.+)/) { $columns{$name = $1} = [] }
+        else { push @{$columns{$name}}, $line }
+    }
+    close $out or die 'psql failed';
+    return \%columns;
+}
+
+my @statements = statements();
+my $columns    = declared();
+
+subtest 'every statement' => sub {
+    my $files = path("$root/sql/queries")->list_tree->grep(qr/\.sql$/)->size;
+    is scalar @statements, $files, 'one for each file';
+
+    my $app = $postgresql->connect('autoflow_app');
+    my $described = described(@statements);
+    for my $statement (@statements) {
+        my ($name, $sql, $count, $reads) = @$statement{qw(name sql count reads)};
         my $arguments = $count ? '(' . join(', ', ('NULL') x $count) . ')' : '';
 
         is sqlstate($app, "PREPARE $name AS $sql"), '', "$name can be prepared"
             or diag $app->errstr;
+        is_deeply $columns->{$name}, $described->{$name}, 'it has the columns that it names';
         is sqlstate($app, "EXPLAIN EXECUTE $name$arguments"), '', 'by a role that may run it'
             or diag $app->errstr;
         next if !$reads;
@@ -77,6 +119,43 @@ subtest 'every statement' => sub {
         is sqlstate($app, "EXECUTE $name$arguments"), '', 'it only reads' or diag $app->errstr;
         $app->do('ROLLBACK');
     }
+};
+
+
+# A column is asked for by its name, or by one of an array columns[].
+my $asked = qr{ (?: af_(?:mail_|result_)?column | PQfnumber ) \( (?: [^(),]+ , \s* )+ ([^(),]+) \) }x;
+
+sub names_asked ($code) {
+    my %array = map { $_ => 1 } map { /"(\w+)"/g } $code =~ /\bcolumns\[\w*\] = \{([^}]+)\}/g;
+    my %names;
+    for my $what ($code =~ /$asked/g) {
+        if ($what =~ /^"(\w+)"$/) { $names{$1} = 1 }
+        elsif ($what eq 'columns[i]') { %names = (%names, %array) }
+        elsif ($what !~ /^(?:const char \*)?name$/) { $names{$what} = 1 }
+    }
+    return sort keys %names;
+}
+
+# Whose columns these may be: of statements that are sent there, or by whoever
+# includes its header; of all, where the engine asks.
+sub statements_of ($file, $code) {
+    my $header = $file =~ s/\.c$/.h/r;
+    my @users  = grep { $code->{$_} =~ /#include "\Q$header\E"/ } keys %$code;
+    return $file =~ m{^flow/} ? keys %$columns : map { $code->{$_} =~ /&af_sql_(\w+)/g } $file, @users;
+}
+
+subtest 'every column that is asked for by name' => sub {
+    my $src  = path("$root/src");
+    my %code = map { ($_->to_rel($src) => $_->slurp) } $src->list_tree->grep(qr/\.c$/)->each;
+    my $some = 0;
+    for my $file (sort keys %code) {
+        my @names = names_asked($code{$file}) or next;
+        my %known = map { (split)[0] => 1 }
+            map { @{$columns->{$_} // []} } statements_of($file, \%code);
+        is_deeply [grep { !$known{$_} } @names], [], "$file: @names";
+        $some += @names;
+    }
+    cmp_ok $some, '>', 30, 'they were found';
 };
 
 

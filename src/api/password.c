@@ -80,13 +80,13 @@ af_password_names(af_ctx_t *ctx, const char *words[AF_PASSWORD_NAMES + 1])
     ngx_uint_t   i, n;
     const char  *text;
 
-    static const char *const  names[AF_PASSWORD_NAMES] = {
+    static const char *const  columns[AF_PASSWORD_NAMES] = {
         "email", "username", "full_name"
     };
 
     for (i = 0, n = 0; i < AF_PASSWORD_NAMES; i++) {
 
-        text = af_column(ctx, names[i]);
+        text = af_column(ctx, columns[i]);
 
         if (text) {
             words[n] = af_string(ctx, text, ngx_strlen(text));

@@ -1,6 +1,7 @@
 -- The account whose password a token from a mail may set.
 --
 -- reads
+-- columns: email text, username text, full_name text
 --
 -- :mail_id     the row of the outbox that the token is of
 --

@@ -2,6 +2,7 @@
 --
 -- writes
 -- mails
+-- columns: json json
 --
 -- :email, :email_key
 -- :mail        whether mails are sent at all

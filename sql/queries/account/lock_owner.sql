@@ -3,6 +3,7 @@
 -- had the lock until now.
 --
 -- writes
+-- columns: id uuid
 --
 -- :mail_id     the row of the outbox that the token is of
 --

@@ -5,6 +5,7 @@
 --
 -- writes
 -- mails
+-- columns: json json
 --
 -- :email, :email_key
 -- :account_id          whose access token asks; null: there is none

@@ -6,6 +6,7 @@
 -- elsewhere don't lock them out.
 --
 -- writes
+-- columns: user_id uuid, revoked text, familiar boolean
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :password_hash

@@ -4,6 +4,7 @@
 --
 -- writes
 -- mails
+-- columns: problem text, json json
 --
 -- :user_id
 -- :full_name, :bio, :username          null: as it is

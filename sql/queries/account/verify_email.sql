@@ -4,6 +4,7 @@
 -- mail, as by whoever else changes it.
 --
 -- writes
+-- columns: user_id uuid, revoked text
 --
 -- :mail_id     the row of the outbox that the token is of
 -- :ip_address, :user_agent, :request_id                may be null

@@ -3,6 +3,7 @@
 -- reads
 -- planned anew
 -- wide
+-- columns: data json, total bigint, next text
 --
 -- :action, :actor_id, :target_id                       may be null
 -- :position            an id and a time, to begin with; may be null

@@ -1,6 +1,7 @@
 -- Makes a role.
 --
 -- writes
+-- columns: json json
 --
 -- :name
 -- :description         may be null

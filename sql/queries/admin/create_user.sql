@@ -3,6 +3,7 @@
 --
 -- writes
 -- mails
+-- columns: json json, errors json
 --
 -- :email, :email_key, :password_hash
 -- :username, :full_name, :first_name, :last_name       may be null

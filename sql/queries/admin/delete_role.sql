@@ -1,6 +1,7 @@
 -- Deletes a role, and so takes it from the accounts that have it.
 --
 -- writes
+-- columns: id uuid, revoked text
 --
 -- :id
 -- :access_ttl          in seconds

@@ -2,6 +2,7 @@
 -- sessions end, its row stays.
 --
 -- writes
+-- columns: revoked text, ended uuid
 --
 -- :id
 -- :user_id             who does it, who may be the same

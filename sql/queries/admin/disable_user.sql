@@ -1,6 +1,7 @@
 -- Disables an account, which is locked, and ends its sessions.
 --
 -- writes
+-- columns: json json, revoked text, ended uuid
 --
 -- :id
 -- :user_id             who does it

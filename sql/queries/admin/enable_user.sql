@@ -1,6 +1,7 @@
 -- Enables an account, which is locked.
 --
 -- writes
+-- columns: json json
 --
 -- :id
 -- :user_id             who does it

@@ -2,6 +2,7 @@
 -- then sees what it has now.
 --
 -- writes
+-- columns: id uuid
 --
 -- :id
 --

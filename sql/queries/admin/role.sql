@@ -1,6 +1,7 @@
 -- A role.
 --
 -- reads
+-- columns: json json
 --
 -- :id
 --

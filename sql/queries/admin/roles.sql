@@ -3,6 +3,7 @@
 -- reads
 -- planned anew
 -- wide
+-- columns: data json, total bigint, next text
 --
 -- :position            a name, to begin with; may be null
 -- :page, :size

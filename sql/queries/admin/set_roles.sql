@@ -1,6 +1,7 @@
 -- Replaces the roles of an account, which is locked.
 --
 -- writes
+-- columns: json json, errors json, revoked text
 --
 -- :id
 -- :roles               a JSON array of names

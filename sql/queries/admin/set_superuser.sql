@@ -1,6 +1,7 @@
 -- Makes an account, which is locked, a superuser's, or no superuser's any more.
 --
 -- writes
+-- columns: json json, revoked text
 --
 -- :id
 -- :is_superuser        null: the other way than now, as there was no body

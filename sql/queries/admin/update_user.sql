@@ -2,6 +2,7 @@
 -- it is said to be, and takes the place of one that waits.
 --
 -- writes
+-- columns: json json, revoked text
 --
 -- :id
 -- :full_name, :bio, :username, :email_verified         null: as it is

@@ -1,6 +1,7 @@
 -- An account, also one that was deleted.
 --
 -- reads
+-- columns: json json
 --
 -- :id
 --

@@ -1,6 +1,7 @@
 -- The roles of an account, also of one that was deleted.
 --
 -- reads
+-- columns: json json
 --
 -- :id
 --

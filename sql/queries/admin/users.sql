@@ -7,6 +7,7 @@
 -- reads
 -- planned anew
 -- wide
+-- columns: data json, total bigint, next text
 --
 -- :q                   in the address, the username or the name; may be null
 -- :is_active, :role    may be null

@@ -3,6 +3,7 @@
 -- waits for: whoever else knew the password may have asked for it.
 --
 -- writes
+-- columns: user_id uuid, revoked text
 --
 -- :user_id, :session_id
 -- :old_hash            the stored hash that was compared

@@ -1,6 +1,7 @@
 -- Ends one of an account's sessions.
 --
 -- writes
+-- columns: revoked text, ended uuid
 --
 -- :id, :user_id
 -- :ip_address, :user_agent, :request_id                may be null

@@ -2,6 +2,7 @@
 -- within 30 days, or has a session that was last refreshed there.
 --
 -- reads
+-- columns: ok boolean
 --
 -- :user_id             may be null
 -- :ip_address          of IPv6 the first 64 bits count; may be null

@@ -1,13 +1,14 @@
 -- The account that someone who logs in says is theirs.
 --
 -- reads
+-- columns: user_id uuid, password_hash text, is_active boolean,
+--          email_verified boolean
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
 -- :login_key   what the address is compared by; null: it is none
 --
--- user_id, password_hash, is_active, email_verified
---              no row: there is no such account
+-- no row: there is no such account
 
 SELECT id AS user_id, password_hash, is_active, email_verified
   FROM autoflow.users

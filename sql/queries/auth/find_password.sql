@@ -1,6 +1,7 @@
 -- What a new password is compared with.
 --
 -- reads
+-- columns: password_hash text, email text, username text, full_name text
 --
 -- :user_id
 --

@@ -1,11 +1,11 @@
 -- The session that a refresh token says it is of.
 --
 -- reads
+-- columns: session_id uuid, user_id uuid, random text, lives boolean
 --
 -- :session_id          as the token names it; null: it is of the former form,
 -- :token_hash          and this is its SHA-256, in hex
 --
--- session_id, user_id
 -- random               what its tokens' MACs have in them, in hex; null: it has
 --                      had none; no row: there is no such session, or token
 -- lives                whether a token of it can be exchanged

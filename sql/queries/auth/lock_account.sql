@@ -3,6 +3,7 @@
 -- lock until now.
 --
 -- writes
+-- columns: id uuid
 --
 -- :user_id
 --

@@ -1,6 +1,7 @@
 -- Audits that attempts are refused from now on, for a while.
 --
 -- writes
+-- columns: id uuid
 --
 -- :user_id     null: there is no such account, or nobody asked
 -- :limit       account, account_total or address

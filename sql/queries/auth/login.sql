@@ -2,6 +2,8 @@
 -- locked.
 --
 -- writes
+-- columns: user json, claims json, session_id uuid, user_id uuid,
+--          number bigint, random text, excess bigint, revoked text
 --
 -- :user_id
 -- :password_hash       the stored hash that the password was compared with

@@ -1,6 +1,7 @@
 -- Audits a refused login.
 --
 -- writes
+-- columns: id uuid
 --
 -- :user_id     null: there is no such account; what was typed is then not
 --              kept, since it may be a password in the wrong field

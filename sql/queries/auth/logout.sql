@@ -4,6 +4,7 @@
 -- ends its own session.
 --
 -- writes
+-- columns: problem text, ended uuid, revoked text
 --
 -- :user_id, :session_id
 -- :number              of the refresh token; or null:

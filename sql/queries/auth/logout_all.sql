@@ -1,6 +1,7 @@
 -- Ends every session of an account.
 --
 -- writes
+-- columns: revoked text, ended uuid
 --
 -- :user_id
 -- :ip_address, :user_agent, :request_id                may be null

@@ -1,6 +1,7 @@
 -- The account of a token's bearer.
 --
 -- reads
+-- columns: json json
 --
 -- :user_id
 --

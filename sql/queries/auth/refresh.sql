@@ -7,6 +7,9 @@
 -- the claims, and first, as wherever both are.
 --
 -- writes
+-- columns: problem text, ended uuid, session_id uuid, user_id uuid,
+--          number bigint, random text, successor integer, user json,
+--          claims json, revoked text
 --
 -- :session_id
 -- :number              of the presented token; null: it is of the former form,
@@ -20,7 +23,6 @@
 --
 -- problem              the token is no good; no row: there is no such session
 -- ended                the session, if it has ended
--- session_id, user_id
 -- number, random       of the successor; the latter in hex
 -- successor            which of :successors it is, from 1, if number is 0
 -- "user", claims       unless there is a problem

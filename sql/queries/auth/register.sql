@@ -3,6 +3,8 @@
 --
 -- writes
 -- mails
+-- columns: user json, claims json, session_id uuid, user_id uuid,
+--          number bigint, random text, revoked text, message text, problem text
 --
 -- :email, :email_key
 -- :username, :full_name, :first_name, :last_name       may be null

@@ -3,6 +3,7 @@
 -- have put there, only so many are looked at.
 --
 -- reads
+-- columns: data json, total bigint, next text
 --
 -- :user_id
 -- :session_id          of the one who asks

@@ -2,6 +2,7 @@
 -- behind it in the segment: by last_login_at triggers know that it is the same.
 --
 -- writes
+-- columns: id uuid
 --
 -- :user_id
 -- :password_hash       the stored hash that the password was compared with

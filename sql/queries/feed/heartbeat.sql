@@ -1,7 +1,6 @@
 -- Shows that notifications come back.
 --
 -- writes
---
--- heartbeat
+-- columns: heartbeat void
 
 SELECT pg_notify('autoflow_revocations', 'beat') AS heartbeat;

@@ -1,8 +1,7 @@
 -- What a node must know before it trusts a token.
 --
 -- reads
---
--- revoked
+-- columns: revoked text
 
 SELECT autoflow.revocation(subject_id, epoch, revoked_at, expires_at) AS revoked
   FROM autoflow.revocations

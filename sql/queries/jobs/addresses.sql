@@ -1,6 +1,7 @@
 -- Deletes addresses that are familiar no longer, a batch of them.
 --
 -- writes
+-- columns: more boolean
 --
 -- more         there may be more
 

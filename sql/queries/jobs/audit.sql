@@ -3,7 +3,6 @@
 -- say.
 --
 -- writes
---
--- done
+-- columns: done void
 
 SELECT autoflow.audit_maintain(NULL) AS done;

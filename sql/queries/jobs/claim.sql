@@ -2,14 +2,13 @@
 -- taken to be gone when that is over.
 --
 -- writes
+-- columns: name text, fence bigint
 --
 -- :names, :periods     of all jobs there are; in milliseconds
 -- :holder              who takes it
 --
--- name
--- fence                how often it was taken
---
--- no row: nothing is due, or the database takes no writes
+-- fence                how often it was taken; no row: nothing is due,
+--                      or the database takes no writes
 
 SELECT name, fence
   FROM autoflow.claim_job(:names::text[], :periods::bigint[], :holder::text);

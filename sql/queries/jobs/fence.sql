@@ -2,9 +2,8 @@
 -- it meanwhile.  Nobody can until the transaction is over.
 --
 -- writes
+-- columns: ran timestamp with time zone
 --
 -- :job, :fence     as it was taken
---
--- ran
 
 SELECT autoflow.job_fence(:job::text, :fence::bigint) AS ran;

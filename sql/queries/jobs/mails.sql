@@ -1,6 +1,7 @@
 -- Forgets mails that are long sent or given up, a batch of them.
 --
 -- writes
+-- columns: more boolean
 --
 -- more         there may be more
 

@@ -2,6 +2,7 @@
 -- batch of them.
 --
 -- writes
+-- columns: more boolean
 --
 -- more         there may be more
 

@@ -2,8 +2,9 @@
 -- sent nor failed by then, whoever took it is gone, and another one may.
 --
 -- writes
+-- columns: id uuid, kind text, recipient text, name text, account text,
+--          since text, created bigint, attempt integer, void text
 --
--- id, kind, recipient
 -- name         what its owner is called; the address unless it is the one that
 --              they have shown to be theirs, so that strangers can't have
 --              texts of their choice sent to it

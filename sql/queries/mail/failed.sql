@@ -4,6 +4,7 @@
 -- worker has taken the mail changes nothing.
 --
 -- writes
+-- columns: given_up boolean
 --
 -- :mail_id, :attempt               as they were claimed
 -- :error       why not

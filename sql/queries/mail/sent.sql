@@ -1,10 +1,9 @@
 -- A mail has been sent.
 --
 -- writes
+-- columns: id uuid
 --
 -- :mail_id
---
--- id
 
 UPDATE autoflow.outbox
    SET sent_at = now(),

@@ -1,7 +1,6 @@
 -- As little work as a round trip can be.
 --
 -- reads
---
--- ok
+-- columns: ok boolean
 
 SELECT true AS ok;

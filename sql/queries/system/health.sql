@@ -1,11 +1,10 @@
 -- The answer of GET /health while the database answers.
 --
 -- reads
+-- columns: json json
 --
 -- :version     the module's
 -- :uptime      in seconds
---
--- json
 
 SELECT row_to_json(health) AS json
   FROM (SELECT 'ok' AS status,

@@ -1,6 +1,7 @@
 -- Whether the database takes writes.
 --
 -- reads
+-- columns: writable boolean
 --
 -- writable     false: a standby, or a server that is read-only
 

@@ -1,7 +1,6 @@
 -- What the module compares with the version it needs.
 --
 -- reads
---
--- schema_version
+-- columns: schema_version integer
 
 SELECT autoflow.schema_version() AS schema_version;

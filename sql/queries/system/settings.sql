@@ -4,8 +4,7 @@
 -- name into a schema that is on it.
 --
 -- reads
---
--- name
+-- columns: set_config text, name text
 
 SELECT set_config(name, needed, false), name
   FROM (VALUES ('search_path', ''),

@@ -244,6 +244,7 @@ build_module() {
         find -L "$src" -name .git -prune -o -type f -printf '%P %s %T@\n' | sort
         printf '%s\n' "${flags[@]}"
         cat "$root/config"
+        find "$root/src" -name '*.c' | sort
     } | sha256sum)
     if [ "$(cat "$out/autoflow.stamp" 2>/dev/null)" != "$stamp" ]; then
         step "Configuring nginx's sources in build/$name" \

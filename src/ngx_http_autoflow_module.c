@@ -282,7 +282,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     /* serving */
 
     { ngx_string("autoflow_api"),
-      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
       af_api_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -619,7 +619,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->token = NULL;
      *     alcf->preflight_deny = 0;
      *     alcf->require = NULL;
-     *     alcf->base = { 0, NULL };
+     *     alcf->dialect = NULL;
      *     alcf->verify = 0;
      *     alcf->https = AF_HTTPS_OFF;
      *     alcf->methods = NULL;
@@ -668,7 +668,8 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->noname && conf->base.data == NULL && conf->verify == 0) {
+    if (clcf->noname && conf->dialect == NULL && conf->verify == 0) {
+        conf->dialect = prev->dialect;
         conf->base = prev->base;
         conf->mount = prev->mount;
         conf->verify = prev->verify;
@@ -677,7 +678,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
     if (clcf->lmt_excpt && clcf->handler == NULL) {
 
-        if (conf->base.data) {
+        if (conf->dialect) {
             clcf->handler = af_api_handler;
 
         } else if (conf->verify) {
@@ -685,7 +686,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
         }
     }
 
-    if (conf->base.data) {
+    if (conf->dialect) {
         conf->methods = af_api_methods;
 
         return af_api_check(cf, conf);

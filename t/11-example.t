@@ -1,5 +1,5 @@
 # The example of docs/development.md, put where it says, makes a module that
-# serves it.
+# serves it; and so does the one of another dialect.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -24,6 +24,12 @@ my $table = 'const af_route_t  af_account_routes[] = {';
 my $file  = path($copy, 'src/api/account.c');
 $file->spurt($file->slurp =~ s/\Q$table\E/$schema\n\n$table\n\n$route/r);
 
+my $row = '    &autoflow_dialect,';
+$file = path($copy, 'src/api/dialects.c');
+$file->spurt($file->slurp =~ s/\Q$row\E/$row\n    &af_oauth_dialect,/r
+    =~ s/^(#include.*)/$1\n\nextern const af_dialect_t  af_oauth_dialect;/mr);
+path($root, 't/dialect/oauth.c')->copy_to(path($copy, 'src/api'));
+
 delete local @ENV{qw(NGINX_SRC CC)};
 is system("$copy/build.sh build >$copy/log 2>&1"), 0, 'it compiles' or diag path($copy, 'log')->slurp;
 
@@ -31,12 +37,63 @@ is system("$copy/build.sh build >$copy/log 2>&1"), 0, 'it compiles' or diag path
 local $ENV{AUTOFLOW_MODULE} = "$copy/build/ngx_http_autoflow_module.so";
 require Test::Autoflow;
 
-my $t   = Test::Autoflow->new->start;
+my $t = Test::Autoflow->new(server => <<'END')->start;
+location /oauth/ { autoflow_api oauth; client_max_body_size 0; autoflow_cors_origins https://a.example; }
+location /plain/ { autoflow_api / autoflow; }
+END
 my $ada = $t->register;
-$t->get_ok('/auth/whoami')->problem_is(401, 'token_required');
-$t->post_ok('/auth/whoami')->problem_is(405, 'method_not_allowed');
-$t->get_ok('/api/v1/auth/whoami' => $t->bearer($ada))->status_is(200)->json_is('/id' => $ada->{user}{id})
-    ->json_like('/session' => qr/^[0-9a-f-]{36}$/);
+
+subtest 'an endpoint' => sub {
+    $t->get_ok('/auth/whoami')->problem_is(401, 'token_required');
+    $t->post_ok('/auth/whoami')->problem_is(405, 'method_not_allowed');
+    $t->get_ok('/api/v1/auth/whoami' => $t->bearer($ada))->status_is(200)
+        ->json_is('/id' => $ada->{user}{id})->json_like('/session' => qr/^[0-9a-f-]{36}$/);
+};
+
+subtest 'a route by a value of the query' => sub {
+    my %login = (username => $ada->{user}{email}, password => $ada->{password});
+    my $token = sub ($grant, $form) {
+        $t->post_ok("/oauth/token?$grant" => form => $form);
+    };
+    $token->('grant_type=password', {%login, password => 'wrong'})->status_is(401)
+        ->content_type_is('application/json')
+        ->json_is({error => 'invalid_credentials',
+            error_description => 'The account or the password is wrong.'});
+    $token->('x=1&grant_type=password', \%login)->status_is(200)->json_is('/token_type' => 'Bearer')
+        ->json_hasnt('/user');
+    my $pair = $t->tx->res->json;
+    $token->('grant_type=refresh_token&x', {refresh_token => $pair->{refresh_token}})
+        ->status_is(200)->json_has('/access_token');
+    for my $grant ('', 'grant_type=passwor', 'grant_type=passwords', 'xgrant_type=password') {
+        $token->($grant, \%login)->status_is(404)->json_is('/error' => 'not_found');
+    }
+    $t->get_ok('/oauth/token')->status_is(405)->header_is(Allow => 'POST, OPTIONS')
+        ->json_is('/error' => 'method_not_allowed');
+    $t->options_ok('/oauth/token')->status_is(204)->header_is(Allow => 'POST, OPTIONS');
+    $t->options_ok('/oauth/token' => {Origin => 'https://a.example',
+        'Access-Control-Request-Method' => 'POST'})
+        ->status_is(204)->header_like('Access-Control-Allow-Methods' => qr/POST/);
+    $t->post_ok('/oauth/token?grant_type=password' => json => {})->status_is(422)
+        ->json_is('/error' => 'validation_failed');
+    $t->get_ok('/oauth/auth/me' => $t->bearer($pair))->status_is(404);
+    $t->get_ok('/plain/auth/me')->status_is(404);
+};
+
+subtest 'an account, a page, a redirect' => sub {
+    $t->get_ok('/oauth/user')->status_is(401)->json_is('/error' => 'token_required')
+        ->header_like('WWW-Authenticate' => qr/^Bearer realm/);
+    $t->db->do(q{CREATE OR REPLACE FUNCTION autoflow.user_as(dialect text, account autoflow.users)
+        RETURNS json LANGUAGE sql VOLATILE PARALLEL SAFE RETURN CASE dialect
+            WHEN 'autoflow' THEN autoflow.user_json(account)
+            WHEN 'oauth' THEN json_build_object('sub', (account).id) END});
+    $t->get_ok('/oauth/user' => $t->bearer($ada))->status_is(200)
+        ->json_is({sub => $ada->{user}{id}});
+    $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200)->json_is('/id' => $ada->{user}{id});
+    $t->get_ok('/oauth/page')->status_is(200)->content_type_is('text/html; charset=utf-8')
+        ->content_like(qr/<title>/)->header_is('X-Content-Type-Options' => 'nosniff');
+    $t->get_ok('/oauth/')->status_is(303)->header_like(Location => qr{page$})->content_is('');
+};
+
 $t->finish;
 
 done_testing;

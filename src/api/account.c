@@ -1,28 +1,26 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
+#include "api/proof.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "mail/outbox.h"
 
 
-static ngx_int_t find_password(af_ctx_t *ctx);
-static ngx_int_t check_current(af_ctx_t *ctx);
-static ngx_int_t current_is_right(af_ctx_t *ctx);
 static ngx_int_t hash_new(af_ctx_t *ctx);
 static ngx_int_t change_password(af_ctx_t *ctx);
 
 static int email_with_password(json_t *body, json_t *errors);
 static ngx_int_t choose_change(af_ctx_t *ctx);
-static ngx_int_t count_address(af_ctx_t *ctx);
 static ngx_int_t answer_address(af_ctx_t *ctx);
 
 static ngx_int_t answer_left(af_ctx_t *ctx);
 
 
 static const af_step_pt  password_steps[] = {
-    find_password,
-    check_current,
+    af_step_find_proof,
+    af_step_compare_proof,
+    af_step_check_proof,
     hash_new,
     change_password,
     af_step_answer,
@@ -50,10 +48,13 @@ static const af_step_pt  profile_steps[] = {
 };
 
 
+/* it is a request for a mail, too */
+
 static const af_step_pt  address_steps[] = {
-    find_password,
-    check_current,
-    count_address,
+    af_step_find_proof,
+    af_step_compare_proof,
+    af_step_check_proof,
+    af_attempt_address,
     af_step_query,
     answer_address,
     NULL
@@ -130,106 +131,17 @@ const af_route_t  af_account_routes[] = {
 };
 
 
-/* what find_password finds */
-
-typedef struct {
-    const char  *hash;
-
-    /* that the new password shall not be */
-    const char  *words[AF_PASSWORD_NAMES + 1];
-} change_t;
-
-
-static ngx_int_t
-find_password(af_ctx_t *ctx)
-{
-    ngx_int_t          rc;
-    af_account_key_t   key;
-
-    af_account_key((char *) ctx->identity->user_id.data, "", &key);
-
-    rc = af_attempt_account(ctx, &key);
-
-    return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_find_password) : rc;
-}
-
-
-static ngx_int_t
-check_current(af_ctx_t *ctx)
-{
-    change_t    *change;
-    ngx_int_t    rc;
-    const char  *text;
-
-    if (!af_found(ctx)) {
-        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
-    }
-
-    change = ngx_pcalloc(ctx->request->pool, sizeof(change_t));
-    if (change == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->data = change;
-
-    text = af_column(ctx, "password_hash");
-    change->hash = text ? af_string(ctx, text, ngx_strlen(text)) : NULL;
-
-    if ((text && change->hash == NULL)
-        || af_password_names(ctx, change->words) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* who has no password knows none: it takes as long, and is wrong */
-
-    rc = af_check_password(ctx, "current_password", change->hash);
-
-    if (rc == NGX_ERROR) {
-        af_attempts_unseen(ctx);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-current_is_right(af_ctx_t *ctx)
-{
-    switch (af_password_right(ctx)) {
-
-    case NGX_OK:
-        af_attempts_right(ctx);
-        return NGX_OK;
-
-    case NGX_DECLINED:
-        return af_problem(ctx, AF_WRONG_PASSWORD, NULL);
-
-    default:
-        return NGX_ERROR;
-    }
-}
-
-
 static ngx_int_t
 hash_new(af_ctx_t *ctx)
 {
-    change_t *change = ctx->data;
-
-    return (current_is_right(ctx) == NGX_OK)
-           ? af_new_password(ctx, "new_password", change->words) : NGX_ERROR;
+    return af_new_password(ctx, "new_password", af_proof_names(ctx));
 }
 
 
 static ngx_int_t
 change_password(af_ctx_t *ctx)
 {
-    change_t *change = ctx->data;
-
-    af_bind(ctx, "old_hash", change->hash);
-
-    return (af_password_set(ctx) == NGX_OK)
-           ? af_step_query(ctx) : NGX_ERROR;
+    return (af_password_set(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
 }
 
 
@@ -254,19 +166,9 @@ choose_change(af_ctx_t *ctx)
         return af_follow(ctx, address_steps);
     }
 
-    af_bind(ctx, "password_hash", NULL);
+    af_bind(ctx, "proof", NULL);
 
     return af_follow(ctx, profile_steps);
-}
-
-
-/* it is a request for a mail, too */
-
-static ngx_int_t
-count_address(af_ctx_t *ctx)
-{
-    return (current_is_right(ctx) == NGX_OK) ? af_attempt_address(ctx)
-                                             : NGX_ERROR;
 }
 
 

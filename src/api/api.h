@@ -18,8 +18,8 @@ char *af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 char *af_api_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *alcf);
 
-/* all of them, NULL-ended */
-extern const af_route_t *const  af_api_routes[];
+/* NULL-ended; the first is that of an autoflow_api which names none */
+extern const af_dialect_t *const  af_dialects[];
 
 /* the content handler of autoflow_api */
 ngx_int_t af_api_handler(ngx_http_request_t *r);

@@ -12,6 +12,7 @@ static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
 static ngx_int_t count_attempt(af_ctx_t *ctx);
 static ngx_int_t spare_familiar(af_ctx_t *ctx);
+static ngx_int_t compare_password(af_ctx_t *ctx);
 static ngx_int_t check_password(af_ctx_t *ctx);
 static ngx_int_t open_session(af_ctx_t *ctx);
 static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t refusal,
@@ -29,10 +30,11 @@ static const af_step_pt  register_steps[] = {
 };
 
 
-static const af_step_pt  login_steps[] = {
+const af_step_pt  af_login_steps[] = {
     find_account,
     count_attempt,
     spare_familiar,
+    compare_password,
     check_password,
     open_session,
     send_tokens,
@@ -95,7 +97,7 @@ const af_route_t  af_auth_routes[] = {
       .answer = &af_schema_token_pair,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_auth_login,
-      .steps = login_steps },
+      .steps = af_login_steps },
 
     { .path = NULL }
 };
@@ -287,7 +289,7 @@ spare_familiar(af_ctx_t *ctx)
 
 
 static ngx_int_t
-check_password(af_ctx_t *ctx)
+compare_password(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
@@ -309,7 +311,7 @@ check_password(af_ctx_t *ctx)
 
 
 static ngx_int_t
-open_session(af_ctx_t *ctx)
+check_password(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
@@ -334,6 +336,13 @@ open_session(af_ctx_t *ctx)
         return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+open_session(af_ctx_t *ctx)
+{
     return af_password_upgrades(ctx)
            ? af_segment(ctx, &af_sql_auth_lock_account,
                         &af_sql_auth_upgrade_password, &af_sql_auth_login,
@@ -378,5 +387,5 @@ send_tokens(af_ctx_t *ctx)
     /* where it is all counted again */
     af_attempts_unseen(ctx);
 
-    return af_follow(ctx, login_steps);
+    return af_follow(ctx, af_login_steps);
 }

@@ -1,5 +1,5 @@
 /*
- * What it takes to make an account, whoever makes it.
+ * What dialects share of making accounts and tokens.
  */
 
 #ifndef AF_API_AUTH_H
@@ -23,6 +23,16 @@ int af_rule_name(json_t *body, json_t *errors);
 
 /* Hashes "password"; the next step is af_password_set(). */
 ngx_int_t af_step_hash(af_ctx_t *ctx);
+
+
+/*
+ * From a password to a session, for auth/login behind auth/lock_account: the
+ * body has "email" or "username", and "password".
+ */
+extern const af_step_pt  af_login_steps[];
+
+/* From a refresh token to the next one, for auth/refresh. */
+extern const af_step_pt  af_refresh_steps[];
 
 
 #endif /* AF_API_AUTH_H */

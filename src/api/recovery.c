@@ -9,7 +9,6 @@
 #define ANSWER_DELAY  100
 
 
-static ngx_int_t bind_account(af_ctx_t *ctx);
 static ngx_int_t hold_answer(af_ctx_t *ctx);
 
 static ngx_int_t present_reset(af_ctx_t *ctx);
@@ -24,18 +23,10 @@ static ngx_int_t count_success(af_ctx_t *ctx);
 static int one_password(json_t *body, json_t *errors);
 
 
-static const af_step_pt  forgot_steps[] = {
-    af_attempt_address,
-    af_step_query,
-    hold_answer,
-    af_step_answer,
-    NULL
-};
+/* anybody may ask for a mail */
 
-
-static const af_step_pt  resend_steps[] = {
+static const af_step_pt  mail_steps[] = {
     af_attempt_address,
-    bind_account,
     af_step_query,
     hold_answer,
     af_step_answer,
@@ -114,7 +105,7 @@ const af_route_t  af_recovery_routes[] = {
       .answer = &af_schema_message,
       .status = NGX_HTTP_ACCEPTED,
       .statement = &af_sql_account_forgot_password,
-      .steps = forgot_steps },
+      .steps = mail_steps },
 
     { NGX_HTTP_POST, "/auth/reset-password", AF_PUBLIC,
       .body = &reset_schema,
@@ -134,22 +125,10 @@ const af_route_t  af_recovery_routes[] = {
       .answer = &af_schema_message,
       .status = NGX_HTTP_ACCEPTED,
       .statement = &af_sql_account_resend_verification,
-      .steps = resend_steps },
+      .steps = mail_steps },
 
     { .path = NULL }
 };
-
-
-/* who has an account may ask for the mail to the address that it waits for */
-
-static ngx_int_t
-bind_account(af_ctx_t *ctx)
-{
-    af_bind(ctx, "account_id",
-            ctx->identity->own ? (char *) ctx->identity->user_id.data : NULL);
-
-    return NGX_OK;
-}
 
 
 /* a row more takes longer to write: nobody shall learn that from the time */

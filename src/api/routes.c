@@ -6,19 +6,9 @@
 #define AF_API_BASE_MAX  128
 
 
-const af_route_t *const  af_api_routes[] = {
-    af_auth_routes,
-    af_sessions_routes,
-    af_account_routes,
-    af_recovery_routes,
-    af_users_routes,
-    af_roles_routes,
-    af_audit_routes,
-    af_system_routes,
-    NULL
-};
-
-
+static const char *af_api_words(ngx_conf_t *cf, ngx_str_t *base,
+    const af_dialect_t **dialect);
+static const af_dialect_t *af_api_dialect(const ngx_str_t *name);
 static void af_api_path(ngx_http_request_t *r, ngx_str_t *path);
 
 
@@ -28,12 +18,19 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
     size_t                     i;
-    ngx_str_t                 *value, base, mount;
+    ngx_str_t                  base, mount;
     ngx_uint_t                 prefix;
+    const char                *wrong;
+    const af_dialect_t        *dialect;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (alcf->base.data) {
+    if (alcf->dialect) {
         return "is duplicate";
+    }
+
+    wrong = af_api_words(cf, &base, &dialect);
+    if (wrong) {
+        return (char *) wrong;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -48,21 +45,18 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 #endif
               && !clcf->exact_match && !clcf->noname);
 
-    if (cf->args->nelts == 2) {
-        value = cf->args->elts;
-        base = value[1];
+    if (base.len == 0) {
 
-    } else if (prefix || (clcf->exact_match && !clcf->lmt_excpt)) {
+        if (!prefix && (!clcf->exact_match || clcf->lmt_excpt)) {
+            return "needs a base here, such as \"/\": the location is no "
+                   "prefix";
+        }
+
         base = clcf->name;
-
-    } else {
-        return "needs a base here, such as \"/\": the location is no prefix";
     }
 
-    if (base.len == 0 || base.data[0] != '/'
-        || base.len > AF_API_BASE_MAX)
-    {
-        return "has a base that doesn't begin with \"/\", or is too long";
+    if (base.len > AF_API_BASE_MAX) {
+        return "has a base that is too long";
     }
 
     /* it is told in JSON */
@@ -92,6 +86,7 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_sprintf(mount.data, "%V/auth/", &base);
     }
 
+    alcf->dialect = dialect;
     alcf->base = base;
     alcf->mount = mount;
     af_conf_line(cf, &alcf->line);
@@ -99,6 +94,61 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = af_api_handler;
 
     return NGX_CONF_OK;
+}
+
+
+/* "autoflow_api [base] [dialect]"; NULL, or what is wrong with it */
+
+static const char *
+af_api_words(ngx_conf_t *cf, ngx_str_t *base, const af_dialect_t **dialect)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    ngx_str_null(base);
+    *dialect = NULL;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len && value[i].data[0] == '/' && base->len == 0) {
+            *base = value[i];
+            continue;
+        }
+
+        if (*dialect) {
+            return "has more than a base and a dialect";
+        }
+
+        *dialect = af_api_dialect(&value[i]);
+
+        if (*dialect == NULL) {
+            return "has a base that doesn't begin with \"/\", or an unknown "
+                   "dialect";
+        }
+    }
+
+    if (*dialect == NULL) {
+        *dialect = af_dialects[0];
+    }
+
+    return NULL;
+}
+
+
+static const af_dialect_t *
+af_api_dialect(const ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; af_dialects[i]; i++) {
+        if (ngx_strcmp(af_dialects[i]->name, name->data) == 0) {
+            break;
+        }
+    }
+
+    return af_dialects[i];
 }
 
 
@@ -149,7 +199,7 @@ af_api_handler(ngx_http_request_t *r)
 
     af_api_path(r, &path);
 
-    return af_flow(r, af_api_routes, &path);
+    return af_flow(r, &path);
 }
 
 
@@ -160,7 +210,8 @@ af_api_methods(ngx_http_request_t *r)
     af_match_t  match;
 
     af_api_path(r, &path);
-    af_route_match(af_api_routes, r->method, &path, &match);
+    af_route_match(af_loc_conf(r)->dialect->routes, r->method, &path, &r->args,
+                   &match);
 
     return match.methods;
 }

@@ -1,4 +1,6 @@
 #include "api/api.h"
+#include "api/auth.h"
+#include "api/refresh.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "conf/params.h"
@@ -10,7 +12,7 @@ static ngx_int_t exchange_token(af_ctx_t *ctx);
 static ngx_int_t present_either(af_ctx_t *ctx);
 static ngx_int_t end_session(af_ctx_t *ctx);
 
-static const af_step_pt  refresh_steps[] = {
+const af_step_pt  af_refresh_steps[] = {
     present_token,
     exchange_token,
     af_step_tokens,
@@ -56,7 +58,7 @@ const af_route_t  af_sessions_routes[] = {
       .answer = &af_schema_token_pair,
       .statement = &af_sql_auth_refresh,
       .missing = AF_INVALID_TOKEN,
-      .steps = refresh_steps },
+      .steps = af_refresh_steps },
 
     { NGX_HTTP_POST, "/auth/logout", AF_EITHER,
       .budget = AF_BUDGET_LOGOUT,

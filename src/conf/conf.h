@@ -23,6 +23,7 @@ struct af_cookies_s;
 struct af_cors_s;
 struct af_db_conf_s;
 struct af_db_s;
+struct af_dialect_s;
 struct af_feed_s;
 struct af_jobs_s;
 struct af_key_s;
@@ -138,8 +139,9 @@ typedef struct {
     ngx_uint_t                  preflight_deny;
     ngx_array_t                *require;   /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t   *realm;
-    ngx_str_t                   base;      /* of autoflow_api, no last '/' */
-    ngx_str_t                   mount;     /* what its paths begin with */
+    const struct af_dialect_s  *dialect;   /* of autoflow_api; NULL: no API */
+    ngx_str_t                   base;      /* of its paths, no last '/' */
+    ngx_str_t                   mount;     /* what they begin with */
     ngx_uint_t                  verify;    /* a status; 0: none */
     ngx_uint_t                  require_https; /* as configured, or unset */
     ngx_uint_t                  https;     /* af_https_mode_t */

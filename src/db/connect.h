@@ -14,7 +14,7 @@
 
 
 /* the least autoflow.schema_version() that the statements need */
-#define AF_DB_SCHEMA_VERSION  11
+#define AF_DB_SCHEMA_VERSION  12
 
 /* seconds for each of several hosts, unless the conninfo says otherwise */
 #define AF_DB_CONNECT_TIMEOUT  "3"

@@ -21,7 +21,7 @@ af_answer(af_ctx_t *ctx, json_t *object, const char *name, const char *json)
         return NGX_ERROR;
     }
 
-    answer = name ? af_answer_insert(ctx, text, name, json)
+    answer = json ? af_answer_insert(ctx, text, name, json)
                   : af_string(ctx, text, ngx_strlen(text));
     free(text);
 
@@ -47,7 +47,7 @@ af_answer_insert(af_ctx_t *ctx, const char *text, const char *name,
     null = ngx_strstr(text, member);
 
     if (null == NULL) {
-        return NULL;
+        return af_string(ctx, text, ngx_strlen(text));
     }
 
     null += ngx_strlen(member) - (sizeof("null") - 1);
@@ -87,4 +87,33 @@ af_answer_unavailable(af_ctx_t *ctx, json_t *object)
     ctx->unavailable = 1;
 
     return af_answer(ctx, object, NULL, NULL);
+}
+
+
+ngx_int_t
+af_answer_html(af_ctx_t *ctx, const char *html, size_t len)
+{
+    af_content_type(ctx->request, "text/html; charset=utf-8");
+
+    return af_answer_text(ctx, html, len);
+}
+
+
+ngx_int_t
+af_answer_redirect(af_ctx_t *ctx, const char *url)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ngx_http_clear_location(r);
+
+    if (af_set_header(r, "Location", (u_char *) url, ngx_strlen(url),
+                      &r->headers_out.location)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_answer_text(ctx, NULL, 0);
 }

@@ -104,11 +104,10 @@ struct af_ctx_s {
 
 
 /*
- * The content handler's work: finds the route of `path` in `tables` and
- * follows its flow.  Returns what a content handler shall.
+ * The content handler's work: finds the route of `path` in the location's
+ * dialect and follows its flow.  Returns what a content handler shall.
  */
-ngx_int_t af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
-    const ngx_str_t *path);
+ngx_int_t af_flow(ngx_http_request_t *r, const ngx_str_t *path);
 
 
 /* Waits for jobs that nginx has left to their threads.  For exit_process. */
@@ -171,8 +170,8 @@ ngx_int_t af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run,
 
 /*
  * Ends the flow with its route's status and an object, which is freed, or NULL
- * if there was no memory for it.  The member `name`, which is null, gets as its
- * value the JSON that a statement made, as it is; or NULL: none does.
+ * if there was no memory for it.  Its member `name`, if it is null, gets as its
+ * value the JSON that a statement made, as it is; NULL: none does.
  */
 ngx_int_t af_answer(af_ctx_t *ctx, json_t *object, const char *name,
     const char *json);
@@ -182,6 +181,13 @@ ngx_int_t af_answer_unavailable(af_ctx_t *ctx, json_t *object);
 
 /* The same with text that lives as long as the request, empty for none. */
 ngx_int_t af_answer_text(af_ctx_t *ctx, const char *json, size_t len);
+
+/*
+ * The same with a page, or with a URL to go to, a literal or of the request's
+ * pool, where the route's status is a redirect's.
+ */
+ngx_int_t af_answer_html(af_ctx_t *ctx, const char *html, size_t len);
+ngx_int_t af_answer_redirect(af_ctx_t *ctx, const char *url);
 
 /* Ends the flow with a problem; `cause` may be NULL. */
 ngx_int_t af_problem(af_ctx_t *ctx, af_problem_id_t id, const char *cause);

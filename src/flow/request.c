@@ -43,8 +43,7 @@ static const af_route_t  af_options_route = {
 
 
 ngx_int_t
-af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
-    const ngx_str_t *path)
+af_flow(ngx_http_request_t *r, const ngx_str_t *path)
 {
     ngx_int_t         rc;
     af_ctx_t         *ctx;
@@ -55,7 +54,8 @@ af_flow(ngx_http_request_t *r, const af_route_t *const *tables,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    af_route_match(tables, r->method, path, &ctx->match);
+    af_route_match(af_loc_conf(r)->dialect->routes, r->method, path, &r->args,
+                   &ctx->match);
 
     problem = af_flow_admit(ctx);
 
@@ -169,17 +169,14 @@ af_flow_admit(af_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (ctx->match.methods == 0) {
-        return AF_NOT_FOUND;
-    }
-
-    if (r->method == NGX_HTTP_OPTIONS) {
+    if (r->method == NGX_HTTP_OPTIONS && ctx->match.methods) {
         ctx->match.route = &af_options_route;
     }
 
     if (ctx->match.route == NULL) {
-        return (af_allow(r, "Allow", ctx->match.methods) == NGX_OK)
-               ? AF_METHOD_NOT_ALLOWED : AF_INTERNAL_ERROR;
+        return (ctx->match.problem == AF_NOT_FOUND
+                || af_allow(r, "Allow", ctx->match.methods) == NGX_OK)
+               ? ctx->match.problem : AF_INTERNAL_ERROR;
     }
 
     problem = af_flow_authenticate(ctx);

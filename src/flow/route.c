@@ -3,11 +3,13 @@
 
 static int af_route_path(const af_route_t *route, const char *path, size_t len,
     af_path_param_t *params);
+static ngx_uint_t af_route_selected(const af_route_t *route,
+    const ngx_str_t *args);
 
 
 void
 af_route_match(const af_route_t *const *tables, ngx_uint_t method,
-    const ngx_str_t *path, af_match_t *match)
+    const ngx_str_t *path, const ngx_str_t *args, af_match_t *match)
 {
     int                n;
     size_t             len;
@@ -37,12 +39,19 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
 
             match->methods |= route->method;
 
-            if (route->method == method && match->route == NULL) {
+            if (route->method == method && match->route == NULL
+                && af_route_selected(route, args))
+            {
                 match->route = route;
                 match->nparams = n;
                 ngx_memcpy(match->params, params, n * sizeof(params[0]));
             }
         }
+    }
+
+    if (match->route == NULL) {
+        match->problem = (match->methods == 0 || (match->methods & method))
+                         ? AF_NOT_FOUND : AF_METHOD_NOT_ALLOWED;
     }
 }
 
@@ -57,4 +66,34 @@ af_route_path(const af_route_t *route, const char *path, size_t len,
 
     return (n == -1 && route->alias)
            ? af_path_match(route->alias, path, len, params) : n;
+}
+
+
+/* literally, as every client writes it */
+
+static ngx_uint_t
+af_route_selected(const af_route_t *route, const ngx_str_t *args)
+{
+    u_char  *p, *end, *last;
+    size_t   len;
+
+    if (route->selector == NULL) {
+        return 1;
+    }
+
+    len = ngx_strlen(route->selector);
+    last = args->data + args->len;
+
+    for (p = args->data; p < last; p = end + 1) {
+        end = ngx_strlchr(p, last, '&');
+        end = end ? end : last;
+
+        if ((size_t) (end - p) == len
+            && ngx_strncmp(p, route->selector, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

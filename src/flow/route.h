@@ -43,11 +43,13 @@ typedef enum {
 } af_budget_t;
 
 
-typedef struct {
+typedef struct af_route_s {
     ngx_uint_t             method;       /* NGX_HTTP_GET stands for HEAD too */
     const char            *path;         /* "/auth/users/{id}" */
     af_auth_t              auth;
     const char            *alias;        /* another such path, or NULL */
+    const char            *selector;     /* "name=value" that the URI's query
+                                            has; NULL: whatever it has */
     const af_schema_t     *query;        /* of the URI; NULL: it is ignored */
     const af_schema_t     *body;         /* NULL: none is read */
     const af_schema_t     *answer;       /* NULL: none is sent */
@@ -64,7 +66,8 @@ typedef struct {
 
 
 typedef struct {
-    const af_route_t  *route;            /* NULL: 404, or 405 by `methods` */
+    const af_route_t  *route;            /* NULL: `problem` */
+    af_problem_id_t    problem;
     ngx_uint_t         methods;          /* that the path has, as a mask */
 
     ngx_uint_t         nparams;
@@ -74,9 +77,10 @@ typedef struct {
 
 /*
  * Looks a request up in the tables, which are NULL-ended arrays of arrays
- * that end with a route without a path.
+ * that end with a route without a path; `args` is the URI's query.  The first
+ * route that fits is taken.
  */
 void af_route_match(const af_route_t *const *tables, ngx_uint_t method,
-    const ngx_str_t *path, af_match_t *match);
+    const ngx_str_t *path, const ngx_str_t *args, af_match_t *match);
 
 #endif /* AF_FLOW_ROUTE_H */

@@ -37,6 +37,7 @@ static const char *af_value_mail(af_ctx_t *ctx);
 static const char *af_value_require_verified(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
 static const char *af_value_uptime(af_ctx_t *ctx);
+static const char *af_value_dialect(af_ctx_t *ctx);
 static const char *af_value_number(af_ctx_t *ctx, int64_t number);
 
 
@@ -76,6 +77,7 @@ static const struct {
     { "require_verified", af_value_require_verified },
     { "version", af_value_version },
     { "uptime", af_value_uptime },
+    { "dialect", af_value_dialect },
     { NULL, NULL }
 };
 
@@ -279,19 +281,21 @@ af_value_request(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* jansson's strings end with a zero */
+/* of a token of our own; jansson's strings end with a zero */
 
 static const char *
 af_value_user_id(af_ctx_t *ctx)
 {
-    return ctx->identity ? (const char *) ctx->identity->user_id.data : NULL;
+    return (ctx->identity && ctx->identity->own)
+           ? (const char *) ctx->identity->user_id.data : NULL;
 }
 
 
 static const char *
 af_value_session_id(af_ctx_t *ctx)
 {
-    return ctx->identity ? (const char *) ctx->identity->session_id.data : NULL;
+    return (ctx->identity && ctx->identity->own)
+           ? (const char *) ctx->identity->session_id.data : NULL;
 }
 
 
@@ -437,6 +441,15 @@ static const char *
 af_value_uptime(af_ctx_t *ctx)
 {
     return af_value_number(ctx, ngx_time() - ctx->conf->started);
+}
+
+
+/* what accounts are printed in, by user_as() */
+
+static const char *
+af_value_dialect(af_ctx_t *ctx)
+{
+    return af_loc_conf(ctx->request)->dialect->name;
 }
 
 

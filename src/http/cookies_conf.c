@@ -191,7 +191,7 @@ af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf)
         }
     }
 
-    if (conf->base.data && af_cookies_serves_logins(conf)
+    if (conf->dialect && af_cookies_serves_logins(conf)
         && af_cookies_former(cf, ascf, &conf->mount) != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -31,7 +31,7 @@ af_https_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
 
     } else if (amcf->environment == AF_PRODUCTION
                && amcf->database && conf->verify == 0
-               && (conf->base.data || conf->auth == AF_AUTH_ON
+               && (conf->dialect || conf->auth == AF_AUTH_ON
                    || conf->auth == AF_AUTH_OPTIONAL))
     {
         conf->https = AF_HTTPS_ON;
@@ -151,7 +151,7 @@ af_https_refuse(ngx_http_request_t *r)
                   "it did not come by https, nor with X-Forwarded-Proto from "
                   "a peer of \"set_real_ip_from\"");
 
-    if (af_loc_conf(r)->base.data == NULL) {
+    if (af_loc_conf(r)->dialect == NULL) {
         return NGX_HTTP_FORBIDDEN;
     }
 

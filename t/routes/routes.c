@@ -19,7 +19,7 @@ main(void)
     const af_route_t         *route;
     const af_route_t *const  *table;
 
-    for (table = af_api_routes; *table; table++) {
+    for (table = af_dialects[0]->routes; *table; table++) {
         for (route = *table; route->path; route++) {
             print_route(route, route->path);
 

@@ -8,8 +8,8 @@
 -- columns: json json
 --
 -- :email, :email_key
--- :account_id          whose access token asks; null: there is none
--- :mail        whether mails are sent at all
+-- :user_id             whose access token asks; null: there is none
+-- :mail                whether mails are sent at all
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json         a Message, always the same
@@ -18,7 +18,7 @@ WITH account AS MATERIALIZED (
     SELECT *
       FROM (SELECT 'change_email' AS kind, id, pending_email AS email
               FROM autoflow.users
-             WHERE id = :account_id::uuid
+             WHERE id = :user_id::uuid
                AND pending_email_key = :email_key::text
                AND is_active
                AND deleted_at IS NULL
@@ -41,7 +41,7 @@ WITH account AS MATERIALIZED (
 INSERT INTO autoflow.audit_events
        (actor_id, action, target_id, ip_address, user_agent, request_id,
         details)
-SELECT :account_id::uuid, 'verification_requested', (SELECT id FROM account),
+SELECT :user_id::uuid, 'verification_requested', (SELECT id FROM account),
        :ip_address::inet, :user_agent::text, :request_id::text,
        jsonb_build_object('mailed', EXISTS (SELECT FROM mail
                                              WHERE id IS NOT NULL))

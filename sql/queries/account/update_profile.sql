@@ -10,8 +10,9 @@
 -- :full_name, :bio, :username          null: as it is
 -- :email, :email_key   the new address; null: as it is; the present one: what
 --                      waits is withdrawn
--- :password_hash       the stored hash that was compared; null: none was
+-- :proof               the stored hash that was compared; null: none was
 -- :mail                whether mails are sent at all
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- problem      email_taken: somebody else has the address, and nothing was
@@ -28,8 +29,7 @@ WITH before AS (
                       AND other.deleted_at IS NULL) AS taken
       FROM autoflow.users u
      WHERE id = :user_id::uuid
-       AND (:password_hash::text IS NULL
-            OR password_hash = :password_hash::text)
+       AND (:proof::text IS NULL OR password_hash = :proof::text)
        AND is_active
        AND deleted_at IS NULL
 ), after AS (
@@ -113,7 +113,7 @@ WITH before AS (
      WHERE happened
 )
 SELECT NULL AS problem,
-       autoflow.user_json(after.account) AS json
+       autoflow.user_as(:dialect::text, after.account) AS json
   FROM after
  UNION ALL
 SELECT 'email_taken', NULL

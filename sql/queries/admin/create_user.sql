@@ -11,6 +11,7 @@
 -- :roles               a JSON array of names; may be null
 -- :mail                whether mails are sent at all
 -- :user_id             who does it
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json, errors         a User; or names of no role, and nothing was done; or
@@ -64,6 +65,6 @@ WITH given AS MATERIALIZED (
            jsonb_build_object('is_superuser', is_superuser, 'roles', roles)
       FROM account, names
 )
-SELECT autoflow.user_json(account, roles) AS json, errors
+SELECT autoflow.user_as(:dialect::text, account, roles) AS json, errors
   FROM names
   LEFT JOIN account ON true;

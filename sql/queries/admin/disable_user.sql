@@ -5,6 +5,7 @@
 --
 -- :id
 -- :user_id             who does it
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json         a User; no row: there is none; or users_last_superuser violated
@@ -45,7 +46,8 @@ WITH before AS (
                               'count', (SELECT count(*) FROM ended))
       FROM after
 )
-SELECT autoflow.user_json(coalesce(after.account, before.account)) AS json,
+SELECT autoflow.user_as(:dialect::text,
+                        coalesce(after.account, before.account)) AS json,
        autoflow.account_revocation(after.account) AS revoked,
        (before.account).id AS ended
   FROM before

@@ -5,6 +5,7 @@
 --
 -- :id
 -- :user_id             who does it
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json         a User; no row: there is none
@@ -29,6 +30,7 @@ WITH before AS (
            :user_agent::text, :request_id::text
       FROM after
 )
-SELECT autoflow.user_json(coalesce(after.account, before.account)) AS json
+SELECT autoflow.user_as(:dialect::text,
+                        coalesce(after.account, before.account)) AS json
   FROM before
   LEFT JOIN after ON true;

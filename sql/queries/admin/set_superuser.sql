@@ -6,6 +6,7 @@
 -- :id
 -- :is_superuser        null: the other way than now, as there was no body
 -- :user_id             who does it
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json         a User; no row: there is none; or users_last_superuser violated
@@ -33,7 +34,8 @@ WITH before AS (
            :request_id::text
       FROM after
 )
-SELECT autoflow.user_json(coalesce(after.account, before.account)) AS json,
+SELECT autoflow.user_as(:dialect::text,
+                        coalesce(after.account, before.account)) AS json,
        autoflow.account_revocation(after.account) AS revoked
   FROM before
   LEFT JOIN after ON true;

@@ -8,6 +8,7 @@
 -- :full_name, :bio, :username, :email_verified         null: as it is
 -- :email, :email_key                                   likewise
 -- :user_id             who does it
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json         a User; no row: there is none; or users_email_key,
@@ -77,7 +78,7 @@ WITH before AS (
            AS e (happened, action, details)
      WHERE happened
 )
-SELECT autoflow.user_json(account) AS json,
+SELECT autoflow.user_as(:dialect::text, account) AS json,
        CASE WHEN revoked THEN autoflow.account_revocation(account) END
            AS revoked
   FROM changes;

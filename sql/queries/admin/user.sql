@@ -4,9 +4,10 @@
 -- columns: json json
 --
 -- :id
+-- :dialect             of user_as()
 --
 -- json         a User; no row: there is none
 
-SELECT autoflow.user_json(u) AS json
+SELECT autoflow.user_as(:dialect::text, u) AS json
   FROM autoflow.users u
  WHERE id = :id::uuid;

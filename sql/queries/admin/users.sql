@@ -15,6 +15,7 @@
 -- :sort                a field's name; descending if "-" is before it
 -- :position            an id and a key of the sort, to begin with; may be null
 -- :page, :size
+-- :dialect             of user_as()
 --
 -- data         Users
 -- total        of all that fit, counted to 10001; null with a position
@@ -66,7 +67,7 @@ WITH found AS NOT MATERIALIZED (
               moment DESC, name DESC, id DESC
      LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
-SELECT (SELECT json_agg(autoflow.user_json(account))
+SELECT (SELECT json_agg(autoflow.user_as(:dialect::text, account))
           FROM (SELECT account FROM page LIMIT :size::bigint) AS shown) AS data,
        CASE WHEN :position::text IS NULL THEN
            (SELECT count(*) FROM (SELECT FROM found LIMIT 10001) AS few)

@@ -10,6 +10,7 @@
 -- :new_password_hash   what upgrade_password has put in its place; may be null
 -- :require_verified    whether its address must be verified
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- as of open_session() no row: since it was found the account was disabled or
@@ -22,7 +23,8 @@ WITH opened AS MATERIALIZED (
       FROM autoflow.users u,
            LATERAL autoflow.open_session(
                u.id, '{pwd}', 1, :max_sessions::bigint, :refresh_ttl::bigint,
-               :access_ttl::bigint, :ip_address::inet, :user_agent::text) AS o
+               :access_ttl::bigint, :ip_address::inet, :user_agent::text,
+               :dialect::text) AS o
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND (u.email_verified OR NOT :require_verified::boolean)

@@ -4,10 +4,11 @@
 -- columns: json json
 --
 -- :user_id
+-- :dialect             of user_as()
 --
 -- json         a User; no row: disabled or deleted
 
-SELECT autoflow.user_json(u) AS json
+SELECT autoflow.user_as(:dialect::text, u) AS json
   FROM autoflow.users u
  WHERE id = :user_id::uuid
    AND is_active

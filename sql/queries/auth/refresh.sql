@@ -19,6 +19,7 @@
 -- :require_verified    whether the account's address must be verified; until
 --                      it is, the token stays as it is
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- problem              the token is no good; no row: there is no such session
@@ -104,7 +105,7 @@ SELECT CASE
        encode(coalesce(rotated.random, (session).random), 'hex') AS random,
        place AS successor,
        CASE WHEN verdict IN ('current', 'former')
-            THEN autoflow.user_json(account) END AS "user",
+            THEN autoflow.user_as(:dialect::text, account) END AS "user",
        CASE WHEN verdict IN ('current', 'former')
             THEN autoflow.claims_json(account, (session).id) END AS claims,
        autoflow.session_revocation(ended) AS revoked

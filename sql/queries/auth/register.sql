@@ -12,6 +12,7 @@
 -- :require_verified    whether it has
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :mail                whether to mail a token that verifies the address
+-- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- as of open_session() all but "user" null if there is none; or
@@ -37,7 +38,8 @@ WITH account AS (
            LATERAL autoflow.open_session(
                account.id, '{pwd}', 1, :max_sessions::bigint,
                :refresh_ttl::bigint, :access_ttl::bigint,
-               :ip_address::inet, :user_agent::text) AS o
+               :ip_address::inet, :user_agent::text,
+               :dialect::text) AS o
      WHERE NOT :require_verified::boolean
 ), mail AS (
     INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
@@ -57,7 +59,8 @@ WITH account AS (
                          :user_agent::text, :request_id::text) END
      WHERE NOT EXISTS (SELECT FROM account)
 )
-SELECT coalesce(opened."user", autoflow.user_json(account)) AS "user",
+SELECT coalesce(opened."user",
+                autoflow.user_as(:dialect::text, account)) AS "user",
        claims, session_id, user_id, number, random, revoked,
        CASE WHEN session_id IS NOT NULL
             THEN 'The account has been created.'

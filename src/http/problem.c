@@ -1,0 +1,160 @@
+#include "http/problem.h"
+
+
+const af_problem_t  af_problems[] = {
+
+    [AF_PROBLEM_NONE] = { 500, "", "", NULL },
+
+    [AF_INVALID_JSON] = { 400, "invalid_json",
+        "The body is not a JSON object as it should be.", NULL },
+    [AF_INVALID_FORM] = { 400, "invalid_form",
+        "The body is not a form as it should be.", NULL },
+    [AF_INVALID_QUERY] = { 400, "invalid_query",
+        "The query is not made of names and values as it should be.", NULL },
+    [AF_BODY_INCOMPLETE] = { 400, "body_incomplete",
+        "The body could not be read.", NULL },
+
+    [AF_TOKEN_REQUIRED] = { 401, "token_required",
+        "An access token is needed.", NULL },
+    [AF_INVALID_TOKEN] = { 401, "invalid_token",
+        "The token is not valid.", "invalid_token" },
+    [AF_INVALID_MAIL_TOKEN] = { 400, "invalid_token",
+        "The token is unknown, was used, or is out of time.", NULL },
+    [AF_EARLY_TOKEN] = { 401, "token_not_yet_valid",
+        "The token is not valid yet.", "invalid_token" },
+    [AF_EXPIRED_TOKEN] = { 401, "token_expired",
+        "The token has expired.", "invalid_token" },
+    [AF_REVOKED_TOKEN] = { 401, "token_revoked",
+        "The token has been revoked.", "invalid_token" },
+    [AF_REUSED_TOKEN] = { 401, "token_reused",
+        "The token was used before: its session has ended.", "invalid_token" },
+    [AF_TOKEN_INSUFFICIENT] = { 403, "forbidden",
+        "The token does not allow this.", "insufficient_scope" },
+    [AF_TOKEN_INADEQUATE] = { 401, "forbidden",
+        "Another token is needed for this.", "insufficient_scope" },
+    [AF_INVALID_CREDENTIALS] = { 401, "invalid_credentials",
+        "The account or the password is wrong.", NULL },
+
+    [AF_FORBIDDEN] = { 403, "forbidden",
+        "You may not do this.", NULL },
+    [AF_CSRF_REFUSED] = { 403, "csrf_refused",
+        "This needs the Origin of a page of ours, or X-CSRF-Token.", NULL },
+    [AF_ACCOUNT_DISABLED] = { 403, "account_disabled",
+        "This account is disabled.", NULL },
+    [AF_EMAIL_NOT_VERIFIED] = { 403, "email_not_verified",
+        "The address of this account must be verified first.", NULL },
+    [AF_HTTPS_REQUIRED] = { 403, "https_required",
+        "This is served over https alone.", NULL },
+    [AF_WRONG_PASSWORD] = { 403, "wrong_password",
+        "The present password is wrong.", NULL },
+
+    [AF_NOT_FOUND] = { 404, "not_found",
+        "There is nothing here.", NULL },
+    [AF_METHOD_NOT_ALLOWED] = { 405, "method_not_allowed",
+        "The method is not allowed here.", NULL },
+
+    [AF_CONFLICT] = { 409, "conflict",
+        "This conflicts with what there is.", NULL },
+    [AF_EMAIL_TAKEN] = { 409, "email_taken",
+        "There is an account with this address.", NULL },
+    [AF_USERNAME_TAKEN] = { 409, "username_taken",
+        "There is an account with this username.", NULL },
+    [AF_ROLE_TAKEN] = { 409, "role_taken",
+        "There is a role with this name, or was until lately.", NULL },
+    [AF_LAST_SUPERUSER] = { 409, "last_superuser",
+        "There would be no active superuser any more.", NULL },
+
+    [AF_PAYLOAD_TOO_LARGE] = { 413, "payload_too_large",
+        "The body is too large.", NULL },
+    [AF_UNSUPPORTED_MEDIA_TYPE] = { 415, "unsupported_media_type",
+        "The body's media type is not one that is taken here.", NULL },
+    [AF_VALIDATION_FAILED] = { 422, "validation_failed",
+        "Some fields are wrong.", NULL },
+    [AF_TOO_DEEP] = { 422, "too_deep",
+        "Pages go so far only: use cursors to go further.", NULL },
+    [AF_TOO_MANY_ATTEMPTS] = { 429, "too_many_attempts",
+        "There were too many attempts: try again later.", NULL },
+    [AF_TOO_MANY_REQUESTS] = { 429, "too_many_requests",
+        "There are too many requests at once: try again in a moment.", NULL },
+
+    [AF_INTERNAL_ERROR] = { 500, "internal_error",
+        "Something went wrong.", NULL },
+    [AF_UNAVAILABLE] = { 503, "unavailable",
+        "The service is unavailable for a moment.", NULL },
+    [AF_OVERLOADED] = { 503, "overloaded",
+        "The service is overloaded for a moment.", NULL }
+};
+
+
+/* of problems: nginx has no words for some; RFC 9110, section 15 */
+
+static const struct {
+    ngx_uint_t  status;
+    ngx_str_t   line;
+} af_status_lines[] = {
+    { 400, ngx_string("400 Bad Request") },
+    { 401, ngx_string("401 Unauthorized") },
+    { 403, ngx_string("403 Forbidden") },
+    { 404, ngx_string("404 Not Found") },
+    { 405, ngx_string("405 Method Not Allowed") },
+    { 409, ngx_string("409 Conflict") },
+    { 413, ngx_string("413 Content Too Large") },
+    { 415, ngx_string("415 Unsupported Media Type") },
+    { 422, ngx_string("422 Unprocessable Content") },
+    { 429, ngx_string("429 Too Many Requests") },
+    { 500, ngx_string("500 Internal Server Error") },
+    { 503, ngx_string("503 Service Unavailable") },
+    { 0, ngx_null_string }
+};
+
+
+af_problem_id_t
+af_problem_named(const char *code)
+{
+    ngx_uint_t  i;
+
+    for (i = AF_PROBLEM_NONE + 1; i < AF_PROBLEMS; i++) {
+        if (ngx_strcmp(af_problems[i].code, code) == 0) {
+            return i;
+        }
+    }
+
+    return AF_PROBLEM_NONE;
+}
+
+
+ngx_str_t
+af_status_line(ngx_uint_t status)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; af_status_lines[i].status; i++) {
+        if (af_status_lines[i].status == status) {
+            break;
+        }
+    }
+
+    return af_status_lines[i].line;
+}
+
+
+json_t *
+af_problem_document(const af_problem_t *problem, const char *detail,
+    const ngx_str_t *request_id, json_t *errors)
+{
+    ngx_str_t  line;
+
+    line = af_status_line(problem->status);
+
+    /* the title is what follows the number */
+
+    return json_pack("{ss ss si si ss ss ss% sO*}",
+                     "type", "about:blank",
+                     "title", (char *) line.data + sizeof("400 ") - 1,
+                     "status", (int) problem->status,
+                     "status_code", (int) problem->status,
+                     "code", problem->code,
+                     "detail", detail,
+                     "request_id", (char *) request_id->data, request_id->len,
+                     "errors", errors);
+}

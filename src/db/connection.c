@@ -1,6 +1,7 @@
 #include "db/connection.h"
 #include "db/connect.h"
 #include "shm/counters.h"
+#include "conf/transition.h"
 
 
 /* milliseconds between attempts: doubled from the least to the most */

@@ -1,5 +1,6 @@
 #include "db/jobs.h"
 #include "queries.h"
+#include "conf/transition.h"
 
 
 /* milliseconds to the next look: from the half to the whole */

@@ -105,12 +105,4 @@ struct af_db_op_s {
 };
 
 
-/*
- * Says that something goes from one state to another, and whether it may: after
- * `old` those whose bits next[old] has.
- */
-void af_transition(ngx_log_t *log, const char *what, const unsigned *next,
-    ngx_uint_t old, ngx_uint_t state);
-
-
 #endif /* AF_DB_OP_H */

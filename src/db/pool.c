@@ -2,6 +2,7 @@
 #include "db/connection.h"
 #include "shm/counters.h"
 #include "queries.h"
+#include "conf/transition.h"
 
 
 static af_db_conn_t *af_db_idlest(af_db_t *db);
@@ -228,22 +229,6 @@ af_db_op_state(af_db_op_t *op, af_db_op_state_t state)
                   op->state, state);
 
     op->state = state;
-}
-
-
-void
-af_transition(ngx_log_t *log, const char *what, const unsigned *next,
-    ngx_uint_t old, ngx_uint_t state)
-{
-    if ((next[old] & (1 << state)) == 0) {
-        ngx_log_error(NGX_LOG_ALERT, log, 0,
-                      "autoflow: %s went from state %ui to %ui", what, old,
-                      state);
-        ngx_debug_point();
-    }
-
-    ngx_log_debug3(NGX_LOG_DEBUG_CORE, log, 0,
-                   "autoflow: %s: state %ui to %ui", what, old, state);
 }
 
 

@@ -1,6 +1,7 @@
 #include "keys/remote.h"
 #include "conf/params.h"
 #include "conf/secret.h"
+#include "conf/transition.h"
 
 #include <curl/curl.h>
 
@@ -41,6 +42,7 @@ static ngx_int_t af_remote_zone_init(ngx_shm_zone_t *zone, void *data);
 static void af_remote_share(af_remote_t *remote, const char *text,
     size_t len);
 static void af_remote_recall(af_remote_t *remote);
+static void af_remote_state(af_remote_t *remote, af_remote_state_t state);
 static void af_remote_fetch(af_remote_t *remote);
 static void af_remote_thread(void *data, ngx_log_t *log);
 static af_keyring_t *af_remote_parse(const af_remote_t *remote,
@@ -358,7 +360,7 @@ af_remotes_stop(ngx_array_t *remotes)
 void
 af_remote_ask(af_remote_t *remote)
 {
-    if (!remote->fetching && ngx_current_msec - remote->asked > AF_REMOTE_ASK) {
+    if (ngx_current_msec - remote->asked > AF_REMOTE_ASK) {
         af_remote_fetch(remote);
     }
 }
@@ -375,9 +377,7 @@ af_remotes_look(void *data)
     remote = remotes->elts;
 
     for (i = 0; i < remotes->nelts; i++) {
-        if (!remote[i]->fetching
-            && (ngx_msec_int_t) (ngx_current_msec - remote[i]->due) >= 0)
-        {
+        if ((ngx_msec_int_t) (ngx_current_msec - remote[i]->due) >= 0) {
             af_remote_fetch(remote[i]);
         }
     }
@@ -428,17 +428,38 @@ af_remotes_generation(const ngx_array_t *remotes)
 
 
 static void
+af_remote_state(af_remote_t *remote, af_remote_state_t state)
+{
+    /* what may follow each state */
+    static const unsigned  next[] = {
+        1 << AF_REMOTE_FETCHING,
+        1 << AF_REMOTE_FETCHED | 1 << AF_REMOTE_FAILED,
+        1 << AF_REMOTE_FETCHING,
+        1 << AF_REMOTE_FETCHING
+    };
+
+    af_transition(remote->task->event.log, remote->fetch.url, next,
+                  remote->state, state);
+
+    remote->state = state;
+}
+
+
+/* unless a thread does; where the threads' queue is full, the next look does */
+
+static void
 af_remote_fetch(af_remote_t *remote)
 {
+    if (remote->state == AF_REMOTE_FETCHING) {
+        return;
+    }
+
     remote->asked = ngx_current_msec;
     remote->due = ngx_current_msec + AF_REMOTE_RETRY;
 
-    remote->fetching = (ngx_thread_task_post(remote->io, remote->task)
-                        == NGX_OK);
-
-    ngx_log_debug2(NGX_LOG_DEBUG_CORE, remote->task->event.log, 0,
-                   "autoflow: fetching keys of \"%s\": %ui",
-                   remote->fetch.url, (ngx_uint_t) remote->fetching);
+    if (ngx_thread_task_post(remote->io, remote->task) == NGX_OK) {
+        af_remote_state(remote, AF_REMOTE_FETCHING);
+    }
 }
 
 
@@ -522,7 +543,7 @@ af_remote_fetched(ngx_event_t *ev)
     remote = ev->data;
     task = remote->task->ctx;
 
-    remote->fetching = 0;
+    af_remote_state(remote, task->keys ? AF_REMOTE_FETCHED : AF_REMOTE_FAILED);
 
     if (task->keys) {
         af_remote_share(remote, task->fetched.body, task->fetched.len);
@@ -534,18 +555,18 @@ af_remote_fetched(ngx_event_t *ev)
     if (task->keys == NULL) {
 
         /* once, not at each attempt */
-        level = remote->failed ? NGX_LOG_INFO : NGX_LOG_ERR;
+        level = remote->failing ? NGX_LOG_INFO : NGX_LOG_ERR;
 
         ngx_log_error(level, ev->log, 0, "autoflow: can't fetch the keys of "
                       "\"%V\": %s", &remote->url, task->error);
 
-        remote->failed = 1;
+        remote->failing = 1;
         remote->due = ngx_current_msec + ngx_min(remote->refresh,
                                                  AF_REMOTE_RETRY);
         return;
     }
 
-    remote->failed = 0;
+    remote->failing = 0;
 
     af_keyring_free(remote->keys);
     remote->keys = task->keys;

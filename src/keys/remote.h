@@ -3,11 +3,8 @@
  * worker in a thread, kept until better ones have come.  What was fetched is
  * in shared memory as well: a worker that a reload starts begins with it.
  *
- *   keys   fetching   what happens
- *   NULL   yes        tokens that need them are `unavailable`
- *   NULL   no         the same; af_remotes_look() tries again
- *   there  either     they verify; af_remotes_look(), or a token of a key that
- *                     is not among them, has them fetched anew
+ * While there are no keys, tokens that need them are `unavailable`.  Those that
+ * there are verify in every state.
  */
 
 #ifndef AF_KEYS_REMOTE_H
@@ -16,6 +13,14 @@
 #include "conf/conf.h"
 #include "net/fetch.h"
 #include "token/keyring.h"
+
+
+typedef enum {
+    AF_REMOTE_NEW = 0,
+    AF_REMOTE_FETCHING,                /* a thread has the task */
+    AF_REMOTE_FETCHED,
+    AF_REMOTE_FAILED
+} af_remote_state_t;
 
 
 typedef struct {
@@ -33,8 +38,8 @@ typedef struct {
     ngx_thread_task_t   *task;
     ngx_msec_t           asked;        /* when it was last tried */
     ngx_msec_t           due;          /* when it is to be tried again */
-    unsigned             fetching:1;
-    unsigned             failed:1;
+    af_remote_state_t    state;
+    unsigned             failing:1;    /* the last fetch did, which is logged */
 } af_remote_t;
 
 

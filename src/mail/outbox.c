@@ -3,6 +3,7 @@
 #include "check/input.h"
 #include "shm/counters.h"
 #include "queries.h"
+#include "conf/transition.h"
 
 #include <curl/curl.h>
 #include <time.h>

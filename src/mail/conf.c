@@ -133,15 +133,15 @@ af_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
 
     (void) ngx_cpystrn(text, from->data, from->len + 1);
 
-    if (af_message_mailbox((char *) text, &mail->letters.from_name,
-                           &mail->letters.from)
+    if (af_message_mailbox((char *) text, &mail->compose.from_name,
+                           &mail->compose.from)
         != 0)
     {
         return "has a \"from=\" that is neither an address nor "
                "\"Name <address>\"";
     }
 
-    mail->smtp.from = mail->letters.from;
+    mail->smtp.from = mail->compose.from;
 
     return NGX_CONF_OK;
 }
@@ -467,8 +467,8 @@ af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
         return af_conf_needs(cf, "autoflow_mail", needs, &amcf->mail_line);
     }
 
-    mail->letters.link_base = (char *) amcf->link_base.data;
-    mail->letters.keys = &amcf->purpose_keys;
+    mail->compose.link_base = (char *) amcf->link_base.data;
+    mail->compose.keys = &amcf->purpose_keys;
 
     if (af_mail_load(cf, amcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
@@ -489,8 +489,8 @@ af_mail_load(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
         ngx_str_set(&amcf->mail_templates, "mail");
     }
 
-    for (kind = 0; kind < AF_LETTER_KINDS; kind++) {
-        for (part = 0; part < AF_LETTER_PARTS; part++) {
+    for (kind = 0; kind < AF_MAIL_KINDS; kind++) {
+        for (part = 0; part < AF_MAIL_PARTS; part++) {
             if (af_mail_template(cf, amcf, kind, part)
                 != NGX_CONF_OK)
             {
@@ -512,18 +512,18 @@ static char *
 af_mail_template(ngx_conf_t *cf,
     ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part)
 {
-    size_t                       line;
-    u_char                       name[NGX_MAX_PATH], *last;
-    ngx_str_t                    value;
-    const char                  *wrong;
-    af_letters_t                *letters;
+    size_t              line;
+    u_char              name[NGX_MAX_PATH], *last;
+    ngx_str_t           value;
+    const char         *wrong;
+    af_compose_conf_t  *compose;
     af_secret_value_t   source;
 
-    letters = &amcf->mail_conf->letters;
+    compose = &amcf->mail_conf->compose;
 
     last = ngx_snprintf(name, sizeof(name) - 1, "file:%V/%s%s",
-                        &amcf->mail_templates, af_letter_kinds[kind].name,
-                        af_letter_parts[part].suffix);
+                        &amcf->mail_templates, af_mail_kinds[kind].name,
+                        af_mail_parts[part].suffix);
     *last = '\0';
 
     value.data = name;
@@ -533,17 +533,17 @@ af_mail_template(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    wrong = af_template_check(af_letter_parts[part].kind,
+    wrong = af_template_check(af_mail_parts[part].kind,
                               (char *) source.text.data, source.text.len,
-                              af_letter_names, &line);
+                              af_mail_variables, &line);
     if (wrong) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "the template %s in %V:%uz",
                       wrong, &source.file, line);
         return NGX_CONF_ERROR;
     }
 
-    letters->templates[kind][part].text = (char *) source.text.data;
-    letters->templates[kind][part].len = source.text.len;
+    compose->templates[kind][part].text = (char *) source.text.data;
+    compose->templates[kind][part].len = source.text.len;
 
     return NGX_CONF_OK;
 }

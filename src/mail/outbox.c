@@ -35,7 +35,7 @@ typedef enum {
 typedef struct {
     const af_mail_conf_t  *conf;
     void                  *curl;       /* a connection that is kept */
-    af_letter_t            letter;     /* the texts are those of a result */
+    af_outbox_entry_t      entry;      /* the texts are those of a result */
     ngx_uint_t             until;      /* when another one may take the mail */
     ngx_atomic_t           running;
 
@@ -198,7 +198,7 @@ af_mail_verify(const af_mail_t *mail, const char *kind, const char *token,
     char id[AF_MAIL_ID_SIZE])
 {
     return mail
-           && af_mail_token_check(mail->conf->letters.keys, kind, token,
+           && af_mail_token_check(mail->conf->compose.keys, kind, token,
                                   ngx_strlen(token), id);
 }
 
@@ -352,15 +352,15 @@ af_mail_take(af_mail_t *mail)
 
     task = mail->task->ctx;
 
-    task->letter.id = af_mail_column(mail, "id");
-    task->letter.kind = af_mail_column(mail, "kind");
-    task->letter.recipient = af_mail_column(mail, "recipient");
-    task->letter.name = af_mail_column(mail, "name");
-    task->letter.account = af_mail_column(mail, "account");
-    task->letter.since = af_mail_column(mail, "since");
+    task->entry.id = af_mail_column(mail, "id");
+    task->entry.kind = af_mail_column(mail, "kind");
+    task->entry.recipient = af_mail_column(mail, "recipient");
+    task->entry.name = af_mail_column(mail, "name");
+    task->entry.account = af_mail_column(mail, "account");
+    task->entry.since = af_mail_column(mail, "since");
 
     created = af_mail_column(mail, "created");
-    task->letter.created = ngx_atotm((u_char *) created, ngx_strlen(created));
+    task->entry.created = ngx_atotm((u_char *) created, ngx_strlen(created));
 
     mail->marks = 0;
     why = af_mail_column(mail, "void");
@@ -434,8 +434,8 @@ af_mail_thread(void *data, ngx_log_t *log)
     } else if (task->until < af_mail_now() + AF_SMTP_TIMEOUT) {
         af_mail_say(task, AF_MAIL_AWAY, "no thread had time for it");
 
-    } else if ((why = af_letter_write(&task->conf->letters, &task->letter,
-                                      &message))
+    } else if ((why = af_compose_message(&task->conf->compose, &task->entry,
+                                         &message))
                != NULL)
     {
         /* one of another version may know how */
@@ -463,13 +463,13 @@ af_mail_deliver(af_mail_task_t *task, const af_buffer_t *message)
     conf = task->conf;
 
     if (conf->maildir.len == 0) {
-        return af_smtp_send(&conf->smtp, &task->curl, task->letter.recipient,
+        return af_smtp_send(&conf->smtp, &task->curl, task->entry.recipient,
                             message->data, message->len, &ngx_terminate,
                             task->error, sizeof(task->error));
     }
 
     (void) ngx_sprintf((u_char *) name, "%L.%s.autoflow%Z",
-                       task->letter.created, task->letter.id);
+                       task->entry.created, task->entry.id);
 
     return af_maildir_deliver((char *) conf->maildir.data, name, message->data,
                               message->len, task->error, sizeof(task->error));
@@ -509,7 +509,7 @@ af_mail_mark(af_mail_t *mail)
                         ngx_strlen(task->error));
     mail->error[len] = '\0';
 
-    mail->values[0] = task->letter.id;
+    mail->values[0] = task->entry.id;
     mail->values[1] = mail->error;
     mail->values[2] = (task->delivery == AF_MAIL_REFUSED) ? "true" : "false";
     mail->values[3] = af_mail_column(mail, "attempt");
@@ -539,7 +539,7 @@ af_mail_marked(af_db_op_t *op)
 
         ngx_log_error(NGX_LOG_ERR, mail->log, 0,
                       "autoflow: nobody knows what came of mail %s",
-                      task->letter.id);
+                      task->entry.id);
 
     } else {
         af_count(AF_MAILS, task->delivery);
@@ -571,18 +571,18 @@ af_mail_log(af_mail_t *mail)
     if (task->delivery == AF_MAIL_SENT) {
         ngx_log_error(NGX_LOG_INFO, mail->log, 0,
                       "autoflow: sent mail %s (%s)",
-                      task->letter.id, task->letter.kind);
+                      task->entry.id, task->entry.kind);
 
     } else if (PQntuples(mail->result) > 0
                && PQgetvalue(mail->result, 0, 0)[0] == 't')
     {
         ngx_log_error(NGX_LOG_ERR, mail->log, 0,
                       "autoflow: gave up mail %s (%s): %s",
-                      task->letter.id, task->letter.kind, mail->error);
+                      task->entry.id, task->entry.kind, mail->error);
 
     } else {
         ngx_log_error(NGX_LOG_WARN, mail->log, 0,
                       "autoflow: could not send mail %s (%s) yet: %s",
-                      task->letter.id, task->letter.kind, mail->error);
+                      task->entry.id, task->entry.kind, mail->error);
     }
 }

@@ -18,7 +18,7 @@
 #define AF_MAIL_OUTBOX_H
 
 #include "db/pool.h"
-#include "mail/letter.h"
+#include "mail/compose.h"
 #include "mail/smtp.h"
 
 
@@ -27,7 +27,7 @@
 
 
 typedef struct af_mail_conf_s {
-    af_letters_t         letters;
+    af_compose_conf_t    compose;
     ngx_str_t            maildir;      /* a path; empty: by SMTP */
     af_smtp_t            smtp;
 } af_mail_conf_t;

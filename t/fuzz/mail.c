@@ -5,7 +5,7 @@
  */
 
 #include "fuzz.h"
-#include "mail/letter.h"
+#include "mail/compose.h"
 
 
 #define ID  "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char          *input, *texts[TEXTS], *end;
     unsigned       i;
-    af_buffer_t    parts[AF_LETTER_PARTS];
+    af_buffer_t    parts[AF_MAIL_PARTS];
     af_message_t   message;
 
     input = malloc(size + TEXTS + 1);
@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     no_token(texts[TEMPLATE]);
     mailbox(texts[FROM]);
 
-    for (i = 0; i < AF_LETTER_PARTS; i++) {
+    for (i = 0; i < AF_MAIL_PARTS; i++) {
         af_buffer_free(&parts[i]);
     }
 
@@ -87,9 +87,9 @@ templates(const char *template, size_t len, const char *value,
 
     exact = af_exact(template, len);
 
-    for (i = 0; i < AF_LETTER_PARTS; i++) {
+    for (i = 0; i < AF_MAIL_PARTS; i++) {
 
-        if (af_template_check(af_letter_parts[i].kind, exact, len, values,
+        if (af_template_check(af_mail_parts[i].kind, exact, len, values,
                               &line)
             != NULL)
         {
@@ -100,7 +100,7 @@ templates(const char *template, size_t len, const char *value,
         af_must(af_is_utf8(template, len));
 
         af_buffer_puts(&parts[i], "");
-        af_template_write(af_letter_parts[i].kind, exact, len, values,
+        af_template_write(af_mail_parts[i].kind, exact, len, values,
                           &parts[i]);
 
         af_must(!parts[i].failed && strlen(parts[i].data) == parts[i].len);

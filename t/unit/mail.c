@@ -5,7 +5,7 @@
 #include <sodium.h>
 
 #include "unit.h"
-#include "mail/letter.h"
+#include "mail/compose.h"
 
 
 #define ID     "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
@@ -428,15 +428,15 @@ test_a_token(void **state)
 
 
 static void
-test_a_letter(void **state)
+test_a_composed_message(void **state)
 {
-    char           link[300];
-    size_t         i, j;
-    af_buffer_t    out;
-    af_letters_t   letters;
-    af_letter_t    letter = { ID, "reset_password", "a&b@example.com",
-                              "Ada\nKing", "a\u2026@e\u2026.com",
-                              "2025-12-31", 1795262400 };
+    char               link[300];
+    size_t             i, j;
+    af_buffer_t        out;
+    af_compose_conf_t  compose;
+    af_outbox_entry_t  entry = { ID, "reset_password", "a&b@example.com",
+                                 "Ada\nKing", "a\u2026@e\u2026.com",
+                                 "2025-12-31", 1795262400 };
 
     static const char *const  texts[] = {
         "For {{name}}", "{{link}} {{email}}", "<a href=\"{{link}}\">{{email}}"
@@ -444,20 +444,20 @@ test_a_letter(void **state)
 
     (void) state;
 
-    memset(&letters, 0, sizeof(letters));
-    letters.from = "auth@example.com";
-    letters.link_base = "https://example.com/app";
-    letters.keys = &keys;
+    memset(&compose, 0, sizeof(compose));
+    compose.from = "auth@example.com";
+    compose.link_base = "https://example.com/app";
+    compose.keys = &keys;
 
-    for (i = 0; i < AF_LETTER_KINDS; i++) {
-        for (j = 0; j < AF_LETTER_PARTS; j++) {
-            letters.templates[i][j].text = texts[j];
-            letters.templates[i][j].len = strlen(texts[j]);
+    for (i = 0; i < AF_MAIL_KINDS; i++) {
+        for (j = 0; j < AF_MAIL_PARTS; j++) {
+            compose.templates[i][j].text = texts[j];
+            compose.templates[i][j].len = strlen(texts[j]);
         }
     }
 
     memset(&out, 0, sizeof(out));
-    assert_null(af_letter_write(&letters, &letter, &out));
+    assert_null(af_compose_message(&compose, &entry, &out));
 
     snprintf(link, sizeof(link), "https://example.com/app/reset-password"
              "?token=%s a&b@example.com\r\n", TOKEN);
@@ -467,21 +467,21 @@ test_a_letter(void **state)
     assert_non_null(strstr(out.data, "\r\nFrom: auth@example.com\r\n"));
     af_buffer_free(&out);
 
-    letter.kind = "email_changed";
-    assert_null(af_letter_write(&letters, &letter, &out));
+    entry.kind = "email_changed";
+    assert_null(af_compose_message(&compose, &entry, &out));
     assert_non_null(strstr(out.data, "https://example.com/app a&b"));
     af_buffer_free(&out);
 
     /* whose links are the same pages', with tokens of their own */
 
-    letter.kind = "claim_account";
-    assert_null(af_letter_write(&letters, &letter, &out));
+    entry.kind = "claim_account";
+    assert_null(af_compose_message(&compose, &entry, &out));
     assert_non_null(strstr(out.data, "/app/reset-password?token="));
     assert_null(strstr(out.data, TOKEN));
     af_buffer_free(&out);
 
-    letter.kind = "other";
-    assert_non_null(af_letter_write(&letters, &letter, &out));
+    entry.kind = "other";
+    assert_non_null(af_compose_message(&compose, &entry, &out));
     af_buffer_free(&out);
 }
 
@@ -498,7 +498,7 @@ main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_a_token),
-        cmocka_unit_test(test_a_letter)
+        cmocka_unit_test(test_a_composed_message)
     };
 
     return sodium_init() == -1

@@ -13,7 +13,7 @@
 #include "check/input.h"
 #include "check/json.h"
 #include "check/schema.h"
-#include "mail/letter.h"
+#include "mail/compose.h"
 #include "token/cache.h"
 #include "token/jwt.h"
 #include "token/keyring.h"
@@ -303,14 +303,14 @@ work_form(void)
 {
     json_t      *form;
     outcome_t    outcome;
-    const char  *why;
+    const char  *error;
 
     static const char  text[] = "username=ada%40example.com&password=a+b&c=";
 
-    form = af_form_parse(text, strlen(text), &why);
+    form = af_form_parse(text, strlen(text), &error);
 
     if (form == NULL) {
-        return (why == af_no_memory) ? REFUSED : WRONG;
+        return (error == af_no_memory) ? REFUSED : WRONG;
     }
 
     outcome = (json_object_size(form) == 3
@@ -341,12 +341,12 @@ checked(const char *text, int expected)
     int          n;
     json_t      *body, *errors;
     outcome_t    outcome;
-    const char  *why;
+    const char  *error;
 
-    body = af_json_parse(text, strlen(text), &why);
+    body = af_json_parse(text, strlen(text), &error);
 
     if (body == NULL) {
-        return (why == af_no_memory) ? REFUSED : WRONG;
+        return (error == af_no_memory) ? REFUSED : WRONG;
     }
 
     if (strcmp(text_of(body, "password"), PASSWORD) != 0) {
@@ -393,55 +393,55 @@ static outcome_t
 work_broken_body(void)
 {
     json_t      *body;
-    const char  *why;
+    const char  *error;
 
     static const char  text[] = "{\"password\":\"" PASSWORD "\",}";
 
-    body = af_json_parse(text, strlen(text), &why);
+    body = af_json_parse(text, strlen(text), &error);
 
     if (body) {
         json_decref(body);
         return WRONG;
     }
 
-    return (why == af_no_memory) ? REFUSED
-           : (strcmp(why, "the text is not JSON") == 0) ? DONE : WRONG;
+    return (error == af_no_memory) ? REFUSED
+           : (strcmp(error, "the text is not JSON") == 0) ? DONE : WRONG;
 }
 
 
 static outcome_t
-work_letter(void)
+work_compose(void)
 {
-    size_t        i, j;
-    outcome_t     outcome;
-    const char   *why;
-    af_buffer_t   out;
-    af_letters_t  letters;
+    size_t              i, j;
+    outcome_t           outcome;
+    const char         *error;
+    af_buffer_t         out;
+    af_compose_conf_t   compose;
 
     static af_secret_keys_t         made[1];
     static const af_purpose_keys_t  keys = { made, 1 };
-    static const af_letter_t        letter = {
+    static const af_outbox_entry_t  entry = {
         "01890a5d-ac96-774b-bcce-b302099a8057", "reset_password",
         "ada@example.com", "Ada", "a…@example.com", "2026-11-29", NOW
     };
 
-    memset(&letters, 0, sizeof(af_letters_t));
-    letters.from = "auth@example.com";
-    letters.link_base = "https://example.com";
-    letters.keys = &keys;
+    memset(&compose, 0, sizeof(af_compose_conf_t));
+    compose.from = "auth@example.com";
+    compose.link_base = "https://example.com";
+    compose.keys = &keys;
 
-    for (i = 0; i < AF_LETTER_KINDS; i++) {
-        for (j = 0; j < AF_LETTER_PARTS; j++) {
-            letters.templates[i][j].text = "For {{name}}: {{link}}";
-            letters.templates[i][j].len = 22;
+    for (i = 0; i < AF_MAIL_KINDS; i++) {
+        for (j = 0; j < AF_MAIL_PARTS; j++) {
+            compose.templates[i][j].text = "For {{name}}: {{link}}";
+            compose.templates[i][j].len = 22;
         }
     }
 
     memset(&out, 0, sizeof(af_buffer_t));
 
-    why = af_letter_write(&letters, &letter, &out);
+    error = af_compose_message(&compose, &entry, &out);
 
-    outcome = (why != NULL) ? REFUSED
+    outcome = (error != NULL) ? REFUSED
               : strstr(out.data, "/reset-password?token=") ? DONE : WRONG;
 
     af_buffer_free(&out);
@@ -490,7 +490,7 @@ static const work_t  works[] = {
     { "a good body", work_good_body },
     { "a bad body", work_bad_body },
     { "a broken body", work_broken_body },
-    { "a letter", work_letter },
+    { "a message", work_compose },
     { "a cache", work_cache },
 };
 

@@ -3,34 +3,34 @@
  * token, MIME.  Pure C: no nginx types.
  */
 
-#ifndef AF_MAIL_LETTER_H
-#define AF_MAIL_LETTER_H
+#ifndef AF_MAIL_COMPOSE_H
+#define AF_MAIL_COMPOSE_H
 
 #include "mail/message.h"
 #include "mail/template.h"
 #include "mail/token.h"
 
 
-/* of af_letter_kinds[] */
-#define AF_LETTER_KINDS  5
+/* of af_mail_kinds[] */
+#define AF_MAIL_KINDS  5
 
 /* of a template: the subject, the text, the HTML */
-#define AF_LETTER_PARTS  3
+#define AF_MAIL_PARTS  3
 
 
 typedef struct {
     const char          *name;         /* also of its templates' files */
     const char          *path;         /* of the link; NULL: it has none */
-} af_letter_kind_t;
+} af_mail_kind_t;
 
 
 typedef struct {
     const char          *suffix;       /* of the file, with the dot */
     af_template_kind_t   kind;
-} af_letter_part_t;
+} af_mail_part_t;
 
 
-/* the configuration: it must live as long as letters are written */
+/* the configuration: it must live as long as messages are composed */
 
 typedef struct {
     const char          *from;         /* an address */
@@ -42,8 +42,8 @@ typedef struct {
     struct {
         const char      *text;
         size_t           len;
-    } templates[AF_LETTER_KINDS][AF_LETTER_PARTS];
-} af_letters_t;
+    } templates[AF_MAIL_KINDS][AF_MAIL_PARTS];
+} af_compose_conf_t;
 
 
 /* a row of the outbox */
@@ -56,19 +56,19 @@ typedef struct {
     const char          *account;      /* its address, most of it left out */
     const char          *since;        /* the day when it was made */
     int64_t              created;      /* seconds since 1970 */
-} af_letter_t;
+} af_outbox_entry_t;
 
 
-extern const af_letter_kind_t  af_letter_kinds[AF_LETTER_KINDS];
-extern const af_letter_part_t  af_letter_parts[AF_LETTER_PARTS];
+extern const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS];
+extern const af_mail_part_t  af_mail_parts[AF_MAIL_PARTS];
 
 /* the names that templates may use; see docs/mail.md */
-extern const af_template_value_t  af_letter_names[];
+extern const af_template_value_t  af_mail_variables[];
 
 
 /* Writes a mail.  Returns NULL, or says why it can't be written. */
-const char *af_letter_write(const af_letters_t *letters,
-    const af_letter_t *letter, af_buffer_t *out);
+const char *af_compose_message(const af_compose_conf_t *conf,
+    const af_outbox_entry_t *entry, af_buffer_t *out);
 
 
-#endif /* AF_MAIL_LETTER_H */
+#endif /* AF_MAIL_COMPOSE_H */

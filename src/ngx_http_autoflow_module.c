@@ -116,8 +116,8 @@ static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "mails", 60 * 60 * 1000, .statement = &af_sql_jobs_mails },
     { "audit", 60 * 60 * 1000, .statement = &af_sql_jobs_audit },
 
-    { "send_mails", 15 * 1000, .function = af_mail_look,
-      .offset = offsetof(ngx_http_autoflow_main_conf_t, mail) },
+    { "send_mails", 15 * 1000, .function = af_outbox_poll,
+      .offset = offsetof(ngx_http_autoflow_main_conf_t, outbox) },
 
     { "fetch_keys", 1000, .function = af_remotes_look,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, remotes) },
@@ -739,8 +739,8 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         af_feed_await(amcf->zone);
     }
 
-    if (amcf->mail) {
-        af_mail_start(amcf->mail, amcf->io, cycle->log);
+    if (amcf->outbox) {
+        af_outbox_start(amcf->outbox, amcf->io, cycle->log);
     }
 
     amcf->jobs = af_jobs_start(cycle, ngx_http_autoflow_jobs, amcf,
@@ -767,8 +767,8 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
         amcf->jobs = NULL;
     }
 
-    if (amcf->mail) {
-        af_mail_stop(amcf->mail);
+    if (amcf->outbox) {
+        af_outbox_stop(amcf->outbox);
     }
 
     if (amcf->db) {

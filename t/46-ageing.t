@@ -537,7 +537,7 @@ subtest 'a mail that is to be sent' => sub {
     is_deeply [map { @$_{qw(id attempt void)} } $claim->()], [$id, 1, undef], 'is claimed';
     lasts $due->($id), 2 * MINUTE, 'for two minutes';
     my $header = path("$Test::Autoflow::root/src/mail/outbox.h")->slurp;
-    my ($lease) = $header =~ /AF_MAIL_LEASE\s+(\d+)/;
+    my ($lease) = $header =~ /AF_OUTBOX_LEASE\s+(\d+)/;
     cmp_ok $lease, '<=', 115_000, 'which the worker counts as a little less';
     elapse(100);
     is_deeply [$claim->()], [], 'and by nobody else meanwhile';

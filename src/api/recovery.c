@@ -223,7 +223,7 @@ present_token(af_ctx_t *ctx, const char *const *kinds)
 
     token = af_field(ctx, "token");
 
-    while (!af_mail_verify(ctx->conf->mail, *kinds, token, id)) {
+    while (!af_outbox_check_token(ctx->conf->outbox, *kinds, token, id)) {
         if (*++kinds == NULL) {
             return af_missing(ctx);
         }

@@ -29,7 +29,7 @@ struct af_jobs_s;
 struct af_key_s;
 struct af_keyring_s;
 struct af_mail_conf_s;
-struct af_mail_s;
+struct af_outbox_s;
 struct af_password_conf_s;
 struct af_zone_s;
 
@@ -87,7 +87,7 @@ typedef struct {
     struct af_mail_conf_s      *mail_conf; /* NULL: mails are off */
     ngx_str_t                   mail_templates;
     ngx_str_t                   link_base; /* without a '/' at its end */
-    struct af_mail_s           *mail;      /* NULL: mails are off */
+    struct af_outbox_s         *outbox;    /* NULL: mails are off */
 
     struct af_cache_s          *cache;     /* a worker's */
     ngx_int_t                   request_id;    /* index of $request_id */

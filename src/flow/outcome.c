@@ -35,7 +35,7 @@ af_outcome(af_ctx_t *ctx)
         af_outcome_decide(ctx, ctx->results[i]);
 
         if (ctx->calls[i].statement->mails) {
-            af_mail_kick(ctx->conf->mail);
+            af_outbox_wake(ctx->conf->outbox);
         }
     }
 }

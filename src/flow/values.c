@@ -419,7 +419,7 @@ af_value_size(af_ctx_t *ctx)
 static const char *
 af_value_mail(af_ctx_t *ctx)
 {
-    return ctx->conf->mail ? "true" : "false";
+    return ctx->conf->outbox ? "true" : "false";
 }
 
 

@@ -48,7 +48,7 @@ af_compose_message(const af_compose_conf_t *conf,
     const af_outbox_entry_t *entry, af_buffer_t *out)
 {
     size_t        i, kind;
-    const char   *why;
+    const char   *error;
     af_buffer_t   link, parts[AF_MAIL_PARTS];
 
     for (kind = 0; strcmp(af_mail_kinds[kind].name, entry->kind) != 0; ) {
@@ -60,10 +60,10 @@ af_compose_message(const af_compose_conf_t *conf,
     memset(&link, 0, sizeof(link));
     memset(parts, 0, sizeof(parts));
 
-    why = af_compose_link(conf, &af_mail_kinds[kind], entry->id, &link);
+    error = af_compose_link(conf, &af_mail_kinds[kind], entry->id, &link);
 
-    if (why == NULL) {
-        why = af_compose_parts(conf, entry, kind, link.data, parts, out);
+    if (error == NULL) {
+        error = af_compose_parts(conf, entry, kind, link.data, parts, out);
     }
 
     af_buffer_free(&link);
@@ -72,7 +72,7 @@ af_compose_message(const af_compose_conf_t *conf,
         af_buffer_free(&parts[i]);
     }
 
-    return why;
+    return error;
 }
 
 
@@ -86,7 +86,7 @@ af_compose_link(const af_compose_conf_t *conf, const af_mail_kind_t *kind,
     af_buffer_puts(link, conf->link_base);
 
     if (kind->path != NULL) {
-        rc = af_mail_token(conf->keys, kind->name, id, token);
+        rc = af_mail_token_make(conf->keys, kind->name, id, token);
 
         if (rc != 0) {
             return "the id is none";

@@ -23,7 +23,7 @@ static char *af_mail_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
 static char *af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
     af_secret_value_t *url, af_mail_params_t *params);
 static char *af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
-    af_secret_value_t *source, CURLU *url);
+    af_secret_value_t *secret, CURLU *url);
 static CURLUcode af_mail_url_part(ngx_conf_t *cf, CURLU *url,
     CURLUPart part, const char **text);
 static char *af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
@@ -50,11 +50,11 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    char                             *rv;
-    ngx_str_t                        *value, path;
-    af_mail_conf_t                   *mail;
-    af_secret_value_t        source;
-    af_mail_params_t   params;
+    char               *rv;
+    ngx_str_t          *value, path;
+    af_mail_conf_t     *mail;
+    af_secret_value_t   secret;
+    af_mail_params_t    params;
 
     static const ngx_str_t  maildir = ngx_string("maildir:");
 
@@ -66,11 +66,11 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (af_secret_value(cf, &value[1], &source) != NGX_OK) {
+    if (af_secret_value(cf, &value[1], &secret) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_strcmp(source.text.data, "off") == 0) {
+    if (ngx_strcmp(secret.text.data, "off") == 0) {
         return (cf->args->nelts == 2) ? NGX_CONF_OK
                                       : "is off, and has parameters";
     }
@@ -95,8 +95,8 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    if (ngx_strncmp(source.text.data, maildir.data, maildir.len) != 0) {
-        return af_mail_smtp(cf, mail, &source, &params);
+    if (ngx_strncmp(secret.text.data, maildir.data, maildir.len) != 0) {
+        return af_mail_smtp(cf, mail, &secret, &params);
     }
 
     if (params.user.len || params.password.len || params.starttls.len
@@ -105,8 +105,8 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is a Maildir, which needs no parameter but \"from=\"";
     }
 
-    path.data = source.text.data + maildir.len;
-    path.len = source.text.len - maildir.len;
+    path.data = secret.text.data + maildir.len;
+    path.len = secret.text.len - maildir.len;
 
     return af_mail_maildir(cf, mail, &path);
 }
@@ -173,7 +173,7 @@ af_mail_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
 
 static char *
 af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
-    af_secret_value_t *source, af_mail_params_t *params)
+    af_secret_value_t *secret, af_mail_params_t *params)
 {
     char       *rv;
     CURLU      *url;
@@ -181,8 +181,8 @@ af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
 
     smtp = &mail->smtp;
 
-    if (ngx_strncmp(source->text.data, "smtp://", 7) != 0
-        && ngx_strncmp(source->text.data, "smtps://", 8) != 0)
+    if (ngx_strncmp(secret->text.data, "smtp://", 7) != 0
+        && ngx_strncmp(secret->text.data, "smtps://", 8) != 0)
     {
         return "must begin with \"smtp://\", \"smtps://\" or \"maildir:\", "
                "or be \"off\"";
@@ -197,7 +197,7 @@ af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
         return NGX_CONF_ERROR;
     }
 
-    rv = af_mail_smtp_url(cf, smtp, source, url);
+    rv = af_mail_smtp_url(cf, smtp, secret, url);
 
     curl_url_cleanup(url);
 
@@ -217,13 +217,13 @@ af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
 
 static char *
 af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
-    af_secret_value_t *source, CURLU *url)
+    af_secret_value_t *secret, CURLU *url)
 {
     const char  *rest;
 
     rest = NULL;
 
-    if (curl_url_set(url, CURLUPART_URL, (char *) source->text.data, 0)
+    if (curl_url_set(url, CURLUPART_URL, (char *) secret->text.data, 0)
         != CURLUE_OK
         || af_mail_url_part(cf, url, CURLUPART_USER, &smtp->user)
            != CURLUE_OK
@@ -244,7 +244,7 @@ af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
     }
 
     if (smtp->password) {
-        af_secret_exposed(cf, source);
+        af_secret_exposed(cf, secret);
     }
 
     return NGX_CONF_OK;
@@ -294,7 +294,7 @@ static char *
 af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
     af_mail_params_t *params)
 {
-    af_secret_value_t  source;
+    af_secret_value_t  secret;
 
     if (params->user.len) {
         smtp->user = (char *) params->user.data;
@@ -302,14 +302,14 @@ af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
 
     if (params->password.len) {
 
-        if (af_secret_value(cf, &params->password, &source)
+        if (af_secret_value(cf, &params->password, &secret)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
 
-        af_secret_exposed(cf, &source);
-        smtp->password = (char *) source.text.data;
+        af_secret_exposed(cf, &secret);
+        smtp->password = (char *) secret.text.data;
     }
 
     if ((smtp->user == NULL) != (smtp->password == NULL)) {
@@ -428,7 +428,7 @@ af_require_verified_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *
 af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
 {
-    const char      *needs;
+    const char      *missing;
     af_mail_conf_t  *mail;
 
     mail = amcf->mail_conf;
@@ -447,24 +447,24 @@ af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
         return NGX_CONF_OK;
     }
 
-    needs = NULL;
+    missing = NULL;
 
     if (amcf->db == NULL) {
-        needs = "an \"autoflow_database\"";
+        missing = "an \"autoflow_database\"";
 
     } else if (amcf->link_base.data == NULL) {
-        needs = "an \"autoflow_link_base\" for the links in mails";
+        missing = "an \"autoflow_link_base\" for the links in mails";
 
     } else if (amcf->environment == AF_PRODUCTION && mail->smtp.user
                && !mail->smtp.tls)
     {
-        needs = "\"starttls=required\" or \"smtps://\" in "
+        missing = "\"starttls=required\" or \"smtps://\" in "
                 "\"autoflow_environment production\", where no password "
                 "goes without TLS,";
     }
 
-    if (needs) {
-        return af_conf_needs(cf, "autoflow_mail", needs, &amcf->mail_line);
+    if (missing) {
+        return af_conf_needs(cf, "autoflow_mail", missing, &amcf->mail_line);
     }
 
     mail->compose.link_base = (char *) amcf->link_base.data;
@@ -474,9 +474,9 @@ af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
         return NGX_CONF_ERROR;
     }
 
-    amcf->mail = af_mail_create(cf->pool, mail, amcf->db);
+    amcf->outbox = af_outbox_create(cf->pool, mail, amcf->db);
 
-    return amcf->mail ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return amcf->outbox ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -515,9 +515,9 @@ af_mail_template(ngx_conf_t *cf,
     size_t              line;
     u_char              name[NGX_MAX_PATH], *last;
     ngx_str_t           value;
-    const char         *wrong;
+    const char         *error;
     af_compose_conf_t  *compose;
-    af_secret_value_t   source;
+    af_secret_value_t   secret;
 
     compose = &amcf->mail_conf->compose;
 
@@ -529,21 +529,21 @@ af_mail_template(ngx_conf_t *cf,
     value.data = name;
     value.len = last - name;
 
-    if (af_secret_value(cf, &value, &source) != NGX_OK) {
+    if (af_secret_value(cf, &value, &secret) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    wrong = af_template_check(af_mail_parts[part].kind,
-                              (char *) source.text.data, source.text.len,
+    error = af_template_check(af_mail_parts[part].kind,
+                              (char *) secret.text.data, secret.text.len,
                               af_mail_variables, &line);
-    if (wrong) {
+    if (error) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "the template %s in %V:%uz",
-                      wrong, &source.file, line);
+                      error, &secret.file, line);
         return NGX_CONF_ERROR;
     }
 
-    compose->templates[kind][part].text = (char *) source.text.data;
-    compose->templates[kind][part].len = source.text.len;
+    compose->templates[kind][part].text = (char *) secret.text.data;
+    compose->templates[kind][part].len = secret.text.len;
 
     return NGX_CONF_OK;
 }

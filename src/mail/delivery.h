@@ -7,10 +7,10 @@
 
 
 typedef enum {
-    AF_MAIL_SENT = 0,
-    AF_MAIL_RETRY,             /* later it may work */
-    AF_MAIL_AWAY,              /* the same, and it is not about this mail */
-    AF_MAIL_REFUSED            /* it never will; the last, for counters.h */
+    AF_DELIVERY_SENT = 0,
+    AF_DELIVERY_DEFERRED,      /* later it may work */
+    AF_DELIVERY_UNAVAILABLE,   /* the same, and it is not about this mail */
+    AF_DELIVERY_FAILED         /* it never will; the last, for counters.h */
 } af_delivery_t;
 
 

@@ -12,7 +12,7 @@
 
 
 static int af_maildir_make(const char *path);
-static int af_maildir_share(const char *folder, const struct stat *whole);
+static int af_maildir_inherit(const char *folder, const struct stat *maildir);
 static int af_maildir_store(const char *file, const char *message, size_t len);
 static int af_maildir_write(int fd, const char *message, size_t len);
 static int af_maildir_put(int fd, const char *data, size_t len);
@@ -35,12 +35,12 @@ af_maildir_deliver(const char *path, const char *name, const char *message,
                && af_maildir_store(temporary, message, len) == 0
                && rename(temporary, file) == 0)
     {
-        return AF_MAIL_SENT;
+        return AF_DELIVERY_SENT;
     }
 
     snprintf(error, size, "%s: %s", path, strerror(errno));
 
-    return AF_MAIL_AWAY;
+    return AF_DELIVERY_UNAVAILABLE;
 }
 
 
@@ -76,12 +76,12 @@ af_maildir_make(const char *path)
 {
     char         folder[AF_PATH_MAX];
     size_t       i;
-    struct stat  whole;
+    struct stat  maildir;
 
     static const char *const  folders[] = { "tmp", "new", "cur" };
 
     if ((mkdir(path, 0700) != 0 && errno != EEXIST)
-        || stat(path, &whole) != 0)
+        || stat(path, &maildir) != 0)
     {
         return -1;
     }
@@ -91,7 +91,7 @@ af_maildir_make(const char *path)
         (void) snprintf(folder, sizeof(folder), "%s/%s", path, folders[i]);
 
         if (mkdir(folder, 0700) == 0) {
-            if (af_maildir_share(folder, &whole) != 0) {
+            if (af_maildir_inherit(folder, &maildir) != 0) {
                 return -1;
             }
 
@@ -110,7 +110,7 @@ af_maildir_make(const char *path)
  */
 
 static int
-af_maildir_share(const char *folder, const struct stat *whole)
+af_maildir_inherit(const char *folder, const struct stat *maildir)
 {
     int  fd, rc;
 
@@ -119,10 +119,10 @@ af_maildir_share(const char *folder, const struct stat *whole)
         return -1;
     }
 
-    rc = fchown(fd, (uid_t) -1, whole->st_gid);
+    rc = fchown(fd, (uid_t) -1, maildir->st_gid);
 
     if (rc == 0 || errno == EPERM) {
-        rc = fchmod(fd, whole->st_mode & 07777);
+        rc = fchmod(fd, maildir->st_mode & 07777);
     }
 
     (void) close(fd);

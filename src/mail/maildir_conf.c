@@ -14,7 +14,7 @@
 
 
 static char *af_maildir_init(ngx_cycle_t *cycle, void *conf);
-static ngx_err_t af_maildir_make(const char *path, ngx_core_conf_t *ccf);
+static ngx_err_t af_maildir_prepare(const char *path, ngx_core_conf_t *ccf);
 static ngx_err_t af_maildir_try(const char *path, ngx_core_conf_t *ccf);
 static void af_maildir_worker(const char *path, ngx_core_conf_t *ccf);
 static void af_maildir_refused(ngx_log_t *log, ngx_err_t err,
@@ -66,7 +66,7 @@ af_maildir_init(ngx_cycle_t *cycle, void *conf)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    err = af_maildir_make((char *) amcf->mail_conf->maildir.data, ccf);
+    err = af_maildir_prepare((char *) amcf->mail_conf->maildir.data, ccf);
     if (err == 0) {
         return NGX_CONF_OK;
     }
@@ -83,7 +83,7 @@ af_maildir_init(ngx_cycle_t *cycle, void *conf)
  */
 
 static ngx_err_t
-af_maildir_make(const char *path, ngx_core_conf_t *ccf)
+af_maildir_prepare(const char *path, ngx_core_conf_t *ccf)
 {
     ngx_err_t  err;
 

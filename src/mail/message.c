@@ -12,9 +12,9 @@
 #define AF_PLAIN_MAX  998      /* RFC 5322, section 2.1.1 */
 
 /* octets in an encoded word that begins in a column (RFC 2047, section 2) */
-#define af_word_max(column)                                                  \
+#define af_encoded_word_max(column)                                          \
     ((AF_LINE_MAX - (column) - (sizeof("=?UTF-8?B?" "?=") - 1)) / 4 * 3)
-#define AF_WORD_MAX  af_word_max(1)
+#define AF_ENCODED_WORD_MAX  af_encoded_word_max(1)
 
 #define CRLF  "\r\n"
 
@@ -39,12 +39,12 @@ static void af_message_quoted(const char *text, af_buffer_t *out);
 const char *
 af_message_write(const af_message_t *message, af_buffer_t *out)
 {
-    const char  *why;
+    const char  *error;
 
-    why = af_message_check(message);
+    error = af_message_check(message);
 
-    if (why != NULL) {
-        return why;
+    if (error != NULL) {
+        return error;
     }
 
     af_message_headers(message, out);
@@ -224,7 +224,7 @@ af_message_date(int64_t seconds, af_buffer_t *out)
 static void
 af_message_name(const char *name, af_buffer_t *out)
 {
-    if (!af_message_is_ascii(name) || strlen(name) > AF_WORD_MAX
+    if (!af_message_is_ascii(name) || strlen(name) > AF_ENCODED_WORD_MAX
         || strstr(name, "=?") != NULL)
     {
         af_message_words(name, sizeof("From: ") - 1, out);
@@ -266,7 +266,7 @@ af_message_words(const char *text, size_t column, af_buffer_t *out)
         return;
     }
 
-    max = af_word_max(column);
+    max = af_encoded_word_max(column);
 
     for (s = text, start = text; s != end; /* void */ ) {
 
@@ -277,7 +277,7 @@ af_message_words(const char *text, size_t column, af_buffer_t *out)
             af_message_word(start, text - start, out);
             af_buffer_puts(out, CRLF " ");
             start = text;
-            max = AF_WORD_MAX;
+            max = AF_ENCODED_WORD_MAX;
         }
     }
 
@@ -288,7 +288,7 @@ af_message_words(const char *text, size_t column, af_buffer_t *out)
 static void
 af_message_word(const char *text, size_t len, af_buffer_t *out)
 {
-    char  word[4 * ((AF_WORD_MAX + 2) / 3) + 1];
+    char  word[4 * ((AF_ENCODED_WORD_MAX + 2) / 3) + 1];
 
     sodium_bin2base64(word, sizeof(word), (const unsigned char *) text, len,
                       sodium_base64_VARIANT_ORIGINAL);

@@ -10,24 +10,24 @@
 
 
 /* milliseconds until a mark is tried again */
-#define AF_MAIL_REMARK    1000
+#define AF_OUTBOX_RECORD_DELAY  1000
 
 /* how long a worker that quits is sure to wait, again and again */
-#define AF_MAIL_HOLD      10000
+#define AF_OUTBOX_HOLD    10000
 
 /* how often a worker that quits tells the database what came of a mail */
-#define AF_MAIL_MARKS     10
+#define AF_OUTBOX_RECORD_TRIES  10
 
 /* the most values of a statement */
-#define AF_MAIL_VALUES    4
+#define AF_OUTBOX_VALUES  4
 
 
 typedef enum {
-    AF_MAIL_IDLE = 0,
-    AF_MAIL_CLAIMING,
-    AF_MAIL_SENDING,
-    AF_MAIL_MARKING
-} af_mail_state_t;
+    AF_OUTBOX_IDLE = 0,
+    AF_OUTBOX_CLAIMING,
+    AF_OUTBOX_SENDING,
+    AF_OUTBOX_RECORDING
+} af_outbox_state_t;
 
 
 /* what a thread works on: its own while the task is active */
@@ -36,123 +36,124 @@ typedef struct {
     const af_mail_conf_t  *conf;
     void                  *curl;       /* a connection that is kept */
     af_outbox_entry_t      entry;      /* the texts are those of a result */
-    ngx_uint_t             until;      /* when another one may take the mail */
+    ngx_uint_t             deadline;   /* when another one may take the mail */
     ngx_atomic_t           running;
 
     af_delivery_t          delivery;
     char                   error[600];
-} af_mail_task_t;
+} af_outbox_task_t;
 
 
-struct af_mail_s {
+struct af_outbox_s {
     const af_mail_conf_t  *conf;
     af_db_t               *db;
     ngx_thread_pool_t     *io;
     ngx_log_t             *log;
 
-    af_mail_state_t        state;
+    af_outbox_state_t      state;
     ngx_event_t            timer;
     ngx_thread_task_t     *task;
     PGresult              *claimed;    /* the row; NULL: no mail is taken */
-    ngx_uint_t             marks;      /* attempts to tell what came of it */
+    ngx_uint_t             tries;      /* attempts to tell what came of it */
     char                   error[600]; /* why it was not sent, in UTF-8 */
-    unsigned               kicked:1;   /* there may be another one */
+    unsigned               woken:1;    /* there may be another one */
     unsigned               started:1;
 
     af_db_op_t             op;
     af_db_call_t           call;
-    const char            *values[AF_MAIL_VALUES];
+    const char            *values[AF_OUTBOX_VALUES];
     PGresult              *result;
 };
 
 
-static void af_mail_state(af_mail_t *mail, af_mail_state_t state,
+static void af_outbox_state(af_outbox_t *outbox, af_outbox_state_t state,
     ngx_msec_t timer);
-static void af_mail_timer(ngx_event_t *ev);
-static void af_mail_next(af_mail_t *mail);
-static void af_mail_query(af_mail_t *mail, const af_statement_t *statement,
-    af_mail_state_t state, void (*handler)(af_db_op_t *op));
-static ngx_int_t af_mail_failed(af_mail_t *mail);
-static void af_mail_claim(af_mail_t *mail);
-static void af_mail_claimed(af_db_op_t *op);
-static void af_mail_take(af_mail_t *mail);
-static const char *af_mail_column(af_mail_t *mail, const char *name);
-static void af_mail_say(af_mail_task_t *task, af_delivery_t delivery,
-    const char *why);
-static void af_mail_send(af_mail_t *mail);
-static void af_mail_thread(void *data, ngx_log_t *log);
-static af_delivery_t af_mail_deliver(af_mail_task_t *task,
+static void af_outbox_timer(ngx_event_t *ev);
+static void af_outbox_next(af_outbox_t *outbox);
+static void af_outbox_query(af_outbox_t *outbox,
+    const af_statement_t *statement, af_outbox_state_t state,
+    void (*handler)(af_db_op_t *op));
+static ngx_int_t af_outbox_result(af_outbox_t *outbox);
+static void af_outbox_claim(af_outbox_t *outbox);
+static void af_outbox_claimed(af_db_op_t *op);
+static void af_outbox_process(af_outbox_t *outbox);
+static const char *af_outbox_column(af_outbox_t *outbox, const char *name);
+static void af_outbox_fail(af_outbox_task_t *task, af_delivery_t delivery,
+    const char *reason);
+static void af_outbox_send(af_outbox_t *outbox);
+static void af_outbox_thread(void *data, ngx_log_t *log);
+static af_delivery_t af_outbox_deliver(af_outbox_task_t *task,
     const af_buffer_t *message);
-static ngx_uint_t af_mail_now(void);
-static void af_mail_sent(ngx_event_t *ev);
-static void af_mail_mark(af_mail_t *mail);
-static void af_mail_marked(af_db_op_t *op);
-static void af_mail_log(af_mail_t *mail);
+static ngx_uint_t af_outbox_now(void);
+static void af_outbox_sent(ngx_event_t *ev);
+static void af_outbox_record(af_outbox_t *outbox);
+static void af_outbox_recorded(af_db_op_t *op);
+static void af_outbox_log(af_outbox_t *outbox);
 
 
-af_mail_t *
-af_mail_create(ngx_pool_t *pool, const af_mail_conf_t *conf, af_db_t *db)
+af_outbox_t *
+af_outbox_create(ngx_pool_t *pool, const af_mail_conf_t *conf, af_db_t *db)
 {
-    af_mail_t       *mail;
-    af_mail_task_t  *task;
+    af_outbox_t       *outbox;
+    af_outbox_task_t  *task;
 
-    mail = ngx_pcalloc(pool, sizeof(af_mail_t));
-    if (mail == NULL) {
+    outbox = ngx_pcalloc(pool, sizeof(af_outbox_t));
+    if (outbox == NULL) {
         return NULL;
     }
 
-    mail->task = ngx_thread_task_alloc(pool, sizeof(af_mail_task_t));
-    if (mail->task == NULL) {
+    outbox->task = ngx_thread_task_alloc(pool, sizeof(af_outbox_task_t));
+    if (outbox->task == NULL) {
         return NULL;
     }
 
-    mail->conf = conf;
-    mail->db = db;
+    outbox->conf = conf;
+    outbox->db = db;
 
-    mail->task->handler = af_mail_thread;
-    mail->task->event.handler = af_mail_sent;
-    mail->task->event.data = mail;
+    outbox->task->handler = af_outbox_thread;
+    outbox->task->event.handler = af_outbox_sent;
+    outbox->task->event.data = outbox;
 
-    task = mail->task->ctx;
+    task = outbox->task->ctx;
     task->conf = conf;
 
-    mail->timer.handler = af_mail_timer;
-    mail->timer.data = mail;
+    outbox->timer.handler = af_outbox_timer;
+    outbox->timer.data = outbox;
 
-    mail->call.values = mail->values;
-    mail->op.calls = &mail->call;
-    mail->op.ncalls = 1;
-    mail->op.results = &mail->result;
-    mail->op.data = mail;
+    outbox->call.values = outbox->values;
+    outbox->op.calls = &outbox->call;
+    outbox->op.ncalls = 1;
+    outbox->op.results = &outbox->result;
+    outbox->op.data = outbox;
 
-    return mail;
+    return outbox;
 }
 
 
 void
-af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log)
+af_outbox_start(af_outbox_t *outbox, ngx_thread_pool_t *io, ngx_log_t *log)
 {
     /* before there are threads that use it */
     (void) curl_global_init(CURL_GLOBAL_DEFAULT);
 
-    mail->io = io;
-    mail->log = log;
-    mail->timer.log = log;
-    mail->task->event.log = log;
-    mail->started = 1;
+    outbox->io = io;
+    outbox->log = log;
+    outbox->timer.log = log;
+    outbox->task->event.log = log;
+    outbox->started = 1;
 }
 
 
 void
-af_mail_stop(af_mail_t *mail)
+af_outbox_stop(af_outbox_t *outbox)
 {
-    af_mail_task_t  *task;
+    af_outbox_task_t  *task;
 
-    if (!mail->started) {
+    if (!outbox->started) {
         return;
     }
 
-    task = mail->task->ctx;
+    task = outbox->task->ctx;
 
     /* not that of a pool whose queue was full: see af_flow_stop() */
 
@@ -160,115 +161,117 @@ af_mail_stop(af_mail_t *mail)
         ngx_msleep(1);
     }
 
-    af_db_cancel(&mail->op);
-    af_db_clear(&mail->op);
-    PQclear(mail->claimed);
-    mail->claimed = NULL;
+    af_db_cancel(&outbox->op);
+    af_db_clear(&outbox->op);
+    PQclear(outbox->claimed);
+    outbox->claimed = NULL;
 
     af_smtp_close(&task->curl);
 }
 
 
 void
-af_mail_kick(af_mail_t *mail)
+af_outbox_wake(af_outbox_t *outbox)
 {
-    if (mail == NULL) {
+    if (outbox == NULL) {
         return;
     }
 
-    mail->kicked = 1;
+    outbox->woken = 1;
 
-    af_mail_look(mail);
+    af_outbox_poll(outbox);
 }
 
 
 void
-af_mail_look(void *data)
+af_outbox_poll(void *data)
 {
-    af_mail_t *mail = data;
+    af_outbox_t *outbox = data;
 
-    if (mail->state == AF_MAIL_IDLE) {
-        af_mail_claim(mail);
+    if (outbox->state == AF_OUTBOX_IDLE) {
+        af_outbox_claim(outbox);
     }
 }
 
 
 int
-af_mail_verify(const af_mail_t *mail, const char *kind, const char *token,
-    char id[AF_MAIL_ID_SIZE])
+af_outbox_check_token(const af_outbox_t *outbox, const char *kind,
+    const char *token, char id[AF_MAIL_ID_SIZE])
 {
-    return mail
-           && af_mail_token_check(mail->conf->compose.keys, kind, token,
+    return outbox
+           && af_mail_token_check(outbox->conf->compose.keys, kind, token,
                                   ngx_strlen(token), id);
 }
 
 
 static void
-af_mail_state(af_mail_t *mail, af_mail_state_t state, ngx_msec_t timer)
+af_outbox_state(af_outbox_t *outbox, af_outbox_state_t state, ngx_msec_t timer)
 {
     /* what may follow each state: CLAIMING itself, too, if it was kicked */
     static const unsigned  next[] = {
-        1 << AF_MAIL_CLAIMING,
-        1 << AF_MAIL_CLAIMING | 1 << AF_MAIL_SENDING | 1 << AF_MAIL_MARKING
-            | 1 << AF_MAIL_IDLE,
-        1 << AF_MAIL_MARKING,
-        1 << AF_MAIL_MARKING | 1 << AF_MAIL_CLAIMING | 1 << AF_MAIL_IDLE
+        1 << AF_OUTBOX_CLAIMING,
+        1 << AF_OUTBOX_CLAIMING | 1 << AF_OUTBOX_SENDING
+            | 1 << AF_OUTBOX_RECORDING | 1 << AF_OUTBOX_IDLE,
+        1 << AF_OUTBOX_RECORDING,
+        1 << AF_OUTBOX_RECORDING | 1 << AF_OUTBOX_CLAIMING | 1 << AF_OUTBOX_IDLE
     };
 
-    af_transition(mail->log, "the outbox", next, mail->state, state);
+    af_transition(outbox->log, "the outbox", next, outbox->state, state);
 
-    mail->state = state;
+    outbox->state = state;
 
-    if (mail->timer.timer_set) {
-        ngx_del_timer(&mail->timer);
+    if (outbox->timer.timer_set) {
+        ngx_del_timer(&outbox->timer);
     }
 
-    if (state != AF_MAIL_IDLE) {
-        ngx_add_timer(&mail->timer, timer);
+    if (state != AF_OUTBOX_IDLE) {
+        ngx_add_timer(&outbox->timer, timer);
     }
 }
 
 
 static void
-af_mail_timer(ngx_event_t *ev)
+af_outbox_timer(ngx_event_t *ev)
 {
-    af_mail_t *mail = ev->data;
+    af_outbox_t *outbox = ev->data;
 
-    if (mail->state == AF_MAIL_MARKING && mail->op.state == AF_DB_IDLE) {
-        af_mail_mark(mail);
+    if (outbox->state == AF_OUTBOX_RECORDING
+        && outbox->op.state == AF_DB_IDLE)
+    {
+        af_outbox_record(outbox);
         return;
     }
 
-    ngx_add_timer(ev, AF_MAIL_HOLD);
+    ngx_add_timer(ev, AF_OUTBOX_HOLD);
 }
 
 
 /* others look after what is left of a worker that quits */
 
 static void
-af_mail_next(af_mail_t *mail)
+af_outbox_next(af_outbox_t *outbox)
 {
-    if (ngx_exiting && !mail->kicked) {
-        af_mail_state(mail, AF_MAIL_IDLE, 0);
+    if (ngx_exiting && !outbox->woken) {
+        af_outbox_state(outbox, AF_OUTBOX_IDLE, 0);
         return;
     }
 
-    af_mail_claim(mail);
+    af_outbox_claim(outbox);
 }
 
 
 static void
-af_mail_query(af_mail_t *mail, const af_statement_t *statement,
-    af_mail_state_t state, void (*handler)(af_db_op_t *op))
+af_outbox_query(af_outbox_t *outbox, const af_statement_t *statement,
+    af_outbox_state_t state, void (*handler)(af_db_op_t *op))
 {
-    mail->call.statement = statement;
-    mail->op.handler = handler;
+    outbox->call.statement = statement;
+    outbox->op.handler = handler;
 
-    af_mail_state(mail, state, AF_MAIL_HOLD);
+    af_outbox_state(outbox, state, AF_OUTBOX_HOLD);
 
-    if (af_db_submit(mail->db, &mail->op) != NGX_OK) {
-        mail->op.status = AF_DB_UNAVAILABLE;
-        handler(&mail->op);
+    if (af_db_submit(outbox->db, &outbox->op) != NGX_OK) {
+        outbox->op.status = AF_DB_UNAVAILABLE;
+        handler(&outbox->op);
     }
 }
 
@@ -276,68 +279,70 @@ af_mail_query(af_mail_t *mail, const af_statement_t *statement,
 /* while the database is away, it says so itself */
 
 static ngx_int_t
-af_mail_failed(af_mail_t *mail)
+af_outbox_result(af_outbox_t *outbox)
 {
     const char  *message;
 
-    if (mail->op.status == AF_DB_OK) {
+    if (outbox->op.status == AF_DB_OK) {
         return NGX_OK;
     }
 
-    if (mail->op.status == AF_DB_ERROR) {
-        message = PQresultErrorField(mail->op.error, PG_DIAG_MESSAGE_PRIMARY);
+    if (outbox->op.status == AF_DB_ERROR) {
+        message = PQresultErrorField(outbox->op.error, PG_DIAG_MESSAGE_PRIMARY);
 
-        ngx_log_error(NGX_LOG_ERR, mail->log, 0, "autoflow: \"%s\" failed: %s",
-                      mail->call.statement->name, message ? message : "");
+        ngx_log_error(NGX_LOG_ERR, outbox->log, 0,
+                      "autoflow: \"%s\" failed: %s",
+                      outbox->call.statement->name, message ? message : "");
     }
 
-    af_db_clear(&mail->op);
+    af_db_clear(&outbox->op);
 
     return NGX_ERROR;
 }
 
 
 static void
-af_mail_claim(af_mail_t *mail)
+af_outbox_claim(af_outbox_t *outbox)
 {
-    af_mail_task_t  *task;
+    af_outbox_task_t  *task;
 
-    mail->kicked = 0;
+    outbox->woken = 0;
 
-    task = mail->task->ctx;
-    task->until = af_mail_now() + AF_MAIL_LEASE;
+    task = outbox->task->ctx;
+    task->deadline = af_outbox_now() + AF_OUTBOX_LEASE;
 
-    af_mail_query(mail, &af_sql_mail_claim, AF_MAIL_CLAIMING, af_mail_claimed);
+    af_outbox_query(outbox, &af_sql_mail_claim, AF_OUTBOX_CLAIMING,
+                    af_outbox_claimed);
 }
 
 
 static void
-af_mail_claimed(af_db_op_t *op)
+af_outbox_claimed(af_db_op_t *op)
 {
-    af_mail_t  *mail;
+    af_outbox_t  *outbox;
 
-    mail = op->data;
+    outbox = op->data;
 
-    if (af_mail_failed(mail) != NGX_OK) {
-        af_mail_state(mail, AF_MAIL_IDLE, 0);
+    if (af_outbox_result(outbox) != NGX_OK) {
+        af_outbox_state(outbox, AF_OUTBOX_IDLE, 0);
         return;
     }
 
-    if (PQntuples(mail->result) > 0) {
-        mail->claimed = mail->result;
-        mail->result = NULL;
+    if (PQntuples(outbox->result) > 0) {
+        outbox->claimed = outbox->result;
+        outbox->result = NULL;
 
-        af_mail_take(mail);
+        af_outbox_process(outbox);
         return;
     }
 
-    af_db_clear(&mail->op);
+    af_db_clear(&outbox->op);
 
-    if (mail->kicked) {
-        af_mail_claim(mail);
+    if (outbox->woken) {
+        af_outbox_claim(outbox);
 
     } else {
-        af_mail_state(mail, AF_MAIL_IDLE, 0);
+        af_outbox_state(outbox, AF_OUTBOX_IDLE, 0);
     }
 }
 
@@ -345,104 +350,108 @@ af_mail_claimed(af_db_op_t *op)
 /* its texts are those of the result, which is kept until it is marked */
 
 static void
-af_mail_take(af_mail_t *mail)
+af_outbox_process(af_outbox_t *outbox)
 {
-    const char      *created, *why;
-    af_mail_task_t  *task;
+    const char        *created, *reason;
+    af_outbox_task_t  *task;
 
-    task = mail->task->ctx;
+    task = outbox->task->ctx;
 
-    task->entry.id = af_mail_column(mail, "id");
-    task->entry.kind = af_mail_column(mail, "kind");
-    task->entry.recipient = af_mail_column(mail, "recipient");
-    task->entry.name = af_mail_column(mail, "name");
-    task->entry.account = af_mail_column(mail, "account");
-    task->entry.since = af_mail_column(mail, "since");
+    task->entry.id = af_outbox_column(outbox, "id");
+    task->entry.kind = af_outbox_column(outbox, "kind");
+    task->entry.recipient = af_outbox_column(outbox, "recipient");
+    task->entry.name = af_outbox_column(outbox, "name");
+    task->entry.account = af_outbox_column(outbox, "account");
+    task->entry.since = af_outbox_column(outbox, "since");
 
-    created = af_mail_column(mail, "created");
+    created = af_outbox_column(outbox, "created");
     task->entry.created = ngx_atotm((u_char *) created, ngx_strlen(created));
 
-    mail->marks = 0;
-    why = af_mail_column(mail, "void");
+    outbox->tries = 0;
+    reason = af_outbox_column(outbox, "void");
 
-    if (why == NULL) {
-        af_mail_send(mail);
+    if (reason == NULL) {
+        af_outbox_send(outbox);
         return;
     }
 
-    af_mail_say(task, AF_MAIL_REFUSED, why);
-    af_mail_mark(mail);
+    af_outbox_fail(task, AF_DELIVERY_FAILED, reason);
+    af_outbox_record(outbox);
 }
 
 
 static const char *
-af_mail_column(af_mail_t *mail, const char *name)
+af_outbox_column(af_outbox_t *outbox, const char *name)
 {
     int  n;
 
-    n = PQfnumber(mail->claimed, name);
+    n = PQfnumber(outbox->claimed, name);
 
-    return PQgetisnull(mail->claimed, 0, n) ? NULL
-                                            : PQgetvalue(mail->claimed, 0, n);
+    return PQgetisnull(outbox->claimed, 0, n) ? NULL
+                                              : PQgetvalue(outbox->claimed, 0,
+                                                           n);
 }
 
 
 static void
-af_mail_say(af_mail_task_t *task, af_delivery_t delivery, const char *why)
+af_outbox_fail(af_outbox_task_t *task, af_delivery_t delivery,
+    const char *reason)
 {
     task->delivery = delivery;
 
-    (void) ngx_cpystrn((u_char *) task->error, (u_char *) why,
+    (void) ngx_cpystrn((u_char *) task->error, (u_char *) reason,
                        sizeof(task->error));
 }
 
 
 static void
-af_mail_send(af_mail_t *mail)
+af_outbox_send(af_outbox_t *outbox)
 {
-    af_mail_task_t  *task;
+    af_outbox_task_t  *task;
 
-    task = mail->task->ctx;
+    task = outbox->task->ctx;
     task->running = 1;
     task->error[0] = '\0';
 
-    if (ngx_thread_task_post(mail->io, mail->task) == NGX_OK) {
-        af_mail_state(mail, AF_MAIL_SENDING, AF_MAIL_HOLD);
+    if (ngx_thread_task_post(outbox->io, outbox->task) == NGX_OK) {
+        af_outbox_state(outbox, AF_OUTBOX_SENDING, AF_OUTBOX_HOLD);
         return;
     }
 
     task->running = 0;
 
-    af_mail_say(task, AF_MAIL_AWAY, "the queue of the threads is full");
-    af_mail_mark(mail);
+    af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE,
+                   "the queue of the threads is full");
+    af_outbox_record(outbox);
 }
 
 
 static void
-af_mail_thread(void *data, ngx_log_t *log)
+af_outbox_thread(void *data, ngx_log_t *log)
 {
-    af_mail_task_t *task = data;
+    af_outbox_task_t *task = data;
 
-    const char   *why;
+    const char   *reason;
     af_buffer_t   message;
 
     ngx_memzero(&message, sizeof(af_buffer_t));
 
     if (ngx_terminate) {
-        af_mail_say(task, AF_MAIL_AWAY, "the worker is ending");
+        af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE, "the worker is ending");
 
-    } else if (task->until < af_mail_now() + AF_SMTP_TIMEOUT) {
-        af_mail_say(task, AF_MAIL_AWAY, "no thread had time for it");
+    } else if (task->deadline < af_outbox_now() + AF_SMTP_TIMEOUT) {
+        af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE,
+                       "no thread had time for it");
 
-    } else if ((why = af_compose_message(&task->conf->compose, &task->entry,
-                                         &message))
+    } else if ((reason = af_compose_message(&task->conf->compose, &task->entry,
+                                            &message))
                != NULL)
     {
         /* one of another version may know how */
-        af_mail_say(task, AF_MAIL_RETRY, why);
+        af_outbox_fail(task, AF_DELIVERY_DEFERRED, reason);
 
     } else {
-        task->delivery = af_mail_deliver(task, &message);
+        task->delivery = af_outbox_deliver(task, &message);
     }
 
     af_buffer_free(&message);
@@ -454,7 +463,7 @@ af_mail_thread(void *data, ngx_log_t *log)
 /* a file's name is the same each time, too */
 
 static af_delivery_t
-af_mail_deliver(af_mail_task_t *task, const af_buffer_t *message)
+af_outbox_deliver(af_outbox_task_t *task, const af_buffer_t *message)
 {
     char                   name[NGX_INT64_LEN + AF_MAIL_ID_SIZE
                                 + sizeof("..autoflow")];
@@ -479,7 +488,7 @@ af_mail_deliver(af_mail_task_t *task, const af_buffer_t *message)
 /* milliseconds of a clock that nobody sets; for threads, too */
 
 static ngx_uint_t
-af_mail_now(void)
+af_outbox_now(void)
 {
     struct timespec  ts;
 
@@ -490,71 +499,73 @@ af_mail_now(void)
 
 
 static void
-af_mail_sent(ngx_event_t *ev)
+af_outbox_sent(ngx_event_t *ev)
 {
-    af_mail_mark(ev->data);
+    af_outbox_record(ev->data);
 }
 
 
 static void
-af_mail_mark(af_mail_t *mail)
+af_outbox_record(af_outbox_t *outbox)
 {
     size_t                 len;
-    af_mail_task_t        *task;
+    af_outbox_task_t      *task;
     const af_statement_t  *statement;
 
-    task = mail->task->ctx;
+    task = outbox->task->ctx;
 
-    len = af_text_clean(mail->error, sizeof(mail->error) - 1, task->error,
+    len = af_text_clean(outbox->error, sizeof(outbox->error) - 1, task->error,
                         ngx_strlen(task->error));
-    mail->error[len] = '\0';
+    outbox->error[len] = '\0';
 
-    mail->values[0] = task->entry.id;
-    mail->values[1] = mail->error;
-    mail->values[2] = (task->delivery == AF_MAIL_REFUSED) ? "true" : "false";
-    mail->values[3] = af_mail_column(mail, "attempt");
+    outbox->values[0] = task->entry.id;
+    outbox->values[1] = outbox->error;
+    outbox->values[2] = (task->delivery == AF_DELIVERY_FAILED) ? "true"
+                                                               : "false";
+    outbox->values[3] = af_outbox_column(outbox, "attempt");
 
-    statement = (task->delivery == AF_MAIL_SENT) ? &af_sql_mail_sent
-                                                 : &af_sql_mail_failed;
+    statement = (task->delivery == AF_DELIVERY_SENT) ? &af_sql_mail_sent
+                                                     : &af_sql_mail_failed;
 
-    af_mail_query(mail, statement, AF_MAIL_MARKING, af_mail_marked);
+    af_outbox_query(outbox, statement, AF_OUTBOX_RECORDING, af_outbox_recorded);
 }
 
 
 static void
-af_mail_marked(af_db_op_t *op)
+af_outbox_recorded(af_db_op_t *op)
 {
-    af_mail_t       *mail;
-    af_mail_task_t  *task;
+    af_outbox_t       *outbox;
+    af_outbox_task_t  *task;
 
-    mail = op->data;
-    task = mail->task->ctx;
+    outbox = op->data;
+    task = outbox->task->ctx;
 
-    if (af_mail_failed(mail) != NGX_OK) {
+    if (af_outbox_result(outbox) != NGX_OK) {
 
-        if (!ngx_exiting || ++mail->marks < AF_MAIL_MARKS) {
-            af_mail_state(mail, AF_MAIL_MARKING, AF_MAIL_REMARK);
+        if (!ngx_exiting || ++outbox->tries < AF_OUTBOX_RECORD_TRIES) {
+            af_outbox_state(outbox, AF_OUTBOX_RECORDING,
+                            AF_OUTBOX_RECORD_DELAY);
             return;
         }
 
-        ngx_log_error(NGX_LOG_ERR, mail->log, 0,
+        ngx_log_error(NGX_LOG_ERR, outbox->log, 0,
                       "autoflow: nobody knows what came of mail %s",
                       task->entry.id);
 
     } else {
         af_count(AF_MAILS, task->delivery);
-        af_mail_log(mail);
+        af_outbox_log(outbox);
     }
 
-    af_db_clear(&mail->op);
-    PQclear(mail->claimed);
-    mail->claimed = NULL;
+    af_db_clear(&outbox->op);
+    PQclear(outbox->claimed);
+    outbox->claimed = NULL;
 
-    if (task->delivery == AF_MAIL_AWAY && !mail->kicked) {
-        af_mail_state(mail, AF_MAIL_IDLE, 0);
+    if (task->delivery == AF_DELIVERY_UNAVAILABLE && !outbox->woken) {
+        af_outbox_state(outbox, AF_OUTBOX_IDLE, 0);
 
     } else {
-        af_mail_next(mail);
+        af_outbox_next(outbox);
     }
 }
 
@@ -562,27 +573,27 @@ af_mail_marked(af_db_op_t *op)
 /* who it was for is nobody's business who reads a log */
 
 static void
-af_mail_log(af_mail_t *mail)
+af_outbox_log(af_outbox_t *outbox)
 {
-    af_mail_task_t  *task;
+    af_outbox_task_t  *task;
 
-    task = mail->task->ctx;
+    task = outbox->task->ctx;
 
-    if (task->delivery == AF_MAIL_SENT) {
-        ngx_log_error(NGX_LOG_INFO, mail->log, 0,
+    if (task->delivery == AF_DELIVERY_SENT) {
+        ngx_log_error(NGX_LOG_INFO, outbox->log, 0,
                       "autoflow: sent mail %s (%s)",
                       task->entry.id, task->entry.kind);
 
-    } else if (PQntuples(mail->result) > 0
-               && PQgetvalue(mail->result, 0, 0)[0] == 't')
+    } else if (PQntuples(outbox->result) > 0
+               && PQgetvalue(outbox->result, 0, 0)[0] == 't')
     {
-        ngx_log_error(NGX_LOG_ERR, mail->log, 0,
+        ngx_log_error(NGX_LOG_ERR, outbox->log, 0,
                       "autoflow: gave up mail %s (%s): %s",
-                      task->entry.id, task->entry.kind, mail->error);
+                      task->entry.id, task->entry.kind, outbox->error);
 
     } else {
-        ngx_log_error(NGX_LOG_WARN, mail->log, 0,
+        ngx_log_error(NGX_LOG_WARN, outbox->log, 0,
                       "autoflow: could not send mail %s (%s) yet: %s",
-                      task->entry.id, task->entry.kind, mail->error);
+                      task->entry.id, task->entry.kind, outbox->error);
     }
 }

@@ -2,7 +2,7 @@
  * Sending the mails of autoflow.outbox, by each worker, one at a time.
  *
  *   state      what is pending                    goes to
- *   IDLE       nothing: af_mail_look() ends it    CLAIMING
+ *   IDLE       nothing: af_outbox_poll() ends it    CLAIMING
  *   CLAIMING   the statement that takes a mail    SENDING; IDLE if none is due
  *   SENDING    a task in a thread                 MARKING
  *   MARKING    the statement that says what       CLAIMING; IDLE if it is no
@@ -23,7 +23,7 @@
 
 
 /* the lease of queries/mail/claim.sql, in milliseconds, and a little less */
-#define AF_MAIL_LEASE  110000
+#define AF_OUTBOX_LEASE  110000
 
 
 typedef struct af_mail_conf_s {
@@ -33,38 +33,39 @@ typedef struct af_mail_conf_s {
 } af_mail_conf_t;
 
 
-typedef struct af_mail_s  af_mail_t;
+typedef struct af_outbox_s  af_outbox_t;
 
 
 /* Allocates what a worker needs; `conf` lives as long. */
-af_mail_t *af_mail_create(ngx_pool_t *pool, const af_mail_conf_t *conf,
+af_outbox_t *af_outbox_create(ngx_pool_t *pool, const af_mail_conf_t *conf,
     af_db_t *db);
 
 /* Makes ready to send mails.  For init_process. */
-void af_mail_start(af_mail_t *mail, ngx_thread_pool_t *io, ngx_log_t *log);
+void af_outbox_start(af_outbox_t *outbox, ngx_thread_pool_t *io,
+    ngx_log_t *log);
 
 /* For exit_process, when the threads have ended. */
-void af_mail_stop(af_mail_t *mail);
+void af_outbox_stop(af_outbox_t *outbox);
 
 /*
  * Looks for mails that are due, of whatever worker: a job (db/jobs.h) that is
- * given an af_mail_t.
+ * given an af_outbox_t.
  */
-void af_mail_look(void *data);
+void af_outbox_poll(void *data);
 
 /*
  * `mail` is NULL where mails are off, for these two.
  *
  * A statement may have written a row of the outbox: send it.
  */
-void af_mail_kick(af_mail_t *mail);
+void af_outbox_wake(af_outbox_t *outbox);
 
 /*
  * Checks a token that someone presents.  Returns 1 with the id of its row,
  * or 0; the row says whether it counts.
  */
-int af_mail_verify(const af_mail_t *mail, const char *kind, const char *token,
-    char id[AF_MAIL_ID_SIZE]);
+int af_outbox_check_token(const af_outbox_t *outbox, const char *kind,
+    const char *token, char id[AF_MAIL_ID_SIZE]);
 
 
 #endif /* AF_MAIL_OUTBOX_H */

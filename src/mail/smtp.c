@@ -15,11 +15,11 @@ typedef struct {
 } af_smtp_transfer_t;
 
 
-static void af_smtp_hide(char *reply);
+static void af_smtp_redact(char *reply);
 static int af_smtp_set_up(CURL *curl, const af_smtp_t *smtp);
 static int af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
     const struct curl_slist *recipients);
-static af_delivery_t af_smtp_judge(CURLcode code,
+static af_delivery_t af_smtp_classify(CURLcode code,
     const af_smtp_transfer_t *transfer, char *error, size_t size);
 static size_t af_smtp_read(char *data, size_t size, size_t n, void *arg);
 static size_t af_smtp_reply(char *line, size_t size, size_t n, void *arg);
@@ -62,12 +62,12 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
     curl_slist_free_all(recipients);
 
     if (code == CURLE_OK) {
-        return AF_MAIL_SENT;
+        return AF_DELIVERY_SENT;
     }
 
-    af_smtp_hide(transfer.reply);
+    af_smtp_redact(transfer.reply);
 
-    return af_smtp_judge(code, &transfer, error, size);
+    return af_smtp_classify(code, &transfer, error, size);
 }
 
 
@@ -77,7 +77,7 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
  */
 
 static void
-af_smtp_hide(char *reply)
+af_smtp_redact(char *reply)
 {
     size_t  len;
 
@@ -153,14 +153,14 @@ af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
  */
 
 static af_delivery_t
-af_smtp_judge(CURLcode code, const af_smtp_transfer_t *transfer, char *error,
+af_smtp_classify(CURLcode code, const af_smtp_transfer_t *transfer, char *error,
     size_t size)
 {
     int     ours;
     size_t  len;
 
     if (transfer->reply[0] == '\0') {
-        return AF_MAIL_AWAY;
+        return AF_DELIVERY_UNAVAILABLE;
     }
 
     ours = (code != CURLE_SEND_ERROR && code != CURLE_WEIRD_SERVER_REPLY)
@@ -170,10 +170,11 @@ af_smtp_judge(CURLcode code, const af_smtp_transfer_t *transfer, char *error,
     snprintf(error + len, size - len, " (%s)", transfer->reply);
 
     if (ours) {
-        return AF_MAIL_AWAY;
+        return AF_DELIVERY_UNAVAILABLE;
     }
 
-    return (transfer->reply[0] == '5') ? AF_MAIL_REFUSED : AF_MAIL_RETRY;
+    return (transfer->reply[0] == '5') ? AF_DELIVERY_FAILED
+                                       : AF_DELIVERY_DEFERRED;
 }
 
 

@@ -10,7 +10,7 @@ typedef struct {
     const char                 *text;
     size_t                      len;
     const af_template_value_t  *value;
-    const char                 *wrong;
+    const char                 *error;
 } af_template_piece_t;
 
 
@@ -60,12 +60,12 @@ af_template_check(af_template_kind_t kind, const char *text, size_t len,
 
         s = af_template_next(start, end, names, &piece);
 
-        if (piece.wrong != NULL) {
+        if (piece.error != NULL) {
             for (end = piece.text + piece.len; text != end; text++) {
                 *line += (*text == '\n');
             }
 
-            return piece.wrong;
+            return piece.error;
         }
     }
 
@@ -133,7 +133,7 @@ af_template_next(const char *s, const char *end,
     close = af_template_find(open, end, "}}");
 
     if (close == NULL) {
-        piece->wrong = "has a \"{{\" without its \"}}\"";
+        piece->error = "has a \"{{\" without its \"}}\"";
         return NULL;
     }
 
@@ -150,7 +150,7 @@ af_template_next(const char *s, const char *end,
     piece->value = af_template_value(values, open, close - open);
 
     if (piece->value == NULL) {
-        piece->wrong = "has a name between \"{{\" and \"}}\" that is unknown";
+        piece->error = "has a name between \"{{\" and \"}}\" that is unknown";
     }
 
     return s;

@@ -21,7 +21,7 @@
  * Makes the token of a mail of a kind; `id` is the row's, in UUID form.
  * Returns 0, or -1 if the id is not one.
  */
-int af_mail_token(const af_purpose_keys_t *keys, const char *kind,
+int af_mail_token_make(const af_purpose_keys_t *keys, const char *kind,
     const char *id, char token[AF_MAIL_TOKEN_SIZE]);
 
 /* Checks a token that someone presents.  Returns 1 with the row's id, or 0. */

@@ -101,7 +101,7 @@ open_refresh(const af_purpose_keys_t *keys, const char *text, size_t len)
 static void
 seal_mail(const af_purpose_keys_t *keys, char *text)
 {
-    assert_int_equal(af_mail_token(keys, "reset_password", ROW, text), 0);
+    assert_int_equal(af_mail_token_make(keys, "reset_password", ROW, text), 0);
 }
 
 

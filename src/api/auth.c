@@ -206,7 +206,7 @@ find_account(af_ctx_t *ctx)
     ngx_int_t    rc;
     login_t     *login;
     const char  *name;
-    char         key[AF_KEY_SIZE], *address;
+    char         key[AF_TYPE_KEY_SIZE], *address;
 
     if (ctx->data == NULL) {
         ctx->data = ngx_pcalloc(ctx->request->pool, sizeof(login_t));

@@ -223,7 +223,7 @@ af_password_check_job(void *data)
     job->status = af_password_verify(&job->cost, job->stored, job->password,
                                      job->len);
 
-    if (job->status == AF_PASSWORD_MATCH_OLD
+    if (job->status == AF_PASSWORD_NEEDS_REHASH
         && af_password_hash(&job->cost, job->password, job->len, job->hash)
            != 0)
     {
@@ -240,7 +240,7 @@ af_password_right(af_ctx_t *ctx)
     switch (job->status) {
 
     case AF_PASSWORD_MATCH:
-    case AF_PASSWORD_MATCH_OLD:
+    case AF_PASSWORD_NEEDS_REHASH:
         af_bind(ctx, "password_hash", job->stored);
         af_bind(ctx, "new_password_hash", job->hash[0] ? job->hash : NULL);
         return NGX_OK;

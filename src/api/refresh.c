@@ -54,7 +54,7 @@ af_find_refresh(af_ctx_t *ctx)
         rc = af_budget_spend_session(ctx, presented->refresh.session_id);
         break;
 
-    case AF_REFRESH_FORMER:
+    case AF_REFRESH_LEGACY:
 
         if (af_bind_former(ctx) != NGX_OK) {
             return NGX_ERROR;
@@ -164,7 +164,7 @@ af_refresh_found(af_ctx_t *ctx)
     af_bind(ctx, "session_id", session_id);
     af_bind(ctx, "user_id", user_id);
 
-    if (ctx->presented.form == AF_REFRESH_FORMER) {
+    if (ctx->presented.form == AF_REFRESH_LEGACY) {
         return af_bind_successors(ctx);
     }
 
@@ -277,7 +277,7 @@ af_session_random(af_ctx_t *ctx, u_char random[AF_REFRESH_RANDOM])
 static ngx_int_t
 af_bind_successors(af_ctx_t *ctx)
 {
-    char        *array, *p, successor[AF_REFRESH_FORMER_SIZE];
+    char        *array, *p, successor[AF_REFRESH_LEGACY_SIZE];
     ngx_uint_t   i, n;
 
     n = ctx->conf->purpose_keys.n;

@@ -16,21 +16,21 @@
 #define AF_ATEXT       AF_ALNUM "!#$%&'*+-/=?^_`{|}~"
 
 
-static int af_dot_atom(const char *s, size_t len);
-static int af_domain(const char *s, size_t len);
-static int af_label(const char *s, size_t len);
+static int af_email_is_dot_atom(const char *s, size_t len);
+static int af_email_is_domain(const char *s, size_t len);
+static int af_email_is_label(const char *s, size_t len);
 static int af_is_ascii(const char *s);
-static void af_lower(char *dst, const char *src, size_t len);
+static void af_email_lower(char *dst, const char *src, size_t len);
 
 
-_Static_assert(AF_KEY_SIZE == AF_EMAIL_MAX + 1, "size");
+_Static_assert(AF_TYPE_KEY_SIZE == AF_EMAIL_MAX + 1, "size");
 
 
 const char *
 af_email_check(const char *s, size_t len)
 {
     size_t       local;
-    char         key[AF_KEY_SIZE];
+    char         key[AF_TYPE_KEY_SIZE];
     const char  *at;
 
     at = memchr(s, '@', len);
@@ -38,8 +38,8 @@ af_email_check(const char *s, size_t len)
     if (at != NULL) {
         local = at - s;
 
-        if (local <= AF_LOCAL_MAX && af_dot_atom(s, local)
-            && af_domain(at + 1, len - local - 1)
+        if (local <= AF_LOCAL_MAX && af_email_is_dot_atom(s, local)
+            && af_email_is_domain(at + 1, len - local - 1)
             && af_email_key(s, len, key) == 0)
         {
             return NULL;
@@ -51,11 +51,11 @@ af_email_check(const char *s, size_t len)
 
 
 int
-af_email_key(const char *s, size_t len, char key[AF_KEY_SIZE])
+af_email_key(const char *s, size_t len, char key[AF_TYPE_KEY_SIZE])
 {
     int          fits;
     char        *ascii;
-    size_t       n, before;
+    size_t       n, local;
     const char  *at;
 
     at = strrchr(s, '@');
@@ -65,7 +65,7 @@ af_email_key(const char *s, size_t len, char key[AF_KEY_SIZE])
     }
 
     if (af_is_ascii(at)) {
-        af_lower(key, s, len + 1);
+        af_email_lower(key, s, len + 1);
         return 0;
     }
 
@@ -83,14 +83,14 @@ af_email_key(const char *s, size_t len, char key[AF_KEY_SIZE])
      */
 
     n = strlen(ascii);
-    before = at + 1 - s;
+    local = at + 1 - s;
 
-    fits = (n <= AF_DOMAIN_MAX && before + n <= AF_EMAIL_MAX
-            && af_is_ascii(ascii) && af_domain(ascii, n));
+    fits = (n <= AF_DOMAIN_MAX && local + n <= AF_EMAIL_MAX
+            && af_is_ascii(ascii) && af_email_is_domain(ascii, n));
 
     if (fits) {
-        af_lower(key, s, before);
-        af_lower(key + before, ascii, n + 1);
+        af_email_lower(key, s, local);
+        af_email_lower(key + local, ascii, n + 1);
     }
 
     idn2_free(ascii);
@@ -100,7 +100,7 @@ af_email_key(const char *s, size_t len, char key[AF_KEY_SIZE])
 
 
 static int
-af_dot_atom(const char *s, size_t len)
+af_email_is_dot_atom(const char *s, size_t len)
 {
     size_t  n;
 
@@ -122,7 +122,7 @@ af_dot_atom(const char *s, size_t len)
 
 
 static int
-af_domain(const char *s, size_t len)
+af_email_is_domain(const char *s, size_t len)
 {
     size_t       labels, n;
     const char  *dot;
@@ -131,7 +131,7 @@ af_domain(const char *s, size_t len)
         dot = memchr(s, '.', len);
         n = (dot != NULL) ? (size_t) (dot - s) : len;
 
-        if (!af_label(s, n)) {
+        if (!af_email_is_label(s, n)) {
             return 0;
         }
 
@@ -146,7 +146,7 @@ af_domain(const char *s, size_t len)
 
 
 static int
-af_label(const char *s, size_t len)
+af_email_is_label(const char *s, size_t len)
 {
     int32_t      c;
     const char  *end;
@@ -183,7 +183,7 @@ af_is_ascii(const char *s)
 
 
 static void
-af_lower(char *dst, const char *src, size_t len)
+af_email_lower(char *dst, const char *src, size_t len)
 {
     size_t  i;
 

@@ -27,7 +27,7 @@ const char *af_email_check(const char *s, size_t len);
  * Returns 0, or -1 if there is no "@", the domain has no ASCII form, or the
  * key would be longer than AF_EMAIL_MAX.
  */
-int af_email_key(const char *s, size_t len, char key[AF_KEY_SIZE]);
+int af_email_key(const char *s, size_t len, char key[AF_TYPE_KEY_SIZE]);
 
 
 #endif /* AF_CHECK_EMAIL_H */

@@ -12,7 +12,7 @@
 
 typedef struct {
     enum json_error_code  code;
-    const char           *why;
+    const char           *error;
 } af_json_reason_t;
 
 
@@ -23,8 +23,8 @@ typedef struct {
 } af_utf8_form_t;
 
 
-static const char *af_json_reason(const json_error_t *error);
-static int af_json_shallow(json_t *value, unsigned depth);
+static const char *af_json_reason(const json_error_t *err);
+static int af_json_is_shallow(json_t *value, unsigned depth);
 static const char *af_form_pairs(json_t *form, char *buf, const char *text,
     size_t len);
 static const char *af_form_pair(json_t *form, char *buf, const char *text,
@@ -61,25 +61,25 @@ static const af_utf8_form_t  af_utf8_forms[] = {
 
 
 json_t *
-af_json_parse(const char *text, size_t len, const char **why)
+af_json_parse(const char *text, size_t len, const char **error)
 {
     json_t        *json;
-    json_error_t   error;
+    json_error_t   err;
 
-    json = af_json_load(text, len, JSON_REJECT_DUPLICATES, &error);
+    json = af_json_load(text, len, JSON_REJECT_DUPLICATES, &err);
 
     if (json == NULL) {
-        *why = af_json_reason(&error);
+        *error = af_json_reason(&err);
         return NULL;
     }
 
     if (!json_is_object(json)) {
-        *why = "the JSON is not an object";
+        *error = "the JSON is not an object";
         goto failed;
     }
 
-    if (!af_json_shallow(json, 1)) {
-        *why = "the JSON is nested too deeply";
+    if (!af_json_is_shallow(json, 1)) {
+        *error = "the JSON is nested too deeply";
         goto failed;
     }
 
@@ -94,7 +94,7 @@ failed:
 
 
 json_t *
-af_form_parse(const char *text, size_t len, const char **why)
+af_form_parse(const char *text, size_t len, const char **error)
 {
     char        *buf;
     json_t      *form;
@@ -116,7 +116,7 @@ af_form_parse(const char *text, size_t len, const char **why)
     free(buf);
 
     if (reason != NULL) {
-        *why = reason;
+        *error = reason;
         json_decref(form);
         return NULL;
     }
@@ -240,22 +240,22 @@ af_text_length(const char *s, size_t len)
 
 
 static const char *
-af_json_reason(const json_error_t *error)
+af_json_reason(const json_error_t *err)
 {
     const af_json_reason_t  *row;
 
     for (row = af_json_reasons; row->code != json_error_invalid_syntax; row++) {
-        if (row->code == json_error_code(error)) {
+        if (row->code == json_error_code(err)) {
             break;
         }
     }
 
-    return row->why;
+    return row->error;
 }
 
 
 static int
-af_json_shallow(json_t *value, unsigned depth)
+af_json_is_shallow(json_t *value, unsigned depth)
 {
     void    *i;
     size_t   n;
@@ -269,7 +269,7 @@ af_json_shallow(json_t *value, unsigned depth)
     }
 
     for (n = 0; n < json_array_size(value); n++) {
-        if (!af_json_shallow(json_array_get(value, n), depth + 1)) {
+        if (!af_json_is_shallow(json_array_get(value, n), depth + 1)) {
             return 0;
         }
     }
@@ -278,7 +278,7 @@ af_json_shallow(json_t *value, unsigned depth)
          i != NULL;
          i = json_object_iter_next(value, i))
     {
-        if (!af_json_shallow(json_object_iter_value(i), depth + 1)) {
+        if (!af_json_is_shallow(json_object_iter_value(i), depth + 1)) {
             return 0;
         }
     }

@@ -23,7 +23,7 @@ extern const char  af_no_memory[];
  * \u0000, anything behind the object and nesting beyond AF_JSON_DEPTH are
  * refused.  Returns a new reference, or NULL with the reason in `why`.
  */
-json_t *af_json_parse(const char *text, size_t len, const char **why);
+json_t *af_json_parse(const char *text, size_t len, const char **error);
 
 /*
  * Parses application/x-www-form-urlencoded into an object of strings, none
@@ -31,7 +31,7 @@ json_t *af_json_parse(const char *text, size_t len, const char **why);
  * names are refused.
  * Returns a new reference, or NULL with the reason in `why`.
  */
-json_t *af_form_parse(const char *text, size_t len, const char **why);
+json_t *af_form_parse(const char *text, size_t len, const char **error);
 
 /*
  * Copies `len` octets of anything into `dst`, which has room for `size`

@@ -8,7 +8,7 @@ static void *af_json_malloc(size_t size);
 
 
 /* how often there was no memory for jansson */
-static size_t  af_json_refusals;
+static size_t  af_json_alloc_failures;
 
 
 /*
@@ -18,7 +18,7 @@ static size_t  af_json_refusals;
 
 __attribute__((constructor))
 static void
-af_json_begin(void)
+af_json_set_allocator(void)
 {
     json_set_alloc_funcs(af_json_malloc, free);
 }
@@ -26,7 +26,7 @@ af_json_begin(void)
 
 __attribute__((destructor))
 static void
-af_json_end(void)
+af_json_reset_allocator(void)
 {
     json_free_t    give;
     json_malloc_t  take;
@@ -47,7 +47,7 @@ af_json_malloc(size_t size)
     p = malloc(size);
 
     if (p == NULL) {
-        (void) __atomic_fetch_add(&af_json_refusals, 1, __ATOMIC_RELAXED);
+        (void) __atomic_fetch_add(&af_json_alloc_failures, 1, __ATOMIC_RELAXED);
     }
 
     return p;
@@ -62,11 +62,11 @@ af_json_load(const char *text, size_t len, size_t flags, json_error_t *error)
 
     memset(error, 0, sizeof(json_error_t));
 
-    before = __atomic_load_n(&af_json_refusals, __ATOMIC_RELAXED);
+    before = __atomic_load_n(&af_json_alloc_failures, __ATOMIC_RELAXED);
 
     json = json_loadb(text, len, flags, error);
 
-    if (before != __atomic_load_n(&af_json_refusals, __ATOMIC_RELAXED)) {
+    if (before != __atomic_load_n(&af_json_alloc_failures, __ATOMIC_RELAXED)) {
         json_decref(json);
         json = NULL;
 

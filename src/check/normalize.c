@@ -14,26 +14,26 @@ af_normalize(af_normal_form_t form, const char *text, size_t len,
 {
     char           *copy;
     uint8_t        *normal;
-    const uint8_t  *source;
+    const uint8_t  *result;
 
     normal = NULL;
-    source = (const uint8_t *) text;
+    result = (const uint8_t *) text;
     *normal_len = len;
 
     if (form != AF_AS_TYPED) {
         normal = u8_normalize(form == AF_NFC ? UNINORM_NFC : UNINORM_NFD,
-                              source, len, NULL, normal_len);
+                              result, len, NULL, normal_len);
         if (normal == NULL) {
             return NULL;
         }
 
-        source = normal;
+        result = normal;
     }
 
     copy = malloc(*normal_len + 1);
 
     if (copy != NULL) {
-        memcpy(copy, source, *normal_len);
+        memcpy(copy, result, *normal_len);
         copy[*normal_len] = '\0';
     }
 

@@ -21,11 +21,11 @@ static const char *af_origin_authority(const char *text, size_t len,
 static const char *af_origin_host(const char *text, size_t len,
     af_origin_t *origin);
 static int af_origin_is_name(const char *text, size_t len);
-static int af_origin_is_here(const char *text, size_t len);
+static int af_origin_is_loopback(const char *text, size_t len);
 static const char *af_origin_port(const char *text, size_t len,
     af_origin_t *origin);
 static unsigned af_origin_default_port(const af_origin_t *origin);
-static int af_origin_consists(const char *text, size_t len, const char *of);
+static int af_origin_consists_of(const char *text, size_t len, const char *set);
 static int af_origin_same(const char *a, size_t alen, const char *b,
     size_t blen);
 
@@ -69,8 +69,8 @@ static int
 af_origin_is_scheme(const char *text, size_t len)
 {
     return len > 0
-           && af_origin_consists(text, 1, AF_ALPHA)
-           && af_origin_consists(text, len, AF_ALPHA AF_DIGIT "+-.");
+           && af_origin_consists_of(text, 1, AF_ALPHA)
+           && af_origin_consists_of(text, len, AF_ALPHA AF_DIGIT "+-.");
 }
 
 
@@ -94,7 +94,7 @@ af_origin_authority(const char *text, size_t len, af_origin_t *origin)
     origin->port = af_origin_default_port(origin);
     origin->any_port = (end != NULL && len - host_len == 2 && end[1] == '*');
 
-    if (origin->any_port && !af_origin_is_here(text, host_len)) {
+    if (origin->any_port && !af_origin_is_loopback(text, host_len)) {
         return "only this machine, as localhost, may have any port";
     }
 
@@ -122,7 +122,8 @@ af_origin_host(const char *text, size_t len, af_origin_t *origin)
     origin->host_len = len - origin->wildcard;
 
     if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
-        return af_origin_consists(text + 1, len - 2, AF_DIGIT "abcdefABCDEF:.")
+        return af_origin_consists_of(text + 1, len - 2,
+                                     AF_DIGIT "abcdefABCDEF:.")
                ? NULL : "its address is not valid";
     }
 
@@ -156,7 +157,7 @@ af_origin_is_name(const char *text, size_t len)
     size_t  i;
 
     if (len > AF_HOST_MAX
-        || !af_origin_consists(text, len, AF_ALPHA AF_DIGIT "-_."))
+        || !af_origin_consists_of(text, len, AF_ALPHA AF_DIGIT "-_."))
     {
         return 0;
     }
@@ -174,7 +175,7 @@ af_origin_is_name(const char *text, size_t len)
 
 
 static int
-af_origin_is_here(const char *text, size_t len)
+af_origin_is_loopback(const char *text, size_t len)
 {
     size_t              i, n;
 
@@ -199,7 +200,7 @@ af_origin_port(const char *text, size_t len, af_origin_t *origin)
     unsigned  port;
 
     if (len < 1 || len > 5 || text[0] == '0'
-        || !af_origin_consists(text, len, AF_DIGIT))
+        || !af_origin_consists_of(text, len, AF_DIGIT))
     {
         return "its port is not valid";
     }
@@ -272,12 +273,12 @@ af_origin_matches(const af_origin_t *pattern, const af_origin_t *origin)
 
 
 static int
-af_origin_consists(const char *text, size_t len, const char *of)
+af_origin_consists_of(const char *text, size_t len, const char *set)
 {
     size_t  i;
 
     for (i = 0; i < len; i++) {
-        if (text[i] == '\0' || strchr(of, text[i]) == NULL) {
+        if (text[i] == '\0' || strchr(set, text[i]) == NULL) {
             return 0;
         }
     }

@@ -13,7 +13,7 @@
 
 
 /* "contacts.12.value": the names are ours, and short */
-#define AF_PATH_MAX     256
+#define AF_FIELD_PATH_MAX  256
 
 #define AF_MESSAGE_MAX  256
 
@@ -25,7 +25,7 @@ typedef int (*af_check_pt)(const af_field_t *field, json_t *value,
 typedef struct {
     const char   *mismatch;
     af_check_pt   check;
-} af_kind_t;
+} af_json_type_t;
 
 
 static int af_check_fields(const af_schema_t *schema, json_t *body,
@@ -52,7 +52,7 @@ static int af_range_error(json_t *errors, const char *path, const char *code,
     const af_type_t *type, const char *unit);
 
 
-static const af_kind_t  af_kinds[] = {
+static const af_json_type_t  af_json_types[] = {
     [JSON_OBJECT] = { "must be an object", af_check_object },
     [JSON_ARRAY] = { "must be an array", af_check_array },
     [JSON_STRING] = { "must be a string", af_check_string },
@@ -135,7 +135,7 @@ static int
 af_check_fields(const af_schema_t *schema, json_t *body, const char *within,
     json_t *errors)
 {
-    char               path[AF_PATH_MAX];
+    char               path[AF_FIELD_PATH_MAX];
     const af_field_t  *field;
 
     for (field = schema->fields; field->name != NULL; field++) {
@@ -177,15 +177,15 @@ static int
 af_check_value(const af_field_t *field, json_t *value, const char *path,
     json_t *errors)
 {
-    const af_kind_t  *kind;
+    const af_json_type_t  *type;
 
-    kind = &af_kinds[field->type->json];
+    type = &af_json_types[field->type->json];
 
     if (!af_is_a(value, field->type->json)) {
-        return af_schema_error(errors, path, "type", kind->mismatch);
+        return af_schema_error(errors, path, "type", type->mismatch);
     }
 
-    return (kind->check != NULL) ? kind->check(field, value, path, errors) : 0;
+    return (type->check != NULL) ? type->check(field, value, path, errors) : 0;
 }
 
 
@@ -193,8 +193,8 @@ static int
 af_check_object(const af_field_t *field, json_t *value, const char *path,
     json_t *errors)
 {
-    return (field->of != NULL)
-           ? af_check_fields(field->of, value, path, errors) : 0;
+    return (field->nested != NULL)
+           ? af_check_fields(field->nested, value, path, errors) : 0;
 }
 
 
@@ -202,9 +202,9 @@ static int
 af_check_array(const af_field_t *field, json_t *value, const char *path,
     json_t *errors)
 {
-    char        name[AF_PATH_MAX];
+    char        name[AF_FIELD_PATH_MAX];
     size_t      i, n;
-    af_field_t  element = { "", field->type->element, 0, field->of };
+    af_field_t  element = { "", field->type->element, 0, field->nested };
 
     n = json_array_size(value);
 
@@ -213,7 +213,7 @@ af_check_array(const af_field_t *field, json_t *value, const char *path,
                               " elements long");
     }
 
-    if (field->of != NULL) {
+    if (field->nested != NULL) {
         element.type = &af_type_object;
     }
 
@@ -237,7 +237,7 @@ af_check_string(const af_field_t *field, json_t *value, const char *path,
 {
     size_t            len;
     json_int_t        n;
-    const char       *s, *wrong;
+    const char       *s, *error;
     const af_type_t  *type;
 
     type = field->type;
@@ -263,9 +263,9 @@ af_check_string(const af_field_t *field, json_t *value, const char *path,
         return af_check_values(type->values, s, path, errors);
     }
 
-    wrong = (type->check != NULL) ? type->check(s, len) : NULL;
+    error = (type->check != NULL) ? type->check(s, len) : NULL;
 
-    return (wrong != NULL) ? af_schema_error(errors, path, "format", wrong)
+    return (error != NULL) ? af_schema_error(errors, path, "format", error)
                            : 0;
 }
 

@@ -11,7 +11,7 @@
 
 
 /* the room that a type's key needs, with the terminating zero */
-#define AF_KEY_SIZE  255
+#define AF_TYPE_KEY_SIZE  255
 
 
 /* a field's flags */
@@ -57,7 +57,7 @@ struct af_type_s {
      * what values that `check` has found right are compared by, where that is
      * not the value itself: 0, or -1 if there is no memory
      */
-    int          (*key)(const char *s, size_t len, char key[AF_KEY_SIZE]);
+    int          (*key)(const char *s, size_t len, char key[AF_TYPE_KEY_SIZE]);
 };
 
 
@@ -65,7 +65,7 @@ struct af_field_s {
     const char         *name;
     const af_type_t    *type;
     unsigned            flags;
-    const af_schema_t  *of;    /* of an object, or of an array's objects */
+    const af_schema_t  *nested;  /* of an object, or of an array's objects */
 };
 
 

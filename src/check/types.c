@@ -16,17 +16,17 @@
 #define AF_ALNUM      AF_LOWER AF_UPPER AF_DIGITS
 
 
-static const char *af_check_username(const char *s, size_t len);
-static const char *af_check_role(const char *s, size_t len);
-static const char *af_check_name(const char *s, size_t len);
-static const char *af_check_text(const char *s, size_t len);
+static const char *af_username_check(const char *s, size_t len);
+static const char *af_role_check(const char *s, size_t len);
+static const char *af_name_check(const char *s, size_t len);
+static const char *af_text_check(const char *s, size_t len);
 static int af_has_control(const char *s, size_t len, const char *allowed);
-static const char *af_check_uuid(const char *s, size_t len);
-static const char *af_check_time(const char *s, size_t len);
-static int af_date(const char *s);
-static int af_offset(const char *s);
-static int af_like(const char *s, const char *shape);
-static int af_pair(const char *s);
+static const char *af_uuid_check(const char *s, size_t len);
+static const char *af_time_check(const char *s, size_t len);
+static int af_time_is_date(const char *s);
+static int af_time_is_offset(const char *s);
+static int af_has_shape(const char *s, const char *shape);
+static int af_two_digits(const char *s);
 
 
 const af_type_t  af_type_email = {
@@ -53,33 +53,33 @@ const af_type_t  af_type_token = {
 const af_type_t  af_type_username = {
     .name = "user name", .json = JSON_STRING,
     .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-    .min = 3, .max = 100, .check = af_check_username
+    .min = 3, .max = 100, .check = af_username_check
 };
 
 const af_type_t  af_type_role = {
     .name = "name of a role", .json = JSON_STRING,
     .pattern = "^[a-z0-9_:-]*$",
-    .min = 1, .max = 100, .check = af_check_role
+    .min = 1, .max = 100, .check = af_role_check
 };
 
 const af_type_t  af_type_name = {
     .name = "name", .json = JSON_STRING,
-    .min = 1, .max = 255, .check = af_check_name
+    .min = 1, .max = 255, .check = af_name_check
 };
 
 const af_type_t  af_type_text = {
     .name = "text", .json = JSON_STRING,
-    .max = 10000, .check = af_check_text
+    .max = 10000, .check = af_text_check
 };
 
 const af_type_t  af_type_uuid = {
     .name = "UUID", .json = JSON_STRING, .format = "uuid",
-    .check = af_check_uuid
+    .check = af_uuid_check
 };
 
 const af_type_t  af_type_time = {
     .name = "time", .json = JSON_STRING, .format = "date-time",
-    .check = af_check_time
+    .check = af_time_check
 };
 
 const af_type_t  af_type_string = { .name = "string", .json = JSON_STRING };
@@ -95,12 +95,12 @@ af_is_uuid(const char *s, size_t len)
 {
     static const char  shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
-    return len == sizeof(shape) - 1 && af_like(s, shape);
+    return len == sizeof(shape) - 1 && af_has_shape(s, shape);
 }
 
 
 static const char *
-af_check_username(const char *s, size_t len)
+af_username_check(const char *s, size_t len)
 {
     if (s[0] != '\0' && strchr(AF_ALNUM, s[0]) != NULL
         && strspn(s, AF_ALNUM "._-") == len)
@@ -114,7 +114,7 @@ af_check_username(const char *s, size_t len)
 
 
 static const char *
-af_check_role(const char *s, size_t len)
+af_role_check(const char *s, size_t len)
 {
     return (strspn(s, AF_LOWER AF_DIGITS "_:-") == len)
            ? NULL : "must be small letters, digits, underscores, colons and "
@@ -123,7 +123,7 @@ af_check_role(const char *s, size_t len)
 
 
 static const char *
-af_check_name(const char *s, size_t len)
+af_name_check(const char *s, size_t len)
 {
     return af_has_control(s, len, "") ? "must not have control characters"
                                       : NULL;
@@ -131,7 +131,7 @@ af_check_name(const char *s, size_t len)
 
 
 static const char *
-af_check_text(const char *s, size_t len)
+af_text_check(const char *s, size_t len)
 {
     return af_has_control(s, len, "\n\t")
            ? "must not have control characters but newlines and tabs" : NULL;
@@ -163,14 +163,14 @@ af_has_control(const char *s, size_t len, const char *allowed)
 
 
 static const char *
-af_check_uuid(const char *s, size_t len)
+af_uuid_check(const char *s, size_t len)
 {
     return af_is_uuid(s, len) ? NULL : "must be a UUID";
 }
 
 
 static const char *
-af_check_time(const char *s, size_t len)
+af_time_check(const char *s, size_t len)
 {
     size_t       n;
     const char  *zone;
@@ -178,9 +178,9 @@ af_check_time(const char *s, size_t len)
     /* RFC 3339, section 5.6 */
 
     if (len >= sizeof("1970-01-01T00:00:00Z") - 1
-        && af_like(s, "dddd-dd-ddTdd:dd:dd") && af_date(s)
-        && af_pair(s + 11) < 24 && af_pair(s + 14) < 60
-        && af_pair(s + 17) <= 60)
+        && af_has_shape(s, "dddd-dd-ddTdd:dd:dd") && af_time_is_date(s)
+        && af_two_digits(s + 11) < 24 && af_two_digits(s + 14) < 60
+        && af_two_digits(s + 17) <= 60)
     {
         zone = s + 19;
 
@@ -189,7 +189,7 @@ af_check_time(const char *s, size_t len)
             zone += (n != 0) ? n + 1 : 0;
         }
 
-        if (strcmp(zone, "Z") == 0 || af_offset(zone)) {
+        if (strcmp(zone, "Z") == 0 || af_time_is_offset(zone)) {
             return NULL;
         }
     }
@@ -199,7 +199,7 @@ af_check_time(const char *s, size_t len)
 
 
 static int
-af_date(const char *s)
+af_time_is_date(const char *s)
 {
     int                         year, month, days;
 
@@ -207,8 +207,8 @@ af_date(const char *s)
         0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
 
-    year = 100 * af_pair(s) + af_pair(s + 2);
-    month = af_pair(s + 5);
+    year = 100 * af_two_digits(s) + af_two_digits(s + 2);
+    month = af_two_digits(s + 5);
 
     /* PostgreSQL knows no year 0; a month 0 has no day */
 
@@ -224,18 +224,18 @@ af_date(const char *s)
         days++;
     }
 
-    return af_pair(s + 8) != 0 && af_pair(s + 8) <= days;
+    return af_two_digits(s + 8) != 0 && af_two_digits(s + 8) <= days;
 }
 
 
 static int
-af_offset(const char *s)
+af_time_is_offset(const char *s)
 {
     return strlen(s) == sizeof("+00:00") - 1 && (*s == '+' || *s == '-')
-           && af_like(s + 1, "dd:dd")
+           && af_has_shape(s + 1, "dd:dd")
 
            /* PostgreSQL's limit */
-           && af_pair(s + 1) < 16 && af_pair(s + 4) < 60;
+           && af_two_digits(s + 1) < 16 && af_two_digits(s + 4) < 60;
 }
 
 
@@ -245,7 +245,7 @@ af_offset(const char *s)
  */
 
 static int
-af_like(const char *s, const char *shape)
+af_has_shape(const char *s, const char *shape)
 {
     const char  *set;
 
@@ -285,7 +285,7 @@ af_like(const char *s, const char *shape)
 /* the value of two digits */
 
 static int
-af_pair(const char *s)
+af_two_digits(const char *s)
 {
     return 10 * (s[0] - '0') + s[1] - '0';
 }

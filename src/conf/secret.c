@@ -284,8 +284,8 @@ af_secrets_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
     secret = amcf->secrets->elts;
 
     for (keys->n = 0; keys->n < amcf->secrets->nelts; keys->n++) {
-        if (af_secret_keys_make(secret[keys->n].data, secret[keys->n].len,
-                                &keys->secrets[keys->n])
+        if (af_secret_keys_derive(secret[keys->n].data, secret[keys->n].len,
+                                  &keys->secrets[keys->n])
             != 0)
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

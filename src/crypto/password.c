@@ -35,57 +35,60 @@
 #define AF_ARGON2_WORK_TIMES  16
 
 /* NFC, as it was typed, NFD */
-#define AF_FORMS  3
+#define AF_PASSWORD_FORMS  3
 
 /* words and parts of words; what is over is not looked at */
-#define AF_WORDS_MAX  32
+#define AF_DICTIONARY_MAX  32
 
 /* shorter parts are no words, and would make what holds them look weak */
-#define AF_WORD_MIN   3
+#define AF_DICTIONARY_WORD_MIN  3
 
 
 typedef struct {
     size_t       n;
-    const char  *list[AF_WORDS_MAX + 1];
-    char         text[AF_WORDS_MAX][AF_STRENGTH_OCTETS + 1];
-} af_words_t;
+    const char  *list[AF_DICTIONARY_MAX + 1];
+    char         text[AF_DICTIONARY_MAX][AF_STRENGTH_OCTETS + 1];
+} af_dictionary_t;
 
 
 /* the forms that a password may have been hashed in, NFC first */
 
 typedef struct {
     size_t   n;
-    char    *text[AF_FORMS];
-    size_t   len[AF_FORMS];
-} af_forms_t;
+    char    *text[AF_PASSWORD_FORMS];
+    size_t   len[AF_PASSWORD_FORMS];
+} af_password_forms_t;
 
 
-static int af_forms_make(af_forms_t *forms, const char *password, size_t len);
-static void af_forms_add(af_forms_t *forms, char *text, size_t len);
-static void af_forms_free(af_forms_t *forms);
+static int af_password_forms_make(af_password_forms_t *forms,
+    const char *password, size_t len);
+static void af_password_forms_add(af_password_forms_t *forms, char *text,
+    size_t len);
+static void af_password_forms_free(af_password_forms_t *forms);
 static af_password_status_t af_password_compare(const af_argon2_t *cost,
     const char *hash, const char *password, size_t len);
 static int af_password_excessive(const af_argon2_t *cost, const char *hash);
-static af_password_status_t af_password_work(const af_argon2_t *cost,
+static af_password_status_t af_password_dummy_hash(const af_argon2_t *cost,
     const char *password, size_t len);
-static void af_words_add_parts(af_words_t *words, const char *word);
-static void af_words_add(af_words_t *words, const char *word, size_t len);
+static void af_dictionary_add_parts(af_dictionary_t *words, const char *word);
+static void af_dictionary_add(af_dictionary_t *words, const char *word,
+    size_t len);
 
 
 int
 af_password_hash(const af_argon2_t *cost, const char *password, size_t len,
     char hash[AF_PASSWORD_HASH_SIZE])
 {
-    int          rc;
-    af_forms_t   forms;
+    int                  rc;
+    af_password_forms_t  forms;
 
-    if (af_forms_make(&forms, password, len) != 0) {
+    if (af_password_forms_make(&forms, password, len) != 0) {
         return -1;
     }
 
     rc = crypto_pwhash_str_alg(hash, forms.text[0], forms.len[0], cost->time,
                                cost->memory, crypto_pwhash_ALG_ARGON2ID13);
-    af_forms_free(&forms);
+    af_password_forms_free(&forms);
 
     return rc;
 }
@@ -95,12 +98,12 @@ af_password_status_t
 af_password_verify(const af_argon2_t *cost, const char *hash,
     const char *password, size_t len)
 {
-    int                    excessive;
-    size_t                 i;
-    af_forms_t             forms;
-    af_password_status_t   status;
+    int                   excessive;
+    size_t                i;
+    af_password_forms_t   forms;
+    af_password_status_t  status;
 
-    if (af_forms_make(&forms, password, len) != 0) {
+    if (af_password_forms_make(&forms, password, len) != 0) {
         return AF_PASSWORD_ERROR;
     }
 
@@ -112,11 +115,11 @@ af_password_verify(const af_argon2_t *cost, const char *hash,
                                      forms.text[i], forms.len[i]);
 
         if (status == AF_PASSWORD_MATCH && i > 0) {
-            status = AF_PASSWORD_MATCH_OLD;
+            status = AF_PASSWORD_NEEDS_REHASH;
         }
     }
 
-    af_forms_free(&forms);
+    af_password_forms_free(&forms);
 
     return (excessive && status == AF_PASSWORD_MISMATCH)
            ? AF_PASSWORD_EXCESSIVE : status;
@@ -124,26 +127,27 @@ af_password_verify(const af_argon2_t *cost, const char *hash,
 
 
 static int
-af_forms_make(af_forms_t *forms, const char *password, size_t len)
+af_password_forms_make(af_password_forms_t *forms, const char *password,
+    size_t len)
 {
     char    *text;
     size_t   i, text_len;
 
-    static const af_normal_form_t  order[AF_FORMS] = {
+    static const af_normal_form_t  order[AF_PASSWORD_FORMS] = {
         AF_NFC, AF_AS_TYPED, AF_NFD
     };
 
     forms->n = 0;
 
-    for (i = 0; i < AF_FORMS; i++) {
+    for (i = 0; i < AF_PASSWORD_FORMS; i++) {
         text = af_normalize(order[i], password, len, &text_len);
 
         if (text == NULL) {
-            af_forms_free(forms);
+            af_password_forms_free(forms);
             return -1;
         }
 
-        af_forms_add(forms, text, text_len);
+        af_password_forms_add(forms, text, text_len);
     }
 
     return 0;
@@ -153,7 +157,7 @@ af_forms_make(af_forms_t *forms, const char *password, size_t len)
 /* takes the text, unless it is there */
 
 static void
-af_forms_add(af_forms_t *forms, char *text, size_t len)
+af_password_forms_add(af_password_forms_t *forms, char *text, size_t len)
 {
     size_t  i;
 
@@ -172,7 +176,7 @@ af_forms_add(af_forms_t *forms, char *text, size_t len)
 
 
 static void
-af_forms_free(af_forms_t *forms)
+af_password_forms_free(af_password_forms_t *forms)
 {
     size_t  i;
 
@@ -190,14 +194,14 @@ af_password_compare(const af_argon2_t *cost, const char *hash,
     if (hash == NULL
         || strncmp(hash, AF_PHC_PREFIX, sizeof(AF_PHC_PREFIX) - 1) != 0)
     {
-        return af_password_work(cost, password, len);
+        return af_password_dummy_hash(cost, password, len);
     }
 
     errno = 0;
 
     if (crypto_pwhash_str_verify(hash, password, len) == 0) {
         return crypto_pwhash_str_needs_rehash(hash, cost->time, cost->memory)
-               ? AF_PASSWORD_MATCH_OLD : AF_PASSWORD_MATCH;
+               ? AF_PASSWORD_NEEDS_REHASH : AF_PASSWORD_MATCH;
     }
 
     if (errno == EINVAL) {
@@ -206,7 +210,7 @@ af_password_compare(const af_argon2_t *cost, const char *hash,
 
     /* the string is broken, and nothing was computed */
 
-    return af_password_work(cost, password, len);
+    return af_password_dummy_hash(cost, password, len);
 }
 
 
@@ -237,7 +241,8 @@ af_password_excessive(const af_argon2_t *cost, const char *hash)
 
 
 static af_password_status_t
-af_password_work(const af_argon2_t *cost, const char *password, size_t len)
+af_password_dummy_hash(const af_argon2_t *cost, const char *password,
+    size_t len)
 {
     int                         rc;
     unsigned char               out[AF_ARGON2_OCTETS];
@@ -256,10 +261,10 @@ af_password_work(const af_argon2_t *cost, const char *password, size_t len)
 double
 af_password_strength(const char *password, const char *const *words)
 {
-    char        start[AF_STRENGTH_OCTETS + 1];
-    size_t      len;
-    double      bits;
-    af_words_t  known;
+    char             start[AF_STRENGTH_OCTETS + 1];
+    size_t           len;
+    double           bits;
+    af_dictionary_t  known;
 
     len = strnlen(password, AF_STRENGTH_OCTETS);
     memcpy(start, password, len);
@@ -268,8 +273,8 @@ af_password_strength(const char *password, const char *const *words)
     known.n = 0;
 
     for ( /* void */ ; *words != NULL; words++) {
-        af_words_add(&known, *words, strlen(*words));
-        af_words_add_parts(&known, *words);
+        af_dictionary_add(&known, *words, strlen(*words));
+        af_dictionary_add_parts(&known, *words);
     }
 
     known.list[known.n] = NULL;
@@ -312,7 +317,7 @@ af_password_similar(const char *password, const char *const *words)
 /* "ann.lee@example.com" is known, and so are "ann", "lee" and "example" */
 
 static void
-af_words_add_parts(af_words_t *words, const char *word)
+af_dictionary_add_parts(af_dictionary_t *words, const char *word)
 {
     size_t             len;
     const char        *p;
@@ -326,19 +331,19 @@ af_words_add_parts(af_words_t *words, const char *word)
         len = strcspn(p, between);
 
         if (p != word || p[len] != '\0') {
-            af_words_add(words, p, len);
+            af_dictionary_add(words, p, len);
         }
     }
 }
 
 
 static void
-af_words_add(af_words_t *words, const char *word, size_t len)
+af_dictionary_add(af_dictionary_t *words, const char *word, size_t len)
 {
     char  *text;
 
-    if (len < AF_WORD_MIN || len > AF_STRENGTH_OCTETS
-        || words->n == AF_WORDS_MAX)
+    if (len < AF_DICTIONARY_WORD_MIN || len > AF_STRENGTH_OCTETS
+        || words->n == AF_DICTIONARY_MAX)
     {
         return;
     }

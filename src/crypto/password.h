@@ -29,7 +29,7 @@ typedef struct {
 
 typedef enum {
     AF_PASSWORD_MATCH = 0,
-    AF_PASSWORD_MATCH_OLD,     /* it matches; hash it again: the cost differs,
+    AF_PASSWORD_NEEDS_REHASH,  /* it matches; hash it again: the cost differs,
                                   or the form */
     AF_PASSWORD_MISMATCH,
     AF_PASSWORD_EXCESSIVE,     /* a mismatch: the hash asks for too much */

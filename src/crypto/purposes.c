@@ -12,7 +12,7 @@ _Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
 static const char *const  af_purposes[AF_PURPOSES] = {
     [AF_PURPOSE_REFRESH_TAG] = "autoflow refresh tag",
     [AF_PURPOSE_REFRESH_MAC] = "autoflow refresh MAC",
-    [AF_PURPOSE_REFRESH_FORMER] = "autoflow refresh token",
+    [AF_PURPOSE_REFRESH_LEGACY] = "autoflow refresh token",
     [AF_PURPOSE_MAIL] = "autoflow mail",
     [AF_PURPOSE_CSRF] = "autoflow csrf",
     [AF_PURPOSE_CURSOR] = "autoflow cursor"
@@ -20,7 +20,7 @@ static const char *const  af_purposes[AF_PURPOSES] = {
 
 
 int
-af_secret_keys_make(const unsigned char *secret, size_t len,
+af_secret_keys_derive(const unsigned char *secret, size_t len,
     af_secret_keys_t *keys)
 {
     int            rc;
@@ -34,8 +34,8 @@ af_secret_keys_make(const unsigned char *secret, size_t len,
     for (i = 0; i < AF_PURPOSES && rc == 0; i++) {
         rc = af_derive(secret, len, af_purposes[i], octets, sizeof(octets));
 
-        memcpy(keys->of[i].key, octets, AF_DERIVED_KEY_SIZE);
-        memcpy(keys->of[i].id, octets + AF_DERIVED_KEY_SIZE, AF_KEY_ID_SIZE);
+        memcpy(keys->keys[i].key, octets, AF_DERIVED_KEY_SIZE);
+        memcpy(keys->keys[i].id, octets + AF_DERIVED_KEY_SIZE, AF_KEY_ID_SIZE);
     }
 
     sodium_memzero(octets, sizeof(octets));
@@ -51,7 +51,9 @@ af_purpose_find(const af_purpose_keys_t *keys, af_purpose_t purpose,
     size_t  i;
 
     for (i = 0; i < keys->n; i++) {
-        if (memcmp(keys->secrets[i].of[purpose].id, id, AF_KEY_ID_SIZE) == 0) {
+        if (memcmp(keys->secrets[i].keys[purpose].id, id, AF_KEY_ID_SIZE)
+            == 0)
+        {
             return i;
         }
     }

@@ -22,7 +22,7 @@
 typedef enum {
     AF_PURPOSE_REFRESH_TAG = 0,    /* whose id refresh tokens carry */
     AF_PURPOSE_REFRESH_MAC,
-    AF_PURPOSE_REFRESH_FORMER,
+    AF_PURPOSE_REFRESH_LEGACY,
     AF_PURPOSE_MAIL,
     AF_PURPOSE_CSRF,
     AF_PURPOSE_CURSOR,
@@ -39,7 +39,7 @@ typedef struct {
 /* one secret's */
 
 typedef struct {
-    af_purpose_key_t   of[AF_PURPOSES];
+    af_purpose_key_t   keys[AF_PURPOSES];
 } af_secret_keys_t;
 
 
@@ -52,7 +52,7 @@ typedef struct {
 
 
 /* Makes a secret's keys.  Returns 0, or -1 if there is no memory. */
-int af_secret_keys_make(const unsigned char *secret, size_t len,
+int af_secret_keys_derive(const unsigned char *secret, size_t len,
     af_secret_keys_t *keys);
 
 /* Which secret's key for a purpose has this id; -1: none. */

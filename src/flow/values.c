@@ -158,7 +158,7 @@ static ngx_int_t
 af_value_key(af_ctx_t *ctx, const char *name, const char **value)
 {
     size_t             len;
-    char               key[AF_KEY_SIZE];
+    char               key[AF_TYPE_KEY_SIZE];
     const char        *text;
     const af_field_t  *field;
 

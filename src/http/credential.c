@@ -232,7 +232,7 @@ af_credential_former(ngx_http_request_t *r, const ngx_str_t *tokens,
     ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
-        if (af_credential_form(&tokens[i]) == AF_REFRESH_FORMER) {
+        if (af_credential_form(&tokens[i]) == AF_REFRESH_LEGACY) {
             af_credential_read(r, &tokens[i], AF_SOURCE_COOKIE, credential);
             return 1;
         }

@@ -14,7 +14,7 @@ typedef enum {
 
 
 static af_origin_kind_t af_csrf_origin(ngx_http_request_t *r);
-static ngx_uint_t af_csrf_is(ngx_http_request_t *r,
+static ngx_uint_t af_csrf_verify_mac(ngx_http_request_t *r,
     const ngx_str_t *session_id, const ngx_str_t *text);
 static ngx_uint_t af_csrf_cookies(ngx_http_request_t *r,
     ngx_str_t values[2 * AF_COOKIE_VALUES]);
@@ -50,13 +50,13 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
         return 0;
     }
 
-    return session_id->len ? af_csrf_is(r, session_id, &h->value)
+    return session_id->len ? af_csrf_verify_mac(r, session_id, &h->value)
                            : af_csrf_is_cookie(r, &h->value);
 }
 
 
 static ngx_uint_t
-af_csrf_is(ngx_http_request_t *r, const ngx_str_t *session_id,
+af_csrf_verify_mac(ngx_http_request_t *r, const ngx_str_t *session_id,
     const ngx_str_t *text)
 {
     return af_csrf_check(&af_main_conf(r)->purpose_keys,
@@ -74,7 +74,7 @@ af_csrf_cookie_is(ngx_http_request_t *r, const ngx_str_t *session_id)
     n = af_csrf_cookies(r, values);
 
     for (i = 0; i < n; i++) {
-        if (af_csrf_is(r, session_id, &values[i])) {
+        if (af_csrf_verify_mac(r, session_id, &values[i])) {
             return 1;
         }
     }

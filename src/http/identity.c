@@ -103,12 +103,12 @@ static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_OK] = AF_TOKEN_OK,
     [AF_JWT_TOO_LONG] = AF_TOKEN_TOO_LONG,
     [AF_JWT_MALFORMED] = AF_TOKEN_MALFORMED,
-    [AF_JWT_KEY] = AF_TOKEN_UNKNOWN_KEY,
-    [AF_JWT_UNNAMED] = AF_TOKEN_SIGNATURE,
+    [AF_JWT_UNKNOWN_KEY] = AF_TOKEN_UNKNOWN_KEY,
+    [AF_JWT_NO_KID] = AF_TOKEN_SIGNATURE,
     [AF_JWT_SIGNATURE] = AF_TOKEN_SIGNATURE,
     [AF_JWT_ISSUER] = AF_TOKEN_ISSUER,
     [AF_JWT_AUDIENCE] = AF_TOKEN_AUDIENCE,
-    [AF_JWT_EARLY] = AF_TOKEN_EARLY,
+    [AF_JWT_NOT_YET_VALID] = AF_TOKEN_EARLY,
     [AF_JWT_EXPIRED] = AF_TOKEN_EXPIRED
 };
 
@@ -477,7 +477,7 @@ af_identity_elsewhere(af_jwt_status_t status)
 static ngx_uint_t
 af_identity_is_unknown(af_jwt_status_t status)
 {
-    return status == AF_JWT_KEY || status == AF_JWT_UNNAMED;
+    return status == AF_JWT_UNKNOWN_KEY || status == AF_JWT_NO_KID;
 }
 
 

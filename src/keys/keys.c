@@ -137,10 +137,10 @@ af_keys_add(ngx_conf_t *cf, af_keyring_t *keys, ngx_str_t *text,
         return NGX_OK;
     }
 
-    if (error.nth) {
+    if (error.index) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"autoflow_key\" can't be used: "
-                           "key %uz of the set: %s", error.nth, error.reason);
+                           "key %uz of the set: %s", error.index, error.reason);
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -159,7 +159,7 @@ af_keys_skipped(void *data, const af_keyring_error_t *error)
 
     ngx_conf_log_error(NGX_LOG_NOTICE, cf, 0,
                        "\"autoflow_key\" skips key %uz of the set: %s",
-                       error->nth, error->reason);
+                       error->index, error->reason);
 }
 
 

@@ -31,7 +31,7 @@ af_mail_token_make(const af_purpose_keys_t *keys, const char *kind,
     unsigned char            octets[AF_MAIL_TOKEN_OCTETS], *row;
     const af_purpose_key_t  *key;
 
-    key = &keys->secrets[0].of[AF_PURPOSE_MAIL];
+    key = &keys->secrets[0].keys[AF_PURPOSE_MAIL];
     row = octets + AF_KEY_ID_SIZE;
 
     memcpy(octets, key->id, AF_KEY_ID_SIZE);
@@ -98,7 +98,7 @@ af_mail_token_matches(const af_purpose_keys_t *keys, size_t i, const char *kind,
     int            valid;
     unsigned char  mac[AF_MAIL_TOKEN_MAC];
 
-    af_mail_token_mac(keys->secrets[i].of[AF_PURPOSE_MAIL].key, kind, octets,
+    af_mail_token_mac(keys->secrets[i].keys[AF_PURPOSE_MAIL].key, kind, octets,
                       mac);
     valid = (sodium_memcmp(mac, octets + AF_MAIL_TOKEN_ID, AF_MAIL_TOKEN_MAC)
              == 0);

@@ -34,7 +34,7 @@ static const af_alg_t  af_algs[] = {
 
     { "EdDSA", AF_ED25519, &af_eddsa_scheme, NULL, NULL, 0, NULL },
 
-    { NULL, AF_KINDS, NULL, NULL, NULL, 0, NULL }
+    { NULL, AF_KEY_KINDS, NULL, NULL, NULL, 0, NULL }
 };
 
 
@@ -54,7 +54,7 @@ af_alg_find(const char *name)
 
 
 const af_alg_t *
-af_alg_default(af_kind_t kind)
+af_alg_default(af_key_kind_t kind)
 {
     const af_alg_t  *row;
 

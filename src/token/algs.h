@@ -42,7 +42,7 @@ typedef struct {
 
 struct af_alg_s {
     const char         *name;
-    af_kind_t           kind;
+    af_key_kind_t       kind;
     const af_scheme_t  *scheme;
     const char         *digest;      /* OpenSSL's name */
     const char         *padding;
@@ -59,7 +59,7 @@ struct af_key_s {
     json_t             *jwk;         /* to be published, NULL of a secret */
     size_t              size;        /* of a signature, octets */
     void               *state;
-    unsigned            named:1;     /* somebody has given it its kid */
+    unsigned            explicit_kid:1;  /* somebody has given it its kid */
     unsigned            private:1;
     unsigned            signs:1;
 };
@@ -75,7 +75,7 @@ extern const af_scheme_t  af_eddsa_scheme;
 const af_alg_t *af_alg_find(const char *name);
 
 /* the one of a key that doesn't say: the first row of its kind */
-const af_alg_t *af_alg_default(af_kind_t kind);
+const af_alg_t *af_alg_default(af_key_kind_t kind);
 
 
 #endif /* AF_TOKEN_ALGS_H */

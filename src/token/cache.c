@@ -29,7 +29,7 @@ struct af_cache_s {
 
 static uint64_t af_cache_hash(af_cache_t *cache, const af_cache_key_t *key);
 static af_cache_entry_t *af_cache_set(af_cache_t *cache, uint64_t hash);
-static int af_cache_same(const af_cache_entry_t *entry,
+static int af_cache_match(const af_cache_entry_t *entry,
     const af_cache_key_t *key, uint64_t hash);
 static void af_cache_drop(af_cache_entry_t *entry);
 
@@ -79,7 +79,7 @@ af_cache_get(af_cache_t *cache, const af_cache_key_t *key)
     set = af_cache_set(cache, hash);
 
     for (i = 0; i < AF_CACHE_WAYS; i++) {
-        if (af_cache_same(&set[i], key, hash)) {
+        if (af_cache_match(&set[i], key, hash)) {
             set[i].used = ++cache->clock;
             return set[i].value;
         }
@@ -116,7 +116,7 @@ af_cache_put(af_cache_t *cache, const af_cache_key_t *key, void *value,
     entry = set;
 
     for (i = 0; i < AF_CACHE_WAYS; i++) {
-        if (af_cache_same(&set[i], key, hash)) {
+        if (af_cache_match(&set[i], key, hash)) {
             entry = &set[i];
             break;
         }
@@ -164,7 +164,7 @@ af_cache_set(af_cache_t *cache, uint64_t hash)
 /* equal hashes first: how long memcmp() takes shall tell nobody anything */
 
 static int
-af_cache_same(const af_cache_entry_t *entry, const af_cache_key_t *key,
+af_cache_match(const af_cache_entry_t *entry, const af_cache_key_t *key,
     uint64_t hash)
 {
     return entry->value != NULL

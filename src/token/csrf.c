@@ -6,13 +6,13 @@
 
 
 /* octets of a token, and of those of before */
-#define AF_CSRF_CODE  crypto_auth_hmacsha256_BYTES
-#define AF_CSRF_MAX   (AF_KEY_ID_SIZE + AF_CSRF_CODE)
+#define AF_CSRF_MAC_SIZE  crypto_auth_hmacsha256_BYTES
+#define AF_CSRF_MAX       (AF_KEY_ID_SIZE + AF_CSRF_MAC_SIZE)
 
 
-static int af_csrf_is(const af_purpose_keys_t *keys, size_t i,
+static int af_csrf_verify_mac(const af_purpose_keys_t *keys, size_t i,
     const unsigned char *session, size_t len,
-    const unsigned char code[AF_CSRF_CODE]);
+    const unsigned char mac[AF_CSRF_MAC_SIZE]);
 
 
 _Static_assert(af_base64url_size(AF_CSRF_MAX) == AF_CSRF_SIZE, "size");
@@ -25,7 +25,7 @@ af_csrf_make(const af_purpose_keys_t *keys, const unsigned char *session,
     unsigned char            octets[AF_CSRF_MAX];
     const af_purpose_key_t  *key;
 
-    key = &keys->secrets[0].of[AF_PURPOSE_CSRF];
+    key = &keys->secrets[0].keys[AF_PURPOSE_CSRF];
 
     memcpy(octets, key->id, AF_KEY_ID_SIZE);
 
@@ -40,7 +40,7 @@ int
 af_csrf_check(const af_purpose_keys_t *keys, const unsigned char *session,
     size_t len, const char *token, size_t size)
 {
-    int            good;
+    int            valid;
     size_t         i, n;
     ptrdiff_t      key;
     unsigned char  octets[AF_CSRF_MAX];
@@ -49,36 +49,36 @@ af_csrf_check(const af_purpose_keys_t *keys, const unsigned char *session,
         return 0;
     }
 
-    good = 0;
+    valid = 0;
 
     switch (n) {
 
     case AF_CSRF_MAX:
         key = af_purpose_find(keys, AF_PURPOSE_CSRF, octets);
-        good = (key != -1 && af_csrf_is(keys, key, session, len,
-                                        octets + AF_KEY_ID_SIZE));
+        valid = (key != -1 && af_csrf_verify_mac(keys, key, session, len,
+                                                 octets + AF_KEY_ID_SIZE));
         break;
 
-    case AF_CSRF_CODE:
+    case AF_CSRF_MAC_SIZE:
 
         for (i = 0; i < keys->n; i++) {
-            good |= af_csrf_is(keys, i, session, len, octets);
+            valid |= af_csrf_verify_mac(keys, i, session, len, octets);
         }
 
         break;
     }
 
-    return good;
+    return valid;
 }
 
 
 static int
-af_csrf_is(const af_purpose_keys_t *keys, size_t i,
+af_csrf_verify_mac(const af_purpose_keys_t *keys, size_t i,
     const unsigned char *session, size_t len,
-    const unsigned char code[AF_CSRF_CODE])
+    const unsigned char mac[AF_CSRF_MAC_SIZE])
 {
-    return crypto_auth_hmacsha256_verify(code, session, len,
-                                         keys->secrets[i].of[AF_PURPOSE_CSRF]
+    return crypto_auth_hmacsha256_verify(mac, session, len,
+                                         keys->secrets[i].keys[AF_PURPOSE_CSRF]
                                              .key)
            == 0;
 }

@@ -10,13 +10,13 @@
  */
 #define AF_CURSOR_VERSION  2
 
-#define AF_CURSOR_FIXED  (AF_CURSOR_HEAD_SIZE + AF_CURSOR_CODE_SIZE)
+#define AF_CURSOR_FIXED  (AF_CURSOR_HEAD_SIZE + AF_CURSOR_MAC_SIZE)
 #define AF_CURSOR_MAX    (AF_CURSOR_FIXED + AF_POSITION_MAX)
 
 
-static void af_cursor_code(const af_derived_key_t key, const char *list,
+static void af_cursor_mac(const af_derived_key_t key, const char *list,
     const unsigned char *octets, size_t len,
-    unsigned char code[crypto_auth_hmacsha256_BYTES]);
+    unsigned char mac[crypto_auth_hmacsha256_BYTES]);
 
 
 int
@@ -25,7 +25,7 @@ af_cursor_make(const af_purpose_keys_t *keys, const char *list,
 {
     size_t                   len;
     unsigned char            octets[AF_CURSOR_MAX];
-    unsigned char            code[crypto_auth_hmacsha256_BYTES];
+    unsigned char            mac[crypto_auth_hmacsha256_BYTES];
     const af_purpose_key_t  *key;
 
     len = strlen(position);
@@ -34,7 +34,7 @@ af_cursor_make(const af_purpose_keys_t *keys, const char *list,
         return -1;
     }
 
-    key = &keys->secrets[0].of[AF_PURPOSE_CURSOR];
+    key = &keys->secrets[0].keys[AF_PURPOSE_CURSOR];
 
     octets[0] = AF_CURSOR_VERSION;
     memcpy(octets + 1, key->id, AF_KEY_ID_SIZE);
@@ -42,11 +42,11 @@ af_cursor_make(const af_purpose_keys_t *keys, const char *list,
 
     len += AF_CURSOR_HEAD_SIZE;
 
-    af_cursor_code(key->key, list, octets, len, code);
-    memcpy(octets + len, code, AF_CURSOR_CODE_SIZE);
+    af_cursor_mac(key->key, list, octets, len, mac);
+    memcpy(octets + len, mac, AF_CURSOR_MAC_SIZE);
 
     (void) sodium_bin2base64(cursor, AF_CURSOR_SIZE, octets,
-                             len + AF_CURSOR_CODE_SIZE, AF_BASE64URL);
+                             len + AF_CURSOR_MAC_SIZE, AF_BASE64URL);
 
     return 0;
 }
@@ -56,11 +56,11 @@ int
 af_cursor_check(const af_purpose_keys_t *keys, const char *list,
     const char *cursor, size_t len, char position[AF_POSITION_SIZE])
 {
-    int            good;
+    int            valid;
     size_t         size;
     ptrdiff_t      key;
     unsigned char  octets[AF_CURSOR_MAX];
-    unsigned char  code[crypto_auth_hmacsha256_BYTES];
+    unsigned char  mac[crypto_auth_hmacsha256_BYTES];
 
     if (!af_base64url_decode(octets, AF_CURSOR_MAX, &size, cursor, len)
         || size < AF_CURSOR_FIXED
@@ -75,31 +75,31 @@ af_cursor_check(const af_purpose_keys_t *keys, const char *list,
         return 0;
     }
 
-    size -= AF_CURSOR_CODE_SIZE;
+    size -= AF_CURSOR_MAC_SIZE;
 
-    af_cursor_code(keys->secrets[key].of[AF_PURPOSE_CURSOR].key, list, octets,
-                   size, code);
+    af_cursor_mac(keys->secrets[key].keys[AF_PURPOSE_CURSOR].key, list, octets,
+                  size, mac);
 
-    good = (sodium_memcmp(code, octets + size, AF_CURSOR_CODE_SIZE) == 0);
+    valid = (sodium_memcmp(mac, octets + size, AF_CURSOR_MAC_SIZE) == 0);
 
-    sodium_memzero(code, sizeof(code));
+    sodium_memzero(mac, sizeof(mac));
 
-    if (good) {
+    if (valid) {
         size -= AF_CURSOR_HEAD_SIZE;
         memcpy(position, octets + AF_CURSOR_HEAD_SIZE, size);
         position[size] = '\0';
     }
 
-    return good;
+    return valid;
 }
 
 
 /* of a list, and of the head and position in `octets` */
 
 static void
-af_cursor_code(const af_derived_key_t key, const char *list,
+af_cursor_mac(const af_derived_key_t key, const char *list,
     const unsigned char *octets, size_t len,
-    unsigned char code[crypto_auth_hmacsha256_BYTES])
+    unsigned char mac[crypto_auth_hmacsha256_BYTES])
 {
     crypto_auth_hmacsha256_state  state;
 
@@ -109,7 +109,7 @@ af_cursor_code(const af_derived_key_t key, const char *list,
                                   strlen(list) + 1);
     crypto_auth_hmacsha256_update(&state, octets + AF_CURSOR_HEAD_SIZE,
                                   len - AF_CURSOR_HEAD_SIZE);
-    crypto_auth_hmacsha256_final(&state, code);
+    crypto_auth_hmacsha256_final(&state, mac);
 
     sodium_memzero(&state, sizeof(state));
 }

@@ -18,7 +18,7 @@
 
 /* octets beside the position: the version and the key's id, the code */
 #define AF_CURSOR_HEAD_SIZE  (1 + AF_KEY_ID_SIZE)
-#define AF_CURSOR_CODE_SIZE  16
+#define AF_CURSOR_MAC_SIZE   16
 
 /* of positions; they hold an id and a name at most */
 #define AF_POSITION_MAX   1500
@@ -27,7 +27,7 @@
 /* with the terminating zero */
 #define AF_CURSOR_SIZE                                                        \
     af_base64url_size(AF_CURSOR_HEAD_SIZE + AF_POSITION_MAX                   \
-                      + AF_CURSOR_CODE_SIZE)
+                      + AF_CURSOR_MAC_SIZE)
 
 
 /*

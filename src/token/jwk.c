@@ -24,33 +24,34 @@
 #define AF_JWK_SIGN    0x01
 #define AF_JWK_VERIFY  0x02
 
-#define AF_JWK_WRONG(name)  "\"" name "\" is missing or malformed"
+#define AF_JWK_INVALID_MEMBER(name)  "\"" name "\" is missing or malformed"
 
 
-static af_jwk_status_t af_jwk_other(const char **error, const char *why);
-static af_jwk_status_t af_jwk_bad(const char **error, const char *why);
-static af_jwk_status_t af_jwk_kind(const json_t *jwk, af_kind_t *kind,
+static af_jwk_status_t af_jwk_unsupported(const char **error,
+    const char *reason);
+static af_jwk_status_t af_jwk_invalid(const char **error, const char *reason);
+static af_jwk_status_t af_jwk_kind(const json_t *jwk, af_key_kind_t *kind,
     const char **error);
-static af_jwk_status_t af_jwk_said(const json_t *jwk, af_kind_t kind,
-    af_key_options_t *said, unsigned *ops, const char **error);
+static af_jwk_status_t af_jwk_options(const json_t *jwk, af_key_kind_t kind,
+    af_key_options_t *options, unsigned *ops, const char **error);
 static int af_jwk_text(const json_t *jwk, const char *name,
     const char **value);
 static int af_jwk_ops(const json_t *list, unsigned *ops);
-static int af_jwk_read_oct(const json_t *jwk, af_kind_t kind,
+static int af_jwk_read_oct(const json_t *jwk, af_key_kind_t kind,
     af_material_t *material, const char **error);
-static int af_jwk_read_rsa(const json_t *jwk, af_kind_t kind,
+static int af_jwk_read_rsa(const json_t *jwk, af_key_kind_t kind,
     af_material_t *material, const char **error);
-static int af_jwk_read_ec(const json_t *jwk, af_kind_t kind,
+static int af_jwk_read_ec(const json_t *jwk, af_key_kind_t kind,
     af_material_t *material, const char **error);
-static int af_jwk_read_okp(const json_t *jwk, af_kind_t kind,
+static int af_jwk_read_okp(const json_t *jwk, af_key_kind_t kind,
     af_material_t *material, const char **error);
 static EVP_PKEY *af_jwk_okp_private(const json_t *jwk, const unsigned char *x,
     const char **error);
-static int af_jwk_build(OSSL_PARAM_BLD *bld, af_kind_t kind, unsigned private,
-    af_material_t *material, const char **error);
+static int af_jwk_build(OSSL_PARAM_BLD *bld, af_key_kind_t kind,
+    unsigned private, af_material_t *material, const char **error);
 static BIGNUM *af_jwk_number(const json_t *jwk, const char *name,
     size_t size);
-static int af_jwk_full(const json_t *jwk, const char *name,
+static int af_jwk_exact(const json_t *jwk, const char *name,
     unsigned char *octets, size_t size);
 static int af_jwk_octets(const json_t *jwk, const char *name,
     unsigned char *octets, size_t size, size_t *n);
@@ -60,7 +61,7 @@ static int af_jwk_octets(const json_t *jwk, const char *name,
 
 static const struct {
     const char  *kty;
-    int        (*read)(const json_t *jwk, af_kind_t kind,
+    int        (*read)(const json_t *jwk, af_key_kind_t kind,
                        af_material_t *material, const char **error);
 } af_jwk_readers[] = {
     { "oct", af_jwk_read_oct },
@@ -78,29 +79,29 @@ static const struct {
 static const struct {
     const char  *name;
     const char  *param;        /* OpenSSL's name */
-    const char  *wrong;
+    const char  *error;
 } af_jwk_rsa[AF_JWK_RSA_PRIVATE] = {
-    { "n", OSSL_PKEY_PARAM_RSA_N, AF_JWK_WRONG("n") },
-    { "e", OSSL_PKEY_PARAM_RSA_E, AF_JWK_WRONG("e") },
-    { "d", OSSL_PKEY_PARAM_RSA_D, AF_JWK_WRONG("d") },
-    { "p", OSSL_PKEY_PARAM_RSA_FACTOR1, AF_JWK_WRONG("p") },
-    { "q", OSSL_PKEY_PARAM_RSA_FACTOR2, AF_JWK_WRONG("q") },
-    { "dp", OSSL_PKEY_PARAM_RSA_EXPONENT1, AF_JWK_WRONG("dp") },
-    { "dq", OSSL_PKEY_PARAM_RSA_EXPONENT2, AF_JWK_WRONG("dq") },
-    { "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1, AF_JWK_WRONG("qi") }
+    { "n", OSSL_PKEY_PARAM_RSA_N, AF_JWK_INVALID_MEMBER("n") },
+    { "e", OSSL_PKEY_PARAM_RSA_E, AF_JWK_INVALID_MEMBER("e") },
+    { "d", OSSL_PKEY_PARAM_RSA_D, AF_JWK_INVALID_MEMBER("d") },
+    { "p", OSSL_PKEY_PARAM_RSA_FACTOR1, AF_JWK_INVALID_MEMBER("p") },
+    { "q", OSSL_PKEY_PARAM_RSA_FACTOR2, AF_JWK_INVALID_MEMBER("q") },
+    { "dp", OSSL_PKEY_PARAM_RSA_EXPONENT1, AF_JWK_INVALID_MEMBER("dp") },
+    { "dq", OSSL_PKEY_PARAM_RSA_EXPONENT2, AF_JWK_INVALID_MEMBER("dq") },
+    { "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1, AF_JWK_INVALID_MEMBER("qi") }
 };
 
 
 af_jwk_status_t
 af_jwk_read(const json_t *jwk, af_material_t *material,
-    af_key_options_t *said, const char **error)
+    af_key_options_t *options, const char **error)
 {
     size_t           i;
     unsigned         ops;
-    af_kind_t        kind;
+    af_key_kind_t    kind;
     af_jwk_status_t  status;
 
-    memset(said, 0, sizeof(af_key_options_t));
+    memset(options, 0, sizeof(af_key_options_t));
 
     status = af_jwk_kind(jwk, &kind, error);
 
@@ -108,18 +109,21 @@ af_jwk_read(const json_t *jwk, af_material_t *material,
         return status;
     }
 
-    status = af_jwk_said(jwk, kind, said, &ops, error);
+    status = af_jwk_options(jwk, kind, options, &ops, error);
 
     if (status != AF_JWK_OK) {
         return status;
     }
 
-    for (i = 0; strcmp(af_jwk_readers[i].kty, af_kinds[kind].kty) != 0; i++) {
+    for (i = 0;
+         strcmp(af_jwk_readers[i].kty, af_key_kinds[kind].kty) != 0;
+         i++)
+    {
         /* void */
     }
 
     if (af_jwk_readers[i].read(jwk, kind, material, error) != 0) {
-        return AF_JWK_BAD;
+        return AF_JWK_INVALID;
     }
 
     /* who may sign may see whether it went well */
@@ -128,7 +132,7 @@ af_jwk_read(const json_t *jwk, af_material_t *material,
         return AF_JWK_OK;
     }
 
-    said->use = AF_USE_VERIFY;
+    options->use = AF_USE_VERIFY;
 
     if (ops & AF_JWK_VERIFY) {
         return AF_JWK_OK;
@@ -136,49 +140,49 @@ af_jwk_read(const json_t *jwk, af_material_t *material,
 
     af_material_free(material);
 
-    return af_jwk_other(error, "the key is not for signatures");
+    return af_jwk_unsupported(error, "the key is not for signatures");
 }
 
 
 static af_jwk_status_t
-af_jwk_other(const char **error, const char *why)
+af_jwk_unsupported(const char **error, const char *reason)
 {
-    *error = why;
+    *error = reason;
 
-    return AF_JWK_OTHER;
+    return AF_JWK_UNSUPPORTED;
 }
 
 
 static af_jwk_status_t
-af_jwk_bad(const char **error, const char *why)
+af_jwk_invalid(const char **error, const char *reason)
 {
-    *error = why;
+    *error = reason;
 
-    return AF_JWK_BAD;
+    return AF_JWK_INVALID;
 }
 
 
 static af_jwk_status_t
-af_jwk_kind(const json_t *jwk, af_kind_t *kind, const char **error)
+af_jwk_kind(const json_t *jwk, af_key_kind_t *kind, const char **error)
 {
     const char  *kty, *crv;
 
     if (!json_is_object(jwk)) {
-        return af_jwk_bad(error, "the key is not an object");
+        return af_jwk_invalid(error, "the key is not an object");
     }
 
     if (!af_jwk_text(jwk, "kty", &kty) || kty == NULL) {
-        return af_jwk_bad(error, AF_JWK_WRONG("kty"));
+        return af_jwk_invalid(error, AF_JWK_INVALID_MEMBER("kty"));
     }
 
     if (!af_jwk_text(jwk, "crv", &crv)) {
-        return af_jwk_bad(error, AF_JWK_WRONG("crv"));
+        return af_jwk_invalid(error, AF_JWK_INVALID_MEMBER("crv"));
     }
 
-    *kind = af_kind_find(kty, crv);
+    *kind = af_key_kind_find(kty, crv);
 
-    if (*kind == AF_KINDS) {
-        return af_jwk_other(error, "keys of this kind are not supported");
+    if (*kind == AF_KEY_KINDS) {
+        return af_jwk_unsupported(error, "keys of this kind are not supported");
     }
 
     return AF_JWK_OK;
@@ -186,45 +190,45 @@ af_jwk_kind(const json_t *jwk, af_kind_t *kind, const char **error)
 
 
 static af_jwk_status_t
-af_jwk_said(const json_t *jwk, af_kind_t kind, af_key_options_t *said,
+af_jwk_options(const json_t *jwk, af_key_kind_t kind, af_key_options_t *options,
     unsigned *ops, const char **error)
 {
     const char      *use;
     const af_alg_t  *alg;
 
     if (!af_jwk_text(jwk, "use", &use)) {
-        return af_jwk_bad(error, AF_JWK_WRONG("use"));
+        return af_jwk_invalid(error, AF_JWK_INVALID_MEMBER("use"));
     }
 
     if (use != NULL && strcmp(use, "sig") != 0) {
-        return af_jwk_other(error, "the key is not for signatures");
+        return af_jwk_unsupported(error, "the key is not for signatures");
     }
 
     if (!af_jwk_ops(json_object_get(jwk, "key_ops"), ops)) {
-        return af_jwk_bad(error, AF_JWK_WRONG("key_ops"));
+        return af_jwk_invalid(error, AF_JWK_INVALID_MEMBER("key_ops"));
     }
 
-    if (!af_jwk_text(jwk, "kid", &said->kid)) {
-        return af_jwk_bad(error, AF_JWK_WRONG("kid"));
+    if (!af_jwk_text(jwk, "kid", &options->kid)) {
+        return af_jwk_invalid(error, AF_JWK_INVALID_MEMBER("kid"));
     }
 
-    if (!af_jwk_text(jwk, "alg", &said->alg)) {
-        return af_jwk_bad(error, AF_JWK_WRONG("alg"));
+    if (!af_jwk_text(jwk, "alg", &options->alg)) {
+        return af_jwk_invalid(error, AF_JWK_INVALID_MEMBER("alg"));
     }
 
-    if (said->alg == NULL) {
+    if (options->alg == NULL) {
         return AF_JWK_OK;
     }
 
-    alg = af_alg_find(said->alg);
+    alg = af_alg_find(options->alg);
 
     if (alg == NULL) {
-        return af_jwk_other(error, "the algorithm is not supported");
+        return af_jwk_unsupported(error, "the algorithm is not supported");
     }
 
     if (alg->kind != kind) {
-        return af_jwk_bad(error,
-                          "the algorithm is not one of this kind of key");
+        return af_jwk_invalid(error,
+                              "the algorithm is not one of this kind of key");
     }
 
     return AF_JWK_OK;
@@ -284,7 +288,7 @@ af_jwk_ops(const json_t *list, unsigned *ops)
 
 
 static int
-af_jwk_read_oct(const json_t *jwk, af_kind_t kind, af_material_t *material,
+af_jwk_read_oct(const json_t *jwk, af_key_kind_t kind, af_material_t *material,
     const char **error)
 {
     int            rc;
@@ -294,7 +298,7 @@ af_jwk_read_oct(const json_t *jwk, af_kind_t kind, af_material_t *material,
     (void) kind;
 
     if (!af_jwk_octets(jwk, "k", octets, sizeof(octets), &n)) {
-        *error = AF_JWK_WRONG("k");
+        *error = AF_JWK_INVALID_MEMBER("k");
         return -1;
     }
 
@@ -307,7 +311,7 @@ af_jwk_read_oct(const json_t *jwk, af_kind_t kind, af_material_t *material,
 
 
 static int
-af_jwk_read_rsa(const json_t *jwk, af_kind_t kind, af_material_t *material,
+af_jwk_read_rsa(const json_t *jwk, af_key_kind_t kind, af_material_t *material,
     const char **error)
 {
     int              rc;
@@ -340,7 +344,7 @@ af_jwk_read_rsa(const json_t *jwk, af_kind_t kind, af_material_t *material,
             || OSSL_PARAM_BLD_push_BN(bld, af_jwk_rsa[i].param, numbers[i])
                != 1)
         {
-            *error = af_jwk_rsa[i].wrong;
+            *error = af_jwk_rsa[i].error;
             rc = -1;
         }
     }
@@ -363,7 +367,7 @@ af_jwk_read_rsa(const json_t *jwk, af_kind_t kind, af_material_t *material,
 /* RFC 7518, section 6.2: all numbers have their full length */
 
 static int
-af_jwk_read_ec(const json_t *jwk, af_kind_t kind, af_material_t *material,
+af_jwk_read_ec(const json_t *jwk, af_key_kind_t kind, af_material_t *material,
     const char **error)
 {
     int              rc;
@@ -373,22 +377,22 @@ af_jwk_read_ec(const json_t *jwk, af_kind_t kind, af_material_t *material,
     unsigned char    point[AF_JWK_POINT_MAX];
     OSSL_PARAM_BLD  *bld;
 
-    size = af_kinds[kind].size;
+    size = af_key_kinds[kind].size;
     private = json_object_get(jwk, "d") != NULL;
 
     point[0] = POINT_CONVERSION_UNCOMPRESSED;
 
-    if (!af_jwk_full(jwk, "x", &point[1], size)
-        || !af_jwk_full(jwk, "y", &point[1 + size], size))
+    if (!af_jwk_exact(jwk, "x", &point[1], size)
+        || !af_jwk_exact(jwk, "y", &point[1 + size], size))
     {
-        *error = AF_JWK_WRONG("x\" or \"y");
+        *error = AF_JWK_INVALID_MEMBER("x\" or \"y");
         return -1;
     }
 
     d = private ? af_jwk_number(jwk, "d", size) : NULL;
 
     if (private && d == NULL) {
-        *error = AF_JWK_WRONG("d");
+        *error = AF_JWK_INVALID_MEMBER("d");
         return -1;
     }
 
@@ -397,7 +401,7 @@ af_jwk_read_ec(const json_t *jwk, af_kind_t kind, af_material_t *material,
 
     if (bld == NULL
         || OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME,
-                                           af_kinds[kind].group, 0)
+                                           af_key_kinds[kind].group, 0)
            != 1
         || OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY,
                                             point, 1 + 2 * size)
@@ -419,7 +423,7 @@ af_jwk_read_ec(const json_t *jwk, af_kind_t kind, af_material_t *material,
 
 
 static int
-af_jwk_read_okp(const json_t *jwk, af_kind_t kind, af_material_t *material,
+af_jwk_read_okp(const json_t *jwk, af_key_kind_t kind, af_material_t *material,
     const char **error)
 {
     EVP_PKEY       *pkey;
@@ -428,8 +432,8 @@ af_jwk_read_okp(const json_t *jwk, af_kind_t kind, af_material_t *material,
 
     private = json_object_get(jwk, "d") != NULL;
 
-    if (!af_jwk_full(jwk, "x", x, sizeof(x))) {
-        *error = AF_JWK_WRONG("x");
+    if (!af_jwk_exact(jwk, "x", x, sizeof(x))) {
+        *error = AF_JWK_INVALID_MEMBER("x");
         return -1;
     }
 
@@ -437,8 +441,8 @@ af_jwk_read_okp(const json_t *jwk, af_kind_t kind, af_material_t *material,
         pkey = af_jwk_okp_private(jwk, x, error);
 
     } else {
-        pkey = EVP_PKEY_new_raw_public_key_ex(NULL, af_kinds[kind].type, NULL,
-                                              x, sizeof(x));
+        pkey = EVP_PKEY_new_raw_public_key_ex(NULL, af_key_kinds[kind].type,
+                                              NULL, x, sizeof(x));
         *error = "the key is not valid";
     }
 
@@ -461,12 +465,12 @@ af_jwk_okp_private(const json_t *jwk, const unsigned char *x,
     unsigned char   d[crypto_sign_SEEDBYTES];
     unsigned char   public[crypto_sign_PUBLICKEYBYTES];
 
-    if (!af_jwk_full(jwk, "d", d, sizeof(d))) {
-        *error = AF_JWK_WRONG("d");
+    if (!af_jwk_exact(jwk, "d", d, sizeof(d))) {
+        *error = AF_JWK_INVALID_MEMBER("d");
         return NULL;
     }
 
-    pkey = EVP_PKEY_new_raw_private_key_ex(NULL, af_kinds[AF_ED25519].type,
+    pkey = EVP_PKEY_new_raw_private_key_ex(NULL, af_key_kinds[AF_ED25519].type,
                                            NULL, d, sizeof(d));
     sodium_memzero(d, sizeof(d));
 
@@ -486,7 +490,7 @@ af_jwk_okp_private(const json_t *jwk, const unsigned char *x,
 
 
 static int
-af_jwk_build(OSSL_PARAM_BLD *bld, af_kind_t kind, unsigned private,
+af_jwk_build(OSSL_PARAM_BLD *bld, af_key_kind_t kind, unsigned private,
     af_material_t *material, const char **error)
 {
     EVP_PKEY      *pkey;
@@ -495,7 +499,7 @@ af_jwk_build(OSSL_PARAM_BLD *bld, af_kind_t kind, unsigned private,
 
     pkey = NULL;
     params = OSSL_PARAM_BLD_to_param(bld);
-    ctx = EVP_PKEY_CTX_new_from_name(NULL, af_kinds[kind].type, NULL);
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, af_key_kinds[kind].type, NULL);
 
     if (params != NULL && ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1) {
         (void) EVP_PKEY_fromdata(ctx, &pkey,
@@ -545,7 +549,7 @@ af_jwk_number(const json_t *jwk, const char *name, size_t size)
 
 
 static int
-af_jwk_full(const json_t *jwk, const char *name, unsigned char *octets,
+af_jwk_exact(const json_t *jwk, const char *name, unsigned char *octets,
     size_t size)
 {
     size_t  n;

@@ -12,8 +12,8 @@
 
 typedef enum {
     AF_JWK_OK = 0,
-    AF_JWK_OTHER,              /* well, but of no use to us */
-    AF_JWK_BAD
+    AF_JWK_UNSUPPORTED,        /* well, but of no use to us */
+    AF_JWK_INVALID
 } af_jwk_status_t;
 
 
@@ -25,7 +25,7 @@ typedef enum {
  * What names or brings a certificate (x5c, x5t, x5u) is never read.
  */
 af_jwk_status_t af_jwk_read(const json_t *jwk, af_material_t *material,
-    af_key_options_t *said, const char **error);
+    af_key_options_t *options, const char **error);
 
 
 #endif /* AF_TOKEN_JWK_H */

@@ -38,7 +38,7 @@ typedef struct {
     const char  *alg;
     const char  *kid;            /* NULL: it does not say */
     unsigned     unknown;        /* no key has this name */
-} af_jwt_signer_t;
+} af_jwt_key_hint_t;
 
 
 typedef struct {
@@ -52,10 +52,11 @@ static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part,
     json_t **object);
 static int af_jwt_header_valid(const json_t *header);
 static int af_jwt_type_valid(const json_t *type);
-static af_jwt_status_t af_jwt_signed(af_key_t **from, const json_t *header,
-    const af_jwt_parts_t *jwt, af_key_t ***by);
-static int af_jwt_names(af_key_t **key, const char *kid);
-static int af_jwt_may_be(const af_jwt_signer_t *signer, const af_key_t *key);
+static af_jwt_status_t af_jwt_find_key(af_key_t **keys, const json_t *header,
+    const af_jwt_parts_t *jwt, af_key_t ***signer);
+static int af_jwt_kid_is_known(af_key_t **key, const char *kid);
+static int af_jwt_is_candidate(const af_jwt_key_hint_t *hint,
+    const af_key_t *key);
 static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
     const af_key_t *key, const json_t *claims);
 static int af_jwt_claims_valid(const json_t *claims);
@@ -95,10 +96,10 @@ af_jwt_status_t
 af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     json_t **claims, json_t **header, const af_key_t **key)
 {
-    json_t           *jose, *payload;
-    af_key_t        **by;
-    af_jwt_parts_t    jwt;
-    af_jwt_status_t   status;
+    json_t            *jose, *payload;
+    af_key_t         **signer;
+    af_jwt_parts_t     jwt;
+    af_jwt_status_t    status;
 
     *claims = NULL;
     *key = NULL;
@@ -125,7 +126,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
         goto failed;
     }
 
-    status = af_jwt_signed(rules->keys, jose, &jwt, &by);
+    status = af_jwt_find_key(rules->keys, jose, &jwt, &signer);
     if (status != AF_JWT_OK) {
         goto failed;
     }
@@ -135,14 +136,14 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
         goto failed;
     }
 
-    status = af_jwt_check(rules, *by, payload);
+    status = af_jwt_check(rules, *signer, payload);
 
     /* an issuer may have the same key under another name */
 
     while (status == AF_JWT_ISSUER
-           && af_jwt_signed(by + 1, jose, &jwt, &by) == AF_JWT_OK)
+           && af_jwt_find_key(signer + 1, jose, &jwt, &signer) == AF_JWT_OK)
     {
-        status = af_jwt_check(rules, *by, payload);
+        status = af_jwt_check(rules, *signer, payload);
     }
 
     if (status != AF_JWT_OK) {
@@ -151,7 +152,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     }
 
     *claims = payload;
-    *key = *by;
+    *key = *signer;
 
     if (header != NULL) {
         *header = json_incref(jose);
@@ -176,7 +177,7 @@ af_jwt_sign(af_key_t *key, const json_t *claims, size_t *len)
     *len = 0;
 
     header = json_pack("{s:s, s:s, s:s}", "alg", af_key_alg(key),
-                       "typ", "JWT", "kid", af_key_id(key));
+                       "typ", "JWT", "kid", af_key_kid(key));
     out = malloc(AF_JWT_MAX + 1);
 
     if (header == NULL || out == NULL) {
@@ -338,14 +339,14 @@ af_jwt_type_valid(const json_t *type)
 
 
 static af_jwt_status_t
-af_jwt_signed(af_key_t **from, const json_t *header,
-    const af_jwt_parts_t *jwt, af_key_t ***by)
+af_jwt_find_key(af_key_t **keys, const json_t *header,
+    const af_jwt_parts_t *jwt, af_key_t ***signer)
 {
-    size_t                n, tried;
-    af_key_t            **key;
-    unsigned char         sig[AF_JWT_MAX];
-    af_jwt_signer_t       signer;
-    const unsigned char  *input;
+    size_t                 n, tried;
+    af_key_t             **key;
+    unsigned char          sig[AF_JWT_MAX];
+    af_jwt_key_hint_t      hint;
+    const unsigned char   *input;
 
     if (!af_base64url_decode(sig, sizeof(sig), &n, jwt->signature.start,
                              jwt->signature.len))
@@ -353,40 +354,40 @@ af_jwt_signed(af_key_t **from, const json_t *header,
         return AF_JWT_MALFORMED;
     }
 
-    signer.alg = json_string_value(json_object_get(header, "alg"));
-    signer.kid = json_string_value(json_object_get(header, "kid"));
-    signer.unknown = (signer.kid != NULL && !af_jwt_names(from, signer.kid));
+    hint.alg = json_string_value(json_object_get(header, "alg"));
+    hint.kid = json_string_value(json_object_get(header, "kid"));
+    hint.unknown = (hint.kid != NULL && !af_jwt_kid_is_known(keys, hint.kid));
 
     input = (const unsigned char *) jwt->input.start;
     tried = 0;
 
-    for (key = from; *key != NULL && tried < AF_JWT_TRIES; key++) {
+    for (key = keys; *key != NULL && tried < AF_JWT_TRIES; key++) {
 
-        if (!af_jwt_may_be(&signer, *key)) {
+        if (!af_jwt_is_candidate(&hint, *key)) {
             continue;
         }
 
         if (af_key_verify(*key, sig, n, input, jwt->input.len)) {
-            *by = key;
+            *signer = key;
             return AF_JWT_OK;
         }
 
         tried++;
     }
 
-    if (signer.unknown || (signer.kid == NULL && tried == 0)) {
-        return AF_JWT_KEY;
+    if (hint.unknown || (hint.kid == NULL && tried == 0)) {
+        return AF_JWT_UNKNOWN_KEY;
     }
 
-    return (signer.kid != NULL) ? AF_JWT_SIGNATURE : AF_JWT_UNNAMED;
+    return (hint.kid != NULL) ? AF_JWT_SIGNATURE : AF_JWT_NO_KID;
 }
 
 
 static int
-af_jwt_names(af_key_t **key, const char *kid)
+af_jwt_kid_is_known(af_key_t **key, const char *kid)
 {
     for ( /* void */ ; *key != NULL; key++) {
-        if (strcmp(kid, af_key_id(*key)) == 0) {
+        if (strcmp(kid, af_key_kid(*key)) == 0) {
             return 1;
         }
     }
@@ -398,17 +399,17 @@ af_jwt_names(af_key_t **key, const char *kid)
 /* a key without a name may have one where it comes from */
 
 static int
-af_jwt_may_be(const af_jwt_signer_t *signer, const af_key_t *key)
+af_jwt_is_candidate(const af_jwt_key_hint_t *hint, const af_key_t *key)
 {
-    if (strcmp(signer->alg, af_key_alg(key)) != 0) {
+    if (strcmp(hint->alg, af_key_alg(key)) != 0) {
         return 0;
     }
 
-    if (signer->unknown) {
-        return !af_key_is_named(key);
+    if (hint->unknown) {
+        return !af_key_has_explicit_kid(key);
     }
 
-    return signer->kid == NULL || strcmp(signer->kid, af_key_id(key)) == 0;
+    return hint->kid == NULL || strcmp(hint->kid, af_key_kid(key)) == 0;
 }
 
 
@@ -564,7 +565,7 @@ af_jwt_times(const af_jwt_rules_t *rules, const json_t *claims)
 
     return ((nbf != NULL && json_number_value(nbf) >= next + leeway)
             || (iat != NULL && json_number_value(iat) >= next + leeway))
-           ? AF_JWT_EARLY : AF_JWT_OK;
+           ? AF_JWT_NOT_YET_VALID : AF_JWT_OK;
 }
 
 

@@ -24,13 +24,13 @@ typedef enum {
     AF_JWT_OK = 0,
     AF_JWT_TOO_LONG,
     AF_JWT_MALFORMED,
-    AF_JWT_KEY,                /* there is no key of the name that it gives,
+    AF_JWT_UNKNOWN_KEY,        /* there is no key of the name that it gives,
                                   or of its algorithm */
-    AF_JWT_UNNAMED,            /* it names no key, and none has signed it */
+    AF_JWT_NO_KID,             /* it names no key, and none has signed it */
     AF_JWT_SIGNATURE,          /* the key that it names has not signed it */
     AF_JWT_ISSUER,
     AF_JWT_AUDIENCE,
-    AF_JWT_EARLY,              /* not yet: nbf, or iat */
+    AF_JWT_NOT_YET_VALID,      /* not yet: nbf, or iat */
     AF_JWT_EXPIRED,            /* not any more: exp */
     AF_JWT_ERROR               /* no memory */
 } af_jwt_status_t;
@@ -67,8 +67,8 @@ af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
     size_t len, json_t **claims, json_t **header, const af_key_t **key);
 
 /*
- * Judges the times of a verified token's claims again: AF_JWT_OK, AF_JWT_EARLY
- * or AF_JWT_EXPIRED.
+ * Checks the times of a verified token's claims again: AF_JWT_OK,
+ * AF_JWT_NOT_YET_VALID or AF_JWT_EXPIRED.
  */
 af_jwt_status_t af_jwt_times(const af_jwt_rules_t *rules,
     const json_t *claims);

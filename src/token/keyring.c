@@ -29,22 +29,22 @@ static int af_keyring_read(af_keyring_load_t *load, const char *text,
     size_t len);
 static int af_keyring_pem(af_keyring_load_t *load, const char *text,
     size_t len);
-static int af_is_json(const char *text, size_t len);
+static int af_keyring_is_json(const char *text, size_t len);
 static int af_keyring_json(af_keyring_load_t *load, const char *text,
     size_t len);
 static int af_keyring_jwk(af_keyring_load_t *load, const json_t *jwk);
 static int af_keyring_set(af_keyring_load_t *load, const json_t *set);
-static af_jwk_status_t af_keyring_one(af_keyring_load_t *load,
+static af_jwk_status_t af_keyring_add_jwk(af_keyring_load_t *load,
     const json_t *jwk);
-static const char *af_options_merge(af_key_options_t *options,
+static const char *af_keyring_merge_options(af_key_options_t *options,
     const af_key_options_t *given);
-static const char *af_options_agree(const char **said, const char *given,
-    const char *otherwise);
+static const char *af_keyring_merge_option(const char **option,
+    const char *given, const char *conflict);
 static int af_keyring_key(af_keyring_load_t *load,
     const af_material_t *material, const af_key_options_t *options);
 static int af_keyring_push(af_keyring_t *ring, af_key_t *key,
     const char **error);
-static int af_keys_equal(const af_key_t *a, const af_key_t *b);
+static int af_keyring_keys_equal(const af_key_t *a, const af_key_t *b);
 static void af_json_wipe(json_t *json);
 
 
@@ -96,7 +96,7 @@ af_keyring_add(af_keyring_t *ring, const char *text, size_t len,
     int                rc;
     af_keyring_load_t  load = { ring, options, skip, data, error, 0 };
 
-    error->nth = 0;
+    error->index = 0;
 
     (void) ERR_set_mark();
     rc = af_keyring_read(&load, text, len);
@@ -114,7 +114,7 @@ af_keyring_add_published(af_keyring_t *ring, const char *text, size_t len,
     int                rc;
     af_keyring_load_t  load = { ring, options, skip, data, error, 1 };
 
-    error->nth = 0;
+    error->index = 0;
 
     (void) ERR_set_mark();
     rc = af_keyring_json(&load, text, len);
@@ -130,7 +130,7 @@ af_keyring_add_secret(af_keyring_t *ring, const unsigned char *secret,
 {
     af_key_t  *key;
 
-    error->nth = 0;
+    error->index = 0;
 
     key = af_key_create_secret(secret, len, options, &error->reason);
 
@@ -188,7 +188,7 @@ af_keyring_read(af_keyring_load_t *load, const char *text, size_t len)
 {
     /* a member of a JWK may hold what looks like PEM */
 
-    if (af_is_json(text, len)) {
+    if (af_keyring_is_json(text, len)) {
         return af_keyring_json(load, text, len);
     }
 
@@ -220,7 +220,7 @@ af_keyring_pem(af_keyring_load_t *load, const char *text, size_t len)
 
 
 static int
-af_is_json(const char *text, size_t len)
+af_keyring_is_json(const char *text, size_t len)
 {
     size_t  i;
 
@@ -265,7 +265,7 @@ af_keyring_json(af_keyring_load_t *load, const char *text, size_t len)
 static int
 af_keyring_jwk(af_keyring_load_t *load, const json_t *jwk)
 {
-    return (af_keyring_one(load, jwk) == AF_JWK_OK) ? 0 : -1;
+    return (af_keyring_add_jwk(load, jwk) == AF_JWK_OK) ? 0 : -1;
 }
 
 
@@ -289,16 +289,16 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
     }
 
     for (i = 0, n = 0; i < total; i++) {
-        load->error->nth = i + 1;
+        load->error->index = i + 1;
 
-        status = af_keyring_one(load, json_array_get(set, i));
+        status = af_keyring_add_jwk(load, json_array_get(set, i));
 
         if (status == AF_JWK_OK) {
             n++;
             continue;
         }
 
-        if (status == AF_JWK_BAD && !load->published) {
+        if (status == AF_JWK_INVALID && !load->published) {
             return -1;
         }
 
@@ -306,7 +306,7 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
     }
 
     if (n == 0) {
-        load->error->nth = 0;
+        load->error->index = 0;
         load->error->reason = "there is no key of use in the set";
         return -1;
     }
@@ -316,9 +316,9 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
 
 
 static af_jwk_status_t
-af_keyring_one(af_keyring_load_t *load, const json_t *jwk)
+af_keyring_add_jwk(af_keyring_load_t *load, const json_t *jwk)
 {
-    const char        *why;
+    const char        *reason;
     af_material_t      material;
     af_jwk_status_t    status;
     af_key_options_t   options;
@@ -329,16 +329,16 @@ af_keyring_one(af_keyring_load_t *load, const json_t *jwk)
         return status;
     }
 
-    why = (load->published && material.private)
-          ? "a secret that is published is none"
-          : af_options_merge(&options, load->options);
+    reason = (load->published && material.private)
+             ? "a secret that is published is none"
+             : af_keyring_merge_options(&options, load->options);
 
-    if (why != NULL) {
-        load->error->reason = why;
-        status = AF_JWK_BAD;
+    if (reason != NULL) {
+        load->error->reason = reason;
+        status = AF_JWK_INVALID;
 
     } else if (af_keyring_key(load, &material, &options) != 0) {
-        status = AF_JWK_BAD;
+        status = AF_JWK_INVALID;
     }
 
     af_material_free(&material);
@@ -350,22 +350,23 @@ af_keyring_one(af_keyring_load_t *load, const json_t *jwk)
 /* what is given beside a JWK completes what it says, and can't change it */
 
 static const char *
-af_options_merge(af_key_options_t *options, const af_key_options_t *given)
+af_keyring_merge_options(af_key_options_t *options,
+    const af_key_options_t *given)
 {
-    const char  *why;
+    const char  *reason;
 
-    why = af_options_agree(&options->alg, given->alg,
-                           "the JWK has another algorithm");
+    reason = af_keyring_merge_option(&options->alg, given->alg,
+                                     "the JWK has another algorithm");
 
-    if (why == NULL) {
-        why = af_options_agree(&options->kid, given->kid,
-                               "the JWK has another kid");
+    if (reason == NULL) {
+        reason = af_keyring_merge_option(&options->kid, given->kid,
+                                         "the JWK has another kid");
     }
 
-    if (why == NULL && given->use == AF_USE_SIGN
+    if (reason == NULL && given->use == AF_USE_SIGN
         && options->use == AF_USE_VERIFY)
     {
-        why = "the key can't sign, or says that it shall not";
+        reason = "the key can't sign, or says that it shall not";
     }
 
     if (given->use != AF_USE_DEFAULT) {
@@ -374,22 +375,23 @@ af_options_merge(af_key_options_t *options, const af_key_options_t *given)
 
     options->issuer = given->issuer;
 
-    return why;
+    return reason;
 }
 
 
 static const char *
-af_options_agree(const char **said, const char *given, const char *otherwise)
+af_keyring_merge_option(const char **option, const char *given,
+    const char *conflict)
 {
     if (given == NULL) {
         return NULL;
     }
 
-    if (*said != NULL && strcmp(*said, given) != 0) {
-        return otherwise;
+    if (*option != NULL && strcmp(*option, given) != 0) {
+        return conflict;
     }
 
-    *said = given;
+    *option = given;
 
     return NULL;
 }
@@ -416,7 +418,7 @@ af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
     af_key_t  **keys;
 
     for (i = 0; i < ring->nkeys; i++) {
-        if (af_keys_equal(ring->keys[i], key)) {
+        if (af_keyring_keys_equal(ring->keys[i], key)) {
             *error = "it is given twice";
             af_key_free(key);
             return -1;
@@ -440,16 +442,16 @@ af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
 
 
 static int
-af_keys_equal(const af_key_t *a, const af_key_t *b)
+af_keyring_keys_equal(const af_key_t *a, const af_key_t *b)
 {
-    const char  *of_a, *of_b;
+    const char  *issuer_a, *issuer_b;
 
-    of_a = af_key_issuer(a) ? af_key_issuer(a) : "";
-    of_b = af_key_issuer(b) ? af_key_issuer(b) : "";
+    issuer_a = af_key_issuer(a) ? af_key_issuer(a) : "";
+    issuer_b = af_key_issuer(b) ? af_key_issuer(b) : "";
 
     return af_key_is_same(a, b)
-           && strcmp(af_key_id(a), af_key_id(b)) == 0
-           && strcmp(of_a, of_b) == 0;
+           && strcmp(af_key_kid(a), af_key_kid(b)) == 0
+           && strcmp(issuer_a, issuer_b) == 0;
 }
 
 

@@ -21,7 +21,7 @@ typedef struct af_keyring_s {
 
 typedef struct {
     const char  *reason;       /* "the PEM is malformed" */
-    size_t       nth;          /* of a JWK Set's keys, from 1; 0: of no set */
+    size_t       index;        /* of a JWK Set's keys, from 1; 0: of no set */
 } af_keyring_error_t;
 
 

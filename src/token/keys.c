@@ -21,7 +21,7 @@ static const char *af_key_check(const af_alg_t *alg,
 static int af_kid_valid(const char *kid);
 static const char *af_key_init(af_key_t *key, const af_material_t *material,
     const af_key_options_t *options);
-static const char *af_key_name(af_key_t *key, const af_material_t *material,
+static const char *af_key_set_kid(af_key_t *key, const af_material_t *material,
     const char *kid);
 static char *af_kid_make(af_key_t *key);
 
@@ -35,15 +35,15 @@ af_key_create(const af_material_t *material, const af_key_options_t *options,
     const char **error)
 {
     af_key_t        *key;
-    const char      *why;
+    const char      *reason;
     const af_alg_t  *alg;
 
     alg = options->alg ? af_alg_find(options->alg)
                        : af_alg_default(material->kind);
 
-    why = af_key_check(alg, material, options);
-    if (why != NULL) {
-        *error = why;
+    reason = af_key_check(alg, material, options);
+    if (reason != NULL) {
+        *error = reason;
         return NULL;
     }
 
@@ -56,11 +56,11 @@ af_key_create(const af_material_t *material, const af_key_options_t *options,
     key->alg = alg;
 
     (void) ERR_set_mark();
-    why = af_key_init(key, material, options);
+    reason = af_key_init(key, material, options);
     (void) ERR_pop_to_mark();
 
-    if (why != NULL) {
-        *error = why;
+    if (reason != NULL) {
+        *error = reason;
         af_key_free(key);
         return NULL;
     }
@@ -112,7 +112,7 @@ af_key_alg(const af_key_t *key)
 
 
 const char *
-af_key_id(const af_key_t *key)
+af_key_kid(const af_key_t *key)
 {
     return key->kid;
 }
@@ -126,9 +126,9 @@ af_key_is_same(const af_key_t *a, const af_key_t *b)
 
 
 int
-af_key_is_named(const af_key_t *key)
+af_key_has_explicit_kid(const af_key_t *key)
 {
-    return key->named;
+    return key->explicit_kid;
 }
 
 
@@ -205,17 +205,17 @@ static const char *
 af_key_check(const af_alg_t *alg, const af_material_t *material,
     const af_key_options_t *options)
 {
-    const char  *why;
+    const char  *reason;
 
     if (alg == NULL) {
         return "the algorithm is not supported";
     }
 
     if (material->kind == AF_OCT) {
-        why = af_secret_check(material->secret, material->len);
+        reason = af_secret_check(material->secret, material->len);
 
-        if (why != NULL) {
-            return why;
+        if (reason != NULL) {
+            return reason;
         }
     }
 
@@ -273,12 +273,12 @@ af_key_init(af_key_t *key, const af_material_t *material,
         }
     }
 
-    return af_key_name(key, material, options->kid);
+    return af_key_set_kid(key, material, options->kid);
 }
 
 
 static const char *
-af_key_name(af_key_t *key, const af_material_t *material, const char *kid)
+af_key_set_kid(af_key_t *key, const af_material_t *material, const char *kid)
 {
     json_t  *members;
 
@@ -297,7 +297,7 @@ af_key_name(af_key_t *key, const af_material_t *material, const char *kid)
         return "the kid could not be made";
     }
 
-    key->named = (kid != NULL);
+    key->explicit_kid = (kid != NULL);
     key->kid = strdup(kid ? kid : key->digest);
     if (key->kid == NULL) {
         return "out of memory";

@@ -64,13 +64,13 @@ void af_key_free(af_key_t *key);
 
 /* the RFC 7518 name of the key's algorithm, and the key's own name */
 const char *af_key_alg(const af_key_t *key);
-const char *af_key_id(const af_key_t *key);
+const char *af_key_kid(const af_key_t *key);
 
 /* whether two are one key, by whatever name, of one algorithm */
 int af_key_is_same(const af_key_t *a, const af_key_t *b);
 
 /* whether that name was given, and not made of the key */
-int af_key_is_named(const af_key_t *key);
+int af_key_has_explicit_kid(const af_key_t *key);
 
 /* whose tokens it verifies: NULL if they are our own */
 const char *af_key_issuer(const af_key_t *key);

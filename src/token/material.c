@@ -16,7 +16,7 @@
 #define AF_EXPONENT_MAX  64
 
 
-static af_kind_t af_kind_of(const EVP_PKEY *pkey);
+static af_key_kind_t af_key_kind_of(const EVP_PKEY *pkey);
 static const char *af_rsa_check(const EVP_PKEY *pkey, unsigned private);
 static const char *af_exponent_check(const EVP_PKEY *pkey);
 static const char *af_ec_check(const EVP_PKEY *pkey, unsigned private);
@@ -32,7 +32,7 @@ static int af_add_octets(json_t *jwk, const char *name,
     const unsigned char *octets, size_t n);
 
 
-const af_kind_row_t  af_kinds[] = {
+const af_key_kind_row_t  af_key_kinds[] = {
 
     [AF_OCT] = { "oct", NULL, NULL, NULL, 0, NULL, af_oct_add },
 
@@ -52,14 +52,14 @@ const af_kind_row_t  af_kinds[] = {
 };
 
 
-af_kind_t
-af_kind_find(const char *kty, const char *crv)
+af_key_kind_t
+af_key_kind_find(const char *kty, const char *crv)
 {
-    af_kind_t             kind;
-    const af_kind_row_t  *row;
+    af_key_kind_t             kind;
+    const af_key_kind_row_t  *row;
 
-    for (kind = 0; kind < AF_KINDS; kind++) {
-        row = &af_kinds[kind];
+    for (kind = 0; kind < AF_KEY_KINDS; kind++) {
+        row = &af_key_kinds[kind];
 
         if (strcmp(row->kty, kty) == 0
             && (row->crv == NULL
@@ -100,26 +100,26 @@ int
 af_material_pkey(af_material_t *material, EVP_PKEY *pkey, unsigned private,
     const char **error)
 {
-    const char  *why;
+    const char  *reason;
 
     memset(material, 0, sizeof(af_material_t));
 
-    material->kind = af_kind_of(pkey);
+    material->kind = af_key_kind_of(pkey);
     material->pkey = pkey;
     material->private = private;
 
-    if (material->kind == AF_KINDS) {
-        why = "keys of this kind are not supported";
+    if (material->kind == AF_KEY_KINDS) {
+        reason = "keys of this kind are not supported";
 
     } else {
-        why = af_kinds[material->kind].check(pkey, private);
+        reason = af_key_kinds[material->kind].check(pkey, private);
     }
 
-    if (why == NULL) {
+    if (reason == NULL) {
         return 0;
     }
 
-    *error = why;
+    *error = reason;
     af_material_free(material);
 
     return -1;
@@ -143,10 +143,10 @@ af_material_free(af_material_t *material)
 json_t *
 af_material_public(const af_material_t *material)
 {
-    json_t               *jwk;
-    const af_kind_row_t  *row;
+    json_t                   *jwk;
+    const af_key_kind_row_t  *row;
 
-    row = &af_kinds[material->kind];
+    row = &af_key_kinds[material->kind];
 
     jwk = json_pack("{ss ss*}", "kty", row->kty, "crv", row->crv);
 
@@ -184,20 +184,20 @@ af_material_thumbprint(const json_t *jwk)
 }
 
 
-static af_kind_t
-af_kind_of(const EVP_PKEY *pkey)
+static af_key_kind_t
+af_key_kind_of(const EVP_PKEY *pkey)
 {
-    char        group[64];
-    af_kind_t   kind;
+    char           group[64];
+    af_key_kind_t  kind;
 
     if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1) {
         group[0] = '\0';
     }
 
-    for (kind = AF_RSA; kind < AF_KINDS; kind++) {
-        if (EVP_PKEY_is_a(pkey, af_kinds[kind].type)
-            && (af_kinds[kind].group == NULL
-                || strcmp(af_kinds[kind].group, group) == 0))
+    for (kind = AF_RSA; kind < AF_KEY_KINDS; kind++) {
+        if (EVP_PKEY_is_a(pkey, af_key_kinds[kind].type)
+            && (af_key_kinds[kind].group == NULL
+                || strcmp(af_key_kinds[kind].group, group) == 0))
         {
             break;
         }
@@ -211,7 +211,7 @@ static const char *
 af_rsa_check(const EVP_PKEY *pkey, unsigned private)
 {
     int          bits;
-    const char  *why;
+    const char  *reason;
 
     bits = EVP_PKEY_get_bits(pkey);
 
@@ -223,16 +223,16 @@ af_rsa_check(const EVP_PKEY *pkey, unsigned private)
         return "the modulus is longer than 8192 bits";
     }
 
-    why = af_exponent_check(pkey);
+    reason = af_exponent_check(pkey);
 
-    return why ? why : af_pkey_check(pkey, private);
+    return reason ? reason : af_pkey_check(pkey, private);
 }
 
 
 static const char *
 af_exponent_check(const EVP_PKEY *pkey)
 {
-    int      good;
+    int  valid;
     BIGNUM  *e;
 
     e = NULL;
@@ -241,12 +241,12 @@ af_exponent_check(const EVP_PKEY *pkey)
         return "the exponent is missing";
     }
 
-    good = BN_is_odd(e) && !BN_is_one(e)
+    valid = BN_is_odd(e) && !BN_is_one(e)
            && BN_num_bits(e) <= AF_EXPONENT_MAX;
 
     BN_free(e);
 
-    return good ? NULL : "the exponent is not an odd number from 3 to 2^64";
+    return valid ? NULL : "the exponent is not an odd number from 3 to 2^64";
 }
 
 
@@ -275,7 +275,7 @@ af_ec_check(const EVP_PKEY *pkey, unsigned private)
 static const char *
 af_pkey_check(const EVP_PKEY *pkey, unsigned private)
 {
-    const char    *why;
+    const char  *reason;
     EVP_PKEY_CTX  *ctx;
 
     /* it takes no const, and changes nothing but the count of references */
@@ -285,18 +285,18 @@ af_pkey_check(const EVP_PKEY *pkey, unsigned private)
         return "out of memory";
     }
 
-    why = NULL;
+    reason = NULL;
 
     if (EVP_PKEY_public_check(ctx) != 1) {
-        why = "the public key is not valid";
+        reason = "the public key is not valid";
 
     } else if (private && EVP_PKEY_pairwise_check(ctx) != 1) {
-        why = "the private key does not match the public one";
+        reason = "the private key does not match the public one";
     }
 
     EVP_PKEY_CTX_free(ctx);
 
-    return why;
+    return reason;
 }
 
 

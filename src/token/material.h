@@ -25,8 +25,8 @@ typedef enum {
     AF_P384,
     AF_P521,
     AF_ED25519,
-    AF_KINDS                   /* how many: none of them */
-} af_kind_t;
+    AF_KEY_KINDS               /* how many: none of them */
+} af_key_kind_t;
 
 
 typedef struct af_material_s  af_material_t;
@@ -43,11 +43,11 @@ typedef struct {
 
     /* adds what is public to a JWK: 0, or -1 */
     int         (*add)(json_t *jwk, const EVP_PKEY *pkey, size_t size);
-} af_kind_row_t;
+} af_key_kind_row_t;
 
 
 struct af_material_s {
-    af_kind_t       kind;
+    af_key_kind_t   kind;
     EVP_PKEY       *pkey;      /* NULL for AF_OCT */
     unsigned char  *secret;    /* NULL for all others */
     size_t          len;
@@ -55,11 +55,11 @@ struct af_material_s {
 };
 
 
-extern const af_kind_row_t  af_kinds[];
+extern const af_key_kind_row_t  af_key_kinds[];
 
 
-/* Returns AF_KINDS if there is no such kind; `crv` may be NULL. */
-af_kind_t af_kind_find(const char *kty, const char *crv);
+/* Returns AF_KEY_KINDS if there is no such kind; `crv` may be NULL. */
+af_key_kind_t af_key_kind_find(const char *kty, const char *crv);
 
 /*
  * Makes material of a copy of a secret, or of a key of OpenSSL's, which is

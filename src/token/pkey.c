@@ -76,7 +76,7 @@ af_rsa_init(af_key_t *key, const af_material_t *material)
 static int
 af_ecdsa_init(af_key_t *key, const af_material_t *material)
 {
-    key->size = 2 * af_kinds[material->kind].size;
+    key->size = 2 * af_key_kinds[material->kind].size;
 
     return af_pkey_init(key, material);
 }

@@ -29,11 +29,11 @@ static ptrdiff_t af_refresh_secret(const af_purpose_keys_t *keys,
     const af_refresh_t *token);
 static ptrdiff_t af_refresh_any_secret(const af_purpose_keys_t *keys,
     const af_refresh_t *token);
-static int af_refresh_tagged(const af_purpose_keys_t *keys, size_t secret,
+static int af_refresh_tag_matches(const af_purpose_keys_t *keys, size_t secret,
     const af_refresh_t *token);
-static void af_refresh_code(const af_derived_key_t key,
+static void af_refresh_mac(const af_derived_key_t key,
     const unsigned char *octets, size_t len, const unsigned char *random,
-    unsigned char code[AF_REFRESH_MAC_SIZE]);
+    unsigned char mac[AF_REFRESH_MAC_SIZE]);
 
 
 _Static_assert(AF_REFRESH_USER(AF_REFRESH_OCTETS) == 1 + AF_KEY_ID_SIZE,
@@ -56,8 +56,8 @@ af_refresh_form(const char *text, size_t len)
     {
         form = AF_REFRESH_NUMBERED;
 
-    } else if (len == AF_REFRESH_FORMER_SIZE - 1) {
-        form = AF_REFRESH_FORMER;
+    } else if (len == AF_REFRESH_LEGACY_SIZE - 1) {
+        form = AF_REFRESH_LEGACY;
 
     } else {
         return AF_REFRESH_NONE;
@@ -135,7 +135,7 @@ af_refresh_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
 
     secret = af_purpose_find(keys, AF_PURPOSE_REFRESH_TAG, token->octets + 1);
 
-    return (secret != -1 && af_refresh_tagged(keys, secret, token))
+    return (secret != -1 && af_refresh_tag_matches(keys, secret, token))
            ? secret : -1;
 }
 
@@ -151,7 +151,7 @@ af_refresh_any_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
     secret = -1;
 
     for (i = 0; i < keys->n; i++) {
-        if (af_refresh_tagged(keys, i, token)) {
+        if (af_refresh_tag_matches(keys, i, token)) {
             secret = i;
         }
     }
@@ -161,24 +161,24 @@ af_refresh_any_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
 
 
 static int
-af_refresh_tagged(const af_purpose_keys_t *keys, size_t secret,
+af_refresh_tag_matches(const af_purpose_keys_t *keys, size_t secret,
     const af_refresh_t *token)
 {
-    int            good;
-    size_t         tag;
-    unsigned char  code[AF_REFRESH_MAC_SIZE];
+    int            valid;
+    size_t         offset;
+    unsigned char  mac[AF_REFRESH_MAC_SIZE];
 
-    tag = AF_REFRESH_TAG(token->size);
+    offset = AF_REFRESH_TAG(token->size);
 
-    af_refresh_code(keys->secrets[secret].of[AF_PURPOSE_REFRESH_TAG].key,
-                    token->octets, tag, NULL, code);
+    af_refresh_mac(keys->secrets[secret].keys[AF_PURPOSE_REFRESH_TAG].key,
+                   token->octets, offset, NULL, mac);
 
-    good = (sodium_memcmp(code, token->octets + tag, AF_REFRESH_TAG_SIZE)
-            == 0);
+    valid = (sodium_memcmp(mac, token->octets + offset, AF_REFRESH_TAG_SIZE)
+             == 0);
 
-    sodium_memzero(code, sizeof(code));
+    sodium_memzero(mac, sizeof(mac));
 
-    return good;
+    return valid;
 }
 
 
@@ -186,21 +186,22 @@ int
 af_refresh_check(const af_purpose_keys_t *keys, const af_refresh_t *token,
     const unsigned char random[AF_REFRESH_RANDOM])
 {
-    int            good;
-    size_t         mac;
-    unsigned char  code[AF_REFRESH_MAC_SIZE];
+    int            valid;
+    size_t         offset;
+    unsigned char  mac[AF_REFRESH_MAC_SIZE];
 
-    mac = AF_REFRESH_MAC(token->size);
+    offset = AF_REFRESH_MAC(token->size);
 
-    af_refresh_code(keys->secrets[token->secret].of[AF_PURPOSE_REFRESH_MAC].key,
-                    token->octets, mac, random, code);
+    af_refresh_mac(keys->secrets[token->secret].keys[AF_PURPOSE_REFRESH_MAC]
+                       .key,
+                   token->octets, offset, random, mac);
 
-    good = (sodium_memcmp(code, token->octets + mac, AF_REFRESH_MAC_SIZE)
-            == 0);
+    valid = (sodium_memcmp(mac, token->octets + offset, AF_REFRESH_MAC_SIZE)
+             == 0);
 
-    sodium_memzero(code, sizeof(code));
+    sodium_memzero(mac, sizeof(mac));
 
-    return good;
+    return valid;
 }
 
 
@@ -211,8 +212,8 @@ af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
 {
     size_t                   i;
     unsigned char            octets[AF_REFRESH_OCTETS];
-    unsigned char            code[AF_REFRESH_MAC_SIZE];
-    const af_purpose_key_t  *made;
+    unsigned char            mac[AF_REFRESH_MAC_SIZE];
+    const af_purpose_key_t  *secret_keys;
 
     enum {
         USER = AF_REFRESH_USER(AF_REFRESH_OCTETS),
@@ -229,26 +230,27 @@ af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
         return -1;
     }
 
-    made = keys->secrets[0].of;
+    secret_keys = keys->secrets[0].keys;
 
     octets[0] = AF_REFRESH_VERSION;
-    memcpy(octets + 1, made[AF_PURPOSE_REFRESH_TAG].id, AF_KEY_ID_SIZE);
+    memcpy(octets + 1, secret_keys[AF_PURPOSE_REFRESH_TAG].id, AF_KEY_ID_SIZE);
 
     for (i = TAG; i-- > NUMBER; number >>= 8) {
         octets[i] = number & 0xff;
     }
 
-    af_refresh_code(made[AF_PURPOSE_REFRESH_TAG].key, octets, TAG, NULL, code);
-    memcpy(octets + TAG, code, AF_REFRESH_TAG_SIZE);
+    af_refresh_mac(secret_keys[AF_PURPOSE_REFRESH_TAG].key, octets, TAG, NULL,
+                   mac);
+    memcpy(octets + TAG, mac, AF_REFRESH_TAG_SIZE);
 
-    af_refresh_code(made[AF_PURPOSE_REFRESH_MAC].key, octets, MAC, random,
-                    octets + MAC);
+    af_refresh_mac(secret_keys[AF_PURPOSE_REFRESH_MAC].key, octets, MAC, random,
+                   octets + MAC);
 
     (void) sodium_bin2base64(text, AF_REFRESH_SIZE, octets, AF_REFRESH_OCTETS,
                              AF_BASE64URL);
 
     sodium_memzero(octets, sizeof(octets));
-    sodium_memzero(code, sizeof(code));
+    sodium_memzero(mac, sizeof(mac));
 
     return 0;
 }
@@ -257,9 +259,9 @@ af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
 /* `random` is NULL where none is part of it */
 
 static void
-af_refresh_code(const af_derived_key_t key, const unsigned char *octets,
+af_refresh_mac(const af_derived_key_t key, const unsigned char *octets,
     size_t len, const unsigned char *random,
-    unsigned char code[AF_REFRESH_MAC_SIZE])
+    unsigned char mac[AF_REFRESH_MAC_SIZE])
 {
     crypto_auth_hmacsha256_state  state;
 
@@ -270,7 +272,7 @@ af_refresh_code(const af_derived_key_t key, const unsigned char *octets,
         crypto_auth_hmacsha256_update(&state, random, AF_REFRESH_RANDOM);
     }
 
-    crypto_auth_hmacsha256_final(&state, code);
+    crypto_auth_hmacsha256_final(&state, mac);
 
     sodium_memzero(&state, sizeof(state));
 }
@@ -278,15 +280,15 @@ af_refresh_code(const af_derived_key_t key, const unsigned char *octets,
 
 void
 af_refresh_successor(const af_purpose_keys_t *keys, size_t secret,
-    const char *token, char successor[AF_REFRESH_FORMER_SIZE])
+    const char *token, char successor[AF_REFRESH_LEGACY_SIZE])
 {
     unsigned char  octets[crypto_auth_hmacsha256_BYTES];
 
     (void) crypto_auth_hmacsha256(octets, (const unsigned char *) token,
                                   strlen(token),
                                   keys->secrets[secret]
-                                      .of[AF_PURPOSE_REFRESH_FORMER].key);
-    (void) sodium_bin2base64(successor, AF_REFRESH_FORMER_SIZE, octets,
+                                      .keys[AF_PURPOSE_REFRESH_LEGACY].key);
+    (void) sodium_bin2base64(successor, AF_REFRESH_LEGACY_SIZE, octets,
                              sizeof(octets), AF_BASE64URL);
 
     sodium_memzero(octets, sizeof(octets));

@@ -34,7 +34,7 @@
 
 /* of a token's text, with a terminating zero; and of the former form's */
 #define AF_REFRESH_SIZE         115
-#define AF_REFRESH_FORMER_SIZE  44
+#define AF_REFRESH_LEGACY_SIZE  44
 
 #define AF_REFRESH_OCTETS  85
 
@@ -50,7 +50,7 @@
 
 typedef enum {
     AF_REFRESH_NONE = 0,       /* no refresh token */
-    AF_REFRESH_FORMER,
+    AF_REFRESH_LEGACY,
     AF_REFRESH_NUMBERED
 } af_refresh_form_t;
 
@@ -95,7 +95,7 @@ int af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
  * token's text.
  */
 void af_refresh_successor(const af_purpose_keys_t *keys, size_t secret,
-    const char *token, char successor[AF_REFRESH_FORMER_SIZE]);
+    const char *token, char successor[AF_REFRESH_LEGACY_SIZE]);
 
 /* what is stored of a token of the former form: SHA-256 of its text */
 void af_refresh_hash(const char *token, char hash[AF_REFRESH_HASH_SIZE]);

@@ -18,12 +18,12 @@
 static const unsigned char  af_der_first[] = { 0x02, 0x06, AF_DER_SEQUENCE };
 
 
-static int af_is_der(const unsigned char *octets, size_t len);
+static int af_secret_is_der(const unsigned char *octets, size_t len);
 static size_t af_der_length(const unsigned char **p, size_t len);
-static int af_is_base64_der(const unsigned char *text, size_t len);
-static int af_is_ssh(const unsigned char *text, size_t len);
-static int af_is_json(const unsigned char *text, size_t len);
-static int af_begins(const unsigned char *text, size_t len,
+static int af_secret_is_base64_der(const unsigned char *text, size_t len);
+static int af_secret_is_ssh(const unsigned char *text, size_t len);
+static int af_secret_is_json(const unsigned char *text, size_t len);
+static int af_secret_begins(const unsigned char *text, size_t len,
     const char *prefix);
 
 
@@ -34,15 +34,15 @@ af_secret_check(const unsigned char *secret, size_t len)
         return "PEM is no secret";
     }
 
-    if (af_is_json(secret, len)) {
+    if (af_secret_is_json(secret, len)) {
         return "JSON is no secret";
     }
 
-    if (af_is_ssh(secret, len)) {
+    if (af_secret_is_ssh(secret, len)) {
         return "an SSH key is no secret";
     }
 
-    if (af_is_der(secret, len) || af_is_base64_der(secret, len)) {
+    if (af_secret_is_der(secret, len) || af_secret_is_base64_der(secret, len)) {
         return "DER is no secret: a key must be in PEM";
     }
 
@@ -56,7 +56,7 @@ af_secret_check(const unsigned char *secret, size_t len)
  */
 
 static int
-af_is_der(const unsigned char *octets, size_t len)
+af_secret_is_der(const unsigned char *octets, size_t len)
 {
     size_t                n, rest;
     const unsigned char  *p;
@@ -107,9 +107,9 @@ af_der_length(const unsigned char **p, size_t len)
 /* PEM without its first and last line, as some consoles show keys */
 
 static int
-af_is_base64_der(const unsigned char *text, size_t len)
+af_secret_is_base64_der(const unsigned char *text, size_t len)
 {
-    int             is;
+    int             found;
     size_t          i, n;
     unsigned char  *octets;
 
@@ -124,38 +124,39 @@ af_is_base64_der(const unsigned char *text, size_t len)
         return 0;
     }
 
-    is = 0;
+    found = 0;
 
-    for (i = 0; i < sizeof(variants) / sizeof(variants[0]) && !is; i++) {
-        is = sodium_base642bin(octets, len, (const char *) text, len,
-                               " \t\r\n", &n, NULL, variants[i])
-             == 0
-             && af_is_der(octets, n);
+    for (i = 0; i < sizeof(variants) / sizeof(variants[0]) && !found; i++) {
+        found = sodium_base642bin(octets, len, (const char *) text, len,
+                                  " \t\r\n", &n, NULL, variants[i])
+                == 0
+                && af_secret_is_der(octets, n);
     }
 
     sodium_memzero(octets, len);
     free(octets);
 
-    return is;
+    return found;
 }
 
 
 static int
-af_is_ssh(const unsigned char *text, size_t len)
+af_secret_is_ssh(const unsigned char *text, size_t len)
 {
-    return af_begins(text, len, "ssh-") || af_begins(text, len, "ecdsa-sha2-");
+    return af_secret_begins(text, len, "ssh-")
+           || af_secret_begins(text, len, "ecdsa-sha2-");
 }
 
 
 /* also behind a byte order mark, or as a list of keys */
 
 static int
-af_is_json(const unsigned char *text, size_t len)
+af_secret_is_json(const unsigned char *text, size_t len)
 {
     json_t        *json;
     json_error_t   error;
 
-    if (af_begins(text, len, "\xef\xbb\xbf")) {
+    if (af_secret_begins(text, len, "\xef\xbb\xbf")) {
         text += 3;
         len -= 3;
     }
@@ -168,7 +169,7 @@ af_is_json(const unsigned char *text, size_t len)
 
 
 static int
-af_begins(const unsigned char *text, size_t len, const char *prefix)
+af_secret_begins(const unsigned char *text, size_t len, const char *prefix)
 {
     size_t  n;
 

@@ -27,9 +27,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     (void) argv;
 
     af_must(sodium_init() != -1);
-    af_must(af_secret_keys_make((unsigned char *) "secret", 6, &secrets[0])
+    af_must(af_secret_keys_derive((unsigned char *) "secret", 6, &secrets[0])
             == 0);
-    af_must(af_secret_keys_make((unsigned char *) "former", 6, &secrets[1])
+    af_must(af_secret_keys_derive((unsigned char *) "former", 6, &secrets[1])
             == 0);
 
     return 0;

@@ -14,7 +14,7 @@ static void key_right(const char *s, const char *key);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char        *s, key[AF_KEY_SIZE], again[AF_KEY_SIZE];
+    char        *s, key[AF_TYPE_KEY_SIZE], again[AF_TYPE_KEY_SIZE];
     size_t       len;
     const char  *wrong;
 

@@ -395,7 +395,7 @@ needs_its_key(const char *token, size_t len, unsigned key)
 
     rules.keys = others;
     status = status_of(token, len, &claims);
-    af_must(status == AF_JWT_KEY || status == AF_JWT_UNNAMED);
+    af_must(status == AF_JWT_UNKNOWN_KEY || status == AF_JWT_NO_KID);
     af_must(claims == NULL);
 
     rules.keys = keys;

@@ -110,9 +110,9 @@ skipped(void *data, const af_keyring_error_t *error)
 {
     size_t *last = data;
 
-    af_must(error->reason != NULL && error->nth > *last);
+    af_must(error->reason != NULL && error->index > *last);
 
-    *last = error->nth;
+    *last = error->index;
 }
 
 
@@ -131,13 +131,13 @@ is_a_key(af_key_t *key, const af_key_options_t *options)
     af_must(i < af_nelts(algs));
     af_must(options->alg == NULL || strcmp(options->alg, algs[i]) == 0);
 
-    for (p = af_key_id(key); *p != '\0'; p++) {
+    for (p = af_key_kid(key); *p != '\0'; p++) {
         af_must(*p >= ' ' && *p <= '~');
     }
 
-    af_must(p != af_key_id(key) && p - af_key_id(key) <= AF_KID_MAX);
+    af_must(p != af_key_kid(key) && p - af_key_kid(key) <= AF_KID_MAX);
     af_must(options->kid == NULL
-            || strcmp(options->kid, af_key_id(key)) == 0);
+            || strcmp(options->kid, af_key_kid(key)) == 0);
 
     af_must((options->issuer == NULL) == (af_key_issuer(key) == NULL));
     af_must(options->use != AF_USE_SIGN || af_key_signs(key));

@@ -291,8 +291,8 @@ no_token(const char *text)
 
     /* one that texts may well name */
 
-    memcpy(made[1].of[AF_PURPOSE_MAIL].id, "\0\0\0", AF_KEY_ID_SIZE);
-    memset(made[0].of[AF_PURPOSE_MAIL].id, 0xff, AF_KEY_ID_SIZE);
+    memcpy(made[1].keys[AF_PURPOSE_MAIL].id, "\0\0\0", AF_KEY_ID_SIZE);
+    memset(made[0].keys[AF_PURPOSE_MAIL].id, 0xff, AF_KEY_ID_SIZE);
 
     af_must(!af_mail_token_check(&keys, "reset_password", text, strlen(text),
                                  id));

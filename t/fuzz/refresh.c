@@ -32,8 +32,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     (void) argv;
 
     af_must(sodium_init() != -1);
-    af_must(af_secret_keys_make((unsigned char *) "secret", 6, &made[0]) == 0);
-    af_must(af_secret_keys_make((unsigned char *) "former", 6, &made[1]) == 0);
+    af_must(af_secret_keys_derive((unsigned char *) "secret", 6,
+                                  &made[0]) == 0);
+    af_must(af_secret_keys_derive((unsigned char *) "former", 6,
+                                  &made[1]) == 0);
 
     return 0;
 }
@@ -101,7 +103,7 @@ sealed(const uint8_t *data, size_t size, size_t tagged)
     unsigned char            code[crypto_auth_hmacsha256_BYTES];
     const af_purpose_key_t  *key;
 
-    key = &made[SECRETS - 1].of[AF_PURPOSE_REFRESH_TAG];
+    key = &made[SECRETS - 1].keys[AF_PURPOSE_REFRESH_TAG];
 
     head = (tagged == TAGGED) ? 1 + ID : 1;
 

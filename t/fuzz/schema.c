@@ -290,8 +290,8 @@ value_right(const af_field_t *field, json_t *value, const char *path,
     if (json_is_array(value)) {
         elements_right(field, value, path, codes);
 
-    } else if (field->of != NULL) {
-        fields_right(field->of, value, path, codes);
+    } else if (field->nested != NULL) {
+        fields_right(field->nested, value, path, codes);
     }
 }
 
@@ -304,9 +304,9 @@ elements_right(const af_field_t *array, json_t *values, const char *path,
     char         name[PATH];
     size_t       i;
     json_t      *value;
-    af_field_t   element = { "", array->type->element, 0, array->of };
+    af_field_t   element = { "", array->type->element, 0, array->nested };
 
-    if (array->of != NULL) {
+    if (array->nested != NULL) {
         element.type = &af_type_object;
     }
 

@@ -47,7 +47,7 @@ setup(void **state)
 {
     (void) state;
 
-    return af_secret_keys_make((unsigned char *) "secret", 6, made);
+    return af_secret_keys_derive((unsigned char *) "secret", 6, made);
 }
 
 

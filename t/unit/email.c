@@ -54,9 +54,9 @@ static const struct {
 static void
 test_one_mailbox_has_one_key(void **state)
 {
-    int      failed, rc;
-    char     key[AF_KEY_SIZE], *exact;
-    size_t   i, len;
+    int     failed, rc;
+    char    key[AF_TYPE_KEY_SIZE], *exact;
+    size_t  i, len;
 
     (void) state;
 
@@ -94,7 +94,7 @@ static void
 test_keys_are_bounded(void **state)
 {
     int     failed;
-    char    address[4 * AF_EMAIL_MAX], key[AF_KEY_SIZE];
+    char    address[4 * AF_EMAIL_MAX], key[AF_TYPE_KEY_SIZE];
     size_t  i, n;
 
     static const char  label[] = "\u00fcxyz.";     /* xn--xyz-hoa. */

@@ -181,7 +181,7 @@ static const struct {
     af_key_options_t   options;
     size_t             keys;
     size_t             skipped;
-    size_t             nth;
+    size_t             index;
     const char        *error;
 } texts[] = {
     { "RFC 7517, A.1", RFC7517_A1_SET, { .alg = NULL }, 1, 1, 0, NULL },
@@ -252,7 +252,7 @@ count(void *data, const af_keyring_error_t *error)
 {
     size_t  *n = data;
 
-    assert_true(error->nth != 0 && error->reason != NULL);
+    assert_true(error->index != 0 && error->reason != NULL);
     (*n)++;
 }
 
@@ -413,8 +413,8 @@ test_sets_and_what_is_given_beside_them(void **state)
         } else if (texts[i].error != NULL) {
             af_row(strcmp(error.reason, texts[i].error) == 0, "%s: %s",
                    texts[i].name, error.reason);
-            af_row(error.nth == texts[i].nth, "%s: %zu", texts[i].name,
-                   error.nth);
+            af_row(error.index == texts[i].index, "%s: %zu", texts[i].name,
+                   error.index);
         }
 
         af_keyring_free(ring);
@@ -515,7 +515,7 @@ test_of_a_long_set_the_first_keys_are_read(void **state)
                                               &options, count, &skipped,
                                               &error), 0);
     assert_int_equal(ring->nkeys, AF_PUBLISHED_MAX);
-    assert_string_equal(af_key_id(ring->keys[AF_PUBLISHED_MAX - 1]), "63");
+    assert_string_equal(af_key_kid(ring->keys[AF_PUBLISHED_MAX - 1]), "63");
     assert_int_equal(skipped, 0);
 
     af_keyring_free(ring);
@@ -665,7 +665,7 @@ test_thumbprints(void **state)
         ring = af_keyring_create();
         text = json_dumps(jwk, 0);
         assert_int_equal(add(ring, text, &options, &skipped, &error), 0);
-        assert_string_equal(af_key_id(ring->keys[0]), rows[i].thumbprint);
+        assert_string_equal(af_key_kid(ring->keys[0]), rows[i].thumbprint);
 
         af_keyring_free(ring);
         json_decref(jwk);
@@ -713,7 +713,7 @@ test_what_is_published(void **state)
         jwk = json_array_get(keys, i);
 
         assert_string_equal(json_string_value(json_object_get(jwk, "kid")),
-                            af_key_id(ring->keys[i]));
+                            af_key_kid(ring->keys[i]));
         assert_string_equal(json_string_value(json_object_get(jwk, "alg")),
                             af_key_alg(ring->keys[i]));
         assert_string_equal(json_string_value(json_object_get(jwk, "use")),

@@ -72,18 +72,18 @@ static const struct {
     { "the scheme in it", "Bearer %H.%P.%S", AF_JWT_MALFORMED },
     { "one character for a signature", "%H.%P.A", AF_JWT_MALFORMED },
 
-    { "short signature", "%H.%P.AAAA", AF_JWT_UNNAMED },
-    { "signature longer by one", "%H.%P.%SA", AF_JWT_UNNAMED },
-    { "signature longer by four", "%H.%P.%SAAAA", AF_JWT_UNNAMED },
-    { "signature twice", "%H.%P.%S%SA", AF_JWT_UNNAMED },
-    { "header for a signature", "%H.%P.%H", AF_JWT_UNNAMED },
-    { "padded payload", "%H.%P=.%S", AF_JWT_UNNAMED },
-    { "padded payload, twice", "%H.%P==.%S", AF_JWT_UNNAMED },
-    { "space between", "%H. %P.%S", AF_JWT_UNNAMED },
-    { "newline in it", "%H.%P\n.%S", AF_JWT_UNNAMED },
-    { "zero in it", "%H.%P%0.%S", AF_JWT_UNNAMED },
-    { "longer payload", "%H.%PAAA.%S", AF_JWT_UNNAMED },
-    { "header twice", "%H.%H.%S", AF_JWT_UNNAMED },
+    { "short signature", "%H.%P.AAAA", AF_JWT_NO_KID },
+    { "signature longer by one", "%H.%P.%SA", AF_JWT_NO_KID },
+    { "signature longer by four", "%H.%P.%SAAAA", AF_JWT_NO_KID },
+    { "signature twice", "%H.%P.%S%SA", AF_JWT_NO_KID },
+    { "header for a signature", "%H.%P.%H", AF_JWT_NO_KID },
+    { "padded payload", "%H.%P=.%S", AF_JWT_NO_KID },
+    { "padded payload, twice", "%H.%P==.%S", AF_JWT_NO_KID },
+    { "space between", "%H. %P.%S", AF_JWT_NO_KID },
+    { "newline in it", "%H.%P\n.%S", AF_JWT_NO_KID },
+    { "zero in it", "%H.%P%0.%S", AF_JWT_NO_KID },
+    { "longer payload", "%H.%PAAA.%S", AF_JWT_NO_KID },
+    { "header twice", "%H.%H.%S", AF_JWT_NO_KID },
     { "payload first", "%P.%H.%S", AF_JWT_MALFORMED }
 };
 
@@ -147,35 +147,35 @@ static const struct {
       AF_JWT_OK },
     { "x5c", "{\"alg\":\"HS256\",\"x5c\":[\"AAAA\"]}", AF_JWT_OK },
 
-    { "none", "{\"alg\":\"none\"}", AF_JWT_KEY },
-    { "None", "{\"alg\":\"None\"}", AF_JWT_KEY },
-    { "NONE", "{\"alg\":\"NONE\"}", AF_JWT_KEY },
-    { "nOnE", "{\"alg\":\"nOnE\"}", AF_JWT_KEY },
+    { "none", "{\"alg\":\"none\"}", AF_JWT_UNKNOWN_KEY },
+    { "None", "{\"alg\":\"None\"}", AF_JWT_UNKNOWN_KEY },
+    { "NONE", "{\"alg\":\"NONE\"}", AF_JWT_UNKNOWN_KEY },
+    { "nOnE", "{\"alg\":\"nOnE\"}", AF_JWT_UNKNOWN_KEY },
     { "none with kid", "{\"alg\":\"none\",\"kid\":\"one\"}",
       AF_JWT_SIGNATURE },
-    { "alg empty", "{\"alg\":\"\"}", AF_JWT_KEY },
-    { "alg in lower case", "{\"alg\":\"hs256\"}", AF_JWT_KEY },
-    { "alg and a space", "{\"alg\":\"HS256 \"}", AF_JWT_KEY },
-    { "alg of no key", "{\"alg\":\"HS384\"}", AF_JWT_KEY },
-    { "alg of another key", "{\"alg\":\"HS512\"}", AF_JWT_UNNAMED },
+    { "alg empty", "{\"alg\":\"\"}", AF_JWT_UNKNOWN_KEY },
+    { "alg in lower case", "{\"alg\":\"hs256\"}", AF_JWT_UNKNOWN_KEY },
+    { "alg and a space", "{\"alg\":\"HS256 \"}", AF_JWT_UNKNOWN_KEY },
+    { "alg of no key", "{\"alg\":\"HS384\"}", AF_JWT_UNKNOWN_KEY },
+    { "alg of another key", "{\"alg\":\"HS512\"}", AF_JWT_NO_KID },
     { "alg of another key, and its kid",
       "{\"alg\":\"HS512\",\"kid\":\"five\"}", AF_JWT_SIGNATURE },
-    { "RS256", "{\"alg\":\"RS256\"}", AF_JWT_KEY },
-    { "ES256", "{\"alg\":\"ES256\"}", AF_JWT_KEY },
-    { "EdDSA", "{\"alg\":\"EdDSA\"}", AF_JWT_KEY },
+    { "RS256", "{\"alg\":\"RS256\"}", AF_JWT_UNKNOWN_KEY },
+    { "ES256", "{\"alg\":\"ES256\"}", AF_JWT_UNKNOWN_KEY },
+    { "EdDSA", "{\"alg\":\"EdDSA\"}", AF_JWT_UNKNOWN_KEY },
     { "kid of another key", "{\"alg\":\"HS256\",\"kid\":\"two\"}",
       AF_JWT_SIGNATURE },
     { "kid of another alg", "{\"alg\":\"HS256\",\"kid\":\"five\"}",
       AF_JWT_SIGNATURE },
     { "kid unknown", "{\"alg\":\"HS256\",\"kid\":\"three\"}",
-      AF_JWT_KEY },
-    { "kid empty", "{\"alg\":\"HS256\",\"kid\":\"\"}", AF_JWT_KEY },
+      AF_JWT_UNKNOWN_KEY },
+    { "kid empty", "{\"alg\":\"HS256\",\"kid\":\"\"}", AF_JWT_UNKNOWN_KEY },
     { "kid in upper case", "{\"alg\":\"HS256\",\"kid\":\"ONE\"}",
-      AF_JWT_KEY },
+      AF_JWT_UNKNOWN_KEY },
     { "kid as SQL", "{\"alg\":\"HS256\",\"kid\":\"' OR 1=1 --\"}",
-      AF_JWT_KEY },
+      AF_JWT_UNKNOWN_KEY },
     { "kid as a file", "{\"alg\":\"HS256\",\"kid\":\"../../dev/null\"}",
-      AF_JWT_KEY },
+      AF_JWT_UNKNOWN_KEY },
 
     { "no alg", "{}", AF_JWT_MALFORMED },
     { "alg a number", "{\"alg\":256}", AF_JWT_MALFORMED },
@@ -304,15 +304,15 @@ static const struct {
     { "nbf now", "{\"exp\":1000001,\"nbf\":1000000}", NULL, NULL, 0,
       AF_JWT_OK },
     { "nbf in a second", "{\"exp\":1000009,\"nbf\":1000001}", NULL, NULL, 0,
-      AF_JWT_EARLY },
+      AF_JWT_NOT_YET_VALID },
     { "nbf huge", "{\"exp\":1000001,\"nbf\":9223372036854775807}", NULL,
-      NULL, 0, AF_JWT_EARLY },
+      NULL, 0, AF_JWT_NOT_YET_VALID },
     { "nbf 1e308", "{\"exp\":1000001,\"nbf\":1e308}", NULL, NULL, 0,
-      AF_JWT_EARLY },
+      AF_JWT_NOT_YET_VALID },
     { "nbf within leeway", "{\"exp\":1000099,\"nbf\":1000010}", NULL, NULL,
       10, AF_JWT_OK },
     { "nbf without leeway", "{\"exp\":1000099,\"nbf\":1000011}", NULL, NULL,
-      10, AF_JWT_EARLY },
+      10, AF_JWT_NOT_YET_VALID },
     { "nbf a string", "{\"exp\":1000001,\"nbf\":\"0\"}", NULL, NULL, 0,
       AF_JWT_MALFORMED },
     { "nbf null", "{\"exp\":1000001,\"nbf\":null}", NULL, NULL, 0,
@@ -324,11 +324,11 @@ static const struct {
     { "iat within this second", "{\"exp\":1000001,\"iat\":1000000.75}", NULL,
       NULL, 0, AF_JWT_OK },
     { "iat in a second", "{\"exp\":1000009,\"iat\":1000001}", NULL, NULL, 0,
-      AF_JWT_EARLY },
+      AF_JWT_NOT_YET_VALID },
     { "iat within leeway", "{\"exp\":1000099,\"iat\":1000010}", NULL, NULL,
       10, AF_JWT_OK },
     { "iat without leeway", "{\"exp\":1000099,\"iat\":1000011}", NULL, NULL,
-      10, AF_JWT_EARLY },
+      10, AF_JWT_NOT_YET_VALID },
     { "iat a string", "{\"exp\":1000001,\"iat\":\"0\"}", NULL, NULL, 0,
       AF_JWT_MALFORMED },
     { "iat false", "{\"exp\":1000001,\"iat\":false}", NULL, NULL, 0,
@@ -644,7 +644,7 @@ test_rfc_7515_a5_is_refused(void **state)
                      AF_JWT_MALFORMED);
     assert_int_equal(verify(&rules, A5_TOKEN A1_SIGNATURE,
                             strlen(A5_TOKEN A1_SIGNATURE)),
-                     AF_JWT_KEY);
+                     AF_JWT_UNKNOWN_KEY);
 
     af_key_free(list[0]);
 }
@@ -904,7 +904,7 @@ test_keys_without_and_with_one_kid(void **state)
 
     stranger = make_key(9, "HS256", "one");
     token = forge(stranger, HEADER, PAYLOAD);
-    assert_int_equal(verify_now(token, strlen(token)), AF_JWT_UNNAMED);
+    assert_int_equal(verify_now(token, strlen(token)), AF_JWT_NO_KID);
     free(token);
 
     /* two keys of one kid */
@@ -928,7 +928,7 @@ test_keys_without_and_with_one_kid(void **state)
         token = forge(list[i], "{\"alg\":\"HS256\",\"kid\":\"three\"}",
                       PAYLOAD);
         assert_int_equal(verify(&rules, token, strlen(token)),
-                         i == 1 ? AF_JWT_OK : AF_JWT_KEY);
+                         i == 1 ? AF_JWT_OK : AF_JWT_UNKNOWN_KEY);
         free(token);
     }
 
@@ -940,7 +940,7 @@ test_keys_without_and_with_one_kid(void **state)
     rules.keys = none;
 
     token = forge(stranger, HEADER, PAYLOAD);
-    assert_int_equal(verify(&rules, token, strlen(token)), AF_JWT_KEY);
+    assert_int_equal(verify(&rules, token, strlen(token)), AF_JWT_UNKNOWN_KEY);
     free(token);
 
     af_key_free(stranger);
@@ -1112,7 +1112,7 @@ test_a_token_without_kid_is_not_tried_forever(void **state)
     for (i = 0; i < 12; i++) {
         token = forge(list[i], HEADER, PAYLOAD);
         assert_int_equal(verify(&rules, token, strlen(token)),
-                         i < 8 ? AF_JWT_OK : AF_JWT_UNNAMED);
+                         i < 8 ? AF_JWT_OK : AF_JWT_NO_KID);
         free(token);
     }
 

@@ -256,16 +256,16 @@ test_a_key_is_named_by_itself(void **state)
     other = make_key(65, "HS256", NULL);
     named = make_key(64, "HS256", "2025-01");
 
-    assert_int_equal(strlen(af_key_id(a)), KID_LENGTH);
-    assert_int_equal(strspn(af_key_id(a), "abcdefghijklmnopqrstuvwxyz"
+    assert_int_equal(strlen(af_key_kid(a)), KID_LENGTH);
+    assert_int_equal(strspn(af_key_kid(a), "abcdefghijklmnopqrstuvwxyz"
                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
                      KID_LENGTH);
-    assert_string_equal(af_key_id(a), af_key_id(same));
-    assert_string_not_equal(af_key_id(a), af_key_id(other));
-    assert_string_equal(af_key_id(named), "2025-01");
+    assert_string_equal(af_key_kid(a), af_key_kid(same));
+    assert_string_not_equal(af_key_kid(a), af_key_kid(other));
+    assert_string_equal(af_key_kid(named), "2025-01");
 
     /* every node must make the same, also after an upgrade */
-    assert_string_equal(af_key_id(a), "KRtKr-n6hlf9XRVV1Bwksg");
+    assert_string_equal(af_key_kid(a), "KRtKr-n6hlf9XRVV1Bwksg");
 
     af_key_free(a);
     af_key_free(same);

@@ -410,7 +410,7 @@ test_a_token(void **state)
 
     (void) state;
 
-    assert_int_equal(af_secret_keys_make((unsigned char *) "secret", 6, made),
+    assert_int_equal(af_secret_keys_derive((unsigned char *) "secret", 6, made),
                      0);
 
     assert_int_equal(af_mail_token_make(&keys, "reset_password", ID, token), 0);

@@ -128,8 +128,8 @@ test_a_hash_matches_its_password_only(void **state)
            (size_t) len)
 
     is(AF_PASSWORD_MATCH, &cheap, "secret", 6);
-    is(AF_PASSWORD_MATCH_OLD, &cheap_too, "secret", 6);
-    is(AF_PASSWORD_MATCH_OLD, &usual, "secret", 6);
+    is(AF_PASSWORD_NEEDS_REHASH, &cheap_too, "secret", 6);
+    is(AF_PASSWORD_NEEDS_REHASH, &usual, "secret", 6);
     is(AF_PASSWORD_MISMATCH, &cheap, "secret", 5);
     is(AF_PASSWORD_MISMATCH, &cheap, "secret", 7);
     is(AF_PASSWORD_MISMATCH, &cheap, "Secret", 6);
@@ -225,7 +225,7 @@ test_a_password_is_a_text(void **state)
         /* as hashes were made before, which are to be made anew */
 
         assert_int_equal(verify(old, forms[i]),
-                         i == 0 ? AF_PASSWORD_MATCH : AF_PASSWORD_MATCH_OLD);
+                         i == 0 ? AF_PASSWORD_MATCH : AF_PASSWORD_NEEDS_REHASH);
         assert_int_equal(verify(hash, "cafe e"), AF_PASSWORD_MISMATCH);
     }
 
@@ -234,7 +234,7 @@ test_a_password_is_a_text(void **state)
     assert_int_equal(crypto_pwhash_str_alg(old, DECOMPOSED,
                          strlen(DECOMPOSED), cheap.time, cheap.memory,
                          crypto_pwhash_ALG_ARGON2ID13), 0);
-    assert_int_equal(verify(old, COMPOSED), AF_PASSWORD_MATCH_OLD);
+    assert_int_equal(verify(old, COMPOSED), AF_PASSWORD_NEEDS_REHASH);
 
     /* a ligature and a full-width letter are no other letter's forms */
 

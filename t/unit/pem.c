@@ -301,7 +301,7 @@ test_forms_of_keys(void **state)
                    "%zu, %s", i, forms[i].structure);
             af_row(af_key_signs(ring->keys[0]) == forms[i].private,
                    "%zu, %s", i, forms[i].structure);
-            af_row(strlen(af_key_id(ring->keys[0])) == 43, "%zu, %s", i,
+            af_row(strlen(af_key_kid(ring->keys[0])) == 43, "%zu, %s", i,
                    forms[i].structure);
         }
 
@@ -423,11 +423,11 @@ test_a_certificate_has_the_name_of_its_key(void **state)
 
     text = pem_of(keys[P384], "type-specific", 1);
     assert_int_equal(add(b, text, &options, &error), 0);
-    assert_string_equal(af_key_id(a->keys[0]), af_key_id(b->keys[0]));
+    assert_string_equal(af_key_kid(a->keys[0]), af_key_kid(b->keys[0]));
 
     options.kid = "given";
     assert_int_equal(add(a, text, &options, &error), 0);
-    assert_string_equal(af_key_id(a->keys[1]), "given");
+    assert_string_equal(af_key_kid(a->keys[1]), "given");
     free(text);
 
     af_keyring_free(a);

@@ -58,8 +58,8 @@ setup(void **state)
         session_random[i] = i;
     }
 
-    if (af_secret_keys_make((unsigned char *) A, strlen(A), &made[OF_A]) != 0
-        || af_secret_keys_make((unsigned char *) B, strlen(B), &made[OF_B])
+    if (af_secret_keys_derive((unsigned char *) A, strlen(A), &made[OF_A]) != 0
+        || af_secret_keys_derive((unsigned char *) B, strlen(B), &made[OF_B])
            != 0)
     {
         return -1;
@@ -71,7 +71,7 @@ setup(void **state)
     made[OF_A_WITH_IDS_OF_B] = made[OF_A];
 
     for (i = 0; i < AF_PURPOSES; i++) {
-        memcpy(made[OF_A_WITH_IDS_OF_B].of[i].id, made[OF_B].of[i].id,
+        memcpy(made[OF_A_WITH_IDS_OF_B].keys[i].id, made[OF_B].keys[i].id,
                AF_KEY_ID_SIZE);
     }
 
@@ -194,7 +194,7 @@ test_keys_and_their_ids(void **state)
         [AF_PURPOSE_REFRESH_MAC] = {
             "de489cb95a02b2bc57d63a5b745c28e9e7bfd191ab694f36505ca52bc01b82e0",
             "53d0e574" },
-        [AF_PURPOSE_REFRESH_FORMER] = {
+        [AF_PURPOSE_REFRESH_LEGACY] = {
             "4e1fb6515640d27fb602432d6e19a58ceb4170f9931229e313fdead3d635dcc3",
             "0cebd07e" },
         [AF_PURPOSE_MAIL] = {
@@ -218,9 +218,9 @@ test_keys_and_their_ids(void **state)
         sodium_hex2bin(id, sizeof(id), keys[i].id, strlen(keys[i].id), NULL,
                        &n, NULL);
 
-        af_row(memcmp(made[OF_A].of[i].key, key, sizeof(key)) == 0,
+        af_row(memcmp(made[OF_A].keys[i].key, key, sizeof(key)) == 0,
                "purpose %zu", i);
-        af_row(memcmp(made[OF_A].of[i].id, id, sizeof(id)) == 0,
+        af_row(memcmp(made[OF_A].keys[i].id, id, sizeof(id)) == 0,
                "purpose %zu", i);
 
         af_row(af_purpose_find(&configured[B_THEN_A].keys, i, id) == 1,

@@ -44,7 +44,7 @@ setup(void **state)
     (void) state;
 
     for (i = 0; i < SECRETS; i++) {
-        assert_int_equal(af_secret_keys_make(
+        assert_int_equal(af_secret_keys_derive(
                              (const unsigned char *) secrets[i],
                              strlen(secrets[i]), &made[i]), 0);
     }
@@ -203,8 +203,8 @@ test_neither_secret_nor_random_alone_is_enough(void **state)
 
     /* the random, and another secret's key */
 
-    mixed.of[AF_PURPOSE_REFRESH_MAC] =
-        made[FORMER_SECRET].of[AF_PURPOSE_REFRESH_MAC];
+    mixed.keys[AF_PURPOSE_REFRESH_MAC] =
+        made[FORMER_SECRET].keys[AF_PURPOSE_REFRESH_MAC];
     assert_int_equal(af_refresh_make(&one, USER, SESSION, 1, session_random,
                                      text), 0);
     assert_int_equal(parse(text, strlen(text), &token), 0);
@@ -225,7 +225,7 @@ test_forms(void **state)
         { FIRST, AF_REFRESH_NUMBERED },
         { UNKEYED, AF_REFRESH_NUMBERED },
         { LATER, AF_REFRESH_NUMBERED },
-        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_", AF_REFRESH_FORMER },
+        { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_", AF_REFRESH_LEGACY },
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.", AF_REFRESH_NONE },
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", AF_REFRESH_NONE },
         { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", AF_REFRESH_NONE },
@@ -250,14 +250,14 @@ test_forms(void **state)
 static void
 test_the_former_form(void **state)
 {
-    char  successor[AF_REFRESH_FORMER_SIZE];
+    char  successor[AF_REFRESH_LEGACY_SIZE];
     char  hash[AF_REFRESH_HASH_SIZE];
 
     (void) state;
 
     af_refresh_successor(&keys, FORMER_SECRET, "token", successor);
     assert_int_equal(af_refresh_form(successor, strlen(successor)),
-                     AF_REFRESH_FORMER);
+                     AF_REFRESH_LEGACY);
     assert_string_equal(successor,
                         "-gloaU8LlrXTbkVPgTcPkU8O5JqgHZHz-RUcGeLDHJ8");
 

@@ -46,17 +46,28 @@ subtest 'what an account says of itself' => sub {
         }
     }
     my $before = $t->tx->res->json;
-    change($ada, {bio => "Lines\nand a tab\t", username => 'Countess', full_name => undef})->status_is(200);
+    change($ada, {bio => "Lines\nand a tab\t", username => 'Countess'})->status_is(200);
     my $after = $t->tx->res->json;
     cmp_ok $after->{updated_at}, 'gt', $before->{updated_at}, 'updated_at moves';
     delete @$_{qw(updated_at)} for $before, $after;
-    is_deeply $after, {%$before, bio => "Lines\nand a tab\t", username => 'Countess'}, 'what is absent, or null, stays';
+    is_deeply $after, {%$before, bio => "Lines\nand a tab\t", username => 'Countess'}, 'what is absent stays';
     delete $after->{updated_at};
     $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200, 'and the token is as good as before')
         ->json_is('/username' => 'Countess')->json_is('/pending_email' => undef);
     change($ada, {bio => ''})->json_is('/bio' => '', 'an empty text is one');
     change($ada, {})->status_is(200, 'nothing');
     is_deeply [map { $_->[1]{fields} } @{audit($ada)}[-2, -1]], [['bio', 'username'], ['bio']], 'audited';
+
+    change($ada, {full_name => undef})->status_is(200)->json_is('/full_name' => undef, 'a null clears')
+        ->json_is('/username' => 'Countess');
+    change($ada, {bio => undef, username => undef}, 'put')->status_is(200)->json_is('/bio' => undef)
+        ->json_is('/username' => undef);
+    change($ada, {email => undef, current_password => undef, bio => 'x'})
+        ->problem_is(422, 'validation_failed');
+    is_deeply [map { [@$_{qw(field code)}] } @{$t->tx->res->json->{errors}}],
+        [[email => 'required'], [current_password => 'required']], 'what can never be empty';
+    $t->get_ok('/auth/me' => $t->bearer($ada))->json_is('/bio' => undef, 'and nothing has changed');
+    change($ada, {username => 'Countess'})->status_is(200);
 };
 
 subtest 'what is refused' => sub {

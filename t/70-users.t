@@ -147,6 +147,11 @@ subtest 'an account is changed' => sub {
     is $t->db->selectrow_array(q{SELECT string_agg(details::text, ' ' ORDER BY at, id) FROM autoflow.audit_events
         WHERE target_id = ? AND action = 'updated'}, {}, $ada->{user}{id}),
         '{"fields": ["full_name", "bio"]} {"fields": ["username"]}', 'with what was changed';
+
+    $t->patch_ok(users($ada) => $as_root => json => {full_name => undef, bio => undef})->status_is(200)
+        ->json_is('/full_name' => undef, 'a null clears')->json_is('/bio' => undef);
+    $t->put_ok(users($ada) => $as_root => json => {email_verified => undef})
+        ->problem_is(422, 'validation_failed')->json_is('/errors/0/field' => 'email_verified');
 };
 
 subtest 'disabled, enabled' => sub {

@@ -73,9 +73,9 @@ static const af_schema_t  password_schema = {
 
 
 static const af_field_t  profile_fields[] = {
-    { "full_name", &af_type_name, 0, NULL },
-    { "bio", &af_type_text, 0, NULL },
-    { "username", &af_type_username, 0, NULL },
+    { "full_name", &af_type_name, AF_NULLABLE, NULL },
+    { "bio", &af_type_text, AF_NULLABLE, NULL },
+    { "username", &af_type_username, AF_NULLABLE, NULL },
     { "email", &af_type_email, 0, NULL },
     { "current_password", &af_type_credential, 0, NULL },
     { NULL, NULL, 0, NULL }
@@ -97,6 +97,7 @@ const af_route_t  af_account_routes[] = {
     { NGX_HTTP_PUT, "/auth/me", AF_USER,
       .alias = "/user/profile",
       .body = &profile_schema,
+      .changes = 1,
       .answer = &af_schema_user,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_account_update_profile,
@@ -106,6 +107,7 @@ const af_route_t  af_account_routes[] = {
     { NGX_HTTP_PATCH, "/auth/me", AF_USER,
       .alias = "/user/profile",
       .body = &profile_schema,
+      .changes = 1,
       .answer = &af_schema_user,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_account_update_profile,

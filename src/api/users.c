@@ -62,9 +62,9 @@ static const af_schema_t  create_schema = {
 
 
 static const af_field_t  update_fields[] = {
-    { "full_name", &af_type_name, 0, NULL },
-    { "bio", &af_type_text, 0, NULL },
-    { "username", &af_type_username, 0, NULL },
+    { "full_name", &af_type_name, AF_NULLABLE, NULL },
+    { "bio", &af_type_text, AF_NULLABLE, NULL },
+    { "username", &af_type_username, AF_NULLABLE, NULL },
     { "email", &af_type_email, 0, NULL },
     { "email_verified", &af_type_boolean, 0, NULL },
     { NULL, NULL, 0, NULL }
@@ -118,6 +118,7 @@ const af_route_t  af_users_routes[] = {
     { NGX_HTTP_PUT, "/auth/users/{id}", AF_SUPERUSER,
       .alias = "/users/{id}",
       .body = &update_schema,
+      .changes = 1,
       .answer = &af_schema_user,
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_update_user },
@@ -125,6 +126,7 @@ const af_route_t  af_users_routes[] = {
     { NGX_HTTP_PATCH, "/auth/users/{id}", AF_SUPERUSER,
       .alias = "/users/{id}",
       .body = &update_schema,
+      .changes = 1,
       .answer = &af_schema_user,
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_update_user },

@@ -29,8 +29,10 @@ typedef struct {
 
 
 static int af_check_fields(const af_schema_t *schema, json_t *body,
-    const char *within, json_t *errors);
+    const char *within, int change, json_t *errors);
 static int af_check_field(const af_field_t *field, json_t *body,
+    const char *path, json_t *errors);
+static int af_check_change(const af_field_t *field, json_t *body,
     const char *path, json_t *errors);
 static int af_check_value(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
@@ -65,11 +67,16 @@ static const af_json_type_t  af_json_types[] = {
 int
 af_schema_check(const af_schema_t *schema, json_t *body, json_t *errors)
 {
-    if (af_check_fields(schema, body, "", errors) != 0) {
-        return -1;
-    }
+    return (af_check_fields(schema, body, "", 0, errors) == 0)
+           ? (int) json_array_size(errors) : -1;
+}
 
-    return (int) json_array_size(errors);
+
+int
+af_schema_check_change(const af_schema_t *schema, json_t *body, json_t *errors)
+{
+    return (af_check_fields(schema, body, "", 1, errors) == 0)
+           ? (int) json_array_size(errors) : -1;
 }
 
 
@@ -133,8 +140,9 @@ af_schema_wipe(const af_schema_t *schema, json_t *body)
 
 static int
 af_check_fields(const af_schema_t *schema, json_t *body, const char *within,
-    json_t *errors)
+    int change, json_t *errors)
 {
+    int                rc;
     char               path[AF_FIELD_PATH_MAX];
     const af_field_t  *field;
 
@@ -142,7 +150,9 @@ af_check_fields(const af_schema_t *schema, json_t *body, const char *within,
         snprintf(path, sizeof(path), "%s%s%s", within,
                  (*within != '\0') ? "." : "", field->name);
 
-        if (af_check_field(field, body, path, errors) != 0) {
+        rc = change ? af_check_change(field, body, path, errors)
+                    : af_check_field(field, body, path, errors);
+        if (rc != 0) {
             return -1;
         }
     }
@@ -174,6 +184,25 @@ af_check_field(const af_field_t *field, json_t *body, const char *path,
 
 
 static int
+af_check_change(const af_field_t *field, json_t *body, const char *path,
+    json_t *errors)
+{
+    json_t  *value;
+
+    value = json_object_get(body, field->name);
+
+    if (value == NULL || (json_is_null(value) && (field->flags & AF_NULLABLE)))
+    {
+        return 0;
+    }
+
+    return json_is_null(value)
+           ? af_schema_error(errors, path, "required", "must not be null")
+           : af_check_value(field, value, path, errors);
+}
+
+
+static int
 af_check_value(const af_field_t *field, json_t *value, const char *path,
     json_t *errors)
 {
@@ -194,7 +223,7 @@ af_check_object(const af_field_t *field, json_t *value, const char *path,
     json_t *errors)
 {
     return (field->nested != NULL)
-           ? af_check_fields(field->nested, value, path, errors) : 0;
+           ? af_check_fields(field->nested, value, path, 0, errors) : 0;
 }
 
 

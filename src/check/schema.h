@@ -16,7 +16,7 @@
 
 /* a field's flags */
 #define AF_REQUIRED  0x01
-#define AF_NULLABLE  0x02      /* of an answer: it may be null */
+#define AF_NULLABLE  0x02      /* of an answer, or a change: it may be null */
 #define AF_PAGING    0x04      /* of a list's query: where in it, not what */
 
 
@@ -110,6 +110,13 @@ extern const af_type_t  af_type_object;
  * Returns the number of errors in `errors`, or -1 if there is no memory.
  */
 int af_schema_check(const af_schema_t *schema, json_t *body, json_t *errors);
+
+/*
+ * The same for a change of something that is there: what isn't named stays as
+ * it is, and a null clears a field that is AF_NULLABLE, but no other one.
+ */
+int af_schema_check_change(const af_schema_t *schema, json_t *body,
+    json_t *errors);
 
 /*
  * Gives what came as text, all strings, the schema's types: numbers and

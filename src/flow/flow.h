@@ -117,7 +117,9 @@ void af_flow_stop(void);
  * Binds a value to a statement's parameter, for all queries that follow; it
  * must live as long as the request.  Other names that statements may use are
  * the {names} of the path, the fields of the body and of the query, the keys
- * of the body's fields ("email_key"), and af_request_values[].
+ * of the body's fields ("email_key"), and af_request_values[]; of these, "body"
+ * is what the schema knows of the body, as JSON, and "replace" whether what the
+ * body doesn't name goes.
  */
 void af_bind(af_ctx_t *ctx, const char *name, const char *value);
 

@@ -11,6 +11,10 @@
 #include <sodium.h>
 
 
+typedef int (*af_schema_check_pt)(const af_schema_t *schema, json_t *input,
+    json_t *errors);
+
+
 static ngx_uint_t af_flow_has_body(af_ctx_t *ctx);
 static af_ctx_t *af_flow_create(ngx_http_request_t *r);
 static void af_flow_cancel(void *data);
@@ -25,7 +29,7 @@ static void af_flow_begin(af_ctx_t *ctx);
 static af_problem_id_t af_flow_parse(af_ctx_t *ctx);
 static af_problem_id_t af_flow_query(af_ctx_t *ctx);
 static int af_flow_check(af_ctx_t *ctx, const af_schema_t *schema,
-    json_t *input);
+    json_t *input, af_schema_check_pt check);
 static ngx_int_t af_flow_options(af_ctx_t *ctx);
 
 
@@ -340,7 +344,10 @@ af_flow_parse(af_ctx_t *ctx)
         return (ctx->cause == af_no_memory) ? AF_INTERNAL_ERROR : broken;
     }
 
-    return (af_flow_check(ctx, ctx->match.route->body, ctx->body) < 0)
+    return (af_flow_check(ctx, ctx->match.route->body, ctx->body,
+                          ctx->match.route->changes ? af_schema_check_change
+                                                    : af_schema_check)
+            < 0)
            ? AF_INTERNAL_ERROR : AF_PROBLEM_NONE;
 }
 
@@ -366,7 +373,7 @@ af_flow_query(af_ctx_t *ctx)
     }
 
     if (af_schema_convert(schema, ctx->query) != 0
-        || af_flow_check(ctx, schema, ctx->query) < 0)
+        || af_flow_check(ctx, schema, ctx->query, af_schema_check) < 0)
     {
         return AF_INTERNAL_ERROR;
     }
@@ -375,16 +382,17 @@ af_flow_query(af_ctx_t *ctx)
 }
 
 
-/* as af_schema_check(), which adds to the errors */
+/* adds to the errors */
 
 static int
-af_flow_check(af_ctx_t *ctx, const af_schema_t *schema, json_t *input)
+af_flow_check(af_ctx_t *ctx, const af_schema_t *schema, json_t *input,
+    af_schema_check_pt check)
 {
     if (ctx->errors == NULL) {
         ctx->errors = json_array();
     }
 
-    return ctx->errors ? af_schema_check(schema, input, ctx->errors) : -1;
+    return ctx->errors ? check(schema, input, ctx->errors) : -1;
 }
 
 

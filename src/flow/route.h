@@ -61,6 +61,7 @@ typedef struct af_route_s {
     af_budget_t            budget;
     unsigned               form:1;       /* the body may be a form too */
     unsigned               bodyless:1;   /* there need be none */
+    unsigned               changes:1;    /* what the body doesn't name stays */
     unsigned               self:1;       /* ":id" is who asks */
 } af_route_t;
 

@@ -38,6 +38,8 @@ static const char *af_value_require_verified(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
 static const char *af_value_uptime(af_ctx_t *ctx);
 static const char *af_value_dialect(af_ctx_t *ctx);
+static const char *af_value_whole_body(af_ctx_t *ctx);
+static const char *af_value_replace(af_ctx_t *ctx);
 static const char *af_value_number(af_ctx_t *ctx, int64_t number);
 
 
@@ -78,6 +80,8 @@ static const struct {
     { "version", af_value_version },
     { "uptime", af_value_uptime },
     { "dialect", af_value_dialect },
+    { "body", af_value_whole_body },
+    { "replace", af_value_replace },
     { NULL, NULL }
 };
 
@@ -450,6 +454,40 @@ static const char *
 af_value_dialect(af_ctx_t *ctx)
 {
     return af_loc_conf(ctx->request)->dialect->name;
+}
+
+
+/* the fields of its schema that were sent, and no others: it becomes a row */
+
+static const char *
+af_value_whole_body(af_ctx_t *ctx)
+{
+    json_t            *known, *value;
+    const char        *text;
+    const af_field_t  *field;
+
+    known = json_object();
+
+    for (field = ctx->match.route->body->fields; field->name; field++) {
+        value = json_object_get(ctx->body, field->name);
+
+        if (value && json_object_set(known, field->name, value) != 0) {
+            json_decref(known);
+            return NULL;
+        }
+    }
+
+    text = af_value_json(ctx, known);
+    json_decref(known);
+
+    return text;
+}
+
+
+static const char *
+af_value_replace(af_ctx_t *ctx)
+{
+    return ctx->match.route->changes ? "false" : "true";
 }
 
 

@@ -7,7 +7,7 @@
 -- columns: problem text, json json
 --
 -- :user_id
--- :full_name, :bio, :username          null: as it is
+-- :body                of "full_name", "bio", "username" those that change
 -- :email, :email_key   the new address; null: as it is; the present one: what
 --                      waits is withdrawn
 -- :proof               the stored hash that was compared; null: none was
@@ -34,9 +34,9 @@ WITH before AS (
        AND deleted_at IS NULL
 ), after AS (
     UPDATE autoflow.users u
-       SET full_name = coalesce(:full_name::text, u.full_name),
-           bio = coalesce(:bio::text, u.bio),
-           username = coalesce(:username::text, u.username),
+       SET (full_name, bio, username) =
+           (SELECT c.full_name, c.bio, c.username
+              FROM jsonb_populate_record(u, :body::jsonb) AS c),
            pending_email = CASE WHEN :email::text IS NULL
                                 THEN u.pending_email
                                 ELSE nullif(:email::text, u.email) END,

@@ -5,7 +5,8 @@
 -- columns: json json, revoked text
 --
 -- :id
--- :full_name, :bio, :username, :email_verified         null: as it is
+-- :body                of "full_name", "bio", "username" those that change
+-- :email_verified      null: as it is
 -- :email, :email_key                                   likewise
 -- :user_id             who does it
 -- :dialect             of user_as()
@@ -22,9 +23,9 @@ WITH before AS (
        AND deleted_at IS NULL
 ), after AS (
     UPDATE autoflow.users u
-       SET full_name = coalesce(:full_name::text, u.full_name),
-           bio = coalesce(:bio::text, u.bio),
-           username = coalesce(:username::text, u.username),
+       SET (full_name, bio, username) =
+           (SELECT c.full_name, c.bio, c.username
+              FROM jsonb_populate_record(u, :body::jsonb) AS c),
            email = coalesce(:email::text, u.email),
            email_key = coalesce(:email_key::text, u.email_key),
            email_verified =

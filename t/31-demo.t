@@ -22,11 +22,8 @@ local $ENV{AUTOFLOW_PORT}  = Test::Autoflow::free_port();
 my @try;
 sub run {
     my $log = path($state, 'output')->spurt('');
-    my $run = Test::Autoflow::Process->new(log => $log, command => ["$root/build.sh", 'run'])->start;
-    Test::Autoflow->new->wait_for(sub {
-        @try = grep { /curl/ } split /\n/, $log->slurp;
-        @try == 3 or !$run->running and die $log->slurp;
-    }, 600);
+    my $run = Test::Autoflow::Process->new(log => $log, command => ["$root/build.sh", 'run'])->start
+        ->serves(sub { 3 == (@try = grep { /curl/ } split /\n/, $log->slurp) }, 600);
     ($url) = $log->slurp =~ m{^(http://\S+) is up}m;
     return $run;
 }

@@ -188,13 +188,9 @@ sub protects ($url) {
 sub proxy ($name, @command) {
     my $dir = path($t->dir, $name)->make_path;
     local @ENV{qw(HOME XDG_DATA_HOME XDG_CONFIG_HOME)} = ("$dir") x 3;
-    my $process = Test::Autoflow::Process->new(log => "$dir/log",
-        command => ['setpriv', '--pdeathsig', 'TERM', @command])->start;
-    $t->wait_for(sub {
-        IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port{$name})
-            or $process->running ? 0 : die path($dir, 'log')->slurp;
-    });
-    return $process;
+    return Test::Autoflow::Process->new(log => "$dir/log",
+        command => ['setpriv', '--pdeathsig', 'TERM', @command])
+        ->start->serves(sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port{$name}) });
 }
 
 sub file ($name, $text) { path($t->dir, $name)->spurt($text) }

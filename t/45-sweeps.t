@@ -6,8 +6,8 @@ use DBD::Pg qw(:async);
 use File::Temp;
 use Mojo::File qw(path);
 use Test::Autoflow::PostgreSQL;
+use Test::Autoflow::Wait qw(wait_until);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $dir        = File::Temp->newdir;
 my $postgresql = Test::Autoflow::PostgreSQL->new(dir => "$dir/postgresql");
@@ -29,12 +29,9 @@ sub transaction (@sql) {
 # a connection that does this, and waits for somebody who holds what it needs
 sub waiting ($one, $sql) {
     $one->do($sql, {pg_async => PG_ASYNC});
-    for (1 .. 500) {
-        return $one if value(q{SELECT count(*) FROM pg_stat_activity
-            WHERE pid = ? AND wait_event_type = 'Lock'}, $one->{pg_pid});
-        sleep 0.02;
-    }
-    die "it doesn't wait: $sql";
+    wait_until(sub { value(q{SELECT count(*) FROM pg_stat_activity
+        WHERE pid = ? AND wait_event_type = 'Lock'}, $one->{pg_pid}) }) or die "it doesn't wait: $sql";
+    return $one;
 }
 
 # what it says when a transaction that it has waited for is committed

@@ -40,17 +40,6 @@ sub sign ($how, $email, $password = $good) {
     $browser->type('#email' => $email)->type('#password' => $password)->click("#sign-$how");
 }
 
-# until an element says so
-sub says ($css, $text, $name = "$css: $text") {
-    my $said;
-    for (1 .. 200) {
-        $said = $browser->text($css);
-        last if $said =~ $text;
-        Time::HiRes::sleep 0.05;
-    }
-    like $said, $text, $name;
-}
-
 sub fetch ($url, %options) {
     return $browser->script('return fetch(arguments[0], arguments[1]).then(r => r.status, error => null)', $url, \%options);
 }
@@ -59,16 +48,16 @@ sub fetch ($url, %options) {
 subtest 'the demonstration' => sub {
     $browser->go("$home/demo/");
     sign(in => 'ada@example.com');
-    says('#message' => qr/wrong/);
+    $browser->says('#message' => qr/wrong/);
     sign(up => 'ada@example.com', 'password');
-    says('#message' => qr/new_password|password .*guess/);
+    $browser->says('#message' => qr/new_password|password .*guess/);
     sign(up => 'ada@example.com');
-    says('#who' => qr/^ada\@example\.com$/);
+    $browser->says('#who' => qr/^ada\@example\.com$/);
     is $browser->text('#message'), '', 'nothing is wrong any more';
 
     $browser->click('#call');
-    says('#answer' => qr/"uri":"\/app\/hello"/);
-    says('#sessions' => qr/Chrom.*127\.0\.0\.1.*this one/s);
+    $browser->says('#answer' => qr/"uri":"\/app\/hello"/);
+    $browser->says('#sessions' => qr/Chrom.*127\.0\.0\.1.*this one/s);
 
     my $cookies = $browser->cookies;
     is_deeply [sort keys %$cookies], [qw(af_access af_csrf af_refresh)], 'its cookies';
@@ -77,19 +66,19 @@ subtest 'the demonstration' => sub {
     is $browser->script('return JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])'), '[[],[]]', 'nothing is stored';
 
     $browser->go("$home/demo/");
-    says('#who' => qr/^ada/, 'signed in after a reload');
+    $browser->says('#who' => qr/^ada/, 'signed in after a reload');
 
     my $phone = $t->post_ok('/auth/login' => {'User-Agent' => 'Phone'} => json =>
         {email => 'ada@example.com', password => $good})->tx->res->json;
     $browser->go("$home/demo/");
-    says('#sessions' => qr/Phone/);
+    $browser->says('#sessions' => qr/Phone/);
     $browser->click('#sessions button');
     $t->wait_for(sub { $browser->text('#sessions') !~ /Phone/ });
     $t->get_ok('/auth/me' => $t->bearer($phone))->problem_is(401, 'token_revoked', 'it was ended');
 
     $browser->call(DELETE => $browser->session . '/cookie/af_access');
     $browser->click('#call');
-    says('#answer' => qr/hello/, 'an access token that has expired is refreshed');
+    $browser->says('#answer' => qr/hello/, 'an access token that has expired is refreshed');
 
     $browser->click('#sign-out');
     $browser->find('#enter:not([hidden])');
@@ -100,7 +89,7 @@ subtest 'the demonstration' => sub {
 
 subtest 'pages of another site' => sub {
     sign(in => 'ada@example.com');
-    says('#who' => qr/^ada/);
+    $browser->says('#who' => qr/^ada/);
     my $sessions = sub { $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE ended_at IS NULL') };
     my $before = $sessions->();
 
@@ -132,7 +121,7 @@ subtest 'pages of another site' => sub {
     is scalar @others, 8, 'what they sent was refused' or diag join "\n", @posts;
 
     $browser->go("$home/demo/");
-    says('#who' => qr/^ada/, 'who is signed in stays so');
+    $browser->says('#who' => qr/^ada/, 'who is signed in stays so');
     $browser->click('#sign-out');
     $browser->find('#enter:not([hidden])');
 };
@@ -149,17 +138,17 @@ subtest 'in production, over TLS' => sub {
     is_deeply [sort keys %{$browser->cookies}], [qw(__Secure-af_refresh af_csrf)], 'nobody sets a __Host- cookie for a path';
     $browser->go("$secure/demo/");
     sign(in => 'ada@example.com');
-    says('#who' => qr/^ada/);
+    $browser->says('#who' => qr/^ada/);
     $browser->go("$secure/api/v1/");
     is_deeply [sort keys %{$browser->cookies}], [map { "__Host-af_$_" } qw(access csrf refresh)], 'former cookies are gone';
     $browser->go("$secure/demo/");
-    says('#who' => qr/^ada/);
+    $browser->says('#who' => qr/^ada/);
     my $cookies = $browser->cookies;
     is_deeply [sort keys %$cookies], [map { "__Host-af_$_" } qw(access csrf refresh)], 'the browser takes the cookies';
     ok $cookies->{$_}{secure}, "$_ is for https alone" for sort keys %$cookies;
     $browser->call(DELETE => $browser->session . '/cookie/__Host-af_access');
     $browser->click('#call');
-    says('#answer' => qr/hello/, 'and the other one: it can refresh');
+    $browser->says('#answer' => qr/hello/, 'and the other one: it can refresh');
 
     my $first = $browser->get('window');
     my @tabs = ($first, $browser->post('window/new', {type => 'tab'})->{handle});
@@ -176,7 +165,7 @@ subtest 'in production, over TLS' => sub {
     $browser->go("http://localhost:$foreign/");
     is fetch("$secure/api/v1/auth/logout", credentials => 'include', method => 'POST', mode => 'no-cors'), 0;
     $browser->go("$secure/demo/");
-    says('#who' => qr/^ada/);
+    $browser->says('#who' => qr/^ada/);
     is fetch("$secure/app/x", method => 'POST'), 200, 'a page of its own needs no token, as its Origin tells';
     $browser->click('#sign-out');
     $browser->find('#enter:not([hidden])');

@@ -7,7 +7,6 @@ use Test::Autoflow;
 use Test::Autoflow::Browser;
 use Test::Autoflow::Maildir;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
@@ -29,17 +28,6 @@ $mails->configure;
 $t->start;
 
 my $browser = Test::Autoflow::Browser->new->start;
-
-# until an element says so
-sub says ($css, $text, $name = "$css: $text") {
-    my $said;
-    for (1 .. 200) {
-        $said = $browser->text($css);
-        last if $said =~ $text;
-        sleep 0.05;
-    }
-    like $said, $text, $name;
-}
 
 sub focus { $browser->script('return document.activeElement.id || document.activeElement.tagName') }
 sub focus_is ($expected, $name = "the focus is on $expected") { is focus(), $expected, $name }
@@ -86,14 +74,14 @@ subtest 'a new password' => sub {
     is $browser->script('return document.activeElement.autocomplete'), 'new-password', 'which password managers know';
 
     $browser->keys($fresh, Tab => "$fresh!", 'Enter');
-    says('#error' => qr/not the same/);
+    $browser->says('#error' => qr/not the same/);
     focus_is('repeated');
     is $browser->script('return document.activeElement.getAttribute("aria-invalid")'), 'true', 'it is said to be wrong';
 
     for (['countess', qr/too much like your name/], ['password', qr/easy to guess/], ['short', qr/8 to 128/], ['', qr/8 to 128/]) {
         my ($password, $said) = @$_;
         $browser->type('#new_password' => $password)->type('#repeated' => $password)->keys('Enter');
-        says('#error' => $said);
+        $browser->says('#error' => $said);
         focus_is('new_password');
     }
 
@@ -101,7 +89,7 @@ subtest 'a new password' => sub {
     $browser->type('#new_password' => '')->type('#repeated' => '');
     $browser->script('document.getElementById("new_password").focus()');
     $browser->keys($fresh, Tab => $fresh, Tab => 'Enter');
-    says('#done' => qr/password is set/);
+    $browser->says('#done' => qr/password is set/);
     focus_is('done', 'what has come of it has the focus');
     is $browser->text('#error'), '', 'no error is left';
     is $browser->script('return document.querySelector("#use").hidden'), Mojo::JSON->true, 'nor the form';
@@ -110,15 +98,15 @@ subtest 'a new password' => sub {
 
     $browser->go("$home/demo/");
     $browser->type('#email' => 'ada@example.com')->type('#password' => $fresh)->click('#sign-in');
-    says('#who' => qr/^ada\@example\.com$/, 'it signs in with the new one');
+    $browser->says('#who' => qr/^ada\@example\.com$/, 'it signs in with the new one');
 
     $browser->go($link)->keys('Tab');
     focus_is('new_password');
     $browser->keys("$fresh!", Tab => "$fresh!", 'Enter');
-    says('#error' => qr/used already/);
+    $browser->says('#error' => qr/used already/);
     focus_is('error');
     $browser->go("$home/demo/");
-    says('#who' => qr/^ada/, 'a link counts once, and does no harm');
+    $browser->says('#who' => qr/^ada/, 'a link counts once, and does no harm');
 };
 
 subtest 'another link' => sub {
@@ -126,16 +114,16 @@ subtest 'another link' => sub {
     my $link = forgot('late@example.com');
     $mails->elapse('61 minutes');
     $browser->go($link)->keys('Tab', $fresh, Tab => $fresh, 'Enter');
-    says('#error' => qr/too old/);
+    $browser->says('#error' => qr/too old/);
     $browser->keys('Tab');
     focus_is('email');
     $browser->keys('nobody', 'Enter');
-    says('#error' => qr/type an e-mail address/);
+    $browser->says('#error' => qr/type an e-mail address/);
     $browser->type('#email' => 'late@example.com')->keys('Enter');
-    says('#done' => qr/on its way/);
+    $browser->says('#done' => qr/on its way/);
     focus_is('done');
     $browser->go($mails->link('late@example.com', 'reset-password', 2))->keys('Tab', $fresh, Tab => $fresh, Tab => 'Enter');
-    says('#done' => qr/password is set/);
+    $browser->says('#done' => qr/password is set/);
     fine();
 };
 
@@ -147,14 +135,14 @@ subtest 'an address to confirm' => sub {
     $browser->script('return fetch("/health").then(r => r.status)');     # after whatever the page had to ask for
     ok !verified('bob@example.com'), 'to open it changes nothing';
     $browser->keys('Tab', 'Enter');
-    says('#done' => qr/address is confirmed/);
+    $browser->says('#done' => qr/address is confirmed/);
     focus_is('done');
     ok verified('bob@example.com'), 'the button does';
 
     $browser->go($link)->keys('Tab', 'Enter');
-    says('#error' => qr/used already/);
+    $browser->says('#error' => qr/used already/);
     $browser->go("$home/verify-email");
-    says('#error' => qr/part of it is missing/, 'a link without a token');
+    $browser->says('#error' => qr/part of it is missing/, 'a link without a token');
     focus_is('error');
 
     my $eve = $t->register(email => 'eve@example.com');
@@ -162,7 +150,7 @@ subtest 'an address to confirm' => sub {
     $link = $mails->link('new@example.com', 'verify-email');
     my $other = $t->register(email => 'new@example.com');
     $browser->go($link)->keys('Tab', 'Enter');
-    says('#error' => qr/Somebody else/);
+    $browser->says('#error' => qr/Somebody else/);
     fine();
 };
 
@@ -173,7 +161,7 @@ subtest 'too many, and nobody there' => sub {
     $t->reload->ready;
     $t->post_ok('/api/user/verify-email' => json => {token => 'x'})->status_is(400);
     $browser->go($link)->keys('Tab', 'Enter');
-    says('#error' => qr/too many attempts/);
+    $browser->says('#error' => qr/too many attempts/);
     $mails->configure;
     $t->reload->ready;
 
@@ -182,17 +170,17 @@ subtest 'too many, and nobody there' => sub {
     $t->wait_for(sub { $t->blocked });
     is $browser->text('#error'), '', 'what was said before is gone';
     $lock->rollback;
-    says('#done' => qr/confirmed/, 'and to try again is all it takes');
+    $browser->says('#done' => qr/confirmed/, 'and to try again is all it takes');
 
     $t->register(email => 'away@example.com');
     $browser->go($mails->link('away@example.com', 'verify-email'));
     $t->postgresql->stop;
     $browser->keys('Tab', 'Enter');
-    says('#error' => qr/does not work at the moment/);
+    $browser->says('#error' => qr/does not work at the moment/);
     $t->postgresql->start;
     $t->ready;
     $browser->keys('Enter');
-    says('#done' => qr/confirmed/);
+    $browser->says('#done' => qr/confirmed/);
 };
 
 subtest 'no trace of a token' => sub {

@@ -25,12 +25,8 @@ use Test::Autoflow::HTTP2;
 use Test::Autoflow::Load;
 use Test::Autoflow::PostgreSQL;
 use Test::Autoflow::Process;
+use Test::Autoflow::Wait qw(wait_until);
 use Test::More ();
-use Time::HiRes qw(sleep);
-
-# a test that is told to end says what it was at, and takes along what it started
-my $pid = $$;
-$SIG{TERM} = sub { $$ == $pid ? Carp::confess('told to end') : POSIX::_exit(143) };
 
 our $root = curfile->dirname->dirname->dirname->dirname->to_abs;
 
@@ -100,13 +96,8 @@ sub start_nginx ($self) {
         Test::Autoflow::Process->new(
             log     => $self->dir . '/stderr',
             command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
-        )->start
+        )->start->serves(sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) })
     );
-    $self->wait_for(sub {
-        IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port)
-            or $self->process->running ? 0 : die "nginx did not start:\n"
-                . path($self->dir, 'stderr')->slurp;
-    });
     return $self;
 }
 
@@ -227,12 +218,8 @@ sub error_log ($self) {
         map { path($self->dir, $_) } 'error.log', 'stderr';
 }
 
-sub wait_for ($self, $condition, $seconds = 30) {
-    for (1 .. $seconds * 50) {
-        return 1 if $condition->();
-        sleep 0.02;
-    }
-    Carp::croak('this has not come true');
+sub wait_for ($self, $condition, @seconds) {
+    return wait_until($condition, @seconds) || Carp::croak('this has not come true');
 }
 
 
@@ -455,7 +442,7 @@ sub finish ($self) {
     $self->finished(1);
     Test::More::subtest('nginx ends well' => sub { $self->checks });
     $self->db->disconnect;
-    $self->postgresql->stop if !$self->beside && $self->postgresql->process->running;
+    $self->postgresql->stop('QUIT') if !$self->beside && $self->postgresql->process->running;
     return $self;
 }
 

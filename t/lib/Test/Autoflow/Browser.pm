@@ -18,11 +18,12 @@ use Carp ();
 use File::Temp;
 use Mojo::UserAgent;
 use Test::Autoflow::Process;
-use Time::HiRes qw(sleep);
+use Test::Autoflow::Wait qw(wait_until);
+use Test::More ();
 
 has dir     => sub { File::Temp->newdir };
 has port    => sub { Test::Autoflow::free_port() };
-has seconds => 10;            # how long it waits for what it is to find
+has seconds => 60;            # how long it waits for what it is to find
 has ua      => sub { Mojo::UserAgent->new(inactivity_timeout => 90) };
 has [qw(process session)];
 
@@ -36,13 +37,7 @@ sub start ($self) {
         log     => "$dir/log",
         command => ['setpriv', '--pdeathsig', 'TERM', 'env', map({ "$_=$dir" } qw(HOME TMPDIR XDG_CONFIG_HOME)),
             'chromedriver', '--port=' . $self->port],
-    )->start);
-
-    for (1 .. 500) {
-        last if eval { $self->call(GET => '/status')->{ready} };
-        $self->process->running or Carp::croak('chromedriver: ' . Mojo::File->new("$dir/log")->slurp);
-        sleep 0.02;
-    }
+    )->start->serves(sub { eval { $self->call(GET => '/status')->{ready} } }));
 
     my $new = $self->call(POST => '/session', {capabilities => {alwaysMatch => {
         browserName           => 'chrome',
@@ -108,6 +103,15 @@ sub keys ($self, @keys) {
 
 # what is to be seen of it
 sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
+
+# that an element says this, at last
+sub says ($self, $css, $text, $name = "$css: $text") {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $said;
+    wait_until(sub { ($said = $self->text($css)) =~ $text });
+    Test::More::like($said, $text, $name);
+    return $self;
+}
 
 
 # Inside of a page

@@ -15,7 +15,7 @@ use Carp ();
 use File::Temp;
 use IO::Select;
 use POSIX ();
-use Time::HiRes qw(sleep);
+use Test::Autoflow::Wait qw(wait_until);
 
 has [qw(control processes)];
 has rounds => sub { File::Temp->new };      # an octet for each that was done
@@ -56,11 +56,9 @@ sub work ($control, $rounds, $n, $work) {
 # waits until as many more rounds are done
 sub more ($self, $number) {
     my $until = $number + -s $self->rounds->filename;
-    for (1 .. 3000) {
-        return $self if -s $self->rounds->filename >= $until;
-        sleep 0.02;
-    }
-    Carp::croak("$number rounds are not done within a minute");
+    wait_until(sub { -s $self->rounds->filename >= $until })
+        or Carp::croak("$number rounds are not done within a minute");
+    return $self;
 }
 
 sub report ($out, $count) {

@@ -9,7 +9,6 @@ use IO::Socket::IP;
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(decode_json);
 use Test::Autoflow::Process;
-use Time::HiRes qw(sleep);
 
 my $server = curfile->dirname->dirname->dirname->child('smtp-server');
 
@@ -38,13 +37,8 @@ sub start ($self) {
     $self->process(Test::Autoflow::Process->new(
         log     => $self->dir . '/smtp.stderr',
         command => ['setpriv', '--pdeathsig', 'KILL', $server, $self->log_file, $self->port, @{$self->options}],
-    )->start);
-    for (1 .. 500) {
-        return $self if IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port);
-        $self->process->running or last;
-        sleep 0.02;
-    }
-    die "the mail server did not start:\n" . path($self->dir, 'smtp.stderr')->slurp;
+    )->start->serves(sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) }));
+    return $self;
 }
 
 sub stop ($self) {

@@ -1,18 +1,20 @@
 package Test::Autoflow::PostgreSQL;
 
 # A PostgreSQL server of a test's own, with the schema deployed: a copy of the
-# cluster that `./build.sh template` makes.
+# cluster that `./build.sh template` makes.  In AUTOFLOW_CLUSTERS, which may be in
+# memory, it is made and written the fastest.
 
 use Mojo::Base -base, -signatures;
 
 use DBI;
 use DBD::Pg;
+use File::Temp;
 use Mojo::File qw(curfile path);
 use Test::Autoflow::Process;
-use Time::HiRes qw(sleep);
 
 has 'dir';
 has 'process';
+has data => sub ($self) { File::Temp->newdir(DIR => $ENV{AUTOFLOW_CLUSTERS} || $self->dir) };
 has template => sub {
     $ENV{AUTOFLOW_TEMPLATE} // do {
         my $build = curfile->dirname->sibling('../../../build.sh');
@@ -21,15 +23,14 @@ has template => sub {
     };
 };
 
-sub data ($self) { $self->dir . '/data' }
 sub log  ($self) { $self->dir . '/log' }
 
 sub start ($self) {
     my $user = $> == 0 ? 'postgres' : undef;
 
-    if (!-d $self->data) {
+    if (!-d $self->dir) {
         mkdir $self->dir;
-        system('cp', '-a', '--reflink=auto', $self->template, $self->data) == 0
+        system('cp', '-a', '--reflink=auto', $self->template . '/.', $self->data) == 0
             or die "can't copy " . $self->template;
         chown +(getpwnam $user)[2, 3], $self->dir if $user;
     }
@@ -43,17 +44,11 @@ sub start ($self) {
                 ($user ? ("--reuid=$user", "--regid=$user", '--init-groups') : ()),
                 "/usr/lib/postgresql/$version/bin/postgres",
                 '-D', $self->data, '-k', $self->dir, '-h', '', '-F',
-                '-c', 'autovacuum=off', '-c', 'shared_buffers=16MB',
+                map({ ('-c', $_) } qw(autovacuum=off shared_buffers=16MB max_wal_size=64MB)),
             ]
-        )->start
+        )->start->serves(sub { DBI->connect($self->dsn('autoflow'), '', '', {PrintError => 0}) })
     );
-
-    for (1 .. 300) {
-        return $self if DBI->connect($self->dsn('autoflow'), '', '', {PrintError => 0});
-        $self->process->running or last;
-        sleep 0.05;
-    }
-    die "PostgreSQL did not start:\n" . path($self->log)->slurp;
+    return $self;
 }
 
 # fast: INT; as in a crash: QUIT

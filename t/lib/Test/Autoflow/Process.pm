@@ -5,8 +5,14 @@ package Test::Autoflow::Process;
 
 use Mojo::Base -base, -signatures;
 
+use Carp ();
+use Mojo::File qw(path);
 use POSIX qw(setsid :sys_wait_h);
-use Time::HiRes qw(sleep);
+use Test::Autoflow::Wait qw(wait_until);
+
+# a test that is told to end says what it was at, and takes along what it started
+my $test = $$;
+$SIG{$_} = sub { $$ == $test ? Carp::confess('told to end') : POSIX::_exit(143) } for qw(INT TERM);
 
 has [qw(command log pid status)];
 
@@ -27,6 +33,14 @@ sub start ($self) {
     return $self->pid($pid)->status(undef);
 }
 
+# until it does what it was started for; it may end before, and says why
+sub serves ($self, $condition, @seconds) {
+    my $served;
+    wait_until(sub { ($served = $condition->()) || !$self->running }, @seconds);
+    return $self if $served;
+    Carp::croak("@{$self->command} did not start:\n" . path($self->log)->slurp);
+}
+
 # sends a signal; waits for the end if there should be one
 sub signal ($self, $name) {
     kill $name, $self->pid or die "kill: $!";
@@ -34,16 +48,15 @@ sub signal ($self, $name) {
 }
 
 # the exit status as $? says it; undef if it is still running after $seconds
-sub ended ($self, $seconds = 30) {
-    for (my $i = 0; $i < $seconds * 50; $i++) {
-        return $self->status if defined $self->status;
-        $self->status($?)    if waitpid($self->pid, WNOHANG) > 0;
-        sleep 0.02           if !defined $self->status;
-    }
+sub ended ($self, @seconds) {
+    wait_until(sub {
+        $self->status($?) if !defined $self->status && waitpid($self->pid, WNOHANG) > 0;
+        return defined $self->status;
+    }, @seconds);
     return $self->status;
 }
 
-sub running ($self) { $self->pid && !defined $self->ended(0.02) }
+sub running ($self) { $self->pid && !defined $self->ended(0) }
 
 # the living processes of its session
 sub processes ($self) {

@@ -1,0 +1,24 @@
+package Test::Autoflow::Wait;
+
+# Waiting for what another process does, on however busy a machine.
+
+use Mojo::Base -strict, -signatures;
+
+use Exporter qw(import);
+use List::Util qw(min);
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(wait_until);
+
+# The value of a condition as soon as it is true, or else after so many seconds.
+# What is soon true is noticed soon; what takes long is not asked for too often.
+sub wait_until ($condition, $seconds = 60) {
+    my $end = time + $seconds;
+    for (my $pause = 0.001; ; $pause = min(2 * $pause, 0.02)) {
+        my $value = $condition->();
+        return $value if $value || time >= $end;
+        sleep $pause;
+    }
+}
+
+1;

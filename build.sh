@@ -193,7 +193,7 @@ build_module() {
     local src=${NGINX_SRC:-/usr/share/nginx/src} name=nginx-dev targets=modules
     local cc_opt="-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2"
     local ld_opt="-Wl,-z,relro -Wl,-z,now"
-    local flags stamp
+    local flags make stamp sources
 
     [ -d "$src" ] || fail "there are no nginx sources in $src"
     case $root in *[[:space:]]*)
@@ -231,9 +231,10 @@ build_module() {
         name+=-${CC##*/}
     fi
 
+    # as seen from `out`, so that a copy of all is as good
     flags+=(
-        ${CC:+"--with-cc=$CC"} "--with-cc-opt=$cc_opt" "--with-ld-opt=$ld_opt"
-        "--add-dynamic-module=$root"
+        ${CC:+"--with-cc=$CC"} "--with-cc-opt=$cc_opt -MMD -MP"
+        "--with-ld-opt=$ld_opt" --add-dynamic-module=../..
     )
     out=$build/$name
     mkdir -p "$build"
@@ -244,20 +245,25 @@ build_module() {
         find -L "$src" -name .git -prune -o -type f -printf '%P %s %T@\n' | sort
         printf '%s\n' "${flags[@]}"
         cat "$root/config"
-        find "$root/src" -name '*.c' | sort
     } | sha256sum)
-    if [ "$(cat "$out/autoflow.stamp" 2>/dev/null)" != "$stamp" ]; then
+    sources=$(cd "$root" && find src -name '*.c' | sort | sha256sum)
+    [ "$(head -n 1 "$out/autoflow.stamp" 2>/dev/null)" = "$stamp" ] ||
+        rm -rf "$out"
+    if [ "$(cat "$out/autoflow.stamp" 2>/dev/null)" != "$stamp"$'\n'"$sources" ]
+    then
         step "Configuring nginx's sources in build/$name" \
             configure_nginx "$src" "${flags[@]}"
-        echo "$stamp" >"$out/autoflow.stamp"
+        printf '%s\n' "$stamp" "$sources" >"$out/autoflow.stamp"
     fi
 
     perl "$root/sql/embed" "$out/objs/autoflow"
 
-    # shellcheck disable=SC2086
-    make -s -C "$out" -f objs/Makefile -q $targets ||
-        step "Compiling in build/$name" \
-            make -s -C "$out" -f objs/Makefile -j "$(nproc)" $targets
+    # what is compiled depends on what it includes, not on every header there is
+    make=(make -s -C "$out" -f objs/Makefile ADDON_DEPS=
+        '--eval=-include $(wildcard objs/addon/*/*.d)')
+    # shellcheck disable=SC2016,SC2086
+    "${make[@]}" -q $targets ||
+        step "Compiling in build/$name" "${make[@]}" -j "$(nproc)" $targets
     ln -sf objs/$module "$out/$module"
 
     if [ -n "${NGINX_SRC-}" ]; then
@@ -268,17 +274,24 @@ build_module() {
     exec 8>&-
 }
 
+# once more where only the module has another source: headers that are the same
+# then stay as old as they were, and what includes them is not compiled again
 configure_nginx() {
-    local src=$1
+    local src=$1 header
     shift
-    rm -rf "$out"
-    cp -rL "$src" "$out"
+    [ -d "$out" ] || cp -rL "$src" "$out"
     cd "$out"
+    mkdir -p objs
+    find objs -name '*.h' -exec cp -p {} {}.former \;
     if [ -x configure ]; then
         ./configure "$@"
     else
         auto/configure "$@"
     fi
+    for header in $(find objs -name '*.h.former'); do
+        ! cmp -s "${header%.former}" "$header" ||
+            mv "$header" "${header%.former}"
+    done
 }
 
 # the nginx that goes with the module in `out`

@@ -65,8 +65,10 @@ Environment:
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
   AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 10,
-                         with --asan 0: only over its corpus)
+                         of the processor's, with --asan 0: only over its corpus)
   AUTOFLOW_TEST_SECONDS  how long a file of tests may take (default 900)
+  AUTOFLOW_CLUSTERS      where tests put their clusters (default: /dev/shm if
+                         there is room, or else with all else of theirs)
 END
 }
 
@@ -329,15 +331,17 @@ use_postgresql() {
     PATH=$bin:$PATH
 }
 
-# Nobody needs a password: the operating system says who is at the socket.
+# make_cluster DATA [OPTION…]: by initdb with these options, too.  Nobody needs a
+# password: the operating system says who is at the socket.
 make_cluster() {
     local data=$1
+    shift
     rm -rf "$data.new"
     install -d -m 700 -o "$cluster_user" "$data.new"
     cd /
 
     setpriv "${as_cluster_user[@]}" initdb -D "$data.new" -U postgres \
-        -A peer -E UTF8 --locale=C.UTF-8 --no-instructions
+        -A peer -E UTF8 --locale=C.UTF-8 --no-instructions "$@"
     cat >"$data.new/pg_hba.conf" <<END
 local all all peer map=autoflow
 END
@@ -737,6 +741,16 @@ prepare_tests() {
     export AUTOFLOW_TEMPLATE
     [ -z "${AUTOFLOW_ASAN-}" ] || AUTOFLOW_PRELOAD=$(asan_library)
     export AUTOFLOW_PRELOAD
+    [ -n "${AUTOFLOW_CLUSTERS-}" ] || ! room_in_memory ||
+        export AUTOFLOW_CLUSTERS=/dev/shm
+}
+
+# whether clusters of tests can be there: each needs some 100 MB
+room_in_memory() {
+    local free
+    free=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
+    [ "${free:-0}" -gt 1000000 ] && [ -w /dev/shm ] &&
+        awk '/^MemAvailable:/ { exit $2 < 2000000 }' /proc/meminfo
 }
 
 # each file within its time, and without anything that it leaves behind
@@ -787,11 +801,13 @@ mutate() {
 }
 
 # template: prints the name of a folder with a cluster to which the schema is
-# deployed, for tests to copy
+# deployed, for tests to copy: without what makes that slow, such as databases
+# that no test needs
 template() {
     local key data
     use_postgresql "$build"
-    key=$({ cd "$root/sql" && postgres -V && id -u && find deploy verify \
+    key=$({ cd "$root/sql" && postgres -V && id -u &&
+        declare -f template make_cluster && find deploy verify \
         sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
     data=$build/cluster-${key:0:16}
     if [ ! -d "$data" ]; then
@@ -799,10 +815,17 @@ template() {
         trap 'stop_cluster; rm -rf "$temp"' EXIT
         chmod 755 "$temp"
         install -d -m 755 -o "$cluster_user" "$temp/socket"
-        step "Making a PostgreSQL cluster for tests" make_cluster "$temp/data" >&2
+        step "Making a PostgreSQL cluster for tests" \
+            make_cluster "$temp/data" --wal-segsize=1 >&2
         start_cluster "$temp/data" "$temp/socket" "$temp/log"
         step "Deploying the schema" deploy \
             "postgresql:///autoflow?host=$temp/socket&user=autoflow" >&2
+        setpriv "${as_cluster_user[@]}" psql -qX -v ON_ERROR_STOP=1 \
+            -h "$temp/socket" -U postgres template1 <<END
+UPDATE pg_database SET datistemplate = false WHERE datname = 'template0';
+DROP DATABASE template0;
+DROP DATABASE postgres;
+END
         stop_cluster
         rm -rf "$build"/cluster-*
         mkdir -p "$build"

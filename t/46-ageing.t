@@ -744,7 +744,7 @@ subtest 'a backup of an hour ago' => sub {
     my $phone = login($dan, $fresh);
     my $zoe   = account();
 
-    my $dsn   = $t->postgresql->dsn('postgres') =~ s/dbname=autoflow/dbname=postgres/r;
+    my $dsn   = $t->postgresql->dsn('postgres') =~ s/dbname=autoflow/dbname=template1/r;
     my $admin = DBI->connect($dsn, '', '', {RaiseError => 1, PrintWarn => 0});
     $t->handle->disconnect;
     $admin->do('DROP DATABASE autoflow WITH (FORCE)');

@@ -37,7 +37,7 @@ if ($can_mount) {
     mkdir "$disks{tables}/space";
     chown +(getpwnam 'postgres')[2, 3], "$disks{tables}/space";
     $t->db->disconnect;
-    my $admin = DBI->connect($t->postgresql->dsn('postgres') =~ s/dbname=autoflow/dbname=postgres/r, '', '', {RaiseError => 1});
+    my $admin = DBI->connect($t->postgresql->dsn('postgres') =~ s/dbname=autoflow/dbname=template1/r, '', '', {RaiseError => 1});
     $admin->do("CREATE TABLESPACE small LOCATION '$disks{tables}/space'");
     $admin->do('ALTER DATABASE autoflow SET TABLESPACE small');
     $admin->disconnect;

@@ -30,7 +30,7 @@ sub again ($who) { $t->ua->post('/auth/refresh' => json => {refresh_token => $wh
 sub audit ($who) {
     return [map { [$_->[0], decode_json($_->[1])] } @{$t->db->selectall_arrayref(q{
         SELECT action, details FROM autoflow.audit_events WHERE target_id = ?
-           AND action NOT IN ('registered', 'logged_in') ORDER BY at, id}, undef, $who->{user}{id})}];
+           AND action NOT IN ('registered', 'logged_in') ORDER BY at, action DESC}, undef, $who->{user}{id})}];
 }
 
 

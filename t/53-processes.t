@@ -277,11 +277,12 @@ autoflow(workers => 2, shutdown_timeout => '1h', server => '
 $ada = $t->register(email => 'ada@example.com');
 path($t->dir, 'html')->make_path->child('large')->spurt('x' x 10_000_000);
 
-# as t->reload, but the old workers stay
+# as t->reload, but the old workers stay, and take no new connections
 sub reload_beside {
     my @old = $t->worker_pids;
     $t->process->signal('HUP');
     $t->wait_for(sub { my %old = map { $_ => 1 } @old; 2 == grep { !$old{$_} } $t->worker_pids });
+    quits_slowly(@old);
     return @old;
 }
 

@@ -119,7 +119,7 @@ static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "send_mails", 15 * 1000, .function = af_outbox_poll,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, outbox) },
 
-    { "fetch_keys", 1000, .function = af_remotes_look,
+    { "fetch_keys", 1000, .function = af_remotes_poll,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, remotes) },
 
     { NULL, 0, NULL, NULL, 0 }
@@ -475,7 +475,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->io_name = { 0, NULL };
      *     amcf->connect_name = { 0, NULL };
      *     amcf->zone = NULL;
-     *     amcf->stale_open = 0;
+     *     amcf->fail_open = 0;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->feed = NULL;
@@ -516,7 +516,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(amcf->refresh_ttl, 7 * 24 * 60 * 60);
     ngx_conf_init_value(amcf->refresh_grace, 10);
 
-    if (af_conf_refused(cf, amcf) != NGX_CONF_OK
+    if (af_conf_check_insecure(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -568,7 +568,7 @@ ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf)
      *     ascf->jwks = { 0, NULL };
      *     ascf->issuer = { 0, NULL };
      *     ascf->cookies = 0;
-     *     ascf->former_paths = NULL;
+     *     ascf->legacy_paths = NULL;
      */
 
     ascf->audience = NGX_CONF_UNSET_PTR;

@@ -78,21 +78,21 @@ static const struct {
 } af_attempt_kinds[] = {
 
     [AF_ATTEMPT_ADDRESS] = { "address", offsetof(af_attempts_t, address),
-        { af_limits_failed, af_limits_give_back,
-          af_limits_failed, af_limits_give_back } },
+        { af_limits_failed, af_limits_release,
+          af_limits_failed, af_limits_release } },
 
     [AF_ATTEMPT_ACCOUNT] = { "account", offsetof(af_attempts_t, account),
         { af_limits_failed, af_attempt_forgotten,
-          af_limits_give_back, af_limits_give_back } },
+          af_limits_release, af_limits_release } },
 
     [AF_ATTEMPT_TOTAL] = { "account_total",
         offsetof(af_attempts_t, account_total),
-        { af_limits_failed, af_limits_give_back,
-          af_limits_give_back, af_limits_give_back } },
+        { af_limits_failed, af_limits_release,
+          af_limits_release, af_limits_release } },
 
     [AF_ATTEMPT_LOGIN] = { "changes", offsetof(af_attempts_t, remedies),
-        { af_limits_give_back, af_limits_failed,
-          af_limits_failed, af_limits_give_back } }
+        { af_limits_release, af_limits_failed,
+          af_limits_failed, af_limits_release } }
 };
 
 
@@ -276,7 +276,7 @@ static void
 af_attempt_forgotten(af_limits_t *limits, const void *key, size_t len,
     time_t now)
 {
-    af_limits_give_back(limits, key, len, now);
+    af_limits_release(limits, key, len, now);
     af_limits_clear(limits, key, len, now);
 }
 

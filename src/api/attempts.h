@@ -15,7 +15,7 @@
 /* what an account is counted by: its id, or what was typed in its place */
 
 typedef struct {
-    unsigned char  octets[AF_REVOCATIONS_ID];
+    unsigned char  octets[AF_REVOCATIONS_ID_SIZE];
 } af_account_key_t;
 
 

@@ -39,14 +39,15 @@ const af_password_conf_t  af_password_defaults = {
 
 static const af_param_t  af_password_params[] = {
     af_param("memory=", af_param_size, af_password_conf_t, memory,
-             .least = crypto_pwhash_argon2id_MEMLIMIT_MIN,
-             .less = "has less memory than Argon2id can do with, 8k",
-             .greatest = AF_ARGON2_MEMORY_MAX,
-             .more = "has more memory than a stored hash may ask for, 1024m"),
+             .min = crypto_pwhash_argon2id_MEMLIMIT_MIN,
+             .too_small = "has less memory than Argon2id needs, 8k",
+             .max = AF_ARGON2_MEMORY_MAX,
+             .too_large = "has more than 1024m of memory, the most that a "
+                          "stored hash may ask for"),
     af_param("time=", af_param_count, af_password_conf_t, time,
-             .greatest = 64, .more = "has a time of more than 64 passes"),
+             .max = 64, .too_large = "has a time of more than 64 passes"),
     af_param("strength=", af_param_count, af_password_conf_t, strength,
-             .greatest = 128, .more = "has a strength of more than 128 bits"),
+             .max = 128, .too_large = "has a strength of more than 128 bits"),
     { .name = ngx_null_string }
 };
 

@@ -90,8 +90,8 @@ const af_route_t  af_sessions_routes[] = {
 
 static const af_param_t  sessions_params[] = {
     af_param("account=", af_param_count,
-             ngx_http_autoflow_main_conf_t, max_sessions, .greatest = 1000,
-             .more = "allows an account more than 1000 sessions"),
+             ngx_http_autoflow_main_conf_t, max_sessions, .max = 1000,
+             .too_large = "allows an account more than 1000 sessions"),
     { .name = ngx_null_string }
 };
 

@@ -202,7 +202,7 @@ answer_ready(af_ctx_t *ctx)
 static const char *
 tokens_state(af_ctx_t *ctx)
 {
-    if (af_remotes_due(ctx->server->remotes)) {
+    if (af_remotes_missing(ctx->server->remotes)) {
         return "no_keys";
     }
 
@@ -210,9 +210,9 @@ tokens_state(af_ctx_t *ctx)
         return "ok";
     }
 
-    return (af_zone_feed(ctx->conf->zone, ngx_current_msec,
-                         ctx->conf->staleness)
-            == AF_FEED_NONE)
+    return (af_zone_feed_state(ctx->conf->zone, ngx_current_msec,
+                               ctx->conf->staleness)
+            == AF_FEED_NEVER)
            ? "no_feed" : "stale_feed";
 }
 

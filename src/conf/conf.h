@@ -56,12 +56,12 @@ typedef struct {
     af_purpose_keys_t           purpose_keys;  /* theirs; none without it */
 
     size_t                      zone_size;
-    ngx_msec_t                  staleness; /* of the feed of revocations */
-    ngx_uint_t                  stale_open;    /* then trust tokens, or not */
+    ngx_msec_t                  staleness; /* the feed of revocations' limit */
+    ngx_uint_t                  fail_open; /* trust tokens beyond it */
     const struct af_attempts_s *attempts;
-    ngx_uint_t                  max_sessions;  /* of an account */
+    ngx_uint_t                  max_sessions;  /* per account */
     ngx_uint_t                  environment;
-    ngx_flag_t                  require_verified;  /* to log in: an address */
+    ngx_flag_t                  require_verified;  /* email, to log in */
     time_t                      access_ttl;
     time_t                      refresh_ttl;
     time_t                      refresh_grace;
@@ -98,9 +98,9 @@ typedef struct {
     af_conf_line_t              verified_line;
 
     /* the first thing that production refuses, its file if it is one */
-    const char                 *refused;
-    ngx_str_t                   refused_file;
-    af_conf_line_t              refused_line;
+    const char                 *insecure;
+    ngx_str_t                   insecure_file;
+    af_conf_line_t              insecure_line;
 } ngx_http_autoflow_main_conf_t;
 
 
@@ -113,7 +113,7 @@ typedef struct {
     ngx_array_t                *audience;  /* of const char *, NULL-ended */
     time_t                      leeway;
     ngx_uint_t                  cookies;   /* some location has them on */
-    ngx_array_t                *former_paths;  /* of refresh cookies, or NULL */
+    ngx_array_t                *legacy_paths;  /* of refresh cookies, or NULL */
 } ngx_http_autoflow_srv_conf_t;
 
 

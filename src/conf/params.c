@@ -1,7 +1,7 @@
 #include "conf/params.h"
 
 
-static ngx_uint_t af_param_is(const af_param_t *param,
+static ngx_uint_t af_param_matches(const af_param_t *param,
     const ngx_str_t *value);
 static const char *af_param_bounds(const af_param_t *param,
     const void *member);
@@ -14,7 +14,7 @@ af_params(ngx_conf_t *cf, ngx_uint_t first, const af_param_t *params,
     void              *member;
     ngx_str_t         *value, rest;
     ngx_uint_t         i;
-    const char        *wrong;
+    const char        *error;
     const af_param_t  *param;
 
     value = cf->args->elts;
@@ -22,7 +22,7 @@ af_params(ngx_conf_t *cf, ngx_uint_t first, const af_param_t *params,
     for (i = first; i < cf->args->nelts; i++) {
 
         for (param = params; param->name.len; param++) {
-            if (af_param_is(param, &value[i])) {
+            if (af_param_matches(param, &value[i])) {
                 break;
             }
         }
@@ -39,10 +39,10 @@ af_params(ngx_conf_t *cf, ngx_uint_t first, const af_param_t *params,
             return NGX_CONF_ERROR;
         }
 
-        wrong = af_param_bounds(param, member);
+        error = af_param_bounds(param, member);
 
-        if (wrong) {
-            return (char *) wrong;
+        if (error) {
+            return (char *) error;
         }
     }
 
@@ -51,7 +51,7 @@ af_params(ngx_conf_t *cf, ngx_uint_t first, const af_param_t *params,
 
 
 static ngx_uint_t
-af_param_is(const af_param_t *param, const ngx_str_t *value)
+af_param_matches(const af_param_t *param, const ngx_str_t *value)
 {
     size_t  len;
 
@@ -70,11 +70,11 @@ af_param_bounds(const af_param_t *param, const void *member)
 {
     const ngx_uint_t *number = member;
 
-    if (param->less && *number < param->least) {
-        return param->less;
+    if (param->too_small && *number < param->min) {
+        return param->too_small;
     }
 
-    return (param->more && *number > param->greatest) ? param->more : NULL;
+    return (param->too_large && *number > param->max) ? param->too_large : NULL;
 }
 
 
@@ -216,36 +216,37 @@ af_conf_needs(ngx_conf_t *cf, const char *directive, const char *what,
 
 
 void
-af_conf_refuse(ngx_conf_t *cf, const char *what, const ngx_str_t *file)
+af_conf_note_insecure(ngx_conf_t *cf, const char *what, const ngx_str_t *file)
 {
     ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = af_conf_main(cf);
 
-    if (amcf->refused) {
+    if (amcf->insecure) {
         return;
     }
 
-    amcf->refused = what;
-    af_conf_line(cf, &amcf->refused_line);
+    amcf->insecure = what;
+    af_conf_line(cf, &amcf->insecure_line);
 
     if (file) {
-        amcf->refused_file = *file;
+        amcf->insecure_file = *file;
     }
 }
 
 
 char *
-af_conf_refused(ngx_conf_t *cf, const ngx_http_autoflow_main_conf_t *amcf)
+af_conf_check_insecure(ngx_conf_t *cf,
+    const ngx_http_autoflow_main_conf_t *amcf)
 {
-    if (amcf->environment != AF_PRODUCTION || amcf->refused == NULL) {
+    if (amcf->environment != AF_PRODUCTION || amcf->insecure == NULL) {
         return NGX_CONF_OK;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "\"autoflow_environment production\" refuses %s%V in %s:%ui",
-                  amcf->refused, &amcf->refused_file,
-                  amcf->refused_line.file, amcf->refused_line.line);
+                  amcf->insecure, &amcf->insecure_file,
+                  amcf->insecure_line.file, amcf->insecure_line.line);
 
     return NGX_CONF_ERROR;
 }

@@ -18,11 +18,11 @@ struct af_param_s {
     size_t                  offset;    /* of the member */
     const ngx_conf_enum_t  *values;    /* of af_param_enum */
 
-    /* bounds of a number, and what else is said of the directive, or NULL */
-    ngx_uint_t              least;
-    const char             *less;
-    ngx_uint_t              greatest;
-    const char             *more;
+    /* of a number: bounds, and errors beyond them, NULL where there is none */
+    ngx_uint_t              min;
+    const char             *too_small;
+    ngx_uint_t              max;
+    const char             *too_large;
 };
 
 
@@ -77,8 +77,9 @@ char *af_conf_needs(ngx_conf_t *cf, const char *directive, const char *what,
  * configured later; `file` may be NULL.  When it is known, the other one says
  * so: NGX_CONF_OK, or NGX_CONF_ERROR having logged it.
  */
-void af_conf_refuse(ngx_conf_t *cf, const char *what, const ngx_str_t *file);
-char *af_conf_refused(ngx_conf_t *cf,
+void af_conf_note_insecure(ngx_conf_t *cf, const char *what,
+    const ngx_str_t *file);
+char *af_conf_check_insecure(ngx_conf_t *cf,
     const ngx_http_autoflow_main_conf_t *amcf);
 
 

@@ -17,7 +17,7 @@ static ngx_int_t af_secret_value_env(ngx_conf_t *cf, ngx_str_t *name,
 
 
 ngx_int_t
-af_secret_value(ngx_conf_t *cf, ngx_str_t *value,
+af_secret_value_read(ngx_conf_t *cf, ngx_str_t *value,
     af_secret_value_t *secret)
 {
     ngx_str_t  name;
@@ -163,7 +163,7 @@ ngx_int_t
 af_secret_value_decode(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *octets)
 {
-    int    good;
+    int    valid;
     char  *start;
 
     static const ngx_str_t  base64url = ngx_string("base64url:");
@@ -177,20 +177,20 @@ af_secret_value_decode(ngx_conf_t *cf, ngx_str_t *text,
     start = (char *) text->data;
 
     if (ngx_strncmp(start, base64url.data, base64url.len) == 0) {
-        good = af_base64url_decode(octets->data, text->len, &octets->len,
-                                   start + base64url.len,
-                                   text->len - base64url.len);
+        valid = af_base64url_decode(octets->data, text->len, &octets->len,
+                                    start + base64url.len,
+                                    text->len - base64url.len);
 
     } else if (ngx_strncmp(start, hex.data, hex.len) == 0) {
-        good = sodium_hex2bin(octets->data, text->len, start + hex.len,
-                              text->len - hex.len, NULL, &octets->len, NULL)
+        valid = sodium_hex2bin(octets->data, text->len, start + hex.len,
+                               text->len - hex.len, NULL, &octets->len, NULL)
                == 0;
 
     } else {
         return NGX_DECLINED;
     }
 
-    if (!good) {
+    if (!valid) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the secret is not what its prefix says");
         return NGX_ERROR;
@@ -201,13 +201,13 @@ af_secret_value_decode(ngx_conf_t *cf, ngx_str_t *text,
 
 
 void
-af_secret_exposed(ngx_conf_t *cf, const af_secret_value_t *secret)
+af_secret_value_note_exposed(ngx_conf_t *cf, const af_secret_value_t *secret)
 {
     if (secret->literal) {
-        af_conf_refuse(cf, "a literal secret", NULL);
+        af_conf_note_insecure(cf, "a literal secret", NULL);
 
     } else if (secret->public) {
-        af_conf_refuse(cf, "what everyone may read: ", &secret->file);
+        af_conf_note_insecure(cf, "what everyone may read: ", &secret->file);
     }
 }
 
@@ -235,11 +235,11 @@ af_secret_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (af_secret_value(cf, &value[1], &given) != NGX_OK) {
+    if (af_secret_value_read(cf, &value[1], &given) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    af_secret_exposed(cf, &given);
+    af_secret_value_note_exposed(cf, &given);
 
     rc = af_secret_value_decode(cf, &given.text, secret);
 

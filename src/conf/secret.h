@@ -18,7 +18,7 @@ typedef struct {
 
 
 /* Reads what a value says or names; logs why if it can't. */
-ngx_int_t af_secret_value(ngx_conf_t *cf, ngx_str_t *value,
+ngx_int_t af_secret_value_read(ngx_conf_t *cf, ngx_str_t *value,
     af_secret_value_t *secret);
 
 /* The same of a value that is the name of a file. */
@@ -36,7 +36,8 @@ ngx_int_t af_secret_value_decode(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *octets);
 
 /* Production refuses a secret that others may read. */
-void af_secret_exposed(ngx_conf_t *cf, const af_secret_value_t *secret);
+void af_secret_value_note_exposed(ngx_conf_t *cf,
+    const af_secret_value_t *secret);
 
 
 char *af_secret_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

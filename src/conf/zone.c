@@ -19,7 +19,7 @@ static const ngx_conf_enum_t  af_staleness_fail[] = {
 
 static const af_param_t  af_staleness_params[] = {
     af_param("fail=", af_param_enum,
-             ngx_http_autoflow_main_conf_t, stale_open,
+             ngx_http_autoflow_main_conf_t, fail_open,
              .values = af_staleness_fail),
     { .name = ngx_null_string }
 };

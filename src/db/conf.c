@@ -18,11 +18,11 @@ static const af_db_conf_t  af_database_defaults = {
 
 static const af_param_t  af_database_params[] = {
     af_param("pool=", af_param_count, af_db_conf_t, pool,
-             .greatest = 256, .more = "has a pool of more than 256"),
+             .max = 256, .too_large = "has a pool of more than 256"),
     af_param("wide=", af_param_count, af_db_conf_t, wide,
-             .greatest = 256, .more = "has more than 256 wide connections"),
+             .max = 256, .too_large = "has more than 256 wide connections"),
     af_param("inflight=", af_param_count, af_db_conf_t, inflight,
-             .greatest = 4096, .more = "has more than 4096 inflight"),
+             .max = 4096, .too_large = "has more than 4096 inflight"),
     af_param("queue=", af_param_count, af_db_conf_t, queue),
     af_param("timeout=", af_param_msec, af_db_conf_t, timeout),
     af_param("notify=", af_param_str, af_db_conf_t, notify),
@@ -79,7 +79,7 @@ af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     PQconninfoOption   *options, *option;
     af_secret_value_t   secret;
 
-    if (af_secret_value(cf, value, &secret) != NGX_OK) {
+    if (af_secret_value_read(cf, value, &secret) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -100,7 +100,7 @@ af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
 
     for (option = options; option->keyword; option++) {
         if (option->val && ngx_strcmp(option->keyword, "password") == 0) {
-            af_secret_exposed(cf, &secret);
+            af_secret_value_note_exposed(cf, &secret);
         }
     }
 

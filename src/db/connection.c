@@ -671,7 +671,8 @@ af_db_conn_complete(af_db_conn_t *conn)
 
     op = conn->slots[conn->head].op;
 
-    af_observe(AF_DB_TIME, af_microseconds() - conn->slots[conn->head].sent);
+    af_observe(AF_METRIC_DB_TIME,
+               af_microseconds() - conn->slots[conn->head].sent);
 
     conn->head = (conn->head + 1) % conn->db->conf->inflight;
     conn->busy--;

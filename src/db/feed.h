@@ -4,10 +4,10 @@
  * It does nothing else, since PostgreSQL tells nothing to a connection that is
  * busy.
  *
- * What is fed is complete up to the moment that af_zone_feed() goes by: when
- * the connection that has read everything was begun, or the last heartbeat
- * sent that was heard: it is a notification itself, and so comes after
- * whatever was committed before it.
+ * af_zone_feed_state() goes by the moment up to which the feed is complete:
+ * when the connection that read the backlog was begun, or when the last
+ * heartbeat that came back was sent.  A heartbeat is a notification itself, so
+ * it arrives after whatever was committed before it.
  */
 
 #ifndef AF_DB_FEED_H

@@ -126,12 +126,12 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     af_db_wake(db);
 
     if (db->away) {
-        af_count(AF_DB_REFUSED, AF_DB_REFUSED_AWAY);
+        af_count(AF_METRIC_DB_REFUSED, AF_DB_REFUSED_DOWN);
         return NGX_DECLINED;
     }
 
     if (db->queued == db->conf->queue) {
-        af_count(AF_DB_REFUSED, AF_DB_REFUSED_BUSY);
+        af_count(AF_METRIC_DB_REFUSED, AF_DB_REFUSED_QUEUE_FULL);
         return NGX_BUSY;
     }
 

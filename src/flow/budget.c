@@ -15,7 +15,7 @@
 typedef struct {
     u_char  kind;
     u_char  budget;
-    u_char  id[AF_REVOCATIONS_ID];
+    u_char  id[AF_REVOCATIONS_ID_SIZE];
 } af_budget_key_t;
 
 

@@ -159,7 +159,7 @@ af_engine_count(const ngx_http_request_t *r)
     status = r->header_sent ? r->headers_out.status
                             : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
-    af_count(AF_ANSWERS, status / 100 - 1);
+    af_count(AF_METRIC_ANSWERS, status / 100 - 1);
 }
 
 
@@ -514,7 +514,7 @@ af_engine_thread(void *data, ngx_log_t *log)
     uint64_t  begun;
 
     begun = af_microseconds();
-    af_observe(AF_HASH_WAIT, begun - job->posted);
+    af_observe(AF_METRIC_HASH_WAIT, begun - job->posted);
 
     /* a worker told to end at once waits for its threads: none shall begin */
 
@@ -522,7 +522,7 @@ af_engine_thread(void *data, ngx_log_t *log)
         job->run(job->data);
         job->done = 1;
 
-        af_observe(AF_HASH_TIME, af_microseconds() - begun);
+        af_observe(AF_METRIC_HASH_TIME, af_microseconds() - begun);
     }
 
     (void) ngx_atomic_fetch_add(&af_jobs, -1);

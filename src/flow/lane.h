@@ -24,7 +24,7 @@ typedef struct {
     struct {
         u_char         kind;
         u_char         number;
-        unsigned char  account[AF_REVOCATIONS_ID];
+        unsigned char  account[AF_REVOCATIONS_ID_SIZE];
     } key;
 } af_lane_t;
 

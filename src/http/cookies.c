@@ -219,7 +219,7 @@ af_cookies_expire_former(ngx_http_request_t *r)
     ngx_uint_t     i;
     ngx_array_t   *paths;
 
-    paths = af_srv_conf(r)->former_paths;
+    paths = af_srv_conf(r)->legacy_paths;
     path = paths ? paths->elts : NULL;
 
     for (i = 0; paths && i < paths->nelts; i++) {

@@ -233,16 +233,16 @@ af_cookies_former(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
     ngx_str_t   *known;
     ngx_uint_t   i;
 
-    if (ascf->former_paths == NULL) {
-        ascf->former_paths = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
-        if (ascf->former_paths == NULL) {
+    if (ascf->legacy_paths == NULL) {
+        ascf->legacy_paths = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+        if (ascf->legacy_paths == NULL) {
             return NGX_ERROR;
         }
     }
 
-    known = ascf->former_paths->elts;
+    known = ascf->legacy_paths->elts;
 
-    for (i = 0; i < ascf->former_paths->nelts; i++) {
+    for (i = 0; i < ascf->legacy_paths->nelts; i++) {
         if (known[i].len == path->len
             && ngx_strncmp(known[i].data, path->data, path->len) == 0)
         {
@@ -250,7 +250,7 @@ af_cookies_former(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
         }
     }
 
-    known = ngx_array_push(ascf->former_paths);
+    known = ngx_array_push(ascf->legacy_paths);
     if (known == NULL) {
         return NGX_ERROR;
     }

@@ -13,13 +13,13 @@
 /* a token, as the cache keeps it: what it says, and what may revoke it */
 
 typedef struct {
-    json_t      *claims;
-    json_t      *header;
-    ngx_uint_t   generation;   /* of the keys that were fetched */
-    uint64_t     judged;       /* the revocations that it was not among */
-    unsigned     foreign:1;
-    ngx_uint_t   nbonds;       /* none if the token isn't our own */
-    af_bond_t    bonds[];
+    json_t        *claims;
+    json_t        *header;
+    ngx_uint_t     generation;     /* of the keys that were fetched */
+    uint64_t       judged;         /* revocations that did not hold it */
+    unsigned       foreign:1;
+    ngx_uint_t     nsubjects;      /* none if the token isn't our own */
+    af_subject_t   subjects[];
 } af_verified_t;
 
 
@@ -50,8 +50,8 @@ static af_verified_t *af_identity_cached(af_cache_t *cache,
     const af_cache_key_t *key, af_identity_t *identity);
 static af_verified_t *af_identity_verified(ngx_http_request_t *r,
     const af_identity_t *identity);
-static ngx_uint_t af_identity_bonds(const af_identity_t *identity,
-    af_bond_t *bonds);
+static ngx_uint_t af_identity_subjects(const af_identity_t *identity,
+    af_subject_t *subjects);
 static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
     const af_verified_t *verified);
 static void af_verified_free(void *data);
@@ -256,7 +256,7 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
         return NULL;
     }
 
-    af_count(AF_VERIFICATIONS, identity->status);
+    af_count(AF_METRIC_VERIFICATIONS, identity->status);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "autoflow: token: %V, by cookie: %ui",
@@ -326,7 +326,7 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     }
 
     identity->status = (af_identity_is_unknown(status)
-                        && af_remotes_due(ascf->remotes))
+                        && af_remotes_missing(ascf->remotes))
                        ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
 
     if (identity->status == AF_TOKEN_OK) {
@@ -439,7 +439,7 @@ af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
     }
 
     for (i = 0; af_identity_is_unknown(status) && i < n; i++) {
-        af_remote_ask(remote[i]);
+        af_remote_refetch(remote[i]);
     }
 
     return status;
@@ -515,7 +515,7 @@ af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
     roles = json_array_size(json_object_get(identity->claims, "roles"));
 
     verified = ngx_palloc(r->pool, sizeof(af_verified_t)
-                                   + (2 + roles) * sizeof(af_bond_t));
+                                   + (2 + roles) * sizeof(af_subject_t));
     if (verified == NULL) {
         return NULL;
     }
@@ -525,7 +525,7 @@ af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
     verified->foreign = identity->foreign;
     verified->judged = AF_NOT_JUDGED;
     verified->generation = af_remotes_generation(identity->conf->remotes);
-    verified->nbonds = af_identity_bonds(identity, verified->bonds);
+    verified->nsubjects = af_identity_subjects(identity, verified->subjects);
 
     return verified;
 }
@@ -534,7 +534,8 @@ af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
 /* to its session, its account and each of its roles; returns how many */
 
 static ngx_uint_t
-af_identity_bonds(const af_identity_t *identity, af_bond_t *bonds)
+af_identity_subjects(const af_identity_t *identity,
+    af_subject_t *subjects)
 {
     size_t       i;
     json_t      *role, *roles;
@@ -546,17 +547,17 @@ af_identity_bonds(const af_identity_t *identity, af_bond_t *bonds)
 
     if (!identity->own || epoch < 0 || iat < 0
         || af_uuid_read((char *) identity->session_id.data,
-                        identity->session_id.len, bonds[0].id)
+                        identity->session_id.len, subjects[0].id)
            != 0
         || af_uuid_read((char *) identity->user_id.data,
-                        identity->user_id.len, bonds[1].id)
+                        identity->user_id.len, subjects[1].id)
            != 0)
     {
         return 0;
     }
 
-    bonds[0].epoch = epoch;
-    bonds[1].epoch = epoch;
+    subjects[0].epoch = epoch;
+    subjects[1].epoch = epoch;
     n = 2;
 
     roles = json_object_get(identity->claims, "roles");
@@ -565,8 +566,8 @@ af_identity_bonds(const af_identity_t *identity, af_bond_t *bonds)
 
         if (json_is_string(role)) {
             af_zone_role_id(json_string_value(role), json_string_length(role),
-                            bonds[n].id);
-            bonds[n].epoch = iat;
+                            subjects[n].id);
+            subjects[n].epoch = iat;
             n++;
         }
     }
@@ -584,7 +585,7 @@ af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
     size_t          size;
     af_verified_t  *copy;
 
-    size = sizeof(af_verified_t) + verified->nbonds * sizeof(af_bond_t);
+    size = sizeof(af_verified_t) + verified->nsubjects * sizeof(af_subject_t);
 
     copy = cache ? ngx_alloc(size, ngx_cycle->log) : NULL;
 
@@ -685,16 +686,16 @@ af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
 ngx_uint_t
 af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf)
 {
-    switch (af_zone_feed(amcf->zone, ngx_current_msec, amcf->staleness)) {
+    switch (af_zone_feed_state(amcf->zone, ngx_current_msec, amcf->staleness)) {
 
     case AF_FEED_FRESH:
         return 1;
 
     case AF_FEED_STALE:
-        return amcf->stale_open;
+        return amcf->fail_open;
 
     default:
-        return amcf->stale_open
+        return amcf->fail_open
                && (ngx_msec_t) (ngx_time() - amcf->started) * 1000
                   > amcf->staleness;
     }
@@ -708,9 +709,9 @@ af_identity_revoked(const af_zone_t *zone, const af_verified_t *verified)
 
     iat = json_integer_value(json_object_get(verified->claims, "iat"));
 
-    return verified->nbonds == 0
-           || af_revocations_judge(zone->revocations, verified->bonds,
-                                   verified->nbonds, iat);
+    return verified->nsubjects == 0
+           || af_revocations_check(zone->revocations, verified->subjects,
+                                   verified->nsubjects, iat);
 }
 
 

@@ -50,7 +50,7 @@ af_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     keys = af_keys_ring(cf, ascf);
 
     if (keys == NULL
-        || af_secret_value(cf, &value[1], &secret) != NGX_OK)
+        || af_secret_value_read(cf, &value[1], &secret) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -68,7 +68,7 @@ af_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for ( /* void */ ; i < keys->nkeys; i++) {
         if (af_key_is_secret(keys->keys[i])) {
-            af_secret_exposed(cf, &secret);
+            af_secret_value_note_exposed(cf, &secret);
         }
     }
 

@@ -7,8 +7,8 @@
 
 
 /* milliseconds: between two fetches, and after one that failed */
-#define AF_REMOTE_ASK    30000
-#define AF_REMOTE_RETRY  5000
+#define AF_REMOTE_REFETCH  30000
+#define AF_REMOTE_RETRY    5000
 
 /* the longest set of keys, in octets, and milliseconds to fetch it */
 #define AF_REMOTE_MAX      262144
@@ -18,10 +18,10 @@
 /* what a thread works on: its own while the task is active */
 
 typedef struct {
-    const af_remote_t  *remote;
-    af_keyring_t       *keys;
-    af_fetched_t        fetched;       /* what they were read from */
-    char                error[256];
+    const af_remote_t    *remote;
+    af_keyring_t         *keys;
+    af_fetch_response_t   response;    /* what they were read from */
+    char                  error[256];
 } af_remote_task_t;
 
 
@@ -33,15 +33,15 @@ typedef struct {
 } af_remote_shared_t;
 
 
-static char *af_remote_what(ngx_conf_t *cf, af_remote_t *remote);
+static char *af_remote_set_request(ngx_conf_t *cf, af_remote_t *remote);
 static ngx_int_t af_remote_add(ngx_conf_t *cf, ngx_array_t **list,
     af_remote_t *remote);
 static ngx_int_t af_remote_init(ngx_conf_t *cf, af_remote_t *remote);
 static ngx_shm_zone_t *af_remote_zone(ngx_conf_t *cf, af_remote_t *remote);
 static ngx_int_t af_remote_zone_init(ngx_shm_zone_t *zone, void *data);
-static void af_remote_share(af_remote_t *remote, const char *text,
+static void af_remote_store(af_remote_t *remote, const char *text,
     size_t len);
-static void af_remote_recall(af_remote_t *remote);
+static void af_remote_restore(af_remote_t *remote);
 static void af_remote_state(af_remote_t *remote, af_remote_state_t state);
 static void af_remote_fetch(af_remote_t *remote);
 static void af_remote_thread(void *data, ngx_log_t *log);
@@ -89,13 +89,13 @@ af_key_url_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs an \"issuer=\": only that one's tokens are its own";
     }
 
-    rv = af_remote_what(cf, remote);
+    rv = af_remote_set_request(cf, remote);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     if (remote->fetch.plain) {
-        af_conf_refuse(cf, "keys that come by http", NULL);
+        af_conf_note_insecure(cf, "keys that come by http", NULL);
     }
 
     if (af_remote_init(cf, remote) != NGX_OK
@@ -114,7 +114,7 @@ af_key_url_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-af_remote_what(ngx_conf_t *cf, af_remote_t *remote)
+af_remote_set_request(ngx_conf_t *cf, af_remote_t *remote)
 {
     char               *url;
     const char         *why;
@@ -159,7 +159,7 @@ static ngx_int_t
 af_remote_add(ngx_conf_t *cf, ngx_array_t **list,
     af_remote_t *remote)
 {
-    af_remote_t  **place;
+    af_remote_t  **slot;
 
     if (*list == NULL) {
         *list = ngx_array_create(cf->pool, 1, sizeof(af_remote_t *));
@@ -168,12 +168,12 @@ af_remote_add(ngx_conf_t *cf, ngx_array_t **list,
         }
     }
 
-    place = ngx_array_push(*list);
-    if (place == NULL) {
+    slot = ngx_array_push(*list);
+    if (slot == NULL) {
         return NGX_ERROR;
     }
 
-    *place = remote;
+    *slot = remote;
 
     return NGX_OK;
 }
@@ -261,7 +261,7 @@ af_remote_zone_init(ngx_shm_zone_t *zone, void *data)
 /* a worker that dies meanwhile leaves nothing rather than a half */
 
 static void
-af_remote_share(af_remote_t *remote, const char *text, size_t len)
+af_remote_store(af_remote_t *remote, const char *text, size_t len)
 {
     ngx_slab_pool_t     *pool;
     af_remote_shared_t  *shared;
@@ -282,7 +282,7 @@ af_remote_share(af_remote_t *remote, const char *text, size_t len)
 
 
 static void
-af_remote_recall(af_remote_t *remote)
+af_remote_restore(af_remote_t *remote)
 {
     char                *text, error[256];
     size_t               len;
@@ -326,7 +326,7 @@ af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
         remote[i]->io = io;
         remote[i]->task->event.log = log;
 
-        af_remote_recall(remote[i]);
+        af_remote_restore(remote[i]);
         af_remote_fetch(remote[i]);
     }
 }
@@ -348,26 +348,26 @@ af_remotes_stop(ngx_array_t *remotes)
 
         af_keyring_free(task->keys);
         af_keyring_free(remote[i]->keys);
-        free(task->fetched.body);
+        free(task->response.body);
 
         task->keys = NULL;
-        task->fetched.body = NULL;
+        task->response.body = NULL;
         remote[i]->keys = NULL;
     }
 }
 
 
 void
-af_remote_ask(af_remote_t *remote)
+af_remote_refetch(af_remote_t *remote)
 {
-    if (ngx_current_msec - remote->asked > AF_REMOTE_ASK) {
+    if (ngx_current_msec - remote->attempted > AF_REMOTE_REFETCH) {
         af_remote_fetch(remote);
     }
 }
 
 
 void
-af_remotes_look(void *data)
+af_remotes_poll(void *data)
 {
     ngx_array_t *remotes = data;
 
@@ -385,7 +385,7 @@ af_remotes_look(void *data)
 
 
 ngx_uint_t
-af_remotes_due(const ngx_array_t *remotes)
+af_remotes_missing(const ngx_array_t *remotes)
 {
     ngx_uint_t     i;
     af_remote_t  **remote;
@@ -454,7 +454,7 @@ af_remote_fetch(af_remote_t *remote)
         return;
     }
 
-    remote->asked = ngx_current_msec;
+    remote->attempted = ngx_current_msec;
     remote->due = ngx_current_msec + AF_REMOTE_RETRY;
 
     if (ngx_thread_task_post(remote->io, remote->task) == NGX_OK) {
@@ -470,25 +470,25 @@ af_remote_thread(void *data, ngx_log_t *log)
 {
     af_remote_task_t *task = data;
 
-    af_fetched_t  *fetched;
+    af_fetch_response_t  *response;
 
-    fetched = &task->fetched;
+    response = &task->response;
 
-    if (af_fetch(&task->remote->fetch, fetched, &ngx_terminate, task->error,
+    if (af_fetch(&task->remote->fetch, response, &ngx_terminate, task->error,
                  sizeof(task->error))
         != 0)
     {
         return;
     }
 
-    if (fetched->status != 200) {
+    if (response->status != 200) {
         (void) ngx_snprintf((u_char *) task->error, sizeof(task->error),
                             "The requested URL returned %l, not 200%Z",
-                            fetched->status);
+                            response->status);
         return;
     }
 
-    task->keys = af_remote_parse(task->remote, fetched->body, fetched->len,
+    task->keys = af_remote_parse(task->remote, response->body, response->len,
                                  task->error, sizeof(task->error));
 }
 
@@ -546,11 +546,11 @@ af_remote_fetched(ngx_event_t *ev)
     af_remote_state(remote, task->keys ? AF_REMOTE_FETCHED : AF_REMOTE_FAILED);
 
     if (task->keys) {
-        af_remote_share(remote, task->fetched.body, task->fetched.len);
+        af_remote_store(remote, task->response.body, task->response.len);
     }
 
-    free(task->fetched.body);
-    task->fetched.body = NULL;
+    free(task->response.body);
+    task->response.body = NULL;
 
     if (task->keys == NULL) {
 

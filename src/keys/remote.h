@@ -36,7 +36,7 @@ typedef struct {
     ngx_uint_t           generation;   /* of the keys */
     ngx_thread_pool_t   *io;
     ngx_thread_task_t   *task;
-    ngx_msec_t           asked;        /* when it was last tried */
+    ngx_msec_t           attempted;    /* when it was last tried */
     ngx_msec_t           due;          /* when it is to be tried again */
     af_remote_state_t    state;
     unsigned             failing:1;    /* the last fetch did, which is logged */
@@ -56,7 +56,7 @@ void af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io,
  * Fetches those that are due: a job (db/jobs.h) that is given the list, for an
  * array of af_remote_t *.
  */
-void af_remotes_look(void *data);
+void af_remotes_poll(void *data);
 
 /* Frees the keys of all.  For exit_process. */
 void af_remotes_stop(ngx_array_t *remotes);
@@ -66,14 +66,14 @@ void af_remotes_stop(ngx_array_t *remotes);
  * there may be new ones.  They are fetched, but not more often than every 30
  * seconds.
  */
-void af_remote_ask(af_remote_t *remote);
+void af_remote_refetch(af_remote_t *remote);
 
 
 /*
  * Of a list, which may be NULL: whether any of its keys have never been
  * fetched; and what changes when any of its keys do.
  */
-ngx_uint_t af_remotes_due(const ngx_array_t *remotes);
+ngx_uint_t af_remotes_missing(const ngx_array_t *remotes);
 ngx_uint_t af_remotes_generation(const ngx_array_t *remotes);
 
 

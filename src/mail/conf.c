@@ -66,7 +66,7 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (af_secret_value(cf, &value[1], &secret) != NGX_OK) {
+    if (af_secret_value_read(cf, &value[1], &secret) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -244,7 +244,7 @@ af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
     }
 
     if (smtp->password) {
-        af_secret_exposed(cf, secret);
+        af_secret_value_note_exposed(cf, secret);
     }
 
     return NGX_CONF_OK;
@@ -302,13 +302,13 @@ af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
 
     if (params->password.len) {
 
-        if (af_secret_value(cf, &params->password, &secret)
+        if (af_secret_value_read(cf, &params->password, &secret)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
 
-        af_secret_exposed(cf, &secret);
+        af_secret_value_note_exposed(cf, &secret);
         smtp->password = (char *) secret.text.data;
     }
 
@@ -529,7 +529,7 @@ af_mail_template(ngx_conf_t *cf,
     value.data = name;
     value.len = last - name;
 
-    if (af_secret_value(cf, &value, &secret) != NGX_OK) {
+    if (af_secret_value_read(cf, &value, &secret) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -553,7 +553,7 @@ af_outbox_recorded(af_db_op_t *op)
                       task->entry.id);
 
     } else {
-        af_count(AF_MAILS, task->delivery);
+        af_count(AF_METRIC_MAILS, task->delivery);
         af_outbox_log(outbox);
     }
 

@@ -14,23 +14,23 @@
 /* what libcurl's callbacks work on */
 
 typedef struct {
-    const af_fetch_t   *what;
-    af_fetched_t       *answer;
-    struct curl_slist  *headers;
-    const char         *refused;   /* why we did so ourselves */
+    const af_fetch_t     *request;
+    af_fetch_response_t  *response;
+    struct curl_slist    *headers;
+    const char           *reason;  /* why we did so ourselves */
 } af_fetch_transfer_t;
 
 
 static int af_fetch_url_has(CURLU *url, CURLUPart part);
-static int af_fetch_ca_valid(const af_fetch_t *what);
+static int af_fetch_ca_valid(const af_fetch_t *request);
 static CURLcode af_fetch_perform(af_fetch_transfer_t *transfer,
     const volatile sig_atomic_t *stop, char *error, size_t size);
 static int af_fetch_set_up(CURL *curl, af_fetch_transfer_t *transfer);
-static int af_fetch_set_ca(CURL *curl, const af_fetch_t *what);
+static int af_fetch_set_ca(CURL *curl, const af_fetch_t *request);
 static int af_fetch_set_headers(CURL *curl, af_fetch_transfer_t *transfer);
 static int af_fetch_add_header(af_fetch_transfer_t *transfer,
     const char *header);
-static int af_fetch_set_body(CURL *curl, const af_fetch_t *what);
+static int af_fetch_set_body(CURL *curl, const af_fetch_t *request);
 static int af_fetch_set_public(CURL *curl, af_fetch_transfer_t *transfer);
 static curl_socket_t af_fetch_open(void *arg, curlsocktype purpose,
     struct curl_sockaddr *address);
@@ -38,35 +38,35 @@ static size_t af_fetch_write(char *data, size_t size, size_t n, void *arg);
 
 
 const char *
-af_fetch_check(const af_fetch_t *what)
+af_fetch_check(const af_fetch_t *request)
 {
     CURLU       *url;
     CURLUcode    code;
-    const char  *why;
+    const char  *error;
 
     url = curl_url();
     if (url == NULL) {
         return "out of memory";
     }
 
-    code = curl_url_set(url, CURLUPART_URL, what->url, 0);
-    why = NULL;
+    code = curl_url_set(url, CURLUPART_URL, request->url, 0);
+    error = NULL;
 
     if (code != CURLUE_OK) {
-        why = curl_url_strerror(code);
+        error = curl_url_strerror(code);
 
     } else if (af_fetch_url_has(url, CURLUPART_USER)
                || af_fetch_url_has(url, CURLUPART_PASSWORD))
     {
-        why = "the URL has a user or a password";
+        error = "the URL has a user or a password";
 
-    } else if (what->ca != NULL && !af_fetch_ca_valid(what)) {
-        why = "the file of CAs has no certificate";
+    } else if (request->ca != NULL && !af_fetch_ca_valid(request)) {
+        error = "the file of CAs has no certificate";
     }
 
     curl_url_cleanup(url);
 
-    return why;
+    return error;
 }
 
 
@@ -88,14 +88,14 @@ af_fetch_url_has(CURLU *url, CURLUPart part)
 /* one certificate at least, and none that is broken */
 
 static int
-af_fetch_ca_valid(const af_fetch_t *what)
+af_fetch_ca_valid(const af_fetch_t *request)
 {
     BIO            *bio;
     X509           *certificate;
     unsigned        n;
     unsigned long   error;
 
-    bio = BIO_new_mem_buf(what->ca, what->ca_len);
+    bio = BIO_new_mem_buf(request->ca, request->ca_len);
 
     if (bio == NULL) {
         return 0;
@@ -123,35 +123,35 @@ af_fetch_ca_valid(const af_fetch_t *what)
 
 
 int
-af_fetch(const af_fetch_t *what, af_fetched_t *answer,
+af_fetch(const af_fetch_t *request, af_fetch_response_t *response,
     const volatile sig_atomic_t *stop, char *error, size_t size)
 {
     CURLcode             code;
     af_fetch_transfer_t  transfer;
 
     memset(&transfer, 0, sizeof(transfer));
-    transfer.what = what;
-    transfer.answer = answer;
+    transfer.request = request;
+    transfer.response = response;
 
-    answer->len = 0;
-    answer->body = malloc(what->max + 1);
+    response->len = 0;
+    response->body = malloc(request->max + 1);
 
     snprintf(error, size, "%s", curl_easy_strerror(CURLE_OUT_OF_MEMORY));
 
-    code = (answer->body != NULL)
+    code = (response->body != NULL)
            ? af_fetch_perform(&transfer, stop, error, size)
            : CURLE_OUT_OF_MEMORY;
 
     if (code == CURLE_OK) {
-        answer->body[answer->len] = '\0';
+        response->body[response->len] = '\0';
         return 0;
     }
 
-    free(answer->body);
-    answer->body = NULL;
+    free(response->body);
+    response->body = NULL;
 
-    if (transfer.refused != NULL) {
-        snprintf(error, size, "%s", transfer.refused);
+    if (transfer.reason != NULL) {
+        snprintf(error, size, "%s", transfer.reason);
     }
 
     return -1;
@@ -164,13 +164,13 @@ af_fetch_perform(af_fetch_transfer_t *transfer,
 {
     CURL              *curl;
     CURLcode           code;
-    const af_fetch_t  *what;
+    const af_fetch_t  *request;
 
-    what = transfer->what;
+    request = transfer->request;
     code = CURLE_OUT_OF_MEMORY;
 
-    curl = af_curl_create(what->plain ? "http,https" : "https", what->url,
-                          what->timeout, stop);
+    curl = af_curl_create(request->plain ? "http,https" : "https", request->url,
+                          request->timeout, stop);
 
     if (curl != NULL && af_fetch_set_up(curl, transfer) == 0) {
         code = af_curl_perform(curl, error, size);
@@ -178,7 +178,7 @@ af_fetch_perform(af_fetch_transfer_t *transfer,
 
     if (code == CURLE_OK) {
         code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE,
-                                 &transfer->answer->status);
+                                 &transfer->response->status);
     }
 
     curl_easy_cleanup(curl);
@@ -195,26 +195,26 @@ af_fetch_set_up(CURL *curl, af_fetch_transfer_t *transfer)
            || curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, af_fetch_write)
               != CURLE_OK
            || curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) != CURLE_OK
-           || af_fetch_set_ca(curl, transfer->what) != 0
+           || af_fetch_set_ca(curl, transfer->request) != 0
            || af_fetch_set_headers(curl, transfer) != 0
-           || af_fetch_set_body(curl, transfer->what) != 0
+           || af_fetch_set_body(curl, transfer->request) != 0
            || af_fetch_set_public(curl, transfer) != 0;
 }
 
 
 static int
-af_fetch_set_ca(CURL *curl, const af_fetch_t *what)
+af_fetch_set_ca(CURL *curl, const af_fetch_t *request)
 {
     struct curl_blob  blob;
 
-    if (what->ca == NULL) {
+    if (request->ca == NULL) {
         return 0;
     }
 
     /* a CApath, which is built in, would be trusted beside it */
 
-    blob.data = (char *) what->ca;
-    blob.len = what->ca_len;
+    blob.data = (char *) request->ca;
+    blob.len = request->ca_len;
     blob.flags = CURL_BLOB_NOCOPY;
 
     return curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK
@@ -233,7 +233,7 @@ af_fetch_set_headers(CURL *curl, af_fetch_transfer_t *transfer)
         return -1;
     }
 
-    for (header = transfer->what->headers; header && *header; header++) {
+    for (header = transfer->request->headers; header && *header; header++) {
         if (af_fetch_add_header(transfer, *header) != 0) {
             return -1;
         }
@@ -261,16 +261,16 @@ af_fetch_add_header(af_fetch_transfer_t *transfer, const char *header)
 
 
 static int
-af_fetch_set_body(CURL *curl, const af_fetch_t *what)
+af_fetch_set_body(CURL *curl, const af_fetch_t *request)
 {
-    if (what->body == NULL) {
+    if (request->body == NULL) {
         return 0;
     }
 
     return curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t) what->body_len)
+                            (curl_off_t) request->body_len)
            != CURLE_OK
-           || curl_easy_setopt(curl, CURLOPT_POSTFIELDS, what->body)
+           || curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body)
               != CURLE_OK;
 }
 
@@ -283,7 +283,7 @@ af_fetch_set_body(CURL *curl, const af_fetch_t *what)
 static int
 af_fetch_set_public(CURL *curl, af_fetch_transfer_t *transfer)
 {
-    if (!transfer->what->public) {
+    if (!transfer->request->public) {
         return 0;
     }
 
@@ -304,7 +304,7 @@ af_fetch_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
     (void) purpose;
 
     if (!af_address_is_public(&address->addr)) {
-        transfer->refused = "its address is not one of the Internet";
+        transfer->reason = "its address is not one of the Internet";
         return CURL_SOCKET_BAD;
     }
 
@@ -316,19 +316,19 @@ af_fetch_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 static size_t
 af_fetch_write(char *data, size_t size, size_t n, void *arg)
 {
-    af_fetched_t         *answer;
+    af_fetch_response_t  *response;
     af_fetch_transfer_t  *transfer = arg;
 
-    answer = transfer->answer;
+    response = transfer->response;
     n *= size;
 
-    if (n > transfer->what->max - answer->len) {
-        transfer->refused = "the answer is too long";
+    if (n > transfer->request->max - response->len) {
+        transfer->reason = "the answer is too long";
         return 0;
     }
 
-    memcpy(answer->body + answer->len, data, n);
-    answer->len += n;
+    memcpy(response->body + response->len, data, n);
+    response->len += n;
 
     return n;
 }

@@ -37,20 +37,20 @@ typedef struct {
     char               *body;      /* to be freed with free(); ends with a
                                       zero that doesn't count */
     size_t              len;
-} af_fetched_t;
+} af_fetch_response_t;
 
 
 /*
  * Returns a phrase that says why it could never be fetched, or NULL.  Secrets
  * in a URL are refused, as URLs are logged.
  */
-const char *af_fetch_check(const af_fetch_t *what);
+const char *af_fetch_check(const af_fetch_t *request);
 
 /*
  * Returns 0 with an answer of whatever status; or -1, with a phrase that says
  * why in `error`, also soon after *stop became true.
  */
-int af_fetch(const af_fetch_t *what, af_fetched_t *answer,
+int af_fetch(const af_fetch_t *request, af_fetch_response_t *response,
     const volatile sig_atomic_t *stop, char *error, size_t size);
 
 

@@ -15,7 +15,7 @@
 #define AF_BLOCK_YIELDS  200
 
 
-static int af_block_make_mutex(pthread_mutex_t *mutex);
+static int af_block_init_mutex(pthread_mutex_t *mutex);
 static void af_block_wait(unsigned tries);
 
 
@@ -31,7 +31,7 @@ af_block_format(void *memory, size_t size)
     memset(memory, 0, size);
     block->size = size;
 
-    return af_block_make_mutex(&block->mutex);
+    return af_block_init_mutex(&block->mutex);
 }
 
 
@@ -45,7 +45,8 @@ af_block_publish(af_block_t *block, uint32_t magic, uint32_t version)
 
 
 int
-af_block_is(const void *memory, size_t size, uint32_t magic, uint32_t version)
+af_block_is_valid(const void *memory, size_t size, uint32_t magic,
+    uint32_t version)
 {
     const af_block_t  *block = memory;
 
@@ -108,7 +109,7 @@ af_block_seconds(time_t t)
 
 
 static int
-af_block_make_mutex(pthread_mutex_t *mutex)
+af_block_init_mutex(pthread_mutex_t *mutex)
 {
     int                  failed;
     pthread_mutexattr_t  attr;

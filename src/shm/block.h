@@ -43,9 +43,9 @@ typedef enum {
 
 
 /*
- * Zeroes the memory and makes the lock; it is not yet found by af_block_is().
- * Returns -1 if the memory is not aligned to AF_BLOCK_ALIGN, or if the system
- * has no such locks.
+ * Zeroes the memory and initializes the lock; the block is valid once it is
+ * published.  Returns -1 if the memory is not aligned to AF_BLOCK_ALIGN, or if
+ * the system has no robust, process-shared mutexes.
  */
 int af_block_format(void *memory, size_t size);
 
@@ -53,7 +53,7 @@ int af_block_format(void *memory, size_t size);
 void af_block_publish(af_block_t *block, uint32_t magic, uint32_t version);
 
 /* Tells whether this memory was formatted, to the end, as such a block. */
-int af_block_is(const void *memory, size_t size, uint32_t magic,
+int af_block_is_valid(const void *memory, size_t size, uint32_t magic,
     uint32_t version);
 
 af_block_lock_t af_block_lock(af_block_t *block);

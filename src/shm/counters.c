@@ -8,11 +8,11 @@
 #define AF_COUNTERS_MAGIC  0x6166636e
 
 /* the most cells of the table, and the most slots */
-#define AF_CELLS_MAX  128
-#define AF_SLOTS_MAX  64
+#define AF_COUNTERS_CELLS_MAX  128
+#define AF_COUNTERS_SLOTS_MAX  64
 
 /* slots begin where no other's writes invalidate them */
-#define AF_SLOT_CELLS  (AF_BLOCK_ALIGN / sizeof(uint64_t))
+#define AF_COUNTERS_LINE_CELLS  (AF_BLOCK_ALIGN / sizeof(uint64_t))
 
 
 typedef _Atomic uint64_t  af_cell_t;
@@ -28,7 +28,7 @@ struct af_counters_s {
 };
 
 
-static void af_counters_lay_out(void);
+static void af_counters_layout(void);
 static uint32_t af_counters_version(void);
 static uint32_t af_counters_mix(uint32_t hash, const void *data, size_t len);
 static size_t af_counters_stride(void);
@@ -41,96 +41,96 @@ static void af_counters_sample(const af_counters_t *counters, size_t cell,
 
 /* in the order of af_token_status_t */
 
-static const char *const  af_verification_values[] = {
+static const char *const  af_metric_verifications[] = {
     "ok", "missing", "too_long", "malformed", "unknown_key", "signature",
     "issuer", "audience", "not_yet_valid", "expired", "revoked", "forbidden",
     "forged", "unavailable", NULL
 };
 
-_Static_assert(sizeof(af_verification_values) / sizeof(char *)
+_Static_assert(sizeof(af_metric_verifications) / sizeof(char *)
                == AF_VERIFICATION_VALUES + 1, "values");
 
 
-static const char *const  af_answer_values[] = {
+static const char *const  af_metric_answers[] = {
     "1xx", "2xx", "3xx", "4xx", "5xx", NULL
 };
 
 
-static const char *const  af_refused_values[] = {
-    "queue_full", "away", NULL
+static const char *const  af_metric_refusals[] = {
+    "queue_full", "down", NULL
 };
 
 
 /* in the order of af_delivery_t */
 
-static const char *const  af_mail_values[] = {
-    "sent", "retry", "away", "refused", NULL
+static const char *const  af_metric_mails[] = {
+    "sent", "deferred", "unavailable", "failed", NULL
 };
 
-_Static_assert(sizeof(af_mail_values) / sizeof(char *)
+_Static_assert(sizeof(af_metric_mails) / sizeof(char *)
                == AF_DELIVERY_VALUES + 1, "values");
 
 
 /* a statement takes tenths of a millisecond, a hash tens of milliseconds */
 
-static const uint32_t  af_db_bounds[] = {
+static const uint32_t  af_metric_db_bounds[] = {
     100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
     1000000, 0
 };
 
 
-static const uint32_t  af_hash_bounds[] = {
+static const uint32_t  af_metric_hash_bounds[] = {
     100, 1000, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
     2500000, 10000000, 0
 };
 
 
 static const af_metric_t  af_metrics[AF_METRICS] = {
-    [AF_VERIFICATIONS] = {
+    [AF_METRIC_VERIFICATIONS] = {
         "autoflow_verifications_total", "Tokens that were verified.",
-        "status", af_verification_values, NULL },
+        "status", af_metric_verifications, NULL },
 
-    [AF_ANSWERS] = {
+    [AF_METRIC_ANSWERS] = {
         "autoflow_answers_total", "Requests to the API that were answered.",
-        "status", af_answer_values, NULL },
+        "status", af_metric_answers, NULL },
 
-    [AF_DB_TIME] = {
+    [AF_METRIC_DB_TIME] = {
         "autoflow_database_seconds",
         "From when statements were sent until all their results were there.",
-        NULL, NULL, af_db_bounds },
+        NULL, NULL, af_metric_db_bounds },
 
-    [AF_DB_REFUSED] = {
+    [AF_METRIC_DB_REFUSED] = {
         "autoflow_database_refused_total",
         "Statements that were not sent nor queued.",
-        "reason", af_refused_values, NULL },
+        "reason", af_metric_refusals, NULL },
 
-    [AF_HASH_WAIT] = {
+    [AF_METRIC_HASH_WAIT] = {
         "autoflow_hash_wait_seconds", "How long hashes waited for a thread.",
-        NULL, NULL, af_hash_bounds },
+        NULL, NULL, af_metric_hash_bounds },
 
-    [AF_HASH_TIME] = {
+    [AF_METRIC_HASH_TIME] = {
         "autoflow_hash_seconds", "How long hashes took.",
-        NULL, NULL, af_hash_bounds },
+        NULL, NULL, af_metric_hash_bounds },
 
-    [AF_MAILS] = {
+    [AF_METRIC_MAILS] = {
         "autoflow_mails_total", "Attempts to deliver mails.",
-        "result", af_mail_values, NULL }
+        "result", af_metric_mails, NULL }
 };
 
 
 /* where each begins in a slot, and where the last one ends */
-static unsigned    af_metric_at[AF_METRICS + 1];
+static unsigned    af_metric_offsets[AF_METRICS + 1];
 
 /* of whoever hasn't joined */
-static af_cell_t   af_nowhere[AF_CELLS_MAX];
+static af_cell_t   af_counters_dummy_slot[AF_COUNTERS_CELLS_MAX];
 
-static af_cell_t  *af_slot = af_nowhere;
+static af_cell_t  *af_counters_slot = af_counters_dummy_slot;
 
 
 size_t
 af_counters_size_min(void)
 {
-    af_counters_lay_out();
+    af_counters_layout();
 
     return sizeof(af_counters_t) + af_counters_stride() * sizeof(af_cell_t);
 }
@@ -139,10 +139,10 @@ af_counters_size_min(void)
 size_t
 af_counters_size_max(void)
 {
-    af_counters_lay_out();
+    af_counters_layout();
 
     return sizeof(af_counters_t)
-           + AF_SLOTS_MAX * af_counters_stride() * sizeof(af_cell_t);
+           + AF_COUNTERS_SLOTS_MAX * af_counters_stride() * sizeof(af_cell_t);
 }
 
 
@@ -153,12 +153,13 @@ af_counters_open(void *memory, size_t size)
     af_counters_t  *counters = memory;
 
     if (size < af_counters_size_min()
-        || af_metric_at[AF_METRICS] > AF_CELLS_MAX)
+        || af_metric_offsets[AF_METRICS] > AF_COUNTERS_CELLS_MAX)
     {
         return NULL;
     }
 
-    if (af_block_is(memory, size, AF_COUNTERS_MAGIC, af_counters_version())) {
+    if (af_block_is_valid(memory, size, AF_COUNTERS_MAGIC,
+                          af_counters_version())) {
         return counters;
     }
 
@@ -169,7 +170,8 @@ af_counters_open(void *memory, size_t size)
     slots = (size - sizeof(af_counters_t))
             / (af_counters_stride() * sizeof(af_cell_t));
 
-    counters->slots = slots < AF_SLOTS_MAX ? slots : AF_SLOTS_MAX;
+    counters->slots = slots < AF_COUNTERS_SLOTS_MAX ? slots
+                                                    : AF_COUNTERS_SLOTS_MAX;
 
     af_block_publish(&counters->block, AF_COUNTERS_MAGIC,
                      af_counters_version());
@@ -181,15 +183,20 @@ af_counters_open(void *memory, size_t size)
 void
 af_counters_join(af_counters_t *counters, unsigned worker)
 {
-    af_slot = &counters->cell[worker % counters->slots * af_counters_stride()];
+    worker %= counters->slots;
+
+    af_counters_slot = &counters->cell[worker * af_counters_stride()];
 }
 
 
 void
 af_count(af_metric_id_t metric, unsigned value)
 {
-    atomic_fetch_add_explicit(&af_slot[af_metric_at[metric] + value], 1,
-                              memory_order_relaxed);
+    af_cell_t  *cell;
+
+    cell = &af_counters_slot[af_metric_offsets[metric]];
+
+    atomic_fetch_add_explicit(&cell[value], 1, memory_order_relaxed);
 }
 
 
@@ -203,8 +210,8 @@ af_observe(af_metric_id_t metric, uint64_t time)
     const uint32_t  *bounds;
 
     bounds = af_metrics[metric].bounds;
-    cell = &af_slot[af_metric_at[metric]];
-    n = af_metric_at[metric + 1] - af_metric_at[metric] - 2;
+    cell = &af_counters_slot[af_metric_offsets[metric]];
+    n = af_metric_offsets[metric + 1] - af_metric_offsets[metric] - 2;
 
     for (i = 0; i < n && time > bounds[i]; i++) { /* void */ }
 
@@ -214,7 +221,8 @@ af_observe(af_metric_id_t metric, uint64_t time)
 
 
 void
-af_counters_each(const af_counters_t *counters, af_sample_pt tell, void *data)
+af_counters_each(const af_counters_t *counters, af_sample_pt handler,
+    void *data)
 {
     unsigned            i, value;
     af_sample_t         sample;
@@ -228,9 +236,9 @@ af_counters_each(const af_counters_t *counters, af_sample_pt tell, void *data)
 
             sample.metric = metric;
             sample.value = metric->label ? metric->values[value] : NULL;
-            af_counters_sample(counters, af_metric_at[i] + value, &sample);
+            af_counters_sample(counters, af_metric_offsets[i] + value, &sample);
 
-            tell(data, &sample);
+            handler(data, &sample);
         }
     }
 }
@@ -253,7 +261,7 @@ af_counters_sample(const af_counters_t *counters, size_t cell,
         sample->count += af_counters_sum(counters, cell + i);
 
         if (i < n) {
-            sample->below[i] = sample->count;
+            sample->buckets[i] = sample->count;
         }
     }
 
@@ -289,18 +297,18 @@ af_microseconds(void)
 /* the same whenever it is done, and done before there are workers */
 
 static void
-af_counters_lay_out(void)
+af_counters_layout(void)
 {
     unsigned  i, n;
 
     n = 0;
 
     for (i = 0; i < AF_METRICS; i++) {
-        af_metric_at[i] = n;
+        af_metric_offsets[i] = n;
         n += af_metric_cells(&af_metrics[i]);
     }
 
-    af_metric_at[AF_METRICS] = n;
+    af_metric_offsets[AF_METRICS] = n;
 }
 
 
@@ -352,8 +360,8 @@ af_counters_mix(uint32_t hash, const void *data, size_t len)
 static size_t
 af_counters_stride(void)
 {
-    return (af_metric_at[AF_METRICS] + AF_SLOT_CELLS - 1)
-           / AF_SLOT_CELLS * AF_SLOT_CELLS;
+    return (af_metric_offsets[AF_METRICS] + AF_COUNTERS_LINE_CELLS - 1)
+           / AF_COUNTERS_LINE_CELLS * AF_COUNTERS_LINE_CELLS;
 }
 
 

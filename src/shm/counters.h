@@ -18,13 +18,13 @@
 
 /* rows of af_metrics[] */
 typedef enum {
-    AF_VERIFICATIONS = 0,      /* by af_token_status_t */
-    AF_ANSWERS,                /* by the first digit of the status, from 1 */
-    AF_DB_TIME,
-    AF_DB_REFUSED,             /* by af_db_refused_t */
-    AF_HASH_WAIT,
-    AF_HASH_TIME,
-    AF_MAILS,                  /* by af_delivery_t */
+    AF_METRIC_VERIFICATIONS = 0, /* by af_token_status_t */
+    AF_METRIC_ANSWERS,         /* by the first digit of the status, from 1 */
+    AF_METRIC_DB_TIME,
+    AF_METRIC_DB_REFUSED,      /* by af_db_refused_t */
+    AF_METRIC_HASH_WAIT,
+    AF_METRIC_HASH_TIME,
+    AF_METRIC_MAILS,           /* by af_delivery_t */
     AF_METRICS
 } af_metric_id_t;
 
@@ -37,13 +37,13 @@ typedef enum {
 /* why an operation never got to the database */
 
 typedef enum {
-    AF_DB_REFUSED_BUSY = 0,
-    AF_DB_REFUSED_AWAY
+    AF_DB_REFUSED_QUEUE_FULL = 0,
+    AF_DB_REFUSED_DOWN
 } af_db_refused_t;
 
 
 /* the most bounds a histogram may have */
-#define AF_BOUNDS_MAX  12
+#define AF_METRIC_BOUNDS_MAX  12
 
 
 typedef struct {
@@ -63,7 +63,7 @@ typedef struct {
     const char         *value;         /* NULL without a label */
     uint64_t            count;         /* of a histogram: of all times */
     uint64_t            sum;           /* of them, in microseconds */
-    uint64_t            below[AF_BOUNDS_MAX];  /* or equal to each bound */
+    uint64_t            buckets[AF_METRIC_BOUNDS_MAX];  /* cumulative */
 } af_sample_t;
 
 
@@ -96,7 +96,7 @@ void af_count(af_metric_id_t metric, unsigned value);
 void af_observe(af_metric_id_t metric, uint64_t time);
 
 /* Tells all, in the order of the table. */
-void af_counters_each(const af_counters_t *counters, af_sample_pt tell,
+void af_counters_each(const af_counters_t *counters, af_sample_pt handler,
     void *data);
 
 /* How many values the label of a metric has; 1 without one. */

@@ -18,13 +18,13 @@ typedef struct {
     uint64_t           hash[2];
     _Atomic uint32_t   ends;       /* written last; over then: free */
     uint32_t           count;
-    uint32_t           refused;    /* 1: the first refusal was told */
-    uint32_t           flying;     /* of the count: their outcome is unknown */
-} af_counter_t;
+    uint32_t           logged;     /* 1: the first refusal was told */
+    uint32_t           in_flight;  /* of the count: their outcome is unknown */
+} af_limits_counter_t;
 
 
 /* what is done to a counter that there is */
-typedef void (*af_counter_pt)(af_counter_t *counter);
+typedef void (*af_limits_settle_pt)(af_limits_counter_t *counter);
 
 
 struct af_limits_s {
@@ -37,30 +37,32 @@ struct af_limits_s {
     unsigned char      secret[crypto_shorthash_siphashx24_KEYBYTES];
 
     _Alignas(AF_BLOCK_ALIGN)
-    af_counter_t       counter[];
+    af_limits_counter_t  counter[];
 };
 
 
-static int af_limits_enter(af_limits_t *table, const void *key, size_t len,
+static int af_limits_lock(af_limits_t *table, const void *key, size_t len,
     uint64_t hash[2]);
-static af_counter_t *af_limits_set(af_limits_t *table, const uint64_t hash[2]);
-static af_counter_t *af_limits_find(af_limits_t *table, const uint64_t hash[2],
-    uint32_t now);
-static af_counter_t *af_limits_begin(af_limits_t *table,
+static af_limits_counter_t *af_limits_set(af_limits_t *table,
+    const uint64_t hash[2]);
+static af_limits_counter_t *af_limits_find(af_limits_t *table,
+    const uint64_t hash[2], uint32_t now);
+static af_limits_counter_t *af_limits_insert(af_limits_t *table,
     const uint64_t hash[2], const af_rate_t *rate, uint32_t now);
-static unsigned af_limits_count(af_limits_t *table, af_counter_t *counter,
+static unsigned af_limits_count(af_limits_t *table,
+    af_limits_counter_t *counter,
     const af_rate_t *rate, uint32_t now, int *first);
-static unsigned af_limits_refuses(const af_rate_t *rate,
-    const af_counter_t *counter, uint32_t now);
+static unsigned af_limits_retry_after(const af_rate_t *rate,
+    const af_limits_counter_t *counter, uint32_t now);
 static void af_limits_settle(af_limits_t *table, const void *key, size_t len,
-    time_t now, af_counter_pt settle);
-static void af_counter_landed(af_counter_t *counter);
-static void af_counter_given_back(af_counter_t *counter);
-static void af_counter_cleared(af_counter_t *counter);
-static void af_counter_forgotten(af_counter_t *counter);
+    time_t now, af_limits_settle_pt settle);
+static void af_limits_counter_failed(af_limits_counter_t *counter);
+static void af_limits_counter_released(af_limits_counter_t *counter);
+static void af_limits_counter_cleared(af_limits_counter_t *counter);
+static void af_limits_counter_forgotten(af_limits_counter_t *counter);
 static uint32_t af_limits_ends(const af_rate_t *rate, uint32_t now);
-static unsigned af_limits_wait(const af_rate_t *rate,
-    const af_counter_t *counter, uint32_t now);
+static unsigned af_limits_window_left(const af_rate_t *rate,
+    const af_limits_counter_t *counter, uint32_t now);
 
 
 size_t
@@ -70,7 +72,8 @@ af_limits_size(size_t counters)
 
     sets = (counters + AF_LIMITS_WAYS - 1) / AF_LIMITS_WAYS;
 
-    return sizeof(af_limits_t) + sets * AF_LIMITS_WAYS * sizeof(af_counter_t);
+    return sizeof(af_limits_t)
+           + sets * AF_LIMITS_WAYS * sizeof(af_limits_counter_t);
 }
 
 
@@ -84,7 +87,7 @@ af_limits_counters(size_t size)
     }
 
     sets = (size - sizeof(af_limits_t))
-           / (AF_LIMITS_WAYS * sizeof(af_counter_t));
+           / (AF_LIMITS_WAYS * sizeof(af_limits_counter_t));
 
     return (sets < UINT32_MAX ? sets : UINT32_MAX) * AF_LIMITS_WAYS;
 }
@@ -114,7 +117,7 @@ af_limits_init(void *memory, size_t size)
 af_limits_t *
 af_limits_attach(void *memory, size_t size)
 {
-    return af_block_is(memory, size, AF_LIMITS_MAGIC, AF_LIMITS_LAYOUT)
+    return af_block_is_valid(memory, size, AF_LIMITS_MAGIC, AF_LIMITS_LAYOUT)
            ? memory : NULL;
 }
 
@@ -123,23 +126,23 @@ unsigned
 af_limits_take(af_limits_t *table, const af_rate_t *rate, const void *key,
     size_t len, time_t now, int *first)
 {
-    unsigned       wait;
-    uint32_t       seconds;
-    uint64_t       hash[2];
-    af_counter_t  *counter;
+    unsigned              wait;
+    uint32_t              seconds;
+    uint64_t              hash[2];
+    af_limits_counter_t  *counter;
 
     *first = 0;
 
     seconds = af_block_seconds(now);
 
-    if (af_limits_enter(table, key, len, hash) != 0) {
-        return af_limits_wait(rate, NULL, seconds);
+    if (af_limits_lock(table, key, len, hash) != 0) {
+        return af_limits_window_left(rate, NULL, seconds);
     }
 
     counter = af_limits_find(table, hash, seconds);
 
     if (counter == NULL) {
-        counter = af_limits_begin(table, hash, rate, seconds);
+        counter = af_limits_insert(table, hash, rate, seconds);
     }
 
     wait = af_limits_count(table, counter, rate, seconds, first);
@@ -154,21 +157,21 @@ unsigned
 af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
     size_t len, time_t now)
 {
-    unsigned       wait;
-    uint32_t       seconds;
-    uint64_t       hash[2];
-    af_counter_t  *counter;
+    unsigned              wait;
+    uint32_t              seconds;
+    uint64_t              hash[2];
+    af_limits_counter_t  *counter;
 
     seconds = af_block_seconds(now);
 
-    if (af_limits_enter(table, key, len, hash) != 0) {
-        return af_limits_wait(rate, NULL, seconds);
+    if (af_limits_lock(table, key, len, hash) != 0) {
+        return af_limits_window_left(rate, NULL, seconds);
     }
 
     counter = af_limits_find(table, hash, seconds);
 
     wait = (counter ? counter->count : 0) < rate->limit
-           ? 0 : af_limits_refuses(rate, counter, seconds);
+           ? 0 : af_limits_retry_after(rate, counter, seconds);
 
     af_block_unlock(&table->block);
 
@@ -179,29 +182,29 @@ af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
 void
 af_limits_failed(af_limits_t *table, const void *key, size_t len, time_t now)
 {
-    af_limits_settle(table, key, len, now, af_counter_landed);
+    af_limits_settle(table, key, len, now, af_limits_counter_failed);
 }
 
 
 void
-af_limits_give_back(af_limits_t *table, const void *key, size_t len,
+af_limits_release(af_limits_t *table, const void *key, size_t len,
     time_t now)
 {
-    af_limits_settle(table, key, len, now, af_counter_given_back);
+    af_limits_settle(table, key, len, now, af_limits_counter_released);
 }
 
 
 void
 af_limits_clear(af_limits_t *table, const void *key, size_t len, time_t now)
 {
-    af_limits_settle(table, key, len, now, af_counter_cleared);
+    af_limits_settle(table, key, len, now, af_limits_counter_cleared);
 }
 
 
 void
 af_limits_forget(af_limits_t *table, const void *key, size_t len, time_t now)
 {
-    af_limits_settle(table, key, len, now, af_counter_forgotten);
+    af_limits_settle(table, key, len, now, af_limits_counter_forgotten);
 }
 
 
@@ -221,7 +224,7 @@ af_limits_stat(const af_limits_t *table, af_limits_stat_t *stat)
  */
 
 static int
-af_limits_enter(af_limits_t *table, const void *key, size_t len,
+af_limits_lock(af_limits_t *table, const void *key, size_t len,
     uint64_t hash[2])
 {
     _Static_assert(crypto_shorthash_siphashx24_BYTES == 2 * sizeof(uint64_t),
@@ -245,7 +248,7 @@ af_limits_enter(af_limits_t *table, const void *key, size_t len,
 }
 
 
-static af_counter_t *
+static af_limits_counter_t *
 af_limits_set(af_limits_t *table, const uint64_t hash[2])
 {
     size_t  i;
@@ -256,11 +259,11 @@ af_limits_set(af_limits_t *table, const uint64_t hash[2])
 }
 
 
-static af_counter_t *
+static af_limits_counter_t *
 af_limits_find(af_limits_t *table, const uint64_t hash[2], uint32_t now)
 {
-    size_t         i;
-    af_counter_t  *set;
+    size_t                i;
+    af_limits_counter_t  *set;
 
     set = af_limits_set(table, hash);
 
@@ -277,12 +280,12 @@ af_limits_find(af_limits_t *table, const uint64_t hash[2], uint32_t now)
 }
 
 
-static af_counter_t *
-af_limits_begin(af_limits_t *table, const uint64_t hash[2],
+static af_limits_counter_t *
+af_limits_insert(af_limits_t *table, const uint64_t hash[2],
     const af_rate_t *rate, uint32_t now)
 {
-    size_t         i;
-    af_counter_t  *set, *counter;
+    size_t                i;
+    af_limits_counter_t  *set, *counter;
 
     set = af_limits_set(table, hash);
     counter = set;
@@ -305,8 +308,8 @@ af_limits_begin(af_limits_t *table, const uint64_t hash[2],
     counter->hash[0] = hash[0];
     counter->hash[1] = hash[1];
     counter->count = 0;
-    counter->refused = 0;
-    counter->flying = 0;
+    counter->logged = 0;
+    counter->in_flight = 0;
 
     atomic_store_explicit(&counter->ends, af_limits_ends(rate, now),
                           memory_order_release);
@@ -316,7 +319,7 @@ af_limits_begin(af_limits_t *table, const uint64_t hash[2],
 
 
 static unsigned
-af_limits_count(af_limits_t *table, af_counter_t *counter,
+af_limits_count(af_limits_t *table, af_limits_counter_t *counter,
     const af_rate_t *rate, uint32_t now, int *first)
 {
     /* the clock was set back, or the window was longer when it began */
@@ -327,7 +330,7 @@ af_limits_count(af_limits_t *table, af_counter_t *counter,
 
     if (counter->count < rate->limit) {
         counter->count++;
-        counter->flying++;
+        counter->in_flight++;
         return 0;
     }
 
@@ -335,35 +338,35 @@ af_limits_count(af_limits_t *table, af_counter_t *counter,
 
     /* what will perhaps pass in a moment is not locked out */
 
-    if (counter->count - counter->flying >= rate->limit) {
-        *first = !counter->refused;
-        counter->refused = 1;
+    if (counter->count - counter->in_flight >= rate->limit) {
+        *first = !counter->logged;
+        counter->logged = 1;
     }
 
-    return af_limits_refuses(rate, counter, now);
+    return af_limits_retry_after(rate, counter, now);
 }
 
 
 /* in how many seconds the next one may count, where there is no room now */
 
 static unsigned
-af_limits_refuses(const af_rate_t *rate, const af_counter_t *counter,
+af_limits_retry_after(const af_rate_t *rate, const af_limits_counter_t *counter,
     uint32_t now)
 {
     return (counter != NULL
-            && counter->count - counter->flying < rate->limit)
-           ? 1 : af_limits_wait(rate, counter, now);
+            && counter->count - counter->in_flight < rate->limit)
+           ? 1 : af_limits_window_left(rate, counter, now);
 }
 
 
 static void
 af_limits_settle(af_limits_t *table, const void *key, size_t len, time_t now,
-    af_counter_pt settle)
+    af_limits_settle_pt settle)
 {
-    uint64_t       hash[2];
-    af_counter_t  *counter;
+    uint64_t              hash[2];
+    af_limits_counter_t  *counter;
 
-    if (af_limits_enter(table, key, len, hash) != 0) {
+    if (af_limits_lock(table, key, len, hash) != 0) {
         return;
     }
 
@@ -383,41 +386,41 @@ af_limits_settle(af_limits_t *table, const void *key, size_t len, time_t now,
  */
 
 static void
-af_counter_landed(af_counter_t *counter)
+af_limits_counter_failed(af_limits_counter_t *counter)
 {
-    if (counter->flying > 0) {
-        counter->flying--;
+    if (counter->in_flight > 0) {
+        counter->in_flight--;
     }
 }
 
 
 static void
-af_counter_given_back(af_counter_t *counter)
+af_limits_counter_released(af_limits_counter_t *counter)
 {
-    af_counter_landed(counter);
+    af_limits_counter_failed(counter);
 
-    if (counter->count > counter->flying) {
+    if (counter->count > counter->in_flight) {
         counter->count--;
     }
 }
 
 
 static void
-af_counter_cleared(af_counter_t *counter)
+af_limits_counter_cleared(af_limits_counter_t *counter)
 {
-    counter->count = counter->flying;
-    counter->refused = 0;
+    counter->count = counter->in_flight;
+    counter->logged = 0;
 
     /* the next one begins a window */
 
-    if (counter->flying == 0) {
+    if (counter->in_flight == 0) {
         counter->ends = 0;
     }
 }
 
 
 static void
-af_counter_forgotten(af_counter_t *counter)
+af_limits_counter_forgotten(af_limits_counter_t *counter)
 {
     counter->ends = 0;
 }
@@ -433,7 +436,7 @@ af_limits_ends(const af_rate_t *rate, uint32_t now)
 /* seconds until the window ends, or if there is none, how long one is */
 
 static unsigned
-af_limits_wait(const af_rate_t *rate, const af_counter_t *counter,
+af_limits_window_left(const af_rate_t *rate, const af_limits_counter_t *counter,
     uint32_t now)
 {
     unsigned  wait;

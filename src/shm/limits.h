@@ -80,7 +80,7 @@ unsigned af_limits_peek(af_limits_t *table, const af_rate_t *rate,
  */
 void af_limits_failed(af_limits_t *table, const void *key, size_t len,
     time_t now);
-void af_limits_give_back(af_limits_t *table, const void *key, size_t len,
+void af_limits_release(af_limits_t *table, const void *key, size_t len,
     time_t now);
 
 /* Whatever failed is forgotten; what is in flight still counts. */

@@ -45,7 +45,7 @@ typedef struct {
     uint32_t           epoch;
     uint32_t           at;
     uint32_t           until;
-} af_value_t;
+} af_slot_value_t;
 
 
 /* first what never changes, then what is read for each token, then what only
@@ -81,29 +81,29 @@ _Static_assert(sizeof(af_slot_t) == 32, "two slots are a cache line");
 static int af_revocations_lock(af_revocations_t *table);
 static void af_revocations_recover(af_revocations_t *table);
 static void af_revocations_changed(af_revocations_t *table);
-static uint32_t af_revocations_least(const af_revocations_t *table,
+static uint32_t af_revocations_min_epoch(const af_revocations_t *table,
     const uint64_t id[2], uint32_t home);
-static af_slot_t *af_revocations_place(af_revocations_t *table,
+static af_slot_t *af_revocations_find_slot(af_revocations_t *table,
     const uint64_t id[2], uint32_t now);
-static void af_revocations_make_room(af_revocations_t *table, af_slot_t *slot,
+static void af_revocations_evict(af_revocations_t *table, af_slot_t *slot,
     uint32_t now);
 static void af_revocations_publish(af_revocations_t *table, af_slot_t *slot,
-    const af_value_t *value);
+    const af_slot_value_t *value);
 static size_t af_revocations_clear(af_revocations_t *table, af_slot_t *slot);
 static uint32_t af_revocations_home(const af_revocations_t *table,
     const uint64_t id[2]);
 static uint32_t af_revocations_next(const af_revocations_t *table, uint32_t i);
 static uint32_t af_revocations_previous(const af_revocations_t *table,
     uint32_t i);
-static uint32_t af_revocations_reach(const af_revocations_t *table,
+static uint32_t af_revocations_distance(const af_revocations_t *table,
     uint32_t i);
-static int af_slot_raise(af_slot_t *slot, const af_value_t *value);
+static int af_slot_raise(af_slot_t *slot, const af_slot_value_t *value);
 static int af_slot_same(const af_slot_t *slot, const uint64_t id[2]);
 static int af_slot_published(const af_slot_t *slot);
 static int af_slot_holds(const af_slot_t *slot, const uint64_t id[2]);
 static int af_slot_live(const af_slot_t *slot, uint32_t now);
-static int af_raise(_Atomic uint32_t *n, uint32_t to);
-static uint64_t af_mix(uint64_t n);
+static int af_atomic_raise(_Atomic uint32_t *n, uint32_t to);
+static uint64_t af_revocations_mix(uint64_t n);
 
 
 size_t
@@ -160,8 +160,8 @@ af_revocations_init(void *memory, size_t size, time_t now)
 af_revocations_t *
 af_revocations_attach(void *memory, size_t size)
 {
-    return af_block_is(memory, size, AF_REVOCATIONS_MAGIC,
-                       AF_REVOCATIONS_LAYOUT)
+    return af_block_is_valid(memory, size, AF_REVOCATIONS_MAGIC,
+                             AF_REVOCATIONS_LAYOUT)
            ? memory : NULL;
 }
 
@@ -170,9 +170,9 @@ int
 af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
     time_t now)
 {
-    int         changed;
-    af_slot_t  *slot;
-    af_value_t  value;
+    int               changed;
+    af_slot_t        *slot;
+    af_slot_value_t   value;
 
     memcpy(value.id, entry->id, sizeof(value.id));
     value.epoch = entry->epoch < AF_REVOCATIONS_ALL ? entry->epoch
@@ -184,13 +184,13 @@ af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
         return -1;
     }
 
-    slot = af_revocations_place(table, value.id, af_block_seconds(now));
+    slot = af_revocations_find_slot(table, value.id, af_block_seconds(now));
 
     if (af_slot_holds(slot, value.id)) {
         changed = af_slot_raise(slot, &value);
 
     } else {
-        af_revocations_make_room(table, slot, af_block_seconds(now));
+        af_revocations_evict(table, slot, af_block_seconds(now));
         af_revocations_publish(table, slot, &value);
         changed = 1;
     }
@@ -206,8 +206,8 @@ af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
 
 
 int
-af_revocations_judge(const af_revocations_t *table, const af_bond_t *bonds,
-    size_t n, time_t iat)
+af_revocations_check(const af_revocations_t *table,
+    const af_subject_t *subjects, size_t n, time_t iat)
 {
     size_t    i, k;
     uint32_t  home[AF_REVOCATIONS_BATCH], watermark;
@@ -216,7 +216,7 @@ af_revocations_judge(const af_revocations_t *table, const af_bond_t *bonds,
     for (i = 0; i < n; i += k) {
 
         for (k = 0; k < AF_REVOCATIONS_BATCH && i + k < n; k++) {
-            memcpy(id[k], bonds[i + k].id, sizeof(id[k]));
+            memcpy(id[k], subjects[i + k].id, sizeof(id[k]));
             home[k] = af_revocations_home(table, id[k]);
             __builtin_prefetch(&table->slot[home[k]]);
         }
@@ -225,13 +225,13 @@ af_revocations_judge(const af_revocations_t *table, const af_bond_t *bonds,
 
             /* no epoch is good where none shall be */
 
-            epoch = bonds[i + k].epoch;
+            epoch = subjects[i + k].epoch;
 
             if (epoch >= AF_REVOCATIONS_ALL) {
                 epoch = AF_REVOCATIONS_ALL - 1;
             }
 
-            if (af_revocations_least(table, id[k], home[k]) > epoch) {
+            if (af_revocations_min_epoch(table, id[k], home[k]) > epoch) {
                 return 1;
             }
         }
@@ -258,7 +258,7 @@ size_t
 af_revocations_sweep(af_revocations_t *table, time_t now, size_t n)
 {
     size_t      k, freed;
-    uint32_t    i, needed, reach, seconds;
+    uint32_t    i, needed, distance, seconds;
     af_slot_t  *slot;
 
     if (af_revocations_lock(table) != 0) {
@@ -285,9 +285,10 @@ af_revocations_sweep(af_revocations_t *table, time_t now, size_t n)
         }
 
         needed -= needed != 0;
-        reach = af_slot_live(slot, seconds) ? af_revocations_reach(table, i)
-                                            : 0;
-        needed = needed > reach ? needed : reach;
+        distance = af_slot_live(slot, seconds) ? af_revocations_distance(table,
+                                                                         i)
+                                               : 0;
+        needed = needed > distance ? needed : distance;
     }
 
     table->cursor = af_revocations_previous(table, i);
@@ -373,7 +374,7 @@ af_revocations_changed(af_revocations_t *table)
 /* The least epoch that is good for the id, or 0: all are.  Takes no lock. */
 
 static uint32_t
-af_revocations_least(const af_revocations_t *table, const uint64_t id[2],
+af_revocations_min_epoch(const af_revocations_t *table, const uint64_t id[2],
     uint32_t home)
 {
     uint32_t          i, k, epoch, version;
@@ -418,7 +419,7 @@ af_revocations_least(const af_revocations_t *table, const uint64_t id[2],
  */
 
 static af_slot_t *
-af_revocations_place(af_revocations_t *table, const uint64_t id[2],
+af_revocations_find_slot(af_revocations_t *table, const uint64_t id[2],
     uint32_t now)
 {
     uint32_t    i, k;
@@ -454,14 +455,14 @@ af_revocations_place(af_revocations_t *table, const uint64_t id[2],
 
 
 static void
-af_revocations_make_room(af_revocations_t *table, af_slot_t *slot,
+af_revocations_evict(af_revocations_t *table, af_slot_t *slot,
     uint32_t now)
 {
     if (slot->version == 0) {
         atomic_fetch_add(&table->used, 1);
 
     } else if (af_slot_live(slot, now)) {
-        (void) af_raise(&table->watermark, slot->at);
+        (void) af_atomic_raise(&table->watermark, slot->at);
         atomic_fetch_add(&table->evictions, 1);
     }
 }
@@ -469,7 +470,7 @@ af_revocations_make_room(af_revocations_t *table, af_slot_t *slot,
 
 static void
 af_revocations_publish(af_revocations_t *table, af_slot_t *slot,
-    const af_value_t *value)
+    const af_slot_value_t *value)
 {
     /* 0 is no version */
 
@@ -512,7 +513,7 @@ af_revocations_home(const af_revocations_t *table, const uint64_t id[2])
 {
     uint64_t  hash;
 
-    hash = af_mix(af_mix(id[0] ^ table->seed) ^ id[1]);
+    hash = af_revocations_mix(af_revocations_mix(id[0] ^ table->seed) ^ id[1]);
 
     return (hash >> 32) * table->slots >> 32;
 }
@@ -535,7 +536,7 @@ af_revocations_previous(const af_revocations_t *table, uint32_t i)
 /* how far the entry in this slot lies behind its home */
 
 static uint32_t
-af_revocations_reach(const af_revocations_t *table, uint32_t i)
+af_revocations_distance(const af_revocations_t *table, uint32_t i)
 {
     uint32_t  home;
     uint64_t  id[2];
@@ -552,12 +553,12 @@ af_revocations_reach(const af_revocations_t *table, uint32_t i)
    right, and until grows first: no epoch is forgotten before its time. */
 
 static int
-af_slot_raise(af_slot_t *slot, const af_value_t *value)
+af_slot_raise(af_slot_t *slot, const af_slot_value_t *value)
 {
-    (void) af_raise(&slot->until, value->until);
-    (void) af_raise(&slot->at, value->at);
+    (void) af_atomic_raise(&slot->until, value->until);
+    (void) af_atomic_raise(&slot->at, value->at);
 
-    return af_raise(&slot->epoch, value->epoch);
+    return af_atomic_raise(&slot->epoch, value->epoch);
 }
 
 
@@ -597,7 +598,7 @@ af_slot_live(const af_slot_t *slot, uint32_t now)
 
 
 static int
-af_raise(_Atomic uint32_t *n, uint32_t to)
+af_atomic_raise(_Atomic uint32_t *n, uint32_t to)
 {
     if (to <= atomic_load_explicit(n, memory_order_relaxed)) {
         return 0;
@@ -612,7 +613,7 @@ af_raise(_Atomic uint32_t *n, uint32_t to)
 /* the finalizer of splitmix64: each bit of n changes any of the result's */
 
 static uint64_t
-af_mix(uint64_t n)
+af_revocations_mix(uint64_t n)
 {
     n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9;
     n = (n ^ (n >> 27)) * 0x94d049bb133111eb;

@@ -24,7 +24,7 @@
 #include <time.h>
 
 
-#define AF_REVOCATIONS_ID  16
+#define AF_REVOCATIONS_ID_SIZE  16
 
 /* epoch of what has no good token any more, such as a session that ended */
 #define AF_REVOCATIONS_ALL  UINT32_MAX
@@ -34,7 +34,7 @@ typedef struct af_revocations_s  af_revocations_t;
 
 
 typedef struct {
-    unsigned char  id[AF_REVOCATIONS_ID];   /* a session, account or role */
+    unsigned char  id[AF_REVOCATIONS_ID_SIZE];  /* a session, account or role */
     uint64_t       epoch;                   /* least one that is good; from
                                                AF_REVOCATIONS_ALL on: none */
     time_t         at;                      /* no token that this revokes was
@@ -48,9 +48,9 @@ typedef struct {
  * of the account's that it names, and its roles, with when it was issued.
  */
 typedef struct {
-    unsigned char  id[AF_REVOCATIONS_ID];
+    unsigned char  id[AF_REVOCATIONS_ID_SIZE];
     uint64_t       epoch;
-} af_bond_t;
+} af_subject_t;
 
 
 typedef struct {
@@ -91,8 +91,8 @@ int af_revocations_add(af_revocations_t *table, const af_revocation_t *entry,
     time_t now);
 
 /* Tells whether a token is revoked that has these n bonds, issued at iat. */
-int af_revocations_judge(const af_revocations_t *table, const af_bond_t *bonds,
-    size_t n, time_t iat);
+int af_revocations_check(const af_revocations_t *table,
+    const af_subject_t *subjects, size_t n, time_t iat);
 
 /*
  * A number that changes, after them, with additions that may change a verdict.

@@ -11,7 +11,7 @@
 #include "shm/zone.h"
 
 
-_Static_assert(AF_UUID_OCTETS == AF_REVOCATIONS_ID, "size");
+_Static_assert(AF_UUID_OCTETS == AF_REVOCATIONS_ID_SIZE, "size");
 
 
 /* where the parts begin */
@@ -53,10 +53,11 @@ af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
 
 
 int
-af_zone_take_over(af_zone_t *zone, const af_zone_t *former)
+af_zone_take_over(af_zone_t *zone, const af_zone_t *previous)
 {
-    *zone = *former;
-    zone->counters = af_counters_open(former->counters, former->counters_size);
+    *zone = *previous;
+    zone->counters = af_counters_open(previous->counters,
+                                      previous->counters_size);
 
     return zone->counters ? 0 : -1;
 }
@@ -73,7 +74,7 @@ af_zone_align(size_t size)
 
 void
 af_zone_role_id(const char *name, size_t len,
-    unsigned char id[AF_REVOCATIONS_ID])
+    unsigned char id[AF_REVOCATIONS_ID_SIZE])
 {
     unsigned char             digest[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_state  state;
@@ -85,7 +86,7 @@ af_zone_role_id(const char *name, size_t len,
     (void) crypto_hash_sha256_update(&state, (unsigned char *) name, len);
     (void) crypto_hash_sha256_final(&state, digest);
 
-    memcpy(id, digest, AF_REVOCATIONS_ID);
+    memcpy(id, digest, AF_REVOCATIONS_ID_SIZE);
 }
 
 
@@ -122,14 +123,14 @@ af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
 
 
 af_feed_state_t
-af_zone_feed(const af_zone_t *zone, uintptr_t now, uintptr_t staleness)
+af_zone_feed_state(const af_zone_t *zone, uintptr_t now, uintptr_t staleness)
 {
     uint64_t  fed_at;
 
     fed_at = af_revocations_fed_at(zone->revocations);
 
     if (fed_at == 0) {
-        return AF_FEED_NONE;
+        return AF_FEED_NEVER;
     }
 
     /* another process's clock may be a little ahead */

@@ -34,16 +34,16 @@ int af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now);
  * Goes on with the memory of a former configuration, and with what was counted,
  * unless that was by another table.  Returns 0 or -1.
  */
-int af_zone_take_over(af_zone_t *zone, const af_zone_t *former);
+int af_zone_take_over(af_zone_t *zone, const af_zone_t *previous);
 
 /* Makes what revocations of a role go by, of its name. */
 void af_zone_role_id(const char *name, size_t len,
-    unsigned char id[AF_REVOCATIONS_ID]);
+    unsigned char id[AF_REVOCATIONS_ID_SIZE]);
 
 typedef enum {
     AF_FEED_FRESH = 0,
     AF_FEED_STALE,
-    AF_FEED_NONE               /* there never was one */
+    AF_FEED_NEVER              /* there never was one */
 } af_feed_state_t;
 
 /*
@@ -51,7 +51,7 @@ typedef enum {
  * milliseconds ago at most, by the clock of af_revocations_set_fed_at().  The
  * clock may start over, as nginx's does on machines of 32 bits.
  */
-af_feed_state_t af_zone_feed(const af_zone_t *zone, uintptr_t now,
+af_feed_state_t af_zone_feed_state(const af_zone_t *zone, uintptr_t now,
     uintptr_t staleness);
 
 /*

@@ -31,14 +31,14 @@ main(void)
     }
 
     size = fread(memory, 1, SIZE, stdin);
-    af_counters_lay_out();
+    af_counters_layout();
 
     for (i = 0; i + af_counters_size_min() <= size; i += AF_BLOCK_ALIGN) {
         block = (af_block_t *) (memory + i);
 
         if (block->size <= size - i
-            && af_block_is(block, block->size, AF_COUNTERS_MAGIC,
-                           af_counters_version()))
+            && af_block_is_valid(block, block->size, AF_COUNTERS_MAGIC,
+                                 af_counters_version()))
         {
             af_counters_each((af_counters_t *) block, print, NULL);
             return 0;
@@ -63,7 +63,7 @@ print(void *data, const af_sample_t *sample)
         printf(" %" PRIu64, sample->sum);
 
         for (i = 0; i < af_metric_bounds(sample->metric); i++) {
-            printf(" %" PRIu64, sample->below[i]);
+            printf(" %" PRIu64, sample->buckets[i]);
         }
     }
 

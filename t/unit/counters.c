@@ -120,7 +120,7 @@ test_the_table(void **state)
             bounds = metric->bounds[j];
         }
 
-        af_row(j <= AF_BOUNDS_MAX, "%s", metric->name);
+        af_row(j <= AF_METRIC_BOUNDS_MAX, "%s", metric->name);
         af_row(metric->label == NULL || metric->bounds == NULL, "%s",
                metric->name);
 
@@ -150,7 +150,7 @@ test_what_is_counted_is_told(void **state)
     size = af_counters_size_min();
     memory = memory_of(size);
 
-    af_count(AF_MAILS, 0);      /* before there is any, it is lost */
+    af_count(AF_METRIC_MAILS, 0);      /* before there is any, it is lost */
 
     counters = af_counters_open(memory, size);
     assert_non_null(counters);
@@ -159,15 +159,16 @@ test_what_is_counted_is_told(void **state)
     /* each value another number of times: none is taken for another */
 
     for (i = 0; i < 2; i++) {
-        af_count(AF_VERIFICATIONS, 0);
+        af_count(AF_METRIC_VERIFICATIONS, 0);
     }
 
     for (i = 0; i < 3; i++) {
-        af_count(AF_VERIFICATIONS, af_metric_values(AF_VERIFICATIONS) - 1);
+        af_count(AF_METRIC_VERIFICATIONS,
+                 af_metric_values(AF_METRIC_VERIFICATIONS) - 1);
     }
 
-    af_count(AF_ANSWERS, 0);
-    af_count(AF_MAILS, af_metric_values(AF_MAILS) - 1);
+    af_count(AF_METRIC_ANSWERS, 0);
+    af_count(AF_METRIC_MAILS, af_metric_values(AF_METRIC_MAILS) - 1);
 
     assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
                      2);
@@ -175,21 +176,21 @@ test_what_is_counted_is_told(void **state)
                               "unavailable"), 3);
     assert_int_equal(count_of(counters, "autoflow_answers_total", "1xx"), 1);
     assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
-    assert_int_equal(count_of(counters, "autoflow_mails_total", "refused"), 1);
+    assert_int_equal(count_of(counters, "autoflow_mails_total", "failed"), 1);
     assert_int_equal(count_of(counters, "autoflow_mails_total", "sent"), 0);
 
     /* the first bound, the next one, and what is beyond all */
 
-    af_observe(AF_DB_TIME, 0);
-    af_observe(AF_DB_TIME, 100);
-    af_observe(AF_DB_TIME, 101);
-    af_observe(AF_DB_TIME, 5000000000);
+    af_observe(AF_METRIC_DB_TIME, 0);
+    af_observe(AF_METRIC_DB_TIME, 100);
+    af_observe(AF_METRIC_DB_TIME, 101);
+    af_observe(AF_METRIC_DB_TIME, 5000000000);
 
     times = sample_of(counters, "autoflow_database_seconds", NULL);
     assert_int_equal(times->metric->bounds[0], 100);
-    assert_int_equal(times->below[0], 2);
-    assert_int_equal(times->below[1], 3);
-    assert_int_equal(times->below[AF_BOUNDS_MAX - 1], 3);
+    assert_int_equal(times->buckets[0], 2);
+    assert_int_equal(times->buckets[1], 3);
+    assert_int_equal(times->buckets[AF_METRIC_BOUNDS_MAX - 1], 3);
     assert_int_equal(times->count, 4);
     assert_int_equal(times->sum, 5000000201);
 
@@ -213,8 +214,8 @@ hammer(void *data)
     (void) data;
 
     for (i = 0; i < ROUNDS; i++) {
-        af_count(AF_ANSWERS, i % 5);
-        af_observe(AF_HASH_WAIT, i % 2 ? 50 : 20000000);
+        af_count(AF_METRIC_ANSWERS, i % 5);
+        af_observe(AF_METRIC_HASH_WAIT, i % 2 ? 50 : 20000000);
     }
 
     return NULL;
@@ -285,7 +286,7 @@ test_none_is_lost(void **state)
 
     times = sample_of(counters, "autoflow_hash_wait_seconds", NULL);
     assert_int_equal(times->count, 3 * THREADS * ROUNDS);
-    assert_int_equal(times->below[0], 3 * THREADS * ROUNDS / 2);
+    assert_int_equal(times->buckets[0], 3 * THREADS * ROUNDS / 2);
     assert_int_equal(times->sum, 3ull * THREADS * ROUNDS / 2 * 20000050);
 
     munmap(memory, size);
@@ -318,8 +319,8 @@ test_workers_have_slots_of_their_own(void **state)
         af_counters_join(counters, worker);
 
         for (n = 0; n <= worker; n++) {
-            af_count(AF_VERIFICATIONS, 0);
-            af_count(AF_MAILS, AF_DELIVERY_VALUES - 1);
+            af_count(AF_METRIC_VERIFICATIONS, 0);
+            af_count(AF_METRIC_MAILS, AF_DELIVERY_VALUES - 1);
         }
     }
 
@@ -361,7 +362,7 @@ test_what_was_counted_is_found_again(void **state)
     counters = af_counters_open(memory, size);
     assert_non_null(counters);
     af_counters_join(counters, 7);
-    af_count(AF_ANSWERS, 1);
+    af_count(AF_METRIC_ANSWERS, 1);
 
     assert_ptr_equal(af_counters_open(memory, size), counters);
     assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
@@ -373,7 +374,7 @@ test_what_was_counted_is_found_again(void **state)
 
     assert_ptr_equal(af_counters_open(memory, size), counters);
     assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
-    af_count(AF_ANSWERS, 1);
+    af_count(AF_METRIC_ANSWERS, 1);
     assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
 
     /* never finished */

@@ -145,7 +145,7 @@ server_stop(server_t *server)
 /* a request to one of our own, whose answer may have a thousand octets */
 
 static int
-fetch(server_t *server, af_fetch_t *what, af_fetched_t *answer,
+fetch(server_t *server, af_fetch_t *what, af_fetch_response_t *answer,
     const volatile sig_atomic_t *stop, char *error, size_t size)
 {
     char  url[256];
@@ -158,7 +158,7 @@ fetch(server_t *server, af_fetch_t *what, af_fetched_t *answer,
     what->max = what->max ? what->max : 1000;
     what->timeout = what->timeout ? what->timeout : PATIENCE;
 
-    memset(answer, 0, sizeof(af_fetched_t));
+    memset(answer, 0, sizeof(af_fetch_response_t));
     error[0] = '\0';
 
     return af_fetch(what, answer, stop, error, size);
@@ -168,10 +168,10 @@ fetch(server_t *server, af_fetch_t *what, af_fetched_t *answer,
 static void
 test_get(void **state)
 {
-    char          error[256];
-    server_t      server;
-    af_fetch_t    what = { .plain = 1 };
-    af_fetched_t  answer;
+    char                 error[256];
+    server_t             server;
+    af_fetch_t           what = { .plain = 1 };
+    af_fetch_response_t  answer;
 
     (void) state;
 
@@ -197,11 +197,11 @@ test_get(void **state)
 static void
 test_post(void **state)
 {
-    int           failed = 0;
-    char          error[256], *large;
-    size_t        i;
-    server_t      server;
-    af_fetched_t  answer;
+    int                  failed = 0;
+    char                 error[256], *large;
+    size_t               i;
+    server_t             server;
+    af_fetch_response_t  answer;
 
     const char *const  headers[] = {
         "Content-Type: application/json", "X-Two: 2", NULL
@@ -250,10 +250,10 @@ test_post(void **state)
 static void
 test_a_redirect_is_an_answer(void **state)
 {
-    char          error[256];
-    server_t      server;
-    af_fetch_t    what = { .plain = 1 };
-    af_fetched_t  answer;
+    char                 error[256];
+    server_t             server;
+    af_fetch_t           what = { .plain = 1 };
+    af_fetch_response_t  answer;
 
     (void) state;
 
@@ -276,11 +276,11 @@ test_a_redirect_is_an_answer(void **state)
 static void
 test_what_is_refused(void **state)
 {
-    int           failed = 0;
-    char          error[256];
-    size_t        i;
-    server_t      server;
-    af_fetched_t  answer;
+    int                  failed = 0;
+    char                 error[256];
+    size_t               i;
+    server_t             server;
+    af_fetch_response_t  answer;
 
     static const struct {
         const char                   *name;
@@ -359,11 +359,11 @@ test_what_is_refused(void **state)
 static void
 test_only_the_internet(void **state)
 {
-    int           failed = 0;
-    char          error[256];
-    size_t        i;
-    server_t      server;
-    af_fetched_t  answer;
+    int                  failed = 0;
+    char                 error[256];
+    size_t               i;
+    server_t             server;
+    af_fetch_response_t  answer;
 
     static const char *const  urls[] = {
         "http://127.0.0.1:%d/", "http://127.1:%d/", "http://2130706433:%d/",

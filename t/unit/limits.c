@@ -221,7 +221,7 @@ test_peeking_counts_nothing(void **state)
 static void
 give_back(af_limits_t *table, const char *key)
 {
-    af_limits_give_back(table, key, strlen(key), NOW);
+    af_limits_release(table, key, strlen(key), NOW);
 }
 
 

@@ -31,16 +31,16 @@ revocation(uint64_t kind, uint64_t n, uint64_t epoch, time_t at, time_t until)
 }
 
 
-static inline af_bond_t
-bond(uint64_t kind, uint64_t n, uint64_t epoch)
+static inline af_subject_t
+subject(uint64_t kind, uint64_t n, uint64_t epoch)
 {
-    uint64_t   id[2] = { kind, n };
-    af_bond_t  bond;
+    uint64_t                 id[2] = { kind, n };
+    af_subject_t  subject;
 
-    memcpy(bond.id, id, sizeof(bond.id));
-    bond.epoch = epoch;
+    memcpy(subject.id, id, sizeof(subject.id));
+    subject.epoch = epoch;
 
-    return bond;
+    return subject;
 }
 
 
@@ -48,11 +48,11 @@ static inline int
 judge(af_revocations_t *table, uint64_t session, uint64_t account,
     uint64_t epoch, time_t iat)
 {
-    af_bond_t  bonds[] = {
-        bond(SESSION, session, epoch), bond(ACCOUNT, account, epoch)
+    af_subject_t  subjects[] = {
+        subject(SESSION, session, epoch), subject(ACCOUNT, account, epoch)
     };
 
-    return af_revocations_judge(table, bonds, 2, iat);
+    return af_revocations_check(table, subjects, 2, iat);
 }
 
 

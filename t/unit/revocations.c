@@ -170,9 +170,9 @@ test_verdicts(void **state)
 static void
 test_roles(void **state)
 {
-    int           i, n;
-    af_bond_t     bonds[40];
-    af_fixture_t  f;
+    int                      i, n;
+    af_subject_t  subjects[40];
+    af_fixture_t             f;
 
     (void) state;
 
@@ -181,23 +181,23 @@ test_roles(void **state)
 
     for (n = 1; n <= 40; n++) {
         for (i = 0; i < n; i++) {
-            bonds[i] = bond(ROLE, 100 + i, NOW);
+            subjects[i] = subject(ROLE, 100 + i, NOW);
         }
 
-        assert_false(af_revocations_judge(f.table, bonds, n, NOW));
+        assert_false(af_revocations_check(f.table, subjects, n, NOW));
 
         for (i = 0; i < n; i++) {
-            bonds[i] = bond(ROLE, 7, NOW + 59);
-            assert_true(af_revocations_judge(f.table, bonds, n, NOW + 59));
+            subjects[i] = subject(ROLE, 7, NOW + 59);
+            assert_true(af_revocations_check(f.table, subjects, n, NOW + 59));
 
-            bonds[i] = bond(ROLE, 7, NOW + 60);
-            assert_false(af_revocations_judge(f.table, bonds, n, NOW + 60));
+            subjects[i] = subject(ROLE, 7, NOW + 60);
+            assert_false(af_revocations_check(f.table, subjects, n, NOW + 60));
 
-            bonds[i] = bond(ROLE, 100 + i, NOW);
+            subjects[i] = subject(ROLE, 100 + i, NOW);
         }
     }
 
-    assert_false(af_revocations_judge(f.table, bonds, 0, NOW));
+    assert_false(af_revocations_check(f.table, subjects, 0, NOW));
 
     done(&f);
 }

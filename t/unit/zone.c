@@ -29,12 +29,12 @@ zone_of(void *memory)
 static int
 judge(const af_zone_t *zone, const unsigned char *id, uint64_t epoch)
 {
-    af_bond_t  bond;
+    af_subject_t  subject;
 
-    memcpy(bond.id, id, sizeof(bond.id));
-    bond.epoch = epoch;
+    memcpy(subject.id, id, sizeof(subject.id));
+    subject.epoch = epoch;
 
-    return af_revocations_judge(zone->revocations, &bond, 1, NOW);
+    return af_revocations_check(zone->revocations, &subject, 1, NOW);
 }
 
 
@@ -45,7 +45,7 @@ test_names_of_roles(void **state)
 {
     int            failed = 0;
     size_t         i;
-    unsigned char  id[AF_REVOCATIONS_ID], expected[AF_REVOCATIONS_ID];
+    unsigned char  id[AF_REVOCATIONS_ID_SIZE], expected[AF_REVOCATIONS_ID_SIZE];
 
     static const struct {
         const char  *name;
@@ -70,11 +70,11 @@ test_names_of_roles(void **state)
 static void
 test_lines(void **state)
 {
-    int            failed = 0;
-    size_t         i;
-    void          *memory;
-    af_zone_t      zone;
-    unsigned char  id[AF_REVOCATIONS_ID];
+    int             failed = 0;
+    size_t          i;
+    void           *memory;
+    af_zone_t       zone;
+    unsigned char   id[AF_REVOCATIONS_ID_SIZE];
 
     static const struct {
         const char  *line;
@@ -127,19 +127,19 @@ test_feed(void **state)
     memset(memory, 0, AF_ZONE_MIN);
     zone = zone_of(memory);
 
-    assert_int_equal(af_zone_feed(&zone, 5000, 1000), AF_FEED_NONE);
+    assert_int_equal(af_zone_feed_state(&zone, 5000, 1000), AF_FEED_NEVER);
 
     af_revocations_set_fed_at(zone.revocations, 5000);
-    assert_int_equal(af_zone_feed(&zone, 6000, 1000), AF_FEED_FRESH);
-    assert_int_equal(af_zone_feed(&zone, 6001, 1000), AF_FEED_STALE);
+    assert_int_equal(af_zone_feed_state(&zone, 6000, 1000), AF_FEED_FRESH);
+    assert_int_equal(af_zone_feed_state(&zone, 6001, 1000), AF_FEED_STALE);
 
     /* another process's clock, and one that starts over */
 
-    assert_int_equal(af_zone_feed(&zone, 4990, 1000), AF_FEED_FRESH);
+    assert_int_equal(af_zone_feed_state(&zone, 4990, 1000), AF_FEED_FRESH);
 
     af_revocations_set_fed_at(zone.revocations, UINTPTR_MAX);
-    assert_int_equal(af_zone_feed(&zone, 100, 1000), AF_FEED_FRESH);
-    assert_int_equal(af_zone_feed(&zone, 1000, 1000), AF_FEED_STALE);
+    assert_int_equal(af_zone_feed_state(&zone, 100, 1000), AF_FEED_FRESH);
+    assert_int_equal(af_zone_feed_state(&zone, 1000, 1000), AF_FEED_STALE);
 
     free(memory);
 }

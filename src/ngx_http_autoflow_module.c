@@ -736,7 +736,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
 
         af_db_start(amcf->db, amcf->connect, cycle->log);
         af_db_start(amcf->wide, amcf->connect, cycle->log);
-        af_feed_await(amcf->zone);
+        af_feed_wait(amcf->zone);
     }
 
     if (amcf->outbox) {

@@ -10,10 +10,10 @@
 
 
 /* of a channel, in octets */
-#define AF_DB_NAME_MAX  64
+#define AF_DB_CHANNEL_MAX  64
 
 /* milliseconds between two looks at *stop */
-#define AF_DB_CONNECT_SLICE  100
+#define AF_DB_POLL_INTERVAL  100
 
 
 /* how long to go on */
@@ -21,23 +21,23 @@
 typedef struct {
     long                          deadline;
     const volatile sig_atomic_t  *stop;
-} af_db_patience_t;
+} af_db_timeout_t;
 
 
-static int af_db_has_hosts(const char *conninfo);
-static int af_db_handshake(PGconn *pg, const af_db_patience_t *patience);
+static int af_db_has_several_hosts(const char *conninfo);
+static int af_db_handshake(PGconn *pg, const af_db_timeout_t *timeout);
 static int af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
-    const af_db_patience_t *patience, char *error, size_t size);
+    const af_db_timeout_t *timeout, char *error, size_t size);
 static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
-    af_db_patience_t *patience, char *error, size_t size);
+    af_db_timeout_t *timeout, char *error, size_t size);
 static int af_db_rows(PGconn *pg, const char *query,
-    const af_db_setup_t *setup, af_db_patience_t *patience, char *error,
+    const af_db_setup_t *setup, af_db_timeout_t *timeout, char *error,
     size_t size);
 static int af_db_check_version(const PGresult *res, char *error, size_t size);
-static void af_db_refused(const PGresult *res, char *error, size_t size);
-static PGresult *af_db_result(PGconn *pg, const af_db_patience_t *patience);
+static void af_db_prepare_error(const PGresult *res, char *error, size_t size);
+static PGresult *af_db_result(PGconn *pg, const af_db_timeout_t *timeout);
 static int af_db_wait(PGconn *pg, short events,
-    const af_db_patience_t *patience);
+    const af_db_timeout_t *timeout);
 static long af_db_now(void);
 static void af_db_notice(void *arg, const char *message);
 static void af_db_error(char *error, size_t size, const char *message);
@@ -48,7 +48,7 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     char *error, size_t size)
 {
     PGconn            *pg;
-    af_db_patience_t   patience;
+    af_db_timeout_t  timeout;
 
     /* what comes first a conninfo may override: a dbname is expanded */
 
@@ -64,15 +64,15 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
 
     error[0] = '\0';
 
-    patience.deadline = af_db_now() + AF_DB_TIMEOUT;
-    patience.stop = stop;
+    timeout.deadline = af_db_now() + AF_DB_TIMEOUT;
+    timeout.stop = stop;
 
     /*
      * From a host that doesn't answer libpq goes on to the next one in time
      * only where it waits itself; where we do, we can stop.
      */
 
-    pg = af_db_has_hosts(setup->conninfo)
+    pg = af_db_has_several_hosts(setup->conninfo)
          ? PQconnectdbParams(keywords, values, 1)
          : PQconnectStartParams(keywords, values, 1);
 
@@ -83,12 +83,12 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
 
     (void) PQsetNoticeProcessor(pg, af_db_notice, NULL);
 
-    if (af_db_handshake(pg, &patience) != 0
+    if (af_db_handshake(pg, &timeout) != 0
         || PQsetnonblocking(pg, 1) != 0
         || PQenterPipelineMode(pg) != 1
-        || af_db_prepare(pg, setup, &patience, error, size) != 0
+        || af_db_prepare(pg, setup, &timeout, error, size) != 0
         || (setup->channel != NULL
-            && af_db_listen(pg, setup, &patience, error, size) != 0))
+            && af_db_listen(pg, setup, &timeout, error, size) != 0))
     {
         if (error[0] == '\0') {
             af_db_error(error, size, PQerrorMessage(pg));
@@ -105,7 +105,7 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
 /* whether there are several to choose from */
 
 static int
-af_db_has_hosts(const char *conninfo)
+af_db_has_several_hosts(const char *conninfo)
 {
     int                several;
     PQconninfoOption  *options, *option;
@@ -128,7 +128,7 @@ af_db_has_hosts(const char *conninfo)
 
 
 static int
-af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
+af_db_handshake(PGconn *pg, const af_db_timeout_t *timeout)
 {
     short                      events;
     PostgresPollingStatusType  status;
@@ -152,7 +152,7 @@ af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
 
         events = (status == PGRES_POLLING_READING) ? POLLIN : POLLOUT;
 
-        if (af_db_wait(pg, events, patience) != 0) {
+        if (af_db_wait(pg, events, timeout) != 0) {
             return -1;
         }
 
@@ -171,7 +171,7 @@ af_db_handshake(PGconn *pg, const af_db_patience_t *patience)
 
 static int
 af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
-    const af_db_patience_t *patience, char *error, size_t size)
+    const af_db_timeout_t *timeout, char *error, size_t size)
 {
     int                           rc, synced;
     PGresult                     *res;
@@ -201,7 +201,7 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 
     for (synced = 0; synced < 3; /* void */ ) {
 
-        res = af_db_result(pg, patience);
+        res = af_db_result(pg, timeout);
 
         if (res == NULL) {
             return -1;
@@ -223,7 +223,7 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
             break;
 
         default:
-            af_db_refused(res, error, size);
+            af_db_prepare_error(res, error, size);
             rc = -1;
         }
 
@@ -246,9 +246,9 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 
 static int
 af_db_listen(PGconn *pg, const af_db_setup_t *setup,
-    af_db_patience_t *patience, char *error, size_t size)
+    af_db_timeout_t *timeout, char *error, size_t size)
 {
-    char         listen[sizeof("LISTEN ") + AF_DB_NAME_MAX];
+    char         listen[sizeof("LISTEN ") + AF_DB_CHANNEL_MAX];
     size_t       i;
     const char  *queries[5];
 
@@ -257,7 +257,7 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     queries[0] = listen;
     queries[1] = "BEGIN";
     queries[2] = "SET LOCAL statement_timeout = 0";
-    queries[3] = setup->before->text;
+    queries[3] = setup->backlog->text;
     queries[4] = "COMMIT";
 
     if (PQexitPipelineMode(pg) != 1) {
@@ -265,7 +265,7 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     }
 
     for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
-        if (af_db_rows(pg, queries[i], setup, patience, error, size) != 0) {
+        if (af_db_rows(pg, queries[i], setup, timeout, error, size) != 0) {
             return -1;
         }
     }
@@ -278,7 +278,7 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
 
 static int
 af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
-    af_db_patience_t *patience, char *error, size_t size)
+    af_db_timeout_t *timeout, char *error, size_t size)
 {
     PGresult        *res;
     ExecStatusType   status;
@@ -288,9 +288,9 @@ af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
     }
 
     do {
-        patience->deadline = af_db_now() + AF_DB_TIMEOUT;
+        timeout->deadline = af_db_now() + AF_DB_TIMEOUT;
 
-        res = af_db_result(pg, patience);
+        res = af_db_result(pg, timeout);
         status = PQresultStatus(res);
 
         if (status == PGRES_SINGLE_TUPLE && !PQgetisnull(res, 0, 0)) {
@@ -312,7 +312,7 @@ af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
     /* the end, which in pipeline mode would be a sync */
 
     while (PQisBusy(pg)) {
-        if (af_db_wait(pg, POLLIN, patience) != 0 || PQconsumeInput(pg) != 1) {
+        if (af_db_wait(pg, POLLIN, timeout) != 0 || PQconsumeInput(pg) != 1) {
             return -1;
         }
     }
@@ -343,7 +343,7 @@ af_db_check_version(const PGresult *res, char *error, size_t size)
 /* where the schema is missing altogether, so is the function that tells */
 
 static void
-af_db_refused(const PGresult *res, char *error, size_t size)
+af_db_prepare_error(const PGresult *res, char *error, size_t size)
 {
     const char  *sqlstate;
 
@@ -363,7 +363,7 @@ af_db_refused(const PGresult *res, char *error, size_t size)
 /* the next result that is one: libpq puts a NULL behind each query's */
 
 static PGresult *
-af_db_result(PGconn *pg, const af_db_patience_t *patience)
+af_db_result(PGconn *pg, const af_db_timeout_t *timeout)
 {
     int        flushed;
     PGresult  *res;
@@ -381,7 +381,7 @@ af_db_result(PGconn *pg, const af_db_patience_t *patience)
         flushed = PQflush(pg);
 
         if (flushed < 0
-            || af_db_wait(pg, flushed ? POLLIN|POLLOUT : POLLIN, patience) != 0
+            || af_db_wait(pg, flushed ? POLLIN|POLLOUT : POLLIN, timeout) != 0
             || PQconsumeInput(pg) != 1)
         {
             return NULL;
@@ -391,7 +391,7 @@ af_db_result(PGconn *pg, const af_db_patience_t *patience)
 
 
 static int
-af_db_wait(PGconn *pg, short events, const af_db_patience_t *patience)
+af_db_wait(PGconn *pg, short events, const af_db_timeout_t *timeout)
 {
     int            n;
     long           left;
@@ -401,14 +401,14 @@ af_db_wait(PGconn *pg, short events, const af_db_patience_t *patience)
     pfd.events = events;
 
     do {
-        left = patience->deadline - af_db_now();
+        left = timeout->deadline - af_db_now();
 
-        if (left <= 0 || *patience->stop) {
+        if (left <= 0 || *timeout->stop) {
             return -1;
         }
 
-        if (left > AF_DB_CONNECT_SLICE) {
-            left = AF_DB_CONNECT_SLICE;
+        if (left > AF_DB_POLL_INTERVAL) {
+            left = AF_DB_POLL_INTERVAL;
         }
 
         n = poll(&pfd, 1, (int) left);

@@ -38,7 +38,7 @@ typedef struct {
      * was to be heard before.  Each of its rows goes to line(), in the thread.
      */
     const char                   *channel;     /* NULL: nothing */
-    const af_statement_t         *before;
+    const af_statement_t         *backlog;
     void                        (*line)(void *data, const char *line);
     void                         *data;
 } af_db_setup_t;

@@ -24,25 +24,25 @@ typedef struct {
 
 
 static void af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state);
-static void af_db_conn_wait(af_db_conn_t *conn);
+static void af_db_conn_defer(af_db_conn_t *conn);
 static void af_db_conn_thread(void *data, ngx_log_t *log);
 static void af_db_conn_connected(ngx_event_t *ev);
 static ngx_int_t af_db_conn_attach(af_db_conn_t *conn);
 static void af_db_conn_detach(af_db_conn_t *conn);
 static void af_db_conn_retry(ngx_event_t *ev);
-static void af_db_conn_silent(af_db_conn_t *conn);
-static void af_db_conn_break(af_db_conn_t *conn, const char *why);
+static void af_db_conn_timeout(af_db_conn_t *conn);
+static void af_db_conn_break(af_db_conn_t *conn, const char *error);
 static void af_db_conn_teardown(ngx_event_t *ev);
 static int af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call);
 static void af_db_conn_read(ngx_event_t *rev);
 static void af_db_conn_notified(af_db_conn_t *conn);
 static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
-static void af_db_conn_keep(af_db_op_t *op, PGresult *res);
+static void af_db_conn_store(af_db_op_t *op, PGresult *res);
 static void af_db_conn_complete(af_db_conn_t *conn);
-static ngx_uint_t af_db_stale(const PGresult *res);
+static ngx_uint_t af_db_conn_is_stale(const PGresult *res);
 static void af_db_conn_write(ngx_event_t *wev);
 static void af_db_conn_flush(af_db_conn_t *conn);
-static void af_db_conn_watch(af_db_conn_t *conn);
+static void af_db_conn_set_timer(af_db_conn_t *conn);
 
 
 ngx_int_t
@@ -82,10 +82,10 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 
     /* what may follow each state */
     static const unsigned  next[] = {
-        1 << AF_DB_CONNECTING | 1 << AF_DB_SPARE,
-        1 << AF_DB_READY | 1 << AF_DB_CLOSED | 1 << AF_DB_SPARE,
+        1 << AF_DB_CONNECTING | 1 << AF_DB_DORMANT,
+        1 << AF_DB_READY | 1 << AF_DB_CLOSED | 1 << AF_DB_DORMANT,
         1 << AF_DB_BROKEN,
-        1 << AF_DB_CONNECTING | 1 << AF_DB_CLOSED | 1 << AF_DB_SPARE,
+        1 << AF_DB_CONNECTING | 1 << AF_DB_CLOSED | 1 << AF_DB_DORMANT,
         1 << AF_DB_CONNECTING
     };
 
@@ -97,7 +97,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
     switch (state) {
 
     case AF_DB_READY:
-        conn->proved = 0;
+        conn->used = 0;
         break;
 
     case AF_DB_BROKEN:
@@ -116,7 +116,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
         break;
 
     case AF_DB_CONNECTING:
-    case AF_DB_SPARE:
+    case AF_DB_DORMANT:
         break;
     }
 }
@@ -125,29 +125,29 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 /* there is no connection for now: later, or when something is to be done */
 
 static void
-af_db_conn_wait(af_db_conn_t *conn)
+af_db_conn_defer(af_db_conn_t *conn)
 {
-    af_db_conn_state(conn, ngx_exiting ? AF_DB_SPARE : AF_DB_CLOSED);
+    af_db_conn_state(conn, ngx_exiting ? AF_DB_DORMANT : AF_DB_CLOSED);
 }
 
 
 void
 af_db_conn_open(af_db_conn_t *conn)
 {
-    af_db_task_t        *task;
-    const af_db_role_t  *role;
+    af_db_task_t           *task;
+    const af_db_profile_t  *profile;
 
     task = conn->task->ctx;
-    role = conn->db->role;
+    profile = conn->db->profile;
 
     task->setup.conninfo = (const char *) conn->db->conf->conninfo.data;
-    task->setup.name = role->name;
-    task->setup.statements = role->statements;
-    task->setup.channel = role->channel;
-    task->setup.before = role->before;
-    task->setup.line = role->line;
-    task->setup.data = role->data;
-    task->ready = role->ready;
+    task->setup.name = profile->name;
+    task->setup.statements = profile->statements;
+    task->setup.channel = profile->channel;
+    task->setup.backlog = profile->backlog;
+    task->setup.line = profile->line;
+    task->setup.data = profile->data;
+    task->ready = profile->ready;
     task->since = ngx_current_msec;
     task->pg = NULL;
 
@@ -158,7 +158,7 @@ af_db_conn_open(af_db_conn_t *conn)
     af_db_conn_state(conn, AF_DB_CONNECTING);
 
     if (ngx_thread_task_post(conn->db->threads, conn->task) != NGX_OK) {
-        af_db_conn_wait(conn);
+        af_db_conn_defer(conn);
     }
 }
 
@@ -194,13 +194,13 @@ af_db_conn_connected(ngx_event_t *ev)
     if (task->pg == NULL) {
 
         /* once, not at each attempt */
-        level = db->away ? NGX_LOG_INFO : NGX_LOG_ERR;
+        level = db->down ? NGX_LOG_INFO : NGX_LOG_ERR;
 
         ngx_log_error(level, db->log, 0, "%s: can't use the database: %s",
-                      db->role->name, task->error);
+                      db->profile->name, task->error);
 
-        af_db_conn_wait(conn);
-        af_db_gone(db);
+        af_db_conn_defer(conn);
+        af_db_connect_failed(db);
         return;
     }
 
@@ -211,25 +211,25 @@ af_db_conn_connected(ngx_event_t *ev)
         PQfinish(conn->pg);
         conn->pg = NULL;
 
-        af_db_conn_wait(conn);
-        af_db_gone(db);
+        af_db_conn_defer(conn);
+        af_db_connect_failed(db);
         return;
     }
 
-    if (db->away) {
+    if (db->down) {
         ngx_log_error(NGX_LOG_NOTICE, db->log, 0, "%s: the database is back",
-                      db->role->name);
+                      db->profile->name);
     }
 
-    db->away = 0;
+    db->down = 0;
 
     af_db_conn_state(conn, AF_DB_READY);
 
-    if (db->role->channel) {
+    if (db->profile->channel) {
         af_db_conn_notified(conn);
     }
 
-    af_db_conn_watch(conn);
+    af_db_conn_set_timer(conn);
     af_db_dispatch(db);
 }
 
@@ -318,7 +318,7 @@ static void
 af_db_conn_retry(ngx_event_t *ev)
 {
     if (ngx_exiting) {
-        af_db_conn_wait(ev->data);
+        af_db_conn_defer(ev->data);
 
     } else {
         af_db_conn_open(ev->data);
@@ -329,10 +329,10 @@ af_db_conn_retry(ngx_event_t *ev)
 /* nothing came for as long as the timer ran */
 
 static void
-af_db_conn_silent(af_db_conn_t *conn)
+af_db_conn_timeout(af_db_conn_t *conn)
 {
     if (conn->busy) {
-        conn->frozen = 1;
+        conn->timedout = 1;
         af_db_conn_break(conn, "no answer in time");
 
     } else {
@@ -342,7 +342,7 @@ af_db_conn_silent(af_db_conn_t *conn)
 
 
 static void
-af_db_conn_break(af_db_conn_t *conn, const char *why)
+af_db_conn_break(af_db_conn_t *conn, const char *error)
 {
     ngx_uint_t  level;
 
@@ -357,7 +357,7 @@ af_db_conn_break(af_db_conn_t *conn, const char *why)
 
     ngx_log_error(level, conn->db->log, 0,
                   "%s: a database connection is lost: %*s",
-                  conn->db->role->name, strcspn(why, "\n"), why);
+                  conn->db->profile->name, strcspn(error, "\n"), error);
 
     af_db_conn_state(conn, AF_DB_BROKEN);
 }
@@ -367,7 +367,7 @@ static void
 af_db_conn_teardown(ngx_event_t *ev)
 {
     af_db_t       *db;
-    ngx_uint_t     frozen, i, n;
+    ngx_uint_t     timedout, i, n;
     af_db_conn_t  *conn;
     af_db_slot_t  *slot;
 
@@ -379,16 +379,16 @@ af_db_conn_teardown(ngx_event_t *ev)
     PQfinish(conn->pg);
     conn->pg = NULL;
 
-    frozen = conn->frozen;
-    conn->frozen = 0;
+    timedout = conn->timedout;
+    conn->timedout = 0;
 
     /*
      * The slots are emptied before any owner is told: an owner may cancel
      * another operation of this connection meanwhile.
      */
 
-    if (ngx_exiting || frozen || !conn->proved) {
-        af_db_conn_wait(conn);
+    if (ngx_exiting || timedout || !conn->used) {
+        af_db_conn_defer(conn);
 
     } else {
         af_db_conn_open(conn);
@@ -408,8 +408,8 @@ af_db_conn_teardown(ngx_event_t *ev)
 
     af_db_dispatch(db);
 
-    if (frozen) {
-        af_db_gone(db);
+    if (timedout) {
+        af_db_connect_failed(db);
     }
 }
 
@@ -474,7 +474,7 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     }
 
     if (conn->busy == 1) {
-        af_db_conn_watch(conn);
+        af_db_conn_set_timer(conn);
     }
 
     af_db_conn_flush(conn);
@@ -494,7 +494,7 @@ af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call)
 
     statement = call->statement;
 
-    if (statement->anew || statement->wide != conn->db->role->wide) {
+    if (statement->anew || statement->wide != conn->db->profile->wide) {
         return PQsendQueryParams(conn->pg, statement->text, statement->nparams,
                                  NULL, call->values, NULL, NULL, 0);
     }
@@ -521,7 +521,7 @@ af_db_conn_read(ngx_event_t *rev)
 
     if (rev->timedout) {
         rev->timedout = 0;
-        af_db_conn_silent(conn);
+        af_db_conn_timeout(conn);
         return;
     }
 
@@ -530,7 +530,7 @@ af_db_conn_read(ngx_event_t *rev)
         return;
     }
 
-    if (conn->db->role->channel) {
+    if (conn->db->profile->channel) {
         af_db_conn_notified(conn);
     }
 
@@ -565,7 +565,7 @@ af_db_conn_read(ngx_event_t *rev)
         return;
     }
 
-    af_db_conn_watch(conn);
+    af_db_conn_set_timer(conn);
     af_db_conn_flush(conn);
     af_db_dispatch(conn->db);
 }
@@ -577,12 +577,12 @@ static void
 af_db_conn_notified(af_db_conn_t *conn)
 {
     PGnotify            *notify;
-    const af_db_role_t  *role;
+    const af_db_profile_t  *profile;
 
-    role = conn->db->role;
+    profile = conn->db->profile;
 
     while ((notify = PQnotifies(conn->pg)) != NULL) {
-        role->line(role->data, notify->extra);
+        profile->line(profile->data, notify->extra);
         PQfreemem(notify);
     }
 }
@@ -599,7 +599,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
 
         /* those that came before it, of the transaction itself, too */
 
-        if (conn->db->role->channel) {
+        if (conn->db->profile->channel) {
             af_db_conn_notified(conn);
         }
 
@@ -613,7 +613,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
         /* libpq's own errors have no severity: the connection is gone */
 
         if (severity == NULL || ngx_strcmp(severity, "ERROR") != 0
-            || af_db_stale(res))
+            || af_db_conn_is_stale(res))
         {
             af_db_conn_break(conn, PQresultErrorMessage(res));
             PQclear(res);
@@ -627,7 +627,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
         PQclear(res);
 
     } else {
-        af_db_conn_keep(op, res);
+        af_db_conn_store(op, res);
     }
 
     return NGX_OK;
@@ -640,7 +640,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
  */
 
 static void
-af_db_conn_keep(af_db_op_t *op, PGresult *res)
+af_db_conn_store(af_db_op_t *op, PGresult *res)
 {
     ngx_uint_t  failed;
 
@@ -677,7 +677,7 @@ af_db_conn_complete(af_db_conn_t *conn)
     conn->head = (conn->head + 1) % conn->db->conf->inflight;
     conn->busy--;
 
-    conn->proved = 1;
+    conn->used = 1;
     conn->failures = 0;
 
     if (conn->busy == 0 && conn->connection->read->timer_set) {
@@ -697,7 +697,7 @@ af_db_conn_complete(af_db_conn_t *conn)
  */
 
 static ngx_uint_t
-af_db_stale(const PGresult *res)
+af_db_conn_is_stale(const PGresult *res)
 {
     char  *sqlstate;
 
@@ -761,7 +761,7 @@ af_db_conn_flush(af_db_conn_t *conn)
  */
 
 static void
-af_db_conn_watch(af_db_conn_t *conn)
+af_db_conn_set_timer(af_db_conn_t *conn)
 {
     ngx_event_t  *rev;
 

@@ -8,10 +8,10 @@
  *   BROKEN      the same, and a posted event       CONNECTING at once, but
  *                                                  CLOSED if it timed out, or
  *                                                  had done nothing yet
- *   SPARE       nothing                            CONNECTING when something
+ *   DORMANT     nothing                            CONNECTING when something
  *                                                  is to be done
  *
- * In a worker that is exiting SPARE stands where CLOSED or CONNECTING would,
+ * In a worker that is exiting DORMANT stands where CLOSED or CONNECTING would,
  * and a READY one that has nothing to do for a second breaks: such a worker
  * may stay for as long as a client likes, beside the ones that replaced it.
  *
@@ -30,7 +30,7 @@ typedef enum {
     AF_DB_CONNECTING,
     AF_DB_READY,
     AF_DB_BROKEN,
-    AF_DB_SPARE
+    AF_DB_DORMANT
 } af_db_conn_state_t;
 
 
@@ -55,8 +55,8 @@ typedef struct {
     ngx_event_t          backoff;      /* CLOSED */
     ngx_event_t          teardown;     /* BROKEN */
     ngx_uint_t           failures;     /* in a row */
-    unsigned             frozen:1;     /* BROKEN because nothing came */
-    unsigned             proved:1;     /* it has done something */
+    unsigned             timedout:1;   /* BROKEN because nothing came */
+    unsigned             used:1;       /* it has done something */
 
     af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
     ngx_uint_t           head;
@@ -65,17 +65,17 @@ typedef struct {
 
 
 struct af_db_s {
-    const af_db_conf_t  *conf;
-    const af_db_role_t  *role;
-    ngx_thread_pool_t   *threads;      /* to connect in */
-    ngx_log_t           *log;
-    af_db_conn_t        *conns;
+    const af_db_conf_t     *conf;
+    const af_db_profile_t  *profile;
+    ngx_thread_pool_t      *threads;   /* to connect in */
+    ngx_log_t              *log;
+    af_db_conn_t           *conns;
 
-    ngx_queue_t          queue;        /* of af_db_op_t, oldest first */
-    ngx_uint_t           queued;
+    ngx_queue_t             queue;     /* of af_db_op_t, oldest first */
+    ngx_uint_t              queued;
 
-    unsigned             away:1;       /* the last attempt failed */
-    unsigned             started:1;
+    unsigned                down:1;    /* the last attempt failed */
+    unsigned                started:1;
 };
 
 
@@ -100,7 +100,7 @@ void af_db_done(af_db_op_t *op);
 void af_db_dispatch(af_db_t *db);
 
 /* a connection can't be had for now: others send what is queued, or it fails */
-void af_db_gone(af_db_t *db);
+void af_db_connect_failed(af_db_t *db);
 
 
 #endif /* AF_DB_CONNECTION_H */

@@ -3,40 +3,40 @@
 
 
 /* milliseconds between heartbeats: a quarter of the staleness, in bounds */
-#define AF_FEED_BEAT_MIN  1000
-#define AF_FEED_BEAT_MAX  5000
+#define AF_FEED_INTERVAL_MIN  1000
+#define AF_FEED_INTERVAL_MAX  5000
 
 /* milliseconds that a worker waits for the first feed, and between looks */
-#define AF_FEED_AWAIT  1000
-#define AF_FEED_LOOK  5
+#define AF_FEED_WAIT       1000
+#define AF_FEED_WAIT_STEP  5
 
 /* slots of the zone that a heartbeat sweeps */
 #define AF_FEED_SWEEP  16384
 
 
 struct af_feed_s {
-    af_db_conf_t    conf;
-    af_db_role_t    role;
-    af_db_t        *db;
-    af_zone_t      *zone;
-    ngx_log_t      *log;
+    af_db_conf_t      conf;
+    af_db_profile_t   profile;
+    af_db_t          *db;
+    af_zone_t        *zone;
+    ngx_log_t        *log;
 
-    ngx_event_t     timer;
-    ngx_msec_t      beat;
-    ngx_msec_t      since;         /* the last heartbeat was sent */
-    unsigned        heard:1;       /* a heartbeat, of whatever node */
-    unsigned        deaf:1;        /* that was logged */
+    ngx_event_t       timer;
+    ngx_msec_t        interval;
+    ngx_msec_t        sent_at;     /* the last heartbeat */
+    unsigned          received:1;  /* a heartbeat, from any node */
+    unsigned          warned:1;
 
-    af_db_op_t      op;
-    af_db_call_t    call;
-    PGresult       *result;
+    af_db_op_t        op;
+    af_db_call_t      call;
+    PGresult         *result;
 };
 
 
 static void af_feed_line(void *data, const char *line);
-static void af_feed_ready(void *data, ngx_msec_t since);
-static void af_feed_beat(ngx_event_t *ev);
-static void af_feed_beaten(af_db_op_t *op);
+static void af_feed_ready(void *data, ngx_msec_t sent_at);
+static void af_feed_heartbeat(ngx_event_t *ev);
+static void af_feed_heartbeat_done(af_db_op_t *op);
 
 
 static const af_statement_t *const  af_feed_statements[] = {
@@ -65,20 +65,20 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
         feed->conf.conninfo = conf->notify;
     }
 
-    feed->role.name = "autoflow feed";
-    feed->role.statements = af_feed_statements;
-    feed->role.channel = "autoflow_revocations";
-    feed->role.before = &af_sql_feed_revocations;
-    feed->role.line = af_feed_line;
-    feed->role.ready = af_feed_ready;
-    feed->role.data = feed;
+    feed->profile.name = "autoflow feed";
+    feed->profile.statements = af_feed_statements;
+    feed->profile.channel = "autoflow_revocations";
+    feed->profile.backlog = &af_sql_feed_revocations;
+    feed->profile.line = af_feed_line;
+    feed->profile.ready = af_feed_ready;
+    feed->profile.data = feed;
 
     feed->zone = zone;
 
-    feed->beat = ngx_min(staleness / 4, AF_FEED_BEAT_MAX);
-    feed->beat = ngx_max(feed->beat, AF_FEED_BEAT_MIN);
+    feed->interval = ngx_min(staleness / 4, AF_FEED_INTERVAL_MAX);
+    feed->interval = ngx_max(feed->interval, AF_FEED_INTERVAL_MIN);
 
-    feed->timer.handler = af_feed_beat;
+    feed->timer.handler = af_feed_heartbeat;
     feed->timer.data = feed;
     feed->timer.cancelable = 1;
 
@@ -87,10 +87,10 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
     feed->op.calls = &feed->call;
     feed->op.ncalls = 1;
     feed->op.results = &feed->result;
-    feed->op.handler = af_feed_beaten;
+    feed->op.handler = af_feed_heartbeat_done;
     feed->op.data = feed;
 
-    feed->db = af_db_create(pool, &feed->conf, &feed->role);
+    feed->db = af_db_create(pool, &feed->conf, &feed->profile);
 
     return feed->db ? feed : NULL;
 }
@@ -104,16 +104,16 @@ af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads, ngx_log_t *log)
 
     af_db_start(feed->db, threads, log);
 
-    ngx_add_timer(&feed->timer, feed->beat);
+    ngx_add_timer(&feed->timer, feed->interval);
 }
 
 
 void
-af_feed_await(const af_zone_t *zone)
+af_feed_wait(const af_zone_t *zone)
 {
     ngx_msec_t  waited;
 
-    for (waited = 0; waited < AF_FEED_AWAIT; waited += AF_FEED_LOOK) {
+    for (waited = 0; waited < AF_FEED_WAIT; waited += AF_FEED_WAIT_STEP) {
 
         if (ngx_terminate || ngx_quit
             || af_revocations_fed_at(zone->revocations))
@@ -121,7 +121,7 @@ af_feed_await(const af_zone_t *zone)
             return;
         }
 
-        ngx_msleep(AF_FEED_LOOK);
+        ngx_msleep(AF_FEED_WAIT_STEP);
     }
 }
 
@@ -150,7 +150,7 @@ af_feed_line(void *data, const char *line)
     af_feed_t *feed = data;
 
     if (ngx_strcmp(line, "beat") == 0) {
-        feed->heard = 1;
+        feed->received = 1;
         return;
     }
 
@@ -161,11 +161,11 @@ af_feed_line(void *data, const char *line)
 /* the same */
 
 static void
-af_feed_ready(void *data, ngx_msec_t since)
+af_feed_ready(void *data, ngx_msec_t sent_at)
 {
     af_feed_t *feed = data;
 
-    af_revocations_set_fed_at(feed->zone->revocations, since);
+    af_revocations_set_fed_at(feed->zone->revocations, sent_at);
 }
 
 
@@ -175,7 +175,7 @@ af_feed_ready(void *data, ngx_msec_t since)
  */
 
 static void
-af_feed_beat(ngx_event_t *ev)
+af_feed_heartbeat(ngx_event_t *ev)
 {
     af_feed_t *feed = ev->data;
 
@@ -183,7 +183,7 @@ af_feed_beat(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, feed->beat);
+    ngx_add_timer(ev, feed->interval);
 
     (void) af_revocations_sweep(feed->zone->revocations, ngx_time(),
                                 AF_FEED_SWEEP);
@@ -192,8 +192,8 @@ af_feed_beat(ngx_event_t *ev)
         return;
     }
 
-    feed->since = ngx_current_msec;
-    feed->heard = 0;
+    feed->sent_at = ngx_current_msec;
+    feed->received = 0;
 
     af_db_clear(&feed->op);
 
@@ -202,7 +202,7 @@ af_feed_beat(ngx_event_t *ev)
 
 
 static void
-af_feed_beaten(af_db_op_t *op)
+af_feed_heartbeat_done(af_db_op_t *op)
 {
     af_feed_t *feed = op->data;
 
@@ -210,15 +210,15 @@ af_feed_beaten(af_db_op_t *op)
         return;
     }
 
-    if (feed->heard) {
-        feed->deaf = 0;
-        af_revocations_set_fed_at(feed->zone->revocations, feed->since);
+    if (feed->received) {
+        feed->warned = 0;
+        af_revocations_set_fed_at(feed->zone->revocations, feed->sent_at);
 
-    } else if (!feed->deaf) {
+    } else if (!feed->warned) {
 
         /* a pooler keeps them to itself */
 
-        feed->deaf = 1;
+        feed->warned = 1;
         ngx_log_error(NGX_LOG_ERR, feed->log, 0,
                       "autoflow feed: no notifications come: \"notify=\" of "
                       "\"autoflow_database\" has to lead to PostgreSQL itself");

@@ -35,7 +35,7 @@ void af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads,
  * Waits, not for long, until a zone was fed at all: for every process, after
  * the one has begun, and before it takes connections.  For init_process.
  */
-void af_feed_await(const af_zone_t *zone);
+void af_feed_wait(const af_zone_t *zone);
 
 /* For exit_process. */
 void af_feed_stop(af_feed_t *feed);

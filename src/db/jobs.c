@@ -4,10 +4,10 @@
 
 
 /* milliseconds to the next look: from the half to the whole */
-#define AF_JOBS_LOOK  2000
+#define AF_JOBS_POLL  2000
 
 /* milliseconds to a job's next batch while there is more to do */
-#define AF_JOBS_MORE  200
+#define AF_JOBS_PAUSE  200
 
 /* milliseconds that a job may take at least: longer than statement_timeout */
 #define AF_JOBS_TIMEOUT  15000
@@ -40,7 +40,7 @@ struct af_jobs_s {
 
     const af_jobs_row_t   *table;
     af_db_conf_t           conf;
-    af_db_role_t           role;
+    af_db_profile_t        profile;
     af_db_t               *db;         /* NULL: it has none to run */
 
     af_jobs_state_t        state;
@@ -62,16 +62,16 @@ static ngx_int_t af_jobs_functions(af_jobs_t *jobs, ngx_cycle_t *cycle,
 static void af_jobs_call(ngx_event_t *ev);
 static ngx_int_t af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     const af_db_conf_t *db);
-static ngx_int_t af_jobs_name(af_jobs_t *jobs, ngx_cycle_t *cycle);
+static ngx_int_t af_jobs_claim_values(af_jobs_t *jobs, ngx_cycle_t *cycle);
 static void af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state);
 static void af_jobs_timer(ngx_event_t *ev);
 static void af_jobs_send(af_jobs_t *jobs, af_jobs_state_t state,
     void (*handler)(af_db_op_t *op));
 static void af_jobs_claim(af_jobs_t *jobs);
 static void af_jobs_claimed(af_db_op_t *op);
-static void af_jobs_take(af_jobs_t *jobs, const PGresult *res);
+static void af_jobs_set_current(af_jobs_t *jobs, const PGresult *res);
 static void af_jobs_run(af_jobs_t *jobs);
-static void af_jobs_ran(af_db_op_t *op);
+static void af_jobs_done(af_db_op_t *op);
 static ngx_uint_t af_jobs_more(const PGresult *res);
 static void af_jobs_failed(af_jobs_t *jobs, const char *name);
 
@@ -178,7 +178,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     statements = ngx_pcalloc(cycle->pool,
                              (jobs->n + 3) * sizeof(af_statement_t *));
 
-    if (statements == NULL || af_jobs_name(jobs, cycle) != NGX_OK) {
+    if (statements == NULL || af_jobs_claim_values(jobs, cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -200,8 +200,8 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     /* what takes too long the server shall end, and the connection stay */
     jobs->conf.timeout = ngx_max(2 * db->timeout, AF_JOBS_TIMEOUT);
 
-    jobs->role.name = "autoflow jobs";
-    jobs->role.statements = statements;
+    jobs->profile.name = "autoflow jobs";
+    jobs->profile.statements = statements;
 
     jobs->timer.handler = af_jobs_timer;
     jobs->timer.data = jobs;
@@ -212,7 +212,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     jobs->op.results = jobs->results;
     jobs->op.data = jobs;
 
-    jobs->db = af_db_create(cycle->pool, &jobs->conf, &jobs->role);
+    jobs->db = af_db_create(cycle->pool, &jobs->conf, &jobs->profile);
 
     return jobs->db ? NGX_OK : NGX_ERROR;
 }
@@ -221,7 +221,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
 /* the jobs' names and periods, as arrays of PostgreSQL, and our own name */
 
 static ngx_int_t
-af_jobs_name(af_jobs_t *jobs, ngx_cycle_t *cycle)
+af_jobs_claim_values(af_jobs_t *jobs, ngx_cycle_t *cycle)
 {
     size_t                size;
     u_char               *names, *periods, *holder, *n, *p;
@@ -309,11 +309,11 @@ af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
     jobs->state = state;
 
     if (state == AF_JOBS_IDLE) {
-        ngx_add_timer(&jobs->timer, AF_JOBS_LOOK / 2
-                                    + ngx_random() % (AF_JOBS_LOOK / 2));
+        ngx_add_timer(&jobs->timer, AF_JOBS_POLL / 2
+                                    + ngx_random() % (AF_JOBS_POLL / 2));
 
     } else if (state == AF_JOBS_PAUSED) {
-        ngx_add_timer(&jobs->timer, AF_JOBS_MORE);
+        ngx_add_timer(&jobs->timer, AF_JOBS_PAUSE);
     }
 }
 
@@ -371,7 +371,7 @@ af_jobs_claimed(af_db_op_t *op)
     jobs->job = NULL;
 
     if (op->status == AF_DB_OK) {
-        af_jobs_take(jobs, jobs->results[0]);
+        af_jobs_set_current(jobs, jobs->results[0]);
 
     } else {
         af_jobs_failed(jobs, jobs->calls[0].statement->name);
@@ -389,7 +389,7 @@ af_jobs_claimed(af_db_op_t *op)
 
 
 static void
-af_jobs_take(af_jobs_t *jobs, const PGresult *res)
+af_jobs_set_current(af_jobs_t *jobs, const PGresult *res)
 {
     const char           *name;
     const af_jobs_row_t  *job;
@@ -426,12 +426,12 @@ af_jobs_run(af_jobs_t *jobs)
     jobs->calls[1].values = NULL;
     jobs->op.ncalls = 2;
 
-    af_jobs_send(jobs, AF_JOBS_RUNNING, af_jobs_ran);
+    af_jobs_send(jobs, AF_JOBS_RUNNING, af_jobs_done);
 }
 
 
 static void
-af_jobs_ran(af_db_op_t *op)
+af_jobs_done(af_db_op_t *op)
 {
     ngx_uint_t   more;
     af_jobs_t   *jobs;

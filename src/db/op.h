@@ -39,11 +39,11 @@ typedef struct {
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
     unsigned                      wide:1;      /* these are wide ones */
     const char                   *channel;     /* NULL: nothing */
-    const af_statement_t         *before;
+    const af_statement_t         *backlog;
     void                        (*line)(void *data, const char *line);
     void                        (*ready)(void *data, ngx_msec_t since);
     void                         *data;
-} af_db_role_t;
+} af_db_profile_t;
 
 
 typedef struct {

@@ -5,27 +5,27 @@
 #include "conf/transition.h"
 
 
-static af_db_conn_t *af_db_idlest(af_db_t *db);
+static af_db_conn_t *af_db_least_busy(af_db_t *db);
 static void af_db_wake(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
-static ngx_uint_t af_db_in_the_way(const PGresult *res);
-static void af_db_again(af_db_op_t *op);
+static ngx_uint_t af_db_is_serialization_failure(const PGresult *res);
+static void af_db_requeue(af_db_op_t *op);
 static void af_db_finish(af_db_op_t *op, af_db_status_t status);
 
 
-static const af_db_role_t  af_db_point = {
+static const af_db_profile_t  af_db_point = {
     .name = "autoflow", .statements = af_point_statements
 };
 
-static const af_db_role_t  af_db_wide = {
+static const af_db_profile_t  af_db_wide = {
     .name = "autoflow wide", .statements = af_wide_statements, .wide = 1
 };
 
 
 af_db_t *
 af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
-    const af_db_role_t *role)
+    const af_db_profile_t *profile)
 {
     af_db_t     *db;
     ngx_uint_t   i;
@@ -36,7 +36,7 @@ af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     }
 
     db->conf = conf;
-    db->role = role ? role : &af_db_point;
+    db->profile = profile ? profile : &af_db_point;
 
     db->conns = ngx_pcalloc(pool, conf->pool * sizeof(af_db_conn_t));
     if (db->conns == NULL) {
@@ -116,7 +116,7 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     op->retries = 0;
     op->repeated = 0;
 
-    conn = af_db_idlest(db);
+    conn = af_db_least_busy(db);
 
     if (conn) {
         af_db_conn_send(conn, op);
@@ -125,7 +125,7 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 
     af_db_wake(db);
 
-    if (db->away) {
+    if (db->down) {
         af_count(AF_METRIC_DB_REFUSED, AF_DB_REFUSED_DOWN);
         return NGX_DECLINED;
     }
@@ -144,7 +144,7 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 /* the ready connection with the fewest in flight, if one has a slot free */
 
 static af_db_conn_t *
-af_db_idlest(af_db_t *db)
+af_db_least_busy(af_db_t *db)
 {
     ngx_uint_t     i;
     af_db_conn_t  *conn, *best;
@@ -172,9 +172,9 @@ static void
 af_db_wake(af_db_t *db)
 {
     ngx_uint_t     i;
-    af_db_conn_t  *spare;
+    af_db_conn_t  *dormant;
 
-    spare = NULL;
+    dormant = NULL;
 
     for (i = 0; i < db->conf->pool; i++) {
 
@@ -182,14 +182,14 @@ af_db_wake(af_db_t *db)
             return;
         }
 
-        if (db->conns[i].state == AF_DB_SPARE) {
-            spare = &db->conns[i];
+        if (db->conns[i].state == AF_DB_DORMANT) {
+            dormant = &db->conns[i];
         }
     }
 
-    if (spare) {
-        db->away = 0;
-        af_db_conn_open(spare);
+    if (dormant) {
+        db->down = 0;
+        af_db_conn_open(dormant);
     }
 }
 
@@ -254,7 +254,7 @@ af_db_dispatch(af_db_t *db)
 
     while (!ngx_queue_empty(&db->queue)) {
 
-        conn = af_db_idlest(db);
+        conn = af_db_least_busy(db);
 
         if (conn == NULL) {
             af_db_wake(db);
@@ -270,7 +270,7 @@ af_db_dispatch(af_db_t *db)
 
 
 void
-af_db_gone(af_db_t *db)
+af_db_connect_failed(af_db_t *db)
 {
     ngx_uint_t   i;
     af_db_op_t  *op;
@@ -282,7 +282,7 @@ af_db_gone(af_db_t *db)
         }
     }
 
-    db->away = 1;
+    db->down = 1;
 
     while (!ngx_queue_empty(&db->queue)) {
         op = ngx_queue_data(ngx_queue_head(&db->queue), af_db_op_t, queue);
@@ -306,13 +306,15 @@ af_db_done(af_db_op_t *op)
         return;
     }
 
-    if (op->repeated || op->db->away || !af_db_in_the_way(op->error)) {
+    if (op->repeated || op->db->down
+        || !af_db_is_serialization_failure(op->error))
+    {
         af_db_finish(op, AF_DB_ERROR);
         return;
     }
 
     op->repeated = 1;
-    af_db_again(op);
+    af_db_requeue(op);
 }
 
 
@@ -322,7 +324,7 @@ af_db_done(af_db_op_t *op)
  */
 
 static ngx_uint_t
-af_db_in_the_way(const PGresult *res)
+af_db_is_serialization_failure(const PGresult *res)
 {
     char  *sqlstate;
 
@@ -350,13 +352,13 @@ af_db_lost(af_db_op_t *op)
         }
     }
 
-    if (i < op->ncalls || op->retries == op->db->conf->pool || op->db->away) {
+    if (i < op->ncalls || op->retries == op->db->conf->pool || op->db->down) {
         af_db_finish(op, AF_DB_UNAVAILABLE);
         return;
     }
 
     op->retries++;
-    af_db_again(op);
+    af_db_requeue(op);
 }
 
 
@@ -366,7 +368,7 @@ af_db_lost(af_db_op_t *op)
  */
 
 static void
-af_db_again(af_db_op_t *op)
+af_db_requeue(af_db_op_t *op)
 {
     af_db_clear(op);
     af_db_op_state(op, AF_DB_QUEUED);

@@ -19,7 +19,7 @@
  * for one of point statements that listens to nothing.
  */
 af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
-    const af_db_role_t *role);
+    const af_db_profile_t *profile);
 
 /*
  * Likewise, one of wide statements: conf->wide connections.  What is to be done

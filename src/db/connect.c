@@ -9,14 +9,14 @@
 #include "db/connect.h"
 
 
-/* of a channel, in octets */
+/* the longest name of a channel, in octets */
 #define AF_DB_CHANNEL_MAX  64
 
-/* milliseconds between two looks at *stop */
+/* milliseconds between checks of *stop */
 #define AF_DB_POLL_INTERVAL  100
 
 
-/* how long to go on */
+/* when to give up */
 
 typedef struct {
     long                          deadline;
@@ -50,7 +50,7 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     PGconn            *pg;
     af_db_timeout_t  timeout;
 
-    /* what comes first a conninfo may override: a dbname is expanded */
+    /* a conninfo may override what precedes it: dbname is expanded */
 
     const char  *values[] = {
         setup->name, AF_DB_CONNECT_TIMEOUT, "30", "5", "5000",
@@ -68,8 +68,8 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     timeout.stop = stop;
 
     /*
-     * From a host that doesn't answer libpq goes on to the next one in time
-     * only where it waits itself; where we do, we can stop.
+     * Only when it waits by itself does libpq move on, in time, from a host
+     * that doesn't answer to the next one; where we wait, we can be stopped.
      */
 
     pg = af_db_has_several_hosts(setup->conninfo)
@@ -102,7 +102,7 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
 }
 
 
-/* whether there are several to choose from */
+/* whether there are several hosts to choose from */
 
 static int
 af_db_has_several_hosts(const char *conninfo)
@@ -164,9 +164,9 @@ af_db_handshake(PGconn *pg, const af_db_timeout_t *timeout)
 
 
 /*
- * One round trip: what the connection needs, the schema's version, then all
+ * One round trip: the connection's settings, the schema's version, then all
  * statements.  They can't be prepared on a schema that is too old, so the
- * version is judged before the first error is.
+ * version is checked before the first error.
  */
 
 static int
@@ -239,9 +239,10 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 
 
 /*
- * What comes after LISTEN was committed is heard, what was committed before is
- * read: nothing falls between.  That may be a million rows, for which
- * statement_timeout is too short: time and again they would be begun.
+ * What is committed after LISTEN arrives as a notification, what was committed
+ * before it is in the backlog: nothing falls in between.  The backlog may be a
+ * million rows, for which statement_timeout is too short: reading it would
+ * start over again and again.
  */
 
 static int
@@ -274,7 +275,7 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
 }
 
 
-/* its rows go to line(), one by one */
+/* each row goes to line() */
 
 static int
 af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
@@ -309,7 +310,7 @@ af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
         return -1;
     }
 
-    /* the end, which in pipeline mode would be a sync */
+    /* the end of the results, where pipeline mode would have a sync */
 
     while (PQisBusy(pg)) {
         if (af_db_wait(pg, POLLIN, timeout) != 0 || PQconsumeInput(pg) != 1) {
@@ -340,7 +341,7 @@ af_db_check_version(const PGresult *res, char *error, size_t size)
 }
 
 
-/* where the schema is missing altogether, so is the function that tells */
+/* without the schema, the function that returns its version is missing too */
 
 static void
 af_db_prepare_error(const PGresult *res, char *error, size_t size)
@@ -360,7 +361,7 @@ af_db_prepare_error(const PGresult *res, char *error, size_t size)
 }
 
 
-/* the next result that is one: libpq puts a NULL behind each query's */
+/* the next result, skipping the NULL that libpq returns after each query's */
 
 static PGresult *
 af_db_result(PGconn *pg, const af_db_timeout_t *timeout)
@@ -430,7 +431,7 @@ af_db_now(void)
 }
 
 
-/* libpq would print it to stderr */
+/* libpq would print them to stderr */
 
 static void
 af_db_notice(void *arg, const char *message)
@@ -440,7 +441,7 @@ af_db_notice(void *arg, const char *message)
 }
 
 
-/* a copy of the first line, or what an empty message means here */
+/* a copy of the first line; an empty message means a timeout here */
 
 static void
 af_db_error(char *error, size_t size, const char *message)

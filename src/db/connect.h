@@ -1,6 +1,6 @@
 /*
- * Opening a connection, synchronously: for a thread.  libpq only: neither
- * nginx's pools nor its logs may be touched here.
+ * Opening a connection synchronously, in a thread.  libpq only: neither nginx's
+ * pools nor its logs may be touched here.
  */
 
 #ifndef AF_DB_CONNECT_H
@@ -13,20 +13,20 @@
 #include "db/statement.h"
 
 
-/* the least autoflow.schema_version() that the statements need */
+/* the minimal autoflow.schema_version() that the statements need */
 #define AF_DB_SCHEMA_VERSION  12
 
-/* seconds for each of several hosts, unless the conninfo says otherwise */
+/* seconds for each of several hosts, unless the conninfo sets it */
 #define AF_DB_CONNECT_TIMEOUT  "3"
 
 /*
- * milliseconds for all of it, but where there are several hosts; what is heard
- * of before may take as long again and again, while it comes
+ * milliseconds for all of it, unless there are several hosts; and for each row
+ * of the backlog
  */
 #define AF_DB_TIMEOUT  10000
 
 
-/* how to set a connection up */
+/* how to set up a connection */
 
 typedef struct {
     const char                   *conninfo;
@@ -34,8 +34,9 @@ typedef struct {
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
 
     /*
-     * What to listen to, and the statement of one text column that tells what
-     * was to be heard before.  Each of its rows goes to line(), in the thread.
+     * What to listen on, and the statement that returns, in one text column,
+     * what was notified before.  Each of its rows goes to line(), in the
+     * thread.
      */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *backlog;
@@ -46,10 +47,10 @@ typedef struct {
 
 /*
  * Connects, checks the schema's version, prepares the statements, and listens.
- * The connection returned is non-blocking and in pipeline mode, nothing in
- * flight; PQfinish() it.  NULL on failure, with a line that says why in
- * `error`; also, soon, when *stop becomes true.  How long names take to be
- * resolved is up to the system.
+ * The connection returned is non-blocking and in pipeline mode, with nothing in
+ * flight; PQfinish() it.  Returns NULL on failure, with a one-line reason in
+ * `error`, and soon after *stop becomes true.  How long name resolution takes
+ * is up to the system.
  */
 PGconn *af_db_connect(const af_db_setup_t *setup,
     const volatile sig_atomic_t *stop, char *error, size_t size);

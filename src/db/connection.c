@@ -4,15 +4,15 @@
 #include "conf/transition.h"
 
 
-/* milliseconds between attempts: doubled from the least to the most */
+/* milliseconds between attempts, doubled from the minimum to the maximum */
 #define AF_DB_BACKOFF_MIN  100
 #define AF_DB_BACKOFF_MAX  2000
 
-/* milliseconds that one stays open for nothing in a worker that is exiting */
+/* milliseconds that an idle connection stays open in an exiting worker */
 #define AF_DB_LINGER  1000
 
 
-/* what a thread works on: its own while the task is active */
+/* what a thread works on; the thread owns it while the task is active */
 
 typedef struct {
     af_db_setup_t   setup;
@@ -80,7 +80,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 {
     ngx_msec_t  delay;
 
-    /* what may follow each state */
+    /* the states that may follow each state */
     static const unsigned  next[] = {
         1 << AF_DB_CONNECTING | 1 << AF_DB_DORMANT,
         1 << AF_DB_READY | 1 << AF_DB_CLOSED | 1 << AF_DB_DORMANT,
@@ -109,7 +109,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
         delay = ngx_min(delay, AF_DB_BACKOFF_MAX);
         conn->failures++;
 
-        /* jitter: the workers shall not come all at once */
+        /* jitter, so that the workers don't connect all at once */
         delay -= ngx_random() % (delay / 2);
 
         ngx_add_timer(&conn->backoff, delay);
@@ -122,7 +122,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
 }
 
 
-/* there is no connection for now: later, or when something is to be done */
+/* no connection for now: try later, or when there is something to do */
 
 static void
 af_db_conn_defer(af_db_conn_t *conn)
@@ -168,7 +168,7 @@ af_db_conn_thread(void *data, ngx_log_t *log)
 {
     af_db_task_t  *task = data;
 
-    /* or a worker told to end at once would wait for a server that is frozen */
+    /* stopped by ngx_terminate, or a worker would wait for a frozen server */
 
     task->pg = af_db_connect(&task->setup, &ngx_terminate, task->error,
                              sizeof(task->error));
@@ -235,8 +235,8 @@ af_db_conn_connected(ngx_event_t *ev)
 
 
 /*
- * Level-triggered, since PQconsumeInput() need not read all there is.  The
- * descriptor is libpq's: nginx must never close it.
+ * Level-triggered, since PQconsumeInput() need not read everything.  libpq owns
+ * the descriptor: nginx must never close it.
  */
 
 static ngx_int_t
@@ -256,10 +256,10 @@ af_db_conn_attach(af_db_conn_t *conn)
     c->read->handler = af_db_conn_read;
     c->write->handler = af_db_conn_write;
 
-    /* a request that waits has a timer of its own that holds the worker */
+    /* a waiting request has a timer of its own, which keeps the worker alive */
     c->read->cancelable = 1;
 
-    /* when the worker begins to exit, nginx calls the read handler */
+    /* nginx calls the read handler when the worker begins to exit */
     c->idle = 1;
 
     conn->connection = c;
@@ -273,7 +273,7 @@ af_db_conn_attach(af_db_conn_t *conn)
 }
 
 
-/* PQfinish() must follow at once */
+/* PQfinish() must follow immediately */
 
 static void
 af_db_conn_detach(af_db_conn_t *conn)
@@ -287,7 +287,7 @@ af_db_conn_detach(af_db_conn_t *conn)
         ngx_del_timer(c->read);
     }
 
-    /* libpq has closed the descriptor, or does so as soon as we return */
+    /* libpq has closed the descriptor, or will as soon as we return */
 
     if (c->read->active) {
         (void) ngx_del_event(c->read, NGX_READ_EVENT, NGX_CLOSE_EVENT);
@@ -326,7 +326,7 @@ af_db_conn_retry(ngx_event_t *ev)
 }
 
 
-/* nothing came for as long as the timer ran */
+/* nothing was received for as long as the timer ran */
 
 static void
 af_db_conn_timeout(af_db_conn_t *conn)
@@ -350,9 +350,9 @@ af_db_conn_break(af_db_conn_t *conn, const char *error)
         return;
     }
 
-    /* the first line; others may follow, with a statement's text */
+    /* the first line alone: others may follow, with a statement's text */
 
-    /* an idle one is nobody's loss */
+    /* losing an idle connection affects nobody */
     level = conn->busy ? NGX_LOG_ERR : NGX_LOG_NOTICE;
 
     ngx_log_error(level, conn->db->log, 0,
@@ -383,8 +383,8 @@ af_db_conn_teardown(ngx_event_t *ev)
     conn->timedout = 0;
 
     /*
-     * The slots are emptied before any owner is told: an owner may cancel
-     * another operation of this connection meanwhile.
+     * The slots are emptied before any owner is notified: an owner may cancel
+     * another operation on this connection meanwhile.
      */
 
     if (ngx_exiting || timedout || !conn->used) {
@@ -419,7 +419,7 @@ af_db_conn_close(af_db_conn_t *conn)
 {
     af_db_task_t  *task;
 
-    /* the thread pools are gone by now: a task is done, or never began */
+    /* the thread pools are gone by now: a task is done, or never started */
     task = conn->task->ctx;
 
     if (task->pg) {
@@ -450,7 +450,7 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     ngx_uint_t     i;
     af_db_slot_t  *slot;
 
-    /* from here on the operation is this connection's, sent or not */
+    /* from here on this connection holds the operation, sent or not */
 
     slot = &conn->slots[(conn->head + conn->busy) % conn->db->conf->inflight];
     conn->busy++;
@@ -482,9 +482,8 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
 
 
 /*
- * A statement without a name has its values when it is planned; one that is a
- * point statement is prepared on no connection of wide ones, with which it may
- * share a transaction.
+ * An unnamed statement is planned for its values.  A point statement is not
+ * prepared on a wide connection, but may share a transaction with a wide one.
  */
 
 static int
@@ -542,7 +541,7 @@ af_db_conn_read(ngx_event_t *rev)
 
         if (res == NULL) {
 
-            /* the end of a statement's results, and never twice */
+            /* marks the end of a statement's results; never comes twice */
             if (nothing++) {
                 af_db_conn_break(conn, "the server answers out of order");
                 return;
@@ -571,7 +570,7 @@ af_db_conn_read(ngx_event_t *rev)
 }
 
 
-/* what has come so far; an answer that follows is judged after it */
+/* what has arrived so far, before the answer that follows is handled */
 
 static void
 af_db_conn_notified(af_db_conn_t *conn)
@@ -597,7 +596,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
     if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
         PQclear(res);
 
-        /* those that came before it, of the transaction itself, too */
+        /* notifications that precede it, the transaction's own included */
 
         if (conn->db->profile->channel) {
             af_db_conn_notified(conn);
@@ -634,10 +633,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
 }
 
 
-/*
- * An error that comes after all the results is that of the commit: nothing was
- * done.
- */
+/* An error after all the results is that of the commit: nothing was done. */
 
 static void
 af_db_conn_store(af_db_op_t *op, PGresult *res)
@@ -691,9 +687,8 @@ af_db_conn_complete(af_db_conn_t *conn)
 
 
 /*
- * A prepared statement that is missing (a pooler between us and the server)
- * or made for another shape of a table, or a server that no longer takes
- * writes: a new connection is a new beginning.
+ * The prepared statement is missing (behind a pooler) or was made for another
+ * version of a table, or the server no longer accepts writes: reconnect.
  */
 
 static ngx_uint_t
@@ -756,8 +751,8 @@ af_db_conn_flush(af_db_conn_t *conn)
 
 
 /*
- * The time-out runs while something is due, from the last that came; in a
- * worker that is exiting another one runs while nothing is.
+ * While results are due the timeout runs from the last one received; in an
+ * exiting worker another timeout runs while none are.
  */
 
 static void

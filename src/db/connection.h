@@ -1,22 +1,22 @@
 /*
  * One connection of a worker's pool.  For db/ alone.
  *
- *   state       what it has                        goes to
- *   CLOSED      a timer that ends a back-off       CONNECTING
+ *   state       what it has                        next
+ *   CLOSED      a timer that ends the back-off     CONNECTING
  *   CONNECTING  a task in a thread                 READY, CLOSED
  *   READY       pg, an nginx connection, slots     BROKEN
  *   BROKEN      the same, and a posted event       CONNECTING at once, but
- *                                                  CLOSED if it timed out, or
- *                                                  had done nothing yet
- *   DORMANT     nothing                            CONNECTING when something
- *                                                  is to be done
+ *                                                  CLOSED if it timed out or
+ *                                                  was never used
+ *   DORMANT     nothing                            CONNECTING when there is
+ *                                                  something to do
  *
- * In a worker that is exiting DORMANT stands where CLOSED or CONNECTING would,
- * and a READY one that has nothing to do for a second breaks: such a worker
- * may stay for as long as a client likes, beside the ones that replaced it.
+ * In an exiting worker DORMANT takes the place of CLOSED and CONNECTING, and a
+ * READY connection that has been idle for a second breaks: such a worker may
+ * live as long as a client keeps it, beside the ones that replaced it.
  *
- * af_db_conn_state() alone changes it.  A connection is torn down only by its
- * posted event, so that whoever finds it broken may be deep in its handlers.
+ * Only af_db_conn_state() changes the state.  Only the posted event tears a
+ * connection down, so that whoever finds it broken may be deep in its handlers.
  */
 
 #ifndef AF_DB_CONNECTION_H
@@ -35,8 +35,8 @@ typedef enum {
 
 
 /*
- * A place in the order of what was sent; op is NULL once it was cancelled,
- * but the server's answers to it must still be read.
+ * An operation that was sent, in order; op is NULL once it is cancelled, but
+ * the server's answers to it must still be read.
  */
 
 typedef struct af_db_slot_s {
@@ -55,8 +55,8 @@ typedef struct {
     ngx_event_t          backoff;      /* CLOSED */
     ngx_event_t          teardown;     /* BROKEN */
     ngx_uint_t           failures;     /* in a row */
-    unsigned             timedout:1;   /* BROKEN because nothing came */
-    unsigned             used:1;       /* it has done something */
+    unsigned             timedout:1;   /* BROKEN: nothing was received */
+    unsigned             used:1;       /* it has completed an operation */
 
     af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
     ngx_uint_t           head;
@@ -83,23 +83,23 @@ ngx_int_t af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool);
 void af_db_conn_open(af_db_conn_t *conn);
 void af_db_conn_close(af_db_conn_t *conn);
 
-/* Sends an operation.  READY, and with a slot free. */
+/* Sends an operation.  The connection is READY and has a free slot. */
 void af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op);
 
 
-/* what connections tell the pool */
+/* what connections report to the pool */
 
-/* what moves an operation from one state to another, and nothing else does */
+/* the only function that changes an operation's state */
 void af_db_op_state(af_db_op_t *op, af_db_op_state_t state);
 
-/* an operation of a lost connection, or one that has all its results */
+/* an operation whose connection was lost, or whose results are complete */
 void af_db_lost(af_db_op_t *op);
 void af_db_done(af_db_op_t *op);
 
-/* slots came free, or a connection did: send what is queued */
+/* a slot or a connection became free: send what is queued */
 void af_db_dispatch(af_db_t *db);
 
-/* a connection can't be had for now: others send what is queued, or it fails */
+/* a connection failed: other ones send what is queued, or else it fails */
 void af_db_connect_failed(af_db_t *db);
 
 

@@ -6,11 +6,11 @@
 #define AF_FEED_INTERVAL_MIN  1000
 #define AF_FEED_INTERVAL_MAX  5000
 
-/* milliseconds that a worker waits for the first feed, and between looks */
+/* milliseconds that a worker waits for the first feed, and between checks */
 #define AF_FEED_WAIT       1000
 #define AF_FEED_WAIT_STEP  5
 
-/* slots of the zone that a heartbeat sweeps */
+/* slots of the zone swept by each heartbeat */
 #define AF_FEED_SWEEP  16384
 
 
@@ -140,8 +140,8 @@ af_feed_stop(af_feed_t *feed)
 
 
 /*
- * Rows come in a thread, which may touch nothing but the zone; heartbeats are
- * none of them.
+ * Rows arrive in a thread, which may touch nothing but the zone; heartbeats are
+ * never among them.
  */
 
 static void
@@ -158,7 +158,7 @@ af_feed_line(void *data, const char *line)
 }
 
 
-/* the same */
+/* in the thread, too */
 
 static void
 af_feed_ready(void *data, ngx_msec_t sent_at)
@@ -170,8 +170,8 @@ af_feed_ready(void *data, ngx_msec_t sent_at)
 
 
 /*
- * One that is not answered is the connection's to notice.  The worker that
- * comes after an exiting one feeds the zone that they share.
+ * The connection notices a heartbeat that isn't answered.  An exiting worker's
+ * successor feeds the zone that they share.
  */
 
 static void
@@ -216,7 +216,7 @@ af_feed_heartbeat_done(af_db_op_t *op)
 
     } else if (!feed->warned) {
 
-        /* a pooler keeps them to itself */
+        /* a pooler doesn't pass them on */
 
         feed->warned = 1;
         ngx_log_error(NGX_LOG_ERR, feed->log, 0,

@@ -1,8 +1,8 @@
 /*
- * The feed of revocations: one connection of a node that listens to what all
- * nodes revoke, and writes it into the shared memory of this node's workers.
- * It does nothing else, since PostgreSQL tells nothing to a connection that is
- * busy.
+ * The feed of revocations: one connection per node listens for what any node
+ * revokes, and writes it to the shared memory of this node's workers.  It does
+ * nothing else, since PostgreSQL delivers no notifications to a busy
+ * connection.
  *
  * af_zone_feed_state() goes by the moment up to which the feed is complete:
  * when the connection that read the backlog was begun, or when the last
@@ -21,19 +21,20 @@ typedef struct af_feed_s  af_feed_t;
 
 
 /*
- * Allocates the feed of a zone; connects nothing.  `staleness` milliseconds
- * after it was complete the last time it is not to be relied on.
+ * Allocates the feed of a zone; connects to nothing.  The feed is stale when it
+ * was last complete `staleness` milliseconds ago.
  */
 af_feed_t *af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     af_zone_t *zone, ngx_msec_t staleness);
 
-/* Begins to listen, for one process of a node.  For init_process. */
+/* Starts to listen, in one process of a node.  For init_process. */
 void af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads,
     ngx_log_t *log);
 
 /*
- * Waits, not for long, until a zone was fed at all: for every process, after
- * the one has begun, and before it takes connections.  For init_process.
+ * Waits for the zone's first feed, but not for long: in every process, after
+ * the feed was started in one and before connections are accepted.  For
+ * init_process.
  */
 void af_feed_wait(const af_zone_t *zone);
 

@@ -3,16 +3,16 @@
 #include "conf/transition.h"
 
 
-/* milliseconds to the next look: from the half to the whole */
+/* milliseconds until the next poll: from half of it to all */
 #define AF_JOBS_POLL  2000
 
-/* milliseconds to a job's next batch while there is more to do */
+/* milliseconds until a job's next batch, while there is more to do */
 #define AF_JOBS_PAUSE  200
 
-/* milliseconds that a job may take at least: longer than statement_timeout */
+/* the minimal timeout of a job, in milliseconds: above statement_timeout */
 #define AF_JOBS_TIMEOUT  15000
 
-/* the check, and what it protects */
+/* the fence, and the statement that it protects */
 #define AF_JOBS_CALLS  2
 
 
@@ -34,21 +34,21 @@ typedef struct {
 struct af_jobs_s {
     ngx_log_t             *log;
     ngx_uint_t             n;          /* rows of the table */
-    af_jobs_function_t    *functions;  /* the same number */
+    af_jobs_function_t    *functions;  /* as many */
 
-    /* of worker 0, for statements */
+    /* for statements, in worker 0 alone */
 
     const af_jobs_row_t   *table;
     af_db_conf_t           conf;
     af_db_profile_t        profile;
-    af_db_t               *db;         /* NULL: it has none to run */
+    af_db_t               *db;         /* NULL: no statements to run */
 
     af_jobs_state_t        state;
     ngx_event_t            timer;
-    const af_jobs_row_t   *job;        /* that is run */
+    const af_jobs_row_t   *job;        /* the one being run */
 
     const char            *claim[3];   /* names, periods, the holder */
-    const char            *fence[2];   /* the job's name, and its number */
+    const char            *fence[2];   /* the job's name and number */
     char                   number[NGX_INT64_LEN + 1];
 
     af_db_op_t             op;
@@ -173,7 +173,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     ngx_uint_t              i, n;
     const af_statement_t  **statements;
 
-    /* those of the jobs, the two that are ours, and NULL */
+    /* those of the jobs, our own two, and NULL */
 
     statements = ngx_pcalloc(cycle->pool,
                              (jobs->n + 3) * sizeof(af_statement_t *));
@@ -197,7 +197,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     jobs->conf.inflight = 1;
     jobs->conf.queue = 1;
 
-    /* what takes too long the server shall end, and the connection stay */
+    /* the server ends what takes too long, and the connection stays */
     jobs->conf.timeout = ngx_max(2 * db->timeout, AF_JOBS_TIMEOUT);
 
     jobs->profile.name = "autoflow jobs";
@@ -218,7 +218,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
 }
 
 
-/* the jobs' names and periods, as arrays of PostgreSQL, and our own name */
+/* the jobs' names and periods as PostgreSQL arrays, and the holder's name */
 
 static ngx_int_t
 af_jobs_claim_values(af_jobs_t *jobs, ngx_cycle_t *cycle)
@@ -295,7 +295,7 @@ af_jobs_stop(af_jobs_t *jobs)
 static void
 af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
 {
-    /* what may follow each state */
+    /* the states that may follow each state */
     static const unsigned  next[] = {
         1 << AF_JOBS_CLAIMING,
         1 << AF_JOBS_RUNNING | 1 << AF_JOBS_IDLE,
@@ -318,7 +318,7 @@ af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
 }
 
 
-/* what is left when a worker exits others take */
+/* an exiting worker leaves the rest to others */
 
 static void
 af_jobs_timer(ngx_event_t *ev)
@@ -412,7 +412,7 @@ af_jobs_set_current(af_jobs_t *jobs, const PGresult *res)
 }
 
 
-/* also in a worker that is exiting: nobody else would for a period */
+/* in an exiting worker too: nobody else would run it for a period */
 
 static void
 af_jobs_run(af_jobs_t *jobs)
@@ -471,7 +471,7 @@ af_jobs_more(const PGresult *res)
 }
 
 
-/* while the database is away, it says so itself */
+/* an unavailable database is logged by its connection */
 
 static void
 af_jobs_failed(af_jobs_t *jobs, const char *name)

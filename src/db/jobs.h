@@ -1,26 +1,26 @@
 /*
- * Periodic work: rows of a table.
+ * Periodic work: the rows of a table.
  *
- * A function is called in each worker, again and again, half a period to one
- * and a half after it was called before: not in all workers at the same time.
+ * A function is called in each worker, at intervals of half a period to one and
+ * a half, so that the workers don't all call it at the same time.
  *
- * A statement is run by one of all the nodes that share a database, once a
- * period.  Worker 0 of each node looks for one that is due every few seconds,
+ * A statement is run by one of all the nodes that share a database, once per
+ * period.  Worker 0 of each node polls for one that is due every few seconds,
  * on a connection of its own, so that neither requests nor the feed wait for
- * it.  Whoever finds one takes it for its period (autoflow.jobs): if nothing
- * is heard of them in that time, others may.  Each time a job is taken it gets
- * a new number, its fence, and the statement shares a transaction with a check
- * that the number is still the same: who has lost a job writes nothing.
+ * it.  The worker that finds one leases it for the period (autoflow.jobs): if
+ * it isn't heard of in that time, another may take the job.  Each lease has a
+ * new number, its fencing token, and the statement shares a transaction with a
+ * check that the number is unchanged: whoever lost the lease writes nothing.
  *
- *   state      what is pending                     goes to
- *   IDLE       a timer, until the next look        CLAIMING
- *   CLAIMING   the statement that takes a job      RUNNING; IDLE if none is due
+ *   state      what is pending                     next
+ *   IDLE       a timer, until the next poll        CLAIMING
+ *   CLAIMING   the statement that leases a job     RUNNING; IDLE if none is due
  *   RUNNING    the check and the job's statement   CLAIMING; PAUSED if there is
  *                                                  more to do
- *   PAUSED     a timer, for a moment               RUNNING
+ *   PAUSED     a short timer                       RUNNING
  *
- * If the database is away it becomes IDLE from anywhere.  Nothing holds up a
- * worker that quits: what was sent the server does nevertheless.
+ * Any state becomes IDLE when the database is unavailable.  A worker that exits
+ * doesn't wait: the server completes what was sent.
  */
 
 #ifndef AF_DB_JOBS_H
@@ -36,14 +36,14 @@ typedef struct {
     ngx_msec_t             period;
 
     /*
-     * What does a batch, short enough for statement_timeout.  If it has a
-     * column "more" that is true, the next one follows soon.
+     * Does a batch, well within statement_timeout.  While its column "more" is
+     * true, the next batch follows soon.
      */
     const af_statement_t  *statement;
 
-    /* or what is called, with the pointer at this offset of a configuration */
+    /* or a function, called with the pointer at this offset of conf */
     void                 (*function)(void *data);
-    size_t                 offset;     /* of NULL: there is nothing to do */
+    size_t                 offset;     /* if NULL, it is not called */
 } af_jobs_row_t;
 
 
@@ -51,8 +51,8 @@ typedef struct af_jobs_s  af_jobs_t;
 
 
 /*
- * Begins with the jobs of a table, in a worker; db is NULL where there are no
- * statements to run.  NULL: no memory.  For init_process.
+ * Starts the jobs of a table in a worker; db is NULL if no statements are to be
+ * run.  Returns NULL if there is no memory.  For init_process.
  */
 af_jobs_t *af_jobs_start(ngx_cycle_t *cycle, const af_jobs_row_t *table,
     void *conf, const af_db_conf_t *db, ngx_thread_pool_t *threads);

@@ -1,5 +1,5 @@
 /*
- * What is asked of PostgreSQL: operations, and those that they are given to.
+ * Operations: what is asked of PostgreSQL, and through which pool.
  */
 
 #ifndef AF_DB_OP_H
@@ -19,25 +19,26 @@ typedef struct af_db_op_s  af_db_op_t;
 
 typedef struct af_db_conf_s {
     ngx_str_t    conninfo;     /* zero-terminated */
-    ngx_str_t    notify;       /* likewise, to listen by; empty: the same */
-    ngx_uint_t   pool;         /* connections of a worker */
+    ngx_str_t    notify;       /* likewise, to listen with; empty: the same */
+    ngx_uint_t   pool;         /* connections per worker */
     ngx_uint_t   wide;         /* likewise, for wide statements */
-    ngx_uint_t   inflight;     /* operations sent on one connection */
-    ngx_uint_t   queue;        /* operations of a worker that wait for one */
+    ngx_uint_t   inflight;     /* operations in flight per connection */
+    ngx_uint_t   queue;        /* queued operations per worker */
     ngx_msec_t   timeout;
 } af_db_conf_t;
 
 
 /*
- * What a pool is for, which may be to listen.  In a thread, while it connects,
- * line() is called for each row of what was to be heard before, and ready()
- * with the time when it began; then line() for each notification, on the loop.
+ * What the connections of a pool are for.  To listen, line() is called for each
+ * row of the backlog, and then ready() with the time when connecting began:
+ * both in the thread that connects; and line() for each notification, in the
+ * event loop.
  */
 
 typedef struct {
     const char                   *name;        /* as the server shows it */
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
-    unsigned                      wide:1;      /* these are wide ones */
+    unsigned                      wide:1;      /* as the statements are */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *backlog;
     void                        (*line)(void *data, const char *line);
@@ -54,25 +55,25 @@ typedef struct {
 
 typedef enum {
     AF_DB_OK = 0,
-    AF_DB_ERROR,               /* the server refused: see `error` */
-    AF_DB_UNAVAILABLE          /* not done, or nobody knows whether it was */
+    AF_DB_ERROR,               /* from the server: see `error` */
+    AF_DB_UNAVAILABLE          /* not done, or unknown whether it was */
 } af_db_status_t;
 
 
 /*
  * One or more statements before one sync: one implicit transaction.
  *
- *   state     who holds it                     goes to
+ *   state     who holds it                     next
  *   IDLE      its owner                        QUEUED, SENT by af_db_submit()
  *   QUEUED    the pool's queue                 SENT, or IDLE with handler()
  *   SENT      a connection's slot              IDLE with handler();
  *                                              QUEUED again, if it only reads
  *                                              and the connection was lost, or
- *                                              once if another transaction was
- *                                              in its way
+ *                                              once after a deadlock or a
+ *                                              serialization failure
  *
- * af_db_cancel() makes it IDLE from anywhere; handler() isn't called then.
- * The memory is the owner's all the time, and so are the results.
+ * af_db_cancel() makes it IDLE from any state; handler() isn't called then.
+ * The memory and the results belong to the owner all the time.
  */
 
 typedef enum {
@@ -90,11 +91,11 @@ struct af_db_op_s {
     void                (*handler)(af_db_op_t *op);
     void                 *data;
 
-    /* told to the handler */
+    /* set before the handler is called */
     af_db_status_t        status;
     PGresult             *error;      /* one of results */
 
-    /* the pool's */
+    /* the pool's own */
     af_db_t              *db;
     af_db_op_state_t      state;
     ngx_queue_t           queue;

@@ -69,7 +69,7 @@ af_db_create_wide(ngx_pool_t *pool, const af_db_conf_t *conf)
     wide->pool = conf->wide;
     wide->inflight = 1;
 
-    /* what takes too long the server shall end, and the connection stay */
+    /* the server ends what takes too long, and the connection stays */
     wide->timeout = 2 * conf->timeout;
 
     return af_db_create(pool, wide, &af_db_wide);
@@ -141,7 +141,9 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 }
 
 
-/* the ready connection with the fewest in flight, if one has a slot free */
+/*
+ * the ready connection with the fewest in flight, among those with a free slot
+ */
 
 static af_db_conn_t *
 af_db_least_busy(af_db_t *db)
@@ -166,7 +168,7 @@ af_db_least_busy(af_db_t *db)
 }
 
 
-/* there is something to be done: a spare one is needed, if none is coming */
+/* opens a dormant connection for what is to be done, unless one is coming */
 
 static void
 af_db_wake(af_db_t *db)
@@ -218,7 +220,7 @@ af_db_cancel(af_db_op_t *op)
 void
 af_db_op_state(af_db_op_t *op, af_db_op_state_t state)
 {
-    /* what may follow each state */
+    /* the states that may follow each state */
     static const unsigned  next[] = {
         1 << AF_DB_QUEUED | 1 << AF_DB_SENT,
         1 << AF_DB_SENT | 1 << AF_DB_IDLE,
@@ -294,8 +296,8 @@ af_db_connect_failed(af_db_t *db)
 
 
 /*
- * What another transaction was in the way of was undone, and may be done the
- * next time: once, or two that meet again and again would never end.
+ * The transaction was rolled back because of another one, and may be retried:
+ * once, or two that keep colliding would never end.
  */
 
 void
@@ -319,8 +321,8 @@ af_db_done(af_db_op_t *op)
 
 
 /*
- * serialization_failure and deadlock_detected.  Of the others in their class,
- * 40003 means that nobody knows whether it was done.
+ * serialization_failure and deadlock_detected.  Of the others of their class,
+ * 40003 means that it is unknown whether the statement completed.
  */
 
 static ngx_uint_t
@@ -337,8 +339,8 @@ af_db_is_serialization_failure(const PGresult *res)
 
 
 /*
- * Whether a write was committed nobody knows.  A read is sent again, as often
- * as there are connections, since what cuts one may cut them all.
+ * It is unknown whether a write was committed.  A read is sent again, as many
+ * times as there are connections, since what cuts one may cut them all.
  */
 
 void
@@ -363,8 +365,8 @@ af_db_lost(af_db_op_t *op)
 
 
 /*
- * It goes before what is queued, as it has waited longest, and may exceed the
- * queue's bound by what was in flight.
+ * It goes to the head, having waited longest; the queue may exceed its limit by
+ * what was in flight.
  */
 
 static void

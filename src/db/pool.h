@@ -2,10 +2,9 @@
  * A worker's connections to PostgreSQL, shared by its requests: libpq's
  * pipeline mode on nginx's events.
  *
- * A connection answers in the order of what it was sent.  So statements whose
- * cost grows with the data have a pool of their own, and what looks for old
- * rows uses a connection of the node's own (db/jobs.h): no other ever waits for
- * them.
+ * A connection answers in the order of what was sent.  So statements whose cost
+ * grows with the data have a pool of their own, and periodic jobs a connection
+ * of the node's own (db/jobs.h): nothing else ever waits behind them.
  */
 
 #ifndef AF_DB_POOL_H
@@ -15,34 +14,33 @@
 
 
 /*
- * Allocates the pool of a configuration; connects nothing.  `role` may be NULL,
- * for one of point statements that listens to nothing.
+ * Allocates the pool of a configuration; connects to nothing.  `profile` may be
+ * NULL, for point statements.
  */
 af_db_t *af_db_create(ngx_pool_t *pool, const af_db_conf_t *conf,
     const af_db_profile_t *profile);
 
 /*
- * Likewise, one of wide statements: conf->wide connections.  What is to be done
- * waits in the queue and not at the server, so that whoever gives up gives up
- * a place.
+ * Likewise, for wide statements: conf->wide connections.  Operations wait in
+ * the queue and not at the server, so that whoever gives up frees a place.
  */
 af_db_t *af_db_create_wide(ngx_pool_t *pool, const af_db_conf_t *conf);
 
-/* Begins to connect, in these threads.  For init_process. */
+/* Starts to connect, in these threads.  For init_process. */
 void af_db_start(af_db_t *db, ngx_thread_pool_t *threads, ngx_log_t *log);
 
-/* Closes every connection.  For exit_process: nothing may be waiting. */
+/* Closes all connections.  For exit_process: nothing may be pending. */
 void af_db_stop(af_db_t *db);
 
 /*
- * Sends an operation, or queues it while every connection is full or just
- * being made.  NGX_OK: op->handler() will be called, never before
- * af_db_submit() has returned.  NGX_BUSY: the queue is full.  NGX_DECLINED:
- * the server is away.
+ * Sends an operation, or queues it while all connections are full or
+ * connecting.  NGX_OK: op->handler() will be called, but not before
+ * af_db_submit() returns.  NGX_BUSY: the queue is full.  NGX_DECLINED: the
+ * server is unavailable.
  */
 ngx_int_t af_db_submit(af_db_t *db, af_db_op_t *op);
 
-/* Forgets an operation; a result that comes later is thrown away. */
+/* Cancels an operation; a result that arrives later is discarded. */
 void af_db_cancel(af_db_op_t *op);
 
 /* Frees an idle operation's results. */

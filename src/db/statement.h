@@ -7,18 +7,18 @@
 
 
 typedef struct {
-    const char         *name;      /* "auth_me", prepared as that too */
+    const char         *name;      /* "auth_me", also when prepared */
     const char         *text;      /* with $1 … $n */
     const char *const  *params;    /* their names, in that order; NULL-ended */
     int                 nparams;
     unsigned            read:1;    /* changes nothing: may be sent twice */
     unsigned            anew:1;    /* planned at each call, for its values */
-    unsigned            wide:1;    /* costs more the more data there is */
-    unsigned            mails:1;   /* it may have put mails into the outbox */
+    unsigned            wide:1;    /* its cost grows with the data */
+    unsigned            mails:1;   /* it may insert into the outbox */
 } af_statement_t;
 
 
-/* all that aren't wide, and all that are; NULL-ended */
+/* the point statements, and the wide ones; NULL-ended */
 extern const af_statement_t *const  af_point_statements[];
 extern const af_statement_t *const  af_wide_statements[];
 

@@ -7,7 +7,7 @@
 
 #define AF_LOCAL_MAX   64      /* RFC 5321, section 4.5.3.1.1 */
 #define AF_LABEL_MAX   63      /* RFC 1035, section 2.3.4 */
-#define AF_DOMAIN_MAX  253     /* the same, less the root and a length */
+#define AF_DOMAIN_MAX  253     /* likewise, less the root label */
 
 #define AF_ALNUM       "abcdefghijklmnopqrstuvwxyz"                           \
                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -78,8 +78,8 @@ af_email_key(const char *s, size_t len, char key[AF_TYPE_KEY_SIZE])
     }
 
     /*
-     * UTS 46 makes more of some characters than a domain may have: of U+FF20
-     * an "@".  (libidn2 leaves these out if it is told to look after them.)
+     * UTS 46 maps some characters to ones that a domain can't have: U+FF20 to
+     * "@".  (Asked to check for these, libidn2 drops them instead.)
      */
 
     n = strlen(ascii);
@@ -160,7 +160,7 @@ af_email_is_label(const char *s, size_t len)
     while (s < end) {
         c = af_text_next(&s, end);
 
-        /* U+00A0 is a space; -1 is less than anything */
+        /* U+00A0 is a space; -1 is less than any code point */
 
         if (c <= 0xa0 && (c <= 0 || strchr(AF_ALNUM "-", c) == NULL)) {
             return 0;

@@ -50,7 +50,7 @@ static const af_json_reason_t  af_json_reasons[] = {
 };
 
 
-/* by the number of octets that follow the first (RFC 3629, section 3) */
+/* by the number of octets after the first (RFC 3629, section 3) */
 static const af_utf8_form_t  af_utf8_forms[] = {
     { 0x80, 0x00, 0x00 },
     { 0xe0, 0xc0, 0x80 },
@@ -100,7 +100,7 @@ af_form_parse(const char *text, size_t len, const char **error)
     json_t      *form;
     const char  *reason;
 
-    /* nothing gets longer; a zero stands where `=` was, or behind a name */
+    /* decoding doesn't lengthen; zeros replace `=` or end a name */
 
     buf = malloc(len + 1);
     form = json_object();
@@ -365,7 +365,7 @@ af_form_pair(json_t *form, char *buf, const char *text, size_t len)
 }
 
 
-/* Returns the length in `dst`, which may be `len` octets, or -1. */
+/* Returns the length of `dst`, which has room for `len`, or -1. */
 
 static long
 af_form_decode(char *dst, const char *src, size_t len)

@@ -7,13 +7,13 @@
 static void *af_json_malloc(size_t size);
 
 
-/* how often there was no memory for jansson */
+/* how often jansson got no memory */
 static size_t  af_json_alloc_failures;
 
 
 /*
- * jansson is the whole process's, and may stay when the module is unloaded.
- * What is allocated with one function can be freed by the other's free().
+ * jansson is shared by the whole process, and may outlive the module.  What one
+ * function allocates the other's free() can free.
  */
 
 __attribute__((constructor))
@@ -70,7 +70,7 @@ af_json_load(const char *text, size_t len, size_t flags, json_error_t *error)
         json_decref(json);
         json = NULL;
 
-        /* where json_error_code() finds it */
+        /* where json_error_code() reads it */
         error->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory;
     }
 

@@ -1,6 +1,6 @@
 /*
- * JSON as jansson reads it, which takes a lack of memory for an error of the
- * text, or even leaves a character out.  Pure C: no nginx types.
+ * JSON by jansson, which reports a lack of memory as a syntax error, or even
+ * loses a character.  Pure C: no nginx types.
  */
 
 #ifndef AF_CHECK_JSON_H
@@ -11,9 +11,9 @@
 
 
 /*
- * As json_loadb(), but if there is no memory it is NULL in any case, and the
- * error's code json_error_out_of_memory.  Another thread's lack of memory may
- * be taken for ours.
+ * As json_loadb(), but reliably returns NULL with json_error_out_of_memory if
+ * there is no memory.  Another thread's lack of memory may be mistaken for
+ * ours.
  */
 json_t *af_json_load(const char *text, size_t len, size_t flags,
     json_error_t *error);

@@ -6,7 +6,7 @@
 #include "check/normalize.h"
 
 
-/* not by realloc(), which leaves a copy behind of what may be a password */
+/* not realloc(), which may leave a copy of a password behind */
 
 char *
 af_normalize(af_normal_form_t form, const char *text, size_t len,

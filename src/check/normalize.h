@@ -1,6 +1,6 @@
 /*
- * One text, however it was typed: Unicode's normalization forms (UAX #15), by
- * libunistring.  Pure C: no nginx types.
+ * Unicode's normalization forms (UAX #15), by libunistring.  Pure C: no nginx
+ * types.
  */
 
 #ifndef AF_CHECK_NORMALIZE_H
@@ -10,17 +10,16 @@
 
 
 typedef enum {
-    AF_NFC = 0,                /* é is one code point, as most keyboards send */
-    AF_NFD,                    /* é is e and an accent, as some systems do */
+    AF_NFC = 0,                /* é as one code point */
+    AF_NFD,                    /* é as e and an accent */
     AF_AS_TYPED
 } af_normal_form_t;
 
 
 /*
- * Returns a text in a normalization form, with a terminating zero, to be freed
- * with free(), and its length in octets, up to three times that of the text;
- * or NULL if there is no memory.  The text is valid UTF-8, as is whatever
- * came in JSON or a form.
+ * Returns a normalized text, zero-terminated, to be freed with free(), and its
+ * length in octets, up to three times the original; or NULL if there is no
+ * memory. The text must be valid UTF-8, as is anything from JSON or a form.
  */
 char *af_normalize(af_normal_form_t form, const char *text, size_t len,
     size_t *normal_len);

@@ -1,5 +1,5 @@
 /*
- * Reads and compares origins.
+ * Parses and compares origins.
  */
 
 #include <string.h>
@@ -84,7 +84,7 @@ af_origin_authority(const char *text, size_t len, af_origin_t *origin)
         return "an origin has no path, not even a slash at its end";
     }
 
-    /* the colons of an IPv6 address are inside of brackets */
+    /* an IPv6 address has colons inside its brackets */
 
     end = (len > 0 && text[0] == '[') ? memchr(text, ']', len) : text;
     end = (end != NULL) ? memchr(end, ':', text + len - end) : NULL;
@@ -139,7 +139,7 @@ af_origin_host(const char *text, size_t len, af_origin_t *origin)
         return "its host is not valid";
     }
 
-    /* the sites of a whole domain such as "com" belong to nobody */
+    /* a top-level domain such as "com" is not one site */
 
     local = af_origin_same(name, name_len, "localhost", strlen("localhost"));
 
@@ -162,7 +162,7 @@ af_origin_is_name(const char *text, size_t len)
         return 0;
     }
 
-    /* no label is empty */
+    /* no label may be empty */
 
     for (i = 0; i <= len; i++) {
         if ((i == len || text[i] == '.') && (i == 0 || text[i - 1] == '.')) {
@@ -236,7 +236,7 @@ af_origin_default_port(const af_origin_t *origin)
 }
 
 
-/* RFC 6454, section 5; case as section 4 has it */
+/* RFC 6454, section 5; case-insensitive as in section 4 */
 
 int
 af_origin_matches(const af_origin_t *pattern, const af_origin_t *origin)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 
-/* the most {names} of a pattern */
+/* the maximal number of {names} in a pattern */
 #define AF_PATH_PARAMS  2
 
 
@@ -21,9 +21,9 @@ typedef struct {
 
 
 /*
- * Matches a path with a pattern of ours, as "/users/{id}": a {name} stands
- * for a UUID that is a segment's rest, all else for itself.  `params` has room
- * for AF_PATH_PARAMS; they live as long as the pattern and the path.
+ * Matches a path with a pattern such as "/users/{id}": a {name} stands for a
+ * UUID up to the end of the segment.  `params` has room for AF_PATH_PARAMS;
+ * they point into the pattern and the path.
  *
  * Returns the number of params, or -1 if the path does not match.
  */

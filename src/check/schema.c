@@ -12,7 +12,7 @@
 #include "check/normalize.h"
 
 
-/* "contacts.12.value": the names are ours, and short */
+/* "contacts.12.value": names are fixed, and short */
 #define AF_FIELD_PATH_MAX  256
 
 #define AF_MESSAGE_MAX  256
@@ -94,7 +94,7 @@ af_schema_convert(const af_schema_t *schema, json_t *input)
             continue;
         }
 
-        /* numbers and booleans are written as JSON has them */
+        /* numbers and booleans are written as in JSON */
         value = json_loads(text, JSON_DECODE_ANY, NULL);
 
         if (value == NULL || !af_is_a(value, field->type->json)) {
@@ -379,7 +379,7 @@ af_trim(json_t *string)
 }
 
 
-/* jansson frees a string as it is, and this may be a secret */
+/* jansson frees strings without wiping them, and this may be a secret */
 
 static int
 af_normalize_string(json_t *string)

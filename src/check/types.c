@@ -1,6 +1,6 @@
 /*
- * The kinds of values: the field rules of the contract.  JSON text is valid
- * UTF-8 without zeros when it comes here.
+ * The types of values: the field rules.  Strings have been checked to be valid
+ * UTF-8 without zeros.
  */
 
 #include <string.h>
@@ -210,7 +210,7 @@ af_time_is_date(const char *s)
     year = 100 * af_two_digits(s) + af_two_digits(s + 2);
     month = af_two_digits(s + 5);
 
-    /* PostgreSQL knows no year 0; a month 0 has no day */
+    /* PostgreSQL has no year 0; no day is valid in a month 0 */
 
     if (year == 0 || month > 12) {
         return 0;
@@ -240,8 +240,8 @@ af_time_is_offset(const char *s)
 
 
 /*
- * `s` begins like `shape`, in which 'd' stands for a digit and 'x' for a
- * hexadecimal one.
+ * Whether `s` begins like `shape`, where 'd' stands for a digit and 'x' for a
+ * hexadecimal digit.
  */
 
 static int

@@ -1,5 +1,5 @@
 /*
- * UUIDs as octets and as text.  Pure C: no nginx types.
+ * UUIDs, binary and as text.  Pure C: no nginx types.
  */
 
 #ifndef AF_CHECK_UUID_H
@@ -10,11 +10,11 @@
 
 #define AF_UUID_OCTETS  16
 
-/* of the text, with a terminating zero */
+/* of the text, with the terminating zero */
 #define AF_UUID_SIZE  37
 
 
-/* Reads a UUID in its form of 36 characters.  Returns 0, or -1. */
+/* Parses a UUID of 36 characters.  Returns 0 or -1. */
 int af_uuid_read(const char *text, size_t len,
     unsigned char octets[AF_UUID_OCTETS]);
 

@@ -1,6 +1,6 @@
 /*
- * The configuration: const once the module file has merged it.  What belongs
- * to one concern is that one's own type, which others need not know.
+ * The configuration: const once the module file has merged it.  What concerns
+ * one part alone has a type of that part, which others need not know.
  */
 
 #ifndef AF_CONF_CONF_H
@@ -41,19 +41,19 @@ typedef enum {
 } af_environment_t;
 
 
-/* where a directive stands, for what can only be judged later */
+/* the position of a directive, for errors found later */
 
 typedef struct {
-    u_char                     *file;      /* NULL: it is not there */
+    u_char                     *file;      /* NULL: there is none */
     ngx_uint_t                  line;
 } af_conf_line_t;
 
 
 typedef struct {
     struct af_db_conf_s        *database;  /* NULL without autoflow_database */
-    ngx_array_t                *secrets;   /* of ngx_str_t, former ones last */
+    ngx_array_t                *secrets;   /* of ngx_str_t, current one first */
 
-    af_purpose_keys_t           purpose_keys;  /* theirs; none without it */
+    af_purpose_keys_t           purpose_keys;  /* derived from the secrets */
 
     size_t                      zone_size;
     ngx_msec_t                  staleness; /* the feed of revocations' limit */
@@ -80,16 +80,16 @@ typedef struct {
     struct af_db_s             *wide;
     struct af_feed_s           *feed;
 
-    struct af_jobs_s           *jobs;      /* a worker's */
+    struct af_jobs_s           *jobs;      /* per worker */
 
-    ngx_array_t                *remotes;   /* of af_remote_t *, all servers' */
+    ngx_array_t                *remotes;   /* of af_remote_t *; all servers' */
 
     struct af_mail_conf_s      *mail_conf; /* NULL: mails are off */
     ngx_str_t                   mail_templates;
     ngx_str_t                   link_base; /* without a '/' at its end */
     struct af_outbox_s         *outbox;    /* NULL: mails are off */
 
-    struct af_cache_s          *cache;     /* a worker's */
+    struct af_cache_s          *cache;     /* per worker */
     ngx_int_t                   request_id;    /* index of $request_id */
     time_t                      started;
 
@@ -97,7 +97,7 @@ typedef struct {
     af_conf_line_t              mail_line;
     af_conf_line_t              verified_line;
 
-    /* the first thing that production refuses, its file if it is one */
+    /* the first setting that production refuses, and its file if it has one */
     const char                 *insecure;
     ngx_str_t                   insecure_file;
     af_conf_line_t              insecure_line;
@@ -106,8 +106,8 @@ typedef struct {
 
 typedef struct {
     struct af_keyring_s        *keys;      /* NULL without autoflow_key */
-    struct af_key_s            *signer;    /* of them, NULL if none signs */
-    ngx_str_t                   jwks;      /* the public ones of our own */
+    struct af_key_s            *signer;    /* NULL: none of them signs */
+    ngx_str_t                   jwks;      /* our own public keys */
     ngx_array_t                *remotes;   /* of af_remote_t * */
     ngx_str_t                   issuer;
     ngx_array_t                *audience;  /* of const char *, NULL-ended */
@@ -118,7 +118,7 @@ typedef struct {
 
 
 typedef enum {
-    AF_AUTH_UNSET = 0,                     /* off, though nobody says so */
+    AF_AUTH_UNSET = 0,                     /* off by default */
     AF_AUTH_OFF,
     AF_AUTH_ON,
     AF_AUTH_OPTIONAL
@@ -146,13 +146,13 @@ typedef struct {
     ngx_uint_t                  require_https; /* as configured, or unset */
     ngx_uint_t                  https;     /* af_https_mode_t */
 
-    /* NULL: off; NGX_CONF_UNSET_PTR: nobody says */
+    /* NULL: off; NGX_CONF_UNSET_PTR: not configured */
     const struct af_cors_s     *cors;
 
     /* likewise */
     const struct af_cookies_s  *cookies;
 
-    /* that a request's path has, as a mask, 0: none; NULL: nobody knows */
+    /* the methods of a request's path as a mask, 0: none; NULL: unknown */
     ngx_uint_t                (*methods)(ngx_http_request_t *r);
 
     af_conf_line_t              line;      /* autoflow_api, autoflow_verify */
@@ -166,7 +166,7 @@ typedef struct {
 extern ngx_module_t  ngx_http_autoflow_module;
 
 
-/* the configuration that a request, wherever it is now, goes by */
+/* the configuration that applies to a request in its current location */
 
 #define af_main_conf(r)                                                       \
     ((ngx_http_autoflow_main_conf_t *)                                        \
@@ -181,7 +181,7 @@ extern ngx_module_t  ngx_http_autoflow_module;
      ngx_http_get_module_loc_conf(r, ngx_http_autoflow_module))
 
 
-/* likewise, while nginx reads its own */
+/* likewise, while the configuration is read */
 
 #define af_conf_main(cf)                                                      \
     ((ngx_http_autoflow_main_conf_t *)                                        \

@@ -63,7 +63,7 @@ af_param_matches(const af_param_t *param, const ngx_str_t *value)
 }
 
 
-/* numbers, sizes and times all have the width of a pointer */
+/* numbers, sizes and times all have the size of a pointer */
 
 static const char *
 af_param_bounds(const af_param_t *param, const void *member)
@@ -164,7 +164,7 @@ af_param_word(const af_param_t *param, ngx_str_t *value, void *member)
 }
 
 
-/* it ends with a zero, as all of the configuration's do */
+/* zero-terminated, as all strings of the configuration */
 
 ngx_int_t
 af_param_text(const af_param_t *param, ngx_str_t *value, void *member)

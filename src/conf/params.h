@@ -1,5 +1,5 @@
 /*
- * Parameters of directives, "name=value" or a word alone.  A directive has a
+ * Parameters of directives: "name=value", or a word alone.  A directive has a
  * table of them, which ends with a row without a name.
  */
 
@@ -12,13 +12,13 @@
 typedef struct af_param_s  af_param_t;
 
 struct af_param_s {
-    ngx_str_t               name;      /* with the '=' */
+    ngx_str_t               name;      /* including the '=' */
     ngx_int_t             (*set)(const af_param_t *param, ngx_str_t *value,
                                  void *member);
     size_t                  offset;    /* of the member */
-    const ngx_conf_enum_t  *values;    /* of af_param_enum */
+    const ngx_conf_enum_t  *values;    /* for af_param_enum */
 
-    /* of a number: bounds, and errors beyond them, NULL where there is none */
+    /* for a number: limits, and the error beyond each, or NULL */
     ngx_uint_t              min;
     const char             *too_small;
     ngx_uint_t              max;
@@ -26,17 +26,17 @@ struct af_param_s {
 };
 
 
-/* a row, for a member of a type; then .values or bounds, if need be */
+/* a row, for a member of a type; .values or limits may follow */
 
 #define af_param(name, set, type, member, ...)                                \
     { ngx_string(name), set, .offset = offsetof(type, member), ##__VA_ARGS__ }
 
 
-/* Reads a directive's arguments from `first` on into `conf`. */
+/* Parses a directive's arguments, starting with `first`, into `conf`. */
 char *af_params(ngx_conf_t *cf, ngx_uint_t first, const af_param_t *params,
     void *conf);
 
-/* how values are read: as the types that nginx has for them */
+/* parsers of values, for members of nginx's usual types */
 ngx_int_t af_param_str(const af_param_t *param, ngx_str_t *value,
     void *member);
 ngx_int_t af_param_msec(const af_param_t *param, ngx_str_t *value,
@@ -48,34 +48,34 @@ ngx_int_t af_param_size(const af_param_t *param, ngx_str_t *value,
 ngx_int_t af_param_count(const af_param_t *param, ngx_str_t *value,
     void *member);
 
-/* one of param->values, as ngx_uint_t; and 1 for a word alone */
+/* one of param->values; and 1 for a word alone; both as ngx_uint_t */
 ngx_int_t af_param_enum(const af_param_t *param, ngx_str_t *value,
     void *member);
 ngx_int_t af_param_word(const af_param_t *param, ngx_str_t *value,
     void *member);
 
-/* const char *, given once */
+/* const char *, at most once */
 ngx_int_t af_param_text(const af_param_t *param, ngx_str_t *value,
     void *member);
 
-/* The row of a word, NULL if there is none. */
+/* Returns the row of a word, or NULL. */
 const ngx_conf_enum_t *af_conf_enum(const ngx_conf_enum_t *row,
     const ngx_str_t *value);
 
-/* Compiles a value that has variables; NULL if it can't. */
+/* Compiles a value with variables; returns NULL on failure. */
 ngx_http_complex_value_t *af_conf_complex(ngx_conf_t *cf, ngx_str_t *value);
 
-/* Notes where a directive stands. */
+/* Stores the position of the current directive. */
 void af_conf_line(ngx_conf_t *cf, af_conf_line_t *line);
 
-/* Logs what a directive needs; returns NGX_CONF_ERROR. */
+/* Logs what a directive requires; returns NGX_CONF_ERROR. */
 char *af_conf_needs(ngx_conf_t *cf, const char *directive, const char *what,
     const af_conf_line_t *line);
 
 /*
- * Remembers the first thing that production refuses, as the environment may be
- * configured later; `file` may be NULL.  When it is known, the other one says
- * so: NGX_CONF_OK, or NGX_CONF_ERROR having logged it.
+ * The first remembers an insecure setting, as the environment may be configured
+ * later; `file` may be NULL.  The second logs it in production, and returns
+ * NGX_CONF_ERROR, or else NGX_CONF_OK.
  */
 void af_conf_note_insecure(ngx_conf_t *cf, const char *what,
     const ngx_str_t *file);

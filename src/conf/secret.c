@@ -8,7 +8,7 @@
 /* the shortest autoflow_secret, in octets */
 #define AF_SECRET_MIN  32
 
-/* the longest secret or key that a file may hold, in octets */
+/* the largest file of a secret or key, in octets */
 #define AF_SECRET_FILE_MAX  65536
 
 
@@ -130,7 +130,7 @@ af_secret_value_file(ngx_conf_t *cf, ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    /* the end of the last line is no part of a secret */
+    /* the end of the last line is not part of a secret */
 
     while (n && (buf[n - 1] == LF || buf[n - 1] == CR)) {
         n--;

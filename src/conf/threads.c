@@ -81,7 +81,7 @@ af_thread_pool(ngx_conf_t *cf, ngx_str_t *name,
 }
 
 
-/* a configuration from before there was such a pool does without */
+/* optional, for configurations older than this pool */
 
 static ngx_thread_pool_t *
 af_connect_pool(ngx_conf_t *cf,

@@ -1,5 +1,5 @@
 /*
- * autoflow_threads: the pools for what takes its time.
+ * autoflow_threads: the thread pools for what would block a worker.
  */
 
 #ifndef AF_CONF_THREADS_H
@@ -11,8 +11,8 @@
 char *af_threads_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * Finds those that are needed, for init_main_conf.  Returns NGX_CONF_OK, or
- * NGX_CONF_ERROR having logged which one there isn't.
+ * Finds the pools that are needed, for init_main_conf.  Returns NGX_CONF_OK, or
+ * NGX_CONF_ERROR having logged which one is missing.
  */
 char *af_threads_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf);
 

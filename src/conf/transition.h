@@ -1,6 +1,6 @@
 /*
- * States: whatever has some is moved between them by one function alone, which
- * calls this one.
+ * States: one function alone changes the state of each thing, and it calls
+ * this.
  */
 
 #ifndef AF_CONF_TRANSITION_H
@@ -11,8 +11,8 @@
 
 
 /*
- * Logs that something goes from one state to another; and, as an alert, that it
- * may not: next[old] has a bit for each state that may follow.
+ * Logs a change of state; and an alert if it is not allowed: next[old] has a
+ * bit for each state that may follow.
  */
 void af_transition(ngx_log_t *log, const char *what, const unsigned *next,
     ngx_uint_t old, ngx_uint_t state);

@@ -50,8 +50,8 @@ af_zone_add(ngx_conf_t *cf, size_t size)
 
 
 /*
- * Of nginx's slab allocator all pages that are left are taken, at once and for
- * ever: nothing is allocated in a zone of fixed parts.
+ * All remaining pages of nginx's slab allocator are taken, once and for all:
+ * nothing is allocated later in a zone of fixed parts.
  */
 
 static ngx_int_t
@@ -108,7 +108,7 @@ af_staleness_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    /* a heartbeat has to be missed to be known */
+    /* staleness shows only when a heartbeat is missed */
 
     if (af_param_msec(NULL, &value[1], &amcf->staleness) != NGX_OK
         || amcf->staleness < 5000)

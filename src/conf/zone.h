@@ -1,5 +1,5 @@
 /*
- * The shared memory of autoflow_zone, as nginx has it.
+ * The shared memory of autoflow_zone, as nginx manages it.
  */
 
 #ifndef AF_CONF_ZONE_H
@@ -9,15 +9,15 @@
 
 
 /*
- * Asks nginx for the memory.  The zone returned is filled in when nginx has
- * it, before there are workers; NULL on failure.
+ * Adds the shared memory.  The zone returned is initialized by nginx before
+ * there are workers; NULL on failure.
  */
 struct af_zone_s *af_zone_add(ngx_conf_t *cf, size_t size);
 
 
 /*
- * autoflow_revocation_staleness: how old what the zone was fed with may be for
- * tokens to be trusted.
+ * autoflow_revocation_staleness: how old the feed of the zone may be for tokens
+ * to be trusted.
  */
 char *af_staleness_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -20,7 +20,7 @@ af_derive(const unsigned char *secret, size_t len, const char *info,
     hkdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
     ctx = EVP_KDF_CTX_new(hkdf);
 
-    /* the parameters are only read, whatever their types say */
+    /* the parameters are read-only, despite their types */
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
                                                  (char *) "SHA256", 0);
     params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,

@@ -1,6 +1,6 @@
 /*
- * Passwords.  Every verification costs one run of Argon2id, whatever is
- * stored, so that the time taken does not tell whether there is an account.
+ * Passwords.  Every verification costs one run of Argon2id, whatever is stored,
+ * so that the time doesn't reveal whether there is an account.
  */
 
 #include <errno.h>
@@ -17,30 +17,30 @@
 
 #define AF_PHC_PREFIX     crypto_pwhash_argon2id_STRPREFIX
 
-/* what libsodium's PHC strings hold */
+/* in libsodium's PHC strings */
 #define AF_ARGON2_OCTETS  32
 
 /*
  * zxcvbn's time grows with more than the fourth power of the length: at worst
- * 40 octets take about as long as a hash, and 100 a hundred times that.
+ * 40 octets take about as long as a hash, and 100 a hundred times as long.
  */
 #define AF_STRENGTH_OCTETS  40
 
 /*
- * What a stored hash may ask for, beside AF_ARGON2_MEMORY_MAX: as much work as
- * four passes over that, or sixteen times what is configured.  A database that
- * was tampered with shall not hold a thread for minutes.
+ * The limit of a stored hash's cost, beside AF_ARGON2_MEMORY_MAX: four passes
+ * over that, or sixteen times the configured cost.  A manipulated database must
+ * not block a thread for minutes.
  */
 #define AF_ARGON2_WORK_MAX    (4 * 1024 * 1024)     /* passes over a KiB */
 #define AF_ARGON2_WORK_TIMES  16
 
-/* NFC, as it was typed, NFD */
+/* NFC, as typed, NFD */
 #define AF_PASSWORD_FORMS  3
 
-/* words and parts of words; what is over is not looked at */
+/* words and parts of words; more are ignored */
 #define AF_DICTIONARY_MAX  32
 
-/* shorter parts are no words, and would make what holds them look weak */
+/* shorter parts are not words, and would make passwords with them look weak */
 #define AF_DICTIONARY_WORD_MIN  3
 
 
@@ -51,7 +51,7 @@ typedef struct {
 } af_dictionary_t;
 
 
-/* the forms that a password may have been hashed in, NFC first */
+/* the forms that may have been hashed, NFC first */
 
 typedef struct {
     size_t   n;
@@ -154,7 +154,7 @@ af_password_forms_make(af_password_forms_t *forms, const char *password,
 }
 
 
-/* takes the text, unless it is there */
+/* takes ownership of the text; frees a duplicate */
 
 static void
 af_password_forms_add(af_password_forms_t *forms, char *text, size_t len)
@@ -208,7 +208,7 @@ af_password_compare(const af_argon2_t *cost, const char *hash,
         return AF_PASSWORD_MISMATCH;
     }
 
-    /* the string is broken, and nothing was computed */
+    /* the string is malformed, and nothing was computed */
 
     return af_password_dummy_hash(cost, password, len);
 }
@@ -314,7 +314,7 @@ af_password_similar(const char *password, const char *const *words)
 }
 
 
-/* "ann.lee@example.com" is known, and so are "ann", "lee" and "example" */
+/* "ann.lee@example.com" is a word, and so are "ann", "lee" and "example" */
 
 static void
 af_dictionary_add_parts(af_dictionary_t *words, const char *word)

@@ -7,7 +7,7 @@
 _Static_assert(AF_DERIVED_KEY_SIZE == crypto_auth_hmacsha256_KEYBYTES, "key");
 
 
-/* Named as HKDF is told: who changes one makes all that was made worthless. */
+/* HKDF's info: changing one invalidates everything made with its keys. */
 
 static const char *const  af_purposes[AF_PURPOSES] = {
     [AF_PURPOSE_REFRESH_TAG] = "autoflow refresh tag",
@@ -29,7 +29,7 @@ af_secret_keys_derive(const unsigned char *secret, size_t len,
 
     rc = 0;
 
-    /* the key first: it is the same as from before there were ids */
+    /* the key first, as it was before keys had ids */
 
     for (i = 0; i < AF_PURPOSES && rc == 0; i++) {
         rc = af_derive(secret, len, af_purposes[i], octets, sizeof(octets));

@@ -1,12 +1,11 @@
 /*
- * What keys are for.  Each autoflow_secret has a key for every purpose, and
- * each key an id, which goes with what is made by it.  So whoever reads that
- * takes this key, or none: it is not tried with one after the other.  Only
- * forms from before there were ids are.  Pure C: no nginx types.
+ * The purposes of keys.  Each autoflow_secret has a key for every purpose, and
+ * each key an id, which goes with whatever is made with it.  So a reader uses
+ * exactly this key, rather than trying them all, except for legacy forms
+ * without ids.  Pure C: no nginx types.
  *
- * An id is four octets that are derived beside the key.  It says nothing of
- * the secret, nor of the key, and those of one secret's purposes have nothing
- * in common.
+ * An id is four octets derived beside the key.  It reveals nothing of the
+ * secret or the key, and the ids of one secret's purposes are unrelated.
  */
 
 #ifndef AF_CRYPTO_PURPOSES_H
@@ -20,7 +19,7 @@
 
 /* rows of af_purposes[] */
 typedef enum {
-    AF_PURPOSE_REFRESH_TAG = 0,    /* whose id refresh tokens carry */
+    AF_PURPOSE_REFRESH_TAG = 0,    /* its id is in refresh tokens */
     AF_PURPOSE_REFRESH_MAC,
     AF_PURPOSE_REFRESH_LEGACY,
     AF_PURPOSE_MAIL,
@@ -36,14 +35,14 @@ typedef struct {
 } af_purpose_key_t;
 
 
-/* one secret's */
+/* the keys of one secret */
 
 typedef struct {
     af_purpose_key_t   keys[AF_PURPOSES];
 } af_secret_keys_t;
 
 
-/* all secrets' that are accepted; the first one's make what is new */
+/* the keys of all accepted secrets; the first secret is the current one */
 
 typedef struct {
     af_secret_keys_t  *secrets;
@@ -51,11 +50,13 @@ typedef struct {
 } af_purpose_keys_t;
 
 
-/* Makes a secret's keys.  Returns 0, or -1 if there is no memory. */
+/* Derives a secret's keys.  Returns 0, or -1 if there is no memory. */
 int af_secret_keys_derive(const unsigned char *secret, size_t len,
     af_secret_keys_t *keys);
 
-/* Which secret's key for a purpose has this id; -1: none. */
+/*
+ * Returns the index of the secret whose key for a purpose has this id, or -1.
+ */
 ptrdiff_t af_purpose_find(const af_purpose_keys_t *keys, af_purpose_t purpose,
     const unsigned char id[AF_KEY_ID_SIZE]);
 

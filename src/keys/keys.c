@@ -64,7 +64,7 @@ af_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    /* public keys may stand anywhere */
+    /* public keys may be exposed */
 
     for ( /* void */ ; i < keys->nkeys; i++) {
         if (af_key_is_secret(keys->keys[i])) {

@@ -6,29 +6,29 @@
 #include <curl/curl.h>
 
 
-/* milliseconds: between two fetches, and after one that failed */
+/* milliseconds between refetches, and after a failure */
 #define AF_REMOTE_REFETCH  30000
 #define AF_REMOTE_RETRY    5000
 
-/* the longest set of keys, in octets, and milliseconds to fetch it */
+/* the largest key set, in octets, and milliseconds to fetch it */
 #define AF_REMOTE_MAX      262144
 #define AF_REMOTE_TIMEOUT  10000
 
 
-/* what a thread works on: its own while the task is active */
+/* what a thread works on; the thread owns it while the task is active */
 
 typedef struct {
     const af_remote_t    *remote;
     af_keyring_t         *keys;
-    af_fetch_response_t   response;    /* what they were read from */
+    af_fetch_response_t   response;    /* that the keys were read from */
     char                  error[256];
 } af_remote_task_t;
 
 
-/* what all workers share, those after a reload too */
+/* shared by all workers, also across reloads */
 
 typedef struct {
-    size_t              len;           /* 0: nothing was fetched yet */
+    size_t              len;           /* 0: nothing fetched yet */
     char                text[AF_REMOTE_MAX];
 } af_remote_shared_t;
 
@@ -207,7 +207,7 @@ af_remote_init(ngx_conf_t *cf, af_remote_t *remote)
 }
 
 
-/* one for each URL and those who are trusted to answer */
+/* one for each URL and its trusted CAs */
 
 static ngx_shm_zone_t *
 af_remote_zone(ngx_conf_t *cf, af_remote_t *remote)
@@ -258,7 +258,7 @@ af_remote_zone_init(ngx_shm_zone_t *zone, void *data)
 }
 
 
-/* a worker that dies meanwhile leaves nothing rather than a half */
+/* a worker that is killed in between leaves nothing rather than a part */
 
 static void
 af_remote_store(af_remote_t *remote, const char *text, size_t len)
@@ -317,7 +317,7 @@ af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
     ngx_uint_t     i;
     af_remote_t  **remote;
 
-    /* before there are threads that use it */
+    /* before any thread uses it */
     (void) curl_global_init(CURL_GLOBAL_DEFAULT);
 
     remote = remotes->elts;
@@ -341,7 +341,7 @@ af_remotes_stop(ngx_array_t *remotes)
 
     remote = remotes->elts;
 
-    /* the thread pools have ended: a task is done, or never began */
+    /* the thread pools have exited: a task is done, or never started */
 
     for (i = 0; i < remotes->nelts; i++) {
         task = remote[i]->task->ctx;
@@ -430,7 +430,7 @@ af_remotes_generation(const ngx_array_t *remotes)
 static void
 af_remote_state(af_remote_t *remote, af_remote_state_t state)
 {
-    /* what may follow each state */
+    /* the states that may follow each state */
     static const unsigned  next[] = {
         1 << AF_REMOTE_FETCHING,
         1 << AF_REMOTE_FETCHED | 1 << AF_REMOTE_FAILED,
@@ -445,7 +445,10 @@ af_remote_state(af_remote_t *remote, af_remote_state_t state)
 }
 
 
-/* unless a thread does; where the threads' queue is full, the next look does */
+/*
+ * unless a thread takes it; if the threads' queue is full, the next poll
+ * retries
+ */
 
 static void
 af_remote_fetch(af_remote_t *remote)
@@ -463,7 +466,7 @@ af_remote_fetch(af_remote_t *remote)
 }
 
 
-/* any other answer than 200, as a redirect, has no keys */
+/* a response other than 200, such as a redirect, has no keys */
 
 static void
 af_remote_thread(void *data, ngx_log_t *log)
@@ -525,7 +528,7 @@ af_remote_parse(const af_remote_t *remote, const char *text, size_t len,
 }
 
 
-/* issuers publish keys for other purposes too */
+/* issuers publish keys for other purposes, too */
 
 static void
 af_remote_skip(void *data, const af_keyring_error_t *error)

@@ -41,7 +41,7 @@ af_buffer_puts(af_buffer_t *buffer, const char *s)
 }
 
 
-/* not realloc(): it would leave a copy behind */
+/* not realloc(), which would leave a copy behind */
 
 static int
 af_buffer_grow(af_buffer_t *buffer, size_t need)

@@ -1,5 +1,5 @@
 /*
- * A text that grows.  Pure C: no nginx types.
+ * A growing string.  Pure C: no nginx types.
  */
 
 #ifndef AF_MAIL_BUFFER_H
@@ -8,13 +8,13 @@
 #include <stddef.h>
 
 
-/* all zero to begin with; af_buffer_free() wipes and frees what it has */
+/* initially all zero; af_buffer_free() wipes and frees its data */
 
 typedef struct {
-    char      *data;           /* ends with a zero once there is something */
+    char      *data;           /* zero-terminated, unless nothing was added */
     size_t     len;
     size_t     size;
-    unsigned   failed:1;       /* there was no memory: what is added is lost */
+    unsigned   failed:1;       /* out of memory: what is added is discarded */
 } af_buffer_t;
 
 

@@ -1,6 +1,6 @@
 /*
- * The kinds of mails, and how one is written: templates, the link with its
- * token, MIME.  Pure C: no nginx types.
+ * The kinds of mails, and how a message is composed: from templates, with a
+ * link that has a token, as MIME.  Pure C: no nginx types.
  */
 
 #ifndef AF_MAIL_COMPOSE_H
@@ -11,15 +11,15 @@
 #include "mail/token.h"
 
 
-/* of af_mail_kinds[] */
+/* rows of af_mail_kinds[] */
 #define AF_MAIL_KINDS  5
 
-/* of a template: the subject, the text, the HTML */
+/* rows of af_mail_parts[]: the subject, the text, the HTML */
 #define AF_MAIL_PARTS  3
 
 
 typedef struct {
-    const char          *name;         /* also of its templates' files */
+    const char          *name;         /* of its templates' files, too */
     const char          *path;         /* of the link; NULL: it has none */
 } af_mail_kind_t;
 
@@ -30,11 +30,11 @@ typedef struct {
 } af_mail_part_t;
 
 
-/* the configuration: it must live as long as messages are composed */
+/* the configuration, which must outlive its uses */
 
 typedef struct {
     const char          *from;         /* an address */
-    const char          *from_name;    /* NULL: without */
+    const char          *from_name;    /* NULL: none */
     const char          *link_base;    /* without a '/' at its end */
 
     const af_purpose_keys_t  *keys;
@@ -53,8 +53,8 @@ typedef struct {
     const char          *kind;
     const char          *recipient;
     const char          *name;
-    const char          *account;      /* its address, most of it left out */
-    const char          *since;        /* the day when it was made */
+    const char          *account;      /* the account's, mostly elided */
+    const char          *since;        /* the account's day of creation */
     int64_t              created;      /* seconds since 1970 */
 } af_outbox_entry_t;
 
@@ -62,11 +62,11 @@ typedef struct {
 extern const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS];
 extern const af_mail_part_t  af_mail_parts[AF_MAIL_PARTS];
 
-/* the names that templates may use; see docs/mail.md */
+/* the variables of templates; see docs/mail.md */
 extern const af_template_value_t  af_mail_variables[];
 
 
-/* Writes a mail.  Returns NULL, or says why it can't be written. */
+/* Composes a message.  Returns NULL, or a phrase that says why it can't. */
 const char *af_compose_message(const af_compose_conf_t *conf,
     const af_outbox_entry_t *entry, af_buffer_t *out);
 

@@ -124,7 +124,7 @@ af_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
         from = &localhost;
     }
 
-    /* which is cut in two */
+    /* a copy, which is cut in two */
 
     text = ngx_pnalloc(cf->pool, from->len + 1);
     if (text == NULL) {
@@ -147,7 +147,7 @@ af_mail_from(ngx_conf_t *cf, af_mail_conf_t *mail,
 }
 
 
-/* maildir_conf.c makes it */
+/* maildir_conf.c creates it */
 
 static char *
 af_mail_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
@@ -213,7 +213,7 @@ af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
 }
 
 
-/* it may hold user and password, as in "smtp://user:password@host:587" */
+/* it may have a user and a password: "smtp://user:password@host:587" */
 
 static char *
 af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
@@ -367,7 +367,7 @@ af_mail_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
 }
 
 
-/* it goes into attributes of HTML, and gets a path and a query */
+/* it is put into attributes of HTML, and a path and a query are appended */
 
 char *
 af_link_base_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -423,7 +423,7 @@ af_require_verified_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* once everything is known, for init_main_conf */
+/* when everything else is known, for init_main_conf */
 
 char *
 af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)

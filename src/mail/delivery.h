@@ -1,5 +1,5 @@
 /*
- * What came of delivering a mail.
+ * The outcome of a delivery.
  */
 
 #ifndef AF_MAIL_DELIVERY_H
@@ -8,9 +8,9 @@
 
 typedef enum {
     AF_DELIVERY_SENT = 0,
-    AF_DELIVERY_DEFERRED,      /* later it may work */
-    AF_DELIVERY_UNAVAILABLE,   /* the same, and it is not about this mail */
-    AF_DELIVERY_FAILED         /* it never will; the last, for counters.h */
+    AF_DELIVERY_DEFERRED,      /* temporary failure, of this mail */
+    AF_DELIVERY_UNAVAILABLE,   /* temporary failure, of all mails */
+    AF_DELIVERY_FAILED         /* permanent; the last one, for counters.h */
 } af_delivery_t;
 
 

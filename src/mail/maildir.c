@@ -105,8 +105,9 @@ af_maildir_make(const char *path)
 
 
 /*
- * Whoever may write to the whole may write to its parts; some can't say so.
- * Nobody may put something else in the folder's place meanwhile.
+ * Whoever may write to the Maildir may write to its folders; on some file
+ * systems the mode can't be set.  O_NOFOLLOW: nobody may replace the folder
+ * meanwhile.
  */
 
 static int
@@ -137,8 +138,8 @@ af_maildir_store(const char *file, const char *message, size_t len)
     int  fd, rc, error;
 
     /*
-     * What is left of a worker that was killed has no use, and a file that
-     * somebody else has made there shall not get the mail.
+     * A killed worker's leftover is of no use, and a file that somebody else
+     * created there must not receive the mail.
      */
 
     (void) unlink(file);

@@ -1,5 +1,5 @@
 /*
- * Delivering into a Maildir, synchronously: for a thread.  Pure C.
+ * Delivers to a Maildir, synchronously: for a thread.  Pure C.
  */
 
 #ifndef AF_MAIL_MAILDIR_H
@@ -10,16 +10,16 @@
 
 
 /*
- * Makes the folders of a Maildir where they are missing, and sees whether mails
- * can be delivered: 0, or -1 with errno set.  Those within it have its group
- * and mode, since users may share it.
+ * Creates the folders of a Maildir that are missing, and checks that mails can
+ * be delivered: 0, or -1 with errno set.  The folders get the group and mode of
+ * the Maildir, since users may share it.
  */
 int af_maildir_check(const char *path);
 
 /*
- * Makes PATH/new/NAME, and the folders of a Maildir if they are missing.  The
- * file is whole and on the disk when it is there; one of the same name is
- * replaced.  Lines end with LF in it.  What went wrong is told in `error`.
+ * Creates PATH/new/NAME, and the Maildir's folders if they are missing.  The
+ * file appears when it is complete and on disk, and replaces one of the same
+ * name.  Its lines end with LF.  On failure `error` says why.
  */
 af_delivery_t af_maildir_deliver(const char *path, const char *name,
     const char *message, size_t len, char *error, size_t size);

@@ -1,8 +1,8 @@
 /*
- * The folder of "autoflow_mail maildir:".  nginx would give one of its paths to
- * the workers' user, whoever has it (ngx_create_paths()): another nginx, for
- * example, which could deliver nothing from then on.  So it is made if it is
- * missing, and otherwise the workers must be able to write to it as it is.
+ * The folder of "autoflow_mail maildir:".  nginx would chown a path of its own
+ * to the workers' user, whoever owns it (ngx_create_paths()), and so take it
+ * from another nginx.  This folder is created if it is missing; otherwise the
+ * workers must be able to write to it as it is.
  */
 
 #include "conf/conf.h"
@@ -21,7 +21,7 @@ static void af_maildir_refused(ngx_log_t *log, ngx_err_t err,
     ngx_core_conf_t *ccf, ngx_http_autoflow_main_conf_t *amcf);
 
 
-/* a part of the core: who the workers are is known when all has been read */
+/* a core module: the workers' user is known when everything has been read */
 
 static ngx_core_module_t  ngx_http_autoflow_maildir_module_ctx = {
     ngx_string("autoflow_maildir"),
@@ -56,7 +56,7 @@ af_maildir_init(ngx_cycle_t *cycle, void *conf)
     amcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_autoflow_module);
 
-    /* "nginx -s quit" reads the configuration, too */
+    /* "nginx -s quit" reads the configuration too */
 
     if (ngx_process == NGX_PROCESS_SIGNALLER || amcf == NULL
         || amcf->mail_conf == NULL || amcf->mail_conf->maildir.len == 0)
@@ -78,8 +78,8 @@ af_maildir_init(ngx_cycle_t *cycle, void *conf)
 
 
 /*
- * Only root can be another user than the workers; and who tests a
- * configuration as somebody else can't tell what root's workers may.
+ * Only root can be another user than the workers; and whoever else tests a
+ * configuration can't tell what root's workers may do.
  */
 
 static ngx_err_t
@@ -112,8 +112,9 @@ af_maildir_prepare(const char *path, ngx_core_conf_t *ccf)
 
 
 /*
- * By a process that is what workers will be: rights are more than an owner and
- * a mode, and whoever is root has them all.  It ends with an error's number.
+ * Checks in a process that has become what workers will be: permissions are
+ * more than an owner and a mode, and root has them all.  Its exit status is an
+ * errno.
  */
 
 static ngx_err_t
@@ -124,7 +125,7 @@ af_maildir_try(const char *path, ngx_core_conf_t *ccf)
     sigset_t   set, old;
     ngx_err_t  err;
 
-    /* nginx's handler would take its end for that of a worker */
+    /* nginx's handler would take its exit for that of a worker */
 
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
@@ -172,7 +173,7 @@ af_maildir_worker(const char *path, ngx_core_conf_t *ccf)
 }
 
 
-/* the first of its folders that is somebody else's is the likely reason */
+/* the first folder with another owner is the likely reason */
 
 static void
 af_maildir_refused(ngx_log_t *log, ngx_err_t err,

@@ -7,11 +7,11 @@
 #include "check/input.h"
 
 
-/* octets of a line without its end: as it should be, as it must be */
+/* octets of a line without its end: recommended, and allowed */
 #define AF_LINE_MAX   76       /* RFC 2045, section 6.7 */
 #define AF_PLAIN_MAX  998      /* RFC 5322, section 2.1.1 */
 
-/* octets in an encoded word that begins in a column (RFC 2047, section 2) */
+/* octets in an encoded word that starts at a column (RFC 2047, section 2) */
 #define af_encoded_word_max(column)                                          \
     ((AF_LINE_MAX - (column) - (sizeof("=?UTF-8?B?" "?=") - 1)) / 4 * 3)
 #define AF_ENCODED_WORD_MAX  af_encoded_word_max(1)
@@ -117,7 +117,7 @@ af_message_is_line(const char *s)
 }
 
 
-/* as far as it matters here: nothing that means something in a header */
+/* only as far as it matters here: nothing special in a header */
 
 static int
 af_message_is_address(const char *s)
@@ -175,7 +175,7 @@ af_message_headers(const af_message_t *message, af_buffer_t *out)
     af_buffer_puts(out, message->id);
     af_buffer_puts(out, strchr(message->from, '@'));
 
-    /* RFC 3834, section 5: nobody is to answer that they are on holiday */
+    /* RFC 3834, section 5: no vacation replies */
 
     af_buffer_puts(out, ">" CRLF
                         "Auto-Submitted: auto-generated" CRLF
@@ -187,7 +187,7 @@ af_message_headers(const af_message_t *message, af_buffer_t *out)
 }
 
 
-/* not by strftime(): it knows languages */
+/* not strftime(), which depends on the locale */
 
 static void
 af_message_date(int64_t seconds, af_buffer_t *out)
@@ -219,7 +219,7 @@ af_message_date(int64_t seconds, af_buffer_t *out)
 }
 
 
-/* a display name: a quoted string (RFC 5322, section 3.2.4) if that will do */
+/* a display name: a quoted string (RFC 5322, section 3.2.4) if possible */
 
 static void
 af_message_name(const char *name, af_buffer_t *out)
@@ -246,8 +246,8 @@ af_message_name(const char *name, af_buffer_t *out)
 
 
 /*
- * Unstructured text: as it is if it fits into the line, or else encoded words
- * (RFC 2047), none of which cuts a character in two.
+ * Unstructured text: as it is if it fits on the line, or else encoded words
+ * (RFC 2047), none of which splits a character.
  */
 
 static void
@@ -328,7 +328,7 @@ af_message_part(const af_message_t *message, const char *type,
 
 /*
  * Text that needs no encoding stays legible: its links are for programs, too,
- * and for people who have no other.
+ * and for those who see nothing else of the mail.
  */
 
 static int
@@ -349,7 +349,7 @@ af_message_is_plain(const char *text)
 
         len = strcspn(text, "\n");
 
-        /* blanks at the end get lost; other lines mean something elsewhere */
+        /* trailing blanks get lost; such lines have a special meaning */
 
         if (len > AF_PLAIN_MAX
             || (len != 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
@@ -413,7 +413,7 @@ af_message_quoted(const char *text, af_buffer_t *out)
 
         len = strlen(code);
 
-        /* room for the = of a soft line break */
+        /* leaves room for the = of a soft line break */
 
         if (column + len > AF_LINE_MAX - 1) {
             af_buffer_puts(out, "=" CRLF);

@@ -9,16 +9,16 @@
 #include <time.h>
 
 
-/* milliseconds until a mark is tried again */
+/* milliseconds until a result is recorded again */
 #define AF_OUTBOX_RECORD_DELAY  1000
 
-/* how long a worker that quits is sure to wait, again and again */
+/* milliseconds of the timer that holds an exiting worker, which is repeated */
 #define AF_OUTBOX_HOLD    10000
 
-/* how often a worker that quits tells the database what came of a mail */
+/* attempts of an exiting worker to record a result */
 #define AF_OUTBOX_RECORD_TRIES  10
 
-/* the most values of a statement */
+/* the most parameters of a statement */
 #define AF_OUTBOX_VALUES  4
 
 
@@ -30,13 +30,13 @@ typedef enum {
 } af_outbox_state_t;
 
 
-/* what a thread works on: its own while the task is active */
+/* what a thread works on; the thread owns it while the task is active */
 
 typedef struct {
     const af_mail_conf_t  *conf;
-    void                  *curl;       /* a connection that is kept */
-    af_outbox_entry_t      entry;      /* the texts are those of a result */
-    ngx_uint_t             deadline;   /* when another one may take the mail */
+    void                  *curl;       /* a connection kept open */
+    af_outbox_entry_t      entry;      /* its strings are those of `claimed` */
+    ngx_uint_t             deadline;   /* when the lease ends */
     ngx_atomic_t           running;
 
     af_delivery_t          delivery;
@@ -53,10 +53,10 @@ struct af_outbox_s {
     af_outbox_state_t      state;
     ngx_event_t            timer;
     ngx_thread_task_t     *task;
-    PGresult              *claimed;    /* the row; NULL: no mail is taken */
-    ngx_uint_t             tries;      /* attempts to tell what came of it */
-    char                   error[600]; /* why it was not sent, in UTF-8 */
-    unsigned               woken:1;    /* there may be another one */
+    PGresult              *claimed;    /* the row; NULL: no mail is leased */
+    ngx_uint_t             tries;      /* attempts to record the result */
+    char                   error[600]; /* why it failed, in UTF-8 */
+    unsigned               woken:1;    /* there may be another mail */
     unsigned               started:1;
 
     af_db_op_t             op;
@@ -133,7 +133,7 @@ af_outbox_create(ngx_pool_t *pool, const af_mail_conf_t *conf, af_db_t *db)
 void
 af_outbox_start(af_outbox_t *outbox, ngx_thread_pool_t *io, ngx_log_t *log)
 {
-    /* before there are threads that use it */
+    /* before any thread uses it */
     (void) curl_global_init(CURL_GLOBAL_DEFAULT);
 
     outbox->io = io;
@@ -207,7 +207,7 @@ af_outbox_check_token(const af_outbox_t *outbox, const char *kind,
 static void
 af_outbox_state(af_outbox_t *outbox, af_outbox_state_t state, ngx_msec_t timer)
 {
-    /* what may follow each state: CLAIMING itself, too, if it was kicked */
+    /* the states that may follow each state: CLAIMING itself, if woken */
     static const unsigned  next[] = {
         1 << AF_OUTBOX_CLAIMING,
         1 << AF_OUTBOX_CLAIMING | 1 << AF_OUTBOX_SENDING
@@ -246,7 +246,7 @@ af_outbox_timer(ngx_event_t *ev)
 }
 
 
-/* others look after what is left of a worker that quits */
+/* an exiting worker leaves the rest to others */
 
 static void
 af_outbox_next(af_outbox_t *outbox)
@@ -276,7 +276,7 @@ af_outbox_query(af_outbox_t *outbox, const af_statement_t *statement,
 }
 
 
-/* while the database is away, it says so itself */
+/* an unavailable database is logged by its connection */
 
 static ngx_int_t
 af_outbox_result(af_outbox_t *outbox)
@@ -347,7 +347,7 @@ af_outbox_claimed(af_db_op_t *op)
 }
 
 
-/* its texts are those of the result, which is kept until it is marked */
+/* the entry's strings are those of the result, kept until it is recorded */
 
 static void
 af_outbox_process(af_outbox_t *outbox)
@@ -447,7 +447,7 @@ af_outbox_thread(void *data, ngx_log_t *log)
                                             &message))
                != NULL)
     {
-        /* one of another version may know how */
+        /* a worker of another version may know this kind */
         af_outbox_fail(task, AF_DELIVERY_DEFERRED, reason);
 
     } else {
@@ -460,7 +460,7 @@ af_outbox_thread(void *data, ngx_log_t *log)
 }
 
 
-/* a file's name is the same each time, too */
+/* the name of a file is the same each time, too */
 
 static af_delivery_t
 af_outbox_deliver(af_outbox_task_t *task, const af_buffer_t *message)
@@ -485,7 +485,7 @@ af_outbox_deliver(af_outbox_task_t *task, const af_buffer_t *message)
 }
 
 
-/* milliseconds of a clock that nobody sets; for threads, too */
+/* milliseconds of the monotonic clock; for threads, too */
 
 static ngx_uint_t
 af_outbox_now(void)
@@ -570,7 +570,7 @@ af_outbox_recorded(af_db_op_t *op)
 }
 
 
-/* who it was for is nobody's business who reads a log */
+/* the recipient is nobody's business who reads a log */
 
 static void
 af_outbox_log(af_outbox_t *outbox)

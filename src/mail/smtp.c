@@ -6,12 +6,12 @@
 #include "net/curl.h"
 
 
-/* what a thread works on, for libcurl's callbacks */
+/* what libcurl's callbacks work on */
 
 typedef struct {
     const char  *message;
     size_t       len;
-    char         reply[256];           /* the last that refused */
+    char         reply[256];           /* the last error */
 } af_smtp_transfer_t;
 
 
@@ -72,8 +72,8 @@ af_smtp_send(const af_smtp_t *smtp, void **curl, const char *to,
 
 
 /*
- * Servers like to repeat whom they refuse, and it goes into a log: nothing
- * stays that looks like an address, whatever they have made of it.
+ * Servers like to repeat the address they refuse, and the reply is logged:
+ * whatever looks like an address is masked, however they have changed it.
  */
 
 static void
@@ -105,7 +105,7 @@ af_smtp_set_up(CURL *curl, const af_smtp_t *smtp)
 
     snprintf(from, sizeof(from), "<%s>", smtp->from);
 
-    /* who can hinder TLS that is not demanded needs no false certificate */
+    /* who can prevent optional TLS needs no forged certificate */
 
     verify = smtp->tls || strncmp(smtp->url, "smtps:", 6) == 0;
 
@@ -148,8 +148,8 @@ af_smtp_set_message(CURL *curl, af_smtp_transfer_t *transfer,
 
 
 /*
- * A 5xx is for ever if the recipient or the message is refused.  It is not if
- * it is about our configuration (AUTH, MAIL FROM), which may be mended.
+ * A 5xx is permanent if the recipient or the message is refused, but not if it
+ * is about our configuration (AUTH, MAIL FROM), which may be corrected.
  */
 
 static af_delivery_t
@@ -197,7 +197,7 @@ af_smtp_read(char *data, size_t size, size_t n, void *arg)
 }
 
 
-/* the server's lines come as headers do */
+/* libcurl passes the server's replies as headers */
 
 static size_t
 af_smtp_reply(char *line, size_t size, size_t n, void *arg)
@@ -215,7 +215,7 @@ af_smtp_reply(char *line, size_t size, size_t n, void *arg)
                 break;
             }
 
-            /* it goes into a log and a database */
+            /* it is logged, and stored in the database */
             transfer->reply[i] = (line[i] >= 0x20 && line[i] < 0x7f)
                                  ? line[i] : '?';
         }
@@ -227,7 +227,7 @@ af_smtp_reply(char *line, size_t size, size_t n, void *arg)
 }
 
 
-/* libcurl says QUIT and waits for the answer, unless it can't */
+/* libcurl sends QUIT and waits for the reply, unless it can't */
 
 void
 af_smtp_close(void **curl)

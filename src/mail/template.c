@@ -4,7 +4,7 @@
 #include "check/input.h"
 
 
-/* what comes next in a template: some text, then a value unless it ends */
+/* a piece of a template: some text, then a variable unless it is the last */
 
 typedef struct {
     const char                 *text;
@@ -110,7 +110,7 @@ af_template_write(af_template_kind_t kind, const char *text, size_t len,
 }
 
 
-/* returns where to go on, NULL at the end */
+/* returns where to continue, NULL at the end */
 
 static const char *
 af_template_next(const char *s, const char *end,
@@ -186,7 +186,7 @@ af_template_value(const af_template_value_t *values, const char *name,
 }
 
 
-/* lines end with LF here, whatever they ended with in the file */
+/* lines end with LF, whatever they end with in the file */
 
 static void
 af_template_text(af_template_kind_t kind, const char *text, size_t len,

@@ -1,5 +1,5 @@
 /*
- * Texts with {{names}} in them.  Pure C: no nginx types.
+ * Templates with {{variables}}.  Pure C: no nginx types.
  */
 
 #ifndef AF_MAIL_TEMPLATE_H
@@ -9,13 +9,13 @@
 
 
 typedef enum {
-    AF_TEMPLATE_LINE,          /* a header: line ends and the like are blanks */
+    AF_TEMPLATE_LINE,          /* of a header: line ends become spaces */
     AF_TEMPLATE_TEXT,
-    AF_TEMPLATE_HTML           /* values can't be markup, nor end attributes */
+    AF_TEMPLATE_HTML           /* values are escaped */
 } af_template_kind_t;
 
 
-/* what a name stands for; a list of them ends with a NULL name */
+/* a variable; a list of them ends with a NULL name */
 
 typedef struct {
     const char  *name;
@@ -24,15 +24,15 @@ typedef struct {
 
 
 /*
- * Checks a template of `len` octets: it is UTF-8 without zeros, each {{ has
- * its }}, with a name of the list between them (their values don't count),
- * blanks around it or not; a line has one line.  Returns NULL, or what is
- * wrong, with the number of the line in *line.
+ * Checks a template of `len` octets: it must be UTF-8 without zeros, and each
+ * {{ must have its }}, with the name of a variable in between (values are
+ * ignored), with or without spaces; AF_TEMPLATE_LINE is a single line.  Returns
+ * NULL, or a phrase that says what is wrong, with the line's number in *line.
  */
 const char *af_template_check(af_template_kind_t kind, const char *text,
     size_t len, const af_template_value_t *names, size_t *line);
 
-/* Writes a template that was checked, with the values in their places. */
+/* Writes a template that was checked, with the variables' values. */
 void af_template_write(af_template_kind_t kind, const char *text, size_t len,
     const af_template_value_t *values, af_buffer_t *out);
 

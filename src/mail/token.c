@@ -6,7 +6,7 @@
 #include "token/base64url.h"
 
 
-/* octets of a token: the key's id, the row's, the code; and of those before */
+/* octets of a token: the key's id, the row's, the MAC; and of legacy ones */
 #define AF_MAIL_TOKEN_ID      AF_UUID_OCTETS
 #define AF_MAIL_TOKEN_MAC     crypto_auth_hmacsha256_BYTES
 #define AF_MAIL_TOKEN_LEGACY  (AF_MAIL_TOKEN_ID + AF_MAIL_TOKEN_MAC)

@@ -37,7 +37,7 @@ static const af_prefix_t  af_address_ipv4_special[] = {
 };
 
 
-/* of 2000::/3, all that is global unicast */
+/* within 2000::/3, all of global unicast */
 
 static const af_prefix_t  af_address_ipv6_special[] = {
     { { 0x20, 0x01, 0x00, 0x00 }, 23 },        /* Teredo and the like */
@@ -48,7 +48,7 @@ static const af_prefix_t  af_address_ipv6_special[] = {
 };
 
 
-/* ::ffff:0:0/96, and 64:ff9b::/96 of NAT64: an address of IPv4 follows */
+/* ::ffff:0:0/96, and 64:ff9b::/96 of NAT64: an IPv4 address follows */
 
 static const uint8_t  af_address_mapped[12] = {
     [10] = 0xff, [11] = 0xff

@@ -1,5 +1,5 @@
 /*
- * Which addresses anybody may have us connect to.
+ * Addresses that untrusted URLs may make us connect to.
  */
 
 #ifndef AF_NET_ADDRESS_H
@@ -9,9 +9,9 @@
 
 
 /*
- * Whether an address is one of the Internet: neither of this machine, of a
- * network of ours, nor of a special purpose (IANA's registries, RFC 6890).
- * Whoever has an address of IPv4 in one of IPv6 is judged by that.
+ * Whether an address is a public one: neither of this host, nor of a private
+ * network, nor for a special purpose (IANA's registries, RFC 6890).  An IPv4
+ * address embedded in an IPv6 address is checked as such.
  */
 int af_address_is_public(const struct sockaddr *address);
 

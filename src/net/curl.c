@@ -20,7 +20,7 @@ af_curl_create(const char *protocols, const char *url, long timeout,
         return NULL;
     }
 
-    /* without NOSIGNAL libcurl would use SIGALRM, in a thread */
+    /* otherwise libcurl would use SIGALRM, in a thread */
 
     if (curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK
         || curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols) != CURLE_OK
@@ -80,8 +80,8 @@ af_curl_perform(CURL *curl, char *error, size_t size)
 
 
 /*
- * libcurl writes a domain that is not ASCII as DNS does if it is text of the
- * locale: ours is UTF-8, whatever the process has.
+ * libcurl converts an internationalized domain name from the locale's encoding:
+ * ours is UTF-8, whatever the process uses.
  */
 
 static CURLcode

@@ -1,6 +1,6 @@
 /*
- * What all uses of libcurl have in common: it is synchronous, for a thread.
- * Pure C; curl_global_init() has been called before there were threads.
+ * What all uses of libcurl have in common: synchronous, for a thread.  Pure C;
+ * curl_global_init() was called before there were threads.
  */
 
 #ifndef AF_NET_CURL_H
@@ -12,14 +12,14 @@
 
 
 /*
- * Returns a handle for transfers of `url`, which must be of one of the
- * protocols ("http,https"), or NULL.  Each takes `timeout` milliseconds at
- * most, and ends soon when *stop becomes true.
+ * Returns a handle for transfers of `url`, whose scheme must be one of
+ * `protocols` ("http,https"), or NULL.  Each takes at most `timeout`
+ * milliseconds, and ends soon after *stop becomes true.
  */
 CURL *af_curl_create(const char *protocols, const char *url, long timeout,
     const volatile sig_atomic_t *stop);
 
-/* Performs a transfer.  What went wrong is told in `error`. */
+/* Performs a transfer.  On failure `error` says why. */
 CURLcode af_curl_perform(CURL *curl, char *error, size_t size);
 
 

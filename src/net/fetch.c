@@ -17,7 +17,7 @@ typedef struct {
     const af_fetch_t     *request;
     af_fetch_response_t  *response;
     struct curl_slist    *headers;
-    const char           *reason;  /* why we did so ourselves */
+    const char           *reason;  /* why we aborted it */
 } af_fetch_transfer_t;
 
 
@@ -85,7 +85,7 @@ af_fetch_url_has(CURLU *url, CURLUPart part)
 }
 
 
-/* one certificate at least, and none that is broken */
+/* at least one certificate, and none malformed */
 
 static int
 af_fetch_ca_valid(const af_fetch_t *request)
@@ -211,7 +211,7 @@ af_fetch_set_ca(CURL *curl, const af_fetch_t *request)
         return 0;
     }
 
-    /* a CApath, which is built in, would be trusted beside it */
+    /* otherwise the built-in CApath would be trusted as well */
 
     blob.data = (char *) request->ca;
     blob.len = request->ca_len;
@@ -222,7 +222,7 @@ af_fetch_set_ca(CURL *curl, const af_fetch_t *request)
 }
 
 
-/* nobody is waited for to say that a body may come */
+/* doesn't wait for a 100 (Continue) */
 
 static int
 af_fetch_set_headers(CURL *curl, af_fetch_transfer_t *transfer)
@@ -276,8 +276,8 @@ af_fetch_set_body(CURL *curl, const af_fetch_t *request)
 
 
 /*
- * An address is looked at when a socket for it is asked for: what a name was
- * resolved to before, it may not be any more.  A proxy would connect for us.
+ * The address is checked when its socket is opened: a name may by then resolve
+ * to another one than before.  A proxy would connect for us.
  */
 
 static int

@@ -10,7 +10,7 @@
 #include "shm/block.h"
 
 
-/* tries to get the lock before giving way, and before sleeping */
+/* attempts to get the lock before yielding, and before sleeping */
 #define AF_BLOCK_SPINS   100
 #define AF_BLOCK_YIELDS  200
 
@@ -65,9 +65,10 @@ af_block_lock(af_block_t *block)
     int       rc;
     unsigned  tries;
 
-    /* Nobody sleeps in pthread_mutex_lock(): with the one that was just woken
-       killed, and the lock taken by another meanwhile, those who slept with it
-       would never be woken. */
+    /*
+     * Nobody sleeps in pthread_mutex_lock(): if the one just woken were killed,
+     * and another took the lock meanwhile, the other sleepers would never wake.
+     */
 
     tries = 0;
 
@@ -128,7 +129,7 @@ af_block_init_mutex(pthread_mutex_t *mutex)
 }
 
 
-/* it is held for a microsecond, unless its owner has no processor */
+/* it is held for a microsecond, unless its owner was preempted */
 
 static void
 af_block_wait(unsigned tries)

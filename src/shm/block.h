@@ -1,10 +1,10 @@
 /*
- * A block of memory that processes share: what it is, and its lock.
- * Pure C: no nginx types.
+ * A block of memory shared by processes: its head, with a lock.  Pure C: no
+ * nginx types.
  *
- * The lock outlives its owner: if a process is killed while it holds it, the
- * next one gets it, and is told.  So what a block holds has to be whole after
- * each single store.
+ * The lock survives its owner: if a process is killed while holding it, the
+ * next one gets it, and knows.  So a block's contents must be consistent after
+ * every single store.
  */
 
 #ifndef AF_SHM_BLOCK_H
@@ -17,16 +17,16 @@
 #include <time.h>
 
 
-/* what two processes write often lies as far apart as this */
+/* separates what different processes write often */
 #define AF_BLOCK_ALIGN  64
 
-/* no lock is taken for these, in whatever process */
+/* these must be lock-free, in every process */
 #if ATOMIC_INT_LOCK_FREE != 2 || ATOMIC_LLONG_LOCK_FREE != 2
 #error "atomic 64-bit integers are needed"
 #endif
 
 
-/* begins the block */
+/* the head of a block */
 typedef struct {
     _Atomic uint32_t   magic;
     uint32_t           version;
@@ -37,8 +37,8 @@ typedef struct {
 
 typedef enum {
     AF_BLOCK_LOCKED,
-    AF_BLOCK_RECOVERED,        /* locked, and the owner before was killed */
-    AF_BLOCK_BROKEN            /* not locked: this is no lock any more */
+    AF_BLOCK_RECOVERED,        /* locked; its previous owner was killed */
+    AF_BLOCK_BROKEN            /* not locked: the mutex is unusable */
 } af_block_lock_t;
 
 
@@ -52,14 +52,14 @@ int af_block_format(void *memory, size_t size);
 /* The last step of formatting. */
 void af_block_publish(af_block_t *block, uint32_t magic, uint32_t version);
 
-/* Tells whether this memory was formatted, to the end, as such a block. */
+/* Whether this memory was completely formatted as such a block. */
 int af_block_is_valid(const void *memory, size_t size, uint32_t magic,
     uint32_t version);
 
 af_block_lock_t af_block_lock(af_block_t *block);
 void af_block_unlock(af_block_t *block);
 
-/* A time as blocks keep it: 32 bits without a sign; beyond, the nearest. */
+/* A time as blocks keep it, an unsigned 32-bit number; saturates. */
 uint32_t af_block_seconds(time_t t);
 
 

@@ -7,11 +7,11 @@
 
 #define AF_COUNTERS_MAGIC  0x6166636e
 
-/* the most cells of the table, and the most slots */
+/* the maximal numbers of the table's cells, and of slots */
 #define AF_COUNTERS_CELLS_MAX  128
 #define AF_COUNTERS_SLOTS_MAX  64
 
-/* slots begin where no other's writes invalidate them */
+/* slots don't share cache lines */
 #define AF_COUNTERS_LINE_CELLS  (AF_BLOCK_ALIGN / sizeof(uint64_t))
 
 
@@ -20,7 +20,7 @@ typedef _Atomic uint64_t  af_cell_t;
 
 struct af_counters_s {
     _Alignas(AF_BLOCK_ALIGN)
-    af_block_t   block;                /* its version is that of the table */
+    af_block_t   block;                /* its version is the table's */
     uint32_t     slots;
 
     _Alignas(AF_BLOCK_ALIGN)
@@ -118,10 +118,10 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
 };
 
 
-/* where each begins in a slot, and where the last one ends */
+/* where each metric begins in a slot, and where the last one ends */
 static unsigned    af_metric_offsets[AF_METRICS + 1];
 
-/* of whoever hasn't joined */
+/* of a process that hasn't joined */
 static af_cell_t   af_counters_dummy_slot[AF_COUNTERS_CELLS_MAX];
 
 static af_cell_t  *af_counters_slot = af_counters_dummy_slot;
@@ -200,7 +200,7 @@ af_count(af_metric_id_t metric, unsigned value)
 }
 
 
-/* a cell for each bound, one for what is beyond all, and the sum */
+/* a cell for each bound, one for what exceeds all, and the sum */
 
 void
 af_observe(af_metric_id_t metric, uint64_t time)
@@ -294,7 +294,7 @@ af_microseconds(void)
 }
 
 
-/* the same whenever it is done, and done before there are workers */
+/* idempotent, and done before there are workers */
 
 static void
 af_counters_layout(void)
@@ -312,7 +312,7 @@ af_counters_layout(void)
 }
 
 
-/* of all that tells which cell is what: FNV-1a, 32 bits */
+/* of everything that determines the cells' meaning: FNV-1a, 32 bits */
 
 static uint32_t
 af_counters_version(void)

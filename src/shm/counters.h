@@ -1,12 +1,12 @@
 /*
- * What is counted of a node: counters, and histograms of times, by the table
- * of counters.c, in memory that its processes share.  Pure C: no nginx types.
+ * A node's metrics: counters, and histograms of times, defined by the table in
+ * counters.c, in memory shared by its processes.  Pure C: no nginx types.
  *
  * Each worker adds to a slot of its own, without a lock.  While nginx reloads,
- * the old worker of a number and the new one share its slot, as do workers
- * beyond the number of slots: they add by atomic operations, which cost more
- * then, and lose nothing.  Who is killed leaves what it has counted.  Whoever
- * reads sums up the slots.  Nothing allocates.
+ * the old and the new worker of a number share a slot, as do workers beyond the
+ * number of slots: atomic operations cost more then, but lose nothing.  What a
+ * killed worker has counted remains.  Readers sum up the slots.  Nothing
+ * allocates.
  */
 
 #ifndef AF_SHM_COUNTERS_H
@@ -19,7 +19,7 @@
 /* rows of af_metrics[] */
 typedef enum {
     AF_METRIC_VERIFICATIONS = 0, /* by af_token_status_t */
-    AF_METRIC_ANSWERS,         /* by the first digit of the status, from 1 */
+    AF_METRIC_ANSWERS,         /* by the status's first digit, from 1 */
     AF_METRIC_DB_TIME,
     AF_METRIC_DB_REFUSED,      /* by af_db_refused_t */
     AF_METRIC_HASH_WAIT,
@@ -29,12 +29,12 @@ typedef enum {
 } af_metric_id_t;
 
 
-/* how many values others' enums have, by which labels are given */
+/* the numbers of labels that are other headers' enums */
 #define AF_VERIFICATION_VALUES  14
 #define AF_DELIVERY_VALUES      4
 
 
-/* why an operation never got to the database */
+/* why an operation was neither sent nor queued */
 
 typedef enum {
     AF_DB_REFUSED_QUEUE_FULL = 0,
@@ -42,26 +42,25 @@ typedef enum {
 } af_db_refused_t;
 
 
-/* the most bounds a histogram may have */
+/* the maximal number of a histogram's bounds */
 #define AF_METRIC_BOUNDS_MAX  12
 
 
 typedef struct {
-    const char         *name;          /* as Prometheus would have it */
+    const char         *name;          /* for Prometheus */
     const char         *help;
-    const char         *label;         /* NULL: none, and one value */
+    const char         *label;         /* NULL: none */
     const char *const  *values;        /* of the label, NULL-ended */
-    const uint32_t     *bounds;        /* microseconds, ended by a 0; NULL: it
-                                          is a counter */
+    const uint32_t     *bounds;        /* microseconds, 0-ended, or NULL */
 } af_metric_t;
 
 
-/* what there is of a metric, and of one of its label's values */
+/* a metric, or one value of its label */
 
 typedef struct {
     const af_metric_t  *metric;
     const char         *value;         /* NULL without a label */
-    uint64_t            count;         /* of a histogram: of all times */
+    uint64_t            count;         /* of a histogram: all observations */
     uint64_t            sum;           /* of them, in microseconds */
     uint64_t            buckets[AF_METRIC_BOUNDS_MAX];  /* cumulative */
 } af_sample_t;
@@ -72,37 +71,37 @@ typedef struct af_counters_s  af_counters_t;
 typedef void (*af_sample_pt)(void *data, const af_sample_t *sample);
 
 
-/* How much memory is of use, for a slot or for as many as there may be. */
+/* The minimal size of the memory, for one slot, and the maximal useful one. */
 size_t af_counters_size_min(void);
 size_t af_counters_size_max(void);
 
 /*
- * Finds what has been counted in this memory, which is aligned to 64 octets;
- * or begins from zero, where this was never counted in, or by another table.
- * NULL if the memory is too small.
+ * Finds the counters in this memory, which is aligned to 64 octets; or starts
+ * from zero, if it has none, or those of another table.  NULL if the memory is
+ * too small.
  */
 af_counters_t *af_counters_open(void *memory, size_t size);
 
-/* From now on this process adds to the slot of a worker of this number. */
+/* From now on this process adds to the slot of this worker. */
 void af_counters_join(af_counters_t *counters, unsigned worker);
 
 /*
- * Counts one of a metric: in the worker's slot, or before it has joined
- * nowhere.  `value` is of the metric's label, or 0.  In any thread.
+ * Increments a counter in the worker's slot; before it has joined, the count is
+ * lost.  `value` is the label's, or 0.  For any thread.
  */
 void af_count(af_metric_id_t metric, unsigned value);
 
-/* Likewise of a histogram: a time, in microseconds. */
+/* Likewise adds a time, in microseconds, to a histogram. */
 void af_observe(af_metric_id_t metric, uint64_t time);
 
-/* Tells all, in the order of the table. */
+/* Calls the handler for all of them, in the order of the table. */
 void af_counters_each(const af_counters_t *counters, af_sample_pt handler,
     void *data);
 
-/* How many values the label of a metric has; 1 without one. */
+/* The number of values of a metric's label; 1 without one. */
 unsigned af_metric_values(af_metric_id_t metric);
 
-/* Microseconds of a clock that nobody sets. */
+/* Microseconds of the monotonic clock. */
 uint64_t af_microseconds(void);
 
 

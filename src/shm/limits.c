@@ -1,6 +1,6 @@
 /*
- * The counters of attempts: sets of a few counters each, the one of which
- * whose window ends first makes room.
+ * Counters of attempts: a set-associative table, in whose sets the counter
+ * whose window ends first is evicted.
  */
 
 #include <string.h>
@@ -16,14 +16,14 @@
 
 typedef struct {
     uint64_t           hash[2];
-    _Atomic uint32_t   ends;       /* written last; over then: free */
+    _Atomic uint32_t   ends;       /* written last; free when past */
     uint32_t           count;
-    uint32_t           logged;     /* 1: the first refusal was told */
-    uint32_t           in_flight;  /* of the count: their outcome is unknown */
+    uint32_t           logged;     /* 1: the first refusal was logged */
+    uint32_t           in_flight;  /* of `count`, without outcome yet */
 } af_limits_counter_t;
 
 
-/* what is done to a counter that there is */
+/* what is done to an existing counter */
 typedef void (*af_limits_settle_pt)(af_limits_counter_t *counter);
 
 
@@ -219,8 +219,8 @@ af_limits_stat(const af_limits_t *table, af_limits_stat_t *stat)
 
 
 /*
- * Hashes, and takes the lock then, or returns -1.  Of 128 bits, two keys'
- * hashes are never the same.
+ * Hashes the key, and takes the lock; returns -1 if it can't.  At 128 bits, no
+ * two keys have the same hash.
  */
 
 static int
@@ -300,7 +300,7 @@ af_limits_insert(af_limits_t *table, const uint64_t hash[2],
         atomic_fetch_add(&table->evictions, 1);
     }
 
-    /* free until all of it is there: we may be killed */
+    /* free until it is complete: we may be killed */
 
     atomic_store_explicit(&counter->ends, 0, memory_order_release);
     atomic_thread_fence(memory_order_release);
@@ -336,7 +336,7 @@ af_limits_count(af_limits_t *table, af_limits_counter_t *counter,
 
     atomic_fetch_add(&table->refused, 1);
 
-    /* what will perhaps pass in a moment is not locked out */
+    /* what may pass in a moment is not locked out */
 
     if (counter->count - counter->in_flight >= rate->limit) {
         *first = !counter->logged;
@@ -347,7 +347,7 @@ af_limits_count(af_limits_t *table, af_limits_counter_t *counter,
 }
 
 
-/* in how many seconds the next one may count, where there is no room now */
+/* in how many seconds an attempt may pass, when there is no room now */
 
 static unsigned
 af_limits_retry_after(const af_rate_t *rate, const af_limits_counter_t *counter,
@@ -380,10 +380,7 @@ af_limits_settle(af_limits_t *table, const void *key, size_t len, time_t now,
 }
 
 
-/*
- * We may be killed after each store: those in flight are never more than those
- * that count.
- */
+/* We may be killed after any store: in_flight never exceeds count. */
 
 static void
 af_limits_counter_failed(af_limits_counter_t *counter)
@@ -411,7 +408,7 @@ af_limits_counter_cleared(af_limits_counter_t *counter)
     counter->count = counter->in_flight;
     counter->logged = 0;
 
-    /* the next one begins a window */
+    /* the next one begins a new window */
 
     if (counter->in_flight == 0) {
         counter->ends = 0;
@@ -433,7 +430,7 @@ af_limits_ends(const af_rate_t *rate, uint32_t now)
 }
 
 
-/* seconds until the window ends, or if there is none, how long one is */
+/* seconds until the window ends; without a counter, its full length */
 
 static unsigned
 af_limits_window_left(const af_rate_t *rate, const af_limits_counter_t *counter,

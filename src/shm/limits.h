@@ -1,13 +1,13 @@
 /*
- * Counters of attempts, in memory that processes share: at most so many of a
- * key in a window of time.  Pure C: no nginx types.
+ * Counters of attempts, in memory shared by processes: at most so many per key
+ * and time window.  Pure C: no nginx types.
  *
- * A window begins with the key's first attempt.  What is kept is bounded:
- * where there is no room, the counter whose window ends first makes some.
- * Which ones share room depends on a random key, so that nobody can choose
- * keys that displace another's.  Every call takes the table's lock, for less
- * than a microsecond; a process killed meanwhile leaves the table whole.  If
- * the lock is broken (its memory was overwritten), all attempts are refused.
+ * A window begins with the key's first attempt.  The memory is bounded: when
+ * there is no room, the counter whose window ends first is evicted.  Which
+ * counters share room depends on a random key, so that nobody can choose keys
+ * that evict another's.  Every call takes the table's lock, for less than a
+ * microsecond; a process killed meanwhile leaves the table consistent.  If the
+ * lock is broken (its memory was overwritten), all attempts are refused.
  * Nothing allocates.
  */
 
@@ -26,72 +26,73 @@ typedef struct af_limits_s  af_limits_t;
 
 
 typedef struct {
-    uint32_t       limit;          /* 0: none passes */
+    uint32_t       limit;          /* 0: refuses all */
     uint32_t       window;         /* seconds */
 } af_rate_t;
 
 
 typedef struct {
-    size_t         counters;       /* how many there is room for */
+    size_t         counters;       /* the capacity */
     uint64_t       refused;
-    uint64_t       evictions;      /* before their window's end */
-    uint64_t       recoveries;     /* processes that were killed at it */
+    uint64_t       evictions;      /* before their windows ended */
+    uint64_t       recoveries;     /* killed processes that held the lock */
 } af_limits_stat_t;
 
 
-/* How much memory this many counters take, and how many fit in (a multiple of
-   AF_LIMITS_WAYS; 0: too little). */
+/*
+ * The size of so many counters, and how many fit in a size: a multiple of
+ * AF_LIMITS_WAYS, 0 if it is too small.
+ */
 size_t af_limits_size(size_t counters);
 size_t af_limits_counters(size_t size);
 
 /*
- * Formats the memory, which is aligned to 64 octets.  Returns the table, which
- * is at the same address, or NULL if the memory is too small, or if the system
- * can't share a lock.
+ * Formats the memory, which is aligned to 64 octets.  Returns the table, at the
+ * same address, or NULL if the memory is too small or locks can't be shared.
  */
 af_limits_t *af_limits_init(void *memory, size_t size);
 
 /*
- * Finds the table again that af_limits_init() made in the same memory.  NULL
- * if there is none, or one of another layout or size.
+ * Finds the table that af_limits_init() made in this memory.  NULL if there is
+ * none, or one of another layout or size.
  */
 af_limits_t *af_limits_attach(void *memory, size_t size);
 
 /*
- * Counts an attempt, which is in flight until one of the calls below says what
- * became of it.  Returns 0 if it is within the limit, or else, without counting
- * it, in how many seconds the next one may count: 1 where all depends on those
- * in flight, or else the rest of the window, which is 1 or more, too.  *first
- * is 1 for the first that was refused in this window whatever becomes of those,
- * or else 0.  A key is of any length, and has to name what is limited, too.
+ * Counts an attempt, which is in flight until one of the functions below is
+ * called.  Returns 0 if it is within the limit; otherwise, without counting it,
+ * the seconds until the next one may pass: 1 if that depends on those in
+ * flight, or else the rest of the window, at least 1.  *first is 1 for the
+ * first refusal in this window that doesn't depend on those in flight,
+ * otherwise 0.  Keys are of any length, and include what is limited.
  */
 unsigned af_limits_take(af_limits_t *table, const af_rate_t *rate,
     const void *key, size_t len, time_t now, int *first);
 
-/* Tells what af_limits_take() would return, and counts nothing. */
+/* Returns what af_limits_take() would, but counts nothing. */
 unsigned af_limits_peek(af_limits_t *table, const af_rate_t *rate,
     const void *key, size_t len, time_t now);
 
 /*
- * What became of an attempt that was counted: it failed, and counts; or it does
- * not count after all.  If its window has ended, the key's next one is taken
- * for it.  One of which nobody tells counts, and is in flight, until its window
- * ends.
+ * An attempt in flight has failed, and remains counted; or it is released, and
+ * not counted.  If its window has ended, it stands for another one of the key's
+ * next window.  If neither is called, it is counted, and in flight, until the
+ * window ends.
  */
 void af_limits_failed(af_limits_t *table, const void *key, size_t len,
     time_t now);
 void af_limits_release(af_limits_t *table, const void *key, size_t len,
     time_t now);
 
-/* Whatever failed is forgotten; what is in flight still counts. */
+/* Forgets the failed attempts; those in flight still count. */
 void af_limits_clear(af_limits_t *table, const void *key, size_t len,
     time_t now);
 
-/* All is forgotten: the next attempt begins a window. */
+/* Forgets all attempts: the next one begins a new window. */
 void af_limits_forget(af_limits_t *table, const void *key, size_t len,
     time_t now);
 
-/* Takes no lock: the figures may be of different moments. */
+/* Takes no lock: the values may be of different moments. */
 void af_limits_stat(const af_limits_t *table, af_limits_stat_t *stat);
 
 

@@ -1,17 +1,17 @@
 /*
  * The table of revocations: open addressing, linear probing in a window.
  *
- * A slot's version tells its state:
+ * A slot's version is its state:
  *
  *   0      never used, or swept: a chain ends here
- *   odd    being written, or its writer was killed: room for another entry
+ *   odd    being written, or its writer was killed: free for another entry
  *   even   published
  *
- * A published slot keeps its id, and its other fields only ever grow, until it
- * has expired or the watermark stands for it.  So whoever looks for an entry
- * finds it, whatever is written meanwhile.  No two publications have the same
- * version (for 2^31 of them): a reader that finds a slot's version unchanged
- * has read one entry and not parts of two.
+ * A published slot keeps its id, and its other fields only increase, until it
+ * has expired or the watermark covers it.  So a reader finds the entry,
+ * whatever is written meanwhile.  No two publications have the same version
+ * (for 2^31 of them): a reader that finds a slot's version unchanged has read
+ * one entry, not parts of two.
  */
 
 #include <string.h>
@@ -24,10 +24,10 @@
 #define AF_REVOCATIONS_MAGIC    0x61667276
 #define AF_REVOCATIONS_LAYOUT   1
 
-/* how far from its home an entry may lie */
+/* the maximal distance of an entry from its home slot */
 #define AF_REVOCATIONS_WINDOW   512
 
-/* how many look-ups wait for memory together */
+/* the look-ups whose memory is prefetched together */
 #define AF_REVOCATIONS_BATCH    8
 
 
@@ -48,8 +48,10 @@ typedef struct {
 } af_slot_value_t;
 
 
-/* first what never changes, then what is read for each token, then what only
-   writers need: they shall not take the readers' cache lines away */
+/*
+ * first what never changes, then what is read for each token, then what only
+ * writers use, on cache lines of their own
+ */
 
 struct af_revocations_s {
     _Alignas(AF_BLOCK_ALIGN)
@@ -68,8 +70,8 @@ struct af_revocations_s {
     _Atomic uint64_t   evictions;
     _Atomic uint64_t   recoveries;
     _Atomic uint32_t   used;
-    uint32_t           sequence;   /* the version published last */
-    uint32_t           cursor;     /* the slot to sweep next */
+    uint32_t           sequence;   /* the last published version */
+    uint32_t           cursor;     /* the next slot to sweep */
 
     _Alignas(AF_BLOCK_ALIGN)
     af_slot_t          slot[];
@@ -140,7 +142,7 @@ af_revocations_init(void *memory, size_t size, time_t now)
         return NULL;
     }
 
-    /* nobody shall choose sessions that crowd one window */
+    /* nobody may choose sessions that crowd one window */
 
     randombytes_buf(&table->seed, sizeof(table->seed));
 
@@ -223,7 +225,7 @@ af_revocations_check(const af_revocations_t *table,
 
         for (k = 0; k < AF_REVOCATIONS_BATCH && i + k < n; k++) {
 
-            /* no epoch is good where none shall be */
+            /* no epoch is valid against AF_REVOCATIONS_ALL */
 
             epoch = subjects[i + k].epoch;
 
@@ -237,8 +239,10 @@ af_revocations_check(const af_revocations_t *table,
         }
     }
 
-    /* who did not find an entry that had to go sees the watermark, which was
-       raised before */
+    /*
+     * whoever missed an entry that was evicted sees the watermark, which was
+     * raised before
+     */
 
     atomic_thread_fence(memory_order_acquire);
     watermark = atomic_load_explicit(&table->watermark, memory_order_relaxed);
@@ -269,9 +273,11 @@ af_revocations_sweep(af_revocations_t *table, time_t now, size_t n)
     seconds = af_block_seconds(now);
     freed = 0;
 
-    /* Backward, since what a slot is needed for lies behind it: so many of the
-       next ones are on the way from a live entry's home to the entry.  What is
-       before the cursor is looked at for that alone. */
+    /*
+     * Backward, since what requires a slot lies behind it: `needed` of the next
+     * slots are between a live entry and its home.  Those before the cursor are
+     * examined for that alone.
+     */
 
     needed = 0;
     i = (table->cursor + table->window) % table->slots;
@@ -343,7 +349,7 @@ af_revocations_lock(af_revocations_t *table)
 }
 
 
-/* A killed writer may have published and not said so, or not have counted. */
+/* A killed writer may have published without announcing or counting it. */
 
 static void
 af_revocations_recover(af_revocations_t *table)
@@ -371,7 +377,7 @@ af_revocations_changed(af_revocations_t *table)
 }
 
 
-/* The least epoch that is good for the id, or 0: all are.  Takes no lock. */
+/* Returns the minimal valid epoch for the id, 0: any.  Takes no lock. */
 
 static uint32_t
 af_revocations_min_epoch(const af_revocations_t *table, const uint64_t id[2],
@@ -414,8 +420,8 @@ af_revocations_min_epoch(const af_revocations_t *table, const uint64_t id[2],
 
 
 /*
- * The slot of an id: the one that it has, or else the first that holds nothing
- * of use, or else the one that will do so first.
+ * The slot for an id: the one it has, or else the first that is free or
+ * expired, or else the one that expires first.
  */
 
 static af_slot_t *
@@ -472,12 +478,12 @@ static void
 af_revocations_publish(af_revocations_t *table, af_slot_t *slot,
     const af_slot_value_t *value)
 {
-    /* 0 is no version */
+    /* 0 is not a version */
 
     table->sequence += 2;
     table->sequence += table->sequence == 0 ? 2 : 0;
 
-    /* the watermark before the version, and that before the fields */
+    /* the watermark precedes the version, and the version the fields */
 
     atomic_store_explicit(&slot->version, table->sequence - 1,
                           memory_order_release);
@@ -533,7 +539,7 @@ af_revocations_previous(const af_revocations_t *table, uint32_t i)
 }
 
 
-/* how far the entry in this slot lies behind its home */
+/* how far the entry in this slot is from its home */
 
 static uint32_t
 af_revocations_distance(const af_revocations_t *table, uint32_t i)
@@ -549,8 +555,10 @@ af_revocations_distance(const af_revocations_t *table, uint32_t i)
 }
 
 
-/* Returns 1 if it may change a verdict.  Each store alone keeps the entry
-   right, and until grows first: no epoch is forgotten before its time. */
+/*
+ * Returns 1 if it may change a verdict.  The entry is valid after each single
+ * store, and `until` increases first: no epoch is forgotten early.
+ */
 
 static int
 af_slot_raise(af_slot_t *slot, const af_slot_value_t *value)
@@ -610,7 +618,7 @@ af_atomic_raise(_Atomic uint32_t *n, uint32_t to)
 }
 
 
-/* the finalizer of splitmix64: each bit of n changes any of the result's */
+/* the finalizer of splitmix64: each bit of n affects all bits of the result */
 
 static uint64_t
 af_revocations_mix(uint64_t n)

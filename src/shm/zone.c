@@ -1,5 +1,5 @@
 /*
- * The parts of the shared memory, and what the database writes into it.
+ * The parts of the shared memory, and revocations as the database sends them.
  */
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 _Static_assert(AF_UUID_OCTETS == AF_REVOCATIONS_ID_SIZE, "size");
 
 
-/* where the parts begin */
+/* the alignment of the parts */
 #define AF_ZONE_ALIGN  64
 
 
@@ -22,8 +22,8 @@ static size_t af_zone_align(size_t size);
 
 
 /*
- * Three quarters for revocations: an attempt lives minutes, not half an hour.
- * What is counted takes a sixteenth, or what it needs at most.
+ * Three quarters for revocations: attempts live minutes, not half an hour.
+ * Counters take a sixteenth, or as much as they need.
  */
 
 int
@@ -70,7 +70,7 @@ af_zone_align(size_t size)
 }
 
 
-/* the same as autoflow.role_subject() of the schema */
+/* as autoflow.role_subject() in the schema */
 
 void
 af_zone_role_id(const char *name, size_t len,
@@ -99,7 +99,7 @@ af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
     int64_t           at, until;
     af_revocation_t   entry;
 
-    /* an epoch, or a dash */
+    /* an epoch or a dash */
 
     n = sscanf(line, "%36s %" SCNu64 " %" SCNd64 " %" SCNd64, subject, &epoch,
                &at, &until);

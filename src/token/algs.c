@@ -1,5 +1,5 @@
 /*
- * The algorithms: each is a row.  None of them is "none".
+ * The algorithms, one per row.  "none" is not among them.
  */
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "token/algs.h"
 
 
-/* of each kind the first is its default */
+/* the first row of a kind is its default */
 
 static const af_alg_t  af_algs[] = {
 

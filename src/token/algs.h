@@ -1,6 +1,6 @@
 /*
- * The algorithms (RFC 7518, section 3.1; RFC 8037, section 3.1), for the
- * files of this folder alone.
+ * The algorithms (RFC 7518, section 3.1; RFC 8037, section 3.1).  For token/
+ * alone.
  */
 
 #ifndef AF_TOKEN_ALGS_H
@@ -21,9 +21,9 @@ typedef struct af_key_s  af_key_t;
 
 
 /*
- * How a family of algorithms signs.  What a key keeps for it, contexts that
- * are set up once, is in key->state from init() to cleanup(), which is called
- * whatever init() returned.
+ * How a family of algorithms signs.  What a key keeps for that, such as
+ * initialized contexts, is in key->state from init() to cleanup(), which is
+ * called whatever init() returned.
  */
 
 typedef struct {
@@ -54,12 +54,12 @@ struct af_alg_s {
 struct af_key_s {
     const af_alg_t     *alg;
     char               *kid;
-    char               *digest;      /* the name that is made of the key */
+    char               *digest;      /* RFC 7638, or a MAC made with a secret */
     char               *issuer;      /* NULL: our own */
-    json_t             *jwk;         /* to be published, NULL of a secret */
-    size_t              size;        /* of a signature, octets */
+    json_t             *jwk;         /* to be published; NULL for a secret */
+    size_t              size;        /* of a signature, in octets */
     void               *state;
-    unsigned            explicit_kid:1;  /* somebody has given it its kid */
+    unsigned            explicit_kid:1;  /* configured, or the JWK's */
     unsigned            private:1;
     unsigned            signs:1;
 };
@@ -71,10 +71,10 @@ extern const af_scheme_t  af_ecdsa_scheme;
 extern const af_scheme_t  af_eddsa_scheme;
 
 
-/* Return NULL if there is none. */
+/* Returns NULL if there is none. */
 const af_alg_t *af_alg_find(const char *name);
 
-/* the one of a key that doesn't say: the first row of its kind */
+/* for a key without "alg": the first row of its kind */
 const af_alg_t *af_alg_default(af_key_kind_t kind);
 
 

@@ -7,7 +7,7 @@ af_base64url_decode(unsigned char *dst, size_t size, size_t *n,
 {
     size_t  i;
 
-    /* libsodium 1.0.18 takes octets over 127 for letters, and we must not */
+    /* libsodium 1.0.18 mistakes octets above 127 for letters */
 
     for (i = 0; i < len; i++) {
         if (src[i] & 0x80) {
@@ -15,7 +15,7 @@ af_base64url_decode(unsigned char *dst, size_t size, size_t *n,
         }
     }
 
-    /* without the argument for the end it refuses whatever is left */
+    /* with no end pointer, it fails unless everything was decoded */
 
     return sodium_base642bin(dst, size, src, len, NULL, n, NULL, AF_BASE64URL)
            == 0;

@@ -12,15 +12,14 @@
 
 #define AF_BASE64URL  sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
-/* of the text of `n` octets, the terminating zero included */
+/* the size of the text for `n` octets, with the terminating zero */
 #define af_base64url_size(n)  sodium_base64_ENCODED_LEN(n, AF_BASE64URL)
 
 
 /*
- * Decodes all of `len` characters into `dst`, which has room for `size`
- * octets.  Nothing but what an encoder writes is taken: no padding, no white
- * space, no bits behind the last octet.  Returns 1 with the number of octets
- * in *n, or 0.
+ * Decodes all `len` characters to `dst`, which has room for `size` octets.
+ * Accepts only what an encoder writes: no padding, no white space, no excess
+ * bits. Returns 1 with the number of octets in *n, or 0.
  */
 int af_base64url_decode(unsigned char *dst, size_t size, size_t *n,
     const char *src, size_t len);

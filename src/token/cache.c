@@ -1,6 +1,6 @@
 /*
- * The verified-token cache: sets of a few tokens each, the least recently
- * used of which makes room.
+ * The verified-token cache: set-associative, the least recently used token of a
+ * set is evicted.
  */
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 
 typedef struct {
-    af_cache_key_t   key;       /* token: this entry's own copy */
+    af_cache_key_t   key;       /* token: a copy owned by the entry */
     void            *value;
     void           (*release)(void *value);
     uint64_t         hash;
@@ -109,7 +109,7 @@ af_cache_put(af_cache_t *cache, const af_cache_key_t *key, void *value,
 
     memcpy(copy, key->token, key->len);
 
-    /* an empty entry was never used: it is the oldest */
+    /* an empty entry was never used, so it is the oldest */
 
     hash = af_cache_hash(cache, key);
     set = af_cache_set(cache, hash);
@@ -161,7 +161,7 @@ af_cache_set(af_cache_t *cache, uint64_t hash)
 }
 
 
-/* equal hashes first: how long memcmp() takes shall tell nobody anything */
+/* compare hashes first: memcmp()'s time must reveal nothing about a token */
 
 static int
 af_cache_match(const af_cache_entry_t *entry, const af_cache_key_t *key,

@@ -5,7 +5,7 @@
 #include "token/csrf.h"
 
 
-/* octets of a token, and of those of before */
+/* octets of the MAC, and of a token; legacy ones have the MAC alone */
 #define AF_CSRF_MAC_SIZE  crypto_auth_hmacsha256_BYTES
 #define AF_CSRF_MAX       (AF_KEY_ID_SIZE + AF_CSRF_MAC_SIZE)
 

@@ -5,8 +5,8 @@
 
 
 /*
- * Another one whenever a list's statement reads or writes its positions
- * otherwise: those of before are then refused, not misread.
+ * Increase it when a list's statement changes how it reads or writes positions:
+ * older cursors are then rejected rather than misread.
  */
 #define AF_CURSOR_VERSION  2
 
@@ -94,7 +94,7 @@ af_cursor_check(const af_purpose_keys_t *keys, const char *list,
 }
 
 
-/* of a list, and of the head and position in `octets` */
+/* of the list, and of the head and position in `octets` */
 
 static void
 af_cursor_mac(const af_derived_key_t key, const char *list,

@@ -1,9 +1,9 @@
 /*
- * Cursors: where the next page of a list begins, for its caller to bring back.
+ * Cursors: where the next page of a list begins, for the client to send back.
  * base64url of a version, a key's id, the position and HMAC-SHA256(key,
- * version, id, list, 0, position), cut to 16 octets.  So a position comes to a
- * statement as another one wrote it, and only in the list that it is of.  It is
- * not encrypted: it says no more than the row that it is of.  Pure C: no nginx
+ * version, id, list, 0, position), truncated to 16 octets.  So a statement gets
+ * only positions that the same list's statement wrote.  A cursor is not
+ * encrypted: it reveals no more than the row it points to.  Pure C: no nginx
  * types.
  */
 
@@ -16,11 +16,11 @@
 #include "token/base64url.h"
 
 
-/* octets beside the position: the version and the key's id, the code */
+/* octets before and after the position: version and key id, MAC */
 #define AF_CURSOR_HEAD_SIZE  (1 + AF_KEY_ID_SIZE)
 #define AF_CURSOR_MAC_SIZE   16
 
-/* of positions; they hold an id and a name at most */
+/* a position holds an id and a name at most */
 #define AF_POSITION_MAX   1500
 #define AF_POSITION_SIZE  (AF_POSITION_MAX + 1)
 
@@ -31,13 +31,13 @@
 
 
 /*
- * Makes the cursor of a position; `list` says all that the position depends
- * on.  Returns 0, or -1 if the position is too long.
+ * Makes a cursor; `list` is everything that the position depends on.  Returns
+ * 0, or -1 if the position is too long.
  */
 int af_cursor_make(const af_purpose_keys_t *keys, const char *list,
     const char *position, char cursor[AF_CURSOR_SIZE]);
 
-/* Checks a cursor that someone presents.  Returns 1 with the position, or 0. */
+/* Verifies a cursor.  Returns 1 with the position, or 0. */
 int af_cursor_check(const af_purpose_keys_t *keys, const char *list,
     const char *cursor, size_t len, char position[AF_POSITION_SIZE]);
 

@@ -1,7 +1,7 @@
 /*
  * EdDSA with Ed25519 (RFC 8037), by libsodium, which takes less than half of
- * OpenSSL's time and refuses what has several readings: a scalar that is too
- * large, a point of small order, or one that is not in its canonical form.
+ * OpenSSL's time and rejects ambiguous encodings: a scalar that is too large, a
+ * point of small order, or one not in canonical form.
  */
 
 #include <stdlib.h>

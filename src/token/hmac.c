@@ -1,6 +1,6 @@
 /*
- * HMAC (RFC 7518, section 3.2).  The context keeps the key: to start it anew
- * costs a quarter of making one.
+ * HMAC (RFC 7518, section 3.2).  The context keeps the key: reinitializing it
+ * takes a quarter of the time of creating one.
  */
 
 #include <openssl/core_names.h>
@@ -49,7 +49,7 @@ af_hmac_init(af_key_t *key, const af_material_t *material)
         return -1;
     }
 
-    /* the parameter is only read, whatever its type says */
+    /* the parameter is read-only, despite its type */
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
                                             (char *) key->alg->digest, 0);
     params[1] = OSSL_PARAM_construct_end();
@@ -77,7 +77,7 @@ af_hmac_sign(af_key_t *key, unsigned char *sig, const unsigned char *data,
 {
     size_t  n;
 
-    /* without a key it starts anew with the one it has */
+    /* without a key, it restarts with the current one */
 
     if (EVP_MAC_init(key->state, NULL, 0, NULL) != 1
         || EVP_MAC_update(key->state, data, len) != 1

@@ -14,13 +14,13 @@
 #include "token/jwk.h"
 
 
-/* octets of a member's value, more than any good one has */
+/* octets of a member's value, more than any valid one has */
 #define AF_JWK_OCTETS_MAX  4096
 
 /* octets of a point of P-521 */
 #define AF_JWK_POINT_MAX  (1 + 2 * 66)
 
-/* what key_ops allow */
+/* the key_ops we know */
 #define AF_JWK_SIGN    0x01
 #define AF_JWK_VERIFY  0x02
 
@@ -71,7 +71,7 @@ static const struct {
 };
 
 
-/* RFC 7518, section 6.3; how many there are in a public key, and in all */
+/* RFC 7518, section 6.3; the numbers of public and of all members */
 
 #define AF_JWK_RSA_PUBLIC   2
 #define AF_JWK_RSA_PRIVATE  8
@@ -126,7 +126,7 @@ af_jwk_read(const json_t *jwk, af_material_t *material,
         return AF_JWK_INVALID;
     }
 
-    /* who may sign may see whether it went well */
+    /* a private key that may sign may also verify */
 
     if (material->private && (ops & AF_JWK_SIGN)) {
         return AF_JWK_OK;
@@ -235,7 +235,7 @@ af_jwk_options(const json_t *jwk, af_key_kind_t kind, af_key_options_t *options,
 }
 
 
-/* a member that is a string or missing; returns 0 if it is something else */
+/* a member that is a string or missing; returns 0 if it is anything else */
 
 static int
 af_jwk_text(const json_t *jwk, const char *name, const char **value)
@@ -249,7 +249,7 @@ af_jwk_text(const json_t *jwk, const char *name, const char **value)
 }
 
 
-/* RFC 7517, section 4.3; returns 0 if it is not what it should be */
+/* RFC 7517, section 4.3; returns 0 if it is malformed */
 
 static int
 af_jwk_ops(const json_t *list, unsigned *ops)
@@ -319,7 +319,7 @@ af_jwk_read_rsa(const json_t *jwk, af_key_kind_t kind, af_material_t *material,
     BIGNUM          *numbers[AF_JWK_RSA_PRIVATE];
     OSSL_PARAM_BLD  *bld;
 
-    /* RFC 7518, section 6.3.2.7: what has it and isn't understood is refused */
+    /* RFC 7518, section 6.3.2.7: must be rejected if not supported */
 
     if (json_object_get(jwk, "oth") != NULL) {
         *error = "RSA keys of more than two primes are not supported";
@@ -454,7 +454,7 @@ af_jwk_read_okp(const json_t *jwk, af_key_kind_t kind, af_material_t *material,
 }
 
 
-/* OpenSSL makes the public key of the private one: x has to be the same */
+/* OpenSSL derives the public key from the private one, and x must match */
 
 static EVP_PKEY *
 af_jwk_okp_private(const json_t *jwk, const unsigned char *x,
@@ -525,7 +525,7 @@ af_jwk_build(OSSL_PARAM_BLD *bld, af_key_kind_t kind, unsigned private,
 }
 
 
-/* of exactly `size` octets, or with 0 of any number */
+/* of exactly `size` octets; 0: of any size */
 
 static BIGNUM *
 af_jwk_number(const json_t *jwk, const char *name, size_t size)

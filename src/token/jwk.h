@@ -12,17 +12,17 @@
 
 typedef enum {
     AF_JWK_OK = 0,
-    AF_JWK_UNSUPPORTED,        /* well, but of no use to us */
+    AF_JWK_UNSUPPORTED,        /* valid, but of no use to us */
     AF_JWK_INVALID
 } af_jwk_status_t;
 
 
 /*
- * Reads a key.  On AF_JWK_OK *material is to be freed with
- * af_material_free(), and *said is what the key says of itself, as long as
- * `jwk` lives; otherwise a phrase in *error says why not.
+ * Reads a key.  On AF_JWK_OK *material is to be freed with af_material_free(),
+ * and *options are the JWK's own, valid as long as `jwk`; otherwise *error says
+ * why.
  *
- * What names or brings a certificate (x5c, x5t, x5u) is never read.
+ * Members with certificates (x5c, x5t, x5u) are never read.
  */
 af_jwk_status_t af_jwk_read(const json_t *jwk, af_material_t *material,
     af_key_options_t *options, const char **error);

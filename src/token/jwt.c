@@ -1,5 +1,5 @@
 /*
- * JSON Web Tokens.  The signature is right before a claim is looked at.
+ * JSON Web Tokens.  No claim is examined before the signature is verified.
  */
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "token/jwt.h"
 
 
-/* the types a claim may have */
+/* allowed types of claims */
 #define AF_CLAIM_STRING   0x01
 #define AF_CLAIM_NUMBER   0x02
 #define AF_CLAIM_STRINGS  0x04
@@ -32,12 +32,12 @@ typedef struct {
 } af_jwt_parts_t;
 
 
-/* what a token's header says of the key that has signed it */
+/* what a token's header says about the key that signed it */
 
 typedef struct {
     const char  *alg;
-    const char  *kid;            /* NULL: it does not say */
-    unsigned     unknown;        /* no key has this name */
+    const char  *kid;            /* NULL: missing */
+    unsigned     unknown;        /* no key has this kid */
 } af_jwt_key_hint_t;
 
 
@@ -138,7 +138,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
 
     status = af_jwt_check(rules, *signer, payload);
 
-    /* an issuer may have the same key under another name */
+    /* the same key may be in the ring under another issuer */
 
     while (status == AF_JWT_ISSUER
            && af_jwt_find_key(signer + 1, jose, &jwt, &signer) == AF_JWT_OK)
@@ -241,7 +241,7 @@ af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
     jwt->payload.start = dot[0] + 1;
     jwt->payload.len = dot[1] - jwt->payload.start;
 
-    /* a third dot is not of the base64url alphabet */
+    /* a third dot would not be base64url */
     jwt->signature.start = dot[1] + 1;
     jwt->signature.len = end - jwt->signature.start;
 
@@ -283,10 +283,7 @@ af_jwt_object(const af_jwt_part_t *part, json_t **object)
 }
 
 
-/*
- * Parameters that bring a key along or say where one is (jwk, jku, x5c, x5u)
- * are never read.
- */
+/* Parameters with a key or its location (jwk, jku, x5c, x5u) are never read. */
 
 static int
 af_jwt_header_valid(const json_t *header)
@@ -297,7 +294,7 @@ af_jwt_header_valid(const json_t *header)
     type = json_object_get(header, "typ");
 
     /*
-     * RFC 7515, section 4.1.11: what crit names must be understood, and we
+     * RFC 7515, section 4.1.11: parameters in crit must be understood, and we
      * understand none; RFC 7797, section 6: b64 is not for JWTs.
      */
 
@@ -396,7 +393,7 @@ af_jwt_kid_is_known(af_key_t **key, const char *kid)
 }
 
 
-/* a key without a name may have one where it comes from */
+/* a key without a configured kid may have one at its issuer */
 
 static int
 af_jwt_is_candidate(const af_jwt_key_hint_t *hint, const af_key_t *key)
@@ -541,10 +538,10 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
 
 
 /*
- * Claims may be integers too large for a time or have fractions, which a
- * double compares without overflow.  The time now, in whole seconds, stands
- * for any moment up to the next, so that a token made a fraction of a second
- * ago is not from the future.
+ * Claims may be integers too large for a time, or have fractions: a double
+ * compares them without overflow.  The current time, in whole seconds, stands
+ * for any moment until the next second, so that a token issued a fraction of a
+ * second ago is not from the future.
  */
 
 af_jwt_status_t
@@ -611,7 +608,7 @@ af_jwt_append_json(char *out, size_t *len, const json_t *object)
 }
 
 
-/* `out` has room for AF_JWT_MAX and a zero, whose place a dot may take */
+/* `out` has room for AF_JWT_MAX and a zero, in whose place a dot may go */
 
 static int
 af_jwt_append(char *out, size_t *len, const void *src, size_t n)

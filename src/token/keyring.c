@@ -13,7 +13,7 @@
 #include "token/pem.h"
 
 
-/* where keys are read to, and from what */
+/* where keys are loaded to, and how */
 
 typedef struct {
     af_keyring_t            *ring;
@@ -86,7 +86,7 @@ af_keyring_free(af_keyring_t *ring)
 }
 
 
-/* what OpenSSL reports of a failure is dropped, as in token/keys.c */
+/* OpenSSL's errors are discarded, as in token/keys.c */
 
 int
 af_keyring_add(af_keyring_t *ring, const char *text, size_t len,
@@ -186,7 +186,7 @@ af_keyring_jwks(const af_keyring_t *ring)
 static int
 af_keyring_read(af_keyring_load_t *load, const char *text, size_t len)
 {
-    /* a member of a JWK may hold what looks like PEM */
+    /* a member of a JWK may contain what looks like PEM */
 
     if (af_keyring_is_json(text, len)) {
         return af_keyring_json(load, text, len);
@@ -282,7 +282,7 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
         return -1;
     }
 
-    /* to see whether a large one is valid takes a fifth of a second */
+    /* validating a large one takes a fifth of a second */
 
     if (load->published && total > AF_PUBLISHED_MAX) {
         total = AF_PUBLISHED_MAX;
@@ -347,7 +347,7 @@ af_keyring_add_jwk(af_keyring_load_t *load, const json_t *jwk)
 }
 
 
-/* what is given beside a JWK completes what it says, and can't change it */
+/* configured options complete a JWK's own, but can't change them */
 
 static const char *
 af_keyring_merge_options(af_key_options_t *options,
@@ -409,7 +409,7 @@ af_keyring_key(af_keyring_load_t *load, const af_material_t *material,
 }
 
 
-/* takes the key, also if it fails */
+/* takes ownership of the key, even on failure */
 
 static int
 af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
@@ -455,7 +455,7 @@ af_keyring_keys_equal(const af_key_t *a, const af_key_t *b)
 }
 
 
-/* jansson frees strings as they are */
+/* jansson frees strings without wiping them */
 
 static void
 af_json_wipe(json_t *json)

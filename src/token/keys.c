@@ -1,5 +1,5 @@
 /*
- * Keys: what is the same of every algorithm.
+ * Keys: what all algorithms have in common.
  */
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "token/secret.h"
 
 
-/* of the name of a secret */
+/* octets of a secret's kid */
 #define AF_KID_OCTETS  16
 
 
@@ -26,7 +26,7 @@ static const char *af_key_set_kid(af_key_t *key, const af_material_t *material,
 static char *af_kid_make(af_key_t *key);
 
 
-/* the space keeps it apart from anything a token could ask to be signed */
+/* with the space it can't be the signing input of a token */
 static const unsigned char  af_kid_label[] = "autoflow kid";
 
 
@@ -161,8 +161,8 @@ af_key_jwk(const af_key_t *key)
 
 
 /*
- * What OpenSSL reports of a failure is dropped: nginx would find it in the
- * queue later, and blame it on a connection.
+ * OpenSSL's errors are discarded, or nginx would find them in the queue later,
+ * and attribute them to a connection.
  */
 
 size_t
@@ -289,7 +289,7 @@ af_key_set_kid(af_key_t *key, const af_material_t *material, const char *kid)
         }
     }
 
-    /* of the required members alone: what follows is no part of it */
+    /* the thumbprint is of the required members alone, without those below */
 
     key->digest = key->jwk ? af_material_thumbprint(key->jwk)
                            : af_kid_make(key);

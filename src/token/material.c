@@ -1,6 +1,6 @@
 /*
- * What a key is made of.  Refused is whatever is too weak, is no key at all,
- * or is not what it is said to be.
+ * Key material.  Rejects what is too weak, invalid, or not what it claims to
+ * be.
  */
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "token/material.h"
 
 
-/* bits of an RSA exponent; what is longer only takes time to verify with */
+/* bits of an RSA exponent; a longer one only slows verification down */
 #define AF_EXPONENT_MAX  64
 
 
@@ -250,7 +250,7 @@ af_exponent_check(const EVP_PKEY *pkey)
 }
 
 
-/* RFC 5480, section 2.1.1: a curve must have a name, not parameters */
+/* RFC 5480, section 2.1.1: the curve must be named, not explicit */
 
 static const char *
 af_ec_check(const EVP_PKEY *pkey, unsigned private)
@@ -270,7 +270,7 @@ af_ec_check(const EVP_PKEY *pkey, unsigned private)
 }
 
 
-/* a point of the curve, a modulus without small factors; pairs that match */
+/* a point on the curve, a modulus without small factors; matching pairs */
 
 static const char *
 af_pkey_check(const EVP_PKEY *pkey, unsigned private)
@@ -278,7 +278,7 @@ af_pkey_check(const EVP_PKEY *pkey, unsigned private)
     const char  *reason;
     EVP_PKEY_CTX  *ctx;
 
-    /* it takes no const, and changes nothing but the count of references */
+    /* takes no const, but changes only the reference count */
 
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, (EVP_PKEY *) pkey, NULL);
     if (ctx == NULL) {
@@ -322,7 +322,7 @@ af_ed25519_check(const EVP_PKEY *pkey, unsigned private)
 }
 
 
-/* nothing of a secret is public */
+/* a secret has no public part */
 
 static int
 af_oct_add(json_t *jwk, const EVP_PKEY *pkey, size_t size)
@@ -369,8 +369,8 @@ af_ed25519_add(json_t *jwk, const EVP_PKEY *pkey, size_t size)
 
 
 /*
- * With `size` a coordinate, which has leading zeros (RFC 7518, section
- * 6.2.1.2), otherwise a number, which has none (section 2, Base64urlUInt).
+ * With a `size` it is a coordinate, with leading zeros (RFC 7518, section
+ * 6.2.1.2); otherwise a number, without (section 2, Base64urlUInt).
  */
 
 static int

@@ -1,6 +1,6 @@
 /*
- * What a key is made of, before it has an algorithm and a name: whatever form
- * it came in, it is judged here.  Pure C: no nginx types.
+ * Key material, before it has an algorithm and a kid: checked here, whatever
+ * format it came in.  Pure C: no nginx types.
  */
 
 #ifndef AF_TOKEN_MATERIAL_H
@@ -16,7 +16,7 @@
 #define AF_RSA_MAX  8192
 
 
-/* the kinds of keys: JWK's kty and crv (RFC 7518, section 6; RFC 8037) */
+/* the kinds of keys: a JWK's kty and crv (RFC 7518, section 6; RFC 8037) */
 
 typedef enum {
     AF_OCT = 0,
@@ -25,7 +25,7 @@ typedef enum {
     AF_P384,
     AF_P521,
     AF_ED25519,
-    AF_KEY_KINDS               /* how many: none of them */
+    AF_KEY_KINDS               /* their number; as a kind: none */
 } af_key_kind_t;
 
 
@@ -33,15 +33,15 @@ typedef struct af_material_s  af_material_t;
 
 typedef struct {
     const char   *kty;
-    const char   *crv;         /* NULL: there are no curves */
+    const char   *crv;         /* NULL: no curve */
     const char   *type;        /* OpenSSL's name */
     const char   *group;       /* of EC keys: OpenSSL's name of the curve */
     size_t        size;        /* octets of a coordinate, 0 without a curve */
 
-    /* says why a key is refused, or NULL */
+    /* returns NULL, or why the key is rejected */
     const char *(*check)(const EVP_PKEY *pkey, unsigned private);
 
-    /* adds what is public to a JWK: 0, or -1 */
+    /* adds the public members to a JWK: 0, or -1 */
     int         (*add)(json_t *jwk, const EVP_PKEY *pkey, size_t size);
 } af_key_kind_row_t;
 
@@ -51,7 +51,7 @@ struct af_material_s {
     EVP_PKEY       *pkey;      /* NULL for AF_OCT */
     unsigned char  *secret;    /* NULL for all others */
     size_t          len;
-    unsigned        private:1; /* it can sign: has to be kept secret */
+    unsigned        private:1; /* it can sign, and must be kept secret */
 };
 
 
@@ -62,27 +62,26 @@ extern const af_key_kind_row_t  af_key_kinds[];
 af_key_kind_t af_key_kind_find(const char *kty, const char *crv);
 
 /*
- * Makes material of a copy of a secret, or of a key of OpenSSL's, which is
- * its own from then on, also if this fails.  Return 0, or -1 with a phrase
- * that says why in *error.
+ * Make material from a copy of a secret, or from an OpenSSL key, of which they
+ * take ownership, even on failure.  Return 0, or -1, and *error says why.
  */
 int af_material_secret(af_material_t *material, const unsigned char *secret,
     size_t len, const char **error);
 int af_material_pkey(af_material_t *material, EVP_PKEY *pkey,
     unsigned private, const char **error);
 
-/* Wipes and frees what it holds. */
+/* Wipes and frees the contents. */
 void af_material_free(af_material_t *material);
 
 /*
- * The members that a JWK of the public key must have, those of its thumbprint
- * (RFC 7638, section 3.2); a new reference, NULL if there is no memory.
+ * Returns the required members of the public key's JWK, those of its thumbprint
+ * (RFC 7638, section 3.2), as a new reference; NULL if there is no memory.
  */
 json_t *af_material_public(const af_material_t *material);
 
 /*
- * The thumbprint (RFC 7638) of a JWK that has these members alone, by SHA-256,
- * in base64url; to be freed with free(), NULL if there is no memory.
+ * Returns the SHA-256 thumbprint (RFC 7638) of a JWK with only these members,
+ * in base64url, to be freed with free(); NULL if there is no memory.
  */
 char *af_material_thumbprint(const json_t *jwk);
 

@@ -1,5 +1,5 @@
 /*
- * PEM.  What the label says decides how a block is decoded.
+ * PEM.  A block is decoded according to its label.
  */
 
 #include <string.h>
@@ -15,7 +15,7 @@
 typedef struct {
     const char  *label;
     const char  *structure;    /* OpenSSL's names; NULL: an X.509 certificate */
-    const char  *type;         /* NULL: the structure says it */
+    const char  *type;         /* NULL: given by the structure */
     int          selection;
 } af_pem_row_t;
 
@@ -103,7 +103,7 @@ af_pem_read(af_material_t *material, const char *text, size_t len,
 }
 
 
-/* returns 1 after a block, 0 at the end, or -1; what it reads is wiped */
+/* returns 1 after a block, 0 at the end, or -1; wipes what it has read */
 
 static int
 af_pem_next(BIO *bio, EVP_PKEY **pkey, unsigned *private, const char **error)
@@ -141,7 +141,7 @@ af_pem_block(const char *label, const char *header, const unsigned char *der,
 {
     const af_pem_row_t  *row;
 
-    /* `openssl ecparam` writes them before the key, which says them again */
+    /* `openssl ecparam` writes them before the key, which repeats them */
 
     if (strcmp(label, PEM_STRING_ECPARAMETERS) == 0) {
         return 1;

@@ -1,6 +1,6 @@
 /*
- * Keys in PEM (RFC 7468): PKCS#8, PKCS#1, SEC 1, SPKI, or an X.509
- * certificate, of which only the key counts.  Pure C: no nginx types.
+ * Keys in PEM (RFC 7468): PKCS#8, PKCS#1, SEC 1, SPKI, or an X.509 certificate,
+ * from which only the key is used.  Pure C: no nginx types.
  */
 
 #ifndef AF_TOKEN_PEM_H
@@ -9,13 +9,12 @@
 #include "token/material.h"
 
 
-/* Returns 1 if a text is PEM of any kind, right or wrong. */
+/* Returns 1 if a text looks like PEM, valid or not. */
 int af_pem_is(const char *text, size_t len);
 
 /*
- * Reads a text that holds one key and perhaps the parameters of its curve.
- * Returns 0 with the material, to be freed with af_material_free(), or -1
- * with a phrase that says why in *error.
+ * Reads PEM with one key, and possibly EC parameters.  Returns 0 with the
+ * material, to be freed with af_material_free(), or -1, and *error says why.
  */
 int af_pem_read(af_material_t *material, const char *text, size_t len,
     const char **error);

@@ -1,7 +1,7 @@
 /*
- * RSA (RFC 7518, sections 3.3 and 3.5) and ECDSA (section 3.4), by OpenSSL.
- * A key keeps two contexts, set up once; OpenSSL lets one be used again for
- * any number of signatures.
+ * RSA (RFC 7518, sections 3.3 and 3.5) and ECDSA (section 3.4), by OpenSSL.  A
+ * key keeps two initialized contexts, which OpenSSL allows to be used for any
+ * number of signatures.
  */
 
 #include <stdlib.h>
@@ -15,14 +15,14 @@
 #include "token/keys.h"
 
 
-/* octets of an ECDSA signature in DER, of P-521's size */
+/* octets of an ECDSA signature in DER, with P-521 */
 #define AF_DER_MAX  144
 
 
 typedef struct {
     EVP_MD        *md;
     EVP_MD_CTX    *digest;
-    EVP_PKEY_CTX  *sign;       /* NULL of a public key */
+    EVP_PKEY_CTX  *sign;       /* NULL for a public key */
     EVP_PKEY_CTX  *verify;
 } af_pkey_t;
 
@@ -128,7 +128,7 @@ af_pkey_init(af_key_t *key, const af_material_t *material)
 }
 
 
-/* they are only read, whatever their type says */
+/* they are read-only, despite their types */
 
 static void
 af_pkey_params(const af_alg_t *alg, OSSL_PARAM *params)
@@ -142,7 +142,7 @@ af_pkey_params(const af_alg_t *alg, OSSL_PARAM *params)
                                                 (char *) alg->padding, 0);
     }
 
-    /* RFC 7518, section 3.5: a salt as long as the digest, exactly */
+    /* RFC 7518, section 3.5: the salt is exactly as long as the digest */
 
     if (alg->padding != NULL && strcmp(alg->padding, AF_PSS) == 0) {
         *params++ = OSSL_PARAM_construct_utf8_string(
@@ -191,7 +191,7 @@ af_rsa_verify(af_key_t *key, const unsigned char *sig,
 }
 
 
-/* OpenSSL has r and s in DER, a JWS has them side by side, both full length */
+/* OpenSSL has r and s in DER, a JWS concatenates them, both in full length */
 
 static size_t
 af_ecdsa_sign(af_key_t *key, unsigned char *sig, const unsigned char *data,
@@ -229,7 +229,7 @@ af_ecdsa_sign(af_key_t *key, unsigned char *sig, const unsigned char *data,
 }
 
 
-/* that r and s are from 1 to n - 1 is for OpenSSL to see, and it does */
+/* OpenSSL checks that r and s are from 1 to n - 1 */
 
 static int
 af_ecdsa_verify(af_key_t *key, const unsigned char *sig,

@@ -12,14 +12,14 @@
 #define AF_REFRESH_TAG_SIZE  8
 #define AF_REFRESH_MAC_SIZE  crypto_auth_hmacsha256_BYTES
 
-/* where they begin: but for the key's id, as far from the end in any version */
+/* offsets: apart from the key's id, at the same distance from the end */
 #define AF_REFRESH_MAC(size)      ((size) - AF_REFRESH_MAC_SIZE)
 #define AF_REFRESH_TAG(size)      (AF_REFRESH_MAC(size) - AF_REFRESH_TAG_SIZE)
 #define AF_REFRESH_NUMBER(size)   (AF_REFRESH_TAG(size) - 8)
 #define AF_REFRESH_SESSION(size)  (AF_REFRESH_NUMBER(size) - AF_UUID_OCTETS)
 #define AF_REFRESH_USER(size)     (AF_REFRESH_SESSION(size) - AF_UUID_OCTETS)
 
-/* of those that lack the key's id */
+/* of tokens without the key's id */
 #define AF_REFRESH_UNKEYED_OCTETS  (AF_REFRESH_OCTETS - AF_KEY_ID_SIZE)
 #define AF_REFRESH_UNKEYED_SIZE                                               \
     af_base64url_size(AF_REFRESH_UNKEYED_OCTETS)
@@ -114,7 +114,7 @@ af_refresh_parse(const af_purpose_keys_t *keys, const char *text, size_t len,
 }
 
 
-/* whose keys made it; -1: it is junk */
+/* returns the index of the secret it was made with; -1: junk */
 
 static ptrdiff_t
 af_refresh_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
@@ -140,7 +140,7 @@ af_refresh_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
 }
 
 
-/* all are tried, so that the time doesn't tell which */
+/* tries all, so that the time doesn't reveal which */
 
 static ptrdiff_t
 af_refresh_any_secret(const af_purpose_keys_t *keys, const af_refresh_t *token)
@@ -256,7 +256,7 @@ af_refresh_make(const af_purpose_keys_t *keys, const char *user_id,
 }
 
 
-/* `random` is NULL where none is part of it */
+/* `random` is NULL where it isn't included */
 
 static void
 af_refresh_mac(const af_derived_key_t key, const unsigned char *octets,

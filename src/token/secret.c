@@ -1,5 +1,5 @@
 /*
- * What can't be a secret: keys in any of the forms in which they go around.
+ * What can't be a secret: keys in all their usual formats.
  */
 
 #include <stdlib.h>
@@ -51,8 +51,8 @@ af_secret_check(const unsigned char *secret, size_t len)
 
 
 /*
- * A SEQUENCE of the right length, which begins as keys, certificates and their
- * wrappings do.  One in a million good secrets of some length looks like it.
+ * A SEQUENCE of the right length that begins as keys and certificates do.  At
+ * some lengths, one in a million valid secrets looks like this.
  */
 
 static int
@@ -69,14 +69,14 @@ af_secret_is_der(const unsigned char *octets, size_t len)
     n = af_der_length(&p, len - 1);
     rest = octets + len - p;
 
-    /* the last octets may have been taken for the end of a line */
+    /* the last octets may have been stripped as the end of a line */
 
     return rest != 0 && n >= rest && n - rest <= 2
            && memchr(af_der_first, *p, sizeof(af_der_first)) != NULL;
 }
 
 
-/* leaves *p behind the length (X.690, section 8.1.3) */
+/* leaves *p after the length (X.690, section 8.1.3) */
 
 static size_t
 af_der_length(const unsigned char **p, size_t len)
@@ -104,7 +104,7 @@ af_der_length(const unsigned char **p, size_t len)
 }
 
 
-/* PEM without its first and last line, as some consoles show keys */
+/* PEM without its first and last lines, as some consoles display keys */
 
 static int
 af_secret_is_base64_der(const unsigned char *text, size_t len)
@@ -148,7 +148,7 @@ af_secret_is_ssh(const unsigned char *text, size_t len)
 }
 
 
-/* also behind a byte order mark, or as a list of keys */
+/* also after a byte order mark, or a list of keys */
 
 static int
 af_secret_is_json(const unsigned char *text, size_t len)

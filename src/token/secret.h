@@ -1,5 +1,5 @@
 /*
- * What can't be a secret, though somebody may take it for one.  Pure C: no
+ * What can't be a secret, although it may be mistaken for one.  Pure C: no
  * nginx types.
  */
 
@@ -10,8 +10,8 @@
 
 
 /*
- * Whoever knows a public key, or a key's file that is read as something else
- * than it is, could make tokens if its octets were a secret.  Returns a phrase
+ * If the octets of a public key, or of a key's file in the wrong format, were
+ * used as a secret, anyone who knows them could make tokens.  Returns a phrase
  * that says what they are ("PEM is no secret"), or NULL.
  */
 const char *af_secret_check(const unsigned char *secret, size_t len);

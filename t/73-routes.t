@@ -3,8 +3,8 @@
 # says what it needs, and so does a new field that gives one.
 
 use Mojo::Base -strict, -signatures;
-use File::Temp;
-use Mojo::File qw(curfile path);
+use List::Util qw(uniq);
+use Mojo::File qw(path);
 use Mojo::JSON qw(true);
 use Test::Autoflow;
 use Test::More;
@@ -44,33 +44,20 @@ my @giving = (
     'PUT /auth/users/{id} email_verified', 'PUT /auth/users/{id}/roles roles', 'PUT /auth/users/{id}/superuser is_superuser',
 );
 
-# the table as it is compiled into the module: "METHOD path" => whom it lets in,
-# its budget, and the fields of its body and query: [where, name, type, required]
-sub table {
-    my $module = $ENV{AUTOFLOW_MODULE} // "$Test::Autoflow::root/build/ngx_http_autoflow_module.so";
-    my $out = path($module)->realpath->dirname;     # nginx's objs/
-    my $dir = File::Temp->newdir;
-    my $src = $out->dirname;
-    my @command = ('gcc', '-o', "$dir/routes", curfile->sibling('routes', 'routes.c'), (map { $out->child("addon/$_")->list->grep(qr/\.o$/)->each } qw(api check)),
-        '-no-pie', '-Wl,--unresolved-symbols=ignore-all', '-ljansson', ($ENV{AUTOFLOW_ASAN} ? '-fsanitize=address,undefined' : ()),
-        ($ENV{AUTOFLOW_COVERAGE} ? '--coverage' : ()),
-        map({ ('-I', $_) } "$Test::Autoflow::root/src", "$out/autoflow", $out,
-            map { chomp; $_ } `find -L $src/src/core $src/src/event $src/src/os/unix $src/src/http -type d`),
-        split ' ', `pkg-config --cflags libpq`);
-    system(@command) == 0 or BAIL_OUT("can't build t/routes/routes.c");
-    local $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
-    my (%table, %budgets, %fields, $route);
-    for (split /\n/, `$dir/routes`) {
-        if (/^(\w+ \S+) (\w+) (\d+)$/) { $table{$route = $1} = $2; $budgets{$1} = $3 if $3 }
-        elsif (/^  (\w+) (\w+) (\w+)( required)?$/) { push @{$fields{$route}}, [$1, $2, $3, !!$4] }
-        else { die $_ }
-    }
-    return (\%table, \%budgets, \%fields);
-}
-
-my ($table, $budgets, $fields) = table();
-my %table = %$table;
+# "METHOD path" => whom it lets in, its budget, and the fields of its body and
+# query: [where, name, type, required]
 my $t = Test::Autoflow->new->start;
+my (%table, %budgets, %fields);
+for my $route (@{$t->routes->routes}) {
+    for my $name (map { "$route->{method} $_" } grep { defined } @$route{qw(path alias)}) {
+        $table{$name}   = $route->{auth};
+        $budgets{$name} = $route->{budget} if $route->{budget};
+        for my $where (qw(body query)) {
+            push @{$fields{$name}}, map { [$where, $_->{name}, $_->{type}{json}, $_->{required}] }
+                @{$route->{$where} // []};
+        }
+    }
+}
 
 my $good = 'correct horse battery staple';
 $t->register(email => 'root@example.com');
@@ -103,11 +90,63 @@ subtest 'the table' => sub {
 
 # t/57 has what budgets are for
 subtest 'budgets' => sub {
-    is_deeply [sort keys %$budgets], [sort 'PUT /auth/me/password', 'POST /auth/logout', 'POST /auth/logout-all',
+    is_deeply [sort keys %budgets], [sort 'PUT /auth/me/password', 'POST /auth/logout', 'POST /auth/logout-all',
         'DELETE /auth/sessions/{id}', map { "PUT $_/users/{id}/disable" } '', '/auth'], 'what rids one of an intruder has its own';
     my %shared;
-    $shared{$budgets->{$_}}{s{ /users}{ /auth/users}r}++ for keys %$budgets;
+    $shared{$budgets{$_}}{s{ /users}{ /auth/users}r}++ for keys %budgets;
     is_deeply [grep { keys %$_ > 1 } values %shared], [], 'that none shares with another';
+};
+
+# What a name in C's code leads to, in src/api and src/flow: the text of functions
+# and of arrays of steps, each of them once.  A file's own names come first.
+my $src = path("$Test::Autoflow::root/src");
+my (%code, %rows);
+for my $file (map { $src->child($_)->list->grep(qr/\.c$/)->each } qw(api flow)) {
+    my $text = $file->slurp;
+    $code{"$file $1"} = $code{$1} = $2 while $text =~ /^(\w+)\([^;{]*\)\n\{\n(.*?)^\}/gms;
+    $code{"$file $1"} = $code{$1} = $2 while $text =~ /^[^\n]*af_step_pt  (\w+)\[\] = \{(.*?)\};/gms;
+    while ($text =~ /^    \{ NGX_HTTP_(\w+), "([^"]+)",(.*?)\s\},\n/gms) {
+        my ($name, $row) = ("$1 $2", $3);
+        $rows{$name} = [$file, $row =~ /\.steps = (\w+)/];
+    }
+}
+
+sub reached ($file, @names) {
+    my ($text, %seen) = ('');
+    while (defined(my $name = shift @names)) {
+        next if $seen{$name}++;
+        my $code = $code{"$file $name"} // ($name =~ /^af_/ ? $code{$name} : undef) // next;
+        $text .= $code;
+        push @names, $code =~ /\w+/g;
+    }
+    return $text;
+}
+
+# what a route's statements may ask for, as src/flow/values.c finds it
+sub known ($route) {
+    my @body  = @{$route->{body} // []};
+    my @names = (
+        @{$t->routes->table->{values}}, $route->{path} =~ /\{(\w+)\}/g, $route->{self} ? 'id' : (),
+        map({ $_->{name} } @body, @{$route->{query} // []}),
+        map({ "$_->{name}_key" } grep { $_->{type}{key} } @body),
+    );
+    return map { $_ => 1 } @names;
+}
+
+subtest 'what statements ask for is known of the route' => sub {
+    my $statements = $t->routes->table->{statements};
+    my $sent = 0;
+    for my $route (@{$t->routes->routes}) {
+        my $name = "$route->{method} $route->{path}";
+        my ($file, $steps) = @{$rows{$name} // die "$name is nowhere in src/api"};
+        my $text  = reached($file, $steps // ());
+        my %known = (known($route), map { $_ => 1 } $text =~ /af_bind\(\w+, "(\w+)"/g);
+        my @sent  = uniq grep { defined } @$route{qw(lock statement)}, $text =~ /&af_sql_(\w+)/g;
+        my @asked = map { my $of = $_; map { "$of :$_" } @{$statements->{$of}} } @sent;
+        is_deeply [grep { !$known{s/.*://r} } @asked], [], "$name: @sent";
+        $sent += @sent;
+    }
+    cmp_ok $sent, '>', @{$t->routes->routes}, 'statements were found';
 };
 
 for my $route (sort keys %table) {
@@ -184,7 +223,7 @@ sub sweep ($route, $change, @given) {
 subtest 'what is null or misspelt gives no right' => sub {
     my @gave;
     for my $route (sort grep { !m{ /users} } keys %table) {
-        my @body = grep { $_->[0] eq 'body' } @{$fields->{$route} // []} or next;
+        my @body = grep { $_->[0] eq 'body' } @{$fields{$route} // []} or next;
         my @wrong;
         for my $field (@body) {
             my (undef, $name, $type) = @$field;
@@ -225,7 +264,7 @@ subtest 'nor does it show more' => sub {
     my @more;
     for my $route (sort grep { /^GET / && !m{ /users} } keys %table) {
         my $path = (split / /, $route)[1];
-        for my $name (map { $_->[1] } grep { $_->[0] eq 'query' && $_->[2] eq 'boolean' } @{$fields->{$route} // []}) {
+        for my $name (map { $_->[1] } grep { $_->[0] eq 'query' && $_->[2] eq 'boolean' } @{$fields{$route} // []}) {
             my $without = $total->($path);
             is_deeply [grep { $total->("$path?$_") > $without } map({ "$name=$_" } '', qw(null 1 True yes false)), "${name}x=true"], [],
                 "$route $name";

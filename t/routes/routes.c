@@ -1,43 +1,61 @@
 /*
- * Prints the route table as the module has it, a line each: method, path, what
- * it needs, and the number of its budget; then, indented, a line for each field
- * of the body and the query: its name, its JSON type, and whether it is
- * required.  Linked with the module's own objects, of which only data is used:
- * nothing else of nginx is there.
+ * Prints, as JSON, what is known of the API as the module has it: its routes
+ * with what goes in and out, the problems, and the parameters of statements.
+ * Linked with the module's own objects, of which only data is used: nothing
+ * else of nginx is there.
  */
 
+#include "flow/values.c"
 #include "api/api.h"
 
 
-static void print_route(const af_route_t *route, const char *path);
-static void print_fields(const char *where, const af_schema_t *schema);
+static json_t *routes(void);
+static json_t *route_json(const af_route_t *route);
+static const char *method_name(ngx_uint_t method);
+static const char *statement_name(const af_statement_t *statement);
+static json_t *schema_json(const af_schema_t *schema);
+static json_t *field_json(const af_field_t *field);
+static json_t *type_json(const af_type_t *type);
+static json_t *strings(const char *const *strings);
+static json_t *problems(void);
+static json_t *statements(void);
+static json_t *values(void);
 
 
 int
 main(void)
 {
-    const af_route_t         *route;
-    const af_route_t *const  *table;
-
-    for (table = af_dialects[0]->routes; *table; table++) {
-        for (route = *table; route->path; route++) {
-            print_route(route, route->path);
-
-            if (route->alias) {
-                print_route(route, route->alias);
-            }
-        }
-    }
-
-    return 0;
+    return json_dumpf(json_pack("{so so so so}",
+                                "routes", routes(),
+                                "problems", problems(),
+                                "statements", statements(),
+                                "values", values()),
+                      stdout, JSON_COMPACT);
 }
 
 
-static void
-print_route(const af_route_t *route, const char *path)
+static json_t *
+routes(void)
 {
-    ngx_uint_t  i;
+    json_t                   *all;
+    const af_route_t         *route;
+    const af_route_t *const  *table;
 
+    all = json_array();
+
+    for (table = af_dialects[0]->routes; *table; table++) {
+        for (route = *table; route->path; route++) {
+            json_array_append_new(all, route_json(route));
+        }
+    }
+
+    return all;
+}
+
+
+static json_t *
+route_json(const af_route_t *route)
+{
     static const char *const  auths[] = {
         [AF_PUBLIC] = "public",
         [AF_EITHER] = "either",
@@ -46,37 +64,94 @@ print_route(const af_route_t *route, const char *path)
         [AF_ONESELF] = "oneself"
     };
 
-    static const struct {
-        ngx_uint_t   method;
-        const char  *name;
-    } methods[] = {
-        { NGX_HTTP_GET, "GET" },
-        { NGX_HTTP_POST, "POST" },
-        { NGX_HTTP_PUT, "PUT" },
-        { NGX_HTTP_PATCH, "PATCH" },
-        { NGX_HTTP_DELETE, "DELETE" },
-        { 0, "?" }
-    };
-
-    for (i = 0; methods[i].method; i++) {
-        if (methods[i].method == route->method) {
-            break;
-        }
-    }
-
-    printf("%s %s %s %d\n", methods[i].name, path, auths[route->auth],
-           route->budget);
-
-    print_fields("body", route->body);
-    print_fields("query", route->query);
+    return json_pack("{ss ss ss? ss sI si sb so so so ss? ss?}",
+                     "method", method_name(route->method),
+                     "path", route->path,
+                     "alias", route->alias,
+                     "auth", auths[route->auth],
+                     "budget", (json_int_t) route->budget,
+                     "status", (int) (route->status ? route->status
+                                      : route->answer ? NGX_HTTP_OK
+                                                      : NGX_HTTP_NO_CONTENT),
+                     "self", (int) route->self,
+                     "query", schema_json(route->query),
+                     "body", schema_json(route->body),
+                     "answer", schema_json(route->answer),
+                     "lock", statement_name(route->lock),
+                     "statement", statement_name(route->statement));
 }
 
 
-static void
-print_fields(const char *where, const af_schema_t *schema)
+static const char *
+method_name(ngx_uint_t method)
 {
+    switch (method) {
+
+    case NGX_HTTP_GET:
+        return "GET";
+
+    case NGX_HTTP_POST:
+        return "POST";
+
+    case NGX_HTTP_PUT:
+        return "PUT";
+
+    case NGX_HTTP_PATCH:
+        return "PATCH";
+
+    case NGX_HTTP_DELETE:
+        return "DELETE";
+
+    default:
+        return "?";
+    }
+}
+
+
+static const char *
+statement_name(const af_statement_t *statement)
+{
+    return statement ? statement->name : NULL;
+}
+
+
+/* its fields, in their order */
+
+static json_t *
+schema_json(const af_schema_t *schema)
+{
+    json_t            *fields;
     const af_field_t  *field;
 
+    if (schema == NULL) {
+        return json_null();
+    }
+
+    fields = json_array();
+
+    for (field = schema->fields; field->name; field++) {
+        json_array_append_new(fields, field_json(field));
+    }
+
+    return fields;
+}
+
+
+static json_t *
+field_json(const af_field_t *field)
+{
+    return json_pack("{ss sb sb so so}",
+                     "name", field->name,
+                     "required", (field->flags & AF_REQUIRED) != 0,
+                     "nullable", (field->flags & AF_NULLABLE) != 0,
+                     "type", type_json(field->type),
+                     "nested", schema_json(field->nested));
+}
+
+
+static json_t *
+type_json(const af_type_t *type)
+{
     static const char *const  types[] = {
         [JSON_OBJECT] = "object",
         [JSON_ARRAY] = "array",
@@ -86,9 +161,99 @@ print_fields(const char *where, const af_schema_t *schema)
         [JSON_TRUE] = "boolean"
     };
 
-    for (field = schema ? schema->fields : NULL; field && field->name; field++)
-    {
-        printf("  %s %s %s%s\n", where, field->name, types[field->type->json],
-               (field->flags & AF_REQUIRED) ? " required" : "");
+    if (type == NULL) {
+        return json_null();
     }
+
+    return json_pack("{ss ss? ss? so sI sI sb sb so}",
+                     "json", types[type->json],
+                     "format", type->format,
+                     "pattern", type->pattern,
+                     "values", strings(type->values),
+                     "min", (json_int_t) type->min,
+                     "max", (json_int_t) type->max,
+                     "octets", (int) type->octets,
+                     "key", type->key != NULL,
+                     "element", type_json(type->element));
+}
+
+
+static json_t *
+strings(const char *const *strings)
+{
+    json_t  *all;
+
+    if (strings == NULL) {
+        return json_null();
+    }
+
+    for (all = json_array(); *strings; strings++) {
+        json_array_append_new(all, json_string(*strings));
+    }
+
+    return all;
+}
+
+
+/* [status, code] of each */
+
+static json_t *
+problems(void)
+{
+    json_t      *all;
+    ngx_uint_t   i;
+
+    all = json_array();
+
+    for (i = AF_PROBLEM_NONE + 1; i < AF_PROBLEMS; i++) {
+        json_array_append_new(all, json_pack("[is]",
+                                             (int) af_problems[i].status,
+                                             af_problems[i].code));
+    }
+
+    return all;
+}
+
+
+/* the parameters of each, by its name */
+
+static json_t *
+statements(void)
+{
+    json_t                       *all;
+    ngx_uint_t                    i;
+    const af_statement_t *const  *statement;
+
+    const af_statement_t *const  *lists[] = {
+        af_point_statements, af_wide_statements, NULL
+    };
+
+    all = json_object();
+
+    for (i = 0; lists[i]; i++) {
+        for (statement = lists[i]; *statement; statement++) {
+            json_object_set_new(all, (*statement)->name,
+                                strings((*statement)->params));
+        }
+    }
+
+    return all;
+}
+
+
+/* what statements may ask of any request */
+
+static json_t *
+values(void)
+{
+    json_t      *all;
+    ngx_uint_t   i;
+
+    all = json_array();
+
+    for (i = 0; af_request_values[i].name; i++) {
+        json_array_append_new(all, json_string(af_request_values[i].name));
+    }
+
+    return all;
 }

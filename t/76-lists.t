@@ -132,6 +132,9 @@ my %order = (
     last_login_at => q{coalesce(last_login_at, '-infinity')},
 );
 
+is_deeply [sort keys %order], [sort map { @{$_->{type}{values}} } grep { $_->{type}{order} }
+    map { @{$_->{query} // []} } @{$t->routes->routes}], 'these are all orders that lists have';
+
 for my $sort (map { ($_, "-$_") } sort keys %order) {
     for my $size (1, 7, 100) {
         subtest "accounts by $sort, $size at a time" => sub {

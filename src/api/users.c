@@ -14,12 +14,11 @@ static const af_step_pt  create_steps[] = {
 
 
 static const char *const  orders[] = {
-    "created_at", "-created_at", "email", "-email", "username", "-username",
-    "last_login_at", "-last_login_at", NULL
+    "created_at", "email", "username", "last_login_at", NULL
 };
 
 static const af_type_t  type_order = {
-    .name = "order", .json = JSON_STRING, .values = orders
+    .name = "order", .json = JSON_STRING, .values = orders, .order = 1
 };
 
 static const af_type_t  type_search = {

@@ -42,7 +42,7 @@ static int af_check_array(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
 static int af_check_string(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
-static int af_check_values(const char *const *values, const char *s,
+static int af_check_values(const af_type_t *type, const char *s,
     const char *path, json_t *errors);
 static int af_check_integer(const af_field_t *field, json_t *value,
     const char *path, json_t *errors);
@@ -289,7 +289,7 @@ af_check_string(const af_field_t *field, json_t *value, const char *path,
     }
 
     if (type->values != NULL) {
-        return af_check_values(type->values, s, path, errors);
+        return af_check_values(type, s, path, errors);
     }
 
     error = (type->check != NULL) ? type->check(s, len) : NULL;
@@ -300,13 +300,21 @@ af_check_string(const af_field_t *field, json_t *value, const char *path,
 
 
 static int
-af_check_values(const char *const *values, const char *s, const char *path,
+af_check_values(const af_type_t *type, const char *s, const char *path,
     json_t *errors)
 {
-    size_t  i, len;
-    char    message[AF_MESSAGE_MAX];
+    size_t              i, len;
+    char                message[AF_MESSAGE_MAX];
+    const char *const  *values;
 
-    len = snprintf(message, sizeof(message), "must be");
+    values = type->values;
+
+    if (type->order && *s == '-') {
+        s++;
+    }
+
+    len = snprintf(message, sizeof(message), "must be%s",
+                   type->order ? ", perhaps after \"-\"," : "");
 
     for (i = 0; values[i] != NULL; i++) {
 

@@ -45,6 +45,7 @@ struct af_type_s {
     /* of an array's strings, or NULL */
     const af_type_t  *element;
 
+    unsigned     order:1;      /* a "-" may be before each of its values */
     unsigned     trim:1;       /* strip surrounding white space first */
     unsigned     normalize:1;  /* likewise convert to NFC */
     unsigned     octets:1;     /* a string's min and max count octets */

@@ -1,8 +1,9 @@
 /*
  * Lists: what all of them do around their statements.  A list is a route with
  * af_list_steps; a query schema of AF_PAGE_FIELDS, its filters and perhaps a
- * "sort", whose type's first value is the order without one; and a statement
- * that begins at :position, if that isn't null, or else at :page, with columns
+ * "sort", whose type has the fields to sort by, the first of them the order
+ * without one, which are :sort and :descending; and a statement that begins at
+ * :position, if that isn't null, or else at :page, with columns
  *   data     the page's elements, a JSON array; null: there are none
  *   total    of all that fit, counted to AF_LIST_MAX + 1; null with a position
  *   next     the position of the first row behind the page; null: none is there
@@ -128,17 +129,27 @@ af_list_read(af_ctx_t *ctx, af_list_t *list)
 static ngx_int_t
 af_list_sort(af_ctx_t *ctx)
 {
+    const char        *sort;
     const af_field_t  *field;
 
     for (field = ctx->match.route->query->fields; field->name; field++) {
 
-        if (ngx_strcmp(field->name, "sort") == 0
-            && json_object_get(ctx->query, "sort") == NULL)
-        {
-            return json_object_set_new(ctx->query, "sort",
-                                       json_string(field->type->values[0]))
-                   ? NGX_ERROR : NGX_OK;
+        if (!field->type->order) {
+            continue;
         }
+
+        if (json_object_get(ctx->query, field->name) == NULL
+            && json_object_set_new(ctx->query, field->name,
+                                   json_string(field->type->values[0]))
+               != 0)
+        {
+            return NGX_ERROR;
+        }
+
+        sort = json_string_value(json_object_get(ctx->query, field->name));
+
+        af_bind(ctx, "descending", (*sort == '-') ? "true" : "false");
+        af_bind(ctx, "sort", (*sort == '-') ? sort + 1 : sort);
     }
 
     return NGX_OK;

@@ -165,11 +165,12 @@ type_json(const af_type_t *type)
         return json_null();
     }
 
-    return json_pack("{ss ss? ss? so sI sI sb sb so}",
+    return json_pack("{ss ss? ss? so sb sI sI sb sb so}",
                      "json", types[type->json],
                      "format", type->format,
                      "pattern", type->pattern,
                      "values", strings(type->values),
+                     "order", (int) type->order,
                      "min", (json_int_t) type->min,
                      "max", (json_int_t) type->max,
                      "octets", (int) type->octets,

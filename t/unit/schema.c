@@ -42,6 +42,17 @@ static const af_type_t  up_to_three = {
 };
 
 
+static const char *const  names[] = { "name", "size", NULL };
+
+static const af_type_t  by_field = {
+    .name = "order", .json = JSON_STRING, .values = names, .order = 1
+};
+
+static const af_type_t  a_field = {
+    .name = "field", .json = JSON_STRING, .values = names
+};
+
+
 /* a value in JSON, and the code of the error; NULL: it is right */
 
 static const struct {
@@ -49,6 +60,16 @@ static const struct {
     const char       *value;
     const char       *code;
 } values[] = {
+    { &by_field, "\"size\"", NULL },
+    { &by_field, "\"-size\"", NULL },
+    { &by_field, "\"--size\"", "format" },
+    { &by_field, "\"-\"", "format" },
+    { &by_field, "\"\"", "format" },
+    { &by_field, "\"+size\"", "format" },
+    { &by_field, "\"Size\"", "format" },
+    { &a_field, "\"size\"", NULL },
+    { &a_field, "\"-size\"", "format" },
+
     { EMAIL, "\"a@b.co\"", NULL },
     { EMAIL, "\"first.last+tag@sub.example.com\"", NULL },
     { EMAIL, "\"!#$%&'*+/=?^_`{|}~-@example.com\"", NULL },

@@ -12,7 +12,8 @@
 -- :q                   in the address, the username or the name; may be null
 -- :is_active, :role    may be null
 -- :include_inactive    true: with deleted ones
--- :sort                a field's name; descending if "-" is before it
+-- :sort                a field's name
+-- :descending          whether the greatest comes first
 -- :position            an id and a key of the sort, to begin with; may be null
 -- :page, :size
 -- :dialect             of user_as()
@@ -24,11 +25,11 @@
 WITH found AS NOT MATERIALIZED (
     SELECT u AS account,
            u.id,
-           CASE ltrim(:sort::text, '-')
+           CASE :sort::text
                WHEN 'created_at' THEN u.created_at
                WHEN 'last_login_at' THEN coalesce(u.last_login_at, '-infinity')
            END AS moment,
-           CASE ltrim(:sort::text, '-')
+           CASE :sort::text
                WHEN 'email' THEN lower(u.email COLLATE "C")
                WHEN 'username' THEN coalesce(lower(u.username COLLATE "C"), '')
            END AS name
@@ -50,20 +51,21 @@ WITH found AS NOT MATERIALIZED (
      WHERE :position::text IS NULL
         OR CASE
                WHEN :sort::text IN ('created_at', 'last_login_at')
-               THEN (moment, id) >= (substr(:position::text, 37)::timestamptz,
-                                     left(:position::text, 36)::uuid)
-               WHEN :sort::text IN ('-created_at', '-last_login_at')
+                    AND :descending::boolean
                THEN (moment, id) <= (substr(:position::text, 37)::timestamptz,
                                      left(:position::text, 36)::uuid)
-               WHEN :sort::text NOT LIKE '-%'
+               WHEN :sort::text IN ('created_at', 'last_login_at')
+               THEN (moment, id) >= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN NOT :descending::boolean
                THEN (name, id) >= (substr(:position::text, 37) COLLATE "C",
                                    left(:position::text, 36)::uuid)
                ELSE (name, id) <= (substr(:position::text, 37) COLLATE "C",
                                    left(:position::text, 36)::uuid)
            END
-     ORDER BY CASE WHEN :sort::text NOT LIKE '-%' THEN moment END,
-              CASE WHEN :sort::text NOT LIKE '-%' THEN name END,
-              CASE WHEN :sort::text NOT LIKE '-%' THEN id END,
+     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
+              CASE WHEN NOT :descending::boolean THEN name END,
+              CASE WHEN NOT :descending::boolean THEN id END,
               moment DESC, name DESC, id DESC
      LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )

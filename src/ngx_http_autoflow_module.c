@@ -113,6 +113,7 @@ static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "purge", 60 * 1000, .statement = &af_sql_jobs_purge },
     { "addresses", 60 * 1000, .statement = &af_sql_jobs_addresses },
     { "roles", 60 * 1000, .statement = &af_sql_jobs_roles },
+    { "messages", 60 * 1000, .statement = &af_sql_jobs_messages },
     { "mails", 60 * 60 * 1000, .statement = &af_sql_jobs_mails },
     { "audit", 60 * 60 * 1000, .statement = &af_sql_jobs_audit },
 

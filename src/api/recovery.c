@@ -102,7 +102,7 @@ const af_route_t  af_recovery_routes[] = {
 
     { NGX_HTTP_POST, "/auth/forgot-password", AF_PUBLIC,
       .body = &address_schema,
-      .answer = &af_schema_message,
+      .answer = &af_schema_notice,
       .status = NGX_HTTP_ACCEPTED,
       .statement = &af_sql_account_forgot_password,
       .steps = mail_steps },
@@ -122,7 +122,7 @@ const af_route_t  af_recovery_routes[] = {
 
     { NGX_HTTP_POST, "/user/verify-email/resend", AF_EITHER,
       .body = &address_schema,
-      .answer = &af_schema_message,
+      .answer = &af_schema_notice,
       .status = NGX_HTTP_ACCEPTED,
       .statement = &af_sql_account_resend_verification,
       .steps = mail_steps },

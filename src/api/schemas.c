@@ -87,9 +87,9 @@ const af_schema_t  af_schema_sessions = {
 };
 
 
-static const af_field_t  message_fields[] = {
+static const af_field_t  notice_fields[] = {
     { "message", &af_type_string, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
-const af_schema_t  af_schema_message = { "Message", message_fields, NULL };
+const af_schema_t  af_schema_notice = { "Notice", notice_fields, NULL };

@@ -36,7 +36,7 @@ extern const af_type_t  af_type_cursor;
 
 extern const af_schema_t  af_schema_user;
 extern const af_schema_t  af_schema_token_pair;
-extern const af_schema_t  af_schema_message;
+extern const af_schema_t  af_schema_notice;
 extern const af_schema_t  af_schema_sessions;
 
 /* the query of a list without filters */

@@ -91,6 +91,7 @@ extern const af_type_t  af_type_username;
 extern const af_type_t  af_type_role;         /* a role's name */
 extern const af_type_t  af_type_name;         /* 1 to 255 characters */
 extern const af_type_t  af_type_text;         /* at most 10000 characters */
+extern const af_type_t  af_type_content;      /* likewise, and not empty */
 extern const af_type_t  af_type_uuid;
 extern const af_type_t  af_type_time;         /* RFC 3339 */
 extern const af_type_t  af_type_string;       /* in responses: any */

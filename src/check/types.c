@@ -72,6 +72,11 @@ const af_type_t  af_type_text = {
     .max = 10000, .check = af_text_check
 };
 
+const af_type_t  af_type_content = {
+    .name = "content", .json = JSON_STRING,
+    .min = 1, .max = 10000, .check = af_text_check
+};
+
 const af_type_t  af_type_uuid = {
     .name = "UUID", .json = JSON_STRING, .format = "uuid",
     .check = af_uuid_check

@@ -1,0 +1,14 @@
+-- Locks an account's mailbox, before a statement of the same transaction that
+-- changes what is in it.
+--
+-- writes
+-- columns: user_id uuid
+--
+-- :user_id
+--
+-- user_id      no row: it has none
+
+SELECT user_id
+  FROM autoflow.mailboxes
+ WHERE user_id = :user_id::uuid
+   FOR NO KEY UPDATE;

@@ -1,0 +1,14 @@
+-- A message, for one of the two who has not deleted it.
+--
+-- reads
+-- columns: json json
+--
+-- :id, :user_id
+--
+-- json         a Message; no row: the account has none of that id
+
+SELECT autoflow.message_json(m) AS json
+  FROM autoflow.messages m
+  JOIN autoflow.message_entries ON message_id = m.id
+ WHERE m.id = :id::uuid
+   AND user_id = :user_id::uuid;

@@ -284,6 +284,7 @@ my @limits = (
         }
         $t->errors_are({bio => 'length'});
     }],
+    ['api.md', 'Bodies', '1 to 10000 characters, no control characters', 't/80-messages.t: what it may be'],
     ['api.md', 'Bodies', '`token`, `refresh_token` | 1 to 1024 octets', sub {
         for ([token => '/api/user/verify-email', 400], [refresh_token => '/auth/refresh', 401],
             [token => '/auth/reset-password', 400])

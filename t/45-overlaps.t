@@ -6,6 +6,7 @@ use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(decode_json encode_json true);
 use MIME::Base64 qw(decode_base64url);
 use Test::Autoflow;
+use Test::Autoflow::Mailboxes qw(faults);
 use Test::Autoflow::Maildir;
 use Test::More;
 
@@ -92,6 +93,10 @@ my %request = (
         {is_superuser => true}] },
     roles      => sub ($who, @roles) { [PUT => '/auth/users/' . id($who) . '/roles', $root,
         {roles => [@roles]}] },
+    write      => sub ($from, $to, %fields) { [POST => '/messages', $from,
+        {recipient_id => id($to), content => 'Hello', %fields}] },
+    receive    => sub ($who, $message) { [PUT => "/messages/$message->{id}/read", $who] },
+    discard    => sub ($who, $message) { [DELETE => "/messages/$message->{id}", $who] },
 );
 
 sub a ($name, @of) { $request{$name}->(@of) }
@@ -370,6 +375,89 @@ subtest 'a mail that expires, or is used, under a request' => sub {
             })), '400 invalid_token', "$name: $set";
         }
     }
+};
+
+
+sub message (@of) { decode_json(begin(a(write => @of))->answer->{body}) }
+sub mailbox ($who) { transaction('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR UPDATE', id($who)) }
+
+# a conversation, as one of the two has it
+sub conversation ($who, $message) {
+    return transaction('SELECT FROM autoflow.conversations
+        WHERE user_id = ? AND conversation_id = ? FOR UPDATE', id($who), $message->{conversation_id});
+}
+
+subtest 'a message, beside what becomes of its parties' => sub {
+    for my $change (sort keys %gone) {
+        for my $case (['sender', '401 invalid_token'], ['recipient', '422 validation_failed']) {
+            my ($party, $said) = @$case;
+            my %of = map { $_ => account() } qw(sender recipient);
+            message(@of{qw(sender recipient)});
+            is said(into(mailbox($of{$party}), [a(write => @of{qw(sender recipient)})], sub ($hold) {
+                $hold->do("UPDATE autoflow.users SET $gone{$change} WHERE id = ?", {}, id($of{$party}));
+            })), $said, "$change: the $party";
+            is value('count(*) FROM autoflow.messages WHERE sender_id = ?', id($of{sender})), 1, 'nothing is sent';
+        }
+    }
+
+    # before there is a mailbox, which is made for this message
+    my ($ada, $bob) = (account(), account());
+    my $open = 'count(*) FROM autoflow.mailboxes WHERE closed_at IS NULL AND user_id = ?';
+    is join(' ', map { said($_) } into(transaction('LOCK TABLE autoflow.messages IN SHARE MODE'),
+        [a(write => $ada, $bob), a(leave => $bob)])), '201 204', 'the recipient is deleted';
+    is value($open, id($bob)), 0, 'and the mailbox is closed all the same';
+
+    ($ada, $bob) = (account(), account());
+    is said(into(changed($bob, $gone{deleted}), [a(write => $ada, $bob)])), '422 validation_failed', 'the other way round';
+    is value($open, id($bob)), 0;
+    is_deeply [faults($db)], [], 'mailboxes are as they must be';
+};
+
+subtest 'what changes a mailbox, beside another change' => sub {
+    my ($ada, $bob) = (account(), account());
+    my $parent = message($ada, $bob);
+    my @of     = (conversation_id => $parent->{conversation_id});
+    my $both   = sub ($said, $name, @requests) {
+        my @answers = into(conversation($bob, $parent), \@requests);
+        is join(' ', map { said($_) } @answers), $said, $name;
+        is_deeply [faults($db)], [], 'mailboxes are as they must be';
+        return map { $_->{body} } @answers;
+    };
+
+    my ($first, $second) = $both->('200 200', 'read twice', (a(receive => $bob, message($ada, $bob, @of))) x 2);
+    is $second, $first, 'at one time';
+    $both->('204 404 not_found', 'deleted twice', (a(discard => $bob, message($ada, $bob, @of))) x 2);
+
+    my $message = message($ada, $bob, @of);
+    $both->('200 204', 'read, then deleted', map { a($_ => $bob, $message) } qw(receive discard));
+    $message = message($ada, $bob, @of);
+    $both->('204 404 not_found', 'deleted, then read', map { a($_ => $bob, $message) } qw(discard receive));
+
+    my @last = map { message($ada, $bob, @of) } 1 .. 2;
+    $both->('204 204', 'the last two, deleted', map { a(discard => $bob, $_) } reverse @last);
+    $both->('204 201', 'the last one is deleted, another one comes', a(discard => $bob, message($ada, $bob, @of)), a(write => $ada, $bob, @of));
+
+    $parent = message($ada, $bob);
+    $both->('204 422 validation_failed', 'a reply to what its sender deletes', a(discard => $bob, $parent), a(write => $bob, $ada, parent_id => $parent->{id}));
+    is value('count(*) FROM autoflow.message_entries WHERE message_id = ?', $parent->{id}), 1, 'which the other one has';
+};
+
+subtest 'a message that both delete' => sub {
+    my ($ada, $bob) = (account(), account());
+    my $message = message($ada, $bob);
+    is join(' ', map { said($_) } into(held(messages => $message->{id}), [map { a(discard => $_, $message) } $ada, $bob])), '204 204';
+    is value('count(*) FROM autoflow.messages WHERE id = ?', $message->{id}), 0, 'is gone';
+};
+
+# The sender's mailbox is locked before: that account was made earlier.
+subtest 'whoever waits for a mailbox' => sub {
+    my ($ada, $bob, $eve) = map { account() } 1 .. 3;
+    message($ada, $eve);
+    my ($answer) = into(mailbox($ada), [a(write => $ada, $eve)], sub ($hold) {
+        is result(a(write => $bob, $eve)), '201', 'keeps nobody from another one';
+    });
+    is said($answer), '201', 'then has both';
+    is_deeply [faults($db)], [], 'and is the later one in every respect';
 };
 
 $strict->finish;

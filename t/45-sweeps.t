@@ -68,6 +68,8 @@ my @swept = (
         VALUES ('$ada', '192.0.2.1', $past)", 'SET used_on = now()'],
     [roles => 'purge_roles', "INSERT INTO autoflow.roles (name, deleted_at, deleted_name, free_at)
         VALUES ('gone', $past, 'gone', $past)", q{SET free_at = now() + interval '1 day'}],
+    [mailboxes => 'purge_mailboxes', "INSERT INTO autoflow.mailboxes (user_id, closed_at)
+        VALUES ('$ada', $past)", 'SET closed_at = NULL'],
 );
 
 # without waiting for anybody
@@ -164,6 +166,22 @@ subtest 'memberships of several accounts' => sub {
     $hold->rollback;
     ok $give->pg_result, 'and then has all of them';
     $db->do('DELETE FROM autoflow.user_roles');
+};
+
+# the same of the mailboxes of a message
+subtest 'mailboxes of two accounts' => sub {
+    my ($low, $high) = sort $ada, $eve;
+    $db->do('DELETE FROM autoflow.mailboxes');
+    $db->do('INSERT INTO autoflow.mailboxes VALUES (?), (?)', {}, $low, $high);
+    $db->do('UPDATE autoflow.users SET bio = ? WHERE id = ?', {}, 'behind the other one', $low);
+    my $hold  = transaction("SELECT FROM autoflow.mailboxes WHERE user_id = '$low' FOR UPDATE");
+    my $write = $postgresql->connect;
+    $write->do("SET $_ = off") for qw(enable_indexscan enable_bitmapscan);
+    waiting($write, statement('messages/take_numbers', user_id => $low, recipient_id => $high));
+    ok eval { $db->do('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR UPDATE NOWAIT', {}, $high); 1 },
+        'whoever waits for the first holds no other one';
+    $hold->rollback;
+    ok $write->pg_result, 'and then has both';
 };
 
 subtest 'roles given by two, and too many' => sub {

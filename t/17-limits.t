@@ -94,28 +94,28 @@ my @ranges = (
 
 my $budgets = 't/57-budgets.t';
 my @limits = (
-    ['directives.md', 'Directives', 'A file has at most 64 KiB', sub {
+    ['directives.md', 'Directives', 'A file may have 64 KiB', sub {
         my $file = path($t->dir, 'a-secret');
         $file->spurt('x' x $_)->chmod(0600), accepted(autoflow_secret => "file:$file")
             for 32, 65_536;
         $file->spurt('x' x 65_537);
         refused(autoflow_secret => "file:$file", qr/a-secret" is too large/);
     }],
-    ['directives.md', 'autoflow_secret', '32 octets or more', sub {
+    ['directives.md', 'autoflow_secret', 'At least 32 octets', sub {
         accepted(autoflow_secret => $_) for 'x' x 32, 'hex:' . '0f' x 32;
         refused(autoflow_secret => $_, qr/32 octets/) for 'x' x 31, 'hex:' . '0f' x 31;
     }],
-    ['directives.md', 'autoflow_database', 'has two of them under way at once',
+    ['directives.md', 'autoflow_database', 'may run two of them at once',
         't/55-lanes.t: lists that take long'],
-    ['directives.md', 'autoflow_database', '2 connections of each node',
+    ['directives.md', 'autoflow_database', '2 connections per node',
         't/53-processes.t: workers that a client holds up'],
     ['directives.md', 'autoflow_attempts', 'address the first 64 bits count',
         't/58-familiar.t: IPv6'],
-    ['directives.md', 'autoflow_attempts', 'in the last 30 days', 't/58-familiar.t: for 30 days'],
+    ['directives.md', 'autoflow_attempts', 'within the last 30 days', 't/58-familiar.t: for 30 days'],
     ['directives.md', 'autoflow_attempts', 'the latest 32 addresses',
         't/58-familiar.t: no more than 32'],
     ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: of an account"],
-    ['directives.md', 'autoflow_attempts', 'of a quarter of that each',
+    ['directives.md', 'autoflow_attempts', 'each a quarter of that',
         "$budgets: what rids one of an intruder"],
     ['directives.md', 'autoflow_key', "the algorithm's digest (32 octets for HS256)", sub {
         for (['', 32], [' alg=HS256', 32], [' alg=HS384', 48], [' alg=HS512', 64]) {
@@ -124,27 +124,27 @@ my @limits = (
             refused(autoflow_key => 'x' x ($octets - 1) . $alg, qr/$octets/);
         }
     }],
-    ['directives.md', 'autoflow_key', 'under 2048 or over 8192 bits', sub {
+    ['directives.md', 'autoflow_key', 'below 2048 or above 8192 bits', sub {
         accepted(autoflow_key => rsa($_, 65_537)) for 2048, 8192;
         refused(autoflow_key => rsa(2047, 65_537), qr/shorter than 2048 bits/);
         refused(autoflow_key => rsa(8193, 65_537), qr/longer than 8192 bits/);
     }],
-    ['directives.md', 'autoflow_key', 'even or less than 3', sub {
+    ['directives.md', 'autoflow_key', 'even exponents and 1', sub {
         accepted(autoflow_key => rsa(2048, 3));
         refused(autoflow_key => rsa(2048, $_), qr/the exponent is not/) for 1, 2, 4;
     }],
-    ['directives.md', 'autoflow_key_url', 'it may take 10 seconds', sub {
+    ['directives.md', 'autoflow_key_url', 'the limits are 10 seconds', sub {
         my $failed = qr{keys of "\S+/silent.json": [^\n]* after 10\d{3} milliseconds};
         ok $t->wait_for(sub { $t->error_log =~ $failed }), 'then it has failed';
         $silent->close;
     }],
-    ['directives.md', 'autoflow_key_url', 'have 256 KiB', sub {
+    ['directives.md', 'autoflow_key_url', 'and 256 KiB', sub {
         $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+/long.json"} });
         judged('short')->status_is(200);
         $t->wait_for(sub { $t->error_log =~ m{keys of "\S+/long.json": the answer is too long} });
         pass 'an octet more is not read';
     }],
-    ['directives.md', 'autoflow_key_url', 'the first 64 keys count', sub {
+    ['directives.md', 'autoflow_key_url', 'only the first 64 keys are used', sub {
         judged('nth64')->status_is(200);
         my $none = qr{keys of "\S+/nth65.json": there is no key of use};
         ok $t->wait_for(sub { $t->error_log =~ $none }), 'the 65th does not';
@@ -160,7 +160,7 @@ my @limits = (
         $check->server('');
     }],
     ['directives.md', 'autoflow_api', 'no body longer than 64 KiB', \&bodies],
-    ['directives.md', 'autoflow_cookies', 'no cookie of more than 4096 octets',
+    ['directives.md', 'autoflow_cookies', 'a cookie of more than 4096 octets',
         't/64-cookies.t: a token too long for a cookie'],
     ['directives.md', 'Variables', 'has more than 8192 octets', sub {
         # three octets make four characters, so that not every header will do
@@ -186,7 +186,7 @@ my @limits = (
 
     ['api.md', 'The HTTP API', 'within 100 ms', 't/56-health.t: the database is too slow'],
     ['api.md', 'Health', 'within 80 ms', 't/56-health.t: the database is too slow'],
-    ['api.md', 'Sessions', 'of the User-Agent at most 255 octets', sub {
+    ['api.md', 'Sessions', 'at most 255 octets of the User-Agent', sub {
         my $device = sub ($agent) {
             my $pair = $t->ua->post('/auth/login' => {'User-Agent' => $agent} => json =>
                 {email => $ada->{user}{email}, password => $good})->res->json;
@@ -218,9 +218,9 @@ my @limits = (
         }
         $t->errors_are({description => 'length'});
     }],
-    ['api.md', 'Administration', 'an account has 32 roles at most',
+    ['api.md', 'Administration', 'an account has at most 32 roles',
         't/71-roles.t: as many as an account may have'],
-    ['api.md', 'Lists', 'by `?page=` from 1 and `?size=` from 1 to 100, 10 without it', sub {
+    ['api.md', 'Lists', 'by `?page=` from 1 and `?size=` from 1 to 100, 10 by default', sub {
         my $list = sub ($query) { $t->get_ok("/auth/sessions$query" => $t->bearer($ada)) };
         $list->("?page=$_")->status_is(200)->json_is('/page' => $_) for 1, 2;
         $list->("?size=$_")->status_is(200)->json_is('/size' => $_) for 1, 100;
@@ -230,12 +230,12 @@ my @limits = (
             for 0, 101;
         $list->('')->json_is('/page' => 1)->json_is('/size' => 10);
     }],
-    ['api.md', 'Lists', 'the first 10,000 elements: where `page` × `size` is more, the answer is',
+    ['api.md', 'Lists', 'the first 10,000 elements: if `page` × `size` is more, the response is',
         't/76-lists.t: too deep'],
-    ['api.md', 'Lists', 'of a longer list it is 10000', 't/76-lists.t: events'],
-    ['api.md', 'Lists', 'ask for two at once', 't/55-lanes.t: lists that take long'],
+    ['api.md', 'Lists', 'for a longer list it is 10000', 't/76-lists.t: events'],
+    ['api.md', 'Lists', 'may run two at once', 't/55-lanes.t: lists that take long'],
     ['api.md', 'Bodies', 'at most 64 KiB', \&bodies],
-    ['api.md', 'Bodies', 'at most 16 objects and arrays within each other, itself included', sub {
+    ['api.md', 'Bodies', 'at most 16 levels of objects and arrays, including itself', sub {
         my $json = {'Content-Type' => 'application/json'};
         for (['[', ']', '1'], ['{"x":', '}', '1']) {
             my ($open, $close, $inner) = @$_;
@@ -277,7 +277,7 @@ my @limits = (
         $t->patch_ok('/auth/me' => $t->bearer($ada) => json => {full_name => 'é' x $_->[0]})
             ->status_is($_->[1]) for [255, 200], [256, 422];
     }],
-    ['api.md', 'Bodies', 'at most 10000 characters, perhaps none', sub {
+    ['api.md', 'Bodies', 'at most 10000 characters, may be empty', sub {
         for (['', 200], ['ä' x 10_000, 200], ['ä' x 10_001, 422]) {
             $t->patch_ok('/auth/me' => $t->bearer($ada) => json => {bio => $_->[0]})
                 ->status_is($_->[1]);
@@ -297,7 +297,7 @@ my @limits = (
                 ->errors_are({$name => 'length'}) for '', 'x' x 1025, 'ä' x 513;
         }
     }],
-    ['api.md', 'Bodies', 'whatever is sent, 1 to 1024 octets', sub {
+    ['api.md', 'Bodies', 'anything from 1 to 1024 octets', sub {
         my $login = sub (%fields) {
             $t->post_ok('/auth/login' => json => {email => 'x', password => 'y', %fields});
         };
@@ -317,20 +317,20 @@ my @limits = (
         like $id->($_), qr/^[0-9a-f]{32}\z/, length($_) . ' are too many or few' for '', 'x' x 129;
     }],
 
-    ['mail.md', 'What is mailed', "the account's address | for 24 hours",
+    ['mail.md', 'What is mailed', "the account's address | valid for 24 hours",
         't/41-recovery.t: and with time'],
-    ['mail.md', 'What is mailed', "the account's address | for an hour",
+    ['mail.md', 'What is mailed', "the account's address | valid for an hour",
         't/41-recovery.t: and with time'],
     ['mail.md', 'What is mailed', 'within a minute, and no more than five within an hour',
         't/41-recovery.t: not too many mails'],
     ['mail.md', 'What is mailed',
-        'five an hour for each account, whatever the address, and ten for each address',
+        'five an hour per account, whatever the address, and ten per address',
         't/49-addresses.t: limits of changes'],
 );
 
 # numbers of directives.md and api.md that are no limits
 my @others = (
-    'SQLSTATE 40001 and 40P01', '+ 1 connections of each node', 'revoked, 32 octets each',
+    'SQLSTATE 40P01 and 40001', '+ 1 connections per node', 'revocations, 32 octets each',
     '16m has room for 250 000 revocations', 'port 25 by default', 'port 465.',
     'PKCS#8, PKCS#1, SEC 1', 'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519',
     'HS256', 'RS256', 'base64', 'IPv6', '5xx',

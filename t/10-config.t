@@ -91,10 +91,10 @@ my @rows = (
     [autoflow_key         => '"' . 'k' x 32 . '" alg=HS256 alg=HS256', qr/alg=HS256/],
     [autoflow_key         => '"' . 'k' x 32 . '" kid=',       qr/kid=/],
     [autoflow_key         => '"' . 'k' x 32 . '" use=both',   qr/use=both/],
-    [autoflow_key         => '"' . 'k' x 32 . '" use=sign issuer=them', qr/another issuer's key does not sign/],
+    [autoflow_key         => '"' . 'k' x 32 . '" use=sign issuer=them', qr/another issuer's key can't sign/],
     [autoflow_key         => '"' . 'k' x 32 . '" use=verify', qr/autoflow_api.*autoflow_key.*that signs in .*snippets/],
     [autoflow_key         => '"' . 'k' x 32 . '" issuer=them', qr/autoflow_api.*autoflow_key.*that signs in .*snippets/],
-    [autoflow_key         => '"' . 'k' x 32 . '"; autoflow_key "' . 'k' x 32 . '"', qr/given twice/],
+    [autoflow_key         => '"' . 'k' x 32 . '"; autoflow_key "' . 'k' x 32 . '"', qr/listed twice/],
     [autoflow_key         => 'file:/tmp',                     qr/Is a directory/],
     [autoflow_key         => 'file:/nowhere/key',             qr{/nowhere/key.*No such file}s],
     [autoflow_key         => 'env:AUTOFLOW_NOT_SET',          qr/AUTOFLOW_NOT_SET/],
@@ -159,7 +159,7 @@ my @rows = (
         ['https://app.example off',             'scheme'],
     )),
     [autoflow_cors_origins  => '',                            qr/number of arguments/],
-    [autoflow_cors_origins  => 'https://app.example:*',       qr/only this machine/],
+    [autoflow_cors_origins  => 'https://app.example:*',       qr/only loopback hosts/],
     [autoflow_require_https => 'yes',                         qr/invalid value "yes"/],
     [autoflow_claim_set   => 'x a',                           qr/invalid variable name "x"/],
     [autoflow_claim_set   => '$ a',                           qr/invalid variable name/],
@@ -328,14 +328,14 @@ refused "autoflow_mail $_->[0]", $_->[1], %mail, autoflow_mail => $_->[0] for (
     ['smtp://localhost',                            qr/needs a "from="/],
     ['smtp://localhost from=nobody',                qr/neither an address/],
     ['smtp://localhost "from=A <a@b.c>, d@e.f"',    qr/neither an address/],
-    ["smtp:// $from",                               qr/no valid URL/],
-    ["smtp://localhost:99999 $from",                qr/no valid URL/],
-    ["smtp://localhost/?x=y $from",                 qr/no valid URL/],
+    ["smtp:// $from",                               qr/an invalid URL/],
+    ["smtp://localhost:99999 $from",                qr/an invalid URL/],
+    ["smtp://localhost/?x=y $from",                 qr/an invalid URL/],
     ["smtp://localhost $from user=u",               qr/both "user=" and "password="/],
     ["smtp://localhost $from password=secret-value", qr/both "user=" and "password="/],
     ["smtp://u\@localhost $from",                   qr/both "user=" and "password="/],
     ["smtp://localhost $from starttls=on",          qr/"starttls="/],
-    ["smtps://localhost $from starttls=required",   qr/TLS from the start/],
+    ["smtps://localhost $from starttls=required",   qr/implicit TLS/],
     ["smtp://localhost $from ca=nginx.conf",        qr/needs "starttls=required"/],
     ["smtps://localhost $from ca=/nowhere/ca.pem",  qr{"/nowhere/ca.pem" can't be read.*No such file}],
     ["smtp://localhost $from user=u password=file:/nowhere/p", qr{/nowhere/p.*No such file}],
@@ -359,7 +359,7 @@ $t->api(1);
 
 my $templates = path($t->dir, 'templates')->make_path;
 for (['subject', "one\ntwo", qr/more than one line in \S+verify_email.subject:1/],
-    ['txt', "a\nb {{nothing}}", qr/between "\{\{" and "\}\}" that is unknown in \S+verify_email.txt:2/],
+    ['txt', "a\nb {{nothing}}", qr/an unknown variable between "\{\{" and "\}\}" in \S+verify_email.txt:2/],
     ['html', "<p>{{link</p>", qr/without its "\}\}" in \S+verify_email.html:1/],
     ['txt', "\xff", qr/is not UTF-8 in \S+verify_email.txt:1/])
 {
@@ -373,7 +373,7 @@ my $secrets = path($t->dir, 'mail.password')->spurt("secret-value\n")->chmod(060
 my %strict = (%mail, autoflow_environment => 'production',
     map { my $file = path($t->dir, $_)->spurt('hex:' . '0f' x 32)->chmod(0600); ("autoflow_$_" => "file:$file") } qw(secret key));
 refused "production: $_->[0]", $_->[1], %strict, autoflow_mail => "$_->[0] $from" for (
-    ["smtp://localhost user=u password=file:$secrets",  qr/no password goes without TLS/],
+    ["smtp://localhost user=u password=file:$secrets",  qr/passwords are sent over TLS only/],
     ["smtps://localhost user=u password=secret-value",  qr/literal secret/],
     ["smtps://u:secret-value\@localhost",               qr/literal secret/],
 );
@@ -456,22 +456,22 @@ refused "autoflow_key $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+
     ["file:$other_curve",                qr/keys of this kind are not supported/],
     ["file:$broken",                     qr/the PEM holds no valid key/],
     ["file:$twice",                      qr/there is more than one key in the PEM/],
-    ["file:$rsa alg=ES256",              qr/the algorithm is not one of this kind of key/],
-    ["file:$ec alg=ES384",               qr/the algorithm is not one of this kind of key/],
-    ["file:$rsa_public alg=HS256",       qr/the algorithm is not one of this kind of key/],
+    ["file:$rsa alg=ES256",              qr/the algorithm is not for this kind of key/],
+    ["file:$ec alg=ES384",               qr/the algorithm is not for this kind of key/],
+    ["file:$rsa_public alg=HS256",       qr/the algorithm is not for this kind of key/],
     ["file:$rsa_public use=sign",        qr/a public key can't sign/],
-    ["file:$ec use=sign issuer=them",    qr/another issuer's key does not sign/],
-    ["file:$ec; autoflow_key file:$ec_public", qr/it is given twice/],
+    ["file:$ec use=sign issuer=them",    qr/another issuer's key can't sign/],
+    ["file:$ec; autoflow_key file:$ec_public", qr/it is listed twice/],
     ["'$off_curve'",                     qr/the key is not valid/],
-    ["'$jwk' alg=ES256",                 qr/the algorithm is not one of this kind of key/],
+    ["'$jwk' alg=ES256",                 qr/the algorithm is not for this kind of key/],
     [qq('{"kid":"a",@{[substr $jwk, 1]}' kid=b), qr/the JWK has another kid/],
     [qq('{"alg":"EdDSA",@{[substr $jwk, 1]}' alg=RS256), qr/the JWK has another algorithm/],
     ["'$jwk_public' use=sign",           qr/the key can't sign/],
-    [qq('{"keys":[$jwk,$off_curve]}' kid=x), qr/several keys can't have one kid/],
+    [qq('{"keys":[$jwk,$off_curve]}' kid=x), qr/\"kid=\" is for a single key/],
     [qq('{"keys":[$jwk,$off_curve]}'),   qr/key 2 of the set: the key is not valid/],
-    [qq('{"keys":[]}'),                  qr/there is no key of use in the set/],
+    [qq('{"keys":[]}'),                  qr/there is no usable key in the set/],
     [q('{"kty":"oct"'),                  qr/the JSON is malformed/],
-    ['base64url:' . encode_base64url($rsa_public->slurp), qr/PEM is no secret/],
+    ['base64url:' . encode_base64url($rsa_public->slurp), qr/PEM is not a secret/],
 );
 
 # an HMAC key that everyone knows: what was meant as another kind of key
@@ -481,17 +481,17 @@ chomp(my $base64 = encode_base64($rsa_der));
 my $n;
 refused "a secret that is $_->[0]", qr/autoflow_key" can't be used: $_->[1].* in \S+nginx\.conf:\d+$/m,
     autoflow_key => 'file:' . key_file('no-secret' . $n++, $_->[2]) for (
-    ['a public key in DER',       qr/DER is no secret: a key must be in PEM/, $rsa_der],
-    ['another one',               qr/DER is no secret/, openssl('pkey', '-in', $ed, qw(-pubout -outform DER))],
-    ['a private key in DER',      qr/DER is no secret/, openssl('pkey', '-in', $ec, qw(-outform DER))],
-    ['a certificate in DER',      qr/DER is no secret/, $certificate],
-    ['PEM without its lines',     qr/DER is no secret/, $base64],
-    ['the same in one line',      qr/DER is no secret/, $base64 =~ s/\n//gr],
-    ['the same in base64url',     qr/DER is no secret/, encode_base64url($rsa_der)],
-    ['the same with a prefix',    qr/DER is no secret/, 'base64url:' . encode_base64url($rsa_der)],
-    ['an SSH key',                qr/an SSH key is no secret/, 'ssh-ed25519 ' . 'A' x 68 . ' me@here'],
-    ['a JWK behind a BOM',        qr/JSON is no secret/, "\xef\xbb\xbf$jwk_public"],
-    ['a list of JWKs',            qr/JSON is no secret/, "[$jwk_public]"],
+    ['a public key in DER',       qr/DER is not a secret: a key must be in PEM/, $rsa_der],
+    ['another one',               qr/DER is not a secret/, openssl('pkey', '-in', $ed, qw(-pubout -outform DER))],
+    ['a private key in DER',      qr/DER is not a secret/, openssl('pkey', '-in', $ec, qw(-outform DER))],
+    ['a certificate in DER',      qr/DER is not a secret/, $certificate],
+    ['PEM without its lines',     qr/DER is not a secret/, $base64],
+    ['the same in one line',      qr/DER is not a secret/, $base64 =~ s/\n//gr],
+    ['the same in base64url',     qr/DER is not a secret/, encode_base64url($rsa_der)],
+    ['the same with a prefix',    qr/DER is not a secret/, 'base64url:' . encode_base64url($rsa_der)],
+    ['an SSH key',                qr/an SSH key is not a secret/, 'ssh-ed25519 ' . 'A' x 68 . ' me@here'],
+    ['a JWK behind a BOM',        qr/JSON is not a secret/, "\xef\xbb\xbf$jwk_public"],
+    ['a list of JWKs',            qr/JSON is not a secret/, "[$jwk_public]"],
 );
 accepted "a secret that is $_->[0]", autoflow_key => 'file:' . key_file('a-secret' . $n++, $_->[1]) for (
     ['base64',                    encode_base64(pack('C*', map { 7 * $_ % 256 } 1 .. 48))],
@@ -536,8 +536,8 @@ for (
     ['https://$host/ issuer=them',                qr/can't be used: \w/],
     ["https://me:secret-value\@issuer.example/ issuer=them", qr/has a user or a password/],
     ["$url issuer=them ca=nowhere.pem",           qr/nowhere\.pem" failed \(2: No such file/],
-    ["$url issuer=them ca=$ec",                   qr/the file of CAs has no certificate/],
-    ["$url issuer=them ca=$broken_ca",            qr/the file of CAs has no certificate/],
+    ["$url issuer=them ca=$ec",                   qr/the CA file has no valid certificate/],
+    ["$url issuer=them ca=$broken_ca",            qr/the CA file has no valid certificate/],
     ["http://127.0.0.1/ issuer=them ca=$ca",      qr/"ca=" for a URL without TLS/],
 ) {
     $t->server("autoflow_key $a_key; autoflow_key_url $_->[0];");
@@ -551,7 +551,7 @@ accepted 'in production, with nothing but a URL', @verifier;
 $t->main('# no thread_pool');
 refused 'without threads', qr/thread_pool autoflow_io threads=.* in \S+nginx\.conf:\d+$/m, @verifier;
 $t->main('')->server("autoflow_key_url http://127.0.0.1/ issuer=them;");
-refused 'by http in production', qr/keys that come by http in \S+nginx\.conf:\d+$/m, @verifier;
+refused 'by http in production', qr/keys fetched over http in \S+nginx\.conf:\d+$/m, @verifier;
 $t->api(1)->server('');
 
 
@@ -592,7 +592,7 @@ for my $key ($rsa, $ec, $ed) {
     $production{autoflow_key} = "file:$key";
     is says(%production), '', $key->basename;
     $key->chmod(0644);
-    like says(%production), qr/refuses what everyone may read: \Q$key\E $place/, 'not if others can read it';
+    like says(%production), qr/refuses a file that everyone may read: \Q$key\E $place/, 'not if others can read it';
 }
 like says(%production, autoflow_key => $_), qr/refuses a literal secret $place/, 'no literal private key'
     for "'$jwk'", "'@{[$ec->slurp]}'", qq('{"keys":[$jwk]}');

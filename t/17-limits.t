@@ -141,12 +141,12 @@ my @limits = (
     ['directives.md', 'autoflow_key_url', 'and 256 KiB', sub {
         $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+/long.json"} });
         judged('short')->status_is(200);
-        $t->wait_for(sub { $t->error_log =~ m{keys of "\S+/long.json": the answer is too long} });
+        $t->wait_for(sub { $t->error_log =~ m{keys of "\S+/long.json": the response is too large} });
         pass 'an octet more is not read';
     }],
     ['directives.md', 'autoflow_key_url', 'only the first 64 keys are used', sub {
         judged('nth64')->status_is(200);
-        my $none = qr{keys of "\S+/nth65.json": there is no key of use};
+        my $none = qr{keys of "\S+/nth65.json": there is no usable key};
         ok $t->wait_for(sub { $t->error_log =~ $none }), 'the 65th does not';
     }],
     ['directives.md', 'autoflow_key_url', 'every 30 seconds',

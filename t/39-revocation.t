@@ -272,7 +272,7 @@ subtest 'a pooler that keeps notifications to itself' => sub {
         ->settings({autoflow_revocation_staleness => '5s'})->reload->ready;
     is app($other, $pair), '200 ', 'at first nobody knows';
     $other->wait_for(sub { app($other, $pair) =~ /^503/ });
-    like $other->error_log, qr/\[error\] .*feed: no notifications come/, 'then it shows, and is told';
+    like $other->error_log, qr/\[error\] .*feed: no notifications arrive/, 'then it shows, and is told';
     $other->database('')->settings({})->reload->ready;
     is app($other, $pair), '200 ';
     kill 'TERM', $pid;

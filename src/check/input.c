@@ -37,8 +37,8 @@ const char  af_no_memory[] = "out of memory";
 
 
 static const af_json_reason_t  af_json_reasons[] = {
-    { json_error_premature_end_of_input, "the JSON ends too soon" },
-    { json_error_end_of_input_expected, "something follows the JSON" },
+    { json_error_premature_end_of_input, "the JSON is incomplete" },
+    { json_error_end_of_input_expected, "there is text after the JSON" },
     { json_error_invalid_utf8, "the text is not valid UTF-8" },
     { json_error_null_character, "\\u0000 is not allowed" },
     { json_error_null_byte_in_key, "\\u0000 is not allowed" },
@@ -324,7 +324,7 @@ af_form_pair(json_t *form, char *buf, const char *text, size_t len)
     name_len = af_form_decode(name, text, n);
 
     if (name_len == -1) {
-        return "an escape is broken";
+        return "an escape is malformed";
     }
 
     value = name + name_len + 1;
@@ -332,7 +332,7 @@ af_form_pair(json_t *form, char *buf, const char *text, size_t len)
                 ? af_form_decode(value, equals + 1, len - n - 1) : 0;
 
     if (value_len == -1) {
-        return "an escape is broken";
+        return "an escape is malformed";
     }
 
     if (name_len == 0) {

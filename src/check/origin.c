@@ -81,7 +81,7 @@ af_origin_authority(const char *text, size_t len, af_origin_t *origin)
     const char  *end;
 
     if (memchr(text, '/', len) != NULL) {
-        return "an origin has no path, not even a slash at its end";
+        return "an origin has no path, not even a trailing slash";
     }
 
     /* an IPv6 address has colons inside its brackets */
@@ -95,7 +95,7 @@ af_origin_authority(const char *text, size_t len, af_origin_t *origin)
     origin->any_port = (end != NULL && len - host_len == 2 && end[1] == '*');
 
     if (origin->any_port && !af_origin_is_loopback(text, host_len)) {
-        return "only this machine, as localhost, may have any port";
+        return "only loopback hosts, such as localhost, may have any port";
     }
 
     if (end != NULL && !origin->any_port) {
@@ -131,7 +131,7 @@ af_origin_host(const char *text, size_t len, af_origin_t *origin)
     name_len = len - 2 * origin->wildcard;
 
     if (memchr(name, '*', name_len) != NULL) {
-        return "a wildcard is the whole first label, as in "
+        return "a wildcard must be the whole first label, as in "
                "https://*.example.com";
     }
 
@@ -144,7 +144,7 @@ af_origin_host(const char *text, size_t len, af_origin_t *origin)
     local = af_origin_same(name, name_len, "localhost", strlen("localhost"));
 
     if (origin->wildcard && !local && memchr(name, '.', name_len) == NULL) {
-        return "a wildcard needs two labels behind it";
+        return "a wildcard must be followed by two labels";
     }
 
     return NULL;

@@ -122,15 +122,15 @@ static const char *
 af_role_check(const char *s, size_t len)
 {
     return (strspn(s, AF_LOWER AF_DIGITS "_:-") == len)
-           ? NULL : "must be small letters, digits, underscores, colons and "
-                    "hyphens";
+           ? NULL : "must be lower-case letters, digits, underscores, colons "
+                    "and hyphens";
 }
 
 
 static const char *
 af_name_check(const char *s, size_t len)
 {
-    return af_has_control(s, len, "") ? "must not have control characters"
+    return af_has_control(s, len, "") ? "must not contain control characters"
                                       : NULL;
 }
 
@@ -139,7 +139,7 @@ static const char *
 af_text_check(const char *s, size_t len)
 {
     return af_has_control(s, len, "\n\t")
-           ? "must not have control characters but newlines and tabs" : NULL;
+           ? "must not contain control characters but newlines and tabs" : NULL;
 }
 
 
@@ -199,7 +199,7 @@ af_time_check(const char *s, size_t len)
         }
     }
 
-    return "must be a time as 2025-12-31T23:59:59Z";
+    return "must be a time such as 2025-12-31T23:59:59Z";
 }
 
 

@@ -192,7 +192,7 @@ af_secret_value_decode(ngx_conf_t *cf, ngx_str_t *text,
 
     if (!valid) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the secret is not what its prefix says");
+                           "the secret can't be decoded as its prefix says");
         return NGX_ERROR;
     }
 
@@ -207,7 +207,8 @@ af_secret_value_note_exposed(ngx_conf_t *cf, const af_secret_value_t *secret)
         af_conf_note_insecure(cf, "a literal secret", NULL);
 
     } else if (secret->public) {
-        af_conf_note_insecure(cf, "what everyone may read: ", &secret->file);
+        af_conf_note_insecure(cf, "a file that everyone may read: ",
+                              &secret->file);
     }
 }
 
@@ -289,7 +290,7 @@ af_secrets_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
             != 0)
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "no key could be made of \"autoflow_secret\"");
+                          "could not derive keys from \"autoflow_secret\"");
             return NGX_CONF_ERROR;
         }
     }

@@ -90,7 +90,7 @@ af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
 
     if (options == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"autoflow_database\" has no valid conninfo: %s",
+                           "\"autoflow_database\" has an invalid conninfo: %s",
                            error ? error : "no memory");
         PQfreemem(error);
         return NGX_ERROR;

@@ -220,7 +220,8 @@ af_feed_heartbeat_done(af_db_op_t *op)
 
         feed->warned = 1;
         ngx_log_error(NGX_LOG_ERR, feed->log, 0,
-                      "autoflow feed: no notifications come: \"notify=\" of "
-                      "\"autoflow_database\" has to lead to PostgreSQL itself");
+                      "autoflow feed: no notifications arrive: \"notify=\" of "
+                      "\"autoflow_database\" must connect to PostgreSQL "
+                      "itself");
     }
 }

@@ -587,7 +587,7 @@ af_engine_threaded(ngx_event_t *ev)
     }
 
     if (!job->done) {
-        (void) af_problem(ctx, AF_UNAVAILABLE, "the worker is ending");
+        (void) af_problem(ctx, AF_UNAVAILABLE, "the worker is terminating");
     }
 
     af_engine_resume(ctx);

@@ -126,7 +126,7 @@ af_cors_add(ngx_conf_t *cf, af_cors_t *cors, ngx_str_t *value)
     origin = cors->origins ? ngx_array_push(cors->origins) : NULL;
 
     if (origin == NULL) {
-        return "there is no memory";
+        return "out of memory";
     }
 
     why = af_origin_parse((char *) value->data, value->len, origin);

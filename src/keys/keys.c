@@ -212,7 +212,7 @@ af_audience_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (i < cf->args->nelts
             && af_claim_post(cf, NULL, &value[i]) != NGX_CONF_OK)
         {
-            return "must be names in UTF-8 that are not empty";
+            return "must be non-empty names in UTF-8";
         }
 
         name = ngx_array_push(ascf->audience);
@@ -229,7 +229,7 @@ af_claim_post(ngx_conf_t *cf, void *post, void *data)
     ngx_str_t *text = data;
 
     if (af_text_length((char *) text->data, text->len) < 1) {
-        return "must be UTF-8 and not empty";
+        return "must be non-empty UTF-8";
     }
 
     return NGX_CONF_OK;

@@ -86,7 +86,7 @@ af_key_url_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (remote->issuer.len == 0) {
-        return "needs an \"issuer=\": only that one's tokens are its own";
+        return "needs an \"issuer=\", whose tokens the keys verify";
     }
 
     rv = af_remote_set_request(cf, remote);
@@ -95,7 +95,7 @@ af_key_url_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (remote->fetch.plain) {
-        af_conf_note_insecure(cf, "keys that come by http", NULL);
+        af_conf_note_insecure(cf, "keys fetched over http", NULL);
     }
 
     if (af_remote_init(cf, remote) != NGX_OK

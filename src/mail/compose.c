@@ -53,7 +53,7 @@ af_compose_message(const af_compose_conf_t *conf,
 
     for (kind = 0; strcmp(af_mail_kinds[kind].name, entry->kind) != 0; ) {
         if (++kind == AF_MAIL_KINDS) {
-            return "nobody knows its kind";
+            return "its kind is unknown";
         }
     }
 
@@ -89,7 +89,7 @@ af_compose_link(const af_compose_conf_t *conf, const af_mail_kind_t *kind,
         rc = af_mail_token_make(conf->keys, kind->name, id, token);
 
         if (rc != 0) {
-            return "the id is none";
+            return "the id is invalid";
         }
 
         af_buffer_puts(link, kind->path);
@@ -97,7 +97,7 @@ af_compose_link(const af_compose_conf_t *conf, const af_mail_kind_t *kind,
         sodium_memzero(token, sizeof(token));
     }
 
-    return link->failed ? "there is no memory" : NULL;
+    return link->failed ? "out of memory" : NULL;
 }
 
 
@@ -123,7 +123,7 @@ af_compose_parts(const af_compose_conf_t *conf, const af_outbox_entry_t *entry,
                           conf->templates[kind][i].len, values, &parts[i]);
 
         if (parts[i].failed) {
-            return "there is no memory";
+            return "out of memory";
         }
     }
 

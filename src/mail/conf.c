@@ -72,7 +72,7 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_strcmp(secret.text.data, "off") == 0) {
         return (cf->args->nelts == 2) ? NGX_CONF_OK
-                                      : "is off, and has parameters";
+                                      : "is \"off\", but has parameters";
     }
 
     ngx_memzero(&params, sizeof(af_mail_params_t));
@@ -102,7 +102,7 @@ af_mail_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (params.user.len || params.password.len || params.starttls.len
         || params.ca.len)
     {
-        return "is a Maildir, which needs no parameter but \"from=\"";
+        return "is a Maildir, which takes no parameter but \"from=\"";
     }
 
     path.data = secret.text.data + maildir.len;
@@ -158,7 +158,7 @@ af_mail_maildir(ngx_conf_t *cf, af_mail_conf_t *mail,
     }
 
     if (path->len == 0) {
-        return "has no path behind \"maildir:\"";
+        return "has no path after \"maildir:\"";
     }
 
     if (ngx_conf_full_name(cf->cycle, path, 0) != NGX_OK) {
@@ -189,7 +189,7 @@ af_mail_smtp(ngx_conf_t *cf, af_mail_conf_t *mail,
     }
 
     if (params->from.len == 0) {
-        return "needs a \"from=\", the address that mails come from";
+        return "needs a \"from=\", the address of the sender";
     }
 
     url = curl_url();
@@ -240,7 +240,7 @@ af_mail_smtp_url(ngx_conf_t *cf, af_smtp_t *smtp,
         || af_mail_url_part(cf, url, CURLUPART_URL, &smtp->url)
            != CURLUE_OK)
     {
-        return "has no valid URL";
+        return "has an invalid URL";
     }
 
     if (smtp->password) {
@@ -335,7 +335,7 @@ af_mail_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
         }
 
         if (implicit) {
-            return "has TLS from the start: \"starttls=\" is for \"smtp://\"";
+            return "has implicit TLS: \"starttls=\" is for \"smtp://\"";
         }
 
         smtp->tls = 1;
@@ -392,8 +392,8 @@ af_link_base_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (p = base.data; *p; p++) {
         if (*p <= ' ' || *p >= 0x7f || ngx_strchr("\"'<>\\^`{|}?#@", *p)) {
-            return "must have nothing in it but a host and a path, without "
-                   "\"?\", \"#\", \"@\", quotes or blanks";
+            return "must have only a host and a path, without "
+                   "\"?\", \"#\", \"@\", quotes or spaces";
         }
     }
 
@@ -459,8 +459,8 @@ af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
                && !mail->smtp.tls)
     {
         missing = "\"starttls=required\" or \"smtps://\" in "
-                "\"autoflow_environment production\", where no password "
-                "goes without TLS,";
+                "\"autoflow_environment production\", where passwords "
+                "are sent over TLS only,";
     }
 
     if (missing) {

@@ -55,7 +55,7 @@ af_message_write(const af_message_t *message, af_buffer_t *out)
     af_buffer_puts(out, message->id);
     af_buffer_puts(out, "--" CRLF);
 
-    return out->failed ? "there is no memory" : NULL;
+    return out->failed ? "out of memory" : NULL;
 }
 
 
@@ -79,19 +79,19 @@ af_message_check(const af_message_t *message)
                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
            != strlen(message->id))
     {
-        return "the id can't be one";
+        return "the id is invalid";
     }
 
     if (!af_message_is_address(message->from)) {
-        return "the sender is no address";
+        return "the sender is not an address";
     }
 
     if (!af_message_is_address(message->to)) {
-        return "the recipient is no address";
+        return "the recipient is not an address";
     }
 
     if (!af_message_is_line(texts[0]) || !af_message_is_line(texts[1])) {
-        return "a header would hold a control character";
+        return "a header contains a control character";
     }
 
     return NULL;

@@ -421,7 +421,7 @@ af_outbox_send(af_outbox_t *outbox)
     task->running = 0;
 
     af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE,
-                   "the queue of the threads is full");
+                   "the thread queue is full");
     af_outbox_record(outbox);
 }
 
@@ -437,11 +437,12 @@ af_outbox_thread(void *data, ngx_log_t *log)
     ngx_memzero(&message, sizeof(af_buffer_t));
 
     if (ngx_terminate) {
-        af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE, "the worker is ending");
+        af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE,
+                       "the worker is terminating");
 
     } else if (task->deadline < af_outbox_now() + AF_SMTP_TIMEOUT) {
         af_outbox_fail(task, AF_DELIVERY_UNAVAILABLE,
-                       "no thread had time for it");
+                       "no thread was free in time");
 
     } else if ((reason = af_compose_message(&task->conf->compose, &task->entry,
                                             &message))
@@ -549,7 +550,7 @@ af_outbox_recorded(af_db_op_t *op)
         }
 
         ngx_log_error(NGX_LOG_ERR, outbox->log, 0,
-                      "autoflow: nobody knows what came of mail %s",
+                      "autoflow: the result of mail %s was not recorded",
                       task->entry.id);
 
     } else {

@@ -150,7 +150,7 @@ af_template_next(const char *s, const char *end,
     piece->value = af_template_value(values, open, close - open);
 
     if (piece->value == NULL) {
-        piece->error = "has a name between \"{{\" and \"}}\" that is unknown";
+        piece->error = "has an unknown variable between \"{{\" and \"}}\"";
     }
 
     return s;

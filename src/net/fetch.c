@@ -61,7 +61,7 @@ af_fetch_check(const af_fetch_t *request)
         error = "the URL has a user or a password";
 
     } else if (request->ca != NULL && !af_fetch_ca_valid(request)) {
-        error = "the file of CAs has no certificate";
+        error = "the CA file has no valid certificate";
     }
 
     curl_url_cleanup(url);
@@ -304,7 +304,7 @@ af_fetch_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
     (void) purpose;
 
     if (!af_address_is_public(&address->addr)) {
-        transfer->reason = "its address is not one of the Internet";
+        transfer->reason = "its address is not public";
         return CURL_SOCKET_BAD;
     }
 
@@ -323,7 +323,7 @@ af_fetch_write(char *data, size_t size, size_t n, void *arg)
     n *= size;
 
     if (n > transfer->request->max - response->len) {
-        transfer->reason = "the answer is too long";
+        transfer->reason = "the response is too large";
         return 0;
     }
 

@@ -228,7 +228,7 @@ af_jwk_options(const json_t *jwk, af_key_kind_t kind, af_key_options_t *options,
 
     if (alg->kind != kind) {
         return af_jwk_invalid(error,
-                              "the algorithm is not one of this kind of key");
+                              "the algorithm is not for this kind of key");
     }
 
     return AF_JWK_OK;

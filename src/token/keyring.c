@@ -278,7 +278,7 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
     total = json_array_size(set);
 
     if (load->options->kid != NULL && total > 1) {
-        load->error->reason = "several keys can't have one kid";
+        load->error->reason = "\"kid=\" is for a single key";
         return -1;
     }
 
@@ -307,7 +307,7 @@ af_keyring_set(af_keyring_load_t *load, const json_t *set)
 
     if (n == 0) {
         load->error->index = 0;
-        load->error->reason = "there is no key of use in the set";
+        load->error->reason = "there is no usable key in the set";
         return -1;
     }
 
@@ -330,7 +330,7 @@ af_keyring_add_jwk(af_keyring_load_t *load, const json_t *jwk)
     }
 
     reason = (load->published && material.private)
-             ? "a secret that is published is none"
+             ? "a published secret is not secret"
              : af_keyring_merge_options(&options, load->options);
 
     if (reason != NULL) {
@@ -366,7 +366,7 @@ af_keyring_merge_options(af_key_options_t *options,
     if (reason == NULL && given->use == AF_USE_SIGN
         && options->use == AF_USE_VERIFY)
     {
-        reason = "the key can't sign, or says that it shall not";
+        reason = "the key can't sign, or may not";
     }
 
     if (given->use != AF_USE_DEFAULT) {
@@ -419,7 +419,7 @@ af_keyring_push(af_keyring_t *ring, af_key_t *key, const char **error)
 
     for (i = 0; i < ring->nkeys; i++) {
         if (af_keyring_keys_equal(ring->keys[i], key)) {
-            *error = "it is given twice";
+            *error = "it is listed twice";
             af_key_free(key);
             return -1;
         }

@@ -220,7 +220,7 @@ af_key_check(const af_alg_t *alg, const af_material_t *material,
     }
 
     if (alg->kind != material->kind) {
-        return "the algorithm is not one of this kind of key";
+        return "the algorithm is not for this kind of key";
     }
 
     if (material->kind == AF_OCT && material->len < alg->secret_min) {
@@ -228,11 +228,11 @@ af_key_check(const af_alg_t *alg, const af_material_t *material,
     }
 
     if (options->kid != NULL && !af_kid_valid(options->kid)) {
-        return "the kid is not printable ASCII of 256 characters at most";
+        return "the kid is not printable ASCII of at most 256 characters";
     }
 
     if (options->use == AF_USE_SIGN && options->issuer != NULL) {
-        return "another issuer's key does not sign";
+        return "another issuer's key can't sign";
     }
 
     if (options->use == AF_USE_SIGN && !material->private) {
@@ -259,7 +259,7 @@ af_key_init(af_key_t *key, const af_material_t *material,
     const af_key_options_t *options)
 {
     if (key->alg->scheme->init(key, material) != 0) {
-        return "the cryptographic library does not take the key";
+        return "the cryptographic library rejects the key";
     }
 
     key->private = material->private;
@@ -285,7 +285,7 @@ af_key_set_kid(af_key_t *key, const af_material_t *material, const char *kid)
     if (material->kind != AF_OCT) {
         key->jwk = af_material_public(material);
         if (key->jwk == NULL) {
-            return "the public key could not be told";
+            return "the public key could not be exported";
         }
     }
 
@@ -294,7 +294,7 @@ af_key_set_kid(af_key_t *key, const af_material_t *material, const char *kid)
     key->digest = key->jwk ? af_material_thumbprint(key->jwk)
                            : af_kid_make(key);
     if (key->digest == NULL) {
-        return "the kid could not be made";
+        return "the kid could not be derived";
     }
 
     key->explicit_kid = (kid != NULL);

@@ -31,19 +31,19 @@ const char *
 af_secret_check(const unsigned char *secret, size_t len)
 {
     if (af_pem_is((const char *) secret, len)) {
-        return "PEM is no secret";
+        return "PEM is not a secret";
     }
 
     if (af_secret_is_json(secret, len)) {
-        return "JSON is no secret";
+        return "JSON is not a secret";
     }
 
     if (af_secret_is_ssh(secret, len)) {
-        return "an SSH key is no secret";
+        return "an SSH key is not a secret";
     }
 
     if (af_secret_is_der(secret, len) || af_secret_is_base64_der(secret, len)) {
-        return "DER is no secret: a key must be in PEM";
+        return "DER is not a secret: a key must be in PEM";
     }
 
     return NULL;

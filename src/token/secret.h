@@ -12,7 +12,7 @@
 /*
  * If the octets of a public key, or of a key's file in the wrong format, were
  * used as a secret, anyone who knows them could make tokens.  Returns a phrase
- * that says what they are ("PEM is no secret"), or NULL.
+ * that says what they are ("PEM is not a secret"), or NULL.
  */
 const char *af_secret_check(const unsigned char *secret, size_t len);
 

@@ -62,7 +62,7 @@ accepted(json_t *json, const char *text, size_t len)
     }
 
     af_must(af_json_parse(text, last, &why) == NULL);
-    af_must(strcmp(why, "the JSON ends too soon") == 0);
+    af_must(strcmp(why, "the JSON is incomplete") == 0);
 
     copy = malloc(len + 1);
     af_must(copy != NULL);

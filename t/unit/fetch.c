@@ -296,12 +296,12 @@ test_what_is_refused(void **state)
 
         { "eleven are",
           "HTTP/1.1 200 Fine\r\nContent-Length: 11\r\n\r\n0123456789a",
-          NOTHING, { .plain = 1, .max = 10 }, &going, "too long" },
+          NOTHING, { .plain = 1, .max = 10 }, &going, "too large" },
 
         { "whatever length they say they have",
           "HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n"
           "9\r\n012345678\r\n9\r\n012345678\r\n0\r\n\r\n",
-          NOTHING, { .plain = 1, .max = 10 }, &going, "too long" },
+          NOTHING, { .plain = 1, .max = 10 }, &going, "too large" },
 
         { "no answer in time", "",
           SILENCE, { .plain = 1, .timeout = 200 }, &going, "timed out" },
@@ -380,7 +380,7 @@ test_only_the_internet(void **state)
 
         af_row(fetch(&server, &what, &answer, &going, error, sizeof(error))
                == -1, "%s", urls[i]);
-        af_row(strstr(error, "not one of the Internet"), "%s (%s)", urls[i],
+        af_row(strstr(error, "its address is not public"), "%s (%s)", urls[i],
                error);
     }
 

@@ -23,8 +23,8 @@
 #define BAD_PUBLIC   "the public key is not valid"
 #define BAD_PRIVATE  "the private key does not match the public one"
 #define BAD_EXP      "the exponent is not an odd number from 3 to 2^64"
-#define BAD_ALG      "the algorithm is not one of this kind of key"
-#define BAD_KID      "the kid is not printable ASCII of 256 characters at most"
+#define BAD_ALG      "the algorithm is not for this kind of key"
+#define BAD_KID      "the kid is not printable ASCII of at most 256 characters"
 #define BAD_USE      "the key is not for signatures"
 #define BAD_KIND     "keys of this kind are not supported"
 
@@ -169,7 +169,7 @@ static const struct {
     { "RS256", OCT, "alg", "\"RS256\"", BAD_ALG },
     { "PEM as k", OCT, "k",
       "\"LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUlJQklqQU5CZ2txaGtpRzl3\"",
-      "PEM is no secret" }
+      "PEM is not a secret" }
 };
 
 
@@ -195,15 +195,15 @@ static const struct {
       1, 0, 0, NULL },
 
     { "an empty set", "{\"keys\":[]}", { .alg = NULL }, 0, 0, 0,
-      "there is no key of use in the set" },
+      "there is no usable key in the set" },
     { "nothing of use", "{\"keys\":[{\"kty\":\"x\"}]}", { .alg = NULL },
-      0, 1, 0, "there is no key of use in the set" },
+      0, 1, 0, "there is no usable key in the set" },
     { "a bad one", "{\"keys\":[{\"kty\":\"x\"},{\"kty\":1}," P256 "]}",
       { .alg = NULL }, 0, 1, 2, WRONG("kty") },
     { "no object", "{\"keys\":[\"x\"]}", { .alg = NULL }, 0, 0, 1,
       "the key is not an object" },
     { "no array", "{\"keys\":{}}", { .alg = NULL }, 0, 0, 0,
-      "there is no key of use in the set" },
+      "there is no usable key in the set" },
     { "no key", "{}", { .alg = NULL }, 0, 0, 0, WRONG("kty") },
     { "a member twice", "{\"kty\":\"oct\",\"kty\":\"RSA\"}",
       { .alg = NULL }, 0, 0, 0, "the JSON is malformed" },
@@ -212,16 +212,16 @@ static const struct {
     { "something behind", P256 "x", { .alg = NULL }, 0, 0, 0,
       "the JSON is malformed" },
     { "an array", "[" P256 "]", { .alg = NULL }, 0, 0, 0,
-      "JSON is no secret" },
+      "JSON is not a secret" },
     { "behind a byte order mark", "\xef\xbb\xbf" P256, { .alg = NULL }, 0, 0, 0,
-      "JSON is no secret" },
+      "JSON is not a secret" },
     { "twice", "{\"keys\":[" P256 "," P256 "]}", { .alg = NULL }, 0, 0, 2,
-      "it is given twice" },
+      "it is listed twice" },
 
     { "kid", P256, { .kid = "x" }, 1, 0, 0, NULL },
     { "kid of one", "{\"keys\":[" P256 "]}", { .kid = "x" }, 1, 0, 0, NULL },
     { "kid of two", "{\"keys\":[" P256 "," RSA "]}", { .kid = "x" }, 0, 0, 0,
-      "several keys can't have one kid" },
+      "\"kid=\" is for a single key" },
     { "the same kid", OCT, { .kid = "HMAC key used in JWS A.1 example" },
       1, 0, 0, NULL },
     { "another kid", OCT, { .kid = "x" }, 0, 0, 0,
@@ -238,10 +238,10 @@ static const struct {
       "the algorithm is not supported" },
     { "use sign", P256, { .use = AF_USE_SIGN }, 1, 0, 0, NULL },
     { "use sign, public", RFC8037_A2_KEY, { .use = AF_USE_SIGN }, 0, 0, 0,
-      "the key can't sign, or says that it shall not" },
+      "the key can't sign, or may not" },
     { "use sign, of another", P256,
       { .use = AF_USE_SIGN, .issuer = "them" }, 0, 0, 0,
-      "another issuer's key does not sign" },
+      "another issuer's key can't sign" },
     { "use verify", P256, { .use = AF_USE_VERIFY }, 1, 0, 0, NULL },
     { "of another", P256, { .issuer = "them" }, 1, 0, 0, NULL }
 };

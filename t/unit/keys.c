@@ -9,7 +9,7 @@
 #include "token/keys.h"
 
 
-#define BAD_KID "the kid is not printable ASCII of 256 characters at most"
+#define BAD_KID "the kid is not printable ASCII of at most 256 characters"
 
 /* 16 octets in base64url */
 #define KID_LENGTH  22
@@ -84,9 +84,9 @@ static const struct {
     { "UTF-8 in kid", 64, "HS256", "\xc3\xa9", BAD_KID },
     { "257 octets of kid", 64, "HS256", kid_257, BAD_KID },
     { "RSA's", 64, "RS256", NULL,
-      "the algorithm is not one of this kind of key" },
+      "the algorithm is not for this kind of key" },
     { "Ed25519's", 64, "EdDSA", NULL,
-      "the algorithm is not one of this kind of key" }
+      "the algorithm is not for this kind of key" }
 };
 
 

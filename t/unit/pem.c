@@ -120,11 +120,11 @@ static const struct {
       "there is no key in the PEM" },
     { "its algorithm", "%s", NULL, NULL, { .alg = "ES256" }, NULL },
     { "another curve's", "%s", NULL, NULL, { .alg = "ES384" },
-      "the algorithm is not one of this kind of key" },
+      "the algorithm is not for this kind of key" },
     { "RSA's", "%s", NULL, NULL, { .alg = "RS256" },
-      "the algorithm is not one of this kind of key" },
+      "the algorithm is not for this kind of key" },
     { "HMAC's", "%s", NULL, NULL, { .alg = "HS256" },
-      "the algorithm is not one of this kind of key" },
+      "the algorithm is not for this kind of key" },
     { "none", "%s", NULL, NULL, { .alg = "none" },
       "the algorithm is not supported" }
 };
@@ -392,12 +392,12 @@ test_a_public_key_is_no_secret(void **state)
 
     assert_int_equal(add(ring, text, &options, &error), -1);
     assert_string_equal(error.reason,
-                        "the algorithm is not one of this kind of key");
+                        "the algorithm is not for this kind of key");
 
     assert_int_equal(af_keyring_add_secret(ring, (unsigned char *) text,
                                            strlen(text), &options, &error),
                      -1);
-    assert_string_equal(error.reason, "PEM is no secret");
+    assert_string_equal(error.reason, "PEM is not a secret");
 
     free(text);
     af_keyring_free(ring);

@@ -6,7 +6,7 @@
 #include "token/secret.h"
 
 
-#define DER  "DER is no secret: a key must be in PEM"
+#define DER  "DER is not a secret: a key must be in PEM"
 
 
 /* the first octets of a secret, the others are 'x', and how many it has */
@@ -40,16 +40,16 @@ static const struct {
     { "a length that is too long", "\x30\xff\x30", 3, 44, NULL },
     { "a huge length", "\x30\x84\xff\xff\xff\xff\x30", 7, 44, NULL },
 
-    { "PEM", "-----BEGIN ", 11, 40, "PEM is no secret" },
-    { "an SSH key", "ssh-rsa ", 8, 40, "an SSH key is no secret" },
-    { "another", "ecdsa-sha2-nistp256 ", 20, 40, "an SSH key is no secret" },
+    { "PEM", "-----BEGIN ", 11, 40, "PEM is not a secret" },
+    { "an SSH key", "ssh-rsa ", 8, 40, "an SSH key is not a secret" },
+    { "another", "ecdsa-sha2-nistp256 ", 20, 40, "an SSH key is not a secret" },
     { "a word like it", "ssh", 3, 40, NULL },
     { "an object", "{\"a\":\"0123456789012345678901234567\"}", 36, 36,
-      "JSON is no secret" },
+      "JSON is not a secret" },
     { "a list", "[\"012345678901234567890123456789\"]", 34, 34,
-      "JSON is no secret" },
+      "JSON is not a secret" },
     { "behind a byte order mark", "\xef\xbb\xbf[\"01234567890123456789\"]",
-      27, 27, "JSON is no secret" },
+      27, 27, "JSON is not a secret" },
     { "not closed", "[\"", 2, 34, NULL }
 };
 

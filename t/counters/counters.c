@@ -1,7 +1,7 @@
 /*
- * Prints what was counted of a node, found in a copy of its shared memory that
- * comes on the standard input: a line for each metric and value, with the
- * count, and of histograms the sum and how many were at most each bound.
+ * Prints a node's metrics from a copy of its shared memory on the standard
+ * input: a line for each metric and label, with the count, and for histograms
+ * the sum and the cumulative buckets.
  */
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "shm/counters.c"
 
 
-/* of the memory: more than any test has */
+/* of the memory: more than in any test */
 #define SIZE  (64 * 1024 * 1024)
 
 

@@ -1,6 +1,6 @@
 /*
- * base64url, as tokens have it: what is read is what would be written, and
- * nothing else is.
+ * base64url, as in tokens: what is decoded is what an encoder would write, and
+ * nothing else.
  */
 
 #include "fuzz.h"

@@ -1,7 +1,7 @@
 /*
- * Cursors: what is taken is, octet by octet, what is made of the position that
- * was found in it; what is made of the input comes back whole, and not at all
- * where a bit is another.  A zero in the input parts a list from a position.
+ * Cursors: a cursor that is accepted is, octet by octet, the one made from its
+ * position; the position in the input comes back whole, and not at all if a bit
+ * is flipped.  A zero in the input separates a list from a position.
  */
 
 #include <sodium.h>

@@ -1,7 +1,7 @@
 /*
- * Addresses: what the rule accepts has a key, which is ASCII as far as the
- * domain goes, in lower case, bounded, and its own key; whatever else is typed
- * at a login may have one.
+ * Addresses: one that the rule accepts has a key, which is in lower case with
+ * an ASCII domain, bounded, and its own key; anything else, as typed at a
+ * login, may have one.
  */
 
 #include "fuzz.h"

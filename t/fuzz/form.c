@@ -1,5 +1,5 @@
 /*
- * Forms: what is accepted is what its escapes say, pair by pair.
+ * Forms: what is accepted is what the escapes encode, pair by pair.
  */
 
 #include "fuzz.h"
@@ -86,7 +86,7 @@ accepted(json_t *form, const char *text, size_t len)
         pairs++;
     }
 
-    /* so no name is there twice */
+    /* so no name is duplicate */
     af_must(json_object_size(form) == pairs);
 
     free(name);
@@ -115,7 +115,7 @@ unescape(char *dst, const char *src, size_t len)
         digits[1] = src[++i];
         digits[2] = '\0';
 
-        /* strtol() takes a sign, white space and 0x, too */
+        /* strtol() would also take a sign, white space and 0x */
         af_must(digits[0] > ' ' && digits[0] != '+' && digits[0] != '-'
                 && digits[1] != 'x' && digits[1] != 'X');
 

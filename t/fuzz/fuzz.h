@@ -1,6 +1,6 @@
 /*
- * What the fuzz targets share.  A target aborts where something does not
- * hold; libFuzzer then keeps the input.
+ * Shared by the fuzz targets.  A target aborts if something does not hold;
+ * libFuzzer then keeps the input.
  */
 
 #ifndef AF_FUZZ_H
@@ -29,7 +29,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
-/* the same input takes the same way each time */
+/* deterministic for the same input */
 
 static __attribute__((constructor)) void
 af_fuzz_init(void)
@@ -38,7 +38,7 @@ af_fuzz_init(void)
 }
 
 
-/* a copy without anything behind it, so that ASan sees what reads further */
+/* a copy with nothing after it, so that ASan detects overreads */
 
 static inline char *
 af_exact(const void *src, size_t len)
@@ -56,7 +56,7 @@ af_exact(const void *src, size_t len)
 }
 
 
-/* jansson has a reader of UTF-8 of its own; a zero is a character to it */
+/* jansson has its own UTF-8 decoder; it allows zeros */
 
 static inline int
 af_is_utf8(const char *s, size_t len)
@@ -110,8 +110,8 @@ af_characters(const char *s, size_t len)
 
 
 /*
- * base64url without padding (RFC 4648, section 5), slowly and strictly.
- * Returns the length in `dst`, or -1.
+ * base64url without padding (RFC 4648, section 5), slow and strict.  Returns
+ * the length in `dst`, or -1.
  */
 
 static inline long

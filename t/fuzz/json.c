@@ -1,5 +1,6 @@
 /*
- * JSON bodies: what is accepted goes round, and is what its contract says.
+ * JSON bodies: what is accepted survives a round trip, and satisfies its
+ * contract.
  */
 
 #include "fuzz.h"
@@ -55,7 +56,7 @@ accepted(json_t *json, const char *text, size_t len)
     goes_round(json, JSON_COMPACT);
     goes_round(json, JSON_INDENT(2)|JSON_ENSURE_ASCII);
 
-    /* without its last character, or with another one, it is refused */
+    /* without its last character, or with another one, it is rejected */
 
     for (last = len - 1; text[last] != '}'; last--) {
         af_must(last != 0 && strchr(" \t\r\n", text[last]) != NULL);
@@ -117,7 +118,7 @@ has_no_zeros(json_t *value)
 }
 
 
-/* as deep as the text gets, JSON or not */
+/* as deep as the text may nest, valid or not */
 
 static unsigned
 depth_of(const char *text, size_t len)

@@ -1,13 +1,14 @@
 /*
  * Tokens.  The input's first three octets, as digits, say what the rest is,
- * which key signs it, and what is demanded of it (1: the issuer, 2: the
- * audience, 3: both):
+ * which key signs it, and what is required (1: the issuer, 2: the audience, 3:
+ * both):
  *
  *   0  a token, nothing is added
- *   1  what is signed: header.payload in base64url
- *   2  a header, a newline, a payload; or only a payload, for the right header
+ *   1  the signing input: header.payload in base64url
+ *   2  a header, a newline, a payload; or only a payload, for a valid header
  *
- * so that the code behind the signature is reached, which nothing guesses.
+ * so that the code after the signature check is reached, which random inputs
+ * never pass.
  */
 
 #include <openssl/evp.h>
@@ -304,7 +305,7 @@ key_of(const char *header, size_t len)
 }
 
 
-/* by another function of OpenSSL's, and as text */
+/* with another OpenSSL function, and as text */
 
 static void
 is_signed(const char *token, size_t len, const char *dot, unsigned key)
@@ -354,7 +355,7 @@ says_what_is_demanded(const json_t *claims)
         af_must(found);
     }
 
-    /* the time now is anywhere in its second */
+    /* the current time is anywhere within its second */
 
     leeway = LEEWAY;
 
@@ -402,7 +403,7 @@ needs_its_key(const char *token, size_t len, unsigned key)
 }
 
 
-/* one bit anywhere, any of the last character; one character more or less */
+/* one bit anywhere, any last character; one character more or less */
 
 static void
 bears_no_change(const char *token, size_t len)

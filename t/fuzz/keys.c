@@ -1,10 +1,10 @@
 /*
- * Keys as they are configured: PEM, JWK, JWK Sets, secrets.  The input's first
- * two octets say what is given beside them: the algorithm, by its place in
- * algs[] (none behind its end), and by their bits a kid, an issuer, a use, and
- * whether it is somebody else's who publishes it; the rest is the text.
+ * Keys as in the configuration: PEM, JWK, JWK Sets, secrets.  The input's first
+ * two octets select the options: the algorithm, as an index of algs[] (none
+ * beyond its end), and by their bits a kid, an issuer, a use, and whether it is
+ * published by another issuer; the rest is the text.
  *
- * Whatever is taken has to be a key that can be named, used and published.
+ * Whatever is accepted must be a key with a kid that can be used and published.
  */
 
 #include <openssl/err.h>
@@ -195,7 +195,7 @@ signs(af_key_t *key)
 
 /*
  * What is published is read as the same keys; but OpenSSL looks for factors of
- * a modulus by chance, and may see only now that it is none.
+ * a modulus at random, and may find only now that it is invalid.
  */
 
 static void

@@ -1,7 +1,7 @@
 /*
- * Mails from whatever texts: what comes out is one message with the headers
- * that it shall have, and its parts are the texts that went in.  Zeros in the
- * input part a template from the value in it, and from other fields.
+ * Mails from any texts: the output is one message with exactly the expected
+ * headers, and its parts are the texts.  Zeros in the input separate a
+ * template, its value, and other fields.
  */
 
 #include "fuzz.h"
@@ -117,7 +117,7 @@ templates(const char *template, size_t len, const char *value,
 }
 
 
-/* nothing in a value is markup, or ends an attribute */
+/* no value contains markup, or ends an attribute */
 
 static void
 markup(const char *value)
@@ -160,7 +160,7 @@ written(const af_message_t *message)
 }
 
 
-/* these and no others, in this order, each line folded as it may be */
+/* exactly these headers, in this order, validly folded */
 
 static const char *
 headers(const char *s, const af_message_t *message)
@@ -289,7 +289,7 @@ no_token(const char *text)
     static af_secret_keys_t         made[2];
     static const af_purpose_keys_t  keys = { made, 2 };
 
-    /* one that texts may well name */
+    /* a token that texts might contain */
 
     memcpy(made[1].keys[AF_PURPOSE_MAIL].id, "\0\0\0", AF_KEY_ID_SIZE);
     memset(made[0].keys[AF_PURPOSE_MAIL].id, 0xff, AF_KEY_ID_SIZE);

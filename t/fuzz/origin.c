@@ -1,7 +1,7 @@
 /*
- * Origins: those are read that a regular expression would take, and a pattern
- * matches those whose canonical text (RFC 6454, section 6.2) is its own.
- * The first line is a pattern, the rest an origin.
+ * Origins: those that a regular expression matches are accepted, and a pattern
+ * matches an origin with the same canonical text (RFC 6454, section 6.2).  The
+ * first line is a pattern, the rest an origin.
  */
 
 #include <regex.h>
@@ -131,7 +131,7 @@ should_be_read(const char *text, size_t len)
 }
 
 
-/* whether a text without a port is this machine's origin */
+/* whether a text without a port is an origin of a loopback host */
 
 static int
 is_here(const char *text, size_t len)

@@ -1,6 +1,6 @@
 /*
- * Paths, against a table as the module's: what matches is what a regular
- * expression would match.
+ * Paths, with a table like the module's: a path matches if a regular expression
+ * does.
  */
 
 #include <regex.h>
@@ -12,7 +12,7 @@
 
 #define UUID  "([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
 
-/* of UUID's two groups, the second is of no interest */
+/* of UUID's two groups, the second is ignored */
 #define GROUPS  (2 * AF_PATH_PARAMS + 1)
 
 
@@ -108,7 +108,7 @@ matched(unsigned row, const char *path, size_t len)
 }
 
 
-/* the pattern's text with the values in it is the path */
+/* the pattern with the values in it is the path */
 
 static void
 says_where(unsigned row, const char *path, size_t len,

@@ -1,7 +1,7 @@
 /*
- * Refresh tokens of any text: what is read was made with one of the keys, and
- * would be made again, but for the version that has no key's id; nothing else
- * is read.
+ * Refresh tokens from any text: what is parsed was made with one of the keys,
+ * and would be made identically, except for the version without a key's id;
+ * nothing else is parsed.
  */
 
 #include "fuzz.h"
@@ -11,7 +11,7 @@
 
 #define SECRETS  2
 
-/* of either version: the key's id, and what is in front of tag and MAC */
+/* for each version: the key's id, and what precedes tag and MAC */
 #define ID      4
 #define TAGGED  (AF_REFRESH_OCTETS - 32 - 8)
 
@@ -84,7 +84,7 @@ any(const char *text, size_t len)
         return;
     }
 
-    /* but for the MAC, which may be another session's, or junk */
+    /* except the MAC, which may be another session's, or junk */
 
     af_must(memcmp(again, text, (AF_REFRESH_OCTETS - 32) / 3 * 4) == 0);
     af_must(af_refresh_check(&keys, &token, session_random)
@@ -92,7 +92,7 @@ any(const char *text, size_t len)
 }
 
 
-/* with the id and the tag that the input's octets ask for */
+/* with the id and the tag for the input's octets */
 
 static void
 sealed(const uint8_t *data, size_t size, size_t tagged)

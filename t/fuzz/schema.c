@@ -1,7 +1,7 @@
 /*
- * Field rules.  The input is a JSON body, or a form if it does not begin with
- * a brace, checked against a schema with fields of all types: what is accepted
- * keeps to its rule's limits, and what is refused is told in good form.
+ * Field rules.  The input is a JSON body, or a form if it does not begin with a
+ * brace, checked against a schema with fields of all types: what is accepted is
+ * within its rule's limits, and errors are well-formed.
  */
 
 #include <regex.h>
@@ -106,7 +106,7 @@ static const af_field_t  fields[] = {
 static const af_schema_t  schema = { "Outer", fields, NULL };
 
 
-/* `exact`: the rule accepts all that is right */
+/* `exact`: the rule accepts everything valid */
 
 static const struct {
     const af_type_t  *type;
@@ -162,7 +162,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     codes = told(errors);
     fields_right(&schema, body, "", codes);
 
-    /* a second time says the same, and changes nothing more */
+    /* checking again gives the same result, and changes nothing more */
 
     copy = json_deep_copy(body);
 
@@ -194,7 +194,7 @@ parse(const char *text, size_t len)
 }
 
 
-/* Returns the codes by the fields' names; each field is told once. */
+/* Returns the codes by the fields' names; each field has one error at most. */
 
 static json_t *
 told(json_t *errors)
@@ -370,7 +370,7 @@ has_type(const af_type_t *type, const json_t *value)
 }
 
 
-/* what min and max are about */
+/* what min and max apply to */
 
 static json_int_t
 size_of(const af_type_t *type, json_t *value)
@@ -433,7 +433,7 @@ code_of(json_t *codes, const char *path)
 }
 
 
-/* one @, RFC 5321's lengths, and labels of the DNS behind it */
+/* one @, RFC 5321's lengths, and then DNS labels */
 
 static int
 right_email(const char *s)
@@ -493,7 +493,7 @@ right_uuid(const char *s)
 }
 
 
-/* in the calendar, and PostgreSQL takes it */
+/* a valid date for PostgreSQL */
 
 static int
 right_time(const char *s)
@@ -542,7 +542,7 @@ right_name(const char *s)
 }
 
 
-/* newlines and tabs are ASCII: a copy without them says it */
+/* newlines and tabs are ASCII: validate a copy without them */
 
 static int
 right_text(const char *s)

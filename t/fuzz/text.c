@@ -1,6 +1,6 @@
 /*
- * Text from outside.  The first octet of the input is the room that there is
- * for the clean text of the rest.
+ * Untrusted text.  The first octet of the input is the room for the sanitized
+ * rest.
  */
 
 #include "fuzz.h"
@@ -45,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     n = cleaned(again, size, whole, whole_len);
     af_must(n == whole_len && memcmp(whole, again, n) == 0);
 
-    /* no more is cut off than the character that has no room */
+    /* only the character that doesn't fit is cut off */
 
     n = cleaned(cut, room, s, size);
     af_must(n <= whole_len && memcmp(whole, cut, n) == 0);

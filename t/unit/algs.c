@@ -1,6 +1,5 @@
 /*
- * The algorithms: the RFCs' examples, what is made is right, and forged
- * signatures are not.
+ * The algorithms: the RFCs' examples, round trips, and forged signatures.
  */
 
 #include <stdio.h>
@@ -24,7 +23,7 @@
 #define DATA_LEN  3
 
 
-/* an algorithm, how to make a key for it, and how long its signatures are */
+/* an algorithm, how to make a key for it, and the length of its signatures */
 
 static const struct {
     const char  *alg;
@@ -45,7 +44,7 @@ static const struct {
 };
 
 
-/* the curves, and what of their signatures can't be right */
+/* the curves, and signatures that can't be valid */
 
 static const struct {
     const char  *alg;
@@ -60,8 +59,8 @@ static const struct {
 
 /*
  * PKCS#1 v1.5 (RFC 8017, section 9.2), in hexadecimal: FF* fills the block, HH
- * is the digest.  Bleichenbacher's forgery of 2006 has something behind the
- * digest, or hidden in the parameters, and FFs only as many as there must be.
+ * is the digest.  Bleichenbacher's forgery of 2006 has something after the
+ * digest, or hidden in the parameters, with the minimal number of FFs.
  */
 
 #define SHA256  "3031300d060960864801650304020105000420"
@@ -250,7 +249,7 @@ test_what_a_key_signs_its_public_key_verifies(void **state)
 
         assert_int_equal(af_key_sign(public, sig, data, DATA_LEN), 0);
 
-        /* twice, since the contexts are used again */
+        /* twice, since the contexts are reused */
 
         memset(sig, 0, sizeof(sig));
         assert_int_equal(af_key_sign(key, sig, data, DATA_LEN),
@@ -281,7 +280,7 @@ test_what_a_key_signs_its_public_key_verifies(void **state)
         assert_true(af_key_verify(public, sig, algs[i].size, data,
                                   DATA_LEN));
 
-        /* nothing is left that nginx would find */
+        /* nothing is left in OpenSSL's error queue for nginx */
 
         assert_int_equal(ERR_peek_error(), 0);
 
@@ -292,7 +291,7 @@ test_what_a_key_signs_its_public_key_verifies(void **state)
 }
 
 
-/* the six algorithms of RSA keep apart */
+/* the six algorithms of RSA are distinct */
 
 static void
 test_one_key_has_one_algorithm(void **state)
@@ -320,7 +319,7 @@ test_one_key_has_one_algorithm(void **state)
 }
 
 
-/* r and s of any value, by number: 0, n, n + the right one, all ones */
+/* r and s of any value, by number: 0, n, n + the correct one, all ones */
 
 static void
 test_r_and_s_are_from_1_to_n_minus_1(void **state)
@@ -359,7 +358,7 @@ test_r_and_s_are_from_1_to_n_minus_1(void **state)
             BN_bn2binpad(order, sig + at, half);
             assert_false(af_key_verify(key, sig, 2 * half, data, DATA_LEN));
 
-            /* the same modulo n, if there is room for it */
+            /* equal modulo n, if there is room for it */
 
             BN_bin2bn(right + at, half, value);
             BN_add(value, value, order);
@@ -372,7 +371,7 @@ test_r_and_s_are_from_1_to_n_minus_1(void **state)
         memset(sig, 0, 2 * half);
         assert_false(af_key_verify(key, sig, 2 * half, data, DATA_LEN));
 
-        /* n - s is the other s that is right: JWS does not forbid it */
+        /* n - s is the other valid s: JWS allows it */
 
         memcpy(sig, right, 2 * half);
         BN_bin2bn(right + half, half, value);
@@ -396,7 +395,7 @@ test_r_and_s_are_from_1_to_n_minus_1(void **state)
 
 
 static void
-test_der_is_no_signature(void **state)
+test_der_is_not_a_signature(void **state)
 {
     int             n;
     size_t          i, half, len;
@@ -435,7 +434,7 @@ test_der_is_no_signature(void **state)
 }
 
 
-/* the raw operation with the private key: whoever has it can sign anything */
+/* the raw operation with the private key, which can sign anything */
 
 static void
 sign_block(unsigned char *sig, const unsigned char *block)
@@ -503,7 +502,7 @@ make_block(unsigned char *block, const char *shape, const unsigned char *hash)
 
 
 static void
-test_only_one_padding_is_right(void **state)
+test_only_one_padding_is_valid(void **state)
 {
     int             failed;
     size_t          i;
@@ -533,7 +532,7 @@ test_only_one_padding_is_right(void **state)
                == blocks[i].right, "%s", blocks[i].name);
     }
 
-    /* a signature that is 0, 1, or larger than the modulus */
+    /* a signature that is 0, 1, or greater than the modulus */
 
     memset(sig, 0, sizeof(sig));
     assert_false(af_key_verify(key, sig, sizeof(sig), data, DATA_LEN));
@@ -603,7 +602,7 @@ test_pss_has_one_form(void **state)
 }
 
 
-/* the scalar plus the group's order: the same point, another spelling */
+/* the scalar plus the group's order: an alternative encoding */
 
 static void
 test_ed25519_signatures_have_one_spelling(void **state)
@@ -677,8 +676,8 @@ main(void)
         cmocka_unit_test(test_what_a_key_signs_its_public_key_verifies),
         cmocka_unit_test(test_one_key_has_one_algorithm),
         cmocka_unit_test(test_r_and_s_are_from_1_to_n_minus_1),
-        cmocka_unit_test(test_der_is_no_signature),
-        cmocka_unit_test(test_only_one_padding_is_right),
+        cmocka_unit_test(test_der_is_not_a_signature),
+        cmocka_unit_test(test_only_one_padding_is_valid),
         cmocka_unit_test(test_pss_has_one_form),
         cmocka_unit_test(test_ed25519_signatures_have_one_spelling)
     };

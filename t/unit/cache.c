@@ -1,6 +1,6 @@
 /*
- * The verified-token cache: only what was put in comes out, what goes is
- * released once, and the least recently used goes first.
+ * The verified-token cache: it returns only what was put in, releases each
+ * value once, and evicts the least recently used.
  */
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ key_of(const void *scope, const char *token)
 
 
 static void
-test_found_by_all_of_it(void **state)
+test_found_only_by_the_whole_token(void **state)
 {
     int              one = 1;
     af_cache_t      *cache;
@@ -113,7 +113,7 @@ test_least_recently_used_goes(void **state)
         assert_int_equal(af_cache_put(cache, &key[i], &values[i], release), 0);
     }
 
-    /* the first is asked for: the second is the oldest now */
+    /* the first is used: now the second is the oldest */
 
     assert_non_null(af_cache_get(cache, &key[0]));
 
@@ -169,7 +169,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_found_by_all_of_it),
+        cmocka_unit_test(test_found_only_by_the_whole_token),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_least_recently_used_goes),
         cmocka_unit_test(test_too_long)

@@ -1,6 +1,6 @@
 /*
- * What is counted: added up over the slots of all workers, whoever they are;
- * found again in the same memory, but not if the table is another one.
+ * Metrics: summed up over all workers' slots; found again in the same memory,
+ * unless the table differs.
  */
 
 #include <pthread.h>
@@ -14,7 +14,7 @@
 #include "shm/counters.h"
 
 
-/* the values that came, in the order of the table */
+/* the samples, in the order of the table */
 
 #define SAMPLES  64
 
@@ -137,7 +137,7 @@ test_the_table(void **state)
 
 
 static void
-test_what_is_counted_is_told(void **state)
+test_samples(void **state)
 {
     void               *memory;
     size_t              size;
@@ -150,13 +150,13 @@ test_what_is_counted_is_told(void **state)
     size = af_counters_size_min();
     memory = memory_of(size);
 
-    af_count(AF_METRIC_MAILS, 0);      /* before there is any, it is lost */
+    af_count(AF_METRIC_MAILS, 0);      /* lost, before it has joined */
 
     counters = af_counters_open(memory, size);
     assert_non_null(counters);
     af_counters_join(counters, 0);
 
-    /* each value another number of times: none is taken for another */
+    /* each value a different number of times, so that none is mistaken */
 
     for (i = 0; i < 2; i++) {
         af_count(AF_METRIC_VERIFICATIONS, 0);
@@ -179,7 +179,7 @@ test_what_is_counted_is_told(void **state)
     assert_int_equal(count_of(counters, "autoflow_mails_total", "failed"), 1);
     assert_int_equal(count_of(counters, "autoflow_mails_total", "sent"), 0);
 
-    /* the first bound, the next one, and what is beyond all */
+    /* the first bound, the next one, and beyond all */
 
     af_observe(AF_METRIC_DB_TIME, 0);
     af_observe(AF_METRIC_DB_TIME, 100);
@@ -222,7 +222,7 @@ hammer(void *data)
 }
 
 
-/* the old worker of a number, the new one, and its threads: one slot */
+/* the old worker of a number, the new one, and threads share a slot */
 
 static void
 hammer_slot(af_counters_t *counters, unsigned worker)
@@ -252,7 +252,7 @@ test_none_is_lost(void **state)
     af_counters_t      *counters;
     const af_sample_t  *times;
 
-    /* two of one number, and another one; more than there are slots share */
+    /* two of the same number, and another; more than there are slots share */
     static const unsigned  workers[] = { 1, 1, 1000 };
 
     (void) state;
@@ -293,7 +293,7 @@ test_none_is_lost(void **state)
 }
 
 
-/* of no line of the cache do two of them write any cell */
+/* no two of them write to the same cache line */
 
 static void
 test_workers_have_slots_of_their_own(void **state)
@@ -313,7 +313,7 @@ test_workers_have_slots_of_their_own(void **state)
     counters = af_counters_open(memory, size);
     assert_non_null(counters);
 
-    /* the first cell and the last one, each as often as nobody else */
+    /* the first cell and the last one, each a distinct number of times */
 
     for (worker = 0; worker < 64; worker++) {
         af_counters_join(counters, worker);
@@ -327,7 +327,7 @@ test_workers_have_slots_of_their_own(void **state)
     assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
                      64 * 65 / 2);
 
-    /* behind the head */
+    /* after the head */
 
     slot = (size - af_counters_size_min()) / 63;
 
@@ -377,7 +377,7 @@ test_what_was_counted_is_found_again(void **state)
     af_count(AF_METRIC_ANSWERS, 1);
     assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
 
-    /* never finished */
+    /* never published */
 
     atomic_store(&block->magic, 0);
     assert_ptr_equal(af_counters_open(memory, size), counters);
@@ -395,7 +395,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_the_table),
-        cmocka_unit_test(test_what_is_counted_is_told),
+        cmocka_unit_test(test_samples),
         cmocka_unit_test(test_none_is_lost),
         cmocka_unit_test(test_workers_have_slots_of_their_own),
         cmocka_unit_test(test_what_was_counted_is_found_again)

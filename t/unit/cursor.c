@@ -1,6 +1,6 @@
 /*
- * Cursors: what is made is what comes back, in the list that it was made for,
- * and nothing else does.
+ * Cursors: a position comes back from its cursor, for its own list, and from
+ * nothing else.
  */
 
 #include <sodium.h>
@@ -13,7 +13,7 @@
                   "[],{\"sort\":\"email\"}]"
 #define POSITION  "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6a@example.com"
 
-/* of these, made by Python's hmac with the key of "secret"; and of before */
+/* of these, by Python's hmac with the key of "secret"; and an earlier one */
 #define CURSOR    "AnG39dw3YzVlM2YwYS0xYjJjLTRkM2UtOGY5MC1hMWIyYzNkNGU1ZjZh" \
                   "QGV4YW1wbGUuY29ttpYuNEaXaPXrf7fqiF9FnQ"
 #define FORMER    "ATdjNWUzZjBhLTFiMmMtNGQzZS04ZjkwLWExYjJjM2Q0ZTVmNmFA" \
@@ -120,7 +120,7 @@ test_nothing_that_was_altered(void **state)
 }
 
 
-/* what is said of one list can't be taken for another's, or for a position */
+/* a list can't be mistaken for another, or for a position */
 
 static void
 test_nothing_of_another_list(void **state)

@@ -1,4 +1,4 @@
-/* Keys derived of a secret: the RFC's, and another implementation's. */
+/* Derived keys: the RFC's vectors, and another implementation's. */
 
 #include <sodium.h>
 

@@ -1,12 +1,12 @@
 /*
- * What addresses are compared by.
+ * The keys by which addresses are compared.
  */
 
 #include "unit.h"
 #include "check/email.h"
 
 
-/* an address, and its key; NULL: it has none */
+/* an address and its key; NULL: it has none */
 
 static const struct {
     const char  *address;
@@ -22,7 +22,7 @@ static const struct {
     { "ada@mail.b\u00fccher\u3002de", "ada@mail.xn--bcher-kva.de" },
     { "ada@\uff45xample.com", "ada@example.com" },
 
-    /* non-transitional: another domain than fass.de */
+    /* non-transitional: a domain other than fass.de */
     { "ada@fa\u00df.de", "ada@xn--fa-hia.de" },
     { "ada@FASS.de", "ada@fass.de" },
 
@@ -30,7 +30,7 @@ static const struct {
       "ada@xn--80a1acny.xn--p1ai" },
     { "j\u00f6rg@Example.com", "j\u00f6rg@example.com" },
 
-    /* what ASCII is made of is left as it is: the database does likewise */
+    /* ASCII stays as it is, as in the database */
     { "a b@c@D", "a b@c@d" },
     { "@", "@" },
 
@@ -76,7 +76,7 @@ test_one_mailbox_has_one_key(void **state)
         af_row(rc == 0 && strcmp(key, keys[i].key) == 0, "%s",
                keys[i].address);
 
-        /* a key is its own */
+        /* the key of a key is the key */
 
         if (rc == 0) {
             af_row(af_email_key(keys[i].key, strlen(keys[i].key), key) == 0
@@ -88,7 +88,7 @@ test_one_mailbox_has_one_key(void **state)
 }
 
 
-/* a label's ASCII form is longer than its UTF-8 one, and so is the key */
+/* a label's ASCII form is longer than in UTF-8, and so is the key */
 
 static void
 test_keys_are_bounded(void **state)

@@ -1,6 +1,5 @@
 /*
- * The HTTP client, against a server that does as it is told; and which
- * addresses are public.
+ * The HTTP client, with a scripted server; and which addresses are public.
  */
 
 #include <pthread.h>
@@ -15,11 +14,11 @@
 #include "net/fetch.h"
 
 
-/* milliseconds that are not to pass */
+/* an upper bound, in milliseconds */
 #define PATIENCE  60000
 
 
-/* what comes after the answer; the connection is closed then */
+/* sent after the response; then the connection is closed */
 enum { NOTHING, SILENCE, TRICKLE };
 
 
@@ -131,7 +130,7 @@ server_start(server_t *server, const char *answer, int then)
 }
 
 
-/* when it has seen what it was sent */
+/* when it has read what was sent */
 
 static void
 server_stop(server_t *server)
@@ -142,7 +141,7 @@ server_stop(server_t *server)
 }
 
 
-/* a request to one of our own, whose answer may have a thousand octets */
+/* a request to our server, whose response may have a thousand octets */
 
 static int
 fetch(server_t *server, af_fetch_t *what, af_fetch_response_t *answer,
@@ -248,7 +247,7 @@ test_post(void **state)
 
 
 static void
-test_a_redirect_is_an_answer(void **state)
+test_redirects_are_not_followed(void **state)
 {
     char                 error[256];
     server_t             server;
@@ -357,7 +356,7 @@ test_what_is_refused(void **state)
 
 
 static void
-test_only_the_internet(void **state)
+test_only_public_addresses(void **state)
 {
     int                  failed = 0;
     char                 error[256];
@@ -475,9 +474,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_get),
         cmocka_unit_test(test_post),
-        cmocka_unit_test(test_a_redirect_is_an_answer),
+        cmocka_unit_test(test_redirects_are_not_followed),
         cmocka_unit_test(test_what_is_refused),
-        cmocka_unit_test(test_only_the_internet),
+        cmocka_unit_test(test_only_public_addresses),
         cmocka_unit_test(test_addresses),
     };
 

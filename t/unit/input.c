@@ -1,5 +1,5 @@
 /*
- * Request bodies: what is JSON, what is a form, what is text.
+ * Request bodies: JSON, forms, text.
  */
 
 #include "unit.h"
@@ -12,7 +12,7 @@
                     "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"      \
                     "}}}}}}}}}}}}}}}"
 
-/* the octets of a literal, zeros included */
+/* the octets of a literal, including zeros */
 #define lit(s)  s, sizeof(s) - 1
 
 

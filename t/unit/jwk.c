@@ -1,5 +1,5 @@
 /*
- * JSON Web Keys and sets of them: what is read, skipped and refused.
+ * JSON Web Keys and sets: what is read, skipped and rejected.
  */
 
 #include <openssl/err.h>
@@ -29,7 +29,7 @@
 #define BAD_KIND     "keys of this kind are not supported"
 
 
-/* a key, a member, what it is instead or NULL; it is read without an error */
+/* a key, a member, and its replacement or NULL; without an error it is read */
 
 static const struct {
     const char  *name;
@@ -173,7 +173,7 @@ static const struct {
 };
 
 
-/* whole texts, of sets above all */
+/* whole texts, especially sets */
 
 static const struct {
     const char        *name;
@@ -298,7 +298,7 @@ add(af_keyring_t *ring, const char *text, const af_key_options_t *options,
                         error);
     free(copy);
 
-    /* nothing is left that nginx would find */
+    /* nothing is left in OpenSSL's error queue for nginx */
     assert_int_equal(ERR_peek_error(), 0);
 
     return rc;
@@ -342,7 +342,7 @@ test_each_member_counts(void **state)
 }
 
 
-/* so many characters, all ones, are a number that 3 divides */
+/* so many characters, all ones: a number divisible by 3 */
 
 static void
 test_moduli(void **state)
@@ -384,7 +384,7 @@ test_moduli(void **state)
 
 
 static void
-test_sets_and_what_is_given_beside_them(void **state)
+test_sets_with_options(void **state)
 {
     int                  failed, rc;
     size_t               i, skipped;
@@ -424,10 +424,10 @@ test_sets_and_what_is_given_beside_them(void **state)
 }
 
 
-/* by somebody else: public keys of a set, and nothing that anybody can use */
+/* published sets: public keys alone, and none that can't be used */
 
 static void
-test_what_somebody_publishes(void **state)
+test_published_sets(void **state)
 {
     int                   failed, rc;
     size_t                i, skipped;
@@ -482,7 +482,7 @@ test_what_somebody_publishes(void **state)
 
 
 static void
-test_of_a_long_set_the_first_keys_are_read(void **state)
+test_only_the_first_keys_of_a_long_set_are_read(void **state)
 {
     char                 *text, *p;
     size_t                i, skipped;
@@ -600,7 +600,7 @@ test_a_public_key_has_to_verify(void **state)
 
 
 static void
-test_the_first_that_can_signs(void **state)
+test_the_first_key_that_can_sign_does(void **state)
 {
     size_t                skipped;
     af_keyring_t         *ring;
@@ -621,7 +621,7 @@ test_the_first_that_can_signs(void **state)
     assert_int_equal(add(ring, RSA, &options, &skipped, &error), 0);
     assert_ptr_equal(af_keyring_signer(ring), ring->keys[1]);
 
-    /* a key is there once, but another issuer may have it too */
+    /* a key is there once per issuer */
 
     assert_int_equal(add(ring, P256, &options, &skipped, &error), -1);
 
@@ -674,7 +674,7 @@ test_thumbprints(void **state)
 }
 
 
-/* the public halves, of our own, and nothing else */
+/* our own public keys alone */
 
 static void
 test_what_is_published(void **state)
@@ -725,7 +725,7 @@ test_what_is_published(void **state)
         }
     }
 
-    /* what was read is what is written */
+    /* what was read is written */
 
     jwk = json_loads(RSA, 0, NULL);
     assert_true(json_equal(json_object_get(jwk, "n"),
@@ -757,12 +757,12 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_each_member_counts),
         cmocka_unit_test(test_moduli),
-        cmocka_unit_test(test_sets_and_what_is_given_beside_them),
-        cmocka_unit_test(test_what_somebody_publishes),
-        cmocka_unit_test(test_of_a_long_set_the_first_keys_are_read),
+        cmocka_unit_test(test_sets_with_options),
+        cmocka_unit_test(test_published_sets),
+        cmocka_unit_test(test_only_the_first_keys_of_a_long_set_are_read),
         cmocka_unit_test(test_who_signs),
         cmocka_unit_test(test_a_public_key_has_to_verify),
-        cmocka_unit_test(test_the_first_that_can_signs),
+        cmocka_unit_test(test_the_first_key_that_can_sign_does),
         cmocka_unit_test(test_thumbprints),
         cmocka_unit_test(test_what_is_published)
     };

@@ -1,5 +1,5 @@
 /*
- * Tokens: the examples of RFC 7515 and RFC 7519, and forged ones.
+ * Tokens: the examples of RFC 7515 and RFC 7519, and forgeries.
  */
 
 #include <sodium.h>
@@ -30,7 +30,7 @@
 enum { KEY_ONE, KEY_TWO, KEY_FIVE, KEYS };
 
 
-/* %H, %P, %S: the parts of a good token; %0: a zero */
+/* %H, %P, %S: the parts of a valid token; %0: a zero */
 
 static const struct {
     const char       *name;
@@ -88,7 +88,7 @@ static const struct {
 };
 
 
-/* header and payload, to which the right signature is added */
+/* header and payload, to which a valid signature is added */
 
 static const struct {
     const char       *name;
@@ -117,7 +117,7 @@ static const struct {
 };
 
 
-/* headers of tokens that KEY_ONE has signed as HS256 */
+/* headers of tokens signed by KEY_ONE as HS256 */
 
 static const struct {
     const char       *name;
@@ -406,7 +406,7 @@ static const struct {
     { "jti a number", "{\"exp\":1000001,\"jti\":1}", NULL, NULL, 0,
       AF_JWT_MALFORMED },
 
-    /* the first fault is told */
+    /* the first error is returned */
     { "malformed before issuer", "{\"exp\":\"\",\"iss\":\"x\"}", "joe", ours,
       0, AF_JWT_MALFORMED },
     { "issuer before audience", "{\"exp\":1,\"iss\":\"x\",\"aud\":\"x\"}",
@@ -414,7 +414,7 @@ static const struct {
     { "audience before time", "{\"exp\":1,\"iss\":\"joe\",\"aud\":\"x\"}",
       "joe", ours, 0, AF_JWT_AUDIENCE },
 
-    /* not an object of JSON */
+    /* not a JSON object */
     { "an array", "[{\"exp\":1000001}]", NULL, NULL, 0, AF_JWT_MALFORMED },
     { "an empty array", "[]", NULL, NULL, 0, AF_JWT_MALFORMED },
     { "a string", "\"exp\"", NULL, NULL, 0, AF_JWT_MALFORMED },
@@ -499,7 +499,7 @@ append(char *p, const void *data, size_t len)
 }
 
 
-/* a token of any header and payload, rightly signed */
+/* a token of any header and payload, with a valid signature */
 
 static char *
 forge(af_key_t *key, const char *header, const char *payload)
@@ -525,7 +525,7 @@ forge(af_key_t *key, const char *header, const char *payload)
 }
 
 
-/* verifies a copy, and drops the claims: there are some if all is well */
+/* verifies a copy, and frees the claims, which must be there on success */
 
 static af_jwt_status_t
 verify(const af_jwt_rules_t *rules, const char *token, size_t len)
@@ -797,7 +797,7 @@ test_claims(void **state)
 }
 
 
-/* other spellings of the same octets too: bits behind the last one */
+/* also other encodings of the same octets: excess bits */
 
 static void
 test_no_octet_can_be_changed(void **state)
@@ -893,7 +893,7 @@ test_keys_without_and_with_one_kid(void **state)
 
     (void) state;
 
-    /* without a kid each key of the algorithm is tried */
+    /* without a kid all keys of the algorithm are tried */
 
     for (i = 0; i < KEYS; i++) {
         token = forge(keys[i], i == KEY_FIVE ? "{\"alg\":\"HS512\"}" : HEADER,
@@ -907,7 +907,7 @@ test_keys_without_and_with_one_kid(void **state)
     assert_int_equal(verify_now(token, strlen(token)), AF_JWT_NO_KID);
     free(token);
 
-    /* two keys of one kid */
+    /* two keys with one kid */
 
     list[0] = keys[KEY_ONE];
     list[1] = stranger;
@@ -920,7 +920,7 @@ test_keys_without_and_with_one_kid(void **state)
         free(token);
     }
 
-    /* a kid that none has may be that of a key that nobody has named */
+    /* an unknown kid may be that of a key without a configured one */
 
     list[1] = make_key(10, "HS256", NULL);
 
@@ -947,7 +947,7 @@ test_keys_without_and_with_one_kid(void **state)
 }
 
 
-/* the issuer that counts is the key's, where it has one */
+/* a key's own issuer is what counts */
 
 static void
 test_issuers_are_bound_to_keys(void **state)
@@ -992,7 +992,7 @@ test_issuers_are_bound_to_keys(void **state)
 
     for (i = 0; i < af_nelts(rows); i++) {
 
-        /* theirs does not sign: a copy has to */
+        /* theirs doesn't sign: use a copy */
 
         by = rows[i].key ? make_key(9, "HS256", "one") : list[0];
         token = forge(by, HEADER, rows[i].payload);
@@ -1016,7 +1016,7 @@ test_issuers_are_bound_to_keys(void **state)
 /* some issuers have several names */
 
 static void
-test_one_key_may_be_of_several_issuers(void **state)
+test_one_key_may_have_several_issuers(void **state)
 {
     int               failed;
     char             *token;
@@ -1080,7 +1080,7 @@ test_one_key_may_be_of_several_issuers(void **state)
 }
 
 
-/* however many there are, a token costs a few signatures at most */
+/* the number of signatures per token is bounded */
 
 static void
 test_a_token_without_kid_is_not_tried_forever(void **state)
@@ -1159,7 +1159,7 @@ test_a_token_made_is_a_token(void **state)
 }
 
 
-/* a claim that makes the token as long as is wanted, or a little longer */
+/* a claim that makes the token exactly as long as wanted, or a little longer */
 
 static json_t *
 claims_of(size_t fill)
@@ -1221,7 +1221,7 @@ test_long_tokens(void **state)
         json_decref(claims);
     }
 
-    /* a base64url length is never 1 more than a multiple of 4 */
+    /* the length of base64url is never 1 modulo 4 */
     assert_true(longest >= AF_JWT_MAX - 1);
     assert_true(refused > 0);
 
@@ -1234,7 +1234,7 @@ test_long_tokens(void **state)
 
 
 static void
-test_deep_nesting_is_survived(void **state)
+test_deep_nesting(void **state)
 {
     char    *token, payload[6000];
     size_t   i;
@@ -1272,11 +1272,11 @@ main(void)
         cmocka_unit_test(test_the_payload_is_not_read_before_the_signature),
         cmocka_unit_test(test_keys_without_and_with_one_kid),
         cmocka_unit_test(test_issuers_are_bound_to_keys),
-        cmocka_unit_test(test_one_key_may_be_of_several_issuers),
+        cmocka_unit_test(test_one_key_may_have_several_issuers),
         cmocka_unit_test(test_a_token_without_kid_is_not_tried_forever),
         cmocka_unit_test(test_a_token_made_is_a_token),
         cmocka_unit_test(test_long_tokens),
-        cmocka_unit_test(test_deep_nesting_is_survived)
+        cmocka_unit_test(test_deep_nesting)
     };
 
     return sodium_init() == -1

@@ -1,6 +1,6 @@
 /*
- * Keys: the HMAC vectors of RFC 4231 whose keys are long enough for JWS,
- * and what is refused.
+ * Keys: the HMAC vectors of RFC 4231 whose keys are long enough for JWS, and
+ * invalid keys.
  */
 
 #include <sodium.h>
@@ -144,7 +144,7 @@ test_signatures_are_those_of_rfc_4231(void **state)
                                         strlen(vectors[i].mac), NULL, &len,
                                         NULL), 0);
 
-        /* twice, since the context is used again */
+        /* twice, since the context is reused */
 
         for (n = 0; n < 2; n++) {
             af_row(af_key_sign(key, sig, data, data_len) == len, "%s",
@@ -197,7 +197,7 @@ test_other_signatures_do_not_verify(void **state)
 
 
 static void
-test_the_least_key_is_as_long_as_the_digest(void **state)
+test_the_shortest_key_is_as_long_as_the_digest(void **state)
 {
     size_t     i;
     af_key_t  *key;
@@ -245,7 +245,7 @@ test_bad_keys_are_refused(void **state)
 
 
 static void
-test_a_key_is_named_by_itself(void **state)
+test_the_default_kid_is_derived(void **state)
 {
     af_key_t  *a, *same, *other, *named;
 
@@ -264,7 +264,7 @@ test_a_key_is_named_by_itself(void **state)
     assert_string_not_equal(af_key_kid(a), af_key_kid(other));
     assert_string_equal(af_key_kid(named), "2025-01");
 
-    /* every node must make the same, also after an upgrade */
+    /* the same on every node, also after an upgrade */
     assert_string_equal(af_key_kid(a), "KRtKr-n6hlf9XRVV1Bwksg");
 
     af_key_free(a);
@@ -281,9 +281,9 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_signatures_are_those_of_rfc_4231),
         cmocka_unit_test(test_other_signatures_do_not_verify),
-        cmocka_unit_test(test_the_least_key_is_as_long_as_the_digest),
+        cmocka_unit_test(test_the_shortest_key_is_as_long_as_the_digest),
         cmocka_unit_test(test_bad_keys_are_refused),
-        cmocka_unit_test(test_a_key_is_named_by_itself)
+        cmocka_unit_test(test_the_default_kid_is_derived)
     };
 
     memset(secret, 0xaa, sizeof(secret));

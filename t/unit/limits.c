@@ -1,5 +1,5 @@
 /*
- * Counters of attempts: exactly as many pass as may, whoever asks.
+ * Counters of attempts: exactly as many pass as allowed, whoever asks.
  */
 
 #include <stdio.h>
@@ -49,7 +49,7 @@ take(af_limits_t *table, const af_rate_t *rate, const char *key, time_t now,
 }
 
 
-/* the same of one that fails */
+/* likewise, and it fails */
 
 static unsigned
 count(af_limits_t *table, const af_rate_t *rate, const char *key, time_t now,
@@ -133,7 +133,7 @@ test_a_window_begins_with_the_first(void **state)
         assert_int_equal(count(table, &five, "a", NOW + 10 * i, 0), 0);
     }
 
-    /* one refusal is told, and none lengthens the window */
+    /* one refusal is reported, and none extends the window */
 
     assert_int_equal(count(table, &five, "a", NOW + 40, 1), 20);
     assert_int_equal(count(table, &five, "a", NOW + 40, 0), 20);
@@ -151,7 +151,7 @@ test_a_window_begins_with_the_first(void **state)
 
 
 static void
-test_keys_are_told_apart_by_all_of_them(void **state)
+test_keys_differ_in_any_octet(void **state)
 {
     int           i, told, failed = 0;
     size_t        k;
@@ -240,7 +240,7 @@ clear(af_limits_t *table, const char *key)
 
 
 static void
-test_given_back(void **state)
+test_released(void **state)
 {
     int           i;
     af_limits_t  *table;
@@ -262,7 +262,7 @@ test_given_back(void **state)
         assert_int_equal(count(table, &five, "a", NOW, 0), 0);
     }
 
-    /* what failed stays, whatever else is given back */
+    /* failures stay, whatever else is released */
 
     assert_int_equal(take(table, &five, "a", NOW, 0), 0);
     give_back(table, "a");
@@ -284,7 +284,7 @@ test_in_flight(void **state)
 
     table = table_of(64);
 
-    /* one failed, four may be right as yet: nobody is locked out */
+    /* one failed, four may still succeed: nobody is locked out */
 
     assert_int_equal(count(table, &five, "a", NOW, 0), 0);
 
@@ -305,12 +305,12 @@ test_in_flight(void **state)
     assert_int_equal(take(table, &five, "a", NOW, 1), 60);
     assert_int_equal(stat_of(table).refused, 5);
 
-    /* more that come down than have been up */
+    /* more released than were taken */
 
     fails(table, "a");
     assert_int_equal(peek(table, "a", NOW), 60);
 
-    /* whoever never tells is forgotten with the window */
+    /* what is never settled is forgotten with the window */
 
     for (i = 0; i < 5; i++) {
         assert_int_equal(take(table, &five, "b", NOW, 0), 0);
@@ -370,7 +370,7 @@ test_cleared(void **state)
 
     assert_int_equal(count(table, &five, "a", NOW, 1), 60);
 
-    /* a window begins with the first that comes then */
+    /* the next one begins a new window */
 
     clear(table, "a");
     assert_int_equal(count(table, &five, "a", NOW + 30, 0), 0);
@@ -405,7 +405,7 @@ test_forgotten(void **state)
     assert_int_equal(count(table, &five, "a", NOW, 1), 60);
     af_limits_forget(table, "a", 1, NOW + 30);
 
-    /* the next window begins then, and others' are as they were */
+    /* the next window begins then, and others are unaffected */
 
     for (i = 0; i < 5; i++) {
         assert_int_equal(count(table, &five, "a", NOW + 50, 0), 0);
@@ -470,7 +470,7 @@ test_nobody_waits_longer_than_a_window(void **state)
 
 
 static void
-test_soonest_makes_room(void **state)
+test_the_first_to_expire_is_evicted(void **state)
 {
     int           i;
     char          key[16];
@@ -502,7 +502,7 @@ test_soonest_makes_room(void **state)
                          i != 3 ? 60 : 0);
     }
 
-    /* what is over makes room for nothing */
+    /* expired counters make room without an eviction */
 
     assert_int_equal(count(table, &rate, "y", NOW + 60, 0), 0);
     assert_int_equal(stat_of(table).evictions, 1);
@@ -535,7 +535,7 @@ test_owner_of_the_lock_dies(void **state)
 typedef struct {
     af_limits_t       *table;
     af_rate_t          rate;
-    unsigned           takes;      /* of each; 0: until one is refused */
+    unsigned           takes;      /* for each; 0: until one is refused */
     _Atomic unsigned   passed;
     _Atomic unsigned   told;
 } af_race_t;
@@ -611,7 +611,7 @@ test_10_of_10000_pass(void **state)
 }
 
 
-/* who is killed may have taken one that it could not tell of */
+/* a killed process may have taken one that it couldn't report */
 
 static void
 test_no_more_pass_if_some_are_killed(void **state)
@@ -656,15 +656,15 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_found_again),
         cmocka_unit_test(test_a_window_begins_with_the_first),
-        cmocka_unit_test(test_keys_are_told_apart_by_all_of_them),
+        cmocka_unit_test(test_keys_differ_in_any_octet),
         cmocka_unit_test(test_peeking_counts_nothing),
-        cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_released),
         cmocka_unit_test(test_in_flight),
         cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_odd_rates),
         cmocka_unit_test(test_nobody_waits_longer_than_a_window),
-        cmocka_unit_test(test_soonest_makes_room),
+        cmocka_unit_test(test_the_first_to_expire_is_evicted),
         cmocka_unit_test(test_owner_of_the_lock_dies),
         cmocka_unit_test(test_10_of_10000_pass),
         cmocka_unit_test(test_no_more_pass_if_some_are_killed)

@@ -1,5 +1,5 @@
 /*
- * Mails: what their tokens, templates and messages are, octet by octet.
+ * Mails: tokens, templates and messages, octet by octet.
  */
 
 #include <sodium.h>
@@ -10,11 +10,11 @@
 
 #define ID     "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
 
-/* of ID, made by Python's hmac with the key of "secret" */
+/* for ID, by Python's hmac with the key of "secret" */
 #define TOKEN  "hRt4jXxePwobLE0-j5ChssPU5faXiEdW-5C" \
                "zmOmnoFMWStpFnjc3A4CMnIhk78NIICCbVQ"
 
-/* "grüße", and three characters of three octets */
+/* "grüße", and three three-octet characters */
 #define GRUESSE  "gr\xc3\xbc\xc3\x9f" "e"
 #define KANJI    "\xe6\xbc\xa2\xe5\xad\x97\xe8\xaa\x9e"
 
@@ -30,8 +30,8 @@ static const af_template_value_t  values[] = {
 static const struct {
     const char          *text;
     af_template_kind_t   kind;
-    const char          *result;       /* or what is wrong */
-    size_t               line;         /* 0: it is right */
+    const char          *result;       /* or the error */
+    size_t               line;         /* 0: valid */
 } templates[] = {
     { "Hello", AF_TEMPLATE_TEXT, "Hello", 0 },
     { "", AF_TEMPLATE_TEXT, "", 0 },
@@ -67,8 +67,8 @@ static const struct {
     { "a\nb", NULL },
     { "a\r\nBcc: x@example.com", NULL },
     { "a\x7f", NULL },
-    { "a\xc2\x85" "b", NULL },         /* NEL, of Unicode's second row */
-    { "a\xe2\x80\xa9" "b", NULL },     /* a paragraph's end */
+    { "a\xc2\x85" "b", NULL },         /* NEL, of C1 */
+    { "a\xe2\x80\xa9" "b", NULL },     /* a paragraph separator */
     { "\xc3", NULL }
 };
 
@@ -113,7 +113,7 @@ static const struct {
     { "\x01", "quoted-printable", "=01" },
     { "", "7bit", "" },
 
-    /* 75 and the soft break; a character is not cut */
+    /* 75 and the soft line break; no character is split */
     { "\xc3\xbc" "34567890123456789012345678901234567890"
       "1234567890123456789012345678901\xc3\xbc" "x", "quoted-printable",
       "=C3=BC34567890123456789012345678901234567890"
@@ -473,7 +473,7 @@ test_a_composed_message(void **state)
     assert_non_null(strstr(out.data, "https://example.com/app a&b"));
     af_buffer_free(&out);
 
-    /* whose links are the same pages', with tokens of their own */
+    /* whose links lead to the same pages, with tokens of their own */
 
     entry.kind = "claim_account";
     assert_null(af_compose_message(&compose, &entry, &out));

@@ -1,11 +1,11 @@
 /*
- * No memory: each allocation of a piece of work fails in turn, alone or with
- * all behind it.  The work is done right then, or refused for that reason:
- * nothing bad is found good, nor anything good bad; and sanitizers see that
- * nothing is used that isn't there, or left behind.
+ * Out of memory: each allocation of a piece of work fails in turn, alone or
+ * with all that follow.  The work succeeds, or is refused for that reason:
+ * nothing invalid is accepted, nor anything valid rejected; and sanitizers
+ * check for invalid accesses and leaks.
  *
- * Our own allocations are wrapped by the linker (see the Makefile), those of
- * jansson (src/check/json.c) among them.
+ * Our own allocations are wrapped by the linker (see the Makefile), including
+ * jansson's (src/check/json.c).
  */
 
 #include "unit.h"
@@ -21,7 +21,7 @@
 #include <sodium.h>
 
 
-/* more than any of this work asks for */
+/* more than any of this work allocates */
 #define MAX  2000
 
 #define NOW  1000000
@@ -49,7 +49,7 @@ void *__wrap_realloc(void *p, size_t size);
 char *__wrap_strdup(const char *s);
 
 
-/* allocations until one fails, 0: none does; whether those behind it do, too */
+/* allocations until one fails, 0: none does; whether later ones do, too */
 
 static size_t  countdown;
 static int     for_good;
@@ -145,7 +145,7 @@ work_keyring(void)
             outcome = REFUSED;
 
         } else if (skipped != (texts[i] == set_of_two)) {
-            outcome = WRONG;       /* of the set one key is for encryption */
+            outcome = WRONG;       /* one key of the set is for encryption */
         }
     }
 
@@ -200,14 +200,14 @@ work_published(void)
 }
 
 
-/* what these need is there before: keys and a token */
+/* prepared for these: keys and a token */
 
 static af_keyring_t  *ours;
 static char          *token;
 static size_t         token_len;
 
 
-/* longer than what jansson has room for without allocating */
+/* longer than what jansson stores without allocating */
 #define SUBJECT  "01890a5d-ac96-774b-bcce-b302099a8057"
 
 

@@ -1,5 +1,5 @@
 /*
- * Origins, and the patterns that lists of them may hold.
+ * Origins, and patterns in lists of them.
  */
 
 #include "unit.h"

@@ -1,6 +1,6 @@
 /*
- * Passwords: what matches, that refusing costs what matching does, and what
- * counts as weak.
+ * Passwords: what matches, that a refusal costs as much as a match, and what is
+ * weak.
  */
 
 #include <stdio.h>
@@ -69,7 +69,7 @@ static const struct {
     { "\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c-\xd0\xb5\xd1\x89",
       nobody, 50, 200 },
 
-    /* as a whole, in part, in another case, backwards, and with more */
+    /* as a whole, in part, in another case, backwards, and with additions */
     { "lovelace.zz", nobody, 20, 100 },
     { "ada.lovelace@example.com", ada, 0, 10 },
     { "countess-1815", ada, 0, 10 },
@@ -192,14 +192,14 @@ test_no_other_hash_matches(void **state)
 }
 
 
-/* "é" and "ệ", in one code point and in several */
+/* "é" and "ệ", precomposed and decomposed */
 #define COMPOSED    "caf\xc3\xa9 \xe1\xbb\x87"
 #define DECOMPOSED  "cafe\xcc\x81 e\xcc\xa3\xcc\x82"
 #define MIXED       "caf\xc3\xa9 e\xcc\xa3\xcc\x82"
 
 
 static void
-test_a_password_is_a_text(void **state)
+test_normalization_forms_match(void **state)
 {
     char    hash[AF_PASSWORD_HASH_SIZE], old[AF_PASSWORD_HASH_SIZE];
     size_t  i, k;
@@ -222,21 +222,21 @@ test_a_password_is_a_text(void **state)
             assert_int_equal(verify(hash, forms[k]), AF_PASSWORD_MATCH);
         }
 
-        /* as hashes were made before, which are to be made anew */
+        /* hashes made earlier, which need a rehash */
 
         assert_int_equal(verify(old, forms[i]),
                          i == 0 ? AF_PASSWORD_MATCH : AF_PASSWORD_NEEDS_REHASH);
         assert_int_equal(verify(hash, "cafe e"), AF_PASSWORD_MISMATCH);
     }
 
-    /* the two that systems make are found by each other */
+    /* each of the two forms that systems send matches the other */
 
     assert_int_equal(crypto_pwhash_str_alg(old, DECOMPOSED,
                          strlen(DECOMPOSED), cheap.time, cheap.memory,
                          crypto_pwhash_ALG_ARGON2ID13), 0);
     assert_int_equal(verify(old, COMPOSED), AF_PASSWORD_NEEDS_REHASH);
 
-    /* a ligature and a full-width letter are no other letter's forms */
+    /* compatibility forms are not equivalent */
 
     assert_int_equal(af_password_hash(&cheap, "\xef\xac\x81", 3, hash), 0);
     assert_int_equal(verify(hash, "fi"), AF_PASSWORD_MISMATCH);
@@ -246,7 +246,7 @@ test_a_password_is_a_text(void **state)
 
 
 static void
-test_a_hash_of_absurd_cost_is_not_computed(void **state)
+test_a_hash_of_excessive_cost_is_not_computed(void **state)
 {
     int          failed;
     char         hash[AF_PASSWORD_HASH_SIZE];
@@ -280,7 +280,7 @@ test_a_hash_of_absurd_cost_is_not_computed(void **state)
                == rows[i].status, "%s", rows[i].cost);
     }
 
-    /* whoever configures more gets more */
+    /* a higher configured cost is allowed */
 
     dear.memory = 1024 * 1024 * 1024;
     dear.time = 4;
@@ -341,7 +341,7 @@ test_refusing_costs_as_much_as_matching(void **state)
 }
 
 
-/* octets that are mapped by now: sanitizers have terabytes */
+/* octets that are mapped: sanitizers map terabytes */
 
 static rlim_t
 address_space(void)
@@ -359,7 +359,7 @@ address_space(void)
 
 
 static void
-test_a_lack_of_memory_is_no_mismatch(void **state)
+test_out_of_memory_is_not_a_mismatch(void **state)
 {
     char           hash[AF_PASSWORD_HASH_SIZE];
     struct rlimit  limit, low;
@@ -415,7 +415,7 @@ test_only_the_start_of_a_long_password_counts(void **state)
 
     (void) state;
 
-    /* the worst: 100 octets of it would take more than a second */
+    /* the worst case: 100 octets of it would take more than a second */
 
     for (i = 0; i < sizeof(password) - 1; i++) {
         password[i] = "12"[i % 2];
@@ -433,7 +433,7 @@ test_only_the_start_of_a_long_password_counts(void **state)
 
 
 static void
-test_any_words_are_survived(void **state)
+test_any_number_of_words(void **state)
 {
     char         text[4][2000], many[1000];
     size_t       i, n;
@@ -471,7 +471,7 @@ test_any_words_are_survived(void **state)
 
 
 static void
-test_likeness(void **state)
+test_similarity(void **state)
 {
     int     failed;
     size_t  i;
@@ -496,14 +496,14 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_a_hash_matches_its_password_only),
         cmocka_unit_test(test_no_other_hash_matches),
-        cmocka_unit_test(test_a_password_is_a_text),
-        cmocka_unit_test(test_a_hash_of_absurd_cost_is_not_computed),
+        cmocka_unit_test(test_normalization_forms_match),
+        cmocka_unit_test(test_a_hash_of_excessive_cost_is_not_computed),
         cmocka_unit_test(test_refusing_costs_as_much_as_matching),
-        cmocka_unit_test(test_a_lack_of_memory_is_no_mismatch),
+        cmocka_unit_test(test_out_of_memory_is_not_a_mismatch),
         cmocka_unit_test(test_strength),
         cmocka_unit_test(test_only_the_start_of_a_long_password_counts),
-        cmocka_unit_test(test_any_words_are_survived),
-        cmocka_unit_test(test_likeness)
+        cmocka_unit_test(test_any_number_of_words),
+        cmocka_unit_test(test_similarity)
     };
 
     return sodium_init() == -1

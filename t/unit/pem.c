@@ -1,5 +1,5 @@
 /*
- * PEM, as OpenSSL writes it, and what is refused.
+ * PEM as OpenSSL writes it, and invalid PEM.
  */
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ static const struct {
 };
 
 
-/* a key and how it is written: the name of OpenSSL's structure */
+/* a key and its format: OpenSSL's name of the structure */
 
 static const struct {
     int          key;
@@ -85,7 +85,7 @@ static const struct {
 };
 
 
-/* what is done to the PEM of P256's private key: %s stands for it, once */
+/* changes to the PEM of P256's private key, once, for %s */
 
 static const struct {
     const char        *name;
@@ -198,7 +198,7 @@ write_explicit(BIO *bio, EVP_PKEY *pkey)
 }
 
 
-/* a PEM text, ending with a zero */
+/* a PEM text, zero-terminated */
 
 static char *
 pem_of(EVP_PKEY *pkey, const char *structure, int private)
@@ -314,7 +314,7 @@ test_forms_of_keys(void **state)
 
 
 static void
-test_malformed_and_contradicted(void **state)
+test_malformed_and_contradictory(void **state)
 {
     int                   failed, rc;
     char                  text[SIZE], other[SIZE], *pem, *at;
@@ -340,7 +340,7 @@ test_malformed_and_contradicted(void **state)
                      text, changes[i].instead,
                      at + strlen(changes[i].find));
 
-            /* a label stands at both ends */
+            /* a label is at both ends */
             at = strstr(other, "-----END PRIVATE KEY");
 
             if (strstr(changes[i].find, "PRIVATE") != NULL && at != NULL
@@ -375,10 +375,10 @@ test_malformed_and_contradicted(void **state)
 }
 
 
-/* whoever has the public key could sign if it were taken for a secret */
+/* if it were a secret, whoever has the public key could sign */
 
 static void
-test_a_public_key_is_no_secret(void **state)
+test_a_public_key_is_not_a_secret(void **state)
 {
     char                 *text;
     af_keyring_t         *ring;
@@ -405,7 +405,7 @@ test_a_public_key_is_no_secret(void **state)
 
 
 static void
-test_a_certificate_has_the_name_of_its_key(void **state)
+test_a_certificate_has_the_kid_of_its_key(void **state)
 {
     char                 *text;
     af_keyring_t         *a, *b;
@@ -482,9 +482,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_forms_of_keys),
-        cmocka_unit_test(test_malformed_and_contradicted),
-        cmocka_unit_test(test_a_public_key_is_no_secret),
-        cmocka_unit_test(test_a_certificate_has_the_name_of_its_key)
+        cmocka_unit_test(test_malformed_and_contradictory),
+        cmocka_unit_test(test_a_public_key_is_not_a_secret),
+        cmocka_unit_test(test_a_certificate_has_the_kid_of_its_key)
     };
 
     return sodium_init() == -1

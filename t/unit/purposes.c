@@ -1,6 +1,6 @@
 /*
- * What is sealed with one secret, and read with others: while a secret is
- * replaced, and when it is gone; for each purpose alike.
+ * What is made with one secret and read with others, while a secret is replaced
+ * and afterwards; for each purpose.
  */
 
 #include <sodium.h>
@@ -20,7 +20,7 @@
 #define SESSION  "019ada00-0000-7000-8000-0000000000ff"
 #define ROW      "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
 
-/* a cursor is the longest of them */
+/* cursors are the longest */
 #define TEXT_SIZE  AF_CURSOR_SIZE
 
 
@@ -147,7 +147,7 @@ open_cursor(const af_purpose_keys_t *keys, const char *text, size_t len)
 }
 
 
-/* `former` and `present` are by Python's hmac, of A and the values above */
+/* `former` and `present` are by Python's hmac, from A and the values above */
 
 static const struct {
     const char  *name;
@@ -175,7 +175,7 @@ static const struct {
 };
 
 
-/* the keys are as before there were ids; what is made carries these */
+/* the keys are those from before there were ids, which new tokens carry */
 
 static void
 test_keys_and_their_ids(void **state)
@@ -263,7 +263,7 @@ test_a_secret_is_replaced(void **state)
     char    text[TEXT_SIZE];
     size_t  i, j, k;
 
-    /* who made it, and who reads it */
+    /* the configuration that made it, and those that read it */
     static const struct {
         size_t  by;
         int     read[af_nelts(configured)];    /* in their order */

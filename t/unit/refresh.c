@@ -1,4 +1,4 @@
-/* Refresh tokens: what one is made of, and what it takes to make one. */
+/* Refresh tokens: their parts, and what it takes to make one. */
 
 #include <stdio.h>
 #include <sodium.h>
@@ -11,8 +11,10 @@
 #define USER     "019ada00-0000-7000-8000-000000000001"
 #define SESSION  "019ada00-0000-7000-8000-0000000000ff"
 
-/* by Python's hmac, hashlib and base64, of the secret, the ids and the random
-   below; and without the key's id, as before */
+/*
+ * by Python's hmac, hashlib and base64, from the secret, the ids and the random
+ * below; and an earlier form, without the key's id
+ */
 #define FIRST                                                                \
     "rivYIBgBmtoAAABwAIAAAAAAAAABAZraAAAAcACAAAAAAAAA_wAAAAAA"               \
     "AAABBj-KsbPRhE7deGPTCodg3GDLQmoI0xERUsgmfbm71YIRJcWzW6aXoA"
@@ -66,7 +68,7 @@ make(size_t secret, uint64_t number, char text[AF_REFRESH_SIZE])
 }
 
 
-/* a copy without a zero behind it */
+/* a copy without a terminating zero */
 
 static int
 parse(const char *text, size_t len, af_refresh_t *token)
@@ -134,10 +136,10 @@ test_what_cannot_be_made(void **state)
 }
 
 
-/* whatever octet is another one, but for the MAC's, which the row is for */
+/* any changed octet, except those of the MAC, which is for the row */
 
 static void
-test_junk_is_told_by_the_tag(void **state)
+test_the_tag_detects_junk(void **state)
 {
     int            failed;
     char           text[AF_REFRESH_SIZE];
@@ -248,7 +250,7 @@ test_forms(void **state)
 
 
 static void
-test_the_former_form(void **state)
+test_legacy_tokens(void **state)
 {
     char  successor[AF_REFRESH_LEGACY_SIZE];
     char  hash[AF_REFRESH_HASH_SIZE];
@@ -273,10 +275,10 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_what_was_made_is_read),
         cmocka_unit_test(test_what_cannot_be_made),
-        cmocka_unit_test(test_junk_is_told_by_the_tag),
+        cmocka_unit_test(test_the_tag_detects_junk),
         cmocka_unit_test(test_neither_secret_nor_random_alone_is_enough),
         cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_the_former_form)
+        cmocka_unit_test(test_legacy_tokens)
     };
 
     return sodium_init() == -1

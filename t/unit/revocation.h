@@ -1,5 +1,5 @@
 /*
- * Revocations of sessions, accounts and roles that are numbers.
+ * Revocations of numbered sessions, accounts and roles.
  */
 
 #ifndef AF_UNIT_REVOCATION_H

@@ -1,6 +1,7 @@
 /*
- * The table of revocations: what was revoked stays so until its time, however
- * full the table is, whoever is killed, and whatever others write meanwhile.
+ * The table of revocations: what is revoked stays revoked until its time,
+ * however full the table is, whoever is killed, and whatever is written
+ * concurrently.
  */
 
 #include "revocation.h"
@@ -165,7 +166,7 @@ test_verdicts(void **state)
 }
 
 
-/* by when a token was issued; and more bonds than are looked up together */
+/* by the time of issue; and more subjects than are looked up together */
 
 static void
 test_roles(void **state)
@@ -217,7 +218,7 @@ test_only_raised(void **state)
     assert_true(judge(f.table, 0, 1, 4, NEVER));
     assert_false(judge(f.table, 0, 1, 5, NEVER));
 
-    /* its time was not cut short */
+    /* its time was not shortened */
 
     assert_int_equal(af_revocations_sweep(f.table, LATER, 64), 0);
     assert_true(judge(f.table, 0, 1, 4, NEVER));
@@ -235,7 +236,7 @@ test_only_raised(void **state)
 
 
 static void
-test_generation_tells_of_changes(void **state)
+test_generation_reflects_changes(void **state)
 {
     uint64_t      generation;
     af_fixture_t  f;
@@ -250,7 +251,7 @@ test_generation_tells_of_changes(void **state)
     add(&f, ACCOUNT, 1, 5, NOW, LATER, NOW);
     assert_true(af_revocations_generation(f.table) != generation);
 
-    /* what changes no verdict makes nobody judge again */
+    /* what can't change a verdict doesn't invalidate cached ones */
 
     generation = af_revocations_generation(f.table);
     add(&f, ACCOUNT, 1, 5, NOW, LATER + 1, NOW);
@@ -284,7 +285,7 @@ test_feed(void **state)
 
 
 static void
-test_soonest_makes_room(void **state)
+test_the_first_to_expire_is_evicted(void **state)
 {
     int           i;
     af_fixture_t  f;
@@ -327,7 +328,7 @@ test_soonest_makes_room(void **state)
 
 
 static void
-test_expired_makes_room_first(void **state)
+test_expired_entries_are_replaced_first(void **state)
 {
     int           i;
     af_fixture_t  f;
@@ -375,7 +376,7 @@ test_none_forgotten_in_a_flood(void **state)
         found += judge(f.table, i, 0, 0, NEVER);
     }
 
-    /* it is as full as it can be, and most tokens' price is a refresh */
+    /* it is completely full, and most tokens have to be refreshed */
 
     assert_int_equal(found, stat_of(&f).used);
     assert_in_range(found, 1000, 1024);
@@ -386,7 +387,7 @@ test_none_forgotten_in_a_flood(void **state)
 }
 
 
-/* random additions, time and sweeping, against what a list of them says */
+/* random additions, time and sweeps, compared with a list of them */
 
 static void
 walk(size_t slots, int ids)
@@ -432,7 +433,7 @@ walk(size_t slots, int ids)
         assert_in_range(stat_of(&f).used, live, slots);
     }
 
-    /* with all of it expired, a round and a bit leaves nothing */
+    /* all expired: a little more than one round leaves nothing */
 
     now += 2 * lifetime;
     af_revocations_sweep(f.table, now, slots);
@@ -461,7 +462,7 @@ test_sweeping_keeps_chains(void **state)
 
 
 static void
-test_full_of_the_expired_is_swept(void **state)
+test_a_table_full_of_expired_entries_is_swept(void **state)
 {
     int           i;
     af_fixture_t  f;
@@ -477,7 +478,7 @@ test_full_of_the_expired_is_swept(void **state)
     add(&f, SESSION, i, AF_REVOCATIONS_ALL, NOW, LATER, NOW);
     assert_in_range(stat_of(&f).used, 1400, 1500);
 
-    /* some at a time; what lives keeps only what leads to it */
+    /* in parts; live entries keep only the slots of their chains */
 
     for (i = 0; i < 30; i++) {
         af_revocations_sweep(f.table, NOW + 1, 100);
@@ -504,7 +505,7 @@ test_owner_of_the_lock_dies(void **state)
 
     assert_int_equal(af_reap(af_spawn(af_take_lock_along, f.table)), 0);
 
-    /* it may have been about to say that it changed something */
+    /* it may have been about to announce a change */
 
     assert_int_equal(add(&f, ACCOUNT, 1, 5, NOW, LATER, NOW), 0);
     assert_true(af_revocations_generation(f.table) != generation);
@@ -519,14 +520,14 @@ test_owner_of_the_lock_dies(void **state)
 
 
 /*
- * Writers add, expire, raise and sweep, and are killed; readers judge what the
- * writers say in a ledger that they have done.
+ * Writers add, expire, raise and sweep, and are killed; readers check what the
+ * writers record in a ledger.
  */
 
 #define WRITERS  3
 #define READERS  2
 #define RING     1024
-#define QUOTA    300           /* additions of a writer before time goes on */
+#define QUOTA    300           /* additions per writer before time advances */
 #define LASTING  1000000
 
 enum { MISSED = 1, MADE_UP, EPOCH_MISSED, EPOCH_MADE_UP, UNTOLD };
@@ -535,7 +536,7 @@ typedef struct {
     _Atomic uint64_t   count;          /* sessions 0 to count - 1 are added */
     _Atomic uint32_t   until[RING];
     _Atomic uint32_t   at[RING];
-    _Atomic uint64_t   begun;          /* epochs: in doubt, and added */
+    _Atomic uint64_t   begun;          /* epochs: begun, and added */
     _Atomic uint64_t   raised;
 } af_ledger_t;
 
@@ -652,7 +653,7 @@ check_session(af_race_t *race, int writer)
     iat = race->evicting ? (time_t) ledger->at[n % RING] : NEVER;
     revoked = judge(race->f.table, session_of(writer, n), WRITERS, 0, iat);
 
-    /* unless it expired, or the ledger went on meanwhile */
+    /* unless it expired, or the ledger advanced meanwhile */
 
     return !revoked && race->now <= until && ledger->count < n + RING
            ? MISSED : 0;
@@ -701,7 +702,7 @@ check_generation(af_race_t *race, int writer)
         return 0;
     }
 
-    /* it may have been added, and gone, before the ledger said so */
+    /* it may have been added, and expired, before the ledger was written */
 
     return !race->evicting
            && race->now <= ledger->until[n % RING]
@@ -806,7 +807,7 @@ test_readers_miss_nothing_while_writers_are_killed(void **state)
 
 
 static void
-test_nor_while_entries_have_to_go(void **state)
+test_readers_miss_nothing_during_evictions(void **state)
 {
     (void) state;
 
@@ -823,16 +824,16 @@ main(void)
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_roles),
         cmocka_unit_test(test_only_raised),
-        cmocka_unit_test(test_generation_tells_of_changes),
+        cmocka_unit_test(test_generation_reflects_changes),
         cmocka_unit_test(test_feed),
-        cmocka_unit_test(test_soonest_makes_room),
-        cmocka_unit_test(test_expired_makes_room_first),
+        cmocka_unit_test(test_the_first_to_expire_is_evicted),
+        cmocka_unit_test(test_expired_entries_are_replaced_first),
         cmocka_unit_test(test_none_forgotten_in_a_flood),
         cmocka_unit_test(test_sweeping_keeps_chains),
-        cmocka_unit_test(test_full_of_the_expired_is_swept),
+        cmocka_unit_test(test_a_table_full_of_expired_entries_is_swept),
         cmocka_unit_test(test_owner_of_the_lock_dies),
         cmocka_unit_test(test_readers_miss_nothing_while_writers_are_killed),
-        cmocka_unit_test(test_nor_while_entries_have_to_go)
+        cmocka_unit_test(test_readers_miss_nothing_during_evictions)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
  * The table of revocations between any two instructions: a writer is stopped
- * after each that changed the table, judged behind its back, and killed; and
- * a reader is stopped after each, while its entry makes room for another.
+ * after each one that changed the table, which is checked, and killed; and a
+ * reader is stopped after each one, while its entry is replaced.
  */
 
 #include <sys/ptrace.h>
@@ -16,18 +16,18 @@
 
 #define SIZE    4096
 
-/* how many of a reader's instructions are tried: all, if not of a sanitizer */
+/* how many of a reader's instructions are tried; all, without a sanitizer */
 #define STOPS   150
 
 
 typedef struct {
     const char  *name;
     size_t       slots;
-    int          lasting;      /* sessions 1 to this one, who stay */
+    int          lasting;      /* sessions 1 to this one, which stay */
     time_t       tenth;        /* until when session 10 is there; 0: it isn't */
     uint64_t     before;       /* epoch of account 1; 0: not there */
     int        (*run)(void *data);
-    size_t       used;         /* in the end; 0: that depends */
+    size_t       used;         /* in the end; 0: it depends */
 } af_scene_t;
 
 
@@ -36,8 +36,8 @@ typedef struct {
     af_revocations_t  *table;
     _Atomic int        verdict;
     _Atomic int        done;
-    char               before[SIZE];   /* the table, as each run finds it */
-    char               last[SIZE];     /* and as it was a step ago */
+    char               before[SIZE];   /* the table as each run begins */
+    char               last[SIZE];     /* and a step ago */
 } af_stage_t;
 
 
@@ -102,7 +102,7 @@ tear_down(af_stage_t *stage)
 }
 
 
-/* a process that stopped before it runs, and then goes step by step */
+/* a process that stops before it runs, and then is single-stepped */
 
 static pid_t
 begin(int (*run)(void *data), af_stage_t *stage)
@@ -152,7 +152,7 @@ end(pid_t pid)
 }
 
 
-/* Goes on until the table changes.  Returns 0 if it does not any more. */
+/* Steps until the table changes.  Returns 0 when it no longer does. */
 
 static int
 go_to_change(pid_t pid, af_stage_t *stage)
@@ -262,7 +262,7 @@ is_recovered(af_stage_t *stage)
 }
 
 
-/* Kills after that many changes.  Returns 0 if there are not so many. */
+/* Kills after that many changes.  Returns 0 if there are fewer. */
 
 static int
 play(af_stage_t *stage, int changes)
@@ -309,7 +309,7 @@ test_a_writer_may_die_anywhere(void **state)
 
         for (changes = 0; play(stage, changes); changes++) { /* void */ }
 
-        /* the lock taken and given back, at least, and something between */
+        /* at least taking and releasing the lock, and something in between */
 
         assert_in_range(changes, 4, 100);
         tear_down(stage);
@@ -317,7 +317,7 @@ test_a_writer_may_die_anywhere(void **state)
 }
 
 
-/* Has the entry replaced after so many steps.  Returns 0 if it was done. */
+/* Replaces the entry after so many steps.  Returns 0 if it had finished. */
 
 static int
 replace_after(af_stage_t *stage, int steps)
@@ -334,7 +334,7 @@ replace_after(af_stage_t *stage, int steps)
 
     more = !stage->done;
 
-    /* the account's entry says 5, and this one says all */
+    /* the account's entry says 5, and this one revokes all */
 
     add(stage->table, SESSION, 10, AF_REVOCATIONS_ALL, 0, FUTURE, LATER + 1);
 

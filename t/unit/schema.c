@@ -53,7 +53,7 @@ static const af_type_t  a_field = {
 };
 
 
-/* a value in JSON, and the code of the error; NULL: it is right */
+/* a value in JSON, and the error's code; NULL: valid */
 
 static const struct {
     const af_type_t  *type;
@@ -389,7 +389,7 @@ failing_rule(json_t *body, json_t *errors)
 }
 
 
-/* the code of a single value's error, or ""; it tells of one at most */
+/* the code of a single value's error, or "" */
 
 static const char *
 code_of(const af_type_t *type, const char *value)
@@ -518,7 +518,7 @@ quoted(const char *s)
 
 
 static void
-test_every_wrong_field_is_listed_in_order(void **state)
+test_every_invalid_field_is_listed_in_order(void **state)
 {
     int      failed, n;
     char     list[512], *p;
@@ -592,7 +592,7 @@ test_messages(void **state)
 
 
 static void
-test_a_failing_rule_is_no_memory(void **state)
+test_a_failing_rule_means_no_memory(void **state)
 {
     json_t  *body, *errors;
 
@@ -629,7 +629,7 @@ test_secrets_are_wiped(void **state)
                         "a@b.co");
     json_decref(body);
 
-    /* what is not as the schema says it must be */
+    /* malformed schemas */
 
     body = quoted("{'password':12345678}");
     af_schema_wipe(&outer, body);
@@ -638,7 +638,7 @@ test_secrets_are_wiped(void **state)
 
 
 static void
-test_ids_need_no_zero_behind_them(void **state)
+test_ids_need_no_terminating_zero(void **state)
 {
     char    *copy;
     size_t   len;
@@ -666,7 +666,7 @@ failing_malloc(size_t size)
 
 
 static void
-test_a_lack_of_memory(void **state)
+test_out_of_memory(void **state)
 {
     int      i, n, checked;
     json_t  *body, *errors;
@@ -701,12 +701,12 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_every_wrong_field_is_listed_in_order),
+        cmocka_unit_test(test_every_invalid_field_is_listed_in_order),
         cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_a_failing_rule_is_no_memory),
+        cmocka_unit_test(test_a_failing_rule_means_no_memory),
         cmocka_unit_test(test_secrets_are_wiped),
-        cmocka_unit_test(test_ids_need_no_zero_behind_them),
-        cmocka_unit_test(test_a_lack_of_memory)
+        cmocka_unit_test(test_ids_need_no_terminating_zero),
+        cmocka_unit_test(test_out_of_memory)
     };
 
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);

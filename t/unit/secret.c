@@ -1,5 +1,5 @@
 /*
- * What can't be a secret.  Real keys in these forms are in t/10-config.t.
+ * What can't be a secret.  t/10-config.t has real keys in these formats.
  */
 
 #include "unit.h"
@@ -9,7 +9,7 @@
 #define DER  "DER is not a secret: a key must be in PEM"
 
 
-/* the first octets of a secret, the others are 'x', and how many it has */
+/* the first octets of a secret, the others are 'x', and its length */
 
 static const struct {
     const char  *name;
@@ -54,10 +54,10 @@ static const struct {
 };
 
 
-/* in memory of just its length, for the sanitizers' sake */
+/* in memory of exactly its length, for sanitizers */
 
 static void
-test_keys_are_no_secrets(void **state)
+test_keys_are_not_secrets(void **state)
 {
     int          failed;
     size_t       i;
@@ -90,7 +90,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_keys_are_no_secrets)
+        cmocka_unit_test(test_keys_are_not_secrets)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * Memory and processes that share it, for what is tested there.
+ * Shared memory and processes for tests.
  */
 
 #ifndef AF_UNIT_SHARED_H
@@ -15,7 +15,7 @@
 #include "shm/block.h"
 
 
-/* full of what is no table */
+/* filled with what is not a table */
 
 static inline void *
 af_share(size_t size)
@@ -31,7 +31,7 @@ af_share(size_t size)
 }
 
 
-/* a process that runs this and is gone; its result is the exit status */
+/* runs this in a process that exits; the result is its exit status */
 
 static inline pid_t
 af_spawn(int (*run)(void *data), void *data)
@@ -49,7 +49,7 @@ af_spawn(int (*run)(void *data), void *data)
 }
 
 
-/* its exit status, or -1 if it was killed */
+/* the exit status, or -1 if it was killed */
 
 static inline int
 af_reap(pid_t pid)
@@ -62,7 +62,7 @@ af_reap(pid_t pid)
 }
 
 
-/* a process that goes with the block's lock in its hands */
+/* a process that is killed while holding the block's lock */
 
 static inline int
 af_take_lock_along(void *block)

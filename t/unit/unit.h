@@ -1,6 +1,6 @@
 /*
- * What the unit tests share.  Most tests walk through a table; a row that
- * fails is told by its name and does not hide those behind it.
+ * Shared by the unit tests.  Most tests iterate over a table; a failed row is
+ * reported by its name and doesn't stop the test.
  */
 
 #ifndef AF_UNIT_H
@@ -28,7 +28,7 @@
     } while (0)
 
 
-/* a copy without a zero behind it, so that ASan sees what reads further */
+/* a copy without a terminating zero, so that ASan detects overreads */
 
 static inline char *
 af_exact(const char *s, size_t len)

@@ -157,7 +157,7 @@
     "cvPapiMlrwIaaPcHURo\"}"
 
 
-/* `once`: whoever signs makes the same signature */
+/* `once`: signatures are deterministic */
 
 static const struct {
     const char  *name;

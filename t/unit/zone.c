@@ -1,5 +1,5 @@
 /*
- * What the database says of revocations, as the zone takes it.
+ * The revocations that the database sends, as the zone takes them.
  */
 
 #include "unit.h"
@@ -24,7 +24,7 @@ zone_of(void *memory)
 }
 
 
-/* whether a token is revoked that has this bond alone */
+/* whether a token with this single subject is revoked */
 
 static int
 judge(const af_zone_t *zone, const unsigned char *id, uint64_t epoch)
@@ -38,7 +38,7 @@ judge(const af_zone_t *zone, const unsigned char *id, uint64_t epoch)
 }
 
 
-/* t/48-role-deletion.t asks the database for the same */
+/* t/48-role-deletion.t compares it with the database */
 
 static void
 test_names_of_roles(void **state)
@@ -79,7 +79,7 @@ test_lines(void **state)
     static const struct {
         const char  *line;
         int          rc;
-        uint64_t     epoch;        /* the greatest that is revoked */
+        uint64_t     epoch;        /* the highest one that is revoked */
     } rows[] = {
         { "beat", -1, 0 },
         { "", -1, 0 },
@@ -133,7 +133,7 @@ test_feed(void **state)
     assert_int_equal(af_zone_feed_state(&zone, 6000, 1000), AF_FEED_FRESH);
     assert_int_equal(af_zone_feed_state(&zone, 6001, 1000), AF_FEED_STALE);
 
-    /* another process's clock, and one that starts over */
+    /* another process's clock, and one that wraps around */
 
     assert_int_equal(af_zone_feed_state(&zone, 4990, 1000), AF_FEED_FRESH);
 

@@ -148,7 +148,7 @@ present_either(af_ctx_t *ctx)
     identity = ctx->identity;
     source = af_present_refresh(ctx);
 
-    if (identity->own
+    if (identity->first_party
         && source != AF_SOURCE_BODY && source != AF_SOURCE_BEARER)
     {
         ctx->presented.source = AF_SOURCE_NONE;

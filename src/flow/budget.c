@@ -121,7 +121,7 @@ af_budget_spend(af_ctx_t *ctx)
 
     identity = ctx->identity;
 
-    if (identity == NULL || !identity->own) {
+    if (identity == NULL || !identity->first_party) {
         return NGX_OK;
     }
 

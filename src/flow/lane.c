@@ -22,7 +22,7 @@ af_lane_enter(af_lane_t *lane, const ngx_http_autoflow_main_conf_t *conf,
 
     lane->db = conf->wide;
 
-    if (identity == NULL || !identity->own
+    if (identity == NULL || !identity->first_party
         || af_uuid_read((char *) identity->user_id.data,
                         identity->user_id.len, lane->key.account)
            != 0)

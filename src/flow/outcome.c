@@ -163,13 +163,13 @@ af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused)
 
     identity = ctx->identity;
 
-    session_id = (identity && identity->own
+    session_id = (identity && identity->first_party
                   && ngx_strcmp(identity->user_id.data, id) == 0)
                  ? identity->session_id : ended;
 
     if (!af_outcome_cookie_of(ctx, &ended)
         && (refused
-            || !af_cookies_are_of(ctx->request, &ended, &session_id)))
+            || !af_cookies_belong_to(ctx->request, &ended, &session_id)))
     {
         return NGX_OK;
     }
@@ -195,7 +195,7 @@ af_outcome_cookie_of(af_ctx_t *ctx, const ngx_str_t *id)
 
     cookie = (ctx->presented.source != AF_SOURCE_NONE)
              ? ctx->presented.source == AF_SOURCE_COOKIE
-             : identity && identity->own && identity->cookie
+             : identity && identity->first_party && identity->cookie
                && af_loc_conf(ctx->request)->token == NULL;
 
     for (i = 0; cookie && names[i]; i++) {

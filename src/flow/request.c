@@ -204,7 +204,7 @@ af_flow_authenticate(af_ctx_t *ctx)
 
     route = ctx->match.route;
 
-    if (route->auth < AF_USER && af_csrf_foreign(ctx->request)) {
+    if (route->auth < AF_USER && af_csrf_is_cross_site(ctx->request)) {
         return AF_CSRF_REFUSED;
     }
 
@@ -226,7 +226,7 @@ af_flow_authenticate(af_ctx_t *ctx)
         return af_token_problem(ctx->identity->status);
     }
 
-    if (!ctx->identity->own) {
+    if (!ctx->identity->first_party) {
         return AF_INVALID_TOKEN;
     }
 

@@ -290,7 +290,7 @@ af_value_request(af_ctx_t *ctx, const char *name, const char **value)
 static const char *
 af_value_user_id(af_ctx_t *ctx)
 {
-    return (ctx->identity && ctx->identity->own)
+    return (ctx->identity && ctx->identity->first_party)
            ? (const char *) ctx->identity->user_id.data : NULL;
 }
 
@@ -298,7 +298,7 @@ af_value_user_id(af_ctx_t *ctx)
 static const char *
 af_value_session_id(af_ctx_t *ctx)
 {
-    return (ctx->identity && ctx->identity->own)
+    return (ctx->identity && ctx->identity->first_party)
            ? (const char *) ctx->identity->session_id.data : NULL;
 }
 

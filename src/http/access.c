@@ -106,7 +106,7 @@ char *
 af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     ngx_http_autoflow_loc_conf_t *conf)
 {
-    ngx_uint_t  own;
+    ngx_uint_t  explicit;
 
     if (conf->auth == AF_AUTH_UNSET) {
         conf->auth = prev->auth;
@@ -116,9 +116,9 @@ af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
         conf->auth_line = prev->auth_line;
     }
 
-    own = (conf->require != NULL);
+    explicit = (conf->require != NULL);
 
-    if (!own) {
+    if (!explicit) {
         conf->require = prev->require;
         conf->require_line = prev->require_line;
     }
@@ -130,7 +130,7 @@ af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     /* with an "autoflow_auth off" above it, that is meant for what is inside */
 
     if (conf->require && conf->verify == 0
-        && (own || conf->auth == AF_AUTH_UNSET))
+        && (explicit || conf->auth == AF_AUTH_UNSET))
     {
         return af_conf_needs(cf, "autoflow_require", "an \"autoflow_auth\"",
                              &conf->require_line);
@@ -158,7 +158,7 @@ af_access_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (af_judge(r, &verdict) != NGX_OK) {
+    if (af_require_evaluate(r, &verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -185,7 +185,7 @@ af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 
     status = af_problems[verdict->problem].status;
 
-    if (af_refuse(r, verdict) != NGX_OK) {
+    if (af_verdict_refuse(r, verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

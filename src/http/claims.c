@@ -17,7 +17,7 @@ static size_t af_claim_real(const json_t *value, char *buf);
 static ngx_int_t af_claim_json(ngx_http_request_t *r, const json_t *value,
     ngx_str_t *text);
 static ngx_uint_t af_claim_holds(const ngx_str_t *text, u_char c);
-static ngx_uint_t af_claim_smuggles(const ngx_str_t *text);
+static ngx_uint_t af_claim_is_unsafe(const ngx_str_t *text);
 
 
 const json_t *
@@ -43,7 +43,7 @@ af_claim_text(ngx_http_request_t *r, const json_t *value,
     rc = json_is_array(value) ? af_claim_list(r, value, text)
                               : af_claim_one(r, value, text);
 
-    if (rc == NGX_OK && af_claim_smuggles(text)) {
+    if (rc == NGX_OK && af_claim_is_unsafe(text)) {
         rc = NGX_DECLINED;
     }
 
@@ -242,7 +242,7 @@ af_claim_holds(const ngx_str_t *text, u_char c)
 
 
 static ngx_uint_t
-af_claim_smuggles(const ngx_str_t *text)
+af_claim_is_unsafe(const ngx_str_t *text)
 {
     size_t  i;
 

@@ -10,13 +10,13 @@
 
 static ngx_int_t af_cookies_set_access(ngx_http_request_t *r,
     const ngx_str_t *access);
-static ngx_int_t af_cookies_expire_former(ngx_http_request_t *r);
+static ngx_int_t af_cookies_expire_legacy(ngx_http_request_t *r);
 static ngx_int_t af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *path, const ngx_str_t *value, time_t max_age);
 static const ngx_str_t *af_cookie_name(ngx_http_request_t *r,
     af_cookie_t cookie);
-static ngx_uint_t af_cookie_is_new(ngx_http_request_t *r, af_cookie_t cookie,
-    const ngx_str_t *path);
+static ngx_uint_t af_cookie_is_current(ngx_http_request_t *r,
+    af_cookie_t cookie, const ngx_str_t *path);
 
 static ngx_int_t af_cookies_hide(ngx_http_request_t *r, const ngx_str_t *name);
 static ngx_int_t af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx,
@@ -52,11 +52,11 @@ static const struct {
                          ngx_string("__Host-af_csrf"),
                          ngx_string("__Secure-af_csrf"), 1 },
 
-    [AF_COOKIE_FORMER_REFRESH] = { ngx_string("af_refresh"),
+    [AF_COOKIE_LEGACY_REFRESH] = { ngx_string("af_refresh"),
                                    ngx_string("__Secure-af_refresh"),
                                    ngx_string("__Secure-af_refresh"), 0 },
 
-    [AF_COOKIE_FORMER_CSRF] = { ngx_string("af_csrf"),
+    [AF_COOKIE_LEGACY_CSRF] = { ngx_string("af_csrf"),
                                 ngx_string("af_csrf"),
                                 ngx_string("af_csrf"), 1 }
 };
@@ -130,7 +130,7 @@ af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
 
 
 ngx_uint_t
-af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text)
+af_cookies_contain(ngx_http_request_t *r, const ngx_str_t *text)
 {
     ngx_str_t   line;
     ngx_uint_t  i;
@@ -163,7 +163,7 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
         return NGX_ERROR;
     }
 
-    return af_cookies_expire_former(r);
+    return af_cookies_expire_legacy(r);
 }
 
 
@@ -203,7 +203,7 @@ af_cookies_expire(ngx_http_request_t *r)
         }
     }
 
-    return af_cookies_expire_former(r);
+    return af_cookies_expire_legacy(r);
 }
 
 
@@ -213,7 +213,7 @@ af_cookies_expire(ngx_http_request_t *r)
  */
 
 static ngx_int_t
-af_cookies_expire_former(ngx_http_request_t *r)
+af_cookies_expire_legacy(ngx_http_request_t *r)
 {
     ngx_str_t     *path;
     ngx_uint_t     i;
@@ -224,8 +224,8 @@ af_cookies_expire_former(ngx_http_request_t *r)
 
     for (i = 0; paths && i < paths->nelts; i++) {
 
-        if (!af_cookie_is_new(r, AF_COOKIE_FORMER_REFRESH, &path[i])
-            && af_cookie_set(r, AF_COOKIE_FORMER_REFRESH, &path[i],
+        if (!af_cookie_is_current(r, AF_COOKIE_LEGACY_REFRESH, &path[i])
+            && af_cookie_set(r, AF_COOKIE_LEGACY_REFRESH, &path[i],
                              &af_cookie_empty, 0)
                != NGX_OK)
         {
@@ -233,11 +233,11 @@ af_cookies_expire_former(ngx_http_request_t *r)
         }
     }
 
-    if (af_cookie_is_new(r, AF_COOKIE_FORMER_CSRF, &af_cookie_root)) {
+    if (af_cookie_is_current(r, AF_COOKIE_LEGACY_CSRF, &af_cookie_root)) {
         return NGX_OK;
     }
 
-    return af_cookie_set(r, AF_COOKIE_FORMER_CSRF, &af_cookie_root,
+    return af_cookie_set(r, AF_COOKIE_LEGACY_CSRF, &af_cookie_root,
                          &af_cookie_empty, 0);
 }
 
@@ -298,13 +298,13 @@ af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie)
 /* whether a former cookie is the same to a browser as one that is set now */
 
 static ngx_uint_t
-af_cookie_is_new(ngx_http_request_t *r, af_cookie_t former,
+af_cookie_is_current(ngx_http_request_t *r, af_cookie_t legacy,
     const ngx_str_t *path)
 {
     const ngx_str_t  *a, *b;
 
-    a = af_cookie_name(r, former);
-    b = af_cookie_name(r, former == AF_COOKIE_FORMER_CSRF ? AF_COOKIE_CSRF
+    a = af_cookie_name(r, legacy);
+    b = af_cookie_name(r, legacy == AF_COOKIE_LEGACY_CSRF ? AF_COOKIE_CSRF
                                                           : AF_COOKIE_REFRESH);
 
     return path->len == 1

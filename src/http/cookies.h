@@ -22,8 +22,8 @@ typedef enum {
     AF_COOKIE_ACCESS = 0,
     AF_COOKIE_REFRESH,
     AF_COOKIE_CSRF,            /* the one that scripts may read */
-    AF_COOKIE_FORMER_REFRESH,
-    AF_COOKIE_FORMER_CSRF
+    AF_COOKIE_LEGACY_REFRESH,
+    AF_COOKIE_LEGACY_CSRF
 } af_cookie_t;
 
 
@@ -66,7 +66,7 @@ ngx_uint_t af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
     ngx_str_t values[AF_COOKIE_VALUES]);
 
 /* Whether a text is in a cookie: of some name, or in a part of its value. */
-ngx_uint_t af_cookies_hold(ngx_http_request_t *r, const ngx_str_t *text);
+ngx_uint_t af_cookies_contain(ngx_http_request_t *r, const ngx_str_t *text);
 
 /*
  * Sets the cookies of a token pair, and the readable one, which has the

@@ -6,7 +6,7 @@ static char *af_cookies_check(ngx_conf_t *cf,
     const ngx_http_autoflow_loc_conf_t *conf);
 static ngx_uint_t af_cookies_serves_logins(
     const ngx_http_autoflow_loc_conf_t *conf);
-static ngx_int_t af_cookies_former(ngx_conf_t *cf,
+static ngx_int_t af_cookies_note_legacy(ngx_conf_t *cf,
     ngx_http_autoflow_srv_conf_t *ascf, const ngx_str_t *path);
 static ngx_int_t af_param_path(const af_param_t *param, ngx_str_t *value,
     void *member);
@@ -185,14 +185,14 @@ af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf)
         ascf->cookies = 1;
 
         if (conf->cookies->path.len
-            && af_cookies_former(cf, ascf, &conf->cookies->path) != NGX_OK)
+            && af_cookies_note_legacy(cf, ascf, &conf->cookies->path) != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
     }
 
     if (conf->dialect && af_cookies_serves_logins(conf)
-        && af_cookies_former(cf, ascf, &conf->mount) != NGX_OK)
+        && af_cookies_note_legacy(cf, ascf, &conf->mount) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -227,7 +227,7 @@ af_cookies_serves_logins(const ngx_http_autoflow_loc_conf_t *conf)
 
 
 static ngx_int_t
-af_cookies_former(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
+af_cookies_note_legacy(ngx_conf_t *cf, ngx_http_autoflow_srv_conf_t *ascf,
     const ngx_str_t *path)
 {
     ngx_str_t   *known;

@@ -5,12 +5,13 @@
 static af_refresh_form_t af_credential_form(const ngx_str_t *token);
 static void af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
     af_source_t source, af_credential_t *credential);
-static ngx_uint_t af_credential_is(const ngx_str_t *id, const char *parsed);
+static ngx_uint_t af_credential_id_matches(const ngx_str_t *id,
+    const char *parsed);
 static ngx_uint_t af_credential_cookie(ngx_http_request_t *r,
     af_credential_t *credential);
 static ngx_uint_t af_credential_newest(ngx_http_request_t *r,
     const ngx_str_t *tokens, ngx_uint_t n, af_credential_t *credential);
-static ngx_uint_t af_credential_former(ngx_http_request_t *r,
+static ngx_uint_t af_credential_legacy(ngx_http_request_t *r,
     const ngx_str_t *tokens, ngx_uint_t n, af_credential_t *credential);
 static ngx_uint_t af_credential_is_newer(const af_refresh_t *a,
     const af_refresh_t *b);
@@ -131,7 +132,7 @@ af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
 
 
 ngx_uint_t
-af_cookies_are_of(ngx_http_request_t *r, const ngx_str_t *user_id,
+af_cookies_belong_to(ngx_http_request_t *r, const ngx_str_t *user_id,
     const ngx_str_t *session_id)
 {
     af_credential_t  cookie;
@@ -139,16 +140,16 @@ af_cookies_are_of(ngx_http_request_t *r, const ngx_str_t *user_id,
     if (!af_credential_cookie(r, &cookie)
         || cookie.form != AF_REFRESH_NUMBERED)
     {
-        return session_id && af_csrf_cookie_is(r, session_id);
+        return session_id && af_csrf_cookie_matches(r, session_id);
     }
 
-    return af_credential_is(user_id, cookie.refresh.user_id)
-           || af_credential_is(session_id, cookie.refresh.session_id);
+    return af_credential_id_matches(user_id, cookie.refresh.user_id)
+           || af_credential_id_matches(session_id, cookie.refresh.session_id);
 }
 
 
 static ngx_uint_t
-af_credential_is(const ngx_str_t *id, const char *parsed)
+af_credential_id_matches(const ngx_str_t *id, const char *parsed)
 {
     return id
            && id->len == ngx_strlen(parsed)
@@ -171,30 +172,30 @@ af_credential_form(const ngx_str_t *token)
 static ngx_uint_t
 af_credential_cookie(ngx_http_request_t *r, af_credential_t *credential)
 {
-    ngx_str_t   present[AF_COOKIE_VALUES], former[AF_COOKIE_VALUES];
-    ngx_uint_t  npresent, nformer;
+    ngx_str_t   current[AF_COOKIE_VALUES], legacy[AF_COOKIE_VALUES];
+    ngx_uint_t  ncurrent, nlegacy;
 
-    npresent = af_cookie(r, AF_COOKIE_REFRESH, present);
+    ncurrent = af_cookie(r, AF_COOKIE_REFRESH, current);
 
-    if (af_credential_newest(r, present, npresent, credential)
-        || af_credential_former(r, present, npresent, credential))
+    if (af_credential_newest(r, current, ncurrent, credential)
+        || af_credential_legacy(r, current, ncurrent, credential))
     {
         return 1;
     }
 
-    nformer = af_cookie(r, AF_COOKIE_FORMER_REFRESH, former);
+    nlegacy = af_cookie(r, AF_COOKIE_LEGACY_REFRESH, legacy);
 
-    if (af_credential_former(r, former, nformer, credential)) {
+    if (af_credential_legacy(r, legacy, nlegacy, credential)) {
         return 1;
     }
 
     /* junk, which is refused in its turn */
 
-    if (npresent) {
-        af_credential_read(r, &present[0], AF_SOURCE_COOKIE, credential);
+    if (ncurrent) {
+        af_credential_read(r, &current[0], AF_SOURCE_COOKIE, credential);
     }
 
-    return npresent != 0;
+    return ncurrent != 0;
 }
 
 
@@ -226,7 +227,7 @@ af_credential_newest(ngx_http_request_t *r, const ngx_str_t *tokens,
 
 
 static ngx_uint_t
-af_credential_former(ngx_http_request_t *r, const ngx_str_t *tokens,
+af_credential_legacy(ngx_http_request_t *r, const ngx_str_t *tokens,
     ngx_uint_t n, af_credential_t *credential)
 {
     ngx_uint_t  i;

@@ -56,7 +56,7 @@ void af_refresh_credential(ngx_http_request_t *r, const char *body,
  * Whether the request's cookies are of this session, or of any of this user's.
  * Either may be NULL.
  */
-ngx_uint_t af_cookies_are_of(ngx_http_request_t *r, const ngx_str_t *user_id,
+ngx_uint_t af_cookies_belong_to(ngx_http_request_t *r, const ngx_str_t *user_id,
     const ngx_str_t *session_id);
 
 

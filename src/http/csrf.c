@@ -8,21 +8,21 @@
 
 typedef enum {
     AF_ORIGIN_MISSING = 0,
-    AF_ORIGIN_OWN,             /* the request's own, or a trusted one */
-    AF_ORIGIN_FOREIGN          /* any other, "null", or what is no origin */
+    AF_ORIGIN_TRUSTED,         /* the request's own, or a trusted one */
+    AF_ORIGIN_CROSS_SITE       /* any other, "null", or what is no origin */
 } af_origin_kind_t;
 
 
 static af_origin_kind_t af_csrf_origin(ngx_http_request_t *r);
-static ngx_uint_t af_csrf_verify_mac(ngx_http_request_t *r,
+static ngx_uint_t af_csrf_is_token(ngx_http_request_t *r,
     const ngx_str_t *session_id, const ngx_str_t *text);
 static ngx_uint_t af_csrf_cookies(ngx_http_request_t *r,
     ngx_str_t values[2 * AF_COOKIE_VALUES]);
-static ngx_uint_t af_csrf_is_cookie(ngx_http_request_t *r,
+static ngx_uint_t af_csrf_matches_cookie(ngx_http_request_t *r,
     const ngx_str_t *text);
 static ngx_uint_t af_csrf_is_safe(ngx_http_request_t *r);
 static ngx_uint_t af_csrf_forwarded_is_safe(ngx_http_request_t *r);
-static ngx_uint_t af_csrf_same(const ngx_str_t *a, const u_char *b,
+static ngx_uint_t af_csrf_equal(const ngx_str_t *a, const u_char *b,
     size_t len);
 
 
@@ -40,7 +40,7 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
 {
     ngx_table_elt_t  *h;
 
-    if (af_csrf_is_safe(r) || af_csrf_origin(r) == AF_ORIGIN_OWN) {
+    if (af_csrf_is_safe(r) || af_csrf_origin(r) == AF_ORIGIN_TRUSTED) {
         return 1;
     }
 
@@ -50,13 +50,13 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
         return 0;
     }
 
-    return session_id->len ? af_csrf_verify_mac(r, session_id, &h->value)
-                           : af_csrf_is_cookie(r, &h->value);
+    return session_id->len ? af_csrf_is_token(r, session_id, &h->value)
+                           : af_csrf_matches_cookie(r, &h->value);
 }
 
 
 static ngx_uint_t
-af_csrf_verify_mac(ngx_http_request_t *r, const ngx_str_t *session_id,
+af_csrf_is_token(ngx_http_request_t *r, const ngx_str_t *session_id,
     const ngx_str_t *text)
 {
     return af_csrf_check(&af_main_conf(r)->purpose_keys,
@@ -66,7 +66,7 @@ af_csrf_verify_mac(ngx_http_request_t *r, const ngx_str_t *session_id,
 
 
 ngx_uint_t
-af_csrf_cookie_is(ngx_http_request_t *r, const ngx_str_t *session_id)
+af_csrf_cookie_matches(ngx_http_request_t *r, const ngx_str_t *session_id)
 {
     ngx_str_t   values[2 * AF_COOKIE_VALUES];
     ngx_uint_t  i, n;
@@ -74,7 +74,7 @@ af_csrf_cookie_is(ngx_http_request_t *r, const ngx_str_t *session_id)
     n = af_csrf_cookies(r, values);
 
     for (i = 0; i < n; i++) {
-        if (af_csrf_verify_mac(r, session_id, &values[i])) {
+        if (af_csrf_is_token(r, session_id, &values[i])) {
             return 1;
         }
     }
@@ -84,7 +84,7 @@ af_csrf_cookie_is(ngx_http_request_t *r, const ngx_str_t *session_id)
 
 
 static ngx_uint_t
-af_csrf_is_cookie(ngx_http_request_t *r, const ngx_str_t *text)
+af_csrf_matches_cookie(ngx_http_request_t *r, const ngx_str_t *text)
 {
     ngx_str_t   values[2 * AF_COOKIE_VALUES];
     ngx_uint_t  i, n;
@@ -92,7 +92,7 @@ af_csrf_is_cookie(ngx_http_request_t *r, const ngx_str_t *text)
     n = af_csrf_cookies(r, values);
 
     for (i = 0; i < n; i++) {
-        if (af_csrf_same(text, values[i].data, values[i].len)) {
+        if (af_csrf_equal(text, values[i].data, values[i].len)) {
             return 1;
         }
     }
@@ -108,12 +108,12 @@ af_csrf_cookies(ngx_http_request_t *r, ngx_str_t values[2 * AF_COOKIE_VALUES])
 
     n = af_cookie(r, AF_COOKIE_CSRF, values);
 
-    return n + af_cookie(r, AF_COOKIE_FORMER_CSRF, values + n);
+    return n + af_cookie(r, AF_COOKIE_LEGACY_CSRF, values + n);
 }
 
 
 ngx_uint_t
-af_csrf_foreign(ngx_http_request_t *r)
+af_csrf_is_cross_site(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
 
@@ -123,10 +123,10 @@ af_csrf_foreign(ngx_http_request_t *r)
 
     switch (af_csrf_origin(r)) {
 
-    case AF_ORIGIN_OWN:
+    case AF_ORIGIN_TRUSTED:
         return 0;
 
-    case AF_ORIGIN_FOREIGN:
+    case AF_ORIGIN_CROSS_SITE:
         return 1;
 
     default:
@@ -152,11 +152,11 @@ af_csrf_origin(ngx_http_request_t *r)
     }
 
     if (af_request_origin(r, &origin) == NULL) {
-        return AF_ORIGIN_FOREIGN;
+        return AF_ORIGIN_CROSS_SITE;
     }
 
-    return (af_cors_trusts(r, &origin) || af_request_is_of(r, &origin))
-           ? AF_ORIGIN_OWN : AF_ORIGIN_FOREIGN;
+    return (af_cors_trusts(r, &origin) || af_request_is_same_origin(r, &origin))
+           ? AF_ORIGIN_TRUSTED : AF_ORIGIN_CROSS_SITE;
 }
 
 
@@ -226,7 +226,7 @@ af_csrf_forwarded_is_safe(ngx_http_request_t *r)
 
 
 static ngx_uint_t
-af_csrf_same(const ngx_str_t *a, const u_char *b, size_t len)
+af_csrf_equal(const ngx_str_t *a, const u_char *b, size_t len)
 {
     return a->len == len && len && sodium_memcmp(a->data, b, len) == 0;
 }

@@ -15,7 +15,7 @@ void af_csrf_token(ngx_http_request_t *r, const ngx_str_t *session_id,
     char token[AF_CSRF_SIZE]);
 
 /* Whether the readable cookie has the token of a session. */
-ngx_uint_t af_csrf_cookie_is(ngx_http_request_t *r,
+ngx_uint_t af_csrf_cookie_matches(ngx_http_request_t *r,
     const ngx_str_t *session_id);
 
 /*
@@ -29,7 +29,7 @@ ngx_uint_t af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id);
  * Whether a request without a token that would change something may come from
  * another site's page: one that logs in would leave a stranger's cookies.
  */
-ngx_uint_t af_csrf_foreign(ngx_http_request_t *r);
+ngx_uint_t af_csrf_is_cross_site(ngx_http_request_t *r);
 
 
 #endif /* AF_HTTP_CSRF_H */

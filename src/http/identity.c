@@ -16,49 +16,50 @@ typedef struct {
     json_t        *claims;
     json_t        *header;
     ngx_uint_t     generation;     /* of the keys that were fetched */
-    uint64_t       judged;         /* revocations that did not hold it */
-    unsigned       foreign:1;
+    uint64_t       checked;        /* revocations that did not hold it */
+    unsigned       external:1;
     ngx_uint_t     nsubjects;      /* none if the token isn't our own */
     af_subject_t   subjects[];
 } af_verified_t;
 
 
 /* of a token that was not judged yet */
-#define AF_NOT_JUDGED  UINT64_MAX
+#define AF_UNCHECKED  UINT64_MAX
 
 /* cookies of one name whose signatures are wrong, before the rest are left */
-#define AF_FORGED_MAX  4
+#define AF_INVALID_TOKENS_MAX  4
 
 
-static const af_identity_t *af_identity_best(ngx_http_request_t *r);
+static const af_identity_t *af_identity_select(ngx_http_request_t *r);
 static ngx_uint_t af_identity_tokens(ngx_http_request_t *r,
     ngx_str_t tokens[AF_COOKIE_VALUES], ngx_uint_t *cookie);
-static const af_identity_t *af_identity_of(ngx_http_request_t *r,
+static const af_identity_t *af_identity_get(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_uint_t cookie);
 static ngx_uint_t af_identity_is_better(const af_identity_t *a,
     const af_identity_t *b);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
-static af_jwt_status_t af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf,
-    af_jwt_rules_t *rules, af_identity_t *identity);
-static af_jwt_status_t af_identity_by(const af_jwt_rules_t *rules,
+static af_jwt_status_t af_identity_verify_token(
+    ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
+    af_identity_t *identity);
+static af_jwt_status_t af_identity_verify_with(const af_jwt_rules_t *rules,
     af_identity_t *identity);
 static void af_identity_log(ngx_log_t *log, const af_identity_t *identity);
-static ngx_uint_t af_identity_is_unknown(af_jwt_status_t status);
-static ngx_uint_t af_identity_elsewhere(af_jwt_status_t status);
+static ngx_uint_t af_identity_is_unknown_key(af_jwt_status_t status);
+static ngx_uint_t af_identity_may_be_remote(af_jwt_status_t status);
 static af_verified_t *af_identity_cached(af_cache_t *cache,
     const af_cache_key_t *key, af_identity_t *identity);
-static af_verified_t *af_identity_verified(ngx_http_request_t *r,
+static af_verified_t *af_identity_make_verified(ngx_http_request_t *r,
     const af_identity_t *identity);
 static ngx_uint_t af_identity_subjects(const af_identity_t *identity,
     af_subject_t *subjects);
 static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
     const af_verified_t *verified);
 static void af_verified_free(void *data);
-static void af_identity_own(af_identity_t *identity);
-static af_token_status_t af_identity_alive(ngx_http_request_t *r,
+static void af_identity_set_first_party(af_identity_t *identity);
+static af_token_status_t af_identity_check_revocation(ngx_http_request_t *r,
     const af_identity_t *identity, af_verified_t *verified);
-static ngx_uint_t af_identity_revoked(const af_zone_t *zone,
+static ngx_uint_t af_identity_is_revoked(const af_zone_t *zone,
     const af_verified_t *verified);
 static void af_identity_clear(void *data);
 static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
@@ -79,10 +80,10 @@ static const struct {
     { ngx_string("signature"), AF_INVALID_TOKEN },
     { ngx_string("issuer"), AF_INVALID_TOKEN },
     { ngx_string("audience"), AF_INVALID_TOKEN },
-    { ngx_string("not_yet_valid"), AF_EARLY_TOKEN },
+    { ngx_string("not_yet_valid"), AF_NOT_YET_VALID_TOKEN },
     { ngx_string("expired"), AF_EXPIRED_TOKEN },
     { ngx_string("token_revoked"), AF_REVOKED_TOKEN },
-    { ngx_string("forbidden"), AF_TOKEN_INSUFFICIENT },
+    { ngx_string("forbidden"), AF_INSUFFICIENT_SCOPE },
     { ngx_string("forbidden"), AF_CSRF_REFUSED },
     { ngx_string("unavailable"), AF_UNAVAILABLE }
 };
@@ -108,7 +109,7 @@ static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_SIGNATURE] = AF_TOKEN_SIGNATURE,
     [AF_JWT_ISSUER] = AF_TOKEN_ISSUER,
     [AF_JWT_AUDIENCE] = AF_TOKEN_AUDIENCE,
-    [AF_JWT_NOT_YET_VALID] = AF_TOKEN_EARLY,
+    [AF_JWT_NOT_YET_VALID] = AF_TOKEN_NOT_YET_VALID,
     [AF_JWT_EXPIRED] = AF_TOKEN_EXPIRED
 };
 
@@ -140,7 +141,7 @@ af_identity(ngx_http_request_t *r)
         || ctx->identity_conf != alcf
         || ctx->authorization != authorization)
     {
-        ctx->identity = af_identity_best(r);
+        ctx->identity = af_identity_select(r);
         ctx->identity_conf = alcf;
         ctx->authorization = authorization;
     }
@@ -150,19 +151,19 @@ af_identity(ngx_http_request_t *r)
 
 
 static const af_identity_t *
-af_identity_best(ngx_http_request_t *r)
+af_identity_select(ngx_http_request_t *r)
 {
     ngx_str_t             tokens[AF_COOKIE_VALUES];
-    ngx_uint_t            i, n, cookie, forged;
+    ngx_uint_t            i, n, cookie, invalid;
     const af_identity_t  *identity, *best;
 
     n = af_identity_tokens(r, tokens, &cookie);
     best = NULL;
-    forged = 0;
+    invalid = 0;
 
-    for (i = 0; i < n && forged < AF_FORGED_MAX; i++) {
+    for (i = 0; i < n && invalid < AF_INVALID_TOKENS_MAX; i++) {
 
-        identity = af_identity_of(r, &tokens[i], cookie);
+        identity = af_identity_get(r, &tokens[i], cookie);
 
         if (identity == NULL) {
             return NULL;
@@ -172,8 +173,8 @@ af_identity_best(ngx_http_request_t *r)
             best = identity;
         }
 
-        forged += (identity->status == AF_TOKEN_UNKNOWN_KEY
-                   || identity->status == AF_TOKEN_SIGNATURE);
+        invalid += (identity->status == AF_TOKEN_UNKNOWN_KEY
+                    || identity->status == AF_TOKEN_SIGNATURE);
     }
 
     return best;
@@ -200,20 +201,20 @@ af_identity_tokens(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
 
     /* a map, or whatever else, may have taken it out of one */
 
-    *cookie = alcf->token_cookie || af_cookies_hold(r, tokens);
+    *cookie = alcf->token_cookie || af_cookies_contain(r, tokens);
 
     return 1;
 }
 
 
 static const af_identity_t *
-af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
+af_identity_get(ngx_http_request_t *r, const ngx_str_t *token,
     ngx_uint_t cookie)
 {
     af_identity_t                 *identity;
     ngx_pool_cleanup_t            *cln;
     ngx_http_autoflow_ctx_t       *ctx;
-    ngx_http_autoflow_loc_conf_t  *place;
+    ngx_http_autoflow_loc_conf_t  *location;
     ngx_http_autoflow_srv_conf_t  *ascf;
 
     ctx = af_request_ctx(r);
@@ -224,11 +225,11 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
     ascf = af_srv_conf(r);
 
     /* which origins are good, and what is asked, each location says */
-    place = cookie ? af_loc_conf(r) : NULL;
+    location = cookie ? af_loc_conf(r) : NULL;
 
     for (identity = ctx->identities; identity; identity = identity->next) {
         if (identity->conf == ascf
-            && identity->place == place
+            && identity->location == location
             && identity->cookie == cookie
             && identity->token.len == token->len
             && ngx_memcmp(identity->token.data, token->data, token->len) == 0)
@@ -248,7 +249,7 @@ af_identity_of(ngx_http_request_t *r, const ngx_str_t *token,
     cln->handler = af_identity_clear;
 
     identity->conf = ascf;
-    identity->place = place;
+    identity->location = location;
     identity->token = *token;
     identity->cookie = cookie;
 
@@ -283,7 +284,7 @@ af_identity_is_better(const af_identity_t *a, const af_identity_t *b)
     }
 
     return a->status == AF_TOKEN_OK
-           || (a->status == AF_TOKEN_FORGED && b->status != AF_TOKEN_OK);
+           || (a->status == AF_TOKEN_CROSS_SITE && b->status != AF_TOKEN_OK);
 }
 
 
@@ -318,22 +319,22 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
         status = af_jwt_times(&rules, identity->claims);
 
     } else {
-        status = af_identity_signed(ascf, &rules, identity);
+        status = af_identity_verify_token(ascf, &rules, identity);
     }
 
     if (status == AF_JWT_ERROR) {
         return NGX_ERROR;
     }
 
-    identity->status = (af_identity_is_unknown(status)
+    identity->status = (af_identity_is_unknown_key(status)
                         && af_remotes_missing(ascf->remotes))
                        ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
 
     if (identity->status == AF_TOKEN_OK) {
-        af_identity_own(identity);
+        af_identity_set_first_party(identity);
 
         if (verified == NULL) {
-            verified = af_identity_verified(r, identity);
+            verified = af_identity_make_verified(r, identity);
             if (verified == NULL) {
                 af_identity_clear(identity);
                 return NGX_ERROR;
@@ -342,13 +343,13 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
             af_identity_cache(af_main_conf(r)->cache, &key, verified);
         }
 
-        identity->status = af_identity_alive(r, identity, verified);
+        identity->status = af_identity_check_revocation(r, identity, verified);
     }
 
     if (identity->status == AF_TOKEN_OK && identity->cookie
         && !af_csrf_passes(r, &identity->session_id))
     {
-        identity->status = AF_TOKEN_FORGED;
+        identity->status = AF_TOKEN_CROSS_SITE;
     }
 
     if (identity->status == AF_TOKEN_OK) {
@@ -399,7 +400,7 @@ af_identity_clear(void *data)
 
     ngx_str_null(&identity->user_id);
     ngx_str_null(&identity->session_id);
-    identity->own = 0;
+    identity->first_party = 0;
     identity->superuser = 0;
 }
 
@@ -411,34 +412,36 @@ af_identity_clear(void *data)
  */
 
 static af_jwt_status_t
-af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
-    af_identity_t *identity)
+af_identity_verify_token(ngx_http_autoflow_srv_conf_t *ascf,
+    af_jwt_rules_t *rules, af_identity_t *identity)
 {
     ngx_uint_t         i, n;
     af_remote_t      **remote;
-    af_jwt_status_t    status, said;
+    af_jwt_status_t    status, remote_status;
 
     rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
-    status = af_identity_by(rules, identity);
+    status = af_identity_verify_with(rules, identity);
 
     remote = ascf->remotes ? ascf->remotes->elts : NULL;
     n = ascf->remotes ? ascf->remotes->nelts : 0;
 
-    for (i = 0; i < n && af_identity_elsewhere(status); i++) {
+    for (i = 0; i < n && af_identity_may_be_remote(status); i++) {
 
         if (remote[i]->keys == NULL) {
             continue;
         }
 
         rules->keys = remote[i]->keys->keys;
-        said = af_identity_by(rules, identity);
+        remote_status = af_identity_verify_with(rules, identity);
 
-        if (said > status || !af_identity_elsewhere(said)) {
-            status = said;
+        if (remote_status > status
+            || !af_identity_may_be_remote(remote_status))
+        {
+            status = remote_status;
         }
     }
 
-    for (i = 0; af_identity_is_unknown(status) && i < n; i++) {
+    for (i = 0; af_identity_is_unknown_key(status) && i < n; i++) {
         af_remote_refetch(remote[i]);
     }
 
@@ -447,7 +450,7 @@ af_identity_signed(ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
 
 
 static af_jwt_status_t
-af_identity_by(const af_jwt_rules_t *rules, af_identity_t *identity)
+af_identity_verify_with(const af_jwt_rules_t *rules, af_identity_t *identity)
 {
     const af_key_t   *key;
     af_jwt_status_t   status;
@@ -456,7 +459,7 @@ af_identity_by(const af_jwt_rules_t *rules, af_identity_t *identity)
                            identity->token.len, &identity->claims,
                            &identity->header, &key);
 
-    identity->foreign = (key && af_key_issuer(key));
+    identity->external = (key && af_key_issuer(key));
 
     return status;
 }
@@ -465,9 +468,9 @@ af_identity_by(const af_jwt_rules_t *rules, af_identity_t *identity)
 /* whether the keys of others may say something better of the token */
 
 static ngx_uint_t
-af_identity_elsewhere(af_jwt_status_t status)
+af_identity_may_be_remote(af_jwt_status_t status)
 {
-    return af_identity_is_unknown(status) || status == AF_JWT_SIGNATURE
+    return af_identity_is_unknown_key(status) || status == AF_JWT_SIGNATURE
            || status == AF_JWT_ISSUER;
 }
 
@@ -475,7 +478,7 @@ af_identity_elsewhere(af_jwt_status_t status)
 /* whether it may be signed by a key that is new */
 
 static ngx_uint_t
-af_identity_is_unknown(af_jwt_status_t status)
+af_identity_is_unknown_key(af_jwt_status_t status)
 {
     return status == AF_JWT_UNKNOWN_KEY || status == AF_JWT_NO_KID;
 }
@@ -498,7 +501,7 @@ af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
 
     identity->claims = json_incref(verified->claims);
     identity->header = json_incref(verified->header);
-    identity->foreign = verified->foreign;
+    identity->external = verified->external;
 
     return verified;
 }
@@ -507,7 +510,7 @@ af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
 /* for the request; the identity goes on holding the claims */
 
 static af_verified_t *
-af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
+af_identity_make_verified(ngx_http_request_t *r, const af_identity_t *identity)
 {
     size_t          roles;
     af_verified_t  *verified;
@@ -522,8 +525,8 @@ af_identity_verified(ngx_http_request_t *r, const af_identity_t *identity)
 
     verified->claims = identity->claims;
     verified->header = identity->header;
-    verified->foreign = identity->foreign;
-    verified->judged = AF_NOT_JUDGED;
+    verified->external = identity->external;
+    verified->checked = AF_UNCHECKED;
     verified->generation = af_remotes_generation(identity->conf->remotes);
     verified->nsubjects = af_identity_subjects(identity, verified->subjects);
 
@@ -545,7 +548,7 @@ af_identity_subjects(const af_identity_t *identity,
     epoch = json_integer_value(json_object_get(identity->claims, "epoch"));
     iat = json_integer_value(json_object_get(identity->claims, "iat"));
 
-    if (!identity->own || epoch < 0 || iat < 0
+    if (!identity->first_party || epoch < 0 || iat < 0
         || af_uuid_read((char *) identity->session_id.data,
                         identity->session_id.len, subjects[0].id)
            != 0
@@ -621,13 +624,13 @@ af_verified_free(void *data)
  */
 
 static void
-af_identity_own(af_identity_t *identity)
+af_identity_set_first_party(af_identity_t *identity)
 {
     json_t  *claims;
 
     claims = identity->claims;
 
-    if (identity->foreign
+    if (identity->external
         || af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
         || af_identity_uuid(claims, "sid", &identity->session_id) != NGX_OK
         || !json_is_integer(json_object_get(claims, "epoch")))
@@ -637,7 +640,7 @@ af_identity_own(af_identity_t *identity)
         return;
     }
 
-    identity->own = 1;
+    identity->first_party = 1;
     identity->superuser = json_is_true(json_object_get(claims,
                                                        "is_superuser"));
 }
@@ -650,15 +653,15 @@ af_identity_own(af_identity_t *identity)
  */
 
 static af_token_status_t
-af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
-    af_verified_t *verified)
+af_identity_check_revocation(ngx_http_request_t *r,
+    const af_identity_t *identity, af_verified_t *verified)
 {
     uint64_t                              generation;
     const ngx_http_autoflow_main_conf_t  *amcf;
 
     amcf = af_main_conf(r);
 
-    if (!identity->own || amcf->zone == NULL) {
+    if (!identity->first_party || amcf->zone == NULL) {
         return AF_TOKEN_OK;
     }
 
@@ -669,15 +672,15 @@ af_identity_alive(ngx_http_request_t *r, const af_identity_t *identity,
     /* before the look-ups: what comes between is found next time */
     generation = af_revocations_generation(amcf->zone->revocations);
 
-    if (verified->judged == generation) {
+    if (verified->checked == generation) {
         return AF_TOKEN_OK;
     }
 
-    if (af_identity_revoked(amcf->zone, verified)) {
+    if (af_identity_is_revoked(amcf->zone, verified)) {
         return AF_TOKEN_REVOKED;
     }
 
-    verified->judged = generation;
+    verified->checked = generation;
 
     return AF_TOKEN_OK;
 }
@@ -703,7 +706,7 @@ af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf)
 
 
 static ngx_uint_t
-af_identity_revoked(const af_zone_t *zone, const af_verified_t *verified)
+af_identity_is_revoked(const af_zone_t *zone, const af_verified_t *verified)
 {
     json_int_t  iat;
 

@@ -18,11 +18,11 @@ typedef enum {
     AF_TOKEN_SIGNATURE,
     AF_TOKEN_ISSUER,
     AF_TOKEN_AUDIENCE,
-    AF_TOKEN_EARLY,            /* not valid yet */
+    AF_TOKEN_NOT_YET_VALID,    /* not valid yet */
     AF_TOKEN_EXPIRED,
     AF_TOKEN_REVOKED,
     AF_TOKEN_FORBIDDEN,        /* good, but not for autoflow_require */
-    AF_TOKEN_FORGED,           /* good, but who knows whose request this is */
+    AF_TOKEN_CROSS_SITE,       /* good, but who knows whose request this is */
     AF_TOKEN_UNAVAILABLE       /* what it is judged by isn't there now */
 } af_token_status_t;
 
@@ -31,7 +31,7 @@ typedef struct af_identity_s  af_identity_t;
 
 struct af_identity_s {
     const ngx_http_autoflow_srv_conf_t  *conf;     /* that decided */
-    const ngx_http_autoflow_loc_conf_t  *place;    /* likewise, of a cookie */
+    const ngx_http_autoflow_loc_conf_t  *location; /* likewise, of a cookie */
     ngx_str_t                            token;    /* empty: there is none */
     af_token_status_t                    status;   /* never FORBIDDEN */
     json_t                              *claims;   /* NULL unless OK */
@@ -42,8 +42,8 @@ struct af_identity_s {
     ngx_str_t                            user_id;
     ngx_str_t                            session_id;
     unsigned                             cookie:1;   /* it came in one */
-    unsigned                             foreign:1;  /* another's key */
-    unsigned                             own:1;
+    unsigned                             external:1; /* another's key */
+    unsigned                             first_party:1;
     unsigned                             superuser:1;
 };
 

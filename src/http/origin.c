@@ -20,7 +20,7 @@ af_request_origin(ngx_http_request_t *r, af_origin_t *origin)
 
 
 ngx_uint_t
-af_request_is_of(ngx_http_request_t *r, const af_origin_t *origin)
+af_request_is_same_origin(ngx_http_request_t *r, const af_origin_t *origin)
 {
     ngx_str_t    *host;
     const char   *scheme;

@@ -17,7 +17,8 @@
 const ngx_str_t *af_request_origin(ngx_http_request_t *r, af_origin_t *origin);
 
 /* Whether an origin is that which the request was sent to. */
-ngx_uint_t af_request_is_of(ngx_http_request_t *r, const af_origin_t *origin);
+ngx_uint_t af_request_is_same_origin(ngx_http_request_t *r,
+    const af_origin_t *origin);
 
 
 #endif /* AF_HTTP_ORIGIN_H */

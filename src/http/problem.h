@@ -22,14 +22,14 @@ typedef enum {
     AF_BODY_INCOMPLETE,
     AF_TOKEN_REQUIRED,
     AF_INVALID_TOKEN,
-    AF_EARLY_TOKEN,
+    AF_NOT_YET_VALID_TOKEN,
     AF_EXPIRED_TOKEN,
     AF_REVOKED_TOKEN,
     AF_REUSED_TOKEN,
     AF_INVALID_MAIL_TOKEN,
     AF_FORBIDDEN,
-    AF_TOKEN_INSUFFICIENT,         /* for autoflow_require */
-    AF_TOKEN_INADEQUATE,           /* likewise, with error=401 */
+    AF_INSUFFICIENT_SCOPE,         /* for autoflow_require */
+    AF_INSUFFICIENT_SCOPE_401,     /* likewise, with error=401 */
     AF_INVALID_CREDENTIALS,
     AF_CSRF_REFUSED,
     AF_ACCOUNT_DISABLED,

@@ -109,7 +109,7 @@ af_request_id(ngx_http_request_t *r)
 
 
 ngx_table_elt_t *
-af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t nth)
+af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t index)
 {
     size_t            len;
     ngx_uint_t        i;
@@ -124,7 +124,7 @@ af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t nth)
         for (i = 0; i < part->nelts; i++) {
             if (h[i].key.len == len
                 && ngx_strncmp(h[i].lowcase_key, name, len) == 0
-                && nth-- == 0)
+                && index-- == 0)
             {
                 return &h[i];
             }
@@ -137,7 +137,7 @@ af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t nth)
 
 ngx_int_t
 af_set_header(ngx_http_request_t *r, const char *name, u_char *value,
-    size_t len, ngx_table_elt_t **place)
+    size_t len, ngx_table_elt_t **slot)
 {
     ngx_table_elt_t  *h;
 
@@ -155,8 +155,8 @@ af_set_header(ngx_http_request_t *r, const char *name, u_char *value,
     h->value.data = value;
     h->value.len = len;
 
-    if (place) {
-        *place = h;
+    if (slot) {
+        *slot = h;
     }
 
     return NGX_OK;

@@ -17,11 +17,11 @@ typedef struct {
     const ngx_http_autoflow_loc_conf_t  *identity_conf;
     const u_char          *authorization;
 
-    const ngx_str_t       *refusal;      /* the status that refused it */
-    struct af_body_s      *body;         /* while it is being read */
+    const ngx_str_t         *refused_status;  /* the status that refused it */
+    struct af_body_s        *body;       /* while it is being read */
     const struct af_cors_s  *cors;       /* of where it has been, or NULL */
-    ngx_array_t           *hidden;       /* cookies that no upstream is sent */
-    unsigned               judging:1;    /* autoflow_require's conditions */
+    ngx_array_t             *hidden;     /* cookies that no upstream is sent */
+    unsigned                 evaluating:1;  /* autoflow_require's conditions */
 } ngx_http_autoflow_ctx_t;
 
 
@@ -42,11 +42,11 @@ ngx_str_t af_request_id(ngx_http_request_t *r);
 
 /* The first header of this name, in lower case, or NULL. */
 ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
-    ngx_uint_t nth);
+    ngx_uint_t index);
 
 /* Adds a header line; `place` (may be NULL) is where nginx looks for it. */
 ngx_int_t af_set_header(ngx_http_request_t *r, const char *name,
-    u_char *value, size_t len, ngx_table_elt_t **place);
+    u_char *value, size_t len, ngx_table_elt_t **slot);
 
 
 #endif /* AF_HTTP_REQUEST_H */

@@ -3,9 +3,9 @@
 #include "conf/params.h"
 
 
-static ngx_int_t af_judge_conditions(ngx_http_request_t *r,
+static ngx_int_t af_require_conditions(ngx_http_request_t *r,
     const ngx_array_t *conditions, af_verdict_t *verdict);
-static ngx_uint_t af_require_in_force(
+static ngx_uint_t af_require_applies(
     const ngx_http_autoflow_loc_conf_t *alcf);
 
 static ngx_int_t af_condition_claim(ngx_http_request_t *r,
@@ -19,15 +19,15 @@ static ngx_int_t af_condition_variable(ngx_http_request_t *r,
 
 static char *af_condition_parse(ngx_conf_t *cf, ngx_str_t *text,
     af_condition_t *condition);
-static const char *af_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
+static const char *af_condition_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
-static const char *af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
+static const char *af_condition_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
-static const char *af_parse_path(ngx_conf_t *cf, ngx_str_t *rest,
+static const char *af_condition_parse_path(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
-static const char *af_parse_variable(ngx_conf_t *cf, ngx_str_t *rest,
+static const char *af_condition_parse_variable(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
-static const char *af_parse_push(ngx_conf_t *cf, ngx_array_t **list,
+static const char *af_condition_push(ngx_conf_t *cf, ngx_array_t **list,
     u_char *data, size_t len);
 
 
@@ -42,31 +42,31 @@ static const struct {
                              af_condition_t *condition);
     af_condition_pt   holds;
 } af_conditions[] = {
-    { ngx_string("role="), af_parse_role, af_condition_claim },
-    { ngx_string("claim:"), af_parse_claim, af_condition_claim },
+    { ngx_string("role="), af_condition_parse_role, af_condition_claim },
+    { ngx_string("claim:"), af_condition_parse_claim, af_condition_claim },
     { ngx_string("superuser"), NULL, af_condition_superuser },
     { ngx_string("verified"), NULL, af_condition_verified },
-    { ngx_string("$"), af_parse_variable, af_condition_variable },
+    { ngx_string("$"), af_condition_parse_variable, af_condition_variable },
     { ngx_null_string, NULL, NULL }
 };
 
 
 static const ngx_conf_enum_t  af_require_errors[] = {
-    { ngx_string("error=401"), AF_TOKEN_INADEQUATE },
-    { ngx_string("error=403"), AF_TOKEN_INSUFFICIENT },
+    { ngx_string("error=401"), AF_INSUFFICIENT_SCOPE_401 },
+    { ngx_string("error=403"), AF_INSUFFICIENT_SCOPE },
     { ngx_null_string, 0 }
 };
 
 
-static const char  af_no_memory[] = "no memory";
+static const char  af_condition_no_memory[] = "no memory";
 
-static const char  af_no_variables[] =
+static const char  af_condition_no_variables[] =
     "roles and values of claims are compared as they are written, without "
     "variables";
 
 
 ngx_int_t
-af_judge(ngx_http_request_t *r, af_verdict_t *verdict)
+af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict)
 {
     ngx_int_t                      rc;
     ngx_http_autoflow_ctx_t       *ctx;
@@ -87,22 +87,22 @@ af_judge(ngx_http_request_t *r, af_verdict_t *verdict)
 
     /* a condition may ask for $autoflow_status: then it is the token's */
 
-    if (verdict->status != AF_TOKEN_OK || !af_require_in_force(alcf)
-        || ctx->judging)
+    if (verdict->status != AF_TOKEN_OK || !af_require_applies(alcf)
+        || ctx->evaluating)
     {
         return NGX_OK;
     }
 
-    ctx->judging = 1;
-    rc = af_judge_conditions(r, alcf->require, verdict);
-    ctx->judging = 0;
+    ctx->evaluating = 1;
+    rc = af_require_conditions(r, alcf->require, verdict);
+    ctx->evaluating = 0;
 
     return rc;
 }
 
 
 static ngx_int_t
-af_judge_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
+af_require_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
     af_verdict_t *verdict)
 {
     ngx_int_t              rc;
@@ -134,7 +134,7 @@ af_judge_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
 /* a location with autoflow_auth off may inherit what it doesn't mean */
 
 static ngx_uint_t
-af_require_in_force(const ngx_http_autoflow_loc_conf_t *alcf)
+af_require_applies(const ngx_http_autoflow_loc_conf_t *alcf)
 {
     return alcf->require
            && (alcf->auth == AF_AUTH_ON || alcf->auth == AF_AUTH_OPTIONAL
@@ -143,7 +143,7 @@ af_require_in_force(const ngx_http_autoflow_loc_conf_t *alcf)
 
 
 ngx_int_t
-af_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
+af_verdict_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 {
     ngx_http_autoflow_ctx_t  *ctx;
 
@@ -152,7 +152,7 @@ af_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
         return NGX_ERROR;
     }
 
-    ctx->refusal = af_token_status(verdict->status);
+    ctx->refused_status = af_token_status(verdict->status);
 
     if (verdict->condition) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -193,7 +193,8 @@ static ngx_int_t
 af_condition_superuser(ngx_http_request_t *r, const af_identity_t *identity,
     const af_condition_t *condition)
 {
-    return (identity->own && identity->superuser) ? NGX_OK : NGX_DECLINED;
+    return (identity->first_party && identity->superuser) ? NGX_OK
+                                                          : NGX_DECLINED;
 }
 
 
@@ -243,7 +244,7 @@ af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
-    problem = AF_TOKEN_INSUFFICIENT;
+    problem = AF_INSUFFICIENT_SCOPE;
     n = alcf->require->nelts;
 
     for (i = 1; i < cf->args->nelts; i++) {
@@ -332,18 +333,19 @@ af_condition_parse(ngx_conf_t *cf, ngx_str_t *text, af_condition_t *condition)
 /* "a|b" */
 
 static const char *
-af_parse_role(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+af_condition_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition)
 {
     u_char      *p, *start, *last;
     const char  *error;
 
-    error = af_parse_push(cf, &condition->path, (u_char *) "roles",
-                          sizeof("roles") - 1);
+    error = af_condition_push(cf, &condition->path, (u_char *) "roles",
+                              sizeof("roles") - 1);
 
     last = rest->data + rest->len;
 
     if (ngx_http_script_variables_count(rest)) {
-        return af_no_variables;
+        return af_condition_no_variables;
     }
 
     for (start = rest->data; error == NULL; start = p + 1) {
@@ -351,10 +353,11 @@ af_parse_role(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
         p = ngx_strlchr(start, last, '|');
 
         if (p == NULL) {
-            return af_parse_push(cf, &condition->values, start, last - start);
+            return af_condition_push(cf, &condition->values, start,
+                                     last - start);
         }
 
-        error = af_parse_push(cf, &condition->values, start, p - start);
+        error = af_condition_push(cf, &condition->values, start, p - start);
     }
 
     return error;
@@ -364,21 +367,22 @@ af_parse_role(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 /* "path=value": the rest after the path is the value, whatever it holds */
 
 static const char *
-af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+af_condition_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition)
 {
     const char  *error;
 
-    error = af_parse_path(cf, rest, condition);
+    error = af_condition_parse_path(cf, rest, condition);
 
     if (error) {
         return error;
     }
 
     if (ngx_http_script_variables_count(rest)) {
-        return af_no_variables;
+        return af_condition_no_variables;
     }
 
-    return af_parse_push(cf, &condition->values, rest->data, rest->len);
+    return af_condition_push(cf, &condition->values, rest->data, rest->len);
 }
 
 
@@ -388,14 +392,15 @@ af_parse_claim(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
  */
 
 static const char *
-af_parse_path(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+af_condition_parse_path(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition)
 {
     u_char      *p, *last, *name, *end;
     const char  *error;
 
     name = ngx_pnalloc(cf->pool, rest->len + 1);
     if (name == NULL) {
-        return af_no_memory;
+        return af_condition_no_memory;
     }
 
     end = name;
@@ -413,7 +418,7 @@ af_parse_path(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
             continue;
         }
 
-        error = af_parse_push(cf, &condition->path, name, end - name);
+        error = af_condition_push(cf, &condition->path, name, end - name);
 
         if (error) {
             return error;
@@ -433,7 +438,8 @@ af_parse_path(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 
 
 static const char *
-af_parse_variable(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
+af_condition_parse_variable(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition)
 {
     condition->variable = af_conf_complex(cf, &condition->text);
 
@@ -442,7 +448,7 @@ af_parse_variable(ngx_conf_t *cf, ngx_str_t *rest, af_condition_t *condition)
 
 
 static const char *
-af_parse_push(ngx_conf_t *cf, ngx_array_t **list, u_char *data, size_t len)
+af_condition_push(ngx_conf_t *cf, ngx_array_t **list, u_char *data, size_t len)
 {
     ngx_str_t  *element;
 
@@ -453,13 +459,13 @@ af_parse_push(ngx_conf_t *cf, ngx_array_t **list, u_char *data, size_t len)
     if (*list == NULL) {
         *list = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
         if (*list == NULL) {
-            return af_no_memory;
+            return af_condition_no_memory;
         }
     }
 
     element = ngx_array_push(*list);
     if (element == NULL) {
-        return af_no_memory;
+        return af_condition_no_memory;
     }
 
     element->data = data;

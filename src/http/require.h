@@ -42,13 +42,13 @@ char *af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  * then autoflow_require where it is in force.  Nothing is done about it.
  * Returns NGX_ERROR if there is no memory.
  */
-ngx_int_t af_judge(ngx_http_request_t *r, af_verdict_t *verdict);
+ngx_int_t af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict);
 
 /*
  * Notes that a verdict refused the request: $autoflow_status says so from now
  * on, wherever an error_page leads to.
  */
-ngx_int_t af_refuse(ngx_http_request_t *r, const af_verdict_t *verdict);
+ngx_int_t af_verdict_refuse(ngx_http_request_t *r, const af_verdict_t *verdict);
 
 
 #endif /* AF_HTTP_REQUIRE_H */

@@ -233,12 +233,12 @@ af_variable_status(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_ERROR;
     }
 
-    if (ctx->refusal) {
-        af_variable_text(v, ctx->refusal);
+    if (ctx->refused_status) {
+        af_variable_text(v, ctx->refused_status);
         return NGX_OK;
     }
 
-    if (af_judge(r, &verdict) != NGX_OK) {
+    if (af_require_evaluate(r, &verdict) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -67,7 +67,7 @@ af_verify_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (af_judge(r, &verdict) != NGX_OK) {
+    if (af_require_evaluate(r, &verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -79,7 +79,7 @@ af_verify_handler(ngx_http_request_t *r)
 
     if (verdict.status != AF_TOKEN_OK) {
 
-        if (af_refuse(r, &verdict) != NGX_OK) {
+        if (af_verdict_refuse(r, &verdict) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 

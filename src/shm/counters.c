@@ -44,7 +44,7 @@ static void af_counters_sample(const af_counters_t *counters, size_t cell,
 static const char *const  af_metric_verifications[] = {
     "ok", "missing", "too_long", "malformed", "unknown_key", "signature",
     "issuer", "audience", "not_yet_valid", "expired", "revoked", "forbidden",
-    "forged", "unavailable", NULL
+    "cross_site", "unavailable", NULL
 };
 
 _Static_assert(sizeof(af_metric_verifications) / sizeof(char *)

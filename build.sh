@@ -901,6 +901,9 @@ check_format() {
         fail "these lines have tabs or trailing blanks: ./build.sh format"
     ! sources -name '*.[ch]' -exec grep -nP '^.{81}' {} + ||
         fail "these lines are longer than 80 columns"
+    ! sources \( -name '*.t' -o -name '*.pm' \) \
+        -exec grep -nP '^.{101}' {} + ||
+        fail "these lines are longer than 100 columns"
 }
 
 check() {

@@ -35,14 +35,17 @@ $file->spurt($file->slurp =~ s/\Q$row\E/$row\n    &af_oauth_dialect,/r
 path($root, 't/dialect/oauth.c')->copy_to(path($copy, 'src/api'));
 
 delete local @ENV{qw(NGINX_SRC CC AUTOFLOW_COVERAGE)};
-is system("$copy/build.sh build >$copy/log 2>&1"), 0, 'it compiles' or diag path($copy, 'log')->slurp;
+is system("$copy/build.sh build >$copy/log 2>&1"), 0, 'it compiles' or diag path($copy, 'log')
+    ->slurp;
 
 # the harness takes the module that it finds here when it is loaded
 local $ENV{AUTOFLOW_MODULE} = "$copy/build/ngx_http_autoflow_module.so";
 require Test::Autoflow;
 
 my $t = Test::Autoflow->new(server => <<'END')->start;
-location /oauth/ { autoflow_api oauth; client_max_body_size 0; autoflow_cors_origins https://a.example; }
+location /oauth/ {
+    autoflow_api oauth; client_max_body_size 0; autoflow_cors_origins https://a.example;
+}
 location /plain/ { autoflow_api / autoflow; }
 END
 my $ada = $t->register;

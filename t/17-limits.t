@@ -111,7 +111,8 @@ my @limits = (
         't/53-processes.t: workers that a client holds up'],
     ['directives.md', 'autoflow_attempts', 'address the first 64 bits count',
         't/58-familiar.t: IPv6'],
-    ['directives.md', 'autoflow_attempts', 'within the last 30 days', 't/58-familiar.t: for 30 days'],
+    ['directives.md', 'autoflow_attempts', 'within the last 30 days',
+    't/58-familiar.t: for 30 days'],
     ['directives.md', 'autoflow_attempts', 'the latest 32 addresses',
         't/58-familiar.t: no more than 32'],
     ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: of an account"],
@@ -141,7 +142,8 @@ my @limits = (
     ['directives.md', 'autoflow_key_url', 'and 256 KiB', sub {
         $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+/long.json"} });
         judged('short')->status_is(200);
-        $t->wait_for(sub { $t->error_log =~ m{keys of "\S+/long.json": the response is too large} });
+        $t->wait_for(
+            sub { $t->error_log =~ m{keys of "\S+/long.json": the response is too large} });
         pass 'an octet more is not read';
     }],
     ['directives.md', 'autoflow_key_url', 'only the first 64 keys are used', sub {
@@ -284,7 +286,8 @@ my @limits = (
         }
         $t->errors_are({bio => 'length'});
     }],
-    ['api.md', 'Bodies', '1 to 10000 characters, no control characters', 't/80-messages.t: what it may be'],
+    ['api.md', 'Bodies', '1 to 10000 characters, no control characters',
+    't/80-messages.t: what it may be'],
     ['api.md', 'Bodies', '`token`, `refresh_token` | 1 to 1024 octets', sub {
         for ([token => '/api/user/verify-email', 400], [refresh_token => '/auth/refresh', 401],
             [token => '/auth/reset-password', 400])

@@ -123,7 +123,8 @@ subtest 'broken JSON' => sub {
 };
 
 subtest 'sizes' => sub {
-    my $padded = sub ($size) { my $body = '{"x":""}'; $body =~ s/""/'"' . 'x' x ($size - 8) . '"'/er };
+    my $padded = sub ($size) { my $body = '{"x":""}';
+        $body =~ s/""/'"' . 'x' x ($size - 8) . '"'/er };
 
     post($padded->(2_000_000))->problem_is(413, 'payload_too_large', '2 MB');
     post('x' x 65_537)->problem_is(413, 'payload_too_large', 'before it is parsed');
@@ -132,7 +133,8 @@ subtest 'sizes' => sub {
         my $body = $padded->($size);
         my $tx = $t->ua->build_tx(POST => $register => $json);
         my $write; $write = sub ($content, @) {
-            $content->write_chunk(substr($body, 0, 10_000, ''), length $body ? $write : sub { $content->write_chunk('') });
+            $content->write_chunk(substr($body, 0, 10_000, ''), length $body ? $write
+                : sub { $content->write_chunk('') });
         };
         $tx->req->content->$write;
         return $t->tx($t->ua->start($tx));
@@ -168,7 +170,8 @@ subtest 'a connection is kept after whatever answer' => sub {
         "POST $register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             . 'Content-Length: ' . length($_) . "\r\n\r\n$_"
     } @bodies, '{}';
-    my $answers = $t->raw($requests . "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    my $answers = $t->raw($requests
+        . "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     is_deeply [$answers =~ m{HTTP/1.1 (\d+)}g], [422, 400, 400, 400, 422, 200],
         'six pipelined requests, six answers in order';
 };
@@ -177,7 +180,8 @@ subtest 'wrong fields are listed all at once' => sub {
     post('{}')->problem_is(422, 'validation_failed')
         ->errors_are({email => 'required', password => 'required'});
     post('{"email":null,"password":1,"username":[],"full_name":{}}')
-        ->errors_are({email => 'required', password => 'type', username => 'type', full_name => 'type'});
+        ->errors_are({email => 'required', password => 'type', username => 'type',
+        full_name => 'type'});
     $t->json_like('/errors/0/message' => qr/\w/);
     post('{"email":"x","password":"short","unknown":1}')
         ->errors_are({email => 'format', password => 'length'});
@@ -186,7 +190,8 @@ subtest 'wrong fields are listed all at once' => sub {
 # An upload that a client gives up, and a client that goes away meanwhile
 subtest 'clients that go away' => sub {
     my $head = "POST $register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
-    my $body = encode_json({email => 'gone@example.com', password => 'correct horse battery staple'});
+    my $body = encode_json(
+        {email => 'gone@example.com', password => 'correct horse battery staple'});
 
     for my $octets ("${head}Content-Length: 100\r\n\r\n{\"email\":",
         "${head}Content-Length: " . length($body) . "\r\n\r\n$body")

@@ -68,14 +68,18 @@ subtest 'an account with all it may have' => sub {
     $t->get_ok('/auth/me' => $t->bearer($answer))->status_is(200)
         ->json_is('' => $answer->{user});
 
-    my $row = $t->db->selectrow_hashref('SELECT * FROM autoflow.users WHERE username = ?', {}, 'ada');
+    my $row = $t->db->selectrow_hashref('SELECT * FROM autoflow.users
+        WHERE username = ?', {}, 'ada');
     like $row->{password_hash}, qr/^\$argon2id\$v=19\$m=1024,t=1,p=1\$/, 'the stored hash';
 
-    is_deeply [$t->db->selectrow_array('SELECT id, number FROM autoflow.sessions WHERE user_id = ?', {}, $row->{id})],
+    is_deeply [$t->db->selectrow_array('SELECT id, number FROM autoflow.sessions WHERE user_id = ?',
+        {}, $row->{id})],
         [$claims->{sid}, 1], 'the session of both tokens';
-    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.refresh_tokens'), 0, 'the refresh token is stored nowhere';
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.refresh_tokens'), 0,
+        'the refresh token is stored nowhere';
 
-    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.profiles WHERE user_id = ?', {}, $row->{id}),
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.profiles WHERE user_id = ?', {},
+        $row->{id}),
         1, 'there is a profile';
 };
 
@@ -103,9 +107,11 @@ subtest 'an address or a name that is taken' => sub {
     register(email => 'other@example.com', username => 'ADA')->problem_is(409, 'username_taken');
 
     $t->db->do('UPDATE autoflow.users SET is_active = false WHERE username = ?', {}, 'ada');
-    register(email => 'ada@example.com')->problem_is(409, 'email_taken', 'a disabled account keeps them');
+    register(email => 'ada@example.com')
+        ->problem_is(409, 'email_taken', 'a disabled account keeps them');
     $t->db->do('UPDATE autoflow.users SET deleted_at = now() WHERE username = ?', {}, 'ada');
-    register(email => 'ada@example.com', username => 'ada')->status_is(201, 'a deleted one frees them');
+    register(email => 'ada@example.com', username => 'ada')
+        ->status_is(201, 'a deleted one frees them');
 };
 
 subtest 'addresses' => sub {

@@ -40,19 +40,23 @@ subtest 'by address or name, under either key' => sub {
 subtest 'every login is a session of its own' => sub {
     my @tokens = map { login(email => 'ada', password => $good)->tx->res->json } 1 .. 2;
     isnt $tokens[0]{$_}, $tokens[1]{$_}, "another $_" for qw(access_token refresh_token);
-    my @sessions = map { unpack 'x21H32', MIME::Base64::decode_base64url($_->{refresh_token}) } @tokens;
+    my @sessions = map { unpack 'x21H32',
+        MIME::Base64::decode_base64url($_->{refresh_token}) } @tokens;
     isnt $sessions[0], $sessions[1];
-    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE id = ANY (?)', {}, \@sessions), 2,
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE id = ANY (?)', {},
+        \@sessions), 2,
         'two sessions';
 };
 
 subtest 'as a form (OAuth 2)' => sub {
     form('username=ada&password=correct+horse%20battery%20staple')->status_is(200)
         ->json_is('/user/id' => $ada->{user}{id});
-    form('grant_type=password&username=Ada%40example.com&password=correct+horse+battery+staple&scope=')
+    form('grant_type=password&username=Ada%40example.com'
+        . '&password=correct+horse+battery+staple&scope=')
         ->status_is(200);
     form('username=ada&password=wrong')->problem_is(401, 'invalid_credentials');
-    form('username=ada')->problem_is(422, 'validation_failed')->errors_are({password => 'required'});
+    form('username=ada')->problem_is(422, 'validation_failed')
+        ->errors_are({password => 'required'});
     form($_)->status_is(400, $_) for 'username=%zz&password=x', 'username=a&username=b&password=x',
         'username=%00&password=x', 'username=%ff&password=x';
 };
@@ -84,7 +88,8 @@ subtest 'how it was done is recorded' => sub {
 
 subtest 'an account without a password' => sub {
     my $bob  = $t->register(email => 'bob@example.com');
-    $t->db->do('UPDATE autoflow.users SET password_hash = NULL WHERE id = ?', undef, $bob->{user}{id});
+    $t->db->do('UPDATE autoflow.users SET password_hash = NULL WHERE id = ?', undef,
+        $bob->{user}{id});
     login(email => 'bob@example.com', password => $_)->problem_is(401, 'invalid_credentials')
         for $bob->{password}, '*';
     my $auth = $t->bearer($bob);
@@ -100,7 +105,8 @@ subtest 'an account without a password' => sub {
 subtest 'fields' => sub {
     login()->problem_is(422, 'validation_failed');
     login(email => 'ada')->errors_are({password => 'required'});
-    login(email => 'ada', username => 'ada', password => $good)->problem_is(422, 'validation_failed');
+    login(email => 'ada', username => 'ada', password => $good)
+        ->problem_is(422, 'validation_failed');
     login(email => '', password => '')->errors_are({email => 'length', password => 'length'});
     login(email => 1, password => [])->errors_are({email => 'type', password => 'type'});
 };
@@ -123,7 +129,8 @@ subtest 'a disabled account' => sub {
 
 subtest 'audited' => sub {
     login(email => 'ada', password => $good);
-    is_deeply event(), {action => 'logged_in', target_id => $ada->{user}{id}, reason => undef, login => undef};
+    is_deeply event(), {action => 'logged_in', target_id => $ada->{user}{id}, reason => undef,
+        login => undef};
 
     login(email => 'Ada@example.com', password => 'wrong');
     is_deeply event(), {action => 'login_failed', target_id => $ada->{user}{id},
@@ -135,11 +142,13 @@ subtest 'audited' => sub {
         'what was typed for an unknown account is not kept';
 
     unlike join('', map { join '|', map { $_ // '' } @$_ } @{$t->db->selectall_arrayref(
-        'SELECT * FROM autoflow.audit_events')}), qr/correct horse|wrong\b(?!_)/, 'no password anywhere';
+        'SELECT * FROM autoflow.audit_events')}), qr/correct horse|wrong\b(?!_)/,
+            'no password anywhere';
 };
 
 subtest 'hashes of another cost are made anew' => sub {
-    my $hash = sub { $t->db->selectrow_array('SELECT password_hash FROM autoflow.users WHERE username = ?', {}, 'ada') };
+    my $hash = sub { $t->db->selectrow_array('SELECT password_hash FROM autoflow.users
+        WHERE username = ?', {}, 'ada') };
     my $before = $hash->();
 
     login(email => 'ada', password => $good)->status_is(200);
@@ -157,7 +166,8 @@ subtest 'hashes of another cost are made anew' => sub {
 sub hangul ($n) { NFD(join '', map { chr 0xac00 + 1237 * $_ % 11172 } 1 .. $n) }
 
 subtest 'a password is a text, however it is typed' => sub {
-    my ($composed, $decomposed) = ("caf\x{e9} au lait, sans sucre", "cafe\x{301} au lait, sans sucre");
+    my ($composed, $decomposed) = ("caf\x{e9} au lait, sans sucre",
+        "cafe\x{301} au lait, sans sucre");
     $t->register(email => 'one@example.com', password => $composed);
     $t->register(email => 'two@example.com', password => $decomposed);
     for my $email ('one@example.com', 'two@example.com') {
@@ -167,25 +177,32 @@ subtest 'a password is a text, however it is typed' => sub {
 
     # 8 and 128 characters of what is hashed
     for my $n (7, 129) {
-        $t->post_ok('/auth/register' => json => {email => "n$n\@example.com", password => hangul($n)})->status_is(422)
+        $t->post_ok('/auth/register' => json => {email => "n$n\@example.com",
+            password => hangul($n)})->status_is(422)
             ->errors_are({password => 'length'}, "$n characters");
     }
     $t->register(email => "n$_\@example.com", password => hangul($_)) for 8, 128;
 
     # made by a module that hashed what was typed
-    my $old = '$argon2id$v=19$m=1024,t=1,p=1$nyPhwxxIRZNCBgunrw5MfA$QUiMFuvdryd0YgQrBZBX/fndLcxRhTuZinLxEk9T2CM';
-    my @row = ('SELECT password_hash FROM autoflow.users WHERE email = ?', undef, 'one@example.com');
-    $t->db->do('UPDATE autoflow.users SET password_hash = ? WHERE email = ?', undef, $old, 'one@example.com');
-    login(email => 'one@example.com', password => $composed)->status_is(200, 'found, and made anew');
+    my $old = '$argon2id$v=19$m=1024,t=1,p=1$nyPhwxxIRZNCBgunrw5MfA'
+        . '$QUiMFuvdryd0YgQrBZBX/fndLcxRhTuZinLxEk9T2CM';
+    my @row = ('SELECT password_hash FROM autoflow.users WHERE email = ?', undef,
+        'one@example.com');
+    $t->db->do('UPDATE autoflow.users SET password_hash = ? WHERE email = ?', undef, $old,
+        'one@example.com');
+    login(email => 'one@example.com', password => $composed)
+        ->status_is(200, 'found, and made anew');
     isnt $t->db->selectrow_array(@row), $old, 'by the first login';
     login(email => 'one@example.com', password => $_)->status_is(200) for $composed, $decomposed;
 };
 
 subtest 'a stored hash that asks for hours' => sub {
-    $t->db->do(q{UPDATE autoflow.users SET password_hash = '$argon2id$v=19$m=1048576,t=100000,p=1$Dt49sxFoyH0zf6ASuYYyWg$B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY'
+    $t->db->do(q{UPDATE autoflow.users SET password_hash = '$argon2id$v=19$m=1048576,t=100000,p=1'
+            || '$Dt49sxFoyH0zf6ASuYYyWg$B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY'
                   WHERE email = 'two@example.com'});
     login(email => 'two@example.com', password => $good)->problem_is(401, 'invalid_credentials');
-    like $t->error_log, qr/\[error\].*the stored hash of an account asks for more/, 'is not computed, and the log says so';
+    like $t->error_log, qr/\[error\].*the stored hash of an account asks for more/,
+        'is not computed, and the log says so';
 };
 
 $t->finish;

@@ -42,7 +42,8 @@ subtest 'tokens that are not our own' => sub {
     $t->get_ok('/auth/me' => $t->bearer($t->token($claims)))->status_is(200);
     $t->get_ok('/auth/me' => $t->bearer($t->token({%$claims, @$_})))
         ->problem_is(401, 'invalid_token', "$_->[0]: " . ($_->[1] // 'none'))
-        for [sub => 'ada'], [sub => undef], [sid => 'x'], [epoch => '0'], [epoch => undef], [sub => 7];
+        for [sub => 'ada'], [sub => undef], [sid => 'x'], [epoch => '0'],
+        [epoch => undef], [sub => 7];
     $t->get_ok('/auth/me' => $t->bearer($t->token({%$claims, exp => time - 1})))
         ->problem_is(401, 'token_expired');
 };

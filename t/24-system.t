@@ -35,7 +35,8 @@ subtest 'the database stops' => sub {
         ->header_like('Retry-After' => qr/^\d+$/);
     $t->post_ok('/auth/login' => json => {email => 'a', password => 'b'})
         ->problem_is(503, 'unavailable');
-    $t->post_ok('/auth/register' => json => {email => 'late@example.com', password => $ada->{password}})
+    $t->post_ok('/auth/register' => json => {email => 'late@example.com',
+        password => $ada->{password}})
         ->problem_is(503, 'unavailable');
     $t->get_ok('/auth/me')->problem_is(401, 'token_required', 'what needs no database goes on');
 
@@ -47,7 +48,8 @@ subtest 'the database stops' => sub {
 
 subtest 'connections that are cut' => sub {
     my $admin = $t->postgresql->connect('postgres');
-    $admin->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'autoflow_app'});
+    $admin->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE usename = 'autoflow_app'});
     $t->wait_for(sub { $t->connections == 4 });
     $t->ready;
     $t->get_ok('/health')->status_is(200);

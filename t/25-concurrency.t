@@ -36,7 +36,8 @@ subtest 'registrations' => sub {
     is_deeply statuses($t->at_once((register('one@example.com')) x 8)), {201 => 1, 409 => 7},
         '8 at once with one address: one does';
     is $t->db->selectrow_array('SELECT count(*) FROM autoflow.users'), 25, 'as the database says';
-    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events WHERE action = 'registered'}),
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
+        WHERE action = 'registered'}),
         25, 'and the audit';
 };
 

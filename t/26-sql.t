@@ -123,7 +123,8 @@ subtest 'every statement' => sub {
 
 
 # A column is asked for by its name, or by one of an array columns[].
-my $asked = qr{ (?: af_(?:mail_|result_)?column | PQfnumber ) \( (?: [^(),]+ , \s* )+ ([^(),]+) \) }x;
+my $asked = qr{ (?: af_(?:\w+_)?column | PQfnumber )
+    \( (?: [^(),]+ , \s* )+ ([^(),]+) \) }x;
 
 sub names_asked ($code) {
     my %array = map { $_ => 1 } map { /"(\w+)"/g } $code =~ /\bcolumns\[\w*\] = \{([^}]+)\}/g;
@@ -141,7 +142,8 @@ sub names_asked ($code) {
 sub statements_of ($file, $code) {
     my $header = $file =~ s/\.c$/.h/r;
     my @users  = grep { $code->{$_} =~ /#include "\Q$header\E"/ } keys %$code;
-    return $file =~ m{^flow/} ? keys %$columns : map { $code->{$_} =~ /&af_sql_(\w+)/g } $file, @users;
+    return $file =~ m{^flow/} ? keys %$columns : map { $code->{$_} =~ /&af_sql_(\w+)/g } $file,
+        @users;
 }
 
 subtest 'every column that is asked for by name' => sub {
@@ -209,7 +211,8 @@ subtest "what the module's role may not do" => sub {
 subtest 'ids' => sub {
     my $ids = $owner->selectcol_arrayref(q{
         SELECT autoflow.uuid7() FROM generate_series(1, 1000)});
-    is scalar(grep { !/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/ } @$ids),
+    is scalar(
+        grep { !/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/ } @$ids),
         0, 'version 7';
     is keys %{{map { $_ => 1 } @$ids}}, 1000, 'all different';
     my $now  = time;
@@ -221,7 +224,8 @@ subtest 'ids' => sub {
 
 subtest 'rules of the tables' => sub {
     my $insert = sub ($columns, $values) {
-        return sqlstate($owner, "INSERT INTO autoflow.users (email, password_hash, $columns) VALUES ($values)");
+        return sqlstate($owner, "INSERT INTO autoflow.users (email, password_hash, $columns)
+            VALUES ($values)");
     };
     is $insert->('username', q{'a@example.com', 'x', 'abc'}), '', 'an account';
     is $insert->('username', q{'A@example.COM', 'x', 'def'}), '23505', 'its address again';

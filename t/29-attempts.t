@@ -12,9 +12,12 @@ use Time::HiRes qw(sleep);
 # clients say where they come from; windows last longer than all of this
 my $http = 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;';
 my $t = Test::Autoflow->new(workers => 2,
-    settings => {autoflow_attempts => 'account=5/1h account_total=20/1h address=40/1h changes=off'});
+    settings => {
+    autoflow_attempts => 'account=5/1h account_total=20/1h address=40/1h changes=off'});
 my $socket = $t->dir . '/socket';
-$t->http("$http server { listen unix:$socket; include $Test::Autoflow::root/conf/snippets/autoflow_api.conf; }")->start;
+$t->http(
+    "$http server { listen unix:$socket; include "
+        . "$Test::Autoflow::root/conf/snippets/autoflow_api.conf; }")->start;
 
 my $good = 'correct horse battery staple';
 
@@ -23,7 +26,8 @@ my $addresses = 0;
 sub address { sprintf '198.18.%d.%d', ++$addresses / 250, 1 + $addresses % 250 }
 
 sub login ($name, $password, $ip) {
-    return $t->post_ok('/auth/login' => {'X-Real-IP' => $ip} => json => {email => $name, password => $password});
+    return $t->post_ok('/auth/login' => {'X-Real-IP' => $ip} => json => {email => $name,
+        password => $password});
 }
 
 # so many that are wrong; at once, each from where $ip says
@@ -31,7 +35,8 @@ sub wrong ($n, $ip, $name = sub { 'ada' }) {
     $ip = do { my $one = $ip; sub { $one } } if !ref $ip;
     my %status;
     $status{$_->res->code}++ for $t->at_once(map {
-        ['POST', '/auth/login', {'X-Real-IP' => $ip->()}, json => {email => $name->(), password => 'wrong'}]
+        ['POST', '/auth/login', {'X-Real-IP' => $ip->()},
+        json => {email => $name->(), password => 'wrong'}]
     } 1 .. $n);
     return \%status;
 }
@@ -45,7 +50,8 @@ sub register ($name, $ip = address()) {
 
 # from now on it is another account that has the name
 sub forget ($name) {
-    $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false WHERE username = ?', {}, $name);
+    $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false
+        WHERE username = ?', {}, $name);
 }
 
 sub refused ($why = 'too many attempts', $seconds = 3600) {
@@ -78,7 +84,8 @@ subtest 'an unknown account' => sub {
     my $ip = address();
     login('nobody', 'wrong', $ip)->problem_is(401, 'invalid_credentials') for 1 .. 5;
     login('NOBODY', 'wrong', $ip), refused('is not told from a known one');
-    login('nobody2', 'wrong', $ip)->problem_is(401, 'invalid_credentials', 'another is counted by itself');
+    login('nobody2', 'wrong', $ip)
+        ->problem_is(401, 'invalid_credentials', 'another is counted by itself');
 };
 
 subtest 'what is right' => sub {
@@ -112,16 +119,19 @@ subtest 'an account from everywhere' => sub {
 
     my ($ip, $before) = (address(), locked_out('account'));
     login('ada', $good, $ip), refused() for 1 .. 6;
-    is locked_out('account'), $before, 'what is refused as one of many is no failure of its own address';
+    is locked_out('account'), $before,
+        'what is refused as one of many is no failure of its own address';
 };
 
 subtest 'IPv4 by a socket of IPv6' => sub {
     register('bob', '::ffff:192.0.2.66');
-    is $t->db->selectrow_array('SELECT host(ip_address) FROM autoflow.sessions ORDER BY created_at DESC LIMIT 1'),
+    is $t->db->selectrow_array('SELECT host(ip_address) FROM autoflow.sessions
+        ORDER BY created_at DESC LIMIT 1'),
         '192.0.2.66', 'is the same address';
     is_deeply wrong(20, sub { '::ffff:' . address() }, sub { 'bob' }), {401 => 20};
     login('bob', $good, '::ffff:198.51.100.200'), refused('a stranger is one');
-    login('bob', $good, $_)->status_is(200, "its owner, from $_") for '::ffff:192.0.2.66', '192.0.2.66';
+    login('bob', $good, $_)->status_is(200, "its owner, from $_") for '::ffff:192.0.2.66',
+        '192.0.2.66';
 };
 
 subtest 'an address' => sub {
@@ -133,7 +143,8 @@ subtest 'an address' => sub {
     login('carl', $good, $ip)->status_is(200, 'what is right is not counted');
     is_deeply wrong(1, $ip, $nobody), {401 => 1}, 'and forgets nothing';
     login($nobody->(), 'wrong', $ip), refused('for whatever account');
-    $t->post_ok('/auth/register' => {'X-Real-IP' => $ip} => json => {email => 'more@example.com', password => $good});
+    $t->post_ok('/auth/register' => {'X-Real-IP' => $ip} => json => {email => 'more@example.com',
+        password => $good});
     refused('nor a new one');
     login('carl', $good, address())->status_is(200, 'from another');
 
@@ -147,11 +158,14 @@ subtest 'families of addresses' => sub {
     my $n = 0;
     my $nobody = sub { 'noone' . ++$n };
     my $by_socket = sub ($name) {
-        $t->post_ok('http+unix://' . url_escape($socket) . '/auth/login' => {Host => 'localhost'} => json => {email => $name, password => 'wrong'});
+        $t->post_ok('http+unix://' . url_escape($socket)
+            . '/auth/login' => {Host => 'localhost'} => json => {email => $name,
+            password => 'wrong'});
     };
     is_deeply wrong(40, '32.1.164.82', $nobody), {401 => 40};
     login($nobody->(), 'wrong', $_), refused() for '32.1.164.82', '::ffff:32.1.164.82';
-    login($nobody->(), 'wrong', '2001:a452::1')->status_is(401, 'the same octets of IPv6 are another one');
+    login($nobody->(), 'wrong', '2001:a452::1')
+        ->status_is(401, 'the same octets of IPv6 are another one');
 
     $by_socket->($nobody->())->status_is(401) for 1 .. 40;
     $by_socket->($nobody->()), refused('a socket without addresses');
@@ -163,7 +177,8 @@ subtest 'the audit is away' => sub {
     register('ada');
     my $ip = address();
     is_deeply wrong(5, $ip), {401 => 5};
-    $t->db->do(q{ALTER TABLE autoflow.audit_events ADD CONSTRAINT away CHECK (action <> 'locked_out') NOT VALID});
+    $t->db->do(q{ALTER TABLE autoflow.audit_events
+        ADD CONSTRAINT away CHECK (action <> 'locked_out') NOT VALID});
     login('ada', 'wrong', $ip), refused('refused is refused');
     is scalar @{$t->tx->res->headers->every_header('Retry-After')}, 1, 'and says once for how long';
     $t->db->do('ALTER TABLE autoflow.audit_events DROP CONSTRAINT away');
@@ -181,47 +196,63 @@ subtest 'at once' => sub {
 subtest 'another password' => sub {
     my ($ip, $change);
     $change = sub ($who, %body) {
-        $t->put_ok('/auth/me/password' => {%{$t->bearer($who)}, 'X-Real-IP' => $ip} => json => {%body});
+        $t->put_ok(
+            '/auth/me/password' => {%{$t->bearer($who)}, 'X-Real-IP' => $ip} => json => {%body});
     };
     my $better = 'a better horse, a newer battery';
     forget('ada');
     $ip = register('ada');
     my ($here, $there) = map { login('ada', $good, $ip)->tx->res->json } 1, 2;
 
-    $change->($here, current_password => 'wrong', new_password => $better)->problem_is(403, 'wrong_password');
-    $change->($here, current_password => $good, new_password => 'password1')->problem_is(422, 'validation_failed')
+    $change->($here, current_password => 'wrong', new_password => $better)
+        ->problem_is(403, 'wrong_password');
+    $change->($here, current_password => $good, new_password => 'password1')
+        ->problem_is(422, 'validation_failed')
         ->errors_are({new_password => 'password_too_weak'});
     $change->($here, current_password => $good, new_password => 'ada@example.com')
         ->errors_are({new_password => 'password_too_similar'});
-    $change->($here, new_password => 'short')->errors_are({current_password => 'required', new_password => 'length'});
+    $change->($here, new_password => 'short')
+        ->errors_are({current_password => 'required', new_password => 'length'});
     $t->put_ok('/auth/me/password' => json => {})->problem_is(401, 'token_required');
 
-    $change->($here, current_password => $good, new_password => $better)->status_is(204)->content_is('');
+    $change->($here, current_password => $good, new_password => $better)->status_is(204)
+        ->content_is('');
     $t->get_ok('/auth/me' => $t->bearer($here))->status_is(200, 'who changed it goes on');
-    $t->get_ok('/auth/me' => $t->bearer($there))->problem_is(401, 'token_revoked', 'every other session has ended');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $there->{refresh_token}})->problem_is(401, 'invalid_token');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $here->{refresh_token}})->status_is(200);
+    $t->get_ok('/auth/me' => $t->bearer($there))
+        ->problem_is(401, 'token_revoked', 'every other session has ended');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $there->{refresh_token}})
+        ->problem_is(401, 'invalid_token');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $here->{refresh_token}})
+        ->status_is(200);
     login('ada', $good, $ip)->problem_is(401, 'invalid_credentials');
     login('ada', $better, $ip)->status_is(200);
     is events(q{action = 'password_changed'}), 1, 'audited';
 
-    $change->($here, current_password => 'wrong', new_password => $better)->status_is(403) for 1 .. 4;
-    $change->($here, current_password => $better, new_password => 'password1')->status_is(422, 'the right one');
-    $change->($here, current_password => 'wrong', new_password => $better)->status_is(403, 'forgets those') for 1 .. 5;
-    $change->($here, current_password => $better, new_password => $good), refused('guesses are counted here, too');
+    $change->($here, current_password => 'wrong', new_password => $better)
+        ->status_is(403) for 1 .. 4;
+    $change->($here, current_password => $better, new_password => 'password1')
+        ->status_is(422, 'the right one');
+    $change->($here, current_password => 'wrong', new_password => $better)
+        ->status_is(403, 'forgets those') for 1 .. 5;
+    $change->($here, current_password => $better, new_password => $good),
+        refused('guesses are counted here, too');
     login('ada', $better, $ip), refused('with those at login');
     $ip = address();
 
     my %status;
-    $status{$_->res->code}++ for $t->at_once(map { ['PUT', '/auth/me/password', {%{$t->bearer($here)}, 'X-Real-IP' => $ip},
-        json => {current_password => $better, new_password => "number $_ of four passwords"}] } 1 .. 4);
+    $status{$_->res->code}++
+        for $t->at_once(
+        map { ['PUT', '/auth/me/password', {%{$t->bearer($here)}, 'X-Real-IP' => $ip},
+        json => {current_password => $better,
+        new_password => "number $_ of four passwords"}] } 1 .. 4);
     is_deeply \%status, {204 => 1, 403 => 3}, 'several at once: one of them changes it';
 };
 
 subtest 'windows' => sub {
     forget('ada');
     register('ada');
-    $t->settings({autoflow_attempts => 'account=1/3s account_total=off address=off'})->reload->ready;
+    $t->settings({autoflow_attempts => 'account=1/3s account_total=off address=off'})
+        ->reload->ready;
     my $ip = address();
     login('ada', 'wrong', $ip)->status_is(401);
     login('ada', $good, $ip)->problem_is(429, 'too_many_attempts');
@@ -230,7 +261,8 @@ subtest 'windows' => sub {
 };
 
 subtest 'off' => sub {
-    $t->settings({autoflow_attempts => 'account=off account_total=off address=off changes=off'})->reload->ready;
+    $t->settings({autoflow_attempts => 'account=off account_total=off address=off changes=off'})
+        ->reload->ready;
     is_deeply wrong(100, address()), {401 => 100};
 };
 
@@ -247,12 +279,14 @@ subtest 'by default' => sub {
     login('ada', $good, address()), refused('in a quarter of an hour', 900);
     $ip = address();
     is_deeply wrong(100, $ip, $nobody), {401 => 100}, 'a hundred from an address';
-    login($nobody->(), 'wrong', $ip)->problem_is(429, 'too_many_attempts')->header_like('Retry-After' => qr/^([1-5]?\d|60)$/);
+    login($nobody->(), 'wrong', $ip)->problem_is(429, 'too_many_attempts')
+        ->header_like('Retry-After' => qr/^([1-5]?\d|60)$/);
 };
 
 subtest '10,000 attempts' => sub {
     $t->settings({autoflow_attempts => 'account=10/15m address=off'})->reload->ready;
-    my ($before, $out, $ip) = (events(q{action = 'login_failed'}), locked_out('account'), address());
+    my ($before, $out, $ip) = (events(q{action = 'login_failed'}),
+        locked_out('account'), address());
     forget('ada');
     register('ada');
     my %status;
@@ -272,14 +306,16 @@ $t->finish;
 $t = Test::Autoflow->new(http => $http,
     main => 'thread_pool autoflow_hash threads=1 max_queue=64;
              thread_pool autoflow_io threads=1 max_queue=8;',
-    settings => {autoflow_attempts => 'account=4/1h account_total=12/1h address=off', autoflow_password => 'memory=64m time=4'})->start;
+    settings => {autoflow_attempts => 'account=4/1h account_total=12/1h address=off',
+    autoflow_password => 'memory=64m time=4'})->start;
 
 subtest 'in flight' => sub {
     my $ip = register('ada');
     my @txs = $t->at_once((['POST', '/auth/login', {'X-Real-IP' => $ip},
         json => {email => 'ada', password => 'wrong'}]) x 8);
     is_deeply [sort map { $_->res->code } @txs], [(401) x 4, (429) x 4], 'no more than may fail';
-    is_deeply [map { $_->res->headers->header('Retry-After') } grep { $_->res->code == 429 } @txs], [(1) x 4],
+    is_deeply [map { $_->res->headers->header('Retry-After') } grep { $_->res->code == 429 } @txs],
+        [(1) x 4],
         'whoever is refused may soon pass, as far as anybody knows';
     is locked_out('account'), 0, 'nobody is locked out';
     login('ada', $good, $ip), refused('until they all have failed');
@@ -309,7 +345,8 @@ subtest 'who gives up' => sub {
     my $log = Mojo::File->new($t->dir, 'access.log');
     my $before = () = $log->slurp =~ / 499 /g;
     my @clients = map { $t->client } 1 .. 5;
-    is $_->send(Test::Autoflow::Client::request('GET', '/health/live'))->status, 200, 'connected' for @clients;
+    is $_->send(Test::Autoflow::Client::request('GET', '/health/live'))->status, 200, 'connected'
+        for @clients;
     $_->send($request) for @clients;
     my $refused = (pop @clients)->answer;
     is $refused->{status}, 429, 'too many in flight from an address';
@@ -324,20 +361,24 @@ $t->finish;
 $t = Test::Autoflow->new(
     main => 'thread_pool autoflow_hash threads=1 max_queue=2;
              thread_pool autoflow_io threads=1 max_queue=8;',
-    settings => {autoflow_attempts => 'account=10/1m address=off changes=off', autoflow_password => undef})->start;
+    settings => {autoflow_attempts => 'account=10/1m address=off changes=off',
+    autoflow_password => undef})->start;
 my $eve = $t->register(email => 'eve@example.com');
 
 subtest 'what was not looked at is not counted' => sub {
     my %status;
     my ($login, $change) = (
         ['POST', '/auth/login', {}, json => {email => 'eve@example.com', password => $good}],
-        ['PUT', '/auth/me/password', $t->bearer($eve), json => {current_password => $good, new_password => 'password1'}],
+        ['PUT', '/auth/me/password', $t->bearer($eve),
+        json => {current_password => $good, new_password => 'password1'}],
     );
     $status{$_->res->code}++ for $t->at_once(($login) x 30, $change, ($login) x 30);
     delete $status{422};       # the change, if it was in time
-    is_deeply [sort keys %status], [200, 503], 'with the queue of hashes full' or diag explain \%status;
+    is_deeply [sort keys %status], [200, 503], 'with the queue of hashes full'
+        or diag explain \%status;
     cmp_ok $status{503}, '>', 20, 'most came too late';
-    $t->post_ok('/auth/login' => json => {email => 'eve@example.com', password => $good})->status_is(200);
+    $t->post_ok('/auth/login' => json => {email => 'eve@example.com', password => $good})
+        ->status_is(200);
 };
 
 $t->finish;

@@ -27,7 +27,9 @@ my $t = Test::Autoflow->new(
         }
         location /both/ { allow 127.0.0.2; deny all; autoflow_auth on; $identity }
         location /page/ { autoflow_auth on; error_page 401 /login; $identity }
-        location = /login { add_header X-Status \$autoflow_status always; return 200 "please log in"; }
+        location = /login {
+            add_header X-Status \$autoflow_status always; return 200 "please log in";
+        }
         location /read/ { limit_except GET { autoflow_auth on; } $identity }
         location /named/ { autoflow_auth on; autoflow_realm "the \$host"; $identity }
         location /app/public/ { autoflow_auth off; $identity }
@@ -55,7 +57,9 @@ sub refused ($token, $status, $name) {
     subtest $name => sub {
         get($token)->status_is(401)->header_is('X-Status' => $status)
             ->header_is('WWW-Authenticate' => 'Bearer realm="autoflow", error="invalid_token", '
-                . 'error_description="' . ({expired => 'token_expired', not_yet_valid => 'token_not_yet_valid'}->{$status} // 'invalid_token') . '"');
+                . 'error_description="'
+                . ({expired => 'token_expired', not_yet_valid => 'token_not_yet_valid'}->{$status}
+                // 'invalid_token') . '"');
     };
 }
 
@@ -82,7 +86,8 @@ subtest 'with one' => sub {
 };
 
 subtest 'headers of the client say nothing' => sub {
-    my %spoofed = ('X-User-Id' => 'root', 'x-user-email' => 'root@example.com', 'X-USER-ROLES' => 'admin',
+    my %spoofed = ('X-User-Id' => 'root', 'x-user-email' => 'root@example.com',
+        'X-USER-ROLES' => 'admin',
         'X_User_Id' => 'root');
     $t->get_ok('/app/x' => {%spoofed, %{$t->bearer($ada)}})->json_is('/user_id' => $id)
         ->json_is('/email' => 'ada@example.com')->json_is('/roles' => '');
@@ -120,7 +125,8 @@ subtest 'malformed' => sub {
         'five parts'           => "$h.$p.$s.$p.$s",
         'no header'            => ".$p.$s",
         'padding'              => "$token=",
-        'padding in a part'    => join('.', map { encode_base64($_, '') } $header, '{"a":1}', 'x' x 32),
+        'padding in a part'    => join('.', map { encode_base64($_, '') } $header,
+        '{"a":1}', 'x' x 32),
         'a signature spelled otherwise' => "$h.$p." . $last->($s),
         'plus and slash'       => "$h.$p." . ('+/' x 21) . '+',
         'a header that is no JSON'  => signed('{', $claims),
@@ -147,13 +153,15 @@ subtest 'malformed' => sub {
     # 8192 octets are the longest
     my $room = 8192 - length signed($header, $claims);
     my ($fits) = grep { length == 8192 }
-        map { signed($header, $claims =~ s/^\{/'{"x":"' . 'x' x $_ . '",'/er) } $room * 3 / 4 - 20 .. $room * 3 / 4;
+        map { signed($header,
+        $claims =~ s/^\{/'{"x":"' . 'x' x $_ . '",'/er) } $room * 3 / 4 - 20 .. $room * 3 / 4;
     get($fits)->header_is('X-Status' => 'ok');       # too long for the upstream
     refused("${fits}A", 'too_long', 'one more');
 };
 
 subtest 'not signed by us' => sub {
-    my $forged = encode_base64url(encode_json({%claims, sub => 'root', iss => 'autoflow', exp => time + 60}));
+    my $forged = encode_base64url(
+        encode_json({%claims, sub => 'root', iss => 'autoflow', exp => time + 60}));
     my $none   = encode_base64url('{"alg":"none"}');
     my %forged = (
         'another key'            => $t->token(\%claims, key => 'x' x 32),
@@ -170,13 +178,16 @@ subtest 'not signed by us' => sub {
         for grep { $_ ne 'a key of its own' } sort keys %forged;
     get("$none.$p.$_")->status_is(401) for '', $s;
 
-    refused(signed(qq({"alg":"$_"}), $claims), 'unknown_key', "alg $_") for qw(none None hs256 HS384 RS256);
+    refused(signed(qq({"alg":"$_"}), $claims), 'unknown_key', "alg $_")
+        for qw(none None hs256 HS384 RS256);
 
     # nobody has told us what others call our key
     get(signed('{"alg":"HS256","kid":"old"}', $claims))->status_is(200);
     my $nobody = qq({"alg":"HS256","kid":"new\\n\x{c3}\x{a9}"});
-    refused(Test::Autoflow::sign('x' x 32, $nobody, $claims), 'unknown_key', 'a kid that nobody has');
-    like $t->error_log, qr/\[info\].*token refused: unknown_key "new\?\?\?"/, 'the log names it, on one line';
+    refused(Test::Autoflow::sign('x' x 32, $nobody, $claims), 'unknown_key',
+        'a kid that nobody has');
+    like $t->error_log, qr/\[info\].*token refused: unknown_key "new\?\?\?"/,
+        'the log names it, on one line';
 };
 
 subtest 'times' => sub {
@@ -185,7 +196,8 @@ subtest 'times' => sub {
     refused($t->token({%claims, exp => 0}), 'expired', 'long ago');
     refused($t->token({%claims, exp => -1}), 'expired', 'before time');
     get($t->token({%claims, exp => $now + 60.5}))->status_is(200);
-    refused($t->token({%claims, nbf => $now + 60}), 'not_yet_valid', 'not before a minute from now');
+    refused($t->token({%claims, nbf => $now + 60}), 'not_yet_valid',
+        'not before a minute from now');
     refused($t->token({%claims, iat => $now + 60}), 'not_yet_valid', 'issued in a minute');
     get($t->token({%claims, nbf => $now, iat => undef}))->status_is(200);
 };
@@ -247,7 +259,8 @@ subtest 'in company of other directives' => sub {
 };
 
 subtest 'satisfy any, allowed by address' => sub {
-    $t->server($t->server =~ s/satisfy any; allow 127.0.0.2/satisfy any; allow 127.0.0.1/r)->reload->ready;
+    $t->server($t->server =~ s/satisfy any; allow 127.0.0.2/satisfy any; allow 127.0.0.1/r)
+        ->reload->ready;
     get(undef, '/either/x')->status_is(200)->json_is('/user_id' => '');
     ok !defined $t->tx->res->headers->header('WWW-Authenticate'), 'no challenge with a 200';
     get('x.y.z', '/either/x')->status_is(200)->json_is('/user_id' => '');

@@ -53,40 +53,50 @@ subtest 'the three lines' => sub {
     my @before = split /\n/, `bash $script`;
     sleep 1;
     my @said = split /\n/, `bash $script`;
-    is_deeply [map { scalar @$_ } \(@before, @said)], [3, 3], 'each prints a line, and they can be pasted again';
+    is_deeply [map { scalar @$_ } \(@before, @said)], [3, 3],
+        'each prints a line, and they can be pasted again';
     unlike $before[0], qr/^\Q$said[0]\E$/, 'for another account';
     $token = $said[0];
     like $token, qr/^[\w-]+\.[\w-]+\.[\w-]+$/, 'the first one gets a token';
     my ($me, $app) = map { decode_json($_) } @said[1, 2];
     $email = $me->{email};
     like $email, qr/\@example\.com$/, 'the second says whose it is';
-    is_deeply $app, {method => 'GET', uri => '/app/hello', user_id => $me->{id}, email => $me->{email}, roles => ''},
+    is_deeply $app, {method => 'GET', uri => '/app/hello', user_id => $me->{id},
+        email => $me->{email}, roles => ''},
         'the third reaches the upstream, which knows, too';
 };
 
 subtest 'a mail' => sub {
     my @mails;
-    Test::Autoflow->new->wait_for(sub { @mails = grep { /^To: \Q$email\E$/m } map { path($_)->slurp } glob "$state/mail/new/*" });
+    Test::Autoflow->new->wait_for(
+        sub { @mails = grep { /^To: \Q$email\E$/m }
+            map { path($_)->slurp } glob "$state/mail/new/*" });
     my $mail = $mails[0];
     like $mail, qr/^To: \Q$email\E$/m, 'for the one who has registered';
     my ($link) = $mail =~ m{^(\Q$url\E/\S+)$}m;
     my ($verify) = $link =~ /token=(.*)/;
-    is +Mojo::UserAgent->new->post("$url/api/v1/user/verify-email" => json => {token => $verify})->res->code, 204, 'its token counts';
+    is +Mojo::UserAgent->new->post("$url/api/v1/user/verify-email" => json => {token => $verify})
+        ->res->code, 204, 'its token counts';
 };
 
 subtest 'the demonstration' => sub {
     my $t = Test::Mojo->new;
     $t->ua->cookie_jar->ignore(sub { 1 });
-    my %spoofed = ('X-User-Id' => 'root', 'X-User-Email' => 'root@example.com', 'X-User-Roles' => 'admin');
+    my %spoofed = ('X-User-Id' => 'root', 'X-User-Email' => 'root@example.com',
+        'X-User-Roles' => 'admin');
     my $bearer = {Authorization => "Bearer $token"};
 
-    $t->get_ok("$url$_")->status_is(200) for '/', '/health', '/health/live', '/db-test', '/api/v1/health';
+    $t->get_ok("$url$_")->status_is(200) for '/', '/health', '/health/live', '/db-test',
+        '/api/v1/health';
     $t->get_ok("$url/app/x")->status_is(401);
-    $t->get_ok("$url/demo/")->status_is(200)->content_type_is('text/html')->text_like('h1' => qr/nginx/);
+    $t->get_ok("$url/demo/")->status_is(200)->content_type_is('text/html')
+        ->text_like('h1' => qr/nginx/);
     $t->get_ok("$url/demo/demo.js")->status_is(200)->content_type_is('text/javascript');
-    $t->get_ok("$url/verify-email?token=x")->status_is(200)->content_type_is('text/html')->text_like('h1' => qr/Confirm/);
+    $t->get_ok("$url/verify-email?token=x")->status_is(200)->content_type_is('text/html')
+        ->text_like('h1' => qr/Confirm/);
     $t->get_ok("$url/landing/landing.js")->status_is(200)->content_type_is('text/javascript');
-    $t->post_ok("$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
+    $t->post_ok(
+        "$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
         ->status_is(200);
     $refresh = $t->tx->res->json('/refresh_token');
     $t->get_ok("$url/app/x" => {%$bearer, %spoofed})->status_is(200)
@@ -94,27 +104,34 @@ subtest 'the demonstration' => sub {
     $t->get_ok("$url/open/x" => \%spoofed)->status_is(200)->json_is('/user_id' => '')
         ->json_is('/email' => '')->json_is('/roles' => '');
     for my $origin ('http://localhost:3000', 'http://localhost:5174') {
-        $t->options_ok("$url/app/x" => {Origin => $origin, 'Access-Control-Request-Method' => 'PUT'})
+        $t->options_ok(
+            "$url/app/x" => {Origin => $origin, 'Access-Control-Request-Method' => 'PUT'})
             ->status_is(204)->header_is('Access-Control-Allow-Origin' => $origin);
         $t->get_ok("$url/auth/me" => {Origin => $origin})->status_is(401)
-            ->header_is('Access-Control-Allow-Origin' => $origin)->header_is('X-Content-Type-Options' => 'nosniff')
+            ->header_is('Access-Control-Allow-Origin' => $origin)
+            ->header_is('X-Content-Type-Options' => 'nosniff')
             ->header_is('X-Frame-Options' => 'DENY');
     }
     $t->get_ok("$url/health" => {Origin => 'http://127.0.0.1:3000'})->status_is(200);
     is $t->tx->res->headers->header('Access-Control-Allow-Origin'), undef, 'no other origin';
-    $t->post_ok("$url/open/x?a=1" => 'x')->json_is('/method' => 'POST')->json_is('/uri' => '/open/x?a=1');
+    $t->post_ok("$url/open/x?a=1" => 'x')->json_is('/method' => 'POST')
+        ->json_is('/uri' => '/open/x?a=1');
     $t->get_ok("$url/open/x" => {%spoofed, 'X-User-Id' => '"'})->json_is('/user_id' => '');
 };
 
 subtest 'by the name that a browser would take' => sub {
     like $url, qr{^http://localhost:\d+$}, 'it says localhost';
-    like path($state, 'output')->slurp, qr{has to be at http://localhost}, 'and why a page must, too';
+    like path($state, 'output')->slurp, qr{has to be at http://localhost},
+        'and why a page must, too';
     my $port = Mojo::URL->new($url)->port;
     is +Mojo::UserAgent->new->get("http://$_:$port/health/live")->res->code, 200, $_
-        for '127.0.0.1', 'localhost', -e '/proc/net/if_inet6' && path('/proc/net/if_inet6')->slurp =~ /^0{31}1 / ? '[::1]' : ();
+        for '127.0.0.1', 'localhost', -e '/proc/net/if_inet6' && path('/proc/net/if_inet6')
+        ->slurp =~ /^0{31}1 / ? '[::1]' : ();
     my $t = Test::Mojo->new;
-    $t->post_ok("$url/auth/register" => 'x')->status_is(415)->json_like('/detail' => qr/curl: --json/, 'what to do about it');
-    $t->post_ok("$url/auth/login" => {Cookie => 'af_access=x', Origin => 'http://127.0.0.1:1'} => json => {email => $email, password => 'x'})
+    $t->post_ok("$url/auth/register" => 'x')->status_is(415)
+        ->json_like('/detail' => qr/curl: --json/, 'what to do about it');
+    $t->post_ok("$url/auth/login" => {Cookie => 'af_access=x',
+        Origin => 'http://127.0.0.1:1'} => json => {email => $email, password => 'x'})
         ->status_is(403)->json_like('/detail' => qr/autoflow_cors_origins/);
 };
 
@@ -132,7 +149,8 @@ subtest 'while it runs' => sub {
         [0, "autoflow|2\n"], 'psql opens its database';
 
     is +(build('grant-superuser', uc $email))[0], 0, 'grant-superuser';
-    is +(build('psql', '-Atc', 'SELECT is_superuser, token_epoch FROM autoflow.users ORDER BY created_at'))[1], "f|0\nt|1\n", 'made one';
+    is +(build('psql', '-Atc', 'SELECT is_superuser, token_epoch FROM autoflow.users
+        ORDER BY created_at'))[1], "f|0\nt|1\n", 'made one';
     Test::Mojo->new->get_ok("$url/auth/me" => {Authorization => "Bearer $token"})
         ->status_is(401, 'an older token, which says less')->json_is('/code' => 'token_revoked');
     ($exit, $text) = build('grant-superuser', "x' OR true --");
@@ -173,21 +191,25 @@ subtest 'a second start' => sub {
 subtest 'install' => sub {
     my $place = File::Temp->newdir;
     my $nginx = path("$place/bin")->make_path->child('nginx')->spurt(
-        "#!/bin/sh\necho configure arguments: --prefix=$place/share --conf-path=$place/etc/nginx.conf --modules-path=$place/modules >&2\n");
+        "#!/bin/sh\necho configure arguments: --prefix=$place/share "
+            . "--conf-path=$place/etc/nginx.conf --modules-path=$place/modules >&2\n");
     chmod 0755, $nginx;
     path("$place/$_")->make_path for 'modules', 'etc';
     local $ENV{PATH} = "$place/bin:$ENV{PATH}";
     my ($exit, $text) = build('install');
     is $exit, 0, 'it installs' or diag $text;
-    ok -s "$place/$_", $_ for 'modules/ngx_http_autoflow_module.so', 'etc/snippets/autoflow_api.conf',
-        'etc/mail/verify_email.txt', 'share/landing/landing.js', 'share/autoflow/sql/sqitch.plan', 'share/autoflow/sql/deploy/base.sql';
+    ok -s "$place/$_", $_ for 'modules/ngx_http_autoflow_module.so',
+        'etc/snippets/autoflow_api.conf',
+        'etc/mail/verify_email.txt', 'share/landing/landing.js', 'share/autoflow/sql/sqitch.plan',
+        'share/autoflow/sql/deploy/base.sql';
 
     my $edited = path("$place/etc/snippets/autoflow_api.conf");
     $edited->spurt("# mine\n");
     ($exit, $text) = build('install');
     is $edited->slurp, "# mine\n", 'what was edited stays';
     like $text, qr/\Q$edited\E .* stays/, 'and is named';
-    is path("$edited.new")->slurp, path("$root/conf/snippets/autoflow_api.conf")->slurp, 'with the new one beside it';
+    is path("$edited.new")->slurp, path("$root/conf/snippets/autoflow_api.conf")->slurp,
+        'with the new one beside it';
     is_deeply [glob "$place/etc/snippets/*.new"], ["$edited.new"], 'and no other';
 };
 

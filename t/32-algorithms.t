@@ -30,7 +30,8 @@ my %key = (
 );
 
 my ($pem_port, $set_port, $other_port) = map { Test::Autoflow::free_port() } 1 .. 3;
-my $t = Test::Autoflow->new(server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }');
+my $t = Test::Autoflow->new(
+    server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }');
 
 # a file with a key, as the value of autoflow_key
 my $files = 0;
@@ -69,14 +70,21 @@ sub theirs ($alg, %options) {
 }
 
 sub get ($token, $url) { $t->get_ok($url => $t->bearer($token)) }
-sub header ($token) { decode_json(decode_base64url((split /\./, ref $token ? $token->{access_token} : $token)[0])) }
-sub login { $t->post_ok('/auth/login' => json => {email => 'ada@example.com', password => 'correct horse battery staple'})->tx->res->json }
+sub header ($token) {
+    decode_json(decode_base64url((split /\./, ref $token ? $token->{access_token} : $token)[0])) }
+sub login {
+    $t->post_ok('/auth/login' => json => {email => 'ada@example.com',
+        password => 'correct horse battery staple'})->tx->res->json }
 sub jwks { $t->get_ok('/.well-known/jwks.json')->status_is(200)->tx->res->json }
 
-my $shows_status = 'autoflow_auth on; add_header X-Status $autoflow_status always; proxy_pass http://echo;';
-my $set = file(encode_json({keys => [(map { jwk($_) } @algs), {kty => 'AKP', alg => 'ML-DSA-44', pub => 'AA'}]}));
+my $shows_status = 'autoflow_auth on; add_header X-Status $autoflow_status always; proxy_pass '
+    . 'http://echo;';
+my $set = file(
+    encode_json(
+        {keys => [(map { jwk($_) } @algs), {kty => 'AKP', alg => 'ML-DSA-44', pub => 'AA'}]}));
 
-$t->http(join "\n", map { "server { listen 127.0.0.1:$_->[0]; location / { $shows_status } $_->[1] }" } (
+$t->http(join "\n",
+    map { "server { listen 127.0.0.1:$_->[0]; location / { $shows_status } $_->[1] }" } (
     [$pem_port => join "\n", map { "autoflow_key @{[public($key{$_})]} alg=$_ kid=$_;" } @algs],
     [$set_port => "autoflow_key $set;"],
 ));
@@ -94,7 +102,8 @@ for my $port ($pem_port, $set_port) {
 
             my ($h, $p, $s) = split /\./, theirs($alg);
             my $other = encode_base64url(encode_json({%$claims, sub => 'root', exp => time + 600}));
-            get("$h.$other.$s", $url)->status_is(401, "$alg, other claims")->header_is('X-Status' => 'signature');
+            get("$h.$other.$s", $url)->status_is(401, "$alg, other claims")
+                ->header_is('X-Status' => 'signature');
         }
         get($ada, $url)->status_is(401, 'a token of another server');
     };
@@ -102,15 +111,18 @@ for my $port ($pem_port, $set_port) {
     subtest 'no algorithm passes for another' => sub {
         for my $alg (@algs) {
             for my $kid (grep { $_ ne $alg } @algs) {
-                my $tx = $t->ua->get($url => $t->bearer(theirs($alg, extra_headers => {kid => $kid})));
-                is $tx->res->code . ' ' . $tx->res->headers->header('X-Status'), '401 signature', "$alg as $kid";
+                my $tx = $t->ua->get(
+                    $url => $t->bearer(theirs($alg, extra_headers => {kid => $kid})));
+                is $tx->res->code . ' ' . $tx->res->headers->header('X-Status'), '401 signature',
+                    "$alg as $kid";
             }
         }
         # whoever has the public key, in whatever form, could be anyone
         for my $alg (grep { ref $key{$_} } @algs) {
             my $key = $key{$alg};
             for my $secret (map({ ($_, s/\n\z//r) } pem($key, 'public')),
-                $key->export_key_jwk('public'), $alg eq 'EdDSA' ? $key->export_key_raw('public') : $key->export_key_der('public'))
+                $key->export_key_jwk('public'), $alg eq 'EdDSA' ? $key->export_key_raw('public')
+                : $key->export_key_der('public'))
             {
                 for my $kid ($alg, 'HS256') {
                     get(theirs('HS256', key => $secret, extra_headers => {kid => $kid}), $url)
@@ -119,11 +131,13 @@ for my $port ($pem_port, $set_port) {
             }
         }
         my $mine = ed25519();
-        get(theirs('EdDSA', key => $mine, extra_headers => {jwk => $mine->export_key_jwk('public', 1), jku => $url}), $url)
+        get(theirs('EdDSA', key => $mine,
+            extra_headers => {jwk => $mine->export_key_jwk('public', 1), jku => $url}), $url)
             ->status_is(401)->header_is('X-Status' => 'signature');
     };
 }
-like $t->error_log, qr/\[notice\].*"autoflow_key" skips key 14 of the set/, 'what is skipped is logged';
+like $t->error_log, qr/\[notice\].*"autoflow_key" skips key 14 of the set/,
+    'what is skipped is logged';
 
 
 subtest 'ours' => sub {
@@ -139,17 +153,22 @@ subtest 'ours' => sub {
         $t->content_type_is('application/json')->header_is('Cache-Control' => 'no-store');
 
         if (ref $key{$alg}) {
-            is_deeply [map { "@$_{qw(kid alg use)}" } @{$jwks->{keys}}], [header($pair)->{kid} . " $alg sig"],
+            is_deeply [map { "@$_{qw(kid alg use)}" } @{$jwks->{keys}}],
+                [header($pair)->{kid} . " $alg sig"],
                 'its key is published';
             my $public = $key{$alg}->export_key_jwk('public', 1);
-            is header($pair)->{kid}, encode_base64url(sha256(encode_json($public))), 'by its thumbprint';
-            is_deeply $jwks->{keys}[0], {%$public, kid => header($pair)->{kid}, alg => $alg, use => 'sig'},
+            is header($pair)->{kid}, encode_base64url(sha256(encode_json($public))),
+                'by its thumbprint';
+            is_deeply $jwks->{keys}[0], {%$public, kid => header($pair)->{kid}, alg => $alg,
+                use => 'sig'},
                 'the public part alone';
-            is decode_jwt(token => $pair->{access_token}, kid_keys => $jwks)->{sub}, $ada->{user}{id}, 'and verifies there';
+            is decode_jwt(token => $pair->{access_token}, kid_keys => $jwks)->{sub},
+                $ada->{user}{id}, 'and verifies there';
         }
         else {
             is_deeply $jwks, {keys => []}, 'no secret is published';
-            is decode_jwt(token => $pair->{access_token}, key => $key{$alg})->{sub}, $ada->{user}{id}, 'but verifies there';
+            is decode_jwt(token => $pair->{access_token}, key => $key{$alg})->{sub},
+                $ada->{user}{id}, 'but verifies there';
         }
     }
 };
@@ -163,9 +182,11 @@ subtest 'who signs' => sub {
     };
     is $signer->(private($first) . ' kid=1', private($second) . ' kid=2'), 1, 'the first';
     is $signer->(private($second) . ' kid=2', private($first) . ' kid=1'), 2, 'whichever it is';
-    is $signer->(private($first) . ' kid=1 use=verify', private($second) . ' kid=2'), 2, 'not one to verify';
+    is $signer->(private($first) . ' kid=1 use=verify', private($second) . ' kid=2'), 2,
+        'not one to verify';
     is $signer->(public($first) . ' kid=1', private($second) . ' kid=2'), 2, 'not a public one';
-    is $signer->(private($foreign) . ' kid=3 issuer=them', private($second) . ' kid=2'), 2, "not another issuer's";
+    is $signer->(private($foreign) . ' kid=3 issuer=them', private($second) . ' kid=2'), 2,
+        "not another issuer's";
     is_deeply [map { $_->{kid} } @{jwks()->{keys}}], [2], 'which is not published either';
 };
 
@@ -173,13 +194,15 @@ subtest 'who signs' => sub {
 subtest "another issuer's tokens" => sub {
     my $them = 'https://other.example/';
     my $theirs = ed25519();
-    $t->settings({autoflow_key => private($key{ES256}) . '; autoflow_key ' . public($theirs) . " kid=theirs issuer=$them"})
+    $t->settings({autoflow_key => private($key{ES256}) . '; autoflow_key ' . public($theirs)
+        . " kid=theirs issuer=$them"})
         ->reload->ready;
 
     # it says all that a token of ours does, and more
     my $own = decode_jwt(token => login()->{access_token}, ignore_signature => 1);
     my $token = sub (%claims) {
-        return encode_jwt(payload => {%$own, is_superuser => true, roles => ['admin'], iss => $them, %claims},
+        return encode_jwt(payload => {%$own, is_superuser => true, roles => ['admin'],
+            iss => $them, %claims},
             alg => 'EdDSA', key => $theirs, extra_headers => {kid => 'theirs'});
     };
     get($token->(), '/app/x')->status_is(200, 'protect an upstream');
@@ -206,15 +229,18 @@ subtest 'two servers' => sub {
     my $other = "http://127.0.0.1:$other_port";
 
     my $here  = login();
-    my $there = $t->ua->post("$other/auth/login" => json => {email => 'ada@example.com', password => $ada->{password}})->res->json;
+    my $there = $t->ua->post("$other/auth/login" => json => {email => 'ada@example.com',
+        password => $ada->{password}})->res->json;
     get($here,  '/auth/me')->status_is(200);
     get($there, "$other/auth/me")->status_is(200);
     get($there, $_)->status_is(401) for '/auth/me', '/app/x';
     get($here, "$other$_")->status_is(401) for '/auth/me', '/app/x';
     $t->header_is('X-Status' => 'unknown_key');
 
-    is_deeply [map { $_->{kid} } @{jwks()->{keys}}], [header($here)->{kid}], 'each publishes its own';
-    is_deeply [map { $_->{kid} } @{$t->get_ok("$other/.well-known/jwks.json")->tx->res->json->{keys}}],
+    is_deeply [map { $_->{kid} } @{jwks()->{keys}}], [header($here)->{kid}],
+        'each publishes its own';
+    is_deeply [map { $_->{kid} } @{$t->get_ok("$other/.well-known/jwks.json")
+        ->tx->res->json->{keys}}],
         [header($there)->{kid}], 'and nothing else';
 };
 
@@ -224,7 +250,8 @@ subtest 'one key replaces another while requests go on' => sub {
     my ($by_old, $by_new) = (private($old) . ' kid=old', private($new) . ' kid=new');
     my $keys = sub (@keys) {
         # or the session of the token that is kept would soon be ended
-        $t->settings({autoflow_key => join('; autoflow_key ', @keys), autoflow_sessions => 'account=1000'})->reload->ready;
+        $t->settings({autoflow_key => join('; autoflow_key ', @keys),
+        autoflow_sessions => 'account=1000'})->reload->ready;
     };
     $keys->($by_old);
     my $kept = login();
@@ -232,13 +259,15 @@ subtest 'one key replaces another while requests go on' => sub {
     # a token is made, and is good, and so is the one that was made before
     my $before = $kept->{access_token};
     my $load = Test::Autoflow::Load->start(2, sub ($process, $round) {
-        my $request = sub { $t->client->send(Test::Autoflow::Client::request(@_))->answer // {status => 0} };
+        my $request = sub { $t->client->send(Test::Autoflow::Client::request(@_))->answer
+            // {status => 0} };
         my $answer = $request->(POST => '/auth/login', {},
             encode_json({email => 'ada@example.com', password => $ada->{password}}));
         return "login $answer->{status}" if $answer->{status} != 200;
 
         my $token = decode_json($answer->{body})->{access_token};
-        my @statuses = map { $request->(GET => '/app/x', $t->bearer($_))->{status} } $kept, $before, $token;
+        my @statuses = map { $request->(GET => '/app/x', $t->bearer($_))->{status} } $kept,
+            $before, $token;
         $before = $token;
         return join ' ', header($token)->{kid}, @statuses;
     });
@@ -246,7 +275,8 @@ subtest 'one key replaces another while requests go on' => sub {
     $keys->($by_new, $by_old);
     $keys->($by_new, "$by_old use=verify");
     my $count = $load->stop;
-    is_deeply [sort keys %$count], ['new 200 200 200', 'old 200 200 200'], 'every token was good all the time'
+    is_deeply [sort keys %$count], ['new 200 200 200', 'old 200 200 200'],
+        'every token was good all the time'
         or diag explain $count;
     cmp_ok $count->{$_} // 0, '>', 3, $_ for 'old 200 200 200', 'new 200 200 200';
 

@@ -52,13 +52,20 @@ my $t = Test::Autoflow->new(
         . "server {
             listen 127.0.0.1:$port{app};
             default_type application/json;
-            location / { return 200 '{\"uri\":\"\$request_uri\",\"user_id\":\"\$http_x_auth_user_id\",\"email\":\"\$http_x_auth_email\",\"roles\":\"\$http_x_auth_roles\",\"session\":\"\$http_x_auth_session_id\"}'; }
+            location / {
+                set \$echo_id    '\"user_id\":\"\$http_x_auth_user_id\"';
+                set \$echo_email '\"email\":\"\$http_x_auth_email\"';
+                set \$echo_who   '\$echo_id,\$echo_email,\"roles\":\"\$http_x_auth_roles\"';
+                set \$echo_with  '\"session\":\"\$http_x_auth_session_id\"';
+                return 200 '{\"uri\":\"\$request_uri\",\$echo_who,\$echo_with}';
+            }
         }",
 )->start;
 
 my $ada = $t->register(email => 'ada@example.com');
 my $id  = $ada->{user}{id};
-my %claims = (sub => $id, sid => $id, epoch => 0, email => 'ada@example.com', roles => ['a', 'admin']);
+my %claims = (sub => $id, sid => $id, epoch => 0, email => 'ada@example.com',
+    roles => ['a', 'admin']);
 my $admin = $t->token(\%claims);
 
 my @identity = qw(X-Auth-User-Id X-Auth-Email X-Auth-Roles X-Auth-Session-Id);
@@ -85,14 +92,19 @@ subtest 'what it answers' => sub {
         ->header_is('WWW-Authenticate' => 'Bearer realm="autoflow"');
     identity_is([(undef) x 4], 'nobody');
     $t->get_ok('/verify/' => $t->bearer('x.y.z'))->problem_is(401, 'invalid_token')
-        ->header_is('WWW-Authenticate' => 'Bearer realm="autoflow", error="invalid_token", error_description="invalid_token"');
-    $t->get_ok('/verify/' => $t->bearer($t->token({%claims, exp => 1})))->problem_is(401, 'token_expired');
+        ->header_is(
+        'WWW-Authenticate' => 'Bearer realm="autoflow", error="invalid_token", '
+            . 'error_description="invalid_token"');
+    $t->get_ok('/verify/' => $t->bearer($t->token({%claims, exp => 1})))
+        ->problem_is(401, 'token_expired');
 
     $t->get_ok("http://127.0.0.1:$port{auth}/any/path?x" => $t->bearer($ada))->status_is(204);
 };
 
 subtest 'values that could smuggle are withheld' => sub {
-    $t->get_ok('/verify/' => $t->bearer($t->token({%claims, email => "a\r\nX-Auth-Roles: admin", roles => ['a,admin']})))
+    $t->get_ok(
+        '/verify/' => $t->bearer(
+            $t->token({%claims, email => "a\r\nX-Auth-Roles: admin", roles => ['a,admin']})))
         ->status_is(204);
     identity_is([$id, undef, undef, $id], 'neither header');
     like $t->error_log, qr/\[warn\].*"$_" is withheld/, "and $_ is logged" for qw(email roles);
@@ -100,26 +112,31 @@ subtest 'values that could smuggle are withheld' => sub {
 
 subtest 'any method, with a body or without' => sub {
     for my $method (qw(GET POST PUT PATCH DELETE OPTIONS PROPFIND BREW)) {
-        my $tx = $t->ua->start($t->ua->build_tx($method => $t->url('/verify/'), $t->bearer($admin) => 'x' x 100_000));
+        my $tx = $t->ua->start(
+            $t->ua->build_tx($method => $t->url('/verify/'), $t->bearer($admin) => 'x' x 100_000));
         is $tx->res->code, 204, $method;
     }
     $t->head_ok('/verify/' => $t->bearer($admin))->status_is(204);
     identity_is([$id, 'ada@example.com', 'a,admin', $id], 'HEAD says who it is');
-    $t->head_ok('/verify/')->status_is(401)->content_is('')->header_like('WWW-Authenticate' => qr/^Bearer/);
+    $t->head_ok('/verify/')->status_is(401)->content_is('')
+        ->header_like('WWW-Authenticate' => qr/^Bearer/);
 
     my $raw = $t->raw("POST /verify/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
         . "Authorization: Bearer $admin\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         . "GET /verify/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     is_deeply [$raw =~ m{^HTTP/1\.1 (\d+)}gm], [204, 401], 'a discarded body is no request';
 
-    $t->options_ok('/verify/' => {Origin => 'https://a.example', 'Access-Control-Request-Method' => 'GET'})
+    $t->options_ok(
+        '/verify/' => {Origin => 'https://a.example', 'Access-Control-Request-Method' => 'GET'})
         ->status_is(401);
 };
 
 subtest 'autoflow_require' => sub {
     $t->get_ok('/verify/admin' => $t->bearer($admin))->status_is(204);
     $t->get_ok('/verify/admin' => $t->bearer($ada))->problem_is(403, 'forbidden')
-        ->header_is('WWW-Authenticate' => 'Bearer realm="autoflow", error="insufficient_scope", error_description="forbidden"');
+        ->header_is(
+        'WWW-Authenticate' => 'Bearer realm="autoflow", error="insufficient_scope", '
+            . 'error_description="forbidden"');
     identity_is([(undef) x 4], 'nobody');
     $t->get_ok('/verify/admin')->problem_is(401, 'token_required');
     $t->get_ok('/verify/step' => $t->bearer($ada))->problem_is(401, 'forbidden')
@@ -127,8 +144,10 @@ subtest 'autoflow_require' => sub {
 };
 
 subtest 'in company of other directives' => sub {
-    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin", 'X-Forwarded-Method' => 'GET'})->status_is(204);
-    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin"})->status_is(403, 'for what, nobody knows');
+    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin", 'X-Forwarded-Method' => 'GET'})
+        ->status_is(204);
+    $t->get_ok('/verify/cookie' => {Cookie => "token=$admin"})
+        ->status_is(403, 'for what, nobody knows');
     $t->get_ok('/verify/cookie' => $t->bearer($admin))->status_is(401);
     $t->get_ok('/verify/page')->problem_is(401, 'token_required', 'no error_page changes it');
     $t->get_ok('/verify/on' => $t->bearer($ada))->status_is(204);
@@ -142,7 +161,8 @@ subtest 'in company of other directives' => sub {
 
 subtest 'auth_request and its variables' => sub {
     $t->get_ok('/status/x' => $t->bearer($admin))->status_is(200)->header_is('X-Status' => 'ok');
-    $t->get_ok('/status/x' => $t->bearer($ada))->status_is(403)->content_is('denied')->header_is('X-Status' => 'forbidden');
+    $t->get_ok('/status/x' => $t->bearer($ada))->status_is(403)->content_is('denied')
+        ->header_is('X-Status' => 'forbidden');
     $t->get_ok('/status/x')->status_is(401)->header_is('X-Status' => 'missing');
     my %close = (Connection => 'close');
     $t->post_ok('/large/x' => {%close, %{$t->bearer($ada)}} => 'x' x 2_000_000)->status_is(204);
@@ -156,7 +176,8 @@ subtest 'what Envoy needs' => sub {
     identity_is([$id, 'ada@example.com', 'a,admin', $id], 'who it is');
     $t->get_ok("$url/any/path")->problem_is(401, 'token_required');
     for my $path ('//', '/../health', '/%2e%2e/', '/x/../../y', '*', '/nginx_status') {
-        my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port{envoy}) or die $@;
+        my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port{envoy})
+            or die $@;
         print {$socket} "GET $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         my ($status) = (<$socket> // '') =~ m{^HTTP/1\.1 (\d+)};
         like $status, qr/^40[01]$/, "no path gets round it: $path";
@@ -171,7 +192,8 @@ sub protects ($url) {
     my %forged = map { $_ => 'forged' } @identity;
 
     $t->get_ok("$url/app/x?y=z" => {%forged, %{$t->bearer($admin)}})->status_is(200)
-        ->json_is({uri => '/app/x?y=z', user_id => $id, email => 'ada@example.com', roles => 'a,admin', session => $id});
+        ->json_is({uri => '/app/x?y=z', user_id => $id, email => 'ada@example.com',
+        roles => 'a,admin', session => $id});
     $t->get_ok("$url/app/x" => {%forged, %{$t->bearer($ada)}})->status_is(200)
         ->json_is('/user_id' => $id)->json_is('/roles' => '');
     $t->post_ok("$url/app/x" => {%forged, %{$t->bearer($ada)}} => 'x' x 50_000)->status_is(200)
@@ -190,7 +212,8 @@ sub proxy ($name, @command) {
     local @ENV{qw(HOME XDG_DATA_HOME XDG_CONFIG_HOME)} = ("$dir") x 3;
     return Test::Autoflow::Process->new(log => "$dir/log",
         command => ['setpriv', '--pdeathsig', 'TERM', @command])
-        ->start->serves(sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port{$name}) });
+        ->start->serves(
+        sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port{$name}) });
 }
 
 sub file ($name, $text) { path($t->dir, $name)->spurt($text) }
@@ -212,14 +235,16 @@ subtest 'Caddy' => sub {
 sub haproxy (%changes) {
     my $lua = file('autoflow.lua', block(lua => qr/./));
     return proxy('haproxy', qw(haproxy -db -f), file('haproxy.cfg', block(haproxy => qr/./,
-        '/etc/haproxy/autoflow.lua' => $lua, 'bind :80' => "bind 127.0.0.1:$port{haproxy}", %changes)));
+        '/etc/haproxy/autoflow.lua' => $lua, 'bind :80' => "bind 127.0.0.1:$port{haproxy}",
+        %changes)));
 }
 
 subtest 'HAProxy' => sub {
     my $haproxy = haproxy();
     my $url = "http://127.0.0.1:$port{haproxy}";
     protects($url);
-    $t->get_ok("$url/x")->content_type_is('application/problem+json')->json_is('/code' => 'token_required');
+    $t->get_ok("$url/x")->content_type_is('application/problem+json')
+        ->json_is('/code' => 'token_required');
 
     $haproxy->signal('TERM');
     ok defined $haproxy->ended, 'it ends';

@@ -46,7 +46,8 @@ my $t = Test::Autoflow->new(
         add_header X-Status $autoflow_status always;
         location = /fine { autoflow_auth off; return 200 fine; }
         location = /page { autoflow_auth off; return 200 "page: $autoflow_status"; }
-    ' . join('', map { "location /$_ { $locations{$_} $ok }\n" } grep { !/page|retry/ } keys %locations) . "
+    ' . join('', map { "location /$_ { $locations{$_} $ok }\n" }
+    grep { !/page|retry/ } keys %locations) . "
         location /forbidden/page { $locations{page} }
         location /forbidden/retry { $locations{retry} }
         location /inherit/ {
@@ -89,14 +90,16 @@ sub is_status ($status, $path, $claims = undef, $name = "$status $path", $method
 sub challenge_is ($error) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $t->header_is('WWW-Authenticate' => 'Bearer realm="autoflow"' . ($error
-        && ", error=\"$error\", error_description=\"" . ($error eq 'insufficient_scope' ? 'forbidden' : $error) . '"'));
+        && ", error=\"$error\", error_description=\""
+        . ($error eq 'insufficient_scope' ? 'forbidden' : $error) . '"'));
 }
 
 
 subtest 'roles' => sub {
     is_status(200, '/admin', {roles => ['x', 'admin']});
     is_status(200, '/admin', {roles => 'admin'}, 'a role as a string');
-    is_status(403, '/admin', {roles => $_}, 'not this') for 'x', 'Admin', 'admin ', 'xadmin', 'admin,x',
+    is_status(403, '/admin', {roles => $_}, 'not this') for 'x', 'Admin', 'admin ',
+        'xadmin', 'admin,x',
         [], ['x'], ['admin,x'], [['admin']], {admin => 1}, undef, 1;
     is_status(403, '/admin', {role => 'admin'}, 'another claim');
 
@@ -114,8 +117,10 @@ subtest 'roles' => sub {
 subtest 'superuser' => sub {
     is_status(200, '/super', {%own, is_superuser => \1});
     is_status(403, '/super', {%own, is_superuser => $_}) for \0, 1, 'true', [\1], undef;
-    is_status(403, '/super', {%own, is_superuser => \1, $_ => undef}, "no token of ours without $_") for keys %own;
-    is_status(403, '/super', {%own, is_superuser => \1, sub => 'root'}, 'nor with a sub of another kind');
+    is_status(403, '/super', {%own, is_superuser => \1, $_ => undef}, "no token of ours without $_")
+        for keys %own;
+    is_status(403, '/super', {%own, is_superuser => \1, sub => 'root'},
+        'nor with a sub of another kind');
     is_status(403, '/super', {%own, roles => ['superuser', 'admin']}, 'no role is');
 };
 
@@ -126,7 +131,8 @@ subtest 'verified' => sub {
 
 subtest 'claims' => sub {
     is_status(200, '/string', {x => $_}) for 'yes', ['no', 'yes'];
-    is_status(403, '/string', {x => $_}) for 'Yes', 'yes ', '', undef, {yes => 'yes'}, [['yes']], [];
+    is_status(403, '/string', {x => $_}) for 'Yes', 'yes ', '', undef, {yes => 'yes'},
+        [['yes']], [];
     is_status(200, '/integer', {x => $_}) for 5, '5', [4, 5];
     is_status(403, '/integer', {x => $_}) for 5.5, 50, '5.0', -5;
     is_status(200, '/real', {x => $_}) for 0.1, '0.1';
@@ -139,13 +145,15 @@ subtest 'claims' => sub {
     is_status(200, '/blank', {x => 'a b=c.d|e'}, 'a value is all that follows');
 
     is_status(200, '/nested', {realm => {access => {roles => ['admin']}}});
-    is_status(403, '/nested', $_) for {'realm.access.roles' => 'admin'}, {realm => 'admin'}, {realm => {access => ['admin']}},
+    is_status(403, '/nested', $_) for {'realm.access.roles' => 'admin'}, {realm => 'admin'},
+        {realm => {access => ['admin']}},
         {realm => [{access => {roles => 'admin'}}]}, {realm => {access => {roles => {admin => 1}}}};
     is_status(200, '/dotted', {'https://a.example/roles' => 'admin'}, 'a dot in a name');
     is_status(200, '/equals', {'a=b' => {'c\\d' => 1}}, 'an equals sign and a backslash in names');
 
     my $claims = '{"iss":"autoflow","exp":' . (time + 60) . ',"x":null}';
-    $t->get_ok('/null' => $t->bearer(Test::Autoflow::sign($t->key, '{"alg":"HS256"}', $claims)))->status_is(403);
+    $t->get_ok('/null' => $t->bearer(Test::Autoflow::sign($t->key, '{"alg":"HS256"}', $claims)))
+        ->status_is(403);
 };
 
 subtest 'variables' => sub {
@@ -155,7 +163,8 @@ subtest 'variables' => sub {
     is_status(403, '/pieces?a=0', {});
     is_status(200, '/mapped', {level => 7});
     is_status(403, '/mapped', {level => 8});
-    is_status(200, '/status', {}, 'inside a condition, $autoflow_status is the status of the token');
+    is_status(200, '/status', {},
+        'inside a condition, $autoflow_status is the status of the token');
     $t->header_is('X-Status' => 'ok');
     unlike $t->error_log, qr/cycle/, 'no cycle';
 };
@@ -189,7 +198,8 @@ subtest 'where it stands' => sub {
         is_status(403, $path, {roles => ['admin']});
         is_status(403, $path, {email_verified => \1});
     }
-    is_status(200, '/inherit/own', {roles => ['editor']}, 'its own conditions replace all of the outer ones');
+    is_status(200, '/inherit/own', {roles => ['editor']},
+        'its own conditions replace all of the outer ones');
     is_status(403, '/inherit/own', {roles => ['admin'], email_verified => \1});
     is_status(200, '/inherit/off/', undef, 'nothing is demanded where autoflow_auth is off');
     is_status(200, '/inherit/off/', {});
@@ -204,12 +214,14 @@ subtest "another issuer's tokens" => sub {
         return $t->bearer($t->token({iss => "https://$name.example/", %$claims}, key => $name x 8));
     };
     my $url = "http://127.0.0.1:$foreign";
-    $t->get_ok("$url/" => $token->($_, {roles => ['admin']}))->status_is(200) for 'other', 'partner';
+    $t->get_ok("$url/" => $token->($_, {roles => ['admin']}))->status_is(200)
+        for 'other', 'partner';
     $t->get_ok("$url/" => $token->($_, {}))->status_is(403) for 'other', 'partner';
 
     my %superuser = (%own, is_superuser => \1);
     $t->get_ok("$url/super" => $token->('other', \%superuser))->status_is(200, "this server's own");
-    $t->get_ok("$url/super" => $token->('partner', \%superuser))->status_is(403, "another's, whatever it says");
+    $t->get_ok("$url/super" => $token->('partner', \%superuser))
+        ->status_is(403, "another's, whatever it says");
     $t->get_ok('/super' => $token->($_, \%superuser))->status_is(401) for 'other', 'partner';
 };
 

@@ -16,7 +16,11 @@ my $t = Test::Autoflow->new(
         location = /path { add_header X-Value "[\$deep]" always; return 204; }
         location = /odd { add_header X-Value "[\$odd]" always; return 204; }
         location = /case { add_header X-Value "[\$autoflow_claim_Given_Name]" always; return 204; }
-        location = /header { add_header X-Value "[\$autoflow_header_kid \$autoflow_header_alg \$autoflow_header_x]" always; return 204; }
+        location = /header {
+            add_header X-Value "[\$autoflow_header_kid \$autoflow_header_alg \$autoflow_header_x]"
+                       always;
+            return 204;
+        }
         location = /claims { default_type application/json; return 200 "\$autoflow_claims"; }
 
         location = /map { return 200 "\$tier \$free"; }
@@ -38,7 +42,9 @@ my $t = Test::Autoflow->new(
             proxy_set_header X-Session-Id \$deep;
             proxy_pass http://echo;
         }
-        location = /log { access_log \$dir/autoflow.log autoflow; autoflow_auth on; try_files /none =204; }
+        location = /log {
+            access_log \$dir/autoflow.log autoflow; autoflow_auth on; try_files /none =204;
+        }
 
         # a subrequest is judged by where it goes, and changes nothing outside
         location = /outer {
@@ -59,19 +65,27 @@ my $t = Test::Autoflow->new(
             proxy_set_header Authorization \$http_authorization;
             proxy_pass http://127.0.0.1:$inner;
         }
-        location = /redirect { autoflow_auth off token=\$cookie_outer; if (\$autoflow_user_id = o) { rewrite ^ /redirected last; } }
-        location = /redirected { add_header X-Value "\$autoflow_user_id \$autoflow_status"; return 204; }
+        location = /redirect {
+            autoflow_auth off token=\$cookie_outer;
+            if (\$autoflow_user_id = o) { rewrite ^ /redirected last; }
+        }
+        location = /redirected {
+            add_header X-Value "\$autoflow_user_id \$autoflow_status"; return 204;
+        }
     },
     http => qq{
         map \$autoflow_claim_plan \$tier { default basic; gold premium; }
         map "\$autoflow_status:\$autoflow_roles" \$free { ~^ok:.*admin yes; default no; }
-        log_format autoflow '{"user":"\$autoflow_user_id","session":"\$autoflow_session_id","status":"\$autoflow_status","x":"\$autoflow_claim_x"}';
+        log_format autoflow '{"user":"\$autoflow_user_id","session":"\$autoflow_session_id",'
+                            '"status":"\$autoflow_status","x":"\$autoflow_claim_x"}';
         autoflow_claim_set \$deep realm access roles;
         autoflow_claim_set \$odd https://a.example/x;
         server {
             listen 127.0.0.1:$inner;
             autoflow_key hex:${\ unpack 'H*', 'other' x 8};
-            location / { add_header X-Inner "\$autoflow_user_id \$autoflow_status" always; return 204; }
+            location / {
+                add_header X-Inner "\$autoflow_user_id \$autoflow_status" always; return 204;
+            }
         }
     },
 );
@@ -87,7 +101,8 @@ sub got ($path, $claims, %options) {
 
 # the value of a claim that is this JSON text
 sub value ($json, $path = '/claim') {
-    return got($path, '{"iss":"autoflow","exp":' . (time + 60) . ",\"x\":$json}") =~ s/^\[(.*)\]\z/$1/sr;
+    return got($path, '{"iss":"autoflow","exp":' . (time + 60)
+        . ",\"x\":$json}") =~ s/^\[(.*)\]\z/$1/sr;
 }
 
 sub is_withheld ($json, $name) {
@@ -100,12 +115,17 @@ sub is_withheld ($json, $name) {
 
 subtest 'every type of JSON' => sub {
     my %text = (
-        '"text"' => 'text', '""' => '', '"a, b"' => 'a, b', '"\u00e9\ud83d\ude00"' => "\xc3\xa9\xf0\x9f\x98\x80", '"a\\\\b\"c"' => 'a\\b"c',
-        '0' => '0', '-7' => '-7', '9007199254740993' => '9007199254740993', '9223372036854775807' => '9223372036854775807',
-        '1.5' => '1.5', '0.1' => '0.1', '-0.30000000000000004' => '-0.30000000000000004', '1.0' => '1.0',
-        '1.7976931348623157e308' => '1.7976931348623157e308', '4.9e-324' => '4.94065645841247e-324', '2e3' => '2000.0',
+        '"text"' => 'text', '""' => '', '"a, b"' => 'a, b',
+            '"\u00e9\ud83d\ude00"' => "\xc3\xa9\xf0\x9f\x98\x80", '"a\\\\b\"c"' => 'a\\b"c',
+        '0' => '0', '-7' => '-7', '9007199254740993' => '9007199254740993',
+        '9223372036854775807' => '9223372036854775807',
+        '1.5' => '1.5', '0.1' => '0.1', '-0.30000000000000004' => '-0.30000000000000004',
+        '1.0' => '1.0',
+        '1.7976931348623157e308' => '1.7976931348623157e308', '4.9e-324' => '4.94065645841247e-324',
+        '2e3' => '2000.0',
         'true' => 'true', 'false' => 'false', 'null' => '',
-        '[]' => '', '["a"]' => 'a', '["a","b c"]' => 'a,b c', '[1,true,"x",null,2.5]' => '1,true,x,,2.5', '["","a",""]' => ',a,',
+        '[]' => '', '["a"]' => 'a', '["a","b c"]' => 'a,b c',
+        '[1,true,"x",null,2.5]' => '1,true,x,,2.5', '["","a",""]' => ',a,',
         '[["a"],{"b":1}]' => '["a"],{"b":1}',
         '{}' => '{}', '{"b":[1,2],"a":"\u00e9\n"}' => "{\"b\":[1,2],\"a\":\"\xc3\xa9\\n\"}",
     );
@@ -115,7 +135,8 @@ subtest 'every type of JSON' => sub {
 
 subtest 'values that could forge others' => sub {
     is_withheld($_, $_) for '"a\r\nX-Role: admin"', '"\n"', '"\t"', '"\u007f"', '"\u001f"',
-        '["a","b\n"]', '["a,b"]', '["a",","]', '[["a","b"]]', '[{"a":1,"b":2}]', '"{\u0001}"', '{"a":"\u007f"}';
+        '["a","b\n"]', '["a,b"]', '["a",","]', '[["a","b"]]', '[{"a":1,"b":2}]', '"{\u0001}"',
+        '{"a":"\u007f"}';
 };
 
 subtest 'names and paths' => sub {
@@ -123,16 +144,19 @@ subtest 'names and paths' => sub {
     is got('/path', {realm => {access => $_}}), '[]', 'that ends early' for 'x', [], {}, undef;
     is got('/path', {'realm access roles' => 1}), '[]', 'is no name';
     is got('/odd', {'https://a.example/x' => 'y'}), '[y]', 'a name of any kind';
-    is got('/case', {given_name => 'Ada', Given_Name => 'Eve'}), '[Ada]', 'names of variables are in lower case';
+    is got('/case', {given_name => 'Ada', Given_Name => 'Eve'}), '[Ada]',
+        'names of variables are in lower case';
 
-    is got('/header', {}, header => {alg => 'HS256', x => ['a', 1], typ => 'JWT'}), '[ HS256 a,1]', 'the header';
+    is got('/header', {}, header => {alg => 'HS256', x => ['a', 1], typ => 'JWT'}), '[ HS256 a,1]',
+        'the header';
     is got('/header', {}, key => 'x'), '[  ]', 'not of a forged token';
 };
 
 subtest '$autoflow_claims' => sub {
     my %claims = (iss => 'autoflow', exp => time + 60, a => [1, 'x'], b => {c => \1});
     got('/claims', \%claims);
-    is_deeply decode_json($t->tx->res->body), decode_json(Mojo::JSON::encode_json({%claims, iat => $t->tx->res->json('/iat')})),
+    is_deeply decode_json($t->tx->res->body),
+        decode_json(Mojo::JSON::encode_json({%claims, iat => $t->tx->res->json('/iat')})),
         'are all of them';
     got('/claims', {%claims, exp => 1});
     is $t->tx->res->body, '', 'none of an expired token';
@@ -178,14 +202,16 @@ subtest 'each place by its own configuration' => sub {
     $t->get_ok('/outer' => $cookies->($token{o}, 'x'))->status_is(200)
         ->header_is('X-Inside' => 'malformed')->header_is('X-Outside' => 'o ok');
     $t->get_ok('/outer' => $cookies->($token{o}, $t->token({sub => 'i'})))
-        ->header_is('X-Inside' => 'i forbidden', 'what the subrequest demands')->header_is('X-Outside' => 'o ok');
+        ->header_is('X-Inside' => 'i forbidden', 'what the subrequest demands')
+        ->header_is('X-Outside' => 'o ok');
     $t->get_ok('/outer' => $cookies->('x', $token{i}))->status_is(401)
         ->header_is('X-Outside' => 'malformed');
 
     $t->get_ok('/two' => $t->bearer($token{i}))->status_is(204)
         ->header_is('X-Value' => 'i ok')->header_is('X-Inner' => 'signature');
     my $other = $t->token({sub => 'x'}, key => 'other' x 8);
-    $t->get_ok('/two' => $t->bearer($other))->header_is('X-Value' => 'signature')->header_is('X-Inner' => 'x ok');
+    $t->get_ok('/two' => $t->bearer($other))->header_is('X-Value' => 'signature')
+        ->header_is('X-Inner' => 'x ok');
 
     $t->get_ok('/redirect' => {%{$cookies->($token{o}, '')}, %{$t->bearer($token{i})}})
         ->header_is('X-Value' => 'i ok', 'an internal redirect');

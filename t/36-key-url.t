@@ -42,7 +42,8 @@ my $port = Test::Autoflow::free_port();
 my $issuer = Test::Autoflow->new(
     api      => 0,
     settings => {map { ("autoflow_$_" => undef) } qw(database secret key password environment)},
-    http     => "server { listen 127.0.0.1:$port; root $dir; location = /moved.json { return 302 /jwks.json; } }",
+    http     => "server { listen 127.0.0.1:$port; root $dir; location = /moved.json { return 302 "
+    . "/jwks.json; } }",
 );
 
 my $t = Test::Autoflow->new(
@@ -67,7 +68,8 @@ $t->http(join "\n", map { "server {
         add_header X-Status \$autoflow_status always;
         location / { proxy_pass http://echo; }
     }" } ['rarely', ['/rarely.json issuer=https://issuer.example refresh=1h']],
-         ['names', ['/jwks.json issuer=https://one.example', '/jwks.json issuer=https://two.example']],
+         ['names',
+         ['/jwks.json issuer=https://one.example', '/jwks.json issuer=https://two.example']],
          ['moved', ['/moved.json issuer=https://issuer.example']]);
 
 sub get_from ($host, $token) {
@@ -79,7 +81,8 @@ sub get ($token, $path = '/app/x') { $t->get_ok($path => {Authorization => "Bear
 sub comes_true ($token, $status, $host = '') {
     my $url = $host ? "http://127.0.0.1:$hosts/" : '/app/x';
     $t->wait_for(sub {
-        $t->ua->get($url => {Host => $host, Authorization => "Bearer $token"})->res->code == $status;
+        $t->ua->get($url => {Host => $host, Authorization => "Bearer $token"})
+            ->res->code == $status;
     });
     pass "in the end: $status";
 }
@@ -101,18 +104,21 @@ subtest 'before the keys could be fetched' => sub {
     get(token($first))->status_is(503)->header_is('X-Status' => 'unavailable');
     $t->get_ok('/app/x')->status_is(401)->header_is('X-Status' => 'missing');
     get_from(rarely => token($first))->status_is(503);
-    get_from(rarely => $t->token({iss => 'autoflow'}, key => 'x' x 32, header => {alg => 'HS256', kid => 'ours'}))
+    get_from(rarely => $t->token({iss => 'autoflow'}, key => 'x' x 32,
+        header => {alg => 'HS256', kid => 'ours'}))
         ->status_is(401)->header_is('X-Status' => 'signature');
     my $ada = $t->register;
     $t->get_ok('/app/x' => $t->bearer($ada))->status_is(200);
-    like $t->error_log, qr{can't fetch the keys of "http://127.0.0.1:$port/jwks.json": \w}, 'the log says why';
+    like $t->error_log, qr{can't fetch the keys of "http://127.0.0.1:$port/jwks.json": \w},
+        'the log says why';
 };
 
 subtest 'when they have come' => sub {
     $issuer->start_nginx;
     comes_true(token($first), 200);
     get(token($first))->json_is('/user_id' => 'someone');
-    get(token($first, iss => 'https://other.example'))->status_is(401)->header_is('X-Status' => 'issuer');
+    get(token($first, iss => 'https://other.example'))->status_is(401)
+        ->header_is('X-Status' => 'issuer');
     get(token($first, exp => time - 10))->status_is(401)->header_is('X-Status' => 'expired');
     get(token($second))->status_is(401)->header_is('X-Status' => 'unknown_key');
 };
@@ -132,7 +138,8 @@ subtest 'an issuer of two names publishes one set' => sub {
 
 subtest 'a redirect is not followed' => sub {
     get_from(moved => token($first))->status_is(503);
-    $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+/moved.json": The requested URL returned 302, not 200} });
+    my $said = qr{the keys of "\S+/moved.json": The requested URL returned 302, not 200};
+    $t->wait_for(sub { $t->error_log =~ $said });
     pass 'the log says so';
 };
 
@@ -157,7 +164,8 @@ subtest 'two keys of one name, and one without' => sub {
     comes_true(token($twin), 200);
     get(token($_))->status_is(200) for $second, {%$nameless, kid => 'whatever'};
     get(token({%$nameless, kid => 'second'}))->status_is(401)->header_is('X-Status' => 'signature');
-    get(token({%$first, kid => 'whatever'}))->status_is(401)->header_is('X-Status' => 'unknown_key');
+    get(token({%$first, kid => 'whatever'}))->status_is(401)
+        ->header_is('X-Status' => 'unknown_key');
     publish($second);
     comes_true(token($twin), 401);
 };
@@ -170,11 +178,13 @@ sub token_by ($secret) {
 
 subtest 'what is no set of keys changes nothing' => sub {
     my $page = '<html><title>It works</title><body>' . 'Welcome! ' x 9 . '</body></html>';
-    for my $text ('<html>', $page, path($second->{file})->slurp, '{"keys":[]}', encode_json($first->{jwk})) {
+    for my $text ('<html>', $page, path($second->{file})->slurp, '{"keys":[]}',
+        encode_json($first->{jwk})) {
         path("$dir/jwks.json")->spurt($text);
         fetched_again('/jwks.json');
         get(token($second))->status_is(200);
-        get(token_by($_))->status_is(401)->header_is('X-Status' => 'signature') for $text, $text =~ s/\n\z//r;
+        get(token_by($_))->status_is(401)->header_is('X-Status' => 'signature') for $text,
+            $text =~ s/\n\z//r;
         get(token($first))->status_is(401);
     }
     publish($second);
@@ -184,9 +194,11 @@ subtest 'what is published is no secret, and broken keys harm no others' => sub 
     my $secret = {kty => 'oct', kid => 'x', k => encode_base64url('k' x 32)};
     my $broken = {kty => 'RSA', n => 'AQAB', e => 'AQAB'};
     my $private = make_key('private');
-    $private->{jwk}{d} = encode_base64url(substr `openssl pkey -in $private->{file} -outform DER`, -32);
+    $private->{jwk}{d} = encode_base64url(substr `openssl pkey -in $private->{file} -outform DER`,
+        -32);
 
-    path("$dir/jwks.json")->spurt(encode_json({keys => [$secret, $private->{jwk}, $broken, 1, $first->{jwk}]}));
+    path("$dir/jwks.json")
+        ->spurt(encode_json({keys => [$secret, $private->{jwk}, $broken, 1, $first->{jwk}]}));
     comes_true(token($first), 200);
     get(token($private))->status_is(401)->header_is('X-Status' => 'unknown_key');
     get(token_by('k' x 32))->status_is(401)->header_is('X-Status' => 'signature');

@@ -15,10 +15,14 @@ my $t = Test::Autoflow->new(
     api    => 0,
     server => qq{
         error_page 401 402 /sorry;
-        location = /sorry { add_header X-Status \$autoflow_status always; return 200 "sorry: \$autoflow_user_id"; }
+        location = /sorry {
+            add_header X-Status \$autoflow_status always; return 200 "sorry: \$autoflow_user_id";
+        }
 
         location /optional/ { autoflow_auth optional; $identity }
-        location /optional/demanding/ { autoflow_auth optional; autoflow_require verified; $identity }
+        location /optional/demanding/ {
+            autoflow_auth optional; autoflow_require verified; $identity
+        }
 
         location /cookie/ {
             autoflow_auth on token=\$cookie_token;
@@ -47,7 +51,9 @@ my $t = Test::Autoflow->new(
         location /preflight/any/ { satisfy any; deny all; autoflow_auth on; $identity }
 
         location /any/ { satisfy any; deny all; autoflow_auth optional; $identity }
-        location /any/allowed/ { satisfy any; allow all; autoflow_auth on; autoflow_require verified; $identity }
+        location /any/allowed/ {
+            satisfy any; allow all; autoflow_auth on; autoflow_require verified; $identity
+        }
         location /all/ { deny all; autoflow_auth optional; $identity }
 
         location /write/ {
@@ -72,7 +78,9 @@ my $t = Test::Autoflow->new(
         }
         location /named/ { autoflow_auth on; error_page 401 403 = \@named; $identity }
         location \@named { add_header X-Status \$autoflow_status always; return 418 "named"; }
-        location /paid/ { autoflow_auth on; autoflow_require \$arg_paid; error_page 403 =402 /sorry; $identity }
+        location /paid/ {
+            autoflow_auth on; autoflow_require \$arg_paid; error_page 403 =402 /sorry; $identity
+        }
     },
     http => "
         server {
@@ -110,7 +118,8 @@ subtest 'optional' => sub {
 
     is_answer('401 missing', '/optional/demanding/');
     is_answer('403 forbidden', '/optional/demanding/', $bearer);
-    is_answer('200 ok', '/optional/demanding/', $t->bearer($t->token({%claims, email_verified => \1})));
+    is_answer('200 ok', '/optional/demanding/',
+        $t->bearer($t->token({%claims, email_verified => \1})));
 };
 
 subtest 'a token from anywhere' => sub {
@@ -126,7 +135,8 @@ subtest 'a token from anywhere' => sub {
     is_answer('401 missing', '/cookie/replaced/', \%cookie);
     is_answer('200 ok', '/cookie/replaced/', $bearer);
     is_answer('200 missing', '/cookie/off/', \%cookie);
-    is is_answer('200 ok', '/elsewhere/', \%cookie)->json->{user_id}, 'ada', 'variables by the token of the place';
+    is is_answer('200 ok', '/elsewhere/', \%cookie)->json->{user_id}, 'ada',
+        'variables by the token of the place';
     is_answer('200 missing', '/elsewhere/', $bearer);
 
     is_answer('200 ok', "/argument/?token=$token");
@@ -149,7 +159,8 @@ subtest 'preflights' => sub {
     my %preflight = (Origin => 'https://a.example', 'Access-Control-Request-Method' => 'PUT');
     is_answer('200 missing', '/preflight/', \%preflight, 'OPTIONS');
     is_answer('200 missing', '/preflight/any/', \%preflight, 'OPTIONS');
-    is_answer('401 missing', $_, \%preflight, 'OPTIONS') for '/preflight/denied/', '/preflight/denied/inside/';
+    is_answer('401 missing', $_, \%preflight, 'OPTIONS') for '/preflight/denied/',
+        '/preflight/denied/inside/';
     is_answer('401 missing', '/preflight/', \%preflight, $_) for 'GET', 'POST';
     is_answer('401 missing', '/preflight/', {$_ => $preflight{$_}}, 'OPTIONS') for keys %preflight;
     is_answer('401 missing', '/preflight/', {}, 'OPTIONS');
@@ -166,7 +177,8 @@ subtest 'satisfy' => sub {
     my $res = is_answer('200 forbidden', '/any/allowed/', $bearer);
     is $res->headers->header('WWW-Authenticate'), undef, 'no challenge with a 200';
     is $res->json->{user_id}, 'ada', 'and the variables are there';
-    is is_answer('200 missing', '/any/allowed/')->headers->header('WWW-Authenticate'), undef, 'nor without a token';
+    is is_answer('200 missing', '/any/allowed/')->headers->header('WWW-Authenticate'), undef,
+        'nor without a token';
 };
 
 subtest 'limit_except' => sub {
@@ -175,14 +187,16 @@ subtest 'limit_except' => sub {
     is_answer('401 missing', '/write/', $bearer, 'POST');
     is_answer('401 missing', '/write/', {}, 'DELETE');
     is_answer('403 forbidden', '/write/', {Cookie => "token=$token"}, 'POST');
-    is_answer('200 ok', '/write/', {Cookie => "token=$token", Origin => $t->url =~ s{/$}{}r}, 'POST');
+    is_answer('200 ok', '/write/', {Cookie => "token=$token", Origin => $t->url =~ s{/$}{}r},
+        'POST');
     is_answer('401 missing', '/write/optional/', {}, 'POST');
     is_answer('200 missing', '/write/optional/', {}, 'PUT');
     is_answer('401 expired', '/write/optional/', $t->bearer($old), 'PUT');
 };
 
 subtest 'nested locations' => sub {
-    is_answer("401 missing", $_) for '/outer/', '/outer/?if=1', '/outer/inner/', '/outer/open/closed/';
+    is_answer("401 missing", $_) for '/outer/', '/outer/?if=1', '/outer/inner/',
+        '/outer/open/closed/';
     is_answer('200 ok', $_, $bearer) for '/outer/', '/outer/inner/', '/outer/open/closed/';
     is_answer('200 missing', '/outer/open/');
     is_answer('200', '/outer/?if=1', $bearer);

@@ -11,7 +11,8 @@ my $dir = tempdir;
 chmod 0755, $dir;
 my ($port, $hosts) = map { Test::Autoflow::free_port() } 1 .. 2;
 
-sub openssl ($command) { system("cd $dir && openssl $command 2>/dev/null") == 0 or die "openssl $command" }
+sub openssl ($command) { system("cd $dir && openssl $command 2>/dev/null") == 0
+    or die "openssl $command" }
 
 # two CAs, and a certificate of each for the issuer's address
 my $key = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes';
@@ -31,7 +32,9 @@ my $token = do {
         {alg => 'EdDSA', kid => 'a'}, {iss => 'https://issuer.example', exp => time + 600};
     path("$dir/input")->spurt($input);
     # octets, not lines: a signature may hold a newline
-    "$input." . encode_base64url(scalar `openssl pkeyutl -sign -rawin -inkey $dir/signing.pem -in $dir/input`);
+    "$input."
+    . encode_base64url(
+    scalar `openssl pkeyutl -sign -rawin -inkey $dir/signing.pem -in $dir/input`);
 };
 
 my $issuer = Test::Autoflow->new(
@@ -67,11 +70,13 @@ $t->http(join "\n", map { "server {
     }" } sort keys %asks);
 
 sub status_of ($host) {
-    $t->ua->get("http://127.0.0.1:$hosts/" => {Host => $host, Authorization => "Bearer $token"})->res->code;
+    $t->ua->get("http://127.0.0.1:$hosts/" => {Host => $host, Authorization => "Bearer $token"})
+        ->res->code;
 }
 
 sub logged ($url, $reason, $name) {
-    $t->wait_for(sub { $t->error_log =~ /\[error\].*can't fetch the keys of "\Q$url\E": .*$reason/ });
+    $t->wait_for(
+        sub { $t->error_log =~ /\[error\].*can't fetch the keys of "\Q$url\E": .*$reason/ });
     pass $name;
 }
 
@@ -83,7 +88,8 @@ subtest 'only whom a known CA has certified is believed' => sub {
     $t->wait_for(sub { status_of('private') == 200 });
     pass 'its CA is named: the keys come';
 
-    logged("https://127.0.0.1:$port/jwks.json", 'certificate problem: unable to get local issuer certificate',
+    logged("https://127.0.0.1:$port/jwks.json",
+        'certificate problem: unable to get local issuer certificate',
         'another CA: the log says why');
     is status_of('other'), 503, '... and there are no keys';
     is status_of('system'), 503, 'the CAs of the system are none of these';
@@ -99,7 +105,8 @@ subtest 'a certificate of another CA' => sub {
     $t->wait_for(sub { status_of('other') == 200 });
     pass 'who knows that one gets the keys now';
 
-    $t->wait_for(sub { 3 <= (() = $t->error_log =~ /\[error\].*127\.0\.0\.1.*certificate problem/g) });
+    $t->wait_for(
+        sub { 3 <= (() = $t->error_log =~ /\[error\].*127\.0\.0\.1.*certificate problem/g) });
     pass 'who got them before is told why no new ones come';
     is status_of('private'), 200, '... and keeps the old ones';
 };

@@ -27,12 +27,15 @@ sub login ($account) {
     return $tx->res->json;
 }
 
-sub claims ($pair) { Mojo::JSON::decode_json(MIME::Base64::decode_base64url((split /\./, $pair->{access_token})[1])) }
+sub claims ($pair) {
+    Mojo::JSON::decode_json(
+        MIME::Base64::decode_base64url((split /\./, $pair->{access_token})[1])) }
 
 # over a connection of its own, so that it may be any worker
 sub app ($node, $pair) {
     my $res = Mojo::UserAgent->new->get($node->url('/app/x') => $t->bearer($pair))->res;
-    return $res->code . ' ' . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
+    return $res->code . ' '
+        . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
 }
 
 sub logout ($pair) {
@@ -71,7 +74,8 @@ subtest 'logout, then 24 requests at once' => sub {
         WHERE application_name = 'autoflow'});
     my $ua = Mojo::UserAgent->new(max_connections => 0);
     my %said;
-    Mojo::Promise->all(map { $ua->get_p($t->url($_ % 2 ? '/app/x' : '/auth/me') => $t->bearer($pair)) } 1 .. 24)
+    Mojo::Promise->all(
+        map { $ua->get_p($t->url($_ % 2 ? '/app/x' : '/auth/me') => $t->bearer($pair)) } 1 .. 24)
         ->then(sub (@got) { $said{$_->[0]->res->code}++ for @got })->wait;
     is_deeply \%said, {401 => 24}, 'all are refused';
     is $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
@@ -107,7 +111,8 @@ subtest 'by hand' => sub {
           INSERT INTO autoflow.user_roles (user_id, role_id) SELECT '%s', id FROM autoflow.roles},
         q{UPDATE autoflow.roles SET name = 'another'},
         q{INSERT INTO autoflow.roles (name) VALUES ('third');
-          UPDATE autoflow.user_roles SET role_id = (SELECT id FROM autoflow.roles WHERE name = 'third')
+          UPDATE autoflow.user_roles SET role_id = (SELECT id FROM autoflow.roles
+          WHERE name = 'third')
            WHERE user_id = '%s'},
         q{DELETE FROM autoflow.roles},
         q{UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = '%s'},
@@ -128,10 +133,12 @@ subtest 'by hand' => sub {
 subtest 'a change and a login in the same second' => sub {
     for (1 .. 5) {
         my $old = login($ada);
-        $t->db->do('UPDATE autoflow.users SET is_superuser = NOT is_superuser WHERE id = ?', {}, $ada->{user}{id});
+        $t->db->do('UPDATE autoflow.users SET is_superuser = NOT is_superuser WHERE id = ?', {},
+            $ada->{user}{id});
         my $new = login($ada);
         heard($_, $old) for $t, $other;
-        is app($_, $old) . ', ' . app($_, $new), '401 token_revoked, 200 ', 'the old is dead, the new is not'
+        is app($_, $old) . ', ' . app($_, $new), '401 token_revoked, 200 ',
+            'the old is dead, the new is not'
             for $t, $other;
     }
     is claims(login($ada))->{is_superuser}, 1, 'which says what is so';
@@ -139,20 +146,23 @@ subtest 'a change and a login in the same second' => sub {
 
 subtest 'the listener is cut' => sub {
     my $feed = sub ($node) {
-        $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'autoflow feed'});
+        $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
+            WHERE application_name = 'autoflow feed'});
     };
     for my $round (1 .. 3) {
         my $pair = login($ada);
         $t->db->do('SELECT pg_terminate_backend(?)', {}, $_) for @{$feed->($other)};
         logout($pair);
         heard($other, $pair);
-        is app($_, $pair), '401 token_revoked', 'what happened meanwhile is caught up with' for $t, $other;
+        is app($_, $pair), '401 token_revoked', 'what happened meanwhile is caught up with'
+            for $t, $other;
         $t->wait_for(sub { @{$feed->($other)} == 2 });
     }
 };
 
 subtest 'what has expired is purged as fast as it comes' => sub {
-    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(), now() - interval '2 days'
+    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(),
+        now() - interval '2 days'
                    FROM generate_series(1, 50000)});
     $t->jobs_due;
     $t->wait_for(sub { !$t->db->selectrow_array('SELECT count(*) FROM autoflow.revocations
@@ -168,7 +178,8 @@ subtest 'what was revoked takes long to be read' => sub {
     my $lock = $t->locked('revocations');
     $other->start_nginx;
     my $waits = sub {
-        $t->db->selectrow_array(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'autoflow feed'
+        $t->db->selectrow_array(q{SELECT pid FROM pg_stat_activity
+            WHERE application_name = 'autoflow feed'
             AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '1.5 s'});
     };
     $t->wait_for($waits);
@@ -178,7 +189,8 @@ subtest 'what was revoked takes long to be read' => sub {
     $other->wait_for(sub { app($other, $pair) !~ /^503/ });
     is app($other, $pair), '401 token_revoked', 'longer than a statement may take';
     is_deeply $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
-        WHERE application_name = 'autoflow feed' AND pid = ?}, {}, $pid), [$pid], 'at the first attempt';
+        WHERE application_name = 'autoflow feed' AND pid = ?}, {}, $pid), [$pid],
+        'at the first attempt';
     $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '5s'});
 };
 
@@ -225,14 +237,16 @@ subtest 'a flood in a small zone' => sub {
     logout($dead);
     heard($other, $dead);
     next_second();      # what is revoked in the same second counts as issued before
-    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(), now() + interval '1 hour'
+    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(),
+        now() + interval '1 hour'
                    FROM generate_series(1, 20000)});
     $other->stop;
     $other->start_nginx->ready;
     is app($other, $dead), '401 token_revoked', 'nothing is forgotten';
     is app($other, $good), '401 token_revoked', 'at the cost of the innocent';
     next_second();
-    my $again = $t->post_ok('/auth/refresh' => json => {refresh_token => $good->{refresh_token}})->tx->res->json;
+    my $again = $t->post_ok('/auth/refresh' => json => {refresh_token => $good->{refresh_token}})
+        ->tx->res->json;
     is app($other, $again), '200 ', 'who can refresh';
     $t->db->do('TRUNCATE autoflow.revocations');
 };
@@ -240,7 +254,8 @@ subtest 'a flood in a small zone' => sub {
 # between a client and PostgreSQL, as a pooler may be: lets everything through
 # but notifications
 sub deaf_pooler {
-    my $listener = IO::Socket::IP->new(Listen => 5, LocalHost => '127.0.0.1', LocalPort => 0) or die $@;
+    my $listener = IO::Socket::IP->new(Listen => 5, LocalHost => '127.0.0.1', LocalPort => 0)
+        or die $@;
     my $socket   = $t->postgresql->dir . '/.s.PGSQL.5432';
     my $pid      = fork // die $!;
     return ($listener->sockport, $pid) if $pid;
@@ -268,11 +283,14 @@ sub deaf_pooler {
 subtest 'a pooler that keeps notifications to itself' => sub {
     my ($port, $pid) = deaf_pooler();
     my $pair = login($ada);
-    $other->database("'notify=host=127.0.0.1 port=$port dbname=autoflow user=autoflow_app sslmode=disable gssencmode=disable'")
+    $other->database(
+        "'notify=host=127.0.0.1 port=$port dbname=autoflow user=autoflow_app sslmode=disable "
+            . "gssencmode=disable'")
         ->settings({autoflow_revocation_staleness => '5s'})->reload->ready;
     is app($other, $pair), '200 ', 'at first nobody knows';
     $other->wait_for(sub { app($other, $pair) =~ /^503/ });
-    like $other->error_log, qr/\[error\] .*feed: no notifications arrive/, 'then it shows, and is told';
+    like $other->error_log, qr/\[error\] .*feed: no notifications arrive/,
+        'then it shows, and is told';
     $other->database('')->settings({})->reload->ready;
     is app($other, $pair), '200 ';
     kill 'TERM', $pid;

@@ -38,12 +38,14 @@ sub row ($address, $is) {
 }
 
 sub sent ($address) { row($address, sub ($row) { $row->{sent_at} }) }
-sub arrived ($address) { $t->wait_for(sub { $smtp->mails_to($address) }); return ($smtp->mails_to($address))[0] }
+sub arrived ($address) { $t->wait_for(sub { $smtp->mails_to($address) });
+    return ($smtp->mails_to($address))[0] }
 
 # as if the time until the next attempt had passed: for what waits for one, as
 # a lease is longer; or for all, when those who had taken them are gone
 sub later ($all = 0) {
-    $t->db->do(q{UPDATE autoflow.outbox SET due_at = now() WHERE sent_at IS NULL AND failed_at IS NULL
+    $t->db->do(q{UPDATE autoflow.outbox SET due_at = now() WHERE sent_at IS NULL
+        AND failed_at IS NULL
         AND (due_at < now() + interval '1 minute' OR ?)}, undef, $all);
 }
 
@@ -51,7 +53,9 @@ sub later ($all = 0) {
 sub logged ($line, $name) { ok $t->wait_for(sub { $t->error_log =~ $line }), $name }
 
 my $kicks = 0;
-sub kick { $t->ua->post('/auth/forgot-password' => json => {email => 'nobody' . ++$kicks . '@example.com'}) }
+sub kick {
+    $t->ua->post('/auth/forgot-password' => json => {email => 'nobody' . ++$kicks
+        . '@example.com'}) }
 
 # until all is sent: whoever looks, a kick is there for each worker
 sub all_sent {
@@ -59,7 +63,8 @@ sub all_sent {
         later();
         kick();
         sleep 0.1;
-        !$t->db->selectrow_array('SELECT count(*) FROM autoflow.outbox WHERE sent_at IS NULL AND failed_at IS NULL');
+        !$t->db->selectrow_array('SELECT count(*) FROM autoflow.outbox WHERE sent_at IS NULL
+            AND failed_at IS NULL');
     });
 }
 
@@ -83,17 +88,21 @@ subtest 'a mail goes out as soon as its cause is there' => sub {
     my %headers;
     push @{$headers{$_->[0]}}, $_->[1] for @{$mail->{headers}};
     my $row = sent('ada@example.com');
-    is_deeply [sort keys %headers], [sort qw(Date From To Subject Message-ID Auto-Submitted MIME-Version
+    is_deeply [sort keys %headers],
+        [sort qw(Date From To Subject Message-ID Auto-Submitted MIME-Version
         Content-Type)], 'the headers';
     is_deeply [grep { @$_ != 1 } values %headers], [], 'each of them once';
     is $headers{From}[0], 'Example <auth@example.com>', 'From';
     is $headers{'Message-ID'}[0], "<$row->{id}\@example.com>", 'a name that stays the same';
     is $headers{'Auto-Submitted'}[0], 'auto-generated', 'nobody shall answer';
 
-    my ($token) = $mail->{text} =~ m{^https://example\.com/account/verify-email\?token=([\w-]{70})$}m;
+    my $page = qr{https://example\.com/account/verify-email};
+    my ($token) = $mail->{text} =~ /^$page\?token=([\w-]{70})$/m;
     ok $token, 'a link on a line of its own';
-    like $mail->{html}, qr{<a href="https://example\.com/account/verify-email\?token=$token">}, 'the same in HTML';
-    unlike $t->error_log, qr/ada\@|$token|mail server's/, 'the log holds no address, token or password';
+    like $mail->{html}, qr{<a href="$page\?token=$token">},
+        'the same in HTML';
+    unlike $t->error_log, qr/ada\@|$token|mail server's/,
+        'the log holds no address, token or password';
 };
 
 subtest 'a worker keeps its connection' => sub {
@@ -132,7 +141,8 @@ subtest 'the server is down' => sub {
 subtest 'the server is deaf' => sub {
     my $time = sub ($n) {
         my @times = map { my $from = time; $t->post_ok('/auth/login' => json =>
-            {email => 'ada@example.com', password => $good})->status_is(200); time - $from } 1 .. $n;
+            {email => 'ada@example.com', password => $good})
+            ->status_is(200); time - $from } 1 .. $n;
         return (sort { $a <=> $b } @times)[$n / 2];
     };
     my $before = $time->(11);
@@ -172,7 +182,8 @@ subtest 'what the server says of a recipient' => sub {
 
     $t->register(email => "Nobody\@b\x{fc}cher.refused.example");
     $row = row("Nobody\@b\x{fc}cher.refused.example", sub ($row) { $row->{failed_at} });
-    like $row->{last_error}, qr/550 5\.1\.1 <\*+>: nobody of this name/, 'whatever it makes of the address';
+    like $row->{last_error}, qr/550 5\.1\.1 <\*+>: nobody of this name/,
+        'whatever it makes of the address';
     unlike $t->error_log, qr/nobody\@/i, 'but not whom the server repeats';
 
     $t->register(email => 'busy@later.example');
@@ -192,7 +203,8 @@ subtest 'what nobody needs any more is not sent' => sub {
     $smtp->stop;
     $t->register(email => 'gone@example.com');
     row('gone@example.com', sub ($row) { $row->{last_error} });
-    $t->db->do(q{UPDATE autoflow.users SET email = 'new@example.com' WHERE email = 'gone@example.com'});
+    $t->db->do(q{UPDATE autoflow.users SET email = 'new@example.com'
+        WHERE email = 'gone@example.com'});
     $smtp->start;
     all_sent();
     is $smtp->mails_to('gone@example.com'), 0, 'the address is another one';
@@ -227,12 +239,14 @@ subtest 'what is told too late' => sub {
     my $hole = $smtp->black_hole;
     $t->register(email => 'tardy@example.com');
     my $row = row('tardy@example.com', sub ($row) { $row->{attempts} == 1 });
-    $t->db->do(q{UPDATE autoflow.outbox SET attempts = 2, due_at = now() + interval '2 minutes' WHERE id = ?}, undef, $row->{id});
+    $t->db->do(q{UPDATE autoflow.outbox SET attempts = 2, due_at = now() + interval '2 minutes'
+        WHERE id = ?}, undef, $row->{id});
     close $hole;
     logged(qr/could not send mail $row->{id} /, 'a mail that another worker has taken meanwhile');
     $row = row('tardy@example.com', sub { 1 });
     is $row->{last_error}, undef, 'is its own';
-    is $t->db->selectrow_array(q{SELECT due_at > now() + interval '1 minute' FROM autoflow.outbox WHERE id = ?}, undef, $row->{id}),
+    is $t->db->selectrow_array(q{SELECT due_at > now() + interval '1 minute' FROM autoflow.outbox
+        WHERE id = ?}, undef, $row->{id}),
         1, 'which has its two minutes';
     $smtp->start;
     later(1);
@@ -252,7 +266,8 @@ subtest 'the database goes away while a mail is on its way' => sub {
     sent('way@example.com');
     $t->ready;
     all_sent();
-    is $smtp->mails_to('way@example.com'), 1, 'the worker tells it later, and the mail went out once';
+    is $smtp->mails_to('way@example.com'), 1,
+        'the worker tells it later, and the mail went out once';
     $smtp->stop;
     splice @{$smtp->options}, -2;
     $smtp->start;
@@ -265,11 +280,13 @@ subtest 'many workers, many mails' => sub {
     $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient)
         SELECT 'verify_email', id, email FROM autoflow.users WHERE email LIKE 'crowd%'});
     $smtp->start;
-    $t->at_once(map { [POST => '/auth/forgot-password' => json => {email => "x$_\@example.com"}] } 1 .. 8);
+    $t->at_once(
+        map { [POST => '/auth/forgot-password' => json => {email => "x$_\@example.com"}] } 1 .. 8);
     all_sent();
     my %count;
     $count{$_->{recipients}[0]}++ for $smtp->mails;
-    is_deeply [grep { ($count{"crowd$_\@example.com"} // 0) != 1 } 1 .. 200], [], 'each of 200 was sent once';
+    is_deeply [grep { ($count{"crowd$_\@example.com"} // 0) != 1 } 1 .. 200], [],
+        'each of 200 was sent once';
 };
 
 subtest 'a server that does not offer TLS' => sub {
@@ -293,7 +310,8 @@ subtest 'a server whose certificate nobody knows' => sub {
         . '" starttls=required');
     $t->reload->ready;
     $t->register(email => 'stranger@example.com');
-    like row('stranger@example.com', sub ($row) { $row->{last_error} })->{last_error}, qr/certificate/, 'gets nothing';
+    like row('stranger@example.com', sub ($row) { $row->{last_error} })->{last_error},
+        qr/certificate/, 'gets nothing';
 };
 
 subtest 'a password that is wrong' => sub {
@@ -306,11 +324,13 @@ subtest 'a password that is wrong' => sub {
     secure();
     $t->reload->ready;
     all_sent();
-    is $smtp->mails_to($_), 1, "$_ has one in the end" for 'stranger@example.com', 'wrong@example.com';
+    is $smtp->mails_to($_), 1, "$_ has one in the end" for 'stranger@example.com',
+        'wrong@example.com';
 };
 
 subtest 'old rows go' => sub {
-    $t->db->do(q{UPDATE autoflow.outbox SET created_at = now() - interval '31 days' WHERE recipient LIKE 'crowd%'});
+    $t->db->do(q{UPDATE autoflow.outbox SET created_at = now() - interval '31 days'
+        WHERE recipient LIKE 'crowd%'});
     is $t->db->selectrow_array('SELECT autoflow.mail_maintain()'), 200, 'after 30 days';
 };
 

@@ -44,7 +44,8 @@ sub sends ($nginx, $user) {
 
 sub is_refused ($nginx, $folder, $owner) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $where = qr/\Q"$folder", which belongs to user "$owner", in \E\S+nginx.conf:\d+ \(13: Permission denied\)/;
+    my $whose = qr/\Q"$folder", which belongs to user "$owner", in /;
+    my $where = qr/$whose\S+nginx.conf:\d+ \(13: Permission denied\)/;
     my ($exit, $text) = $nginx->check;
     is $exit, 1, 'nginx -t fails';
     like $text, qr/\[emerg\].*$refused$where/, 'and says whose it is';
@@ -71,7 +72,8 @@ subtest 'the user is changed, and nginx reloads' => sub {
     my @workers = $t->worker_pids;
     $t->user('nobody nogroup')->write_conf;
     $t->process->signal('HUP');
-    ok $t->wait_for(sub { $t->error_log =~ /$refused"\Q$mail"/ }), 'the new configuration is refused';
+    ok $t->wait_for(sub { $t->error_log =~ /$refused"\Q$mail"/ }),
+        'the new configuration is refused';
     is_deeply [owners()], [('www-data') x 4], 'the folders stay';
     is_deeply [$t->worker_pids], \@workers, 'and so do the workers';
     sends($t, 'www-data');

@@ -26,11 +26,13 @@ sub forgot ($email) {
 }
 
 sub resend ($email, $who = undef) {
-    return $t->post_ok('/api/user/verify-email/resend' => ($who ? $t->bearer($who) : {}) => json => {email => $email})->status_is(202);
+    return $t->post_ok('/api/user/verify-email/resend' => ($who ? $t->bearer($who)
+        : {}) => json => {email => $email})->status_is(202);
 }
 
 sub reset_with ($token, $password = $fresh) {
-    return $t->post_ok('/auth/reset-password' => json => {token => $token, new_password => $password});
+    return $t->post_ok(
+        '/auth/reset-password' => json => {token => $token, new_password => $password});
 }
 
 sub verify ($token) { $t->post_ok('/api/user/verify-email' => json => {token => $token}) }
@@ -57,19 +59,23 @@ $t->start;
 
 subtest 'a forgotten password' => sub {
     my $ada = $t->register(email => 'Ada@example.com', username => 'countess');
-    forgot('ada@EXAMPLE.com')->json_like('/message' => qr/mail/)->header_is('Content-Type' => 'application/json');
+    forgot('ada@EXAMPLE.com')->json_like('/message' => qr/mail/)
+        ->header_is('Content-Type' => 'application/json');
     my $token = token('Ada@example.com', 'reset-password');
 
     $t->get_ok("/auth/reset-password?token=$token")->status_is(405);
-    reset_with($token, 'countess')->problem_is(422, 'validation_failed')->errors_are({new_password => 'password_too_similar'});
+    reset_with($token, 'countess')->problem_is(422, 'validation_failed')
+        ->errors_are({new_password => 'password_too_similar'});
     reset_with($token, 'password')->errors_are({new_password => 'password_too_weak'});
     login('ada@example.com', $good)->status_is(200);
 
     $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
     reset_with($token)->status_is(204)->content_is('');
     $t->get_ok('/auth/me' => $t->bearer($ada))->problem_is(401, 'token_revoked');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $ada->{refresh_token}})->status_is(401);
-    login('ada@example.com', $fresh)->status_is(200)->json_is('/user/email_verified' => Mojo::JSON->true);
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $ada->{refresh_token}})
+        ->status_is(401);
+    login('ada@example.com', $fresh)->status_is(200)
+        ->json_is('/user/email_verified' => Mojo::JSON->true);
     login('ada@example.com', $good)->status_is(401);
     reset_with($token)->problem_is(400, 'invalid_token');
 
@@ -82,7 +88,8 @@ subtest 'a forgotten password' => sub {
 subtest 'a login that overlaps a reset' => sub {
     my ($email, $reset) = account();
     my $request = sub ($path, $body) {
-        $t->client->send(Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body)));
+        $t->client->send(
+            Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body)));
     };
     my $lock  = $t->locked;
     my $login = $request->('/auth/login', {email => $email, password => $good});
@@ -92,8 +99,10 @@ subtest 'a login that overlaps a reset' => sub {
     $lock->rollback;
     is $end->status, 204;
     my $pair = Mojo::JSON::decode_json($login->answer->{body});
-    $t->get_ok('/auth/me' => $t->bearer($pair))->problem_is(401, 'token_revoked', 'its session has ended, too');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->problem_is(401, 'invalid_token');
+    $t->get_ok('/auth/me' => $t->bearer($pair))
+        ->problem_is(401, 'token_revoked', 'its session has ended, too');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})
+        ->problem_is(401, 'invalid_token');
 };
 
 subtest 'an address to verify' => sub {
@@ -114,7 +123,8 @@ subtest 'an address to verify' => sub {
 subtest 'another address that an account waits for' => sub {
     my $email  = 'old@example.com';
     my $bob    = $t->register(email => $email);
-    my $change = sub ($new) { $t->db->do('UPDATE autoflow.users SET pending_email = ? WHERE email = ?', undef, $new, $email) };
+    my $change = sub ($new) { $t->db->do('UPDATE autoflow.users SET pending_email = ?
+        WHERE email = ?', undef, $new, $email) };
 
     $change->('new1@example.com');
     resend('NEW1@example.com');
@@ -126,20 +136,25 @@ subtest 'another address that an account waits for' => sub {
     resend('new2@example.com', $bob);
     my $second = token('new2@example.com', 'verify-email');
     verify($first)->problem_is(400, 'invalid_token');
-    $t->get_ok('/auth/me' => $t->bearer($bob))->json_is('/email' => $email)->json_is('/pending_email' => 'new2@example.com');
+    $t->get_ok('/auth/me' => $t->bearer($bob))->json_is('/email' => $email)
+        ->json_is('/pending_email' => 'new2@example.com');
     verify($second)->status_is(204);
     $t->get_ok('/auth/me' => $t->bearer($bob))->problem_is(401, 'token_revoked');
-    my $pair = $t->ua->post('/auth/refresh' => json => {refresh_token => $bob->{refresh_token}})->res->json;
-    $t->get_ok('/auth/me' => $t->bearer($pair))->status_is(200)->json_is('/email' => 'new2@example.com');
+    my $pair = $t->ua->post('/auth/refresh' => json => {refresh_token => $bob->{refresh_token}})
+        ->res->json;
+    $t->get_ok('/auth/me' => $t->bearer($pair))->status_is(200)
+        ->json_is('/email' => 'new2@example.com');
     my $user = user('new2@example.com');
-    is_deeply [@$user{qw(pending_email email_verified token_epoch)}], [undef, 1, 1], 'has taken the place of the other';
+    is_deeply [@$user{qw(pending_email email_verified token_epoch)}], [undef, 1, 1],
+        'has taken the place of the other';
     $email = 'new2@example.com';
 
     $t->register(email => 'taken@example.com');
     $change->('later@example.com');
     resend('later@example.com', $pair);
     my $late = token('later@example.com', 'verify-email');
-    $t->db->do(q{UPDATE autoflow.users SET email = 'later@example.com' WHERE email = 'taken@example.com'});
+    $t->db->do(q{UPDATE autoflow.users SET email = 'later@example.com'
+        WHERE email = 'taken@example.com'});
     verify($late)->problem_is(409, 'email_taken');
 };
 
@@ -148,19 +163,26 @@ subtest 'tokens of no use' => sub {
     my $octets = decode_base64url($reset);
     my $id = '00000000-0000-4000-8000-000000000000';
 
-    $t->post_ok('/auth/reset-password' => json => {token => $_, password => $fresh})->problem_is(400, 'invalid_token')
+    $t->post_ok('/auth/reset-password' => json => {token => $_, password => $fresh})
+        ->problem_is(400, 'invalid_token')
         for 'x', $reset . 'A', substr($reset, 0, 69), 'A' x 64, 'A' x 70, $verify,
-            map { encode_base64url($_) } unpack('A4', $octets) . "\0" x 16 . substr($octets, 20), "\0" x 4 . substr $octets, 4;
-    verify($_)->problem_is(400, 'invalid_token') for $reset, $verify =~ s/(.)$/$1 eq '_' ? '-' : '_'/er, "$verify=", 'x' x 1024;
+            map { encode_base64url($_) } unpack('A4', $octets) . "\0" x 16 . substr($octets, 20),
+            "\0" x 4 . substr $octets, 4;
+    verify($_)->problem_is(400, 'invalid_token') for $reset,
+        $verify =~ s/(.)$/$1 eq '_' ? '-' : '_'/er, "$verify=", 'x' x 1024;
 
     $t->post_ok('/auth/reset-password' => json => {})->problem_is(422, 'validation_failed')
         ->errors_are({token => 'required', new_password => 'required'});
-    $t->post_ok('/auth/reset-password' => json => {token => 'x', new_password => $fresh, password => $fresh})
+    $t->post_ok('/auth/reset-password' => json => {token => 'x', new_password => $fresh,
+        password => $fresh})
         ->errors_are({password => 'ambiguous'});
-    $t->post_ok('/auth/reset-password' => json => {token => 'x', password => 'short'})->errors_are({password => 'length'});
-    $t->post_ok('/auth/forgot-password' => json => {email => 'nobody'})->errors_are({email => 'format'});
+    $t->post_ok('/auth/reset-password' => json => {token => 'x', password => 'short'})
+        ->errors_are({password => 'length'});
+    $t->post_ok('/auth/forgot-password' => json => {email => 'nobody'})
+        ->errors_are({email => 'format'});
 
-    $t->post_ok('/auth/reset-password' => json => {token => $reset, password => $fresh})->status_is(204);
+    $t->post_ok('/auth/reset-password' => json => {token => $reset, password => $fresh})
+        ->status_is(204);
 };
 
 subtest 'they end with what they are for' => sub {
@@ -209,7 +231,9 @@ subtest 'at once' => sub {
 # others are about to be ended
 subtest 'a login that overlaps' => sub {
     my ($email, $reset) = account();
-    my $request = sub ($path, $body) { $t->client->send(Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body))) };
+    my $request = sub ($path, $body) {
+        $t->client->send(
+            Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body))) };
     my $lock  = $t->locked;
     my $login = $request->('/auth/login', {email => $email, password => $good});
     $t->wait_for(sub { $t->blocked == 1 });
@@ -218,8 +242,10 @@ subtest 'a login that overlaps' => sub {
     $lock->rollback;
     is $end->status, 204;
     my $pair = Mojo::JSON::decode_json($login->answer->{body});
-    $t->get_ok('/auth/me' => $t->bearer($pair))->problem_is(401, 'token_revoked', 'ends with the others');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->problem_is(401, 'invalid_token');
+    $t->get_ok('/auth/me' => $t->bearer($pair))
+        ->problem_is(401, 'token_revoked', 'ends with the others');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})
+        ->problem_is(401, 'invalid_token');
 };
 
 subtest 'secrets are replaced' => sub {
@@ -228,14 +254,17 @@ subtest 'secrets are replaced' => sub {
     mail(autoflow_secret => 'hex:' . 'a1' x 32 . '; autoflow_secret hex:' . '0f' x 32);
     $t->reload->ready;
     reset_with($reset, 'password')->status_is(422);
-    reset_with($former, 'password')->status_is(422, 'a token without a key id, of a mail from before');
+    reset_with($former, 'password')
+        ->status_is(422, 'a token without a key id, of a mail from before');
     elapse('2 minutes');
     forgot($email);
     my $new = token($email, 'reset-password', 2);
     mail(autoflow_secret => 'hex:' . 'a1' x 32);
     $t->reload->ready;
     my @both = map { m{/reset-password\?token=([\w-]+)$}m ? $1 : () } mails_to($email);
-    my @good = grep { $t->ua->post('/auth/reset-password' => json => {token => $_, password => 'password'})->res->code == 422 } @both;
+    my @good = grep {
+        $t->ua->post('/auth/reset-password' => json => {token => $_, password => 'password'})
+            ->res->code == 422 } @both;
     is @both, 2, 'two tokens';
     reset_with($former, 'password')->problem_is(400, 'invalid_token');
     is @good, 1, 'that of the secret that is gone counts no more';
@@ -266,7 +295,8 @@ subtest 'a dump of the database resets nothing' => sub {
 
 subtest 'nobody learns who has an account' => sub {
     $t->register(email => 'known@example.com');
-    $t->db->do(q{INSERT INTO autoflow.users (email, password_hash, is_active) VALUES ('off@example.com', 'x', false)});
+    $t->db->do(q{INSERT INTO autoflow.users (email, password_hash, is_active)
+        VALUES ('off@example.com', 'x', false)});
     for my $path ('/auth/forgot-password', '/api/user/verify-email/resend') {
         my @answers = map {
             my $res = $t->ua->post($path => json => {email => $_})->res;
@@ -299,9 +329,12 @@ subtest 'nor from how long it takes' => sub {
 };
 
 subtest 'not too many mails' => sub {
-    $t->db->do(q{INSERT INTO autoflow.users (email, password_hash) VALUES ('often@example.com', 'x')});
-    my $count = sub { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox WHERE recipient = 'often@example.com'}) };
-    $t->at_once(map { [POST => '/auth/forgot-password' => json => {email => 'often@example.com'}] } 1 .. 8);
+    $t->db->do(q{INSERT INTO autoflow.users (email, password_hash)
+        VALUES ('often@example.com', 'x')});
+    my $count = sub { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox
+        WHERE recipient = 'often@example.com'}) };
+    $t->at_once(
+        map { [POST => '/auth/forgot-password' => json => {email => 'often@example.com'}] } 1 .. 8);
     is $count->(), 1, 'one, however many ask at once';
     forgot('often@example.com');
     is $count->(), 1, 'none within a minute';
@@ -325,7 +358,8 @@ subtest 'not too many requests' => sub {
     verify($verify)->status_is(400);
     resend($email);
     reset_with('x')->status_is(400);
-    for my $path ('/auth/forgot-password', '/auth/reset-password', '/api/user/verify-email', '/api/user/verify-email/resend') {
+    for my $path ('/auth/forgot-password', '/auth/reset-password', '/api/user/verify-email',
+        '/api/user/verify-email/resend') {
         $t->post_ok($path => json => {email => $email, token => $reset, new_password => $fresh})
             ->problem_is(429, 'too_many_attempts')->header_like('Retry-After' => qr/^\d+$/);
     }
@@ -339,7 +373,8 @@ subtest 'what an account is called can do no harm' => sub {
     path($templates)->make_path;
     chmod 0755, $templates;
     $_->copy_to($templates) for path("$Test::Autoflow::root/conf/mail")->list->each;
-    path($templates, "$_.subject")->spurt("For {{name}}\n") for qw(reset_password verify_email change_email);
+    path($templates, "$_.subject")->spurt("For {{name}}\n")
+        for qw(reset_password verify_email change_email);
     path($templates, 'reset_password.html')->spurt('<p title="{{name}}">{{link}}</p>');
     mail(autoflow_mail_templates => $templates);
     $t->reload->ready;
@@ -349,20 +384,26 @@ subtest 'what an account is called can do no harm' => sub {
                ('mallory@example.com', 'x', '"><script>alert(1)</script>', true),
                ('anne@example.com', 'x', 'Änne 漢字', true),
                ('stranger@example.com', 'x', 'Win money at evil.example', false)});
-    my %mail = map { my $to = "$_\@example.com"; forgot($to); $t->wait_for(sub { mails_to($to) }); ($_ => (mails_to("$_\@example.com"))[0]) }
+    my %mail = map { my $to = "$_\@example.com"; forgot($to); $t->wait_for(sub { mails_to($to) });
+        ($_ => (mails_to("$_\@example.com"))[0]) }
         qw(eve mallory anne stranger);
     unlike $mail{eve} =~ s/\n\n.*//sr, qr/^Bcc/mi, 'no header';
     like $mail{eve}, qr/^Subject: For Eve Bcc: x\@example\.com$/m, 'but a part of one';
-    like $mail{mallory}, qr/^<p title="&quot;&gt;&lt;script&gt;alert\(1\)&lt;\/script&gt;">/m, 'no markup';
+    like $mail{mallory}, qr/^<p title="&quot;&gt;&lt;script&gt;alert\(1\)&lt;\/script&gt;">/m,
+        'no markup';
     like $mail{anne}, qr/^Subject: =\?UTF-8\?B\?/m, 'UTF-8 as an encoded word';
-    like $mail{stranger}, qr/^Subject: For stranger\@example\.com$/m, 'nothing of a stranger who may not own the address';
+    like $mail{stranger}, qr/^Subject: For stranger\@example\.com$/m,
+        'nothing of a stranger who may not own the address';
 
-    $t->db->do(q{UPDATE autoflow.users SET pending_email = 'victim@example.com' WHERE email = 'mallory@example.com'});
+    $t->db->do(q{UPDATE autoflow.users SET pending_email = 'victim@example.com'
+        WHERE email = 'mallory@example.com'});
     $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient)
-        SELECT 'change_email', id, pending_email FROM autoflow.users WHERE email = 'mallory@example.com'});
+        SELECT 'change_email', id, pending_email FROM autoflow.users
+        WHERE email = 'mallory@example.com'});
     forgot('nobody@example.com');
     token('victim@example.com', 'verify-email');
-    like +(mails_to('victim@example.com'))[0], qr/^Subject: For victim\@example\.com$/m, 'nor of one who would like to have it';
+    like +(mails_to('victim@example.com'))[0], qr/^Subject: For victim\@example\.com$/m,
+        'nor of one who would like to have it';
     mail();
     $t->reload->ready;
 };
@@ -372,7 +413,8 @@ subtest 'in a Maildir' => sub {
     is +(stat $file)[2] & 0777, 0600, 'nobody else can read a mail';
     unlike $file->slurp, qr/\r/, 'lines end as in files';
     is path("$dir/tmp")->list->size, 0, 'nothing is left in tmp';
-    is_deeply [sort map { $_->basename } path($dir)->list({dir => 1})->each], [qw(cur new tmp)], 'its folders';
+    is_deeply [sort map { $_->basename } path($dir)->list({dir => 1})->each], [qw(cur new tmp)],
+        'its folders';
 };
 
 subtest 'without mails' => sub {

@@ -26,47 +26,62 @@ subtest 'it is gone' => sub {
 
         for my $pair ($ada, $phone) {
             for (1 .. 4) {
-                $t->get_ok('/app/x' => {%{$t->bearer($pair)}, Connection => 'close'})->status_is(401);
-                is $t->get_ok('/auth/me' => $t->bearer($pair))->tx->res->json('/code'), 'token_revoked', 'in every worker';
+                $t->get_ok('/app/x' => {%{$t->bearer($pair)}, Connection => 'close'})
+                    ->status_is(401);
+                is $t->get_ok('/auth/me' => $t->bearer($pair))->tx->res->json('/code'),
+                    'token_revoked', 'in every worker';
             }
-            $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->problem_is(401, 'invalid_token');
+            $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})
+                ->problem_is(401, 'invalid_token');
         }
         $t->delete_ok($path => $t->bearer($ada))->problem_is(401, 'token_revoked', 'once');
         login($_)->problem_is(401, 'invalid_credentials') for 'ada@example.com', 'ada';
-        is_deeply $t->db->selectrow_arrayref(q{SELECT actor_id = target_id, ip_address, request_id IS NOT NULL
-            FROM autoflow.audit_events WHERE action = 'deleted' AND target_id = ?}, undef, $ada->{user}{id}),
+        is_deeply $t->db->selectrow_arrayref(q{SELECT actor_id = target_id, ip_address,
+            request_id IS NOT NULL
+            FROM autoflow.audit_events WHERE action = 'deleted' AND target_id = ?}, undef,
+            $ada->{user}{id}),
             [1, '127.0.0.1', 1], 'audited';
         is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.sessions
-            WHERE user_id = ? AND ended_at IS NULL}, undef, $ada->{user}{id}), 0, 'every session has ended';
+            WHERE user_id = ? AND ended_at IS NULL}, undef, $ada->{user}{id}), 0,
+            'every session has ended';
     }
-    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.users WHERE email = 'ada@example.com'}), 3,
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.users
+        WHERE email = 'ada@example.com'}), 3,
         'the rows stay; address and name were free for the next one';
 };
 
 subtest 'tokens in mails' => sub {
     my $email = 'bob@example.com';
     my $bob = $t->register(email => $email);
-    $t->patch_ok('/auth/me' => $t->bearer($bob) => json => {email => 'new@example.com', current_password => $good})->status_is(200);
+    $t->patch_ok('/auth/me' => $t->bearer($bob) => json => {email => 'new@example.com',
+        current_password => $good})->status_is(200);
     $t->post_ok('/auth/forgot-password' => json => {email => $email})->status_is(202);
-    my @verify = ($mails->token($email, 'verify-email'), $mails->token('new@example.com', 'verify-email'));
+    my @verify = ($mails->token($email, 'verify-email'),
+        $mails->token('new@example.com', 'verify-email'));
     my $reset = $mails->token($email, 'reset-password');
     $t->delete_ok('/auth/me' => $t->bearer($bob))->status_is(204);
     $t->register(email => $email);
 
-    $t->post_ok('/api/user/verify-email' => json => {token => $_})->problem_is(400, 'invalid_token') for @verify;
-    $t->post_ok('/auth/reset-password' => json => {token => $reset, password => 'a fresh battery'})->problem_is(400, 'invalid_token');
-    login($email)->status_is(200)->json_is('/user/email_verified' => Mojo::JSON->false, 'the next one is untouched');
+    $t->post_ok('/api/user/verify-email' => json => {token => $_})->problem_is(400, 'invalid_token')
+        for @verify;
+    $t->post_ok('/auth/reset-password' => json => {token => $reset, password => 'a fresh battery'})
+        ->problem_is(400, 'invalid_token');
+    login($email)->status_is(200)->json_is('/user/email_verified' => Mojo::JSON->false,
+        'the next one is untouched');
 };
 
 subtest 'mails that nobody sent as yet' => sub {
     $mails->configure(autoflow_mail => 'off');
     $t->reload->ready;
     my $who = $t->register(email => 'late@example.com');
-    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) VALUES ('verify_email', ?, 'late@example.com')}, undef, $who->{user}{id});
+    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) VALUES ('verify_email', ?,
+        'late@example.com')}, undef, $who->{user}{id});
     $t->delete_ok('/auth/me' => $t->bearer($who))->status_is(204);
     $mails->configure;
     $t->reload->ready;
-    $t->wait_for(sub { $t->db->selectrow_array(q{SELECT failed_at IS NOT NULL FROM autoflow.outbox WHERE recipient = 'late@example.com'}) });
+    $t->wait_for(
+        sub { $t->db->selectrow_array(q{SELECT failed_at IS NOT NULL FROM autoflow.outbox
+            WHERE recipient = 'late@example.com'}) });
     is $mails->to('late@example.com'), 0, 'are given up';
 };
 
@@ -77,19 +92,24 @@ subtest 'at once' => sub {
         [POST => '/auth/login' => json => {email => 'race@example.com', password => $good}],
         [PATCH => '/auth/me' => $t->bearer($who) => json => {bio => "bio $_"}]
     } 1 .. 6);
-    ok !(grep { $_->res->code !~ /^(?:200|204|401)$/ } @txs), 'each is answered' or diag join ' ', map { $_->res->code } @txs;
+    ok !(grep { $_->res->code !~ /^(?:200|204|401)$/ } @txs), 'each is answered' or diag join ' ',
+        map { $_->res->code } @txs;
     is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
-        WHERE action = 'deleted' AND target_id = ?}, undef, $who->{user}{id}), 1, 'it is deleted once';
-    for my $pair (map { $_->res->json } grep { $_->req->url =~ /login/ && $_->res->code == 200 } @txs) {
+        WHERE action = 'deleted' AND target_id = ?}, undef, $who->{user}{id}), 1,
+        'it is deleted once';
+    for my $pair (map { $_->res->json }
+        grep { $_->req->url =~ /login/ && $_->res->code == 200 } @txs) {
         $t->get_ok('/auth/me' => $t->bearer($pair))->status_is(401, 'no login outlives it');
-        $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->status_is(401);
+        $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})
+            ->status_is(401);
     }
 };
 
 subtest 'with a cookie' => sub {
     my $who = $t->register(email => 'cookie@example.com');
     my $cookie = {Cookie => "af_access=$who->{access_token}"};
-    $t->delete_ok('/auth/me' => {%$cookie, Origin => 'https://evil.example'})->problem_is(403, 'csrf_refused', 'not for another site');
+    $t->delete_ok('/auth/me' => {%$cookie, Origin => 'https://evil.example'})
+        ->problem_is(403, 'csrf_refused', 'not for another site');
     $t->delete_ok('/auth/me' => {%$cookie, Origin => $t->url})->status_is(204);
     is_deeply {map { $_->name . '=' . $_->value => $_->max_age } @{$t->tx->res->cookies}},
         {'af_access=' => 0, 'af_csrf=' => 0, 'af_refresh=' => 0}, 'no cookie is left';

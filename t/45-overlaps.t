@@ -379,12 +379,14 @@ subtest 'a mail that expires, or is used, under a request' => sub {
 
 
 sub message (@of) { decode_json(begin(a(write => @of))->answer->{body}) }
-sub mailbox ($who) { transaction('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR UPDATE', id($who)) }
+sub mailbox ($who) { transaction('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR
+    UPDATE', id($who)) }
 
 # a conversation, as one of the two has it
 sub conversation ($who, $message) {
     return transaction('SELECT FROM autoflow.conversations
-        WHERE user_id = ? AND conversation_id = ? FOR UPDATE', id($who), $message->{conversation_id});
+        WHERE user_id = ? AND conversation_id = ? FOR UPDATE', id($who),
+        $message->{conversation_id});
 }
 
 subtest 'a message, beside what becomes of its parties' => sub {
@@ -393,10 +395,13 @@ subtest 'a message, beside what becomes of its parties' => sub {
             my ($party, $said) = @$case;
             my %of = map { $_ => account() } qw(sender recipient);
             message(@of{qw(sender recipient)});
-            is said(into(mailbox($of{$party}), [a(write => @of{qw(sender recipient)})], sub ($hold) {
-                $hold->do("UPDATE autoflow.users SET $gone{$change} WHERE id = ?", {}, id($of{$party}));
+            is said(into(mailbox($of{$party}), [a(write => @of{qw(sender recipient)})],
+                sub ($hold) {
+                $hold->do("UPDATE autoflow.users SET $gone{$change} WHERE id = ?", {},
+                    id($of{$party}));
             })), $said, "$change: the $party";
-            is value('count(*) FROM autoflow.messages WHERE sender_id = ?', id($of{sender})), 1, 'nothing is sent';
+            is value('count(*) FROM autoflow.messages WHERE sender_id = ?', id($of{sender})), 1,
+                'nothing is sent';
         }
     }
 
@@ -408,7 +413,8 @@ subtest 'a message, beside what becomes of its parties' => sub {
     is value($open, id($bob)), 0, 'and the mailbox is closed all the same';
 
     ($ada, $bob) = (account(), account());
-    is said(into(changed($bob, $gone{deleted}), [a(write => $ada, $bob)])), '422 validation_failed', 'the other way round';
+    is said(into(changed($bob, $gone{deleted}), [a(write => $ada, $bob)])), '422 validation_failed',
+        'the other way round';
     is value($open, id($bob)), 0;
     is_deeply [faults($db)], [], 'mailboxes are as they must be';
 };
@@ -424,28 +430,35 @@ subtest 'what changes a mailbox, beside another change' => sub {
         return map { $_->{body} } @answers;
     };
 
-    my ($first, $second) = $both->('200 200', 'read twice', (a(receive => $bob, message($ada, $bob, @of))) x 2);
+    my ($first, $second) = $both->('200 200', 'read twice',
+        (a(receive => $bob, message($ada, $bob, @of))) x 2);
     is $second, $first, 'at one time';
-    $both->('204 404 not_found', 'deleted twice', (a(discard => $bob, message($ada, $bob, @of))) x 2);
+    $both->('204 404 not_found', 'deleted twice',
+        (a(discard => $bob, message($ada, $bob, @of))) x 2);
 
     my $message = message($ada, $bob, @of);
     $both->('200 204', 'read, then deleted', map { a($_ => $bob, $message) } qw(receive discard));
     $message = message($ada, $bob, @of);
-    $both->('204 404 not_found', 'deleted, then read', map { a($_ => $bob, $message) } qw(discard receive));
+    $both->('204 404 not_found', 'deleted, then read',
+        map { a($_ => $bob, $message) } qw(discard receive));
 
     my @last = map { message($ada, $bob, @of) } 1 .. 2;
     $both->('204 204', 'the last two, deleted', map { a(discard => $bob, $_) } reverse @last);
-    $both->('204 201', 'the last one is deleted, another one comes', a(discard => $bob, message($ada, $bob, @of)), a(write => $ada, $bob, @of));
+    $both->('204 201', 'the last one is deleted, another one comes',
+        a(discard => $bob, message($ada, $bob, @of)), a(write => $ada, $bob, @of));
 
     $parent = message($ada, $bob);
-    $both->('204 422 validation_failed', 'a reply to what its sender deletes', a(discard => $bob, $parent), a(write => $bob, $ada, parent_id => $parent->{id}));
-    is value('count(*) FROM autoflow.message_entries WHERE message_id = ?', $parent->{id}), 1, 'which the other one has';
+    $both->('204 422 validation_failed', 'a reply to what its sender deletes',
+        a(discard => $bob, $parent), a(write => $bob, $ada, parent_id => $parent->{id}));
+    is value('count(*) FROM autoflow.message_entries WHERE message_id = ?', $parent->{id}), 1,
+        'which the other one has';
 };
 
 subtest 'a message that both delete' => sub {
     my ($ada, $bob) = (account(), account());
     my $message = message($ada, $bob);
-    is join(' ', map { said($_) } into(held(messages => $message->{id}), [map { a(discard => $_, $message) } $ada, $bob])), '204 204';
+    is join(' ', map { said($_) } into(held(messages => $message->{id}),
+        [map { a(discard => $_, $message) } $ada, $bob])), '204 204';
     is value('count(*) FROM autoflow.messages WHERE id = ?', $message->{id}), 0, 'is gone';
 };
 

@@ -30,7 +30,8 @@ sub transaction (@sql) {
 sub waiting ($one, $sql) {
     $one->do($sql, {pg_async => PG_ASYNC});
     wait_until(sub { value(q{SELECT count(*) FROM pg_stat_activity
-        WHERE pid = ? AND wait_event_type = 'Lock'}, $one->{pg_pid}) }) or die "it doesn't wait: $sql";
+        WHERE pid = ? AND wait_event_type = 'Lock'}, $one->{pg_pid}) })
+        or die "it doesn't wait: $sql";
     return $one;
 }
 
@@ -178,7 +179,8 @@ subtest 'mailboxes of two accounts' => sub {
     my $write = $postgresql->connect;
     $write->do("SET $_ = off") for qw(enable_indexscan enable_bitmapscan);
     waiting($write, statement('messages/take_numbers', user_id => $low, recipient_id => $high));
-    ok eval { $db->do('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR UPDATE NOWAIT', {}, $high); 1 },
+    ok eval { $db->do('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR UPDATE NOWAIT', {},
+        $high); 1 },
         'whoever waits for the first holds no other one';
     $hold->rollback;
     ok $write->pg_result, 'and then has both';

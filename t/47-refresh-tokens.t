@@ -9,31 +9,36 @@ use Test::Autoflow;
 use Test::More;
 
 my $secret = "\x0f" x 32;
-my $t = Test::Autoflow->new(workers => 2, settings => {autoflow_secret => 'hex:' . unpack('H*', $secret)})->start;
+my $t = Test::Autoflow->new(workers => 2,
+    settings => {autoflow_secret => 'hex:' . unpack('H*', $secret)})->start;
 my $good = 'correct horse battery staple';
 my $n = 0;
 
 sub account { $n++; $t->register(email => "user$n\@example.com") }
 
 sub login ($account) {
-    $t->post_ok('/auth/login' => json => {email => $account->{user}{email}, password => $good})->status_is(200);
+    $t->post_ok('/auth/login' => json => {email => $account->{user}{email}, password => $good})
+        ->status_is(200);
     return $t->tx->res->json;
 }
 
 sub token ($pair) { ref $pair ? $pair->{refresh_token} : $pair }
 sub refresh ($pair) { $t->post_ok('/auth/refresh' => json => {refresh_token => token($pair)}) }
 sub next_of ($pair) { refresh($pair)->status_is(200)->tx->res->json }
-sub logout ($pair, $query = '') { $t->post_ok("/auth/logout$query" => json => {refresh_token => token($pair)}) }
+sub logout ($pair, $query = '') {
+    $t->post_ok("/auth/logout$query" => json => {refresh_token => token($pair)}) }
 sub me ($pair) { $t->get_ok('/auth/me' => $t->bearer($pair)) }
 
 sub sid ($pair) { decode_json(decode_base64url((split /\./, $pair->{access_token})[1]))->{sid} }
 
 # a column of a session
 sub column ($pair, $column) {
-    return $t->db->selectrow_array("SELECT $column FROM autoflow.sessions WHERE id = ?", {}, sid($pair));
+    return $t->db->selectrow_array("SELECT $column FROM autoflow.sessions WHERE id = ?", {},
+        sid($pair));
 }
 
-sub set ($pair, $columns) { $t->db->do("UPDATE autoflow.sessions SET $columns WHERE id = ?", {}, sid($pair)) }
+sub set ($pair, $columns) { $t->db->do("UPDATE autoflow.sessions SET $columns WHERE id = ?", {},
+    sid($pair)) }
 
 sub events ($account, $action) {
     return $t->db->selectrow_array('SELECT count(*) FROM autoflow.audit_events
@@ -53,7 +58,8 @@ sub made ($user_id, $session_id, $number, $random, $of = $secret, $version = 0xa
     my $octets = chr($version) . ($version == 0xae ? derived_id('autoflow refresh tag', $of) : '');
     $octets .= pack 'H32H32Q>', map({ tr/-//dr } $user_id, $session_id), $number;
     $octets .= substr hmac_sha256($octets, derived('autoflow refresh tag', $of)), 0, 8;
-    return encode_base64url($octets . hmac_sha256($octets . $random, derived('autoflow refresh MAC', $of)));
+    return encode_base64url(
+        $octets . hmac_sha256($octets . $random, derived('autoflow refresh MAC', $of)));
 }
 
 sub copy_of ($pair, $number = 1, @how) {
@@ -67,7 +73,8 @@ sub unkeyed ($pair, $number = 1) { copy_of($pair, $number, $secret, 0xaf) }
 sub former ($account) {
     my $token = encode_base64url(join '', map { chr int rand 256 } 1 .. 32);
     my $pair = login($account);
-    $t->db->do(q{UPDATE autoflow.sessions SET number = 0, random = NULL, token_hash = decode(?, 'hex')
+    $t->db->do(q{UPDATE autoflow.sessions SET number = 0, random = NULL,
+        token_hash = decode(?, 'hex')
         WHERE id = ?}, {}, sha256_hex($token), sid($pair));
     stored($pair, $token);
     return {%$pair, refresh_token => $token};
@@ -75,13 +82,15 @@ sub former ($account) {
 
 sub stored ($pair, $token) {
     $t->db->do(q{INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
-        VALUES (decode(?, 'hex'), ?, now() + interval '7 days')}, {}, sha256_hex($token), sid($pair));
+        VALUES (decode(?, 'hex'), ?, now() + interval '7 days')}, {}, sha256_hex($token),
+        sid($pair));
 }
 
 # what such a module does when it exchanges one
 sub former_successor ($pair) {
     my $token = encode_base64url(hmac_sha256(token($pair), derived('autoflow refresh token')));
-    $t->db->do(q{UPDATE autoflow.sessions SET previous_hash = token_hash, token_hash = decode(?, 'hex'),
+    $t->db->do(q{UPDATE autoflow.sessions SET previous_hash = token_hash,
+        token_hash = decode(?, 'hex'),
         rotated_at = now() WHERE id = ?}, {}, sha256_hex($token), sid($pair));
     stored($pair, $token);
     return {%$pair, refresh_token => $token};
@@ -96,7 +105,8 @@ subtest 'what a token is' => sub {
     is token($new), copy_of($ada, 2), 'its successor is the next number';
     is column($ada, 'number'), 2, 'which the row has';
     $new = next_of($new) for 1 .. 3;
-    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.refresh_tokens'), 0, 'no row is left of any';
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.refresh_tokens'), 0,
+        'no row is left of any';
     isnt column($ada, 'random'), column(login($ada), 'random'), 'each session has its own random';
     is events($ada, 'refresh_token_reused'), 0;
 };
@@ -104,7 +114,8 @@ subtest 'what a token is' => sub {
 subtest 'refreshing writes no index' => sub {
     my @pairs = map { account() } 1 .. 5;
     my $updates = sub {
-        return @{$t->db->selectrow_hashref(q{SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+        return @{$t->db->selectrow_hashref(q{SELECT n_tup_upd, n_tup_hot_upd
+            FROM pg_stat_user_tables
             WHERE schemaname = 'autoflow' AND relname = 'sessions'})}{qw(n_tup_upd n_tup_hot_upd)};
     };
     # a backend tells what it has done when it ends, at the latest
@@ -114,7 +125,8 @@ subtest 'refreshing writes no index' => sub {
     };
     my @before = $settled->();
     for (1 .. 100) {
-        $_ = $t->ua->post('/auth/refresh' => json => {refresh_token => token($_)})->res->json for @pairs;
+        $_ = $t->ua->post('/auth/refresh' => json => {refresh_token => token($_)})
+            ->res->json for @pairs;
     }
     is scalar(grep { $_->{access_token} } @pairs), 5;
     $t->wait_for(sub { ($settled->())[0] - $before[0] >= 500 });
@@ -127,7 +139,8 @@ subtest 'a token of years ago' => sub {
     my $other = login($ada);
     my $now = $ada;
     $now = next_of($now) for 1 .. 3;
-    set($ada, q{created_at = created_at - interval '3 years', rotated_at = rotated_at - interval '2 years',
+    set($ada, q{created_at = created_at - interval '3 years',
+        rotated_at = rotated_at - interval '2 years',
         last_used_at = last_used_at - interval '2 years'});
     $now = next_of($now);
     refresh($ada)->problem_is(401, 'token_reused', 'is known to be used');
@@ -165,7 +178,8 @@ subtest 'junk' => sub {
     my $eve = account();
     refresh(made($eve->{user}{id}, sid($ada), 1, column($ada, 'random')))
         ->problem_is(401, 'invalid_token', "another account's session");
-    refresh(made($ada->{user}{id}, '019ada00-0000-7000-8000-000000000001', 1, column($ada, 'random')))
+    refresh(made($ada->{user}{id}, '019ada00-0000-7000-8000-000000000001', 1,
+        column($ada, 'random')))
         ->problem_is(401, 'invalid_token', 'a session that is no more');
     me($ada)->status_is(200, 'that is no theft');
     is token(next_of($ada)), copy_of($ada, 2);
@@ -197,7 +211,8 @@ subtest 'only the current one may act' => sub {
 
     $ada = login($ada);
     $phone = next_of($phone);
-    logout($former, '?scope=others')->problem_is(401, 'token_reused', 'an older one ends no others');
+    logout($former, '?scope=others')
+        ->problem_is(401, 'token_reused', 'an older one ends no others');
     me($ada)->status_is(200);
     me($phone)->problem_is(401, 'token_revoked', 'but its own session');
     is events($ada, 'refresh_token_reused'), 1, 'audited as theft';
@@ -230,7 +245,8 @@ subtest 'two that overlap' => sub {
     $t->wait_for(sub { $t->blocked == 2 });
     $lock->rollback;
     is $refresh->status, 200;
-    like $logout->answer->{body}, qr/token_reused/, 'who comes second is judged by what the first has left';
+    like $logout->answer->{body}, qr/token_reused/,
+        'who comes second is judged by what the first has left';
 };
 
 subtest 'a secret is replaced' => sub {
@@ -239,7 +255,8 @@ subtest 'a secret is replaced' => sub {
     my $bob = account();
     my $new = next_of($ada);
     my $other = "\xf0" x 32;
-    my $settings = sub (@secrets) { join '; autoflow_secret ', map { 'hex:' . unpack 'H*', $_ } @secrets };
+    my $settings = sub (@secrets) { join '; autoflow_secret ',
+        map { 'hex:' . unpack 'H*', $_ } @secrets };
 
     $t->settings->{autoflow_secret} = $settings->($other, $secret);
     $t->reload->ready;
@@ -253,7 +270,8 @@ subtest 'a secret is replaced' => sub {
 
     $t->settings->{autoflow_secret} = $settings->($other);
     $t->reload->ready;
-    refresh($_)->problem_is(401, 'invalid_token', 'without it nothing that it made is good') for $new, $eve, unkeyed($eve);
+    refresh($_)->problem_is(401, 'invalid_token', 'without it nothing that it made is good')
+        for $new, $eve, unkeyed($eve);
     me($eve)->status_is(200, 'but that is no theft');
     next_of($last);
 
@@ -287,7 +305,8 @@ subtest 'a token of the former form' => sub {
     my $new = next_of($old);
     is number($new), 1, 'is exchanged for one of this form';
     is token(next_of($old)), token($new), 'the same again within the grace';
-    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.refresh_tokens WHERE session_id = ?', {}, sid($old)),
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.refresh_tokens WHERE session_id = ?',
+        {}, sid($old)),
         1, 'without another row';
     is length column($old, 'random'), 32, 'the session has its random now';
     my $next = next_of($new);
@@ -322,7 +341,8 @@ subtest 'a node of before, at the same session' => sub {
     # what the statement of that module says of a token exchanged here
     my $old = former($ada);
     next_of($old);
-    is_deeply [$t->db->selectrow_array(q{SELECT encode(token_hash, 'hex'), encode(previous_hash, 'hex')
+    is_deeply [
+        $t->db->selectrow_array(q{SELECT encode(token_hash, 'hex'), encode(previous_hash, 'hex')
         FROM autoflow.sessions WHERE id = ?}, {}, sid($old))], [undef, sha256_hex(token($old))],
         'it finds the former one in its place, and no successor';
 };
@@ -335,33 +355,42 @@ subtest 'what is left' => sub {
     my $ada = account();
     my %of = map { $_ => login($ada) } qw(ended lately expired living used);
     my $former = former($ada);
-    set($_, q{created_at = created_at - interval '1 year', last_used_at = last_used_at - interval '1 year'})
+    set($_, q{created_at = created_at - interval '1 year',
+        last_used_at = last_used_at - interval '1 year'})
         for values %of;
     set($of{ended}, q{ended_at = now() - interval '8 days'});
-    set($of{lately}, q{ended_at = now() - interval '6 days', expires_at = now() - interval '20 days'});
-    set($of{expired}, q{expires_at = now() - interval '8 days', access_expires_at = now() - interval '8 days'});
+    set($of{lately},
+        q{ended_at = now() - interval '6 days', expires_at = now() - interval '20 days'});
+    set($of{expired},
+        q{expires_at = now() - interval '8 days', access_expires_at = now() - interval '8 days'});
     set($of{living}, q{expires_at = now() + interval '5 years'});
     set($former, q{ended_at = now() - interval '8 days'});
     # more than one round deletes
     $t->db->do(q{INSERT INTO autoflow.refresh_tokens (token_hash, session_id, expires_at)
-        SELECT sha256(i::text::bytea), ?, now() + interval '1 day' FROM generate_series(1, 1500) AS i}, {}, sid($former));
+        SELECT sha256(i::text::bytea), ?, now() + interval '1 day' FROM generate_series(1,
+        1500) AS i}, {}, sid($former));
     my $sessions = $count->('sessions');
 
-    is $t->db->selectrow_array('SELECT autoflow.purge()'), 1, 'the first call leaves something to do';
-    cmp_ok $count->('refresh_tokens WHERE session_id = \'' . sid($former) . q{'}), '>', 400, 'as it does a thousand at a time';
+    is $t->db->selectrow_array('SELECT autoflow.purge()'), 1,
+        'the first call leaves something to do';
+    cmp_ok $count->('refresh_tokens WHERE session_id = \'' . sid($former) . q{'}), '>', 400,
+        'as it does a thousand at a time';
     $purge->();
     is $sessions - $count->('sessions'), 3, 'gone are those that ended or expired a week ago';
     is $count->(q{sessions WHERE id = '} . sid($_) . q{'}), 0 for @of{qw(ended expired)}, $former;
-    is $count->(q{refresh_tokens WHERE session_id = '} . sid($former) . q{'}), 0, 'and their tokens';
+    is $count->(q{refresh_tokens WHERE session_id = '} . sid($former) . q{'}), 0,
+        'and their tokens';
     next_of($of{living});
     next_of($of{used});
     refresh($of{$_})->problem_is(401, 'invalid_token', $_) for qw(ended lately expired);
 
     # round and round, a thousand each time, however many there are
     $t->db->do(q{INSERT INTO autoflow.sessions (user_id, number, expires_at, access_expires_at)
-        SELECT ?, 1, now() + interval '1 day', now() FROM generate_series(1, 2500)}, {}, $ada->{user}{id});
+        SELECT ?, 1, now() + interval '1 day', now() FROM generate_series(1, 2500)}, {},
+        $ada->{user}{id});
     my $last = login($ada);
-    $t->db->do(q{UPDATE autoflow.sessions SET ended_at = now() - interval '8 days' WHERE id = ?}, {}, sid($last));
+    $t->db->do(q{UPDATE autoflow.sessions SET ended_at = now() - interval '8 days' WHERE id = ?},
+        {}, sid($last));
     $t->db->selectrow_array('SELECT autoflow.purge()') for 1 .. 6;
     is $count->(q{sessions WHERE id = '} . sid($last) . q{'}), 0, 'the walk comes to the last one';
 };

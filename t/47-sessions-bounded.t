@@ -15,14 +15,16 @@ my $n = 0;
 
 sub account { $n++; $t->register(email => "user$n\@example.com") }
 
-sub credentials ($account, $password = $good) { {email => $account->{user}{email}, password => $password} }
+sub credentials ($account, $password = $good) {
+    {email => $account->{user}{email}, password => $password} }
 
 sub login ($account, $password = $good) {
     $t->post_ok('/auth/login' => json => credentials($account, $password))->status_is(200);
     return $t->tx->res->json;
 }
 
-sub refresh ($pair) { $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}}) }
+sub refresh ($pair) {
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}}) }
 sub next_of ($pair) { refresh($pair)->status_is(200)->tx->res->json }
 sub me ($pair) { $t->get_ok('/auth/me' => $t->bearer($pair)) }
 sub claims ($pair) { decode_json(decode_base64url((split /\./, $pair->{access_token})[1])) }
@@ -34,21 +36,25 @@ sub living ($account) {
 
 # sessions made by SQL: what an account could have before there was a cap
 sub crowd ($account, $count) {
-    $t->db->do(q{INSERT INTO autoflow.sessions (user_id, number, last_used_at, expires_at, access_expires_at)
-        SELECT ?, 1, now() - interval '1 hour', now() + interval '7 days', now() + interval '30 minutes'
+    $t->db->do(q{INSERT INTO autoflow.sessions (user_id, number, last_used_at, expires_at,
+        access_expires_at)
+        SELECT ?, 1, now() - interval '1 hour', now() + interval '7 days',
+        now() + interval '30 minutes'
           FROM generate_series(1, ?)}, {}, $account->{user}{id}, $count);
 }
 
 # [of sessions, of the account]
 sub revocations ($account) {
-    return [$t->db->selectrow_array('SELECT count(*) FILTER (WHERE epoch IS NULL), count(*) FILTER (WHERE epoch IS NOT NULL)
+    return [$t->db->selectrow_array('SELECT count(*) FILTER (WHERE epoch IS NULL),
+        count(*) FILTER (WHERE epoch IS NOT NULL)
         FROM autoflow.revocations WHERE subject_id = $1 OR subject_id IN
             (SELECT id FROM autoflow.sessions WHERE user_id = $1)', {}, $account->{user}{id})];
 }
 
 # the details of what was audited last
 sub details ($account, $action) {
-    return [map { decode_json($_) } @{$t->db->selectcol_arrayref('SELECT details::text FROM autoflow.audit_events
+    return [map { decode_json($_) } @{$t->db->selectcol_arrayref('SELECT details::text
+        FROM autoflow.audit_events
         WHERE target_id = ? AND action = ? ORDER BY at, id', {}, $account->{user}{id}, $action)}];
 }
 
@@ -67,14 +73,16 @@ subtest 'a login beyond the cap' => sub {
 
     push @pairs, login($ada);
     is living($ada), 5, 'as many as there may be';
-    me($pairs[1])->problem_is(401, 'token_revoked', 'the one that was not used for longest has ended');
+    me($pairs[1])
+        ->problem_is(401, 'token_revoked', 'the one that was not used for longest has ended');
     refresh($pairs[1])->problem_is(401, 'invalid_token');
     me($_)->status_is(200, 'no other one') for @pairs[0, 2 .. 5], $eve;
     is_deeply details($ada, 'logged_in')->[-1], {ended => 1}, 'audited';
     is_deeply details($ada, 'logged_in')->[0], {};
 
     # what has expired goes first
-    $t->db->do('UPDATE autoflow.sessions SET expires_at = now(), access_expires_at = now() - interval \'1 hour\'
+    $t->db->do('UPDATE autoflow.sessions
+    SET expires_at = now(), access_expires_at = now() - interval \'1 hour\'
         WHERE id = ?', {}, claims($pairs[-1])->{sid});
     login($ada);
     me($pairs[2])->status_is(200);
@@ -83,7 +91,8 @@ subtest 'a login beyond the cap' => sub {
 
 subtest 'many at once' => sub {
     my $ada = account();
-    my @txs = map { $t->at_once(([POST => '/auth/login' => json => credentials($ada)]) x 8) } 1 .. 3;
+    my @txs = map {
+        $t->at_once(([POST => '/auth/login' => json => credentials($ada)]) x 8) } 1 .. 3;
     is_deeply [grep { $_->res->code != 200 } @txs], [], 'all log in';
     is living($ada), 5, 'and as many are left';
 };
@@ -142,7 +151,8 @@ for ([3, [3, 0]], [300, [0, 1]]) {
         change_password($ada)->status_is(204);
         is living($ada), 1, 'have ended';
         is_deeply revocations($ada), $revoked, 'as many revocations as that takes';
-        is_deeply details($ada, 'password_changed'), [{scope => 'others', count => $count}], 'one event';
+        is_deeply details($ada, 'password_changed'), [{scope => 'others', count => $count}],
+            'one event';
         me($other)->problem_is(401, 'token_revoked');
         refresh($other)->problem_is(401, 'invalid_token');
         me(next_of($ada))->status_is(200);
@@ -152,11 +162,15 @@ for ([3, [3, 0]], [300, [0, 1]]) {
 subtest 'which is no reset, nor a logout of all' => sub {
     my $ada = account();
     my $id  = $ada->{user}{id};
-    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) VALUES ('reset_password', ?, ?)}, {}, $id, $ada->{user}{email});
-    $t->db->do(q{UPDATE autoflow.users SET pending_email = 'ada@new.example' WHERE id = ?}, {}, $id);
+    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) VALUES ('reset_password', ?,
+        ?)}, {}, $id, $ada->{user}{email});
+    $t->db->do(q{UPDATE autoflow.users SET pending_email = 'ada@new.example'
+        WHERE id = ?}, {}, $id);
     my $left = sub {
-        return [$t->db->selectrow_array(q{SELECT pending_email, (SELECT count(*) FROM autoflow.outbox
-            WHERE user_id = u.id AND kind = 'reset_password' AND used_at IS NULL) FROM autoflow.users u WHERE id = ?}, {}, $id)];
+        return [$t->db->selectrow_array(q{SELECT pending_email, (SELECT count(*)
+            FROM autoflow.outbox
+            WHERE user_id = u.id AND kind = 'reset_password' AND used_at IS NULL)
+            FROM autoflow.users u WHERE id = ?}, {}, $id)];
     };
     my $epoch = claims($ada)->{epoch};
 
@@ -178,7 +192,8 @@ subtest 'all of them' => sub {
     my %ends = (
         logged_out => sub ($ada) { $t->post_ok('/auth/logout-all' => $t->bearer($ada)) },
         deleted    => sub ($ada) { $t->delete_ok('/auth/me' => $t->bearer($ada)) },
-        disabled   => sub ($ada) { $t->put_ok("/auth/users/$ada->{user}{id}/disable" => $t->bearer($root)) },
+        disabled   =>
+        sub ($ada) { $t->put_ok("/auth/users/$ada->{user}{id}/disable" => $t->bearer($root)) },
     );
     for my $action (sort keys %ends) {
         my $ada = account();
@@ -187,7 +202,8 @@ subtest 'all of them' => sub {
         is $t->tx->res->is_success, 1, $action;
         is living($ada), 0;
         is_deeply revocations($ada), [0, 1], 'one revocation';
-        is_deeply details($ada, $action), [{scope => 'all', count => 201}], 'one event, with their number';
+        is_deeply details($ada, $action), [{scope => 'all', count => 201}],
+            'one event, with their number';
     }
 };
 
@@ -221,11 +237,14 @@ sub sqitch ($command, @options) {
 
 subtest 'deployed where there are many' => sub {
     sqitch('revert', '-y', '--to', 'sessions_bounded^');
-    my %id = map { $_ => scalar $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash)
+    my %id = map { $_ => scalar $owner->selectrow_array(q{INSERT INTO autoflow.users (email,
+        password_hash)
         VALUES (?, 'x') RETURNING id}, {}, "$_\@example.com") } qw(ada eve);
     my $crowd = sub ($who, $count) {
-        $owner->do(q{INSERT INTO autoflow.sessions (user_id, last_used_at, expires_at, access_expires_at, token_hash)
-            SELECT ?, now() - i * interval '1 second', now() + interval '7 days', now() + interval '30 minutes',
+        $owner->do(q{INSERT INTO autoflow.sessions (user_id, last_used_at, expires_at,
+            access_expires_at, token_hash)
+            SELECT ?, now() - i * interval '1 second', now() + interval '7 days',
+            now() + interval '30 minutes',
                 sha256(i::text::bytea) FROM generate_series(1, ?) AS i}, {}, $id{$who}, $count);
     };
     $crowd->(ada => 20_000);
@@ -236,15 +255,18 @@ subtest 'deployed where there are many' => sub {
         WHERE user_id = ? AND ended_at IS NULL", {}, $id{$who}) };
     is $of->(ada => 'count(*)'), 1000, 'the thousand that were used last are left';
     is $of->(ada => q{min(last_used_at) > now() - interval '1200 seconds'}), 1;
-    is $of->(ada => q{count(*) FILTER (WHERE number = 0 AND random IS NULL)}), 1000, 'of the former form';
+    is $of->(ada => q{count(*) FILTER (WHERE number = 0 AND random IS NULL)}), 1000,
+        'of the former form';
     is $owner->selectrow_array('SELECT count(*) FROM autoflow.revocations'), 1, 'by one revocation';
     is $of->(eve => 'count(*)'), 1000, 'nobody else loses any';
-    is $owner->selectrow_array('SELECT token_epoch FROM autoflow.users WHERE id = ?', {}, $id{eve}), 0;
+    is $owner->selectrow_array('SELECT token_epoch FROM autoflow.users WHERE id = ?', {}, $id{eve}),
+        0;
 
     $owner->do('INSERT INTO autoflow.sessions (user_id, number, expires_at, access_expires_at)
         VALUES (?, 1, now(), now())', {}, $id{eve});
     sqitch('revert', '-y', '--to', 'sessions_bounded^');
-    is $owner->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE user_id = ?', {}, $id{eve}), 1000,
+    is $owner->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE user_id = ?', {},
+        $id{eve}), 1000,
         'back again: sessions of the new form are gone';
 };
 

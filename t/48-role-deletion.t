@@ -10,18 +10,21 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $good   = 'correct horse battery staple';
-my %common = (workers => 2, server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }');
+my %common = (workers => 2,
+    server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }');
 my $t      = Test::Autoflow->new(%common)->start;
 my $other  = Test::Autoflow->new(%common, beside => $t)->start;
 my $db     = $t->db;
 
 sub login ($account) {
-    my $res = $t->ua->post($t->url('/auth/login') => json => {email => $account->{user}{email}, password => $good})->res;
+    my $res = $t->ua->post($t->url('/auth/login') => json => {email => $account->{user}{email},
+        password => $good})->res;
     return {%{$res->json}, user => $account->{user}};
 }
 
 sub refresh ($pair) {
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})->status_is(200);
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})
+        ->status_is(200);
     return $t->tx->res->json;
 }
 
@@ -30,7 +33,8 @@ sub claims ($pair) { decode_json(decode_base64url((split /\./, $pair->{access_to
 # over a connection of its own, so that it may be any worker
 sub app ($node, $pair) {
     my $res = Mojo::UserAgent->new->get($node->url('/app/x') => $t->bearer($pair))->res;
-    return $res->code . ' ' . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
+    return $res->code . ' '
+        . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
 }
 
 # until both nodes refuse it
@@ -38,7 +42,8 @@ sub refused ($pair, $name) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     for my $node ($t, $other) {
         $node->wait_for(sub { app($node, $pair) ne '200 ' }) if $node == $other;
-        is app($node, $pair), '401 token_revoked', $name . ($node == $other ? ', on the other node' : '');
+        is app($node, $pair), '401 token_revoked',
+            $name . ($node == $other ? ', on the other node' : '');
     }
 }
 
@@ -46,9 +51,11 @@ my $root = $t->register(email => 'root@example.com');
 $db->do('UPDATE autoflow.users SET is_superuser = true');
 my $as_root = $t->bearer(login($root));
 
-sub role ($name) { $db->selectrow_array('INSERT INTO autoflow.roles (name) VALUES (?) RETURNING id', {}, $name) }
+sub role ($name) { $db->selectrow_array('INSERT INTO autoflow.roles (name) VALUES (?) RETURNING id',
+    {}, $name) }
 
-sub give ($account, @roles) { [PUT => "/auth/users/$account->{user}{id}/roles" => $as_root => json => {roles => [@roles]}] }
+sub give ($account, @roles) {
+    [PUT => "/auth/users/$account->{user}{id}/roles" => $as_root => json => {roles => [@roles]}] }
 
 # a role, an account that has it, and its tokens
 sub member ($name) {
@@ -62,7 +69,8 @@ sub delete_role ($id) { $t->delete_ok("/auth/roles/$id" => $as_root)->status_is(
 
 # a request that isn't waited for
 sub begin ($method, $path, $headers, $kind = undef, $body = undef) {
-    return $t->client->send(Test::Autoflow::Client::request($method => $path, $headers, $body ? encode_json($body) : ()));
+    return $t->client->send(Test::Autoflow::Client::request($method => $path, $headers, $body
+        ? encode_json($body) : ()));
 }
 
 sub marked ($id) { $db->selectrow_hashref('SELECT * FROM autoflow.roles WHERE id = ?', {}, $id) }
@@ -86,31 +94,39 @@ sub transaction (@sql) {
 
 
 subtest 'one revocation' => sub {
-    is_deeply $db->selectcol_arrayref(q{SELECT autoflow.role_subject(name) FROM unnest(ARRAY['a', 'editor']) AS name}),
-        ['22f59a01-ce29-5f3a-deba-f4e045d46e37', 'abd48313-bb2f-d658-d30b-d4a874bf6be3'], 'by what t/unit/zone.c knows names by';
+    is_deeply $db->selectcol_arrayref(q{SELECT autoflow.role_subject(name)
+        FROM unnest(ARRAY['a', 'editor']) AS name}),
+        ['22f59a01-ce29-5f3a-deba-f4e045d46e37', 'abd48313-bb2f-d658-d30b-d4a874bf6be3'],
+        'by what t/unit/zone.c knows names by';
 
     my ($id, $ada) = member('editor');
     my $eve = login($t->register);
-    $db->do('INSERT INTO autoflow.users (email, password_hash) SELECT n || ?, ? FROM generate_series(1, 3000) AS n', {},
+    $db->do('INSERT INTO autoflow.users (email, password_hash) SELECT n || ?, ?
+        FROM generate_series(1, 3000) AS n', {},
         '@members.example', 'x');
-    $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT id, ? FROM autoflow.users WHERE email LIKE ?', {}, $id, '%members.example');
+    $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT id, ? FROM autoflow.users
+        WHERE email LIKE ?', {}, $id, '%members.example');
     is app($_, $ada), '200 ' for $t, $other;
 
-    my ($epochs, $rows) = (epochs(), $db->selectrow_array('SELECT count(*) FROM autoflow.revocations'));
+    my ($epochs, $rows) = (epochs(),
+        $db->selectrow_array('SELECT count(*) FROM autoflow.revocations'));
     delete_role($id);
     my $request = $t->tx->res->headers->header('X-Request-ID');
     is app($t, $ada), '401 token_revoked', 'the very next request';
     refused($ada, 'a token that carries the role');
     is app($_, $eve), '200 ', 'one that does not' for $t, $other;
     is epochs(), $epochs, 'no epoch rises';
-    is $db->selectrow_array('SELECT count(*) FROM autoflow.revocations'), $rows + 1, 'one more revocation';
-    is_deeply $db->selectcol_arrayref(q{SELECT action FROM autoflow.audit_events WHERE request_id = ?}, {},
+    is $db->selectrow_array('SELECT count(*) FROM autoflow.revocations'), $rows + 1,
+        'one more revocation';
+    is_deeply $db->selectcol_arrayref(q{SELECT action FROM autoflow.audit_events
+        WHERE request_id = ?}, {},
         $request), ['role_deleted'], 'one event';
     my $next = refresh($ada);
     is_deeply claims($next)->{roles}, [], 'the next token is without';
     is app($_, $next), '200 ' for $t, $other;
     my $revocation = revocation('editor');
-    cmp_ok $revocation->{left}, '>', 24 * 3600, 'for a day at least, whatever the lifetime of tokens was';
+    cmp_ok $revocation->{left}, '>', 24 * 3600,
+        'for a day at least, whatever the lifetime of tokens was';
 
     $other->stop;
     $other->start_nginx->ready;
@@ -124,7 +140,8 @@ subtest 'a login that has read its roles when the role is deleted' => sub {
     $db->do(q{CREATE TRIGGER hold BEFORE INSERT ON autoflow.audit_events FOR EACH ROW
         WHEN (NEW.action = 'logged_in') EXECUTE FUNCTION autoflow.hold()});
     my $hold  = transaction(['SELECT pg_advisory_xact_lock(4712)']);
-    my $login = begin(POST => '/auth/login', {}, json => {email => $ada->{user}{email}, password => $good});
+    my $login = begin(POST => '/auth/login', {},
+        json => {email => $ada->{user}{email}, password => $good});
     $t->wait_for(sub { $t->blocked == 1 });
     delete_role($id);
     $hold->rollback;
@@ -153,15 +170,18 @@ subtest 'given while it is deleted' => sub {
     for my $end (qw(commit rollback)) {
         my $id   = role("given-$end");
         my $ada  = $t->register;
-        my $hand = transaction(['UPDATE autoflow.roles SET deleted_at = now() WHERE id = ?', {}, $id]);
+        my $hand = transaction(
+            ['UPDATE autoflow.roles SET deleted_at = now() WHERE id = ?', {}, $id]);
         my $give = begin(@{give($ada, "given-$end")});
         my $make = begin(POST => '/auth/users', $as_root, json =>
             {email => "given-$end\@example.com", password => $good, roles => ["given-$end"]});
         $t->wait_for(sub { $t->blocked == 2 });
         $hand->$end;
         my @done = map { $_->answer } $give, $make;
-        is_deeply [map { $_->{status} } @done], $end eq 'commit' ? [422, 422] : [200, 201], "the deletion's $end";
-        is $db->selectrow_array('SELECT count(*) FROM autoflow.user_roles WHERE role_id = ?', {}, $id), $end eq 'commit' ? 0 : 2,
+        is_deeply [map { $_->{status} } @done], $end eq 'commit' ? [422, 422] : [200, 201],
+            "the deletion's $end";
+        is $db->selectrow_array('SELECT count(*) FROM autoflow.user_roles WHERE role_id = ?', {},
+            $id), $end eq 'commit' ? 0 : 2,
             'as answered';
     }
 };
@@ -176,14 +196,16 @@ subtest 'deleted while it is given' => sub {
     $t->wait_for(sub { $t->blocked == 2 });
     $lock->rollback;
     is_deeply [$give->status, $delete->status], [200, 204], 'one after the other';
-    $t->get_ok("/auth/users/$ada->{user}{id}/roles" => $as_root)->json_is('' => {roles => []}, 'nobody has it');
+    $t->get_ok("/auth/users/$ada->{user}{id}/roles" => $as_root)
+        ->json_is('' => {roles => []}, 'nobody has it');
     is_deeply claims(login($ada))->{roles}, [];
 };
 
 subtest 'made while one of its name is deleted' => sub {
     for my $end (qw(commit rollback)) {
         my $id   = role("made-$end");
-        my $hand = transaction(['UPDATE autoflow.roles SET deleted_at = now() WHERE id = ?', {}, $id]);
+        my $hand = transaction(
+            ['UPDATE autoflow.roles SET deleted_at = now() WHERE id = ?', {}, $id]);
         my $make = begin(POST => '/auth/roles', $as_root, json => {name => "made-$end"});
         $t->wait_for(sub { $t->blocked == 1 });
         $hand->$end;
@@ -207,11 +229,15 @@ subtest 'many at once, beside others who give and take them' => sub {
     for my $round (1 .. 5) {
         my @names = map { "many-$round-$_" } 1 .. 10;
         my @ids   = map { role($_) } @names;
-        $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT u.id, r.id FROM autoflow.users u, autoflow.roles r
-            WHERE u.id = ANY (?) AND r.id = ANY (?)', {}, [map { $_->{user}{id} } @accounts], \@ids);
-        my $hold = transaction(['SELECT FROM autoflow.users WHERE id = ANY (?) FOR UPDATE', {}, [map { $_->{user}{id} } @accounts]]);
+        $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT u.id, r.id
+            FROM autoflow.users u, autoflow.roles r
+            WHERE u.id = ANY (?) AND r.id = ANY (?)', {}, [map { $_->{user}{id} } @accounts],
+            \@ids);
+        my $hold = transaction(['SELECT FROM autoflow.users WHERE id = ANY (?) FOR UPDATE', {},
+            [map { $_->{user}{id} } @accounts]]);
         my @requests = map {
-            ([DELETE => "/auth/roles/$ids[$_]" => $as_root], give($accounts[$_], @names[0 .. $_]), give($accounts[9 - $_], $names[$_]))
+            ([DELETE => "/auth/roles/$ids[$_]" => $as_root], give($accounts[$_], @names[0 .. $_]),
+            give($accounts[9 - $_], $names[$_]))
         } 0 .. 9;
         my $timer = Mojo::IOLoop->timer(0.3 => sub { $hold->rollback });
         $codes{$_->req->method . ' ' . $_->res->code}++ for $t->at_once(@requests);
@@ -233,8 +259,10 @@ subtest 'renamed by hand' => sub {
     is_deeply claims($next)->{roles}, ['married'], 'the next has the new one';
     is app($_, $next), '200 ' for $t, $other;
     is epochs(), $epochs + 1, 'the epoch of a sole member rises, for nodes of the former module';
-    $t->post_ok('/auth/roles' => $as_root => json => {name => 'maiden'})->problem_is(409, 'role_taken', 'the old name is kept');
-    ok !eval { $db->do('UPDATE autoflow.roles SET name = ? WHERE id = ?', {}, 'maiden', $id) }, 'from itself, too';
+    $t->post_ok('/auth/roles' => $as_root => json => {name => 'maiden'})
+        ->problem_is(409, 'role_taken', 'the old name is kept');
+    ok !eval { $db->do('UPDATE autoflow.roles SET name = ? WHERE id = ?', {}, 'maiden', $id) },
+        'from itself, too';
     is_deeply [$db->state, $db->errstr =~ /its name is free at/], ['23505', 1], 'as is said';
 };
 
@@ -253,9 +281,12 @@ subtest 'the former module' => sub {
     my $former = $t->postgresql->connect('autoflow_app');
     my ($id, $ada) = member('former');
     delete_role($id);
-    is $former->do('DELETE FROM autoflow.roles WHERE id = ?', {}, $id), '0E0', 'finds no role that was deleted';
-    is $former->selectrow_array('SELECT count(*) FROM autoflow.roles WHERE name = ?', {}, 'former'), 0, 'nor its name';
-    ok !eval { $former->do('INSERT INTO autoflow.roles (name, description) VALUES (?, NULL)', {}, 'former') }, 'nor may use it';
+    is $former->do('DELETE FROM autoflow.roles WHERE id = ?', {}, $id), '0E0',
+        'finds no role that was deleted';
+    is $former->selectrow_array('SELECT count(*) FROM autoflow.roles WHERE name = ?', {}, 'former'),
+        0, 'nor its name';
+    ok !eval { $former->do('INSERT INTO autoflow.roles (name, description) VALUES (?, NULL)', {},
+        'former') }, 'nor may use it';
     is $former->state, '23505';
     like $former->errstr, qr/its name is free at/;
 
@@ -271,9 +302,11 @@ subtest 'for nodes of the former module' => sub {
     for my $n (100, 101) {
         my $id = role("few-$n");
         $db->do('INSERT INTO autoflow.user_roles (user_id, role_id)
-            SELECT id, ? FROM autoflow.users WHERE email LIKE ? LIMIT ?', {}, $id, '%members.example', $n);
+            SELECT id, ? FROM autoflow.users WHERE email LIKE ? LIMIT ?', {}, $id,
+            '%members.example', $n);
         my $epochs = epochs();
-        my $hold   = transaction(['SELECT FROM autoflow.users WHERE id = (SELECT user_id FROM autoflow.user_roles
+        my $hold   = transaction(['SELECT FROM autoflow.users WHERE id = (SELECT user_id
+            FROM autoflow.user_roles
             WHERE role_id = ? LIMIT 1) FOR UPDATE', {}, $id]);
         delete_role($id);
         is epochs() - $epochs, $n == 100 ? 99 : 0, "of $n, and nobody is waited for";
@@ -287,23 +320,29 @@ subtest 'as many roles as an account may have' => sub {
     my $ada   = $t->register;
     $t->tx($t->ua->start($t->ua->build_tx(@{give($ada, @names[0 .. 31])})))->status_is(200);
     delete_role($ids[0]);
-    $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) VALUES (?, ?)', {}, $ada->{user}{id}, $ids[32]);
-    $t->get_ok("/auth/users/$ada->{user}{id}/roles" => $as_root)->json_is('' => {roles => [sort @names[1 .. 32]]},
+    $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) VALUES (?, ?)', {},
+        $ada->{user}{id}, $ids[32]);
+    $t->get_ok("/auth/users/$ada->{user}{id}/roles" => $as_root)
+        ->json_is('' => {roles => [sort @names[1 .. 32]]},
         'without those that were deleted');
 };
 
 # a role that was deleted some time ago, as all tokens were issued
 sub age ($id, $interval) {
-    $db->do('UPDATE autoflow.sessions SET access_expires_at = access_expires_at - ?::interval', {}, $interval);
-    $db->do('UPDATE autoflow.roles SET deleted_at = deleted_at - ?::interval, free_at = free_at - ?::interval WHERE id = ?', {},
+    $db->do('UPDATE autoflow.sessions SET access_expires_at = access_expires_at - ?::interval',
+        {}, $interval);
+    $db->do('UPDATE autoflow.roles SET deleted_at = deleted_at - ?::interval,
+        free_at = free_at - ?::interval WHERE id = ?', {},
         $interval, $interval, $id);
 }
 
-sub members ($id) { $db->selectrow_array('SELECT count(*) FROM autoflow.user_roles WHERE role_id = ?', {}, $id) }
+sub members ($id) { $db->selectrow_array('SELECT count(*) FROM autoflow.user_roles
+    WHERE role_id = ?', {}, $id) }
 
 subtest 'what is left of it' => sub {
     my ($id, $ada) = member('left');
-    $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT id, ? FROM autoflow.users WHERE email LIKE ?', {}, $id, '%members.example');
+    $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT id, ? FROM autoflow.users
+        WHERE email LIKE ?', {}, $id, '%members.example');
     my $epochs = epochs();
     delete_role($id);
     purge();
@@ -311,14 +350,16 @@ subtest 'what is left of it' => sub {
     age($id, '2 minutes');
     ok $db->selectrow_array('SELECT autoflow.purge_roles()'), 'then it goes';
     is members($id), 2001, 'a thousand at a time';
-    my $hold = transaction(['SELECT FROM autoflow.user_roles WHERE role_id = ? LIMIT 1 FOR UPDATE', {}, $id]);
+    my $hold = transaction(['SELECT FROM autoflow.user_roles WHERE role_id = ? LIMIT 1 FOR
+        UPDATE', {}, $id]);
     purge();
     is members($id), 1, 'waiting for nobody';
     $hold->rollback;
     purge();
     is members($id), 0, 'to the last';
     is epochs(), $epochs, 'no epoch rises';
-    cmp_ok abs($db->selectrow_array('SELECT extract(epoch FROM free_at - deleted_at) FROM autoflow.roles WHERE id = ?', {}, $id)
+    cmp_ok abs($db->selectrow_array('SELECT extract(epoch FROM free_at - deleted_at)
+        FROM autoflow.roles WHERE id = ?', {}, $id)
         - 40 * 60), '<', 5, 'its name is kept while its tokens live';
     age($id, '37 minutes');
     purge();
@@ -341,11 +382,13 @@ subtest 'tokens that live longer than they do now' => sub {
     my ($id, $ada) = member('lasting');
     delete_role($id);
     age($id, '2 minutes');
-    $db->do(q{UPDATE autoflow.sessions SET access_expires_at = now() + interval '9 days' WHERE id = ?}, {}, claims($ada)->{sid});
+    $db->do(q{UPDATE autoflow.sessions SET access_expires_at = now() + interval '9 days'
+        WHERE id = ?}, {}, claims($ada)->{sid});
     purge();
     my $days = 9 * 86_400 + 600;
     cmp_ok abs(revocation('lasting')->{left} - $days), '<', 5, 'prolong the revocation';
-    cmp_ok abs($db->selectrow_array('SELECT extract(epoch FROM free_at - now()) FROM autoflow.roles WHERE id = ?', {}, $id) - $days),
+    cmp_ok abs($db->selectrow_array('SELECT extract(epoch FROM free_at - now()) FROM autoflow.roles
+        WHERE id = ?', {}, $id) - $days),
         '<', 5, 'and keep the name';
 };
 
@@ -353,7 +396,8 @@ subtest 'a role made again' => sub {
     my ($id, $ada) = member('again');
     my $claims = claims($ada);
     my $token  = sub ($age) { $t->token({%$claims, iat => $claims->{iat} - $age}) };
-    $db->do('SELECT autoflow.revoke(autoflow.role_subject(?), ?, now(), now() + ?::interval)', {}, 'again', $claims->{iat} - 10, '1 day');
+    $db->do('SELECT autoflow.revoke(autoflow.role_subject(?), ?, now(), now() + ?::interval)', {},
+        'again', $claims->{iat} - 10, '1 day');
     $t->wait_for(sub { app($t, $token->(11)) ne '200 ' });
     refused($token->(11), 'the former role, before what is revoked has expired');
     is app($_, $token->(10)), '200 ', 'does not concern the tokens of this one' for $t, $other;

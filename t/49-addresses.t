@@ -29,14 +29,17 @@ sub move ($who, $email) {
 }
 
 sub resend ($email, $who = undef) {
-    return $t->post_ok('/api/user/verify-email/resend' => ($who ? $t->bearer($who) : {}) => json => {email => $email})->status_is(202);
+    return $t->post_ok('/api/user/verify-email/resend' => ($who ? $t->bearer($who)
+        : {}) => json => {email => $email})->status_is(202);
 }
 
-sub forgot ($email) { $t->post_ok('/auth/forgot-password' => json => {email => $email})->status_is(202) }
+sub forgot ($email) { $t->post_ok('/auth/forgot-password' => json => {email => $email})
+    ->status_is(202) }
 sub verify ($token) { $t->post_ok('/api/user/verify-email' => json => {token => $token}) }
 
 sub reset_with ($token, $password = $fresh) {
-    return $t->post_ok('/auth/reset-password' => json => {token => $token, new_password => $password});
+    return $t->post_ok(
+        '/auth/reset-password' => json => {token => $token, new_password => $password});
 }
 
 sub superuser ($email) {
@@ -47,23 +50,27 @@ sub superuser ($email) {
 
 # an account as the database has it
 sub row ($who) {
-    return $t->db->selectrow_hashref('SELECT * FROM autoflow.users WHERE id = ?', undef, $who->{user}{id});
+    return $t->db->selectrow_hashref('SELECT * FROM autoflow.users WHERE id = ?', undef,
+        $who->{user}{id});
 }
 
 # how many mails of a kind were written for an address, and for which accounts
 sub mailed ($kind, $recipient) {
-    return $t->db->selectcol_arrayref('SELECT user_id FROM autoflow.outbox WHERE kind = ? AND recipient = ? ORDER BY created_at',
+    return $t->db->selectcol_arrayref('SELECT user_id FROM autoflow.outbox WHERE kind = ?
+        AND recipient = ? ORDER BY created_at',
         undef, $kind, $recipient);
 }
 
 # sends without waiting for the answer
 sub begin ($method, $path, $headers, $body) {
-    return $t->client->send(Test::Autoflow::Client::request($method => $path, $headers, Mojo::JSON::encode_json($body)));
+    return $t->client->send(Test::Autoflow::Client::request($method => $path, $headers,
+        Mojo::JSON::encode_json($body)));
 }
 
 
 subtest 'a change names the account, and is its own' => sub {
-    my $mallory = $t->register(email => 'mallory@evil.example', full_name => 'Win money at evil.example');
+    my $mallory = $t->register(email => 'mallory@evil.example',
+        full_name => 'Win money at evil.example');
     verify($mails->token('mallory@evil.example', 'verify-email'))->status_is(204);
     my $victim = $t->register(email => 'old.address@victim.com');
 
@@ -79,13 +86,15 @@ subtest 'a change names the account, and is its own' => sub {
     is $mails->to('new@victim.com'), 2, 'who asks without a token has nothing sent';
     resend('new@victim.com', $victim);
     $mails->token('new@victim.com', 'verify-email', 3);
-    is_deeply mailed('change_email', 'new@victim.com'), [map { $_->{user}{id} } $mallory, $victim, $victim], 'who asks again gets their own';
+    is_deeply mailed('change_email', 'new@victim.com'),
+        [map { $_->{user}{id} } $mallory, $victim, $victim], 'who asks again gets their own';
 
     my @mails = $mails->read('new@victim.com');
     my ($his) = grep { /account m\xe2\x80\xa6\@e\xe2\x80\xa6, made on \d{4}-\d\d-\d\d/ } @mails;
     ok $his, 'a mail says whose it is, but for most of the address';
     unlike $his, qr/mallory|evil|money/i, 'and nothing that a stranger may choose';
-    like $his, qr/If this is not your account, ignore this mail: somebody else asked/, 'nor leaves one alone with it';
+    like $his, qr/If this is not your account, ignore this mail: somebody else asked/,
+        'nor leaves one alone with it';
     my @hers = grep { /account o\xe2\x80\xa6\@v\xe2\x80\xa6\.com, made on/ } @mails;
     is @hers, 2, 'hers are hers';
     my ($token) = map { m{verify-email\?token=([\w-]+)$}m } $hers[-1];
@@ -125,7 +134,8 @@ subtest 'an address that nobody has verified can be claimed' => sub {
     register('Claim@example.com')->problem_is(409, 'email_taken');
     my $token = $mails->token('claim@example.com', 'reset-password');
     my ($mail) = grep { /reset-password/ } $mails->to('claim@example.com');
-    like $mail, qr/^Subject: Your address has an account that was never confirmed$/m, 'its owner is told';
+    like $mail, qr/^Subject: Your address has an account that was never confirmed$/m,
+        'its owner is told';
     unlike $mail, qr/squatter/, 'nothing of who has it';
     register('claim@example.com')->problem_is(409, 'email_taken');
     is @{mailed('claim_account', 'claim@example.com')}, 1, 'once a minute';
@@ -135,9 +145,11 @@ subtest 'an address that nobody has verified can be claimed' => sub {
     reset_with($token)->status_is(204);
     login('claim@example.com')->status_is(401, 'the password of before');
     $t->get_ok('/auth/me' => $t->bearer($squatter))->problem_is(401, 'token_revoked');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $squatter->{refresh_token}})->problem_is(401, 'invalid_token');
+    $t->post_ok('/auth/refresh' => json => {refresh_token => $squatter->{refresh_token}})
+        ->problem_is(401, 'invalid_token');
     verify($change)->problem_is(400, 'invalid_token');
-    login('claim@example.com', $fresh)->status_is(200)->json_is('/user/pending_email' => undef)->json_is('/user/email_verified' => true);
+    login('claim@example.com', $fresh)->status_is(200)->json_is('/user/pending_email' => undef)
+        ->json_is('/user/email_verified' => true);
     reset_with($token)->problem_is(400, 'invalid_token');
 
     $mails->elapse('2 minutes');
@@ -149,7 +161,8 @@ subtest 'one that was verified once loses nothing' => sub {
     my $who = $t->register(email => 'once@example.com');
     verify($mails->token('once@example.com', 'verify-email'))->status_is(204);
     ok row($who)->{verified_at}, 'it is kept that it was';
-    $t->db->do(q{UPDATE autoflow.users SET email = 'later@example.com', email_verified = false WHERE id = ?}, undef, $who->{user}{id});
+    $t->db->do(q{UPDATE autoflow.users SET email = 'later@example.com', email_verified = false
+        WHERE id = ?}, undef, $who->{user}{id});
     register('later@example.com')->problem_is(409, 'email_taken');
     is_deeply mailed('claim_account', 'later@example.com'), [], 'whatever its address is now';
 };
@@ -177,29 +190,40 @@ subtest 'what withdraws an address that waits' => sub {
         'disabled and enabled' => sub ($who, $id) {
             $t->put_ok("/auth/users/$id/$_" => $as_root)->status_is(200) for 'disable', 'enable';
         },
-        'logout-all' => sub ($who, $id) { $t->post_ok('/auth/logout-all' => $t->bearer($who))->status_is(204) },
+        'logout-all' => sub ($who, $id) { $t->post_ok('/auth/logout-all' => $t->bearer($who))
+        ->status_is(204) },
         'a password' => sub ($who, $id) {
-            $t->put_ok('/auth/me/password' => $t->bearer($who) => json => {current_password => $good, new_password => $fresh})->status_is(204);
+            $t->put_ok('/auth/me/password' => $t->bearer($who) => json => {
+                current_password => $good, new_password => $fresh})->status_is(204);
         },
         'a reset' => sub ($who, $id) {
             forgot($who->{user}{email});
             reset_with($mails->token($who->{user}{email}, 'reset-password'))->status_is(204);
         },
         "a superuser's change" => sub ($who, $id) {
-            $t->patch_ok("/auth/users/$id" => $as_root => json => {email => "super.$who->{user}{email}"})->status_is(200);
+            $t->patch_ok(
+                "/auth/users/$id" => $as_root => json => {email => "super.$who->{user}{email}"})
+                    ->status_is(200);
         },
-        'by hand: disabled'  => sub ($who, $id) { by_hand($id, 'is_active = false'); by_hand($id, 'is_active = true') },
+        'by hand: disabled'  => sub ($who, $id) { by_hand($id, 'is_active = false');
+        by_hand($id, 'is_active = true') },
         'by hand: logged out' => sub ($who, $id) { by_hand($id, 'token_epoch = token_epoch + 1') },
         'by hand: a password' => sub ($who, $id) { by_hand($id, q{password_hash = 'x'}) },
         'by hand: deleted'   => sub ($who, $id) { by_hand($id, 'deleted_at = now()') },
     );
     my %keeps = (
         'a role' => sub ($who, $id) {
-            $t->put_ok("/auth/users/$id/roles" => $as_root => json => {roles => ['waiting']})->status_is(200);
+            $t->put_ok("/auth/users/$id/roles" => $as_root => json => {roles => ['waiting']})
+                ->status_is(200);
         },
-        'a superuser' => sub ($who, $id) { $t->put_ok("/auth/users/$id/superuser" => $as_root => json => {is_superuser => true})->status_is(200) },
-        'a hash that is upgraded' => sub ($who, $id) { by_hand($id, q{password_hash = 'x', last_login_at = now()}) },
-        'a name' => sub ($who, $id) { $t->patch_ok('/auth/me' => $t->bearer($who) => json => {full_name => 'x'})->status_is(200) },
+        'a superuser' => sub ($who, $id) {
+        $t->put_ok("/auth/users/$id/superuser" => $as_root => json => {is_superuser => true})
+            ->status_is(200) },
+        'a hash that is upgraded' => sub ($who, $id) {
+        by_hand($id, q{password_hash = 'x', last_login_at = now()}) },
+        'a name' => sub ($who, $id) {
+        $t->patch_ok('/auth/me' => $t->bearer($who) => json => {full_name => 'x'})
+            ->status_is(200) },
     );
     $t->post_ok('/auth/roles' => $as_root => json => {name => 'waiting'})->status_is(201);
 
@@ -214,14 +238,16 @@ subtest 'what withdraws an address that waits' => sub {
     }
 };
 
-sub by_hand ($id, $fields) { $t->db->do("UPDATE autoflow.users SET $fields WHERE id = ?", undef, $id) }
+sub by_hand ($id, $fields) { $t->db->do("UPDATE autoflow.users SET $fields WHERE id = ?",
+    undef, $id) }
 
 # an intruder who knows the password can't keep the owner out
 subtest 'what a reset outlives' => sub {
     my $who = $t->register(email => 'owner2@example.com');
     forgot('owner2@example.com');
     my $token = $mails->token('owner2@example.com', 'reset-password');
-    $t->put_ok('/auth/me/password' => $t->bearer($who) => json => {current_password => $good, new_password => 'the password of an intruder'})->status_is(204);
+    $t->put_ok('/auth/me/password' => $t->bearer($who) => json => {current_password => $good,
+        new_password => 'the password of an intruder'})->status_is(204);
     $t->post_ok('/auth/logout-all' => $t->bearer($who))->status_is(204);
     $mails->elapse('2 minutes');
     forgot('owner2@example.com');
@@ -249,7 +275,8 @@ subtest 'a confirmation beside what ends it' => sub {
         $db->begin_work;
         $db->do('SELECT FROM autoflow.users WHERE id = ? FOR UPDATE', undef, $id);
         my $end = $path =~ /password/
-            ? begin(PUT => $path, $t->bearer($who), {current_password => $good, new_password => $fresh})
+            ? begin(PUT => $path, $t->bearer($who),
+            {current_password => $good, new_password => $fresh})
             : begin(POST => $path, $t->bearer($who), {});
         $t->wait_for(sub { $t->blocked == 1 });
         my $verify = begin(POST => '/api/user/verify-email', {}, {token => $token});
@@ -266,7 +293,8 @@ subtest 'a confirmation beside another account that takes the address' => sub {
     move($who, 'raced@example.com')->status_is(200);
     my $token = $mails->token('raced@example.com', 'verify-email');
     my $lock  = $t->locked;
-    my $register = begin(POST => '/auth/register', {}, {email => 'Raced@example.com', password => $good});
+    my $register = begin(POST => '/auth/register', {},
+        {email => 'Raced@example.com', password => $good});
     $t->wait_for(sub { $t->blocked == 1 });
     my $verify = begin(POST => '/api/user/verify-email', {}, {token => $token});
     $t->wait_for(sub { $t->blocked == 2 });
@@ -280,8 +308,11 @@ subtest 'a confirmation beside another account that takes the address' => sub {
 
 subtest 'two registrations at once' => sub {
     my $lock = $t->locked;
-    my ($first, $second) = map { my $email = $_; my $client = begin(POST => '/auth/register', {}, {email => $email, password => $good});
-        $t->wait_for(sub { $t->blocked == ($email =~ /^T/ ? 2 : 1) }); $client } 'twice@example.com', 'Twice@example.com';
+    my ($first, $second) = map { my $email = $_; my $client = begin(POST => '/auth/register', {},
+        {email => $email, password => $good});
+        $t->wait_for(
+            sub { $t->blocked == ($email =~ /^T/ ? 2 : 1) }); $client } 'twice@example.com',
+                'Twice@example.com';
     $lock->rollback;
     is $first->status, 201;
     is $second->status, 409, 'the second finds the first';

@@ -12,7 +12,8 @@ my ($t, $ada);
 sub request { Test::Autoflow::Client::request(@_) }
 sub me { request(GET => '/auth/me', $t->bearer($ada)) }
 sub post ($path, $body) { request(POST => $path, {}, ref $body ? encode_json($body) : $body) }
-sub login ($password = $good) { post('/auth/login', {email => 'ada@example.com', password => $password}) }
+sub login ($password = $good) {
+    post('/auth/login', {email => 'ada@example.com', password => $password}) }
 
 # sends all of them, each on a connection of its own
 sub flood (@requests) { map { $t->client->send($_) } @requests }
@@ -23,7 +24,8 @@ sub answers (@clients) {
     for (map { $_->answer } @clients) {
         $count{$_->{status}}++;
         push @improper, $_ if $_->{status} == 503
-            && ($_->{headers}{'retry-after'} ne 1 || decode_json($_->{body})->{code} ne 'overloaded');
+            && ($_->{headers}{'retry-after'} ne 1
+            || decode_json($_->{body})->{code} ne 'overloaded');
     }
     is_deeply \@improper, [], 'every 503 says when to come again';
     return \%count;
@@ -36,13 +38,15 @@ sub is_bounded (@memory) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $growth = $memory[-1] - $memory[1];
     note join ' ', 'KiB:', map { $_ / 1024 } @memory;
-    cmp_ok $growth, '<', 1536 * 1024, "$growth octets more after the last flood than after the second"
+    cmp_ok $growth, '<', 1536 * 1024,
+        "$growth octets more after the last flood than after the second"
         if !$ENV{AUTOFLOW_ASAN};
 }
 
 
 # so that no session ends, which would be one revocation more in memory
-$t = Test::Autoflow->new(database => 'pool=1 inflight=2 queue=3', settings => {autoflow_sessions => 'account=1000'})->start;
+$t = Test::Autoflow->new(database => 'pool=1 inflight=2 queue=3',
+    settings => {autoflow_sessions => 'account=1000'})->start;
 $ada = $t->register(email => 'ada@example.com');
 
 subtest 'a flood while the database is slow' => sub {
@@ -110,7 +114,8 @@ subtest 'more hashes than may wait' => sub {
         push @memory, memory();
     }
     is_bounded(@memory);
-    unlike $t->error_log, qr/thread pool "autoflow_hash" queue overflow/, 'nginx does not log each of them';
+    unlike $t->error_log, qr/thread pool "autoflow_hash" queue overflow/,
+        'nginx does not log each of them';
     my %seconds;
     $seconds{$_}++ for $t->error_log =~ m{^(\S+ \S+) [^\n]*the threads' queue is full}mg;
     cmp_ok scalar keys %seconds, '>=', 1, 'the module tells';
@@ -122,7 +127,8 @@ subtest 'more connections to make than may wait' => sub {
     like $t->error_log, qr/thread pool "autoflow_io" queue overflow/, 'it was so from the start';
     is $t->connections, 6, 'all were made at last';
     for (1 .. 5) {
-        $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'autoflow_app'});
+        $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE usename = 'autoflow_app'});
         is_deeply answers(flood((me()) x 20)), {200 => 20}, 'cut, and they are made again';
         $t->ready;
     }

@@ -54,12 +54,14 @@ sub request { Test::Autoflow::Client::request(@_) }
 sub chunked { Test::Autoflow::Client::chunked(@_) }
 sub me { request(GET => '/auth/me', $token) }
 sub login ($headers = {}) { request(POST => '/auth/login', $headers, $login) }
-sub register ($email) { request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
+sub register ($email) {
+    request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
 
 # a login that is as long as this
 sub padded ($length) { $login =~ s/\}$/',"x":"' . 'x' x ($length - length($login) - 7) . '"}'/er }
 
-sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql", undef, @values) }
+sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql",
+    undef, @values) }
 
 # how many requests nginx has given up because their clients were gone
 sub given_up { scalar grep { /" 499 / } split /\n/, path($t->dir, 'access.log')->slurp }
@@ -136,7 +138,8 @@ subtest 'in the middle of a hash' => sub {
         read_by_now();
         $ways{$way}->($_) for @clients;
         is $t->client->send(login())->status, 200, 'who stayed is answered';
-        cmp_ok count('users WHERE email LIKE ?', "hash-$way-%"), '<=', 3, 'nothing is done for the others';
+        cmp_ok count('users WHERE email LIKE ?', "hash-$way-%"), '<=', 3,
+            'nothing is done for the others';
     }
 };
 
@@ -208,7 +211,8 @@ subtest 'HTTP/2: bodies' => sub {
     $client->data($short, $login, 1);
     my $answer = $client->answer($short);
     ok $answer->{reset} || $answer->{status} == 400, 'shorter than announced';
-    is $client->status($client->headers(GET => '/health/live', {}, 1)), 200, 'the connection goes on';
+    is $client->status($client->headers(GET => '/health/live', {}, 1)), 200,
+        'the connection goes on';
 };
 
 subtest 'curl over HTTP/2, killed' => sub {
@@ -238,24 +242,31 @@ sub named ($method, $path, $headers = {}, $body = undef) {
 
 sub is_in_order ($client, $name, @expected) {
     my $first = $number - @expected;
-    my @got = map { my $answer = $client->answer(s/ .*//r); "$answer->{status} $answer->{headers}{'x-request-id'}" } @expected;
+    my @got = map { my $answer = $client->answer(s/ .*//r);
+        "$answer->{status} $answer->{headers}{'x-request-id'}" } @expected;
     is_deeply \@got, [map { s/.* //r . ' n' . ++$first } @expected], $name;
 }
 
 subtest 'pipelined requests' => sub {
     my @mixed = (
-        [named(GET => '/auth/me', $token), 'GET 200'], [named(POST => '/auth/login', {}, $login), 'POST 200'],
+        [named(GET => '/auth/me', $token), 'GET 200'],
+        [named(POST => '/auth/login', {}, $login), 'POST 200'],
         [named(GET => '/health/live'), 'GET 200'], [named(HEAD => '/auth/me', $token), 'HEAD 200'],
-        [named(POST => '/auth/login', {}, '{'), 'POST 400'], [named(GET => '/auth/nothing'), 'GET 404'],
-        [named(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'}, chunked(unpack '(a5)*', $login)), 'POST 200'],
-        [named(POST => '/auth/me', {}, $login), 'POST 405'], [named(POST => '/auth/login', {}, 'x' x 1000), 'POST 400'],
-        [named(GET => '/auth/me', {}, $login), 'GET 401'], [named(GET => '/auth/me', $token, $login), 'GET 200'],
+        [named(POST => '/auth/login', {}, '{'), 'POST 400'],
+        [named(GET => '/auth/nothing'), 'GET 404'],
+        [named(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'},
+        chunked(unpack '(a5)*', $login)), 'POST 200'],
+        [named(POST => '/auth/me', {}, $login), 'POST 405'],
+        [named(POST => '/auth/login', {}, 'x' x 1000), 'POST 400'],
+        [named(GET => '/auth/me', {}, $login), 'GET 401'],
+        [named(GET => '/auth/me', $token, $login), 'GET 200'],
         [named(OPTIONS => '/auth/me'), 'OPTIONS 204'], [named(GET => '/db-test'), 'GET 200'],
     );
     my $all = join '', map { $_->[0] } @mixed;
     is_in_order($t->client->send($all), 'in one packet', map { $_->[1] } @mixed);
     is_in_order($t->client->slowly($all, 700, 0.002), 'in several', map { $_->[1] } @mixed);
-    is_in_order($t->client(port => $small)->send($all), 'into small buffers', map { $_->[1] } @mixed);
+    is_in_order($t->client(port => $small)->send($all), 'into small buffers',
+        map { $_->[1] } @mixed);
 
     my $lock   = $t->locked;
     my $client = $t->client->send($all);
@@ -268,7 +279,8 @@ subtest 'pipelined requests' => sub {
 };
 
 subtest 'half-closed connections' => sub {
-    for my $request ($live, request(GET => '/auth/nothing'), request(POST => '/auth/login', {}, '{')) {
+    for my $request ($live, request(GET => '/auth/nothing'),
+        request(POST => '/auth/login', {}, '{')) {
         my $client = $t->client->send($request)->half_close;
         ok $client->status, 'what needs no waiting is answered';
         is $client->rest, '', 'and the connection ends';
@@ -291,13 +303,17 @@ subtest 'Expect: 100-continue' => sub {
 };
 
 subtest 'bodies in pieces' => sub {
-    my $chunks = join '', map { sprintf "%x;extension=\"x\"\r\n%s\r\n", length, $_ } unpack '(a9)*', $login;
+    my $chunks = join '', map { sprintf "%x;extension=\"x\"\r\n%s\r\n", length, $_ } unpack '(a9)*',
+        $login;
     my $tiny   = sub ($octets, $name) {
-        is $t->client(port => $_)->slowly($octets, 1, 0.0005)->status, 200, $name for $t->port, $small;
+        is $t->client(port => $_)->slowly($octets, 1, 0.0005)->status, 200, $name
+            for $t->port, $small;
     };
     $tiny->(login(), 'an octet at a time');
-    $tiny->(request(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'}, "${chunks}0\r\n\r\n"), 'in chunks');
-    $tiny->(request(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'}, "${chunks}000\r\nTrailer: x\r\n\r\n"),
+    $tiny->(request(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'},
+        "${chunks}0\r\n\r\n"), 'in chunks');
+    $tiny->(request(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'},
+        "${chunks}000\r\nTrailer: x\r\n\r\n"),
         'in chunks, with a trailer');
     is $t->client->slowly(request(POST => '/auth/login', {'Transfer-Encoding' => 'chunked'},
         chunked(unpack '(a4000)*', padded(65_536))), 5000, 0.001)->status, 200, '64 KiB in chunks';
@@ -318,21 +334,29 @@ subtest 'bodies that are too long, or broken' => sub {
     my $post = sub ($headers, $body) { request(POST => '/auth/login', $headers, $body) };
 
     for my $port ($t->port, $small) {
-        is_refused($post->({'Content-Length' => 65_537}, $smuggled), 413, 'announced as too long', $port);
-        is_refused($post->({'Content-Length' => 65_537}, 'x' x 65_537 . $smuggled), 413, 'too long', $port);
+        is_refused($post->({'Content-Length' => 65_537}, $smuggled), 413,
+            'announced as too long', $port);
+        is_refused($post->({'Content-Length' => 65_537}, 'x' x 65_537 . $smuggled), 413,
+            'too long', $port);
         is_refused($post->({'Content-Length' => 2**40}, $smuggled), 413, 'a terabyte', $port);
-        is_refused($post->(\%chunked, chunked((' ' x 1000) x 66) . $smuggled), 413, 'chunks that are too long', $port);
-        is_refused($post->(\%chunked, chunked(' ' x 65_537) . $smuggled), 413, 'a chunk that is too long', $port);
-        is_refused($post->(\%chunked, "10000001\r\n" . " " x 65_537 . $smuggled), 413, "a part of a chunk that is too long", $port);
+        is_refused($post->(\%chunked, chunked((' ' x 1000) x 66) . $smuggled), 413,
+            'chunks that are too long', $port);
+        is_refused($post->(\%chunked, chunked(' ' x 65_537) . $smuggled), 413,
+            'a chunk that is too long', $port);
+        is_refused($post->(\%chunked, "10000001\r\n" . " " x 65_537 . $smuggled), 413,
+            "a part of a chunk that is too long", $port);
 
         is_refused($post->(\%chunked, "zz\r\n$smuggled"), 400, 'a chunk without a length', $port);
-        is_refused($post->(\%chunked, "5\r\n{\"x\":1\r\n$smuggled"), 400, 'a chunk longer than it says', $port);
+        is_refused($post->(\%chunked, "5\r\n{\"x\":1\r\n$smuggled"), 400,
+            'a chunk longer than it says', $port);
         is_refused($post->(\%chunked, "-1\r\n$smuggled"), 400, 'a negative length', $port);
         is_refused($post->(\%chunked, ('f' x 20) . "\r\n$smuggled"), 400, 'a huge length', $port);
-        is_refused($post->({%chunked, 'Content-Length' => 2}, "{}$smuggled"), 400, 'a length, and chunks', $port);
+        is_refused($post->({%chunked, 'Content-Length' => 2}, "{}$smuggled"), 400,
+            'a length, and chunks', $port);
         is_refused($post->({'Content-Length' => $_}, "{}$smuggled"), 400, "a length of $_", $port)
             for '-1', '+2', '2, 2', '0x2', '9' x 30;
-        is_refused($post->({'Content-Length' => "2\r\nContent-Length: 3"}, "{}$smuggled"), 400, 'two lengths', $port);
+        is_refused($post->({'Content-Length' => "2\r\nContent-Length: 3"}, "{}$smuggled"), 400,
+            'two lengths', $port);
         is_refused(request(GET => '/auth/me', {%$token, %chunked}, "zz\r\n$smuggled"), 400,
             'broken chunks where no body is read', $port);
     }
@@ -350,7 +374,8 @@ subtest 'bodies where none is read' => sub {
         my $status = $t->client->send($request . $smuggled x 10)->status;
         my $client = $t->client->send($request);
         is $client->status, $status, "$line is answered before its body is there";
-        is $client->slowly($smuggled x 10, 100, 0)->send($live)->status, 200, 'which is no request, but what follows is';
+        is $client->slowly($smuggled x 10, 100, 0)->send($live)->status, 200,
+            'which is no request, but what follows is';
     }
 
     # while its query waits the body comes, and the next request
@@ -370,32 +395,39 @@ unlike path($t->dir, 'access.log')->slurp, qr{/smuggled}, 'no body was taken for
 
 subtest 'bodies that others have read, into files' => sub {
     my $padded = padded(60_000);
-    my $events = sub ($id) { count(q{audit_events WHERE action = 'logged_in' AND request_id = ?}, $id) };
+    my $events = sub ($id) {
+        count(q{audit_events WHERE action = 'logged_in' AND request_id = ?}, $id) };
     for my $headers ({}, {'Transfer-Encoding' => 'chunked'}) {
         my $body  = %$headers ? chunked(unpack '(a7000)*', $padded) : $padded;
-        my $login = sub ($id) { request(POST => '/auth/login', {%$headers, 'X-Request-ID' => $id}, $body) };
+        my $login = sub ($id) {
+            request(POST => '/auth/login', {%$headers, 'X-Request-ID' => $id}, $body) };
         my $id    = 'spilled-' . keys %$headers;
         is $t->client(port => $spill)->send($login->($id))->status, 200, 'read all the same';
         $t->wait_for(sub { $events->($id) == 2 });
         pass 'and left as it is for those others';
-        is $t->client(port => $small)->send($login->('x'))->status, 200, 'with the module alone there is no file';
+        is $t->client(port => $small)->send($login->('x'))->status, 200,
+            'with the module alone there is no file';
     }
-    is $t->client(port => $spill)->send(request(POST => '/auth/login', {}, 'x' x 100_000))->status, 413, 'too long';
+    is $t->client(port => $spill)->send(request(POST => '/auth/login', {}, 'x' x 100_000))->status,
+        413, 'too long';
 };
 
 subtest 'HEAD' => sub {
     for my $path ('/', '/health', '/health/live', '/db-test', '/auth/me', '/user/profile') {
         my $mount  = $path eq '/user/profile' ? '/api' : '';
-        my $client = $t->client->send(request(GET => "$mount$path", $token) . request(HEAD => "$mount$path", $token) . $live);
+        my $client = $t->client->send(request(GET => "$mount$path", $token)
+            . request(HEAD => "$mount$path", $token) . $live);
         my ($get, $head, $next) = map { $client->answer($_) } qw(GET HEAD GET);
-        is_deeply [$head->{status}, sort keys %{$head->{headers}}], [200, sort keys %{$get->{headers}}],
+        is_deeply [$head->{status}, sort keys %{$head->{headers}}],
+            [200, sort keys %{$get->{headers}}],
             "$path: the same status and headers";
         is $next->{body}, '{"status":"ok"}', 'and no body';
     }
 };
 
 subtest 'slow readers' => sub {
-    $t->db->do(q{UPDATE autoflow.users SET bio = repeat(E'\U0001F419', 10000) WHERE email = 'ada@example.com'});
+    $t->db->do(q{UPDATE autoflow.users SET bio = repeat(E'\U0001F419', 10000)
+        WHERE email = 'ada@example.com'});
     my $body = $t->client->send(me())->answer->{body};
     cmp_ok length $body, '>', 40_000, 'a long answer';
 
@@ -405,15 +437,18 @@ subtest 'slow readers' => sub {
     is $t->client->send(me())->answer->{body}, $body, 'nobody waits for those who do not listen';
     $_ % 2 ? $gone[$_]->close : $gone[$_]->reset for keys @gone;
     for my $client (@slow) {
-        is_deeply [map { $client->answer->{body} eq $body } 1, 2], [1, 1], 'when they do they hear everything';
+        is_deeply [map { $client->answer->{body} eq $body } 1, 2], [1, 1],
+            'when they do they hear everything';
     }
 
     my $client = $t->client_h2(window => 0);
     my @streams = map { $client->headers(GET => '/auth/me', $token, 1) } 1 .. 4;
     $client->read_frame until 4 == grep { ($client->answers->{$_} // {})->{status} } @streams;
     $client->widen($streams[0], 100_000)->widen(0, 100_000);
-    is $client->answer($streams[0])->{body}, $body, 'HTTP/2: a stream is answered as far as its window is open';
-    is_deeply [map { $client->answers->{$_}{body} } @streams[1 .. 3]], ['', '', ''], 'the others wait';
+    is $client->answer($streams[0])->{body}, $body,
+        'HTTP/2: a stream is answered as far as its window is open';
+    is_deeply [map { $client->answers->{$_}{body} } @streams[1 .. 3]], ['', '', ''],
+        'the others wait';
     $client->cancel($streams[1]);
     $client->widen($streams[2], $_) for (1000) x 50;
     is $client->answer($streams[2])->{body}, $body, 'in small steps, too';

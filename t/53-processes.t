@@ -14,9 +14,12 @@ my ($t, $ada);
 sub request { Test::Autoflow::Client::request(@_) }
 sub me { request(GET => '/auth/me', $t->bearer($ada)) }
 sub app { request(GET => '/app/x', $t->bearer($ada)) }
-sub login ($email = 'ada@example.com') { request(POST => '/auth/login', {}, encode_json({email => $email, password => $good})) }
-sub register ($email) { request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
-sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql", undef, @values) }
+sub login ($email = 'ada@example.com') {
+    request(POST => '/auth/login', {}, encode_json({email => $email, password => $good})) }
+sub register ($email) {
+    request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
+sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql",
+    undef, @values) }
 
 sub autoflow (%options) {
     $t = Test::Autoflow->new(
@@ -38,7 +41,8 @@ sub load {
             ['app', app(), '/app/x'], ['register', register($email), $email],
         )[$round % 4]};
         my $answer = $t->client->send($request)->answer // {status => 0, body => ''};
-        return "$kind $answer->{status}" . ($answer->{status} && $answer->{body} !~ /"\Q$is\E"/ ? ' wrong' : '');
+        return "$kind $answer->{status}" . ($answer->{status} && $answer->{body} !~ /"\Q$is\E"/
+            ? ' wrong' : '');
     });
 }
 
@@ -48,9 +52,11 @@ my %right = map { $_ => 1 } 'me 200', 'login 200', 'app 200', 'register 201';
 sub all_right ($load, $name, %allowed) {
     my $count = $load->stop;
     note explain $count;
-    is_deeply [grep { !$right{$_} && !$allowed{$_} } sort keys %$count], [], $name or diag explain $count;
+    is_deeply [grep { !$right{$_} && !$allowed{$_} } sort keys %$count], [], $name
+        or diag explain $count;
     cmp_ok $count->{$_} // 0, '>', 10, "many a $_" for sort keys %right;
-    is count('users WHERE email LIKE ?', "load$loads-%"), $count->{'register 201'}, 'every registration is there'
+    is count('users WHERE email LIKE ?', "load$loads-%"), $count->{'register 201'},
+        'every registration is there'
         if !%allowed;
 }
 
@@ -61,7 +67,9 @@ sub well_ended (@pids) {
 }
 
 sub quits_slowly (@pids) {
-    $t->wait_for(sub { my $log = $t->error_log; !grep { $log !~ /\] $_#$_: gracefully shutting down/ } @pids });
+    $t->wait_for(
+        sub { my $log = $t->error_log;
+            !grep { $log !~ /\] $_#$_: gracefully shutting down/ } @pids });
 }
 
 
@@ -154,7 +162,8 @@ sub master { eval { path($t->dir, 'nginx.pid')->slurp =~ s/\s//gr } || 0 }
 
 sub masters {
     my %all = map { $_ => 1 } $t->process->processes;
-    return grep { Test::Autoflow::Process::children_of($_) || !$all{(Test::Autoflow::Process::stat_of($_))[1]} } keys %all;
+    return grep { Test::Autoflow::Process::children_of($_)
+        || !$all{(Test::Autoflow::Process::stat_of($_))[1]} } keys %all;
 }
 
 sub workers ($master) {
@@ -183,8 +192,10 @@ subtest 'QUIT in the middle of everything' => sub {
     my $lock    = $t->locked;
     my @queries = map { $t->client->send($_) } me(), me(), register('query@example.com');
     $t->wait_for(sub { $t->blocked });
-    my @hashes = map { $t->client->send($_) } (login()) x 8, map { register("hash$_\@example.com") } 1 .. 8;
-    my @halves = map { [$t->client->send(substr $_, 0, 100), substr $_, 100] } me(), login(), register('half@example.com');
+    my @hashes = map { $t->client->send($_) } (login()) x 8,
+        map { register("hash$_\@example.com") } 1 .. 8;
+    my @halves = map { [$t->client->send(substr $_, 0, 100), substr $_, 100] } me(), login(),
+        register('half@example.com');
     my $h2     = $t->client_h2;
     my @streams = map { $h2->headers(GET => '/auth/me', $t->bearer($ada), 1) } 1 .. 3;
     $t->all_read;
@@ -213,9 +224,12 @@ subtest 'QUIT, and then a connection to the database is cut' => sub {
     $t->wait_for(sub { $t->blocked });
     $t->process->signal('QUIT');
     quits_slowly(@workers);
-    my $pids = $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity WHERE usename = 'autoflow_app'});
+    my $pids = $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
+        WHERE usename = 'autoflow_app'});
     $t->db->do('SELECT pg_terminate_backend(pid) FROM unnest(?::int[]) AS pid', undef, $pids);
-    $t->wait_for(sub { !$t->db->selectrow_array('SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (?)', undef, $pids) });
+    $t->wait_for(
+        sub { !$t->db->selectrow_array('SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (?)',
+            undef, $pids) });
     $lock->rollback;
     is_deeply [map { $_->status } @clients], [(200) x 4], 'the reads are answered all the same';
     is $t->process->ended, 0, 'then the master exits with 0';
@@ -249,7 +263,8 @@ subtest 'TERM in the middle of everything' => sub {
     $t->process->signal('TERM');
     is $t->process->ended, 0, 'the master exits with 0';
     well_ended(@workers);
-    unlike join('', map { eval { $_->rest } // '' } @clients), qr{HTTP/1.1 (?!200|503)}, 'nobody is told what is not so';
+    unlike join('', map { eval { $_->rest } // '' } @clients), qr{HTTP/1.1 (?!200|503)},
+        'nobody is told what is not so';
     $lock->rollback;
 };
 
@@ -286,7 +301,8 @@ sub reload_beside {
     return @old;
 }
 
-sub backends { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'autoflow_app'}) }
+sub backends { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
+    WHERE usename = 'autoflow_app'}) }
 
 subtest 'workers that a client holds up' => sub {
     $t->ready;
@@ -371,7 +387,8 @@ subtest 'workers that are killed' => sub {
         $load->more(20);
     }
     # the upstream is one of them, too
-    all_right($load, 'only what they were at is lost', 'app 502 wrong' => 1, map { ("$_ 0" => 1) } qw(me login app register));
+    all_right($load, 'only what they were at is lost', 'app 502 wrong' => 1,
+    map { ("$_ 0" => 1) } qw(me login app register));
     $t->ready;
     is $t->connections, 4, 'their connections are closed, the new ones made';
     is $t->client->send($_)->status, 200, 'all is well' for me(), login(), app();

@@ -12,7 +12,8 @@ my $socket = IO::Socket::UNIX->new(Local => "$silent/.s.PGSQL.5432", Listen => 6
 chmod 0777, "$silent/.s.PGSQL.5432";
 
 my ($good) = $t->postgresql->url('autoflow_app') =~ /host=([^&]+)/;
-$t->settings({autoflow_database => qq{"host=$silent,$good dbname=autoflow user=autoflow_app connect_timeout=2" pool=1}});
+my $conninfo = "host=$silent,$good dbname=autoflow user=autoflow_app connect_timeout=2";
+$t->settings({autoflow_database => qq{"$conninfo" pool=1}});
 
 $t->postgresql->start;
 $t->start_nginx;

@@ -24,8 +24,11 @@ sub statement_timeout ($time) {
 # superusers, with tokens that say so
 sub superusers (@names) {
     $t->register(email => "$_\@example.com") for @names;
-    $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE email = ?', {}, "$_\@example.com") for @names;
-    return map { $t->ua->post($t->url('/auth/login') => json => {email => "$_\@example.com", password => $good})->res->json } @names;
+    $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE email = ?', {},
+        "$_\@example.com") for @names;
+    return map {
+        $t->ua->post($t->url('/auth/login') => json => {email => "$_\@example.com",
+            password => $good})->res->json } @names;
 }
 
 # who is held up is so for as long as the test likes
@@ -42,7 +45,8 @@ sub held { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
 
 sub are_refused ($name, @clients) {
     my @answers = map { $_->answer } @clients;
-    my $is = sub ($answer) { join ' ', $answer->{status}, decode_json($answer->{body})->{code}, $answer->{headers}{'retry-after'} };
+    my $is = sub ($answer) { join ' ', $answer->{status}, decode_json($answer->{body})->{code},
+        $answer->{headers}{'retry-after'} };
     is_deeply [map { $is->($_) } @answers], [('429 too_many_requests 1') x @clients], $name;
 }
 
@@ -129,7 +133,8 @@ subtest 'an account has its two again' => sub {
     may_again('after time-outs');
 
     ($lock, @clients) = two_lists();
-    $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'autoflow wide'});
+    $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'autoflow wide'});
     $lock->rollback;
     is_deeply [map { $_->status } @clients], [200, 200], 'cut, and asked for again';
     $t->ready;
@@ -138,7 +143,8 @@ subtest 'an account has its two again' => sub {
 
 subtest 'what tidies up' => sub {
     my $jobs = sub { $t->db->selectcol_arrayref(q{SELECT application_name FROM pg_stat_activity
-        WHERE query ~ 'autoflow\.(purge|mail_maintain)\(' AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'}) };
+        WHERE query ~ 'autoflow\.(purge|mail_maintain)\(' AND pid <> pg_backend_pid()
+        AND wait_event_type = 'Lock'}) };
     for my $table ('refresh_tokens', 'outbox') {
         my $lock = $t->locked($table);
         $t->jobs_due;
@@ -148,22 +154,27 @@ subtest 'what tidies up' => sub {
         $lock->rollback;
     }
     $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient, created_at, failed_at)
-        SELECT 'verify_email', id, 'x@example.com', now() - interval '31 days', now() FROM autoflow.users, generate_series(1, 1200)});
+        SELECT 'verify_email', id, 'x@example.com', now() - interval '31 days', now()
+        FROM autoflow.users, generate_series(1, 1200)});
     $t->jobs_due;
-    $t->wait_for(sub { !$t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox WHERE created_at < now() - interval '30 days'}) });
+    $t->wait_for(
+        sub { !$t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox
+            WHERE created_at < now() - interval '30 days'}) });
     pass 'old mails go, a batch after another, also where none are sent';
 };
 
 $t->finish;
 
 
-autoflow(workers => 2, database => 'timeout=8s', allow => ['worker process \d+ exited on signal 9']);
+autoflow(workers => 2, database => 'timeout=8s',
+    allow => ['worker process \d+ exited on signal 9']);
 
 subtest 'workers that are killed with lists under way' => sub {
     my ($lock, @clients) = two_lists();
     my @pids = $t->worker_pids;
     kill 'KILL', @pids;
-    $t->wait_for(sub { my %now = map { $_ => 1 } $t->worker_pids; keys %now == 2 && !grep { $now{$_} } @pids });
+    $t->wait_for(sub { my %now = map { $_ => 1 } $t->worker_pids; keys %now == 2
+        && !grep { $now{$_} } @pids });
     are_refused('nobody knows yet', list());
     $lock->rollback;
     $t->wait_for(sub { list()->status == 200 });

@@ -13,7 +13,8 @@ sub is_ready ($status, $api_status, %is) {
     for (['', $status], ['?api', $api_status]) {
         my ($query, $code) = @$_;
         $t->get_ok("/health/ready$query")->status_is($code)
-            ->json_is({status => $code == 200 ? 'ok' : 'unavailable', tokens => 'ok', api => 'ok', %is});
+            ->json_is({status => $code == 200 ? 'ok' : 'unavailable', tokens => 'ok',
+            api => 'ok', %is});
         $t->header_is('Retry-After' => 1) if $code == 503;
     }
 }
@@ -21,7 +22,8 @@ sub is_ready ($status, $api_status, %is) {
 # what it says at last
 sub becomes ($state, $status) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    ok $t->wait_for(sub { my $res = $t->ua->get('/health/ready?api')->res; $res->body =~ /"$state"/ && $res->code == $status }), $state;
+    ok $t->wait_for(sub { my $res = $t->ua->get('/health/ready?api')->res; $res->body =~ /"$state"/
+        && $res->code == $status }), $state;
 }
 
 subtest 'all is well' => sub {
@@ -57,7 +59,8 @@ subtest 'the database takes no writes' => sub {
 subtest 'the database is too slow' => sub {
     my $ada  = $t->register;
     my $lock = $t->locked;
-    my $client = $t->client->send(Test::Autoflow::Client::request(GET => '/auth/me', $t->bearer($ada)));
+    my $client = $t->client->send(
+        Test::Autoflow::Client::request(GET => '/auth/me', $t->bearer($ada)));
     $t->wait_for(sub { $t->blocked });
     is_ready(200, 503, api => 'unavailable');
     $lock->rollback;
@@ -68,9 +71,11 @@ subtest 'the database is too slow' => sub {
 subtest 'lists are too slow' => sub {
     $t->register(email => 'root@example.com');
     $t->db->do('UPDATE autoflow.users SET is_superuser = true');
-    my $root = $t->ua->post('/auth/login' => json => {email => 'root@example.com', password => 'correct horse battery staple'})->res->json;
+    my $root = $t->ua->post('/auth/login' => json => {email => 'root@example.com',
+        password => 'correct horse battery staple'})->res->json;
     my $lock = $t->locked('audit_events');
-    my $client = $t->client->send(Test::Autoflow::Client::request(GET => '/auth/audit', $t->bearer($root)));
+    my $client = $t->client->send(Test::Autoflow::Client::request(GET => '/auth/audit',
+        $t->bearer($root)));
     $t->wait_for(sub { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
         WHERE application_name = 'autoflow wide' AND wait_event_type = 'Lock'}) });
     is_ready(200, 200);
@@ -107,7 +112,8 @@ subtest 'keys that have not come' => sub {
     $set->("http://127.0.0.1:$port/jwks.json");
     is_ready(503, 503, tokens => 'no_keys');
 
-    path($t->dir, 'jwks.json')->spurt('{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}');
+    path($t->dir, 'jwks.json')->spurt('{"keys":[{"kty":"OKP","crv":"Ed25519",'
+        . '"kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}');
     $t->server("location = /jwks.json { root @{[$t->dir]}; }");
     $set->($t->url('/jwks.json'));
     becomes('ok', 200);

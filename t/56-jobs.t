@@ -80,7 +80,8 @@ subtest 'each is done by one node, once a period' => sub {
     $t->jobs_due;
     $rounds->(2);
     is_deeply jobs('extract(epoch FROM period)::int'),
-        {addresses => 60, audit => 3600, mails => 3600, messages => 60, purge => 60, roles => 60}, 'its period';
+        {addresses => 60, audit => 3600, mails => 3600, messages => 60, purge => 60, roles => 60},
+        'its period';
     is_deeply jobs('until = ran_at + period'), {map { $_ => 1 } @names},
         'passes until the next time';
 };

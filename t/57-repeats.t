@@ -17,7 +17,8 @@ sub change ($bio) {
 }
 
 sub bio { $t->db->selectrow_array('SELECT bio FROM autoflow.users WHERE id = ?', {}, $id) }
-sub updates { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events WHERE action = 'updated'}) }
+sub updates { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
+    WHERE action = 'updated'}) }
 
 # whatever changes an account fails so many times, when it is done or when it
 # is committed; how often it was tried, since then
@@ -26,7 +27,8 @@ sub fails ($times, $sqlstate, $when = 'AFTER', $then = 'NULL') {
     my $deferred = $when eq 'AFTER' ? '' : 'DEFERRABLE INITIALLY DEFERRED';
     $t->db->do($_) for (
         'SET client_min_messages = warning',
-        qq{CREATE OR REPLACE FUNCTION autoflow.fail() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
+        qq{CREATE OR REPLACE FUNCTION autoflow.fail() RETURNS trigger
+           LANGUAGE plpgsql SECURITY DEFINER AS \$\$
            BEGIN
                IF nextval('autoflow.tries') <= $times THEN
                    RAISE EXCEPTION 'in the way' USING ERRCODE = '$sqlstate';
@@ -39,7 +41,8 @@ sub fails ($times, $sqlstate, $when = 'AFTER', $then = 'NULL') {
          FOR EACH ROW EXECUTE FUNCTION autoflow.fail()",
         'ALTER SEQUENCE autoflow.tries RESTART');
 }
-sub tries { $t->db->selectrow_array('SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM autoflow.tries') }
+sub tries { $t->db->selectrow_array('SELECT CASE WHEN is_called THEN last_value ELSE 0 END
+    FROM autoflow.tries') }
 sub fails_no_more { $t->db->do('DROP TRIGGER fails ON autoflow.users') }
 
 my $n = 0;
@@ -58,7 +61,8 @@ for my $when ('AFTER', 'COMMIT') {
 
             fails(2, $sqlstate, $when);
             my $answer = change('twice')->answer;
-            is_deeply [$answer->{status}, decode_json($answer->{body})->{code}, $answer->{headers}{'retry-after'}],
+            is_deeply [$answer->{status}, decode_json($answer->{body})->{code},
+                $answer->{headers}{'retry-after'}],
                 [503, 'unavailable', 1], 'it fails twice';
             is tries(), 2, 'and there is no third time';
             is bio(), "number $n", 'nothing is done';
@@ -79,10 +83,12 @@ for my $when ('AFTER', 'COMMIT') {
 
 subtest 'several statements in one transaction' => sub {
     $t->db->do('UPDATE autoflow.users SET is_superuser = true');
-    my $root = $t->ua->post($t->url('/auth/login') => json => {email => 'ada@example.com', password => 'correct horse battery staple'})->res->json;
+    my $root = $t->ua->post($t->url('/auth/login') => json => {email => 'ada@example.com',
+        password => 'correct horse battery staple'})->res->json;
     my $eve  = $t->register(email => 'eve@example.com');
     fails(1, '40P01');
-    $t->put_ok("/auth/users/$eve->{user}{id}/superuser" => $t->bearer($root) => json => {is_superuser => true})
+    $t->put_ok("/auth/users/$eve->{user}{id}/superuser" => $t->bearer($root) => json => {
+        is_superuser => true})
         ->status_is(200)->json_is('/is_superuser' => true);
     is tries(), 2, 'all of it again';
     $ada = $root;
@@ -112,7 +118,8 @@ subtest 'a deadlock' => sub {
     $rival->commit;
     my $answer = $client->answer;
     is $answer->{status}, 200, 'is survived' or diag explain $answer;
-    is_deeply [@{decode_json($answer->{body})}{qw(full_name bio)}], ['Ada', 'after the deadlock'], 'both are done';
+    is_deeply [@{decode_json($answer->{body})}{qw(full_name bio)}], ['Ada', 'after the deadlock'],
+        'both are done';
     like path($t->postgresql->log)->slurp, qr/deadlock detected/, 'as PostgreSQL says';
 };
 
@@ -127,7 +134,8 @@ subtest 'a serialization failure' => sub {
     $rival->commit;
     my $answer = $client->answer;
     is $answer->{status}, 200, 'is survived';
-    is_deeply [@{decode_json($answer->{body})}{qw(full_name bio)}], ['Ada L.', 'after the rival'], 'both are done';
+    is_deeply [@{decode_json($answer->{body})}{qw(full_name bio)}], ['Ada L.', 'after the rival'],
+        'both are done';
 };
 
 subtest 'no longer than a request may take' => sub {
@@ -135,7 +143,8 @@ subtest 'no longer than a request may take' => sub {
     $t->database('timeout=1s')->reload->ready;
     fails(1, '40001', 'AFTER', 'pg_sleep(4)');
     my $answer = change('late')->answer;
-    is_deeply [$answer->{status}, decode_json($answer->{body})->{detail}], [503, 'the database is too slow'], 'the timer runs on';
+    is_deeply [$answer->{status}, decode_json($answer->{body})->{detail}],
+        [503, 'the database is too slow'], 'the timer runs on';
     is tries(), 2, 'while it is done again';
 };
 

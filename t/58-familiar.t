@@ -29,7 +29,8 @@ sub login ($who, $ip, $password = $good) {
 # an account that was made at an address
 sub account ($ip = address()) {
     my $email = 'familiar' . ++$addresses . '@example.com';
-    return ask($ip, '/auth/register', {email => $email, password => $good})->status_is(201)->tx->res->json;
+    return ask($ip, '/auth/register', {email => $email, password => $good})->status_is(201)
+        ->tx->res->json;
 }
 
 # wrong passwords from everywhere, until strangers are too many
@@ -40,12 +41,14 @@ sub attack ($who) {
 
 # nobody is logged in any more
 sub end_sessions ($who) {
-    $t->db->do('UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = ?', {}, $who->{user}{id});
+    $t->db->do('UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = ?', {},
+        $who->{user}{id});
 }
 
 # time passes for what is known of an account
 sub elapse ($who, $days) {
-    $t->db->do(q{UPDATE autoflow.user_addresses SET used_on = (now() AT TIME ZONE 'UTC')::date - ?::integer
+    $t->db->do(q{UPDATE autoflow.user_addresses
+        SET used_on = (now() AT TIME ZONE 'UTC')::date - ?::integer
         WHERE user_id = ?}, {}, $days, $who->{user}{id});
 }
 
@@ -65,7 +68,8 @@ subtest 'a password that was reset' => sub {
     login($ada, my $stranger = address())->problem_is(429, 'too_many_attempts');
 
     ask($here, '/auth/forgot-password', {email => $email})->status_is(202);
-    ask($here, '/auth/reset-password', {token => $mails->token($email, 'reset-password'), new_password => $fresh})->status_is(204);
+    ask($here, '/auth/reset-password', {token => $mails->token($email, 'reset-password'),
+        new_password => $fresh})->status_is(204);
     login($ada, $here, 'not that one')->status_is(401, 'what failed there is forgotten') for 1 .. 2;
     login($ada, $here, $fresh)->status_is(200, 'and the attack is no matter');
     login($ada, $stranger, $fresh)->problem_is(429, 'too_many_attempts', 'which goes on elsewhere');
@@ -81,7 +85,8 @@ subtest 'for 30 days' => sub {
     login($ada, $home)->status_is(200);
 
     my $next = $home =~ s/(\d+)$/$1 + 1/er;
-    login($ada, $next)->problem_is(429, 'too_many_attempts', 'the next address of IPv4 is another one');
+    login($ada, $next)
+        ->problem_is(429, 'too_many_attempts', 'the next address of IPv4 is another one');
 };
 
 subtest 'IPv6' => sub {
@@ -103,7 +108,8 @@ subtest 'where a session was refreshed' => sub {
     login($ada, $place, 'wrong')->status_is(401, 'not any more');
 
     my $expires = sub ($interval) {
-        $t->db->do('UPDATE autoflow.sessions SET expires_at = now() + ?::interval WHERE user_id = ?', {}, $interval, $ada->{user}{id});
+        $t->db->do('UPDATE autoflow.sessions SET expires_at = now() + ?::interval
+            WHERE user_id = ?', {}, $interval, $ada->{user}{id});
     };
     $expires->('-1 second');
     login($ada, $place)->problem_is(429, 'too_many_attempts', 'as long as it lives');
@@ -114,13 +120,15 @@ subtest 'where a session was refreshed' => sub {
 
 subtest 'once a day' => sub {
     my $ada = account(my $home = address());
-    my $written = sub { $t->db->selectrow_array('SELECT xmin FROM autoflow.user_addresses WHERE user_id = ?', {}, $ada->{user}{id}) };
+    my $written = sub { $t->db->selectrow_array('SELECT xmin FROM autoflow.user_addresses
+        WHERE user_id = ?', {}, $ada->{user}{id}) };
     my $first = $written->();
     login($ada, $home)->status_is(200) for 1 .. 2;
     is $written->(), $first, 'it is written';
     elapse($ada, 1);
     login($ada, $home)->status_is(200);
-    is $t->db->selectrow_array(q{SELECT used_on = (now() AT TIME ZONE 'UTC')::date FROM autoflow.user_addresses
+    is $t->db->selectrow_array(q{SELECT used_on = (now() AT TIME ZONE 'UTC')::date
+        FROM autoflow.user_addresses
         WHERE user_id = ?}, {}, $ada->{user}{id}), 1, 'the next day again';
 };
 
@@ -141,8 +149,10 @@ subtest 'no more than 32' => sub {
 subtest 'whoever makes a session' => sub {
     my $ada = account();
     my $app = $t->postgresql->connect('autoflow_app');
-    $app->do(q{INSERT INTO autoflow.sessions (user_id, ip_address, token_hash, expires_at, access_expires_at)
-        VALUES (?, '203.0.113.1', sha256(''), now() + interval '1 day', now())}, {}, $ada->{user}{id});
+    $app->do(q{INSERT INTO autoflow.sessions (user_id, ip_address, token_hash, expires_at,
+        access_expires_at)
+        VALUES (?, '203.0.113.1', sha256(''), now() + interval '1 day', now())}, {},
+        $ada->{user}{id});
     is scalar(grep { $_ eq '203.0.113.1/32' } @{known($ada)}), 1, 'has been there';
 };
 
@@ -168,18 +178,23 @@ my $owner = $postgresql->connect;
 
 sub sqitch (@command) {
     local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
-    is system('sh', '-c', 'cd "$0/sql" && exec sqitch "$@" >/dev/null', $root, @command, 'db:' . $postgresql->url('autoflow')), 0,
+    is system('sh', '-c', 'cd "$0/sql" && exec sqitch "$@" >/dev/null', $root, @command,
+        'db:' . $postgresql->url('autoflow')), 0,
         "sqitch $command[0]";
 }
 
 subtest '300,000 sessions of one account' => sub {
     sqitch('revert', '-y', '--to', 'familiar_addresses^');
-    my ($many) = $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash) VALUES ('many@example.com', 'x') RETURNING id});
-    my ($gone) = $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash, is_active, deleted_at)
+    my ($many) = $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash)
+        VALUES ('many@example.com', 'x') RETURNING id});
+    my ($gone) = $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash,
+        is_active, deleted_at)
         VALUES ('gone@example.com', 'x', false, now()) RETURNING id});
     my $insert = sub ($user, $n) {
-        $owner->do(q{INSERT INTO autoflow.sessions (user_id, ip_address, token_hash, last_used_at, expires_at, access_expires_at)
-            SELECT ?, '10.0.0.0'::inet + i, sha256(''), now() - i * interval '10 seconds', now(), now()
+        $owner->do(q{INSERT INTO autoflow.sessions (user_id, ip_address, token_hash, last_used_at,
+            expires_at, access_expires_at)
+            SELECT ?, '10.0.0.0'::inet + i, sha256(''), now() - i * interval '10 seconds', now(),
+            now()
               FROM generate_series(1, ?) AS i}, {}, $user, $n);
     };
     $insert->($many, 300_000);
@@ -188,11 +203,13 @@ subtest '300,000 sessions of one account' => sub {
     my $began = time;
     sqitch('deploy');
     note sprintf 'deployed in %.1f s', time - $began;
-    is_deeply $owner->selectcol_arrayref('SELECT user_id, network FROM autoflow.user_addresses ORDER BY used_on DESC, network', {Columns => [2]}),
+    is_deeply $owner->selectcol_arrayref('SELECT user_id, network FROM autoflow.user_addresses
+        ORDER BY used_on DESC, network', {Columns => [2]}),
         [map { "10.0.0.$_/32" } 1 .. 32], 'the latest 32 are kept';
 
     $owner->do(q{SELECT autoflow.use_address(?, '192.0.2.1')}, {}, $many);
-    is $owner->selectrow_array('SELECT count(*) FROM autoflow.user_addresses'), 32, 'and one more is one in place of another';
+    is $owner->selectrow_array('SELECT count(*) FROM autoflow.user_addresses'), 32,
+        'and one more is one in place of another';
 };
 
 $owner->disconnect;

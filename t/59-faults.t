@@ -37,7 +37,9 @@ if ($can_mount) {
     mkdir "$disks{tables}/space";
     chown +(getpwnam 'postgres')[2, 3], "$disks{tables}/space";
     $t->db->disconnect;
-    my $admin = DBI->connect($t->postgresql->dsn('postgres') =~ s/dbname=autoflow/dbname=template1/r, '', '', {RaiseError => 1});
+    my $admin = DBI->connect(
+        $t->postgresql->dsn('postgres') =~ s/dbname=autoflow/dbname=template1/r, '', '',
+            {RaiseError => 1});
     $admin->do("CREATE TABLESPACE small LOCATION '$disks{tables}/space'");
     $admin->do('ALTER DATABASE autoflow SET TABLESPACE small');
     $admin->disconnect;
@@ -50,26 +52,31 @@ my $n = 0;
 sub request { Test::Autoflow::Client::request(@_) }
 sub me { request(GET => '/auth/me', $t->bearer($ada)) }
 sub app { request(GET => '/app/x', $t->bearer($ada)) }
-sub login ($password = $good) { request(POST => '/auth/login', {}, encode_json({email => 'ada@example.com', password => $password})) }
+sub login ($password = $good) {
+    request(POST => '/auth/login', {},
+        encode_json({email => 'ada@example.com', password => $password})) }
 sub register ($email = 'account' . ++$n . '@faults.example') {
     return request(POST => '/auth/register', {}, encode_json({email => $email, password => $good}));
 }
 sub status ($request) { $t->client->send($request)->status }
 
-sub is_there ($email) { scalar $t->db->selectrow_array('SELECT count(*) FROM autoflow.users WHERE email = ?', {}, $email) }
+sub is_there ($email) { scalar $t->db->selectrow_array('SELECT count(*) FROM autoflow.users
+    WHERE email = ?', {}, $email) }
 
 sub is_unavailable ($request, $name) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $answer = $t->client->send($request)->answer;
     my $problem = decode_json($answer->{body});
-    is_deeply [$answer->{status}, $problem->{code}], [503, 'unavailable'], $name or diag explain $answer;
+    is_deeply [$answer->{status}, $problem->{code}], [503, 'unavailable'], $name
+        or diag explain $answer;
     like $answer->{headers}{'retry-after'}, qr/^\d+$/, 'and when to come again';
 }
 
 sub is_well {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $t->ready;
-    is_deeply [map { status($_) } me(), app(), login(), register()], [200, 200, 200, 201], 'all is well again';
+    is_deeply [map { status($_) } me(), app(), login(), register()], [200, 200, 200, 201],
+        'all is well again';
     is $t->connections, 2, 'as many connections as before';
 }
 
@@ -89,7 +96,8 @@ sub under_load ($code) {
         my $client = $t->client;
         my $email = "load$load-$process-$round\@faults.example";
         my ($longest, %status) = 0;
-        for (['me', me()], ['app', app()], ['register', register($email)], ['again', register($email)]) {
+        for (['me', me()], ['app', app()], ['register', register($email)],
+            ['again', register($email)]) {
             my ($what, $request) = @$_;
             my $start = time;
             $status{$what} = $client->send($request)->status;
@@ -103,7 +111,8 @@ sub under_load ($code) {
 
     my ($longest, %count, @done) = 0;
     for (keys %{$running->stop}) {
-        my ($email, $me, $app, $register, $again, $took) = /^(\S+\@\S+) (\d+) (\d+) (\d+) (\d+) (\S+)$/ or die $_;
+        my ($email, $me, $app, $register, $again,
+            $took) = /^(\S+\@\S+) (\d+) (\d+) (\d+) (\d+) (\S+)$/ or die $_;
         $count{me}{$me}++;
         $count{app}{$app}++;
         $count{register}{$register}++;
@@ -127,13 +136,15 @@ subtest 'a server that forgets what was prepared' => sub {
         'CREATE TABLE public.forgotten (at timestamptz)',
         'INSERT INTO public.forgotten DEFAULT VALUES',
         'GRANT SELECT ON public.forgotten TO PUBLIC';
-    my $before = $t->db->selectrow_array(q{SELECT pg_get_functiondef('autoflow.role_names'::regproc)});
+    my $before = $t->db->selectrow_array(
+        q{SELECT pg_get_functiondef('autoflow.role_names'::regproc)});
     $t->db->do($before =~ s/STABLE PARALLEL SAFE/VOLATILE/r =~ s/\bBEGIN\b/BEGIN
         IF (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))
            < (SELECT at FROM public.forgotten) THEN
             EXECUTE 'DEALLOCATE ALL';
         END IF;/r);
-    my $pids = sub { $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'autoflow'}) };
+    my $pids = sub { $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'autoflow'}) };
     my $rounds = 6;
 
     my ($count, $longest, @done) = under_load(sub ($load) {
@@ -146,11 +157,15 @@ subtest 'a server that forgets what was prepared' => sub {
     });
     is_deeply [keys %{$count->{me}}], [200], 'no read is refused';
     is_deeply [keys %{$count->{app}}], [200], 'nor is anybody at the door';
-    is_deeply [sort keys %{{%{$count->{register}}, 201 => 1}}], [201, (503) x !!$count->{register}{503}], 'a write is done, or refused';
-    cmp_ok $count->{register}{503} // 0, '<=', 2 * 3 * $rounds, 'and refused only where it was under way';
+    is_deeply [sort keys %{{%{$count->{register}}, 201 => 1}}],
+        [201, (503) x !!$count->{register}{503}], 'a write is done, or refused';
+    cmp_ok $count->{register}{503} // 0, '<=', 2 * 3 * $rounds,
+        'and refused only where it was under way';
     is $count->{'again after 201'}{201}, undef, 'what was done is not done twice';
     all_are_there(@done);
-    like $t->error_log, qr/a database connection is lost: ERROR:  prepared statement "\S+" does not exist/, 'that was why';
+    like $t->error_log,
+        qr/a database connection is lost: ERROR:  prepared statement "\S+" does not exist/,
+        'that was why';
 
     $t->db->do($_) for $before, 'DROP TABLE public.forgotten';
     is_well();
@@ -162,7 +177,8 @@ subtest 'a server that takes no writes' => sub {
         alter('SET default_transaction_read_only = on');
         $t->wait_for(sub { $api->() eq 'read_only' });
 
-        is_unavailable($_->[0], "$_->[1] is refused") for [register(), 'a registration'], [login(), 'a login'];
+        is_unavailable($_->[0], "$_->[1] is refused") for [register(), 'a registration'],
+            [login(), 'a login'];
         isnt status(login('wrong')), 200, 'a wrong password is still wrong';
         $load->more(10);
 
@@ -216,7 +232,8 @@ subtest 'a server that takes connections and cuts them at once' => sub {
 
     my $start = time;
     for (1 .. 5) {
-        is_unavailable($_->[0], "$_->[1] is refused") for [me(), 'a read'], [login(), 'a login'], [register(), 'a registration'];
+        is_unavailable($_->[0], "$_->[1] is refused") for [me(), 'a read'], [login(), 'a login'],
+            [register(), 'a registration'];
         is status(app()), 200, 'at the door all is well';
     }
     cmp_ok time - $start, '<', 10 * $timeout, 'at once';
@@ -299,10 +316,13 @@ SKIP: {
         my $file = $fill->('mails');
         my $email = 'full' . ++$n . '@faults.example';
         is status(register($email)), 201, 'that need not concern who registers';
-        my $row = sub { $t->db->selectrow_hashref('SELECT * FROM autoflow.outbox WHERE recipient = ?', undef, $email) };
+        my $row = sub { $t->db->selectrow_hashref('SELECT * FROM autoflow.outbox
+            WHERE recipient = ?', undef, $email) };
         $t->wait_for(sub { ($row->() // {})->{last_error} });
-        like $row->()->{last_error}, qr/No space left on device/, 'the mail is still there, and why';
-        is_deeply [@{$row->()}{qw(sent_at failed_at)}], [undef, undef], 'and is neither sent nor given up';
+        like $row->()->{last_error}, qr/No space left on device/,
+            'the mail is still there, and why';
+        is_deeply [@{$row->()}{qw(sent_at failed_at)}], [undef, undef],
+            'and is neither sent nor given up';
         is_deeply [$mails->to($email)], [], 'no part of it is in the folder';
         is_deeply [path($mails->dir, 'tmp')->list->each], [], 'nor on its way there';
 

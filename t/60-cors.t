@@ -8,7 +8,8 @@ my $vocal = Test::Autoflow::free_port();      # an upstream with a mind of its o
 
 my $t = Test::Autoflow->new(
     server => qq{
-        autoflow_cors_origins https://app.example http://localhost:3000 https://*.wild.example credentials;
+        autoflow_cors_origins https://app.example http://localhost:3000 https://*.wild.example
+                              credentials;
         location /app/ { autoflow_auth on; proxy_pass http://echo; }
         location /deny/ { autoflow_auth on preflight=deny; proxy_pass http://echo; }
         location /off/ { autoflow_cors_origins off; autoflow_auth on; proxy_pass http://echo; }
@@ -51,7 +52,8 @@ my $ada    = $t->bearer($t->register);
 # the status of an answer, and its headers of CORS
 sub cors ($res) {
     my %all = map { $_ => join ' and ', @{$res->headers->every_header($_)} } qw(
-        Access-Control-Allow-Origin Access-Control-Allow-Credentials Vary Access-Control-Expose-Headers);
+        Access-Control-Allow-Origin Access-Control-Allow-Credentials Vary
+        Access-Control-Expose-Headers);
     return join ' ', $res->code, $all{'Access-Control-Allow-Origin'} || 'nobody',
         $all{'Access-Control-Allow-Credentials'} eq 'true' ? 'credentials' : (),
         $all{Vary} =~ /Origin/ ? 'Vary' : (),
@@ -61,7 +63,8 @@ sub cors ($res) {
 sub is_cors ($expected, $path, $headers = {}, $method = 'GET') {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $res = $t->ua->start($t->ua->build_tx($method => $path => $headers))->res;
-    is cors($res), $expected, join ' ', $method, $path, map { ref ? "@$_" : $_ } $headers->{Origin} // ();
+    is cors($res), $expected, join ' ', $method, $path, map { ref ? "@$_" : $_ } $headers->{Origin}
+        // ();
     return $res;
 }
 
@@ -71,9 +74,11 @@ subtest 'who may read' => sub {
         for $app, 'http://localhost:3000', 'https://a.wild.example', 'https://B.wild.example';
     is_cors '200 nobody Vary', '/health', {Origin => $_}
         for 'http://app.example', 'https://app.example:8443', 'https://app.example.evil.net',
-            'https://evilapp.example', 'http://localhost', 'http://localhost:30000', 'http://127.0.0.1:3000',
+            'https://evilapp.example', 'http://localhost', 'http://localhost:30000',
+            'http://127.0.0.1:3000',
             'https://wild.example', 'https://a.b.wild.example', 'https://evilwild.example',
-            'https://*.wild.example', 'null', '', '*', 'https://app.example/', 'https://app.example x',
+            'https://*.wild.example', 'null', '', '*', 'https://app.example/',
+            'https://app.example x',
             [$app, 'https://evil.example'], ['https://evil.example', $app];
     is_cors '200 nobody Vary', '/health';
 };
@@ -105,7 +110,8 @@ subtest 'every answer' => sub {
 };
 
 subtest 'each place has its own list' => sub {
-    is_cors '200 https://other.example Vary exposed', '/other/', {Origin => 'https://other.example'};
+    is_cors '200 https://other.example Vary exposed', '/other/',
+        {Origin => 'https://other.example'};
     is_cors '200 nobody Vary', '/other/', {Origin => $app};
     is_cors '401 nobody', '/off/', {Origin => $app};
     is_cors '401 * exposed', '/any/', {Origin => $_} for $app, 'https://anyone.example', 'null';
@@ -119,11 +125,13 @@ subtest 'each place has its own list' => sub {
 subtest 'an upstream that says something itself' => sub {
     my $res = is_cors "200 $listed", '/vocal/', {Origin => $app};
     is_deeply $res->headers->every_header('Vary'), ['Accept', 'Origin'], 'its Vary stays';
-    is $res->headers->every_header('Access-Control-Expose-Headers')->[0], 'X-Total', 'and what it exposes';
+    is $res->headers->every_header('Access-Control-Expose-Headers')->[0], 'X-Total',
+        'and what it exposes';
 
     is_cors '200 nobody Vary', '/vocal/', {Origin => 'https://evil.example'};
     is_cors '200 * Vary exposed', '/vocal/any/', {Origin => $app};
-    is_cors '200 https://evil.example credentials Vary', '/vocal/off/', {Origin => 'https://evil.example'};
+    is_cors '200 https://evil.example credentials Vary', '/vocal/off/',
+        {Origin => 'https://evil.example'};
 };
 
 
@@ -140,32 +148,40 @@ sub preflight ($origin, $method = 'PUT', $headers = undef) {
 }
 
 # what the answer allows: methods, headers, for how long
-sub is_allowed ($expected, $path, $headers, $cors = "204 $headers->{Origin} credentials Vary exposed") {
+sub is_allowed ($expected, $path, $headers,
+    $cors = "204 $headers->{Origin} credentials Vary exposed")
+{
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $res = is_cors $cors, $path, $headers, 'OPTIONS';
-    is_deeply [map { $res->headers->header($_) } map { "Access-Control-$_" } qw(Allow-Methods Allow-Headers Max-Age)],
+    is_deeply [map { $res->headers->header($_) }
+        map { "Access-Control-$_" } qw(Allow-Methods Allow-Headers Max-Age)],
         $expected, 'allows ' . ($expected->[0] // 'nothing');
     like join(' ', @{$res->headers->every_header('Vary')}),
-        qr/Access-Control-Request-Method, Access-Control-Request-Headers/, 'and is not for other ones';
+        qr/Access-Control-Request-Method, Access-Control-Request-Headers/,
+        'and is not for other ones';
     is $res->body, '', 'without a word';
     return $res;
 }
 
 subtest 'preflights to the API' => sub {
-    my $res = is_allowed ['POST, OPTIONS', $known, 7200], '/api/v1/auth/login', preflight($app, 'POST');
+    my $res = is_allowed ['POST, OPTIONS', $known, 7200], '/api/v1/auth/login',
+        preflight($app, 'POST');
     is $res->headers->header('Allow'), 'POST, OPTIONS', 'an answer to OPTIONS as any other, too';
     like $res->headers->header('X-Request-ID'), qr/^\w+$/, 'with an id';
 
-    is_allowed ['GET, HEAD, PUT, PATCH, DELETE, OPTIONS', $known, 7200], '/auth/me', preflight($app, 'GET');
+    is_allowed ['GET, HEAD, PUT, PATCH, DELETE, OPTIONS', $known, 7200], '/auth/me',
+        preflight($app, 'GET');
     is_allowed ['GET, HEAD, OPTIONS', "$known, x-mine, traceparent", 7200], '/api/auth/sessions',
         preflight($app, 'DELETE', 'x-mine, traceparent');
-    is_allowed ['GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', $known, 7200], '/api/v1/nothing', preflight($app);
+    is_allowed ['GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', $known, 7200], '/api/v1/nothing',
+        preflight($app);
     is_allowed ['GET, HEAD, OPTIONS', $known, 7200], '/health', preflight('https://a.wild.example');
 };
 
 subtest 'preflights to what is protected, or answered otherwise' => sub {
     my $all = ['GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', $known, 7200];
-    is_allowed $all, $_, preflight($app) for '/app/x', '/deny/x', '/closed/', '/return/', '/moved/health', '/nowhere';
+    is_allowed $all, $_, preflight($app) for '/app/x', '/deny/x', '/closed/', '/return/',
+        '/moved/health', '/nowhere';
     is_allowed $all, '/limited/', preflight($app), "204 $app Vary exposed";
     is_allowed $all, '/any/', preflight('null'), '204 * exposed';
 };
@@ -173,7 +189,8 @@ subtest 'preflights to what is protected, or answered otherwise' => sub {
 subtest 'preflights of others' => sub {
     is_allowed [undef, undef, undef], $_, preflight('https://evil.example'), '204 nobody Vary'
         for '/api/v1/auth/login', '/app/x', '/limited/';
-    is_allowed [undef, undef, undef], '/app/x', preflight([$app, 'https://evil.example']), '204 nobody Vary';
+    is_allowed [undef, undef, undef], '/app/x', preflight([$app, 'https://evil.example']),
+        '204 nobody Vary';
 };
 
 subtest 'what is none' => sub {
@@ -181,7 +198,8 @@ subtest 'what is none' => sub {
     is_cors '401 nobody Vary', '/app/x', {'Access-Control-Request-Method' => 'PUT'}, 'OPTIONS';
     is_cors "401 $listed", '/app/x', preflight($app), $_ for 'GET', 'PUT', 'DELETE';
     is_cors '200 nobody', '/off/x', preflight($app), 'OPTIONS';
-    is_cors '200 nobody Vary', '/app/x', {%$ada, 'Access-Control-Request-Method' => 'PUT'}, 'OPTIONS';
+    is_cors '200 nobody Vary', '/app/x', {%$ada, 'Access-Control-Request-Method' => 'PUT'},
+        'OPTIONS';
 };
 
 subtest 'where a 204 would say that a request may pass' => sub {
@@ -222,8 +240,10 @@ subtest 'error pages elsewhere' => sub {
     })->api(0)->reload;
 
     is is_cors("401 $app Vary exposed", '/app/x', {Origin => $app})->body, 'sorry', 'a page';
-    is is_cors("404 $app Vary exposed", '/return/', {Origin => $app})->body, 'named', 'a named location';
-    is is_cors('403 nobody', '/closed/', {Origin => $app})->body, 'silent', 'one with a word of its own';
+    is is_cors("404 $app Vary exposed", '/return/', {Origin => $app})->body, 'named',
+        'a named location';
+    is is_cors('403 nobody', '/closed/', {Origin => $app})->body, 'silent',
+        'one with a word of its own';
     is_cors '200 nobody', '/sorry', {Origin => $app};
 };
 

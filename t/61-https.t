@@ -21,17 +21,26 @@ $t->server(qq{
     autoflow_require_https on;
     location /app/ { autoflow_auth on; proxy_pass http://echo; }
     location /files/ { return 200; }
-    location /redirect/ { autoflow_require_https redirect; autoflow_auth on; proxy_pass http://echo; }
+    location /redirect/ {
+        autoflow_require_https redirect; autoflow_auth on; proxy_pass http://echo;
+    }
     location /redirect/api/ { autoflow_require_https redirect; autoflow_api; }
     location /off/ { autoflow_require_https off; autoflow_auth on; proxy_pass http://echo; }
-    location /write/ { autoflow_require_https off; limit_except GET { autoflow_require_https on; } proxy_pass http://echo; }
+    location /write/ {
+        autoflow_require_https off; limit_except GET { autoflow_require_https on;
+        } proxy_pass http://echo;
+    }
     location /page/ { error_page 403 /sorry; return 200; }
     location /sorry { return 200 sorry; }
     location /named/ { error_page 403 = \@named; return 200; }
     location \@named { autoflow_require_https off; return 418 named; }
-    location /cors/ { autoflow_cors_origins https://app.example; autoflow_auth on; proxy_pass http://echo; }
+    location /cors/ {
+        autoflow_cors_origins https://app.example; autoflow_auth on; proxy_pass http://echo;
+    }
     location /verify/ { autoflow_require_https off; autoflow_verify; }
-    location /asked/ { autoflow_require_https off; auth_request /asked/verify; proxy_pass http://echo; }
+    location /asked/ {
+        autoflow_require_https off; auth_request /asked/verify; proxy_pass http://echo;
+    }
     location = /asked/verify { autoflow_require_https on; autoflow_verify; }
 })->http(qq{
     server {
@@ -60,7 +69,9 @@ $t->server(qq{
         listen 127.0.0.1:$unset;
         $locations
         location /verify/ { autoflow_verify; }
-        location /auth/off/ { autoflow_auth on; location /auth/off/really { autoflow_auth off; return 200; } }
+        location /auth/off/ {
+            autoflow_auth on; location /auth/off/really { autoflow_auth off; return 200; }
+        }
         location /optional/ { autoflow_auth optional; proxy_pass http://echo; }
     }
 })->start;
@@ -90,9 +101,11 @@ subtest 'in plain text' => sub {
     is_status 403, $_, {} for '/api/v1/auth/me', '/api/v1/nothing', '/app/x', '/files/';
     like is_status(403, '/app/x')->body, qr/403 Forbidden/, "nginx's page";
     is_status 403, '/app/x', {%$ada, 'X-Forwarded-Proto' => 'https'};
-    $t->post_ok('/api/v1/auth/login' => json => {email => 'ada@example.com', password => 'correct horse battery staple'})
+    $t->post_ok('/api/v1/auth/login' => json => {email => 'ada@example.com',
+        password => 'correct horse battery staple'})
         ->problem_is(403, 'https_required');
-    like $t->error_log, qr/autoflow_require_https.*set_real_ip_from/, 'the log says what is missing';
+    like $t->error_log, qr/autoflow_require_https.*set_real_ip_from/,
+        'the log says what is missing';
 
     is_status 200, '/off/x';
     is_status 200, '/health', {};
@@ -127,18 +140,21 @@ subtest 'and CORS' => sub {
 
 subtest 'behind a proxy' => sub {
     my $says = sub ($proto, $from = '192.0.2.7') {
-        return {%$ada, 'X-Forwarded-Proto' => $proto, length $from ? ('X-Forwarded-For' => $from) : ()};
+        return {%$ada, 'X-Forwarded-Proto' => $proto, length $from ? ('X-Forwarded-For' => $from)
+            : ()};
     };
     my $url = "http://127.0.0.1:$trusting";
 
     is_status 200, "$url$_", $says->('https') for '/api/auth/me', '/app/x', '/files/';
     is_status 200, "$url/app/x", $says->('HTTPS');
     is_status 200, "$url/app/x", $says->('https', '127.0.0.1');
-    is_status 403, "$url/app/x", $says->($_) for 'http', '', 'httpsx', 'https, http', 'http, https', 'https, https';
+    is_status 403, "$url/app/x", $says->($_) for 'http', '', 'httpsx', 'https, http', 'http, https',
+        'https, https';
     is_status 403, "$url/app/x", $says->(['https', 'http']);
     is_status 403, "$url/app/x", $says->('https', '');
     is_status 403, "$url/app/x", {%$ada, 'X-Forwarded-For' => '192.0.2.7'};
-    is_status 403, "http://127.0.0.1:$strange/app/x", $says->('https', $_) for '192.0.2.7', '127.0.0.1', '';
+    is_status 403, "http://127.0.0.1:$strange/app/x", $says->('https', $_) for '192.0.2.7',
+        '127.0.0.1', '';
 };
 
 subtest 'not demanded in development' => sub {
@@ -152,7 +168,8 @@ subtest 'not demanded in development' => sub {
 
 my $secret = path($t->dir, 'secret')->spurt("0123456789abcdef0123456789abcdef\n")->chmod(0600);
 $t->settings({
-    autoflow_environment => 'production', autoflow_key => "file:$secret", autoflow_secret => "file:$secret",
+    autoflow_environment => 'production', autoflow_key => "file:$secret",
+        autoflow_secret => "file:$secret",
 })->reload;
 $ada = $t->bearer($t->ua->post("https://127.0.0.1:$tls/api/auth/login" => json =>
     {email => 'ada@example.com', password => 'correct horse battery staple'})->res->json);
@@ -177,7 +194,8 @@ subtest 'a verifier, behind a balancer that ends TLS' => sub {
             autoflow_environment => 'production', autoflow_key => "file:$secret",
         },
     )->start;
-    my $token = $verifier->bearer($verifier->token({sub => 'ada'}, key => '0123456789abcdef0123456789abcdef'));
+    my $token = $verifier->bearer(
+        $verifier->token({sub => 'ada'}, key => '0123456789abcdef0123456789abcdef'));
     $verifier->get_ok('/app/x' => $token)->status_is(200);
     $verifier->get_ok('/on/x' => $token)->status_is(403);
     $verifier->finish;

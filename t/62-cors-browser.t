@@ -15,7 +15,9 @@ my $t = Test::Autoflow->new(
         autoflow_cors_origins http://127.0.0.1:$listed http://*.localhost:$named credentials;
         location /app/ { autoflow_auth on; proxy_pass http://echo; }
         location /cookie/ { autoflow_auth on token=\$cookie_token; proxy_pass http://echo; }
-        location /sign-in/ { add_header Set-Cookie "token=\$arg_token; Path=/; HttpOnly"; return 204; }
+        location /sign-in/ {
+            add_header Set-Cookie "token=\$arg_token; Path=/; HttpOnly"; return 204;
+        }
         location /any/ { autoflow_cors_origins *; autoflow_auth on; proxy_pass http://echo; }
     },
     http => join '', map { qq{
@@ -71,33 +73,39 @@ subtest 'a page of a listed origin' => sub {
     is status('/api/v1/auth/me', %bearer), 200, 'again';
     is_deeply requests(), ['GET /api/v1/auth/me'], 'without one: it is remembered';
 
-    $res = fetch('/app/x', method => 'PUT', headers => {%{$t->bearer($ada)}, 'X-Mine' => 'x'}, body => '{}');
+    $res = fetch('/app/x', method => 'PUT', headers => {%{$t->bearer($ada)}, 'X-Mine' => 'x'},
+        body => '{}');
     is decode_json($res->{body})->{uri}, '/app/x', 'PUT to an upstream';
-    is_deeply requests(), ['OPTIONS /app/x', 'PUT /app/x', 'PUT /app/x'], 'after a preflight that it does not see';
+    is_deeply requests(), ['OPTIONS /app/x', 'PUT /app/x', 'PUT /app/x'],
+        'after a preflight that it does not see';
 };
 
 subtest 'reads errors' => sub {
     my $res = fetch('/api/v1/auth/me', headers => $t->bearer('x'));
-    is_deeply [$res->{status}, decode_json($res->{body})->{code}], [401, 'invalid_token'], 'a problem document';
+    is_deeply [$res->{status}, decode_json($res->{body})->{code}], [401, 'invalid_token'],
+        'a problem document';
     like $res->{challenge}, qr/error="invalid_token"/, 'with its challenge';
 
     $res = fetch('/app/x');
     is $res->{status}, 401, "nginx's own";
     like $res->{body}, qr/401 Authorization Required/, 'page';
     is status('/api/v1/nothing', method => 'PUT'), 404, 'of a path that is not there';
-    is status('/api/v1/auth/login', method => 'POST', headers => {'Content-Type' => 'application/json'}, body => 'x'),
+    is status('/api/v1/auth/login', method => 'POST',
+        headers => {'Content-Type' => 'application/json'}, body => 'x'),
         400, 'of a broken body';
 };
 
 subtest 'is told of a method that a path has not' => sub {
     $browser->console;
     is status('/api/v1/auth/sessions', method => 'DELETE'), undef, 'blocked';
-    like join(' ', $browser->console), qr/Method DELETE is not allowed by Access-Control-Allow-Methods/, 'by the preflight';
+    like join(' ', $browser->console),
+        qr/Method DELETE is not allowed by Access-Control-Allow-Methods/, 'by the preflight';
 };
 
 subtest 'sends cookies' => sub {
     is status("/sign-in/?token=$ada->{access_token}", credentials => 'include'), 204, 'one is set';
-    is_deeply [map { $_->{httpOnly} } $browser->cookies->{token}], [Mojo::JSON->true], 'that no script reads';
+    is_deeply [map { $_->{httpOnly} } $browser->cookies->{token}], [Mojo::JSON->true],
+        'that no script reads';
     is status('/cookie/x', credentials => 'include'), 200, 'and sent';
     is status('/cookie/x', credentials => 'omit'), 401, 'or not';
     is status('/any/x', credentials => 'include'), undef, 'not where any origin may read';
@@ -116,14 +124,17 @@ subtest 'a page of another origin' => sub {
     requests();
 
     is status('/health'), undef, 'reads nothing';
-    like join(' ', $browser->console), qr/blocked by CORS policy: No 'Access-Control-Allow-Origin'/, 'the console says why';
+    like join(' ', $browser->console), qr/blocked by CORS policy: No 'Access-Control-Allow-Origin'/,
+        'the console says why';
     is_deeply requests(), ['GET /health'], 'though a simple request gets through';
-    is status('/cookie/x', credentials => 'include'), undef, 'nor with the cookie that the browser has';
+    is status('/cookie/x', credentials => 'include'), undef,
+        'nor with the cookie that the browser has';
 
     requests();
     is status('/api/v1/auth/me', %bearer), undef, 'with a token';
     is status('/app/x', method => 'PUT'), undef, 'with PUT';
-    is_deeply requests(), ['OPTIONS /api/v1/auth/me', 'OPTIONS /app/x'], 'of these only preflights get through';
+    is_deeply requests(), ['OPTIONS /api/v1/auth/me', 'OPTIONS /app/x'],
+        'of these only preflights get through';
     is status('/any/x', %bearer), 200, 'but reads where any origin may';
 };
 

@@ -47,14 +47,16 @@ $t->http(qq{
 subtest 'headers' => sub {
     $t->get_ok('/nowhere')->status_is(404);
     is header($_) ? 1 : 0, $_ eq 'Strict-Transport-Security' ? 0 : 1, $_ for @security;
-    $t->get_ok("https://127.0.0.1:$tls/")->header_is('Strict-Transport-Security' => 'max-age=31536000');
+    $t->get_ok("https://127.0.0.1:$tls/")
+        ->header_is('Strict-Transport-Security' => 'max-age=31536000');
 
     $t->get_ok('/health')->status_is(200);
     is header('X-Content-Type-Options'), 'nosniff', 'once';
     like header('Content-Security-Policy'), qr/frame-ancestors 'none'/, 'of the API, too';
 
     $t->get_ok('/own/');
-    is_deeply [map { header($_) } @security], ['', 'default-src *', 'no-referrer', 'nosniff', 'SAMEORIGIN'],
+    is_deeply [map { header($_) } @security],
+        ['', 'default-src *', 'no-referrer', 'nosniff', 'SAMEORIGIN'],
         'what an upstream says stays';
 };
 
@@ -74,7 +76,8 @@ subtest 'limits' => sub {
     $t->tx->res($res);
     $t->problem_is(429, 'too_many_requests');
     $t->json_like('/request_id' => qr/^number-\d+$/)->header_is('Retry-After' => 1)
-        ->header_is('Cache-Control' => 'no-store')->header_is('Access-Control-Allow-Origin' => 'https://app.example');
+        ->header_is('Cache-Control' => 'no-store')
+        ->header_is('Access-Control-Allow-Origin' => 'https://app.example');
     like header('Content-Security-Policy'), qr/default-src/, 'with the other headers';
 };
 
@@ -99,12 +102,15 @@ $t->ua->ca($certificate);
 
 path($dir, 'secret')->spurt('x' x 32)->chmod(0600);
 path($dir, 'database')->spurt($t->postgresql->url('autoflow_app'))->chmod(0600);
-system('sh', '-c', 'openssl genpkey -algorithm ed25519 -out "$1" 2>/dev/null', 'sh', "$dir/signing.pem") == 0
+system('sh', '-c', 'openssl genpkey -algorithm ed25519 -out "$1" 2>/dev/null', 'sh',
+    "$dir/signing.pem") == 0
     or BAIL_OUT('openssl made no key');
 
-my $temporary = join ' ', map { "${_}_temp_path $dir/$_;" } qw(client_body proxy fastcgi uwsgi scgi);
+my $temporary = join ' ',
+    map { "${_}_temp_path $dir/$_;" } qw(client_body proxy fastcgi uwsgi scgi);
 my %in_test = (
-    qr/^load_module .*/m      => ($harness =~ /^(load_module .*)/m)[0] . "\npid $dir/nginx.pid; error_log $dir/error.log info;",
+    qr/^load_module .*/m      => ($harness =~ /^(load_module .*)/m)[0]
+        . "\npid $dir/nginx.pid; error_log $dir/error.log info;",
     qr/^user .*/m             => $> == 0 ? 'user www-data;' : '',
     qr/(?<=^worker_processes )auto/m => '1',
     qr/^http \{/m             => "http { access_log off; $temporary
@@ -130,12 +136,15 @@ subtest 'the configuration for production' => sub {
     $t->get_ok("http://127.0.0.1:$plain/app/x?y" => {Host => 'auth.example.com'})->status_is(308)
         ->header_is(Location => 'https://auth.example.com/app/x?y');
     $t->post_ok("$url/api/v1/auth/register" => {Origin => 'https://www.example.com'} =>
-        json => {email => 'ada@example.com', password => 'correct horse battery staple'})->status_is(201)
+        json => {email => 'ada@example.com', password => 'correct horse battery staple'})
+        ->status_is(201)
         ->header_is('Access-Control-Allow-Origin' => 'https://www.example.com');
     my $token = $t->tx->res->json->{access_token};
-    $t->get_ok("$url/reset-password?token=x")->status_is(200)->header_is('Referrer-Policy' => 'no-referrer')
+    $t->get_ok("$url/reset-password?token=x")->status_is(200)
+        ->header_is('Referrer-Policy' => 'no-referrer')
         ->header_like('Strict-Transport-Security' => qr/max-age/);
-    $t->get_ok("$url/app/x")->status_is(401)->header_like('Strict-Transport-Security' => qr/max-age/);
+    $t->get_ok("$url/app/x")->status_is(401)
+        ->header_like('Strict-Transport-Security' => qr/max-age/);
     $t->get_ok("$url/app/x" => $t->bearer($token))->status_is(200)->content_is('ada@example.com');
 };
 

@@ -22,7 +22,8 @@ my $site = qq{
 };
 $t->server($site)->http(qq{
     include snippets/autoflow_http.conf;
-    server { listen 127.0.0.1:$foreign; default_type text/html; return 200 "<!doctype html><title>evil</title>"; }
+    server { listen 127.0.0.1:$foreign; default_type text/html;
+    return 200 "<!doctype html><title>evil</title>"; }
     server {
         listen 127.0.0.1:$tls ssl;
         ssl_certificate $certificate;
@@ -41,7 +42,9 @@ sub sign ($how, $email, $password = $good) {
 }
 
 sub fetch ($url, %options) {
-    return $browser->script('return fetch(arguments[0], arguments[1]).then(r => r.status, error => null)', $url, \%options);
+    return $browser->script(
+        'return fetch(arguments[0], arguments[1]).then(r => r.status, error => null)',
+            $url, \%options);
 }
 
 
@@ -61,9 +64,12 @@ subtest 'the demonstration' => sub {
 
     my $cookies = $browser->cookies;
     is_deeply [sort keys %$cookies], [qw(af_access af_csrf af_refresh)], 'its cookies';
-    is_deeply [grep { !$cookies->{$_}{httpOnly} } keys %$cookies], ['af_csrf'], 'of which scripts may read one';
+    is_deeply [grep { !$cookies->{$_}{httpOnly} } keys %$cookies], ['af_csrf'],
+        'of which scripts may read one';
     is $browser->script('return document.cookie') =~ s/=.*//r, 'af_csrf', 'and do';
-    is $browser->script('return JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])'), '[[],[]]', 'nothing is stored';
+    is $browser->script(
+        'return JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])'),
+            '[[],[]]', 'nothing is stored';
 
     $browser->go("$home/demo/");
     $browser->says('#who' => qr/^ada/, 'signed in after a reload');
@@ -84,13 +90,15 @@ subtest 'the demonstration' => sub {
     $browser->find('#enter:not([hidden])');
     is_deeply $browser->cookies, {}, 'signed out: no cookies are left';
     is fetch('/app/x'), 401;
-    is_deeply [grep { !/status of 4\d\d|favicon/ } $browser->console], [], 'nothing that the policy forbids';
+    is_deeply [grep { !/status of 4\d\d|favicon/ } $browser->console], [],
+        'nothing that the policy forbids';
 };
 
 subtest 'pages of another site' => sub {
     sign(in => 'ada@example.com');
     $browser->says('#who' => qr/^ada/);
-    my $sessions = sub { $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE ended_at IS NULL') };
+    my $sessions = sub { $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions
+        WHERE ended_at IS NULL') };
     my $before = $sessions->();
 
     # another port is the same site: SameSite does not help here
@@ -98,25 +106,30 @@ subtest 'pages of another site' => sub {
     my %with = (credentials => 'include');
     is fetch("$home/api/v1/auth/me", %with), undef, 'fetch() can not read';
     is fetch("$home/api/v1/auth/logout", %with, method => 'POST'), undef, 'nor change';
-    is fetch("$home/api/v1/auth/logout-all", %with, method => 'POST', mode => 'no-cors'), 0, 'nor without looking';
+    is fetch("$home/api/v1/auth/logout-all", %with, method => 'POST', mode => 'no-cors'), 0,
+        'nor without looking';
     is fetch("$home/api/v1/auth/refresh", %with, method => 'POST', mode => 'no-cors'), 0;
     is fetch("$home/app/x", %with, method => 'POST', mode => 'no-cors', body => 'a=1'), 0;
-    is fetch("$home/api/v1/auth/sessions/x", %with, method => 'DELETE'), undef, 'nor by another method';
+    is fetch("$home/api/v1/auth/sessions/x", %with, method => 'DELETE'), undef,
+        'nor by another method';
 
-    for my $path ('/api/v1/auth/logout', '/api/v1/auth/logout-all', '/api/v1/auth/login', '/app/form') {
+    for my $path ('/api/v1/auth/logout', '/api/v1/auth/logout-all', '/api/v1/auth/login',
+        '/app/form') {
         $browser->go("http://localhost:$foreign/");
         $browser->script(<<~'END', "$home$path");
             const form = document.createElement('form');
             form.method = 'POST';
             form.action = arguments[0];
-            form.innerHTML = '<input name="username" value="eve@example.com"><input name="password" value="x">';
+            form.innerHTML = '<input name="username" value="eve@example.com">'
+                + '<input name="password" value="x">';
             document.body.append(form);
             form.submit();
             END
         $t->wait_for(sub { $browser->url eq "$home$path" });
     }
     is $sessions->(), $before, 'every session lives';
-    my @posts = grep { /"POST [^"]*(logout|refresh|login|app)/ } split /\n/, path($t->dir, 'access.log')->slurp;
+    my @posts = grep { /"POST [^"]*(logout|refresh|login|app)/ } split /\n/,
+        path($t->dir, 'access.log')->slurp;
     my @others = grep { /" 403 / } @posts;
     is scalar @others, 8, 'what they sent was refused' or diag join "\n", @posts;
 
@@ -133,18 +146,23 @@ subtest 'in production, over TLS' => sub {
 
     # as version 0.1 did, or a host beside this one
     $browser->go("$secure/api/v1/");
-    $browser->script(q{for (const cookie of ['__Secure-af_refresh=x; Path=/api/v1/', 'af_csrf=x; Path=/', '__Host-af_refresh=x; Path=/api/v1/'])
+    $browser->script(
+        q{for (const cookie of ['__Secure-af_refresh=x; Path=/api/v1/', 'af_csrf=x; Path=/',
+            '__Host-af_refresh=x; Path=/api/v1/'])
         document.cookie = cookie + '; Secure'});
-    is_deeply [sort keys %{$browser->cookies}], [qw(__Secure-af_refresh af_csrf)], 'nobody sets a __Host- cookie for a path';
+    is_deeply [sort keys %{$browser->cookies}], [qw(__Secure-af_refresh af_csrf)],
+        'nobody sets a __Host- cookie for a path';
     $browser->go("$secure/demo/");
     sign(in => 'ada@example.com');
     $browser->says('#who' => qr/^ada/);
     $browser->go("$secure/api/v1/");
-    is_deeply [sort keys %{$browser->cookies}], [map { "__Host-af_$_" } qw(access csrf refresh)], 'former cookies are gone';
+    is_deeply [sort keys %{$browser->cookies}], [map { "__Host-af_$_" } qw(access csrf refresh)],
+        'former cookies are gone';
     $browser->go("$secure/demo/");
     $browser->says('#who' => qr/^ada/);
     my $cookies = $browser->cookies;
-    is_deeply [sort keys %$cookies], [map { "__Host-af_$_" } qw(access csrf refresh)], 'the browser takes the cookies';
+    is_deeply [sort keys %$cookies], [map { "__Host-af_$_" } qw(access csrf refresh)],
+        'the browser takes the cookies';
     ok $cookies->{$_}{secure}, "$_ is for https alone" for sort keys %$cookies;
     $browser->call(DELETE => $browser->session . '/cookie/__Host-af_access');
     $browser->click('#call');
@@ -156,17 +174,20 @@ subtest 'in production, over TLS' => sub {
         for my $tab (@tabs) {
             $browser->post(window => {handle => $tab});
             $browser->go("$secure/demo/");
-            is fetch("$secure$mount/auth/refresh", method => 'POST'), 200, "any tab refreshes at $mount/";
+            is fetch("$secure$mount/auth/refresh", method => 'POST'), 200,
+                "any tab refreshes at $mount/";
         }
     }
     $browser->call(DELETE => $browser->session . '/window');
     $browser->post(window => {handle => $first});
 
     $browser->go("http://localhost:$foreign/");
-    is fetch("$secure/api/v1/auth/logout", credentials => 'include', method => 'POST', mode => 'no-cors'), 0;
+    is fetch("$secure/api/v1/auth/logout", credentials => 'include', method => 'POST',
+        mode => 'no-cors'), 0;
     $browser->go("$secure/demo/");
     $browser->says('#who' => qr/^ada/);
-    is fetch("$secure/app/x", method => 'POST'), 200, 'a page of its own needs no token, as its Origin tells';
+    is fetch("$secure/app/x", method => 'POST'), 200,
+        'a page of its own needs no token, as its Origin tells';
     $browser->click('#sign-out');
     $browser->find('#enter:not([hidden])');
 };

@@ -32,35 +32,44 @@ my $browser = Test::Autoflow::Browser->new->start;
 sub focus { $browser->script('return document.activeElement.id || document.activeElement.tagName') }
 sub focus_is ($expected, $name = "the focus is on $expected") { is focus(), $expected, $name }
 # [DOM]: advice, such as to say whose password it is, which nobody knows here
-sub fine { is_deeply [grep { !/status of 4\d\d|favicon|\[DOM\]/ } $browser->console], [], 'nothing that the policy forbids' }
+sub fine { is_deeply [grep { !/status of 4\d\d|favicon|\[DOM\]/ } $browser->console], [],
+    'nothing that the policy forbids' }
 
 sub forgot ($email) {
     $t->post_ok('/auth/forgot-password' => json => {email => $email})->status_is(202);
     return $mails->link($email, 'reset-password');
 }
 
-sub verified ($email) { $t->db->selectrow_array('SELECT email_verified FROM autoflow.users WHERE email = ?', undef, $email) }
+sub verified ($email) { $t->db->selectrow_array('SELECT email_verified FROM autoflow.users
+    WHERE email = ?', undef, $email) }
 
 
 subtest 'what they are sent with' => sub {
     for my $path ('/verify-email?token=x', '/reset-password?token=x') {
-        $t->get_ok($path)->status_is(200)->content_type_is('text/html')->header_is('Cache-Control' => 'no-store');
+        $t->get_ok($path)->status_is(200)->content_type_is('text/html')
+            ->header_is('Cache-Control' => 'no-store');
         my %headers = map { $_ => join ' and ', @{$t->tx->res->headers->every_header($_)} }
             qw(Referrer-Policy Content-Security-Policy X-Frame-Options X-Content-Type-Options);
         is $headers{'Referrer-Policy'}, 'no-referrer', 'the token goes nowhere';
-        like $headers{'Content-Security-Policy'}, qr/^default-src 'none'; script-src 'self'; [^,]*frame-ancestors 'none'$/, 'a strict policy';
+        like $headers{'Content-Security-Policy'},
+            qr/^default-src 'none'; script-src 'self'; [^,]*frame-ancestors 'none'$/,
+            'a strict policy';
         is $headers{'X-Frame-Options'}, 'DENY';
         is $headers{'X-Content-Type-Options'}, 'nosniff';
         my $dom = $t->tx->res->dom;
-        is_deeply [grep { !m{^/landing/} } map { $_->attr('src') // $_->attr('href') } $dom->find('[src], [href]')->each], [],
+        is_deeply [grep { !m{^/landing/} } map { $_->attr('src') // $_->attr('href') } $dom->find(
+            '[src], [href]')->each], [],
             'nothing is of another place';
         is $dom->find('[style], style, script:not([src]), [onclick]')->size, 0, 'nothing inline';
-        is $dom->find('input')->grep(sub ($input) { !$dom->at('label[for=' . $input->attr('id') . ']') })->size, 0, 'each field has its label';
+        is $dom->find('input')
+            ->grep(sub ($input) { !$dom->at('label[for=' . $input->attr('id') . ']') })->size, 0,
+            'each field has its label';
         $t->post_ok($path)->status_is(405);
     }
     $t->get_ok('/landing/landing.js')->status_is(200)->content_type_is('text/javascript');
     $t->get_ok('/landing/landing.css')->status_is(200)->content_type_is('text/css');
-    $t->get_ok("$_?token=x")->status_is(404, $_) for '/verify-email/', '/reset-password/x', '/landing/verify-email';
+    $t->get_ok("$_?token=x")->status_is(404, $_) for '/verify-email/', '/reset-password/x',
+        '/landing/verify-email';
 };
 
 subtest 'a new password' => sub {
@@ -71,14 +80,17 @@ subtest 'a new password' => sub {
     focus_is('BODY');
     $browser->keys('Tab');
     focus_is('new_password');
-    is $browser->script('return document.activeElement.autocomplete'), 'new-password', 'which password managers know';
+    is $browser->script('return document.activeElement.autocomplete'), 'new-password',
+        'which password managers know';
 
     $browser->keys($fresh, Tab => "$fresh!", 'Enter');
     $browser->says('#error' => qr/not the same/);
     focus_is('repeated');
-    is $browser->script('return document.activeElement.getAttribute("aria-invalid")'), 'true', 'it is said to be wrong';
+    is $browser->script('return document.activeElement.getAttribute("aria-invalid")'), 'true',
+        'it is said to be wrong';
 
-    for (['countess', qr/too much like your name/], ['password', qr/easy to guess/], ['short', qr/8 to 128/], ['', qr/8 to 128/]) {
+    for (['countess', qr/too much like your name/], ['password', qr/easy to guess/],
+        ['short', qr/8 to 128/], ['', qr/8 to 128/]) {
         my ($password, $said) = @$_;
         $browser->type('#new_password' => $password)->type('#repeated' => $password)->keys('Enter');
         $browser->says('#error' => $said);
@@ -92,7 +104,8 @@ subtest 'a new password' => sub {
     $browser->says('#done' => qr/password is set/);
     focus_is('done', 'what has come of it has the focus');
     is $browser->text('#error'), '', 'no error is left';
-    is $browser->script('return document.querySelector("#use").hidden'), Mojo::JSON->true, 'nor the form';
+    is $browser->script('return document.querySelector("#use").hidden'), Mojo::JSON->true,
+        'nor the form';
     $t->get_ok('/auth/me' => $t->bearer($ada))->problem_is(401, 'token_revoked');
     fine();
 
@@ -122,7 +135,8 @@ subtest 'another link' => sub {
     $browser->type('#email' => 'late@example.com')->keys('Enter');
     $browser->says('#done' => qr/on its way/);
     focus_is('done');
-    $browser->go($mails->link('late@example.com', 'reset-password', 2))->keys('Tab', $fresh, Tab => $fresh, Tab => 'Enter');
+    $browser->go($mails->link('late@example.com', 'reset-password', 2))
+        ->keys('Tab', $fresh, Tab => $fresh, Tab => 'Enter');
     $browser->says('#done' => qr/password is set/);
     fine();
 };
@@ -132,7 +146,8 @@ subtest 'an address to confirm' => sub {
     my $link = $mails->link('bob@example.com', 'verify-email');
     $browser->go($link);
     is $browser->url, "$home/verify-email", 'the address bar has no token';
-    $browser->script('return fetch("/health").then(r => r.status)');     # after whatever the page had to ask for
+    # after whatever the page had to ask for
+    $browser->script('return fetch("/health").then(r => r.status)');
     ok !verified('bob@example.com'), 'to open it changes nothing';
     $browser->keys('Tab', 'Enter');
     $browser->says('#done' => qr/address is confirmed/);
@@ -146,7 +161,8 @@ subtest 'an address to confirm' => sub {
     focus_is('error');
 
     my $eve = $t->register(email => 'eve@example.com');
-    $t->patch_ok('/auth/me' => $t->bearer($eve) => json => {email => 'new@example.com', current_password => $good})->status_is(200);
+    $t->patch_ok('/auth/me' => $t->bearer($eve) => json => {email => 'new@example.com',
+        current_password => $good})->status_is(200);
     $link = $mails->link('new@example.com', 'verify-email');
     my $other = $t->register(email => 'new@example.com');
     $browser->go($link)->keys('Tab', 'Enter');

@@ -11,9 +11,12 @@ use Test::More;
 
 # those for everyone; those that see for themselves who it is
 my %open = map { $_ => 1 } (
-    'GET /', 'GET /health', 'GET /health/live', 'GET /health/ready', 'GET /db-test', 'GET /.well-known/jwks.json',
-    'POST /auth/register', 'POST /auth/signup', 'POST /auth/login', 'POST /auth/refresh', 'POST /auth/logout',
-    'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email', 'POST /user/verify-email/resend',
+    'GET /', 'GET /health', 'GET /health/live', 'GET /health/ready', 'GET /db-test',
+        'GET /.well-known/jwks.json',
+    'POST /auth/register', 'POST /auth/signup', 'POST /auth/login', 'POST /auth/refresh',
+    'POST /auth/logout',
+    'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email',
+    'POST /user/verify-email/resend',
 );
 
 my $n = 0;
@@ -21,7 +24,8 @@ my $n = 0;
 # a body that is right, and what is answered to a superuser
 my %superuser = (
     'GET /auth/users'                => [200],
-    'POST /auth/users'               => [201, sub { {email => 'made' . ++$n . '@example.com', password => 'correct horse battery staple'} }],
+    'POST /auth/users'               => [201,
+    sub { {email => 'made' . ++$n . '@example.com', password => 'correct horse battery staple'} }],
     'GET /auth/users/{id}'           => [200],
     'PUT /auth/users/{id}'           => [200, sub { {full_name => 'Ada'} }],
     'PATCH /auth/users/{id}'         => [200, sub { {full_name => 'Ada'} }],
@@ -40,8 +44,10 @@ my %superuser = (
 
 # what gives a right, as it should: an account has more afterwards
 my @giving = (
-    'PATCH /auth/users/{id} email_verified', 'POST /auth/users email_verified', 'POST /auth/users is_superuser', 'POST /auth/users roles',
-    'PUT /auth/users/{id} email_verified', 'PUT /auth/users/{id}/roles roles', 'PUT /auth/users/{id}/superuser is_superuser',
+    'PATCH /auth/users/{id} email_verified', 'POST /auth/users email_verified',
+        'POST /auth/users is_superuser', 'POST /auth/users roles',
+    'PUT /auth/users/{id} email_verified', 'PUT /auth/users/{id}/roles roles',
+    'PUT /auth/users/{id}/superuser is_superuser',
 );
 
 # "METHOD path" => whom it lets in, its budget, and the fields of its body and
@@ -62,36 +68,45 @@ for my $route (@{$t->routes->routes}) {
 my $good = 'correct horse battery staple';
 $t->register(email => 'root@example.com');
 $t->db->do('UPDATE autoflow.users SET is_superuser = true');
-my $root = $t->ua->post($t->url('/auth/login') => json => {email => 'root@example.com', password => $good})->res->json;
+my $root = $t->ua->post($t->url('/auth/login') => json => {email => 'root@example.com',
+    password => $good})->res->json;
 my $user = $t->register;
 
 # an id of what there is
 sub made ($path) {
     return $path =~ m{^(?:/auth)?/users/} ? $t->register->{user}{id}
-        : $t->db->selectrow_array('INSERT INTO autoflow.roles (name) VALUES (?) RETURNING id', {}, 'made' . ++$n);
+        : $t->db->selectrow_array('INSERT INTO autoflow.roles (name) VALUES (?) RETURNING id', {},
+        'made' . ++$n);
 }
 
 # a request to a route, by whoever has the pair of tokens
 sub ask ($route, $pair = undef, $body = undef) {
     my ($method, $path) = split / /, $route;
     $path =~ s/\{\w+\}/made($path)/e;
-    my $tx = $t->ua->build_tx($method => "/api/v1$path" => ($pair ? $t->bearer($pair) : {}), $body ? (json => $body->()) : ());
+    my $tx = $t->ua->build_tx($method => "/api/v1$path" => ($pair ? $t->bearer($pair) : {}), $body
+        ? (json => $body->()) : ());
     return $t->tx($t->ua->start($tx));
 }
 
 
 subtest 'the table' => sub {
     cmp_ok scalar keys %table, '>', 30, 'has routes';
-    is_deeply [sort grep { $table{$_} =~ /^(?:public|either)$/ } keys %table], [sort keys %open], 'open are those, and no others';
-    is_deeply [sort grep { $table{$_} !~ /^(?:public|either|user|superuser|oneself)$/ } keys %table], [], 'no other kind of need';
-    my %all = map { s{ /users}{ /auth/users}r => 1 } grep { $table{$_} =~ /^(?:superuser|oneself)$/ } keys %table;
+    is_deeply [sort grep { $table{$_} =~ /^(?:public|either)$/ } keys %table], [sort keys %open],
+        'open are those, and no others';
+    is_deeply [
+        sort grep { $table{$_} !~ /^(?:public|either|user|superuser|oneself)$/ } keys %table], [],
+            'no other kind of need';
+    my %all = map { s{ /users}{ /auth/users}r => 1 }
+        grep { $table{$_} =~ /^(?:superuser|oneself)$/ } keys %table;
     is_deeply [sort keys %all], [sort keys %superuser], "superusers' are those, and no others";
 };
 
 # t/57 has what budgets are for
 subtest 'budgets' => sub {
-    is_deeply [sort keys %budgets], [sort 'PUT /auth/me/password', 'POST /auth/logout', 'POST /auth/logout-all',
-        'DELETE /auth/sessions/{id}', map { "PUT $_/users/{id}/disable" } '', '/auth'], 'what rids one of an intruder has its own';
+    is_deeply [sort keys %budgets], [sort 'PUT /auth/me/password', 'POST /auth/logout',
+        'POST /auth/logout-all',
+        'DELETE /auth/sessions/{id}', map { "PUT $_/users/{id}/disable" } '', '/auth'],
+        'what rids one of an intruder has its own';
     my %shared;
     $shared{$budgets{$_}}{s{ /users}{ /auth/users}r}++ for keys %budgets;
     is_deeply [grep { keys %$_ > 1 } values %shared], [], 'that none shares with another';
@@ -104,7 +119,8 @@ my (%code, %rows);
 for my $file (map { $src->child($_)->list->grep(qr/\.c$/)->each } qw(api flow)) {
     my $text = $file->slurp;
     $code{"$file $1"} = $code{$1} = $2 while $text =~ /^(\w+)\([^;{]*\)\n\{\n(.*?)^\}/gms;
-    $code{"$file $1"} = $code{$1} = $2 while $text =~ /^[^\n]*af_step_pt  (\w+)\[\] = \{(.*?)\};/gms;
+    $code{"$file $1"} = $code{$1} = $2
+        while $text =~ /^[^\n]*af_step_pt  (\w+)\[\] = \{(.*?)\};/gms;
     while ($text =~ /^    \{ NGX_HTTP_(\w+), "([^"]+)",(.*?)\s\},\n/gms) {
         my ($name, $row) = ("$1 $2", $3);
         $rows{$name} = [$file, $row =~ /\.steps = (\w+)/];
@@ -154,9 +170,11 @@ for my $route (sort keys %table) {
     next if $open{$route};
 
     subtest "$route: $need" => sub {
-        ask($route)->problem_is(401, 'token_required')->header_is('WWW-Authenticate' => 'Bearer realm="autoflow"');
+        ask($route)->problem_is(401, 'token_required')
+            ->header_is('WWW-Authenticate' => 'Bearer realm="autoflow"');
         ask($route, 'a.b.c')->problem_is(401, 'invalid_token');
-        ask($route, $t->token({sub => $root->{user}{id}, is_superuser => true}))->problem_is(401, 'invalid_token', 'no token of a session');
+        ask($route, $t->token({sub => $root->{user}{id}, is_superuser => true}))
+            ->problem_is(401, 'invalid_token', 'no token of a session');
         return if $need eq 'user';
 
         my ($status, $body) = @{$superuser{$route =~ s{ /users}{ /auth/users}r} // [0]};
@@ -169,9 +187,11 @@ for my $route (sort keys %table) {
 
 # what each account has: a right, or a way to one
 sub rights {
-    my $rows = $t->db->selectall_arrayref(q{SELECT id, is_superuser, email_verified, is_active AND deleted_at IS NULL AS is_there,
+    my $rows = $t->db->selectall_arrayref(q{SELECT id, is_superuser, email_verified, is_active
+        AND deleted_at IS NULL AS is_there,
         array_to_string(autoflow.role_names(id), ',') AS roles, email, pending_email, password_hash,
-        (SELECT count(*) FROM autoflow.sessions s WHERE s.user_id = u.id AND ended_at IS NULL) AS sessions FROM autoflow.users u},
+        (SELECT count(*) FROM autoflow.sessions s WHERE s.user_id = u.id
+        AND ended_at IS NULL) AS sessions FROM autoflow.users u},
         {Slice => {}});
     return {map { $_->{id} => $_ } @$rows};
 }
@@ -201,7 +221,8 @@ $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('swept')});
 sub value ($name, $type, $who) {
     $n++;
     my %values = (
-        email => "swept$n\@example.com", username => "swept$n", name => "swept$n", password => $good, current_password => $good,
+        email => "swept$n\@example.com", username => "swept$n", name => "swept$n",
+            password => $good, current_password => $good,
         new_password => "another good horse $n", refresh_token => $who->{refresh_token},
         boolean => true, array => ['swept'], integer => 1, string => 'text', object => {},
     );
@@ -216,7 +237,8 @@ sub sweep ($route, $change, @given) {
     $change->(\%body, $who);
     $path =~ s/\{\w+\}/made($path)/e;
     my $before = rights();
-    my $res = $t->ua->start($t->ua->build_tx($method => "/api/v1$path" => $t->bearer($who) => json => \%body))->res;
+    my $res = $t->ua->start(
+        $t->ua->build_tx($method => "/api/v1$path" => $t->bearer($who) => json => \%body))->res;
     return ($res->code, $before, rights());
 }
 
@@ -231,15 +253,18 @@ subtest 'what is null or misspelt gives no right' => sub {
             for my $given ([grep { $_->[3] } @others], \@others) {
                 for my $way (
                     [null     => sub ($body, $who) { $body->{$name} = undef }],
-                    [misspelt => sub ($body, $who) { $body->{"${name}x"} = value($name, $type, $who) }],
+                    [misspelt => sub ($body, $who) {
+                    $body->{"${name}x"} = value($name, $type, $who) }],
                     [absent   => sub ($body, $who) { }],
                 ) {
                     my ($code, $before, $after) = sweep($route, $way->[1], @$given);
-                    push @wrong, "$name $way->[0]: $_" for $code >= 500 ? $code : (), gained($before, $after),
+                    push @wrong, "$name $way->[0]: $_" for $code >= 500 ? $code : (),
+                        gained($before, $after),
                         $name =~ /password$|token$/ ? opened($before, $after) : ();
                 }
             }
-            my ($code, $before, $after) = sweep($route, sub ($body, $who) { $body->{$name} = value($name, $type, $who) },
+            my ($code, $before, $after) = sweep($route,
+                sub ($body, $who) { $body->{$name} = value($name, $type, $who) },
                 grep { $_->[3] } @others);
             push @gave, "$route $name" if gained($before, $after);
         }
@@ -256,7 +281,8 @@ subtest 'what is null or misspelt gives no right' => sub {
 
 subtest 'nor does it show more' => sub {
     my $gone = $t->register;
-    $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false WHERE id = ?', {}, $gone->{user}{id});
+    $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false WHERE id = ?', {},
+        $gone->{user}{id});
     my $total = sub ($path) {
         my $res = $t->ua->get("/api/v1$path" => $t->bearer($root))->res;
         return $res->code == 200 ? $res->json('/total') : $res->code == 422 ? 0 : die $res->code;
@@ -264,9 +290,11 @@ subtest 'nor does it show more' => sub {
     my @more;
     for my $route (sort grep { /^GET / && !m{ /users} } keys %table) {
         my $path = (split / /, $route)[1];
-        for my $name (map { $_->[1] } grep { $_->[0] eq 'query' && $_->[2] eq 'boolean' } @{$fields{$route} // []}) {
+        for my $name (map { $_->[1] } grep { $_->[0] eq 'query' && $_->[2] eq 'boolean' } @{
+            $fields{$route} // []}) {
             my $without = $total->($path);
-            is_deeply [grep { $total->("$path?$_") > $without } map({ "$name=$_" } '', qw(null 1 True yes false)), "${name}x=true"], [],
+            is_deeply [grep { $total->("$path?$_") > $without }
+                map({ "$name=$_" } '', qw(null 1 True yes false)), "${name}x=true"], [],
                 "$route $name";
             push @more, $name if $total->("$path?$name=true") > $without;
         }

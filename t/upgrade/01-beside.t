@@ -17,7 +17,8 @@ my %common = (
     server  => 'autoflow_cookies on; location /app/ { autoflow_auth on; proxy_pass http://echo; }',
 );
 my %testing = (autoflow_environment => 'testing', autoflow_require_https => 'off');
-my $former = Test::Autoflow->new(%common, tree => $ENV{AUTOFLOW_FORMER}, module => $ENV{AUTOFLOW_FORMER_MODULE}, lanes => 0);
+my $former = Test::Autoflow->new(%common, tree => $ENV{AUTOFLOW_FORMER},
+    module => $ENV{AUTOFLOW_FORMER_MODULE}, lanes => 0);
 $former->postgresql->template($ENV{AUTOFLOW_FORMER_TEMPLATE});
 my $mails = Test::Autoflow::Maildir->new(t => $former);
 # a directive's parameter that it doesn't know would keep it from starting
@@ -39,7 +40,8 @@ sub ask ($node, $method, $path, @rest) {
 sub status (@request) { (ask(@request))[0] }
 
 sub login ($node, $email, $password = $good) {
-    my ($status, $pair) = ask($node, POST => '/auth/login', json => {email => $email, password => $password});
+    my ($status, $pair) = ask($node, POST => '/auth/login',
+        json => {email => $email, password => $password});
     $status == 200 or die "login: $status";
     return $pair;
 }
@@ -68,7 +70,8 @@ sub refresh ($node, $pair) {
 # what a node says of an access token
 sub app ($node, $pair) {
     my ($status, undef, $res) = ask($node, GET => '/app/x', $node->bearer($pair));
-    return $status . ' ' . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
+    return $status . ' '
+        . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
 }
 
 sub good ($pair, $name) {
@@ -78,7 +81,8 @@ sub good ($pair, $name) {
 # at the node that ended it on the next request, at the other when it has heard
 sub refused ($actor, $other, $pair, $name) {
     is app($actor, $pair), '401 token_revoked', "$name: refused where it was done";
-    ok eval { $other->wait_for(sub { app($other, $pair) eq '401 token_revoked' }, 10) }, 'and by the other node'
+    ok eval { $other->wait_for(sub { app($other, $pair) eq '401 token_revoked' }, 10) },
+        'and by the other node'
         or diag app($other, $pair);
 }
 
@@ -86,7 +90,8 @@ sub refused ($actor, $other, $pair, $name) {
 # other one; a former node doesn't know the tokens of the new one
 sub mailed ($node, $path, %json) {
     if ($node == $former && length $json{token} != 64) {
-        is status($node, POST => $path, json => \%json), 400, 'a token with a key id, at the former';
+        is status($node, POST => $path, json => \%json), 400,
+            'a token with a key id, at the former';
         $node = $new;
     }
     return status($node, POST => $path, json => \%json), $node, $node == $new ? $former : $new;
@@ -99,18 +104,21 @@ sub account ($node, %fields) {
 
 sub superuser ($node) {
     my $who = account($node);
-    $former->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', undef, $who->{user}{id});
+    $former->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', undef,
+        $who->{user}{id});
     return {%$who, %{login($node, $who->{user}{email})}};
 }
 
 sub cookies_of ($res) {
-    return join '; ', map { /^([^=]+=[^;]+)/ ? $1 : () } @{$res->headers->every_header('Set-Cookie')};
+    return join '; ',
+        map { /^([^=]+=[^;]+)/ ? $1 : () } @{$res->headers->every_header('Set-Cookie')};
 }
 
 
 # What is there before: it is looked at again on the new schema.
 my %before;
-$before{plain}   = account($former, email => 'plain@example.com', username => 'plain', full_name => 'Pläin');
+$before{plain}   = account($former, email => 'plain@example.com', username => 'plain',
+    full_name => 'Pläin');
 $before{session} = session($former, 'plain@example.com');
 $before{rotated} = session($former, 'plain@example.com', 3);
 $before{stolen}  = session($former, 'plain@example.com', 2);
@@ -119,9 +127,11 @@ is status($former, POST => '/auth/logout', $former->bearer($before{ended})), 204
 
 $before{superuser} = superuser($former);
 my $as_superuser = $former->bearer($before{superuser});
-is status($former, POST => '/auth/roles', $as_superuser, json => {name => $_}), 201 for 'editor', 'author';
+is status($former, POST => '/auth/roles', $as_superuser, json => {name => $_}), 201
+    for 'editor', 'author';
 $before{editor} = account($former, email => 'editor@example.com');
-is status($former, PUT => "/auth/users/$before{editor}{user}{id}/roles", $as_superuser, json => {roles => ['editor']}), 200;
+is status($former, PUT => "/auth/users/$before{editor}{user}{id}/roles", $as_superuser,
+    json => {roles => ['editor']}), 200;
 $before{editor} = {%{$before{editor}}, %{login($former, 'editor@example.com')}};
 $before{disabled} = account($former, email => 'disabled@example.com');
 is status($former, PUT => "/auth/users/$before{disabled}{user}{id}/disable", $as_superuser), 200;
@@ -132,11 +142,14 @@ is status($former, DELETE => '/auth/me', $former->bearer($before{deleted})), 204
 $before{unverified} = account($former, email => 'unverified@example.com');
 $before{verify} = $mails->token('unverified@example.com', 'verify-email');
 $before{forgetful} = account($former, email => 'forgetful@example.com');
-is status($former, POST => '/auth/forgot-password', json => {email => 'forgetful@example.com'}), 202;
+is status($former, POST => '/auth/forgot-password', json => {email => 'forgetful@example.com'}),
+    202;
 $before{reset} = $mails->token('forgetful@example.com', 'reset-password');
 $before{unsent} = account($former, email => 'unsent@example.com');
 $mails->token('unsent@example.com', 'verify-email');
-$former->wait_for(sub { $former->db->do(q{UPDATE autoflow.outbox SET sent_at = NULL, due_at = now() + interval '1 hour'
+$former->wait_for(
+    sub { $former->db->do(q{UPDATE autoflow.outbox
+        SET sent_at = NULL, due_at = now() + interval '1 hour'
     WHERE recipient = 'unsent@example.com' AND sent_at IS NOT NULL}) == 1 });
 
 # an address that waits
@@ -145,7 +158,8 @@ is status($former, PATCH => '/auth/me', $former->bearer($before{moving}),
     json => {email => 'moved@example.com', current_password => $good}), 200;
 $before{move} = $mails->token('moved@example.com', 'verify-email');
 
-my ($status, undef, $res) = ask($former, POST => '/auth/login', json => {email => 'plain@example.com', password => $good});
+my ($status, undef, $res) = ask($former, POST => '/auth/login',
+    json => {email => 'plain@example.com', password => $good});
 $before{cookies} = cookies_of($res);
 
 
@@ -157,11 +171,13 @@ subtest 'the schema is deployed while the former module serves' => sub {
         my @said = map { $_->res->code // 'no answer' }
             $ua->get($former->url('/auth/me'), $former->bearer($pair)),
             $ua->post($former->url('/auth/login'), json => $who),
-            $ua->post($former->url('/auth/refresh'), json => {refresh_token => $pair->{refresh_token}}),
+            $ua->post($former->url('/auth/refresh'),
+            json => {refresh_token => $pair->{refresh_token}}),
             $ua->post($former->url('/auth/logout-all'), $former->bearer($pair));
         return "@said";
     });
-    my $answers = sub { $former->db->selectrow_array(q{SELECT count(*) FROM autoflow.users WHERE email LIKE 'load%'}) };
+    my $answers = sub { $former->db->selectrow_array(q{SELECT count(*) FROM autoflow.users
+        WHERE email LIKE 'load%'}) };
     $former->wait_for(sub { $answers->() > 3 });
 
     local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
@@ -174,7 +190,8 @@ subtest 'the schema is deployed while the former module serves' => sub {
     my $after = $answers->();
     $former->wait_for(sub { $answers->() > $after + 3 });
     my $count = $load->stop;
-    is_deeply [keys %$count], ['200 200 200 204'], 'every request had its answer' or diag explain $count;
+    is_deeply [keys %$count], ['200 200 200 204'], 'every request had its answer'
+        or diag explain $count;
 };
 
 # its statements are prepared as its connections are made
@@ -188,15 +205,19 @@ subtest 'what was there before' => sub {
     $new->wait_for(sub { status($new, GET => '/health') == 200 });
 
     good($before{$_}, "an access token from before: $_") for qw(plain session rotated superuser);
-    is app($_, $before{ended}), '401 token_revoked', "one that was ended, at $name{$_}" for $former, $new;
+    is app($_, $before{ended}), '401 token_revoked', "one that was ended, at $name{$_}"
+        for $former, $new;
 
     for my $node ($former, $new) {
         my ($status, $me) = ask($node, GET => '/auth/me', $node->bearer($before{plain}));
-        is_deeply [@$me{qw(email username full_name)}], ['plain@example.com', 'plain', 'Pläin'], "the account, at $name{$node}";
+        is_deeply [@$me{qw(email username full_name)}], ['plain@example.com', 'plain', 'Pläin'],
+            "the account, at $name{$node}";
         my %status = (disabled => 403, deleted => 401);
-        is status($node, POST => '/auth/login', json => {email => "$_\@example.com", password => $good}), $status{$_}, "no login: $_"
+        is status($node, POST => '/auth/login',
+            json => {email => "$_\@example.com", password => $good}), $status{$_}, "no login: $_"
             for sort keys %status;
-        ($status, my $sessions) = ask($node, GET => '/auth/sessions?size=100', $node->bearer($before{plain}));
+        ($status, my $sessions) = ask($node, GET => '/auth/sessions?size=100',
+        $node->bearer($before{plain}));
         is scalar @{$sessions->{data}}, 5, 'its sessions';
     }
 
@@ -212,7 +233,8 @@ subtest 'refresh tokens from before' => sub {
     refused($new, $former, $before{stolen}, 'which ends its session');
 
     refresh($former, {refresh_token => $before{rotated}{tokens}[-1]});
-    good($before{rotated}, 'one that was exchanged harms nobody within the grace, whatever the former says');
+    good($before{rotated},
+        'one that was exchanged harms nobody within the grace, whatever the former says');
     $former->db->do(q{UPDATE autoflow.sessions SET rotated_at = rotated_at - interval '1 minute'});
     ($status, $problem) = refresh($former, {refresh_token => $before{rotated}{tokens}[-1]});
     is "$status $problem->{code}", '401 token_reused', 'and is theft afterwards';
@@ -224,22 +246,29 @@ subtest 'refresh tokens from before' => sub {
 subtest 'cookies from before' => sub {
     my %cookies = (Cookie => $before{cookies});
     like $before{cookies}, qr/refresh=/, 'there are some';
-    is status($_, GET => '/auth/me', \%cookies), 200, "they are understood by $name{$_}" for $former, $new;
-    my ($status, undef, $res) = ask($new, POST => '/api/v1/auth/refresh', {%cookies, Origin => $new->url});
+    is status($_, GET => '/auth/me', \%cookies), 200, "they are understood by $name{$_}"
+        for $former, $new;
+    my ($status, undef, $res) = ask($new, POST => '/api/v1/auth/refresh',
+        {%cookies, Origin => $new->url});
     is $status, 200, 'refreshed at the new';
     my %now = (Cookie => cookies_of($res));
     is status($new, GET => '/auth/me', \%now), 200, 'whose cookies are understood by itself';
     is status($former, GET => '/auth/me', \%now), 200, 'and by the former';
-    is status($former, POST => '/auth/logout', {%now, Origin => $former->url}), 204, 'where they log out';
+    is status($former, POST => '/auth/logout', {%now, Origin => $former->url}), 204,
+        'where they log out';
     $new->wait_for(sub { status($new, GET => '/auth/me', \%now) == 401 });
 };
 
 subtest 'mails from before' => sub {
-    is status($new, POST => '/auth/reset-password', json => {token => $before{reset}, new_password => $fresh}), 204, 'a reset';
+    is status($new, POST => '/auth/reset-password',
+        json => {token => $before{reset}, new_password => $fresh}), 204, 'a reset';
     refused($new, $former, $before{forgetful}, 'which ends its sessions');
-    good(login($_, 'forgetful@example.com', $fresh), "the new password, at $name{$_}") for $former, $new;
-    is status($new, POST => '/api/user/verify-email', json => {token => $before{verify}}), 204, 'a confirmation';
-    $former->db->do(q{UPDATE autoflow.outbox SET due_at = now() WHERE recipient = 'unsent@example.com'});
+    good(login($_, 'forgetful@example.com', $fresh), "the new password, at $name{$_}")
+        for $former, $new;
+    is status($new, POST => '/api/user/verify-email', json => {token => $before{verify}}), 204,
+        'a confirmation';
+    $former->db->do(q{UPDATE autoflow.outbox SET due_at = now()
+        WHERE recipient = 'unsent@example.com'});
     account($former);
     ok eval { $mails->token('unsent@example.com', 'verify-email', 1) }, 'what was not sent is sent';
 };
@@ -251,14 +280,17 @@ for (@pairs) {
         my $email = 'ada' . ++$n . '@example.com';
         my $ada = account($here, email => $email);
         good($ada, 'registered');
-        my ($status, $problem) = ask($there, POST => '/auth/register', json => {email => uc $email, password => $good});
+        my ($status, $problem) = ask($there, POST => '/auth/register',
+            json => {email => uc $email, password => $good});
         is "$status $problem->{code}", '409 email_taken', 'its address is taken there';
         good(my $pair = session($here, $email, 1), 'refreshed');
         good(login($there, $email), 'logged in there');
 
-        is +(mailed($there, '/api/user/verify-email', token => $mails->token($email, 'verify-email')))[0], 204,
+        is +(mailed($there, '/api/user/verify-email',
+            token => $mails->token($email, 'verify-email')))[0], 204,
             'a confirmation from here, there';
-        is +(ask($here, GET => '/auth/me', $here->bearer($pair)))[1]{email_verified}, Mojo::JSON->true, 'counts here';
+        is +(ask($here, GET => '/auth/me', $here->bearer($pair)))[1]{email_verified},
+            Mojo::JSON->true, 'counts here';
         is status($here, POST => '/auth/logout', $here->bearer($pair)), 204;
         refused($here, $there, $pair, 'logout');
         good($ada, 'not the other sessions');
@@ -272,15 +304,18 @@ for (@pairs) {
         is status($here, PUT => '/auth/me/password', $here->bearer($pair),
             json => {current_password => $good, new_password => $fresh}), 204;
         refused($here, $there, $other, 'another password');
-        is status($there, POST => '/auth/login', json => {email => $email, password => $good}), 401, 'the old one is no good';
+        is status($there, POST => '/auth/login', json => {email => $email, password => $good}), 401,
+            'the old one is no good';
         good($pair = login($there, $email, $fresh), 'the new one is');
 
         is status($here, POST => '/auth/forgot-password', json => {email => $email}), 202;
         my $token = $mails->token($email, 'reset-password');
-        ($status, my @nodes) = mailed($there, '/auth/reset-password', token => $token, new_password => $good);
+        ($status, my @nodes) = mailed($there, '/auth/reset-password', token => $token,
+        new_password => $good);
         is $status, 204, 'a reset from here, there';
         refused(@nodes, $pair, 'which ends its sessions');
-        is status($here, POST => '/auth/reset-password', json => {token => $token, new_password => $fresh}), 400, 'counts once';
+        is status($here, POST => '/auth/reset-password',
+            json => {token => $token, new_password => $fresh}), 400, 'counts once';
 
         is status($here, DELETE => '/auth/me', $here->bearer($pair = login($there, $email))), 204;
         refused($here, $there, $pair, 'deletion');
@@ -304,32 +339,39 @@ for (@pairs) {
         my $pair = account($there, email => $email);
         my $path = "/auth/users/$pair->{user}{id}";
 
-        is status($here, PUT => "$path/roles", $headers, json => {roles => ['editor', 'author']}), 200;
+        is status($here, PUT => "$path/roles", $headers, json => {roles => ['editor', 'author']}),
+            200;
         refused($here, $there, $pair, 'other roles');
         $pair = login($there, $email);
         is_deeply [sort @{$pair->{user}{roles}}], ['author', 'editor'], 'which a login there has';
 
-        is status($here, PUT => "$path/superuser", $headers, json => {is_superuser => Mojo::JSON->true}), 200;
+        is status($here, PUT => "$path/superuser", $headers,
+            json => {is_superuser => Mojo::JSON->true}), 200;
         refused($here, $there, $pair, 'a superuser');
-        is status($there, GET => '/auth/users?size=1', $there->bearer($pair = login($there, $email))), 200, 'is one there';
-        is status($here, PUT => "$path/superuser", $headers, json => {is_superuser => Mojo::JSON->false}), 200;
+        is status($there, GET => '/auth/users?size=1',
+            $there->bearer($pair = login($there, $email))), 200, 'is one there';
+        is status($here, PUT => "$path/superuser", $headers,
+            json => {is_superuser => Mojo::JSON->false}), 200;
         refused($here, $there, $pair, 'and no longer');
 
         $pair = login($there, $email);
         is status($here, PUT => "$path/disable", $headers), 200;
         refused($here, $there, $pair, 'disabling');
-        is status($there, POST => '/auth/login', json => {email => $email, password => $good}), 403, 'nor a login';
+        is status($there, POST => '/auth/login', json => {email => $email, password => $good}), 403,
+            'nor a login';
         is status($here, PUT => "$path/enable", $headers), 200;
         good($pair = login($there, $email), 'enabled');
 
-        my ($status, $role) = ask($here, POST => '/auth/roles', $headers, json => {name => "brief$n"});
+        my ($status, $role) = ask($here, POST => '/auth/roles', $headers,
+            json => {name => "brief$n"});
         is $status, 201;
         is status($here, PUT => "$path/roles", $headers, json => {roles => ["brief$n"]}), 200;
         $pair = login($there, $email);
         is status($here, DELETE => "/auth/roles/$role->{id}", $headers), 204;
         refused($here, $there, $pair, 'a role that is deleted');
         is_deeply login($there, $email)->{user}{roles}, [], 'has no members';
-        is status($there, $_ => $path, $there->bearer(login($there, $before{superuser}{user}{email}))),
+        is status($there, $_ => $path,
+            $there->bearer(login($there, $before{superuser}{user}{email}))),
             $_ eq 'GET' ? 200 : 204 for 'GET', 'DELETE';
     };
 }

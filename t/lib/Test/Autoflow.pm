@@ -114,7 +114,8 @@ sub start_nginx ($self) {
         Test::Autoflow::Process->new(
             log     => $self->dir . '/stderr',
             command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
-        )->start->serves(sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) })
+        )->start->serves(
+            sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) })
     );
     return $self;
 }
@@ -129,7 +130,8 @@ sub ready ($self) {
     # what a connection has asked last before it is one of the pool
     my $prepared = $self->lanes ? q{query !~ '^$|AS schema_version'} : q{query <> ''};
     $self->wait_for(sub {
-        ($self->beside || $self->connections("AND state = 'idle' AND $prepared") == $self->workers * ($pool // 2)
+        ($self->beside
+        || $self->connections("AND state = 'idle' AND $prepared") == $self->workers * ($pool // 2)
             && $self->wide == $self->workers * $wide)
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });
@@ -183,7 +185,8 @@ sub locked ($self, $table = undef) {
         return $db;
     }
     my $body = $db->selectrow_array(q{SELECT pg_get_functiondef('autoflow.role_names'::regproc)});
-    $db->do($body =~ s/\bBEGIN\b/BEGIN PERFORM pg_advisory_xact_lock_shared($lock);/r) if $body !~ /$lock/;
+    $db->do($body =~ s/\bBEGIN\b/BEGIN PERFORM pg_advisory_xact_lock_shared($lock);/r)
+        if $body !~ /$lock/;
     $db->begin_work;
     $db->do("SELECT pg_advisory_xact_lock($lock)");
     return $db;
@@ -299,7 +302,10 @@ sub conf ($self) {
                 listen 127.0.0.1:$echo;
                 default_type application/json;
                 location / {
-                    return 200 '{"uri":"\$request_uri","user_id":"\$http_x_user_id","email":"\$http_x_user_email","roles":"\$http_x_user_roles","session_id":"\$http_x_session_id","cookie":"\$http_cookie"}';
+                    set \$echo_who   '"user_id":"\$http_x_user_id","email":"\$http_x_user_email"';
+                    set \$echo_roles '"roles":"\$http_x_user_roles"';
+                    set \$echo_with  '"session_id":"\$http_x_session_id","cookie":"\$http_cookie"';
+                    return 200 '{"uri":"\$request_uri",\$echo_who,\$echo_roles,\$echo_with}';
                 }
             }
         }
@@ -308,7 +314,8 @@ sub conf ($self) {
 
 # copies of folders of conf/, where workers can read them too
 sub copied ($self, @names) {
-    system('cp', '-r', map({ $self->tree . "/conf/$_" } @names), $self->dir) == 0 or die "can't copy @names";
+    system('cp', '-r', map({ $self->tree . "/conf/$_" } @names), $self->dir) == 0
+        or die "can't copy @names";
     return $self;
 }
 
@@ -332,7 +339,8 @@ sub certificate ($self) {
     my @files = map { $self->dir . "/tls.$_" } 'crt', 'key';
     system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', qw(openssl req -x509 -days 2 -nodes
         -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost -addext),
-        'subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1', '-out', $files[0], '-keyout', $files[1]) == 0 or Carp::croak('openssl made no certificate');
+        'subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1', '-out', $files[0], '-keyout',
+        $files[1]) == 0 or Carp::croak('openssl made no certificate');
     return @files;
 }
 
@@ -475,7 +483,8 @@ sub checks ($self) {
 
     if (!$self->beside && $self->postgresql->process->running) {
         Test::More::ok(eval {
-            $self->wait_for(sub { !$self->connections && !$self->wide && !$self->feed && !$self->jobs }, 5);
+            $self->wait_for(sub { !$self->connections && !$self->wide && !$self->feed
+                && !$self->jobs }, 5);
         }, 'no connection to the database is left');
     }
     return;

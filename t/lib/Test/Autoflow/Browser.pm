@@ -29,20 +29,23 @@ has [qw(process session)];
 
 # Its sandbox is against pages of strangers, and is not to be had by root.
 my @arguments = qw(headless no-sandbox disable-dev-shm-usage disable-gpu
-    disable-background-networking disable-component-update disable-sync no-first-run no-proxy-server);
+    disable-background-networking disable-component-update disable-sync no-first-run
+    no-proxy-server);
 
 sub start ($self) {
     my $dir = $self->dir;
     $self->process(Test::Autoflow::Process->new(
         log     => "$dir/log",
-        command => ['setpriv', '--pdeathsig', 'TERM', 'env', map({ "$_=$dir" } qw(HOME TMPDIR XDG_CONFIG_HOME)),
+        command => ['setpriv', '--pdeathsig', 'TERM', 'env',
+        map({ "$_=$dir" } qw(HOME TMPDIR XDG_CONFIG_HOME)),
             'chromedriver', '--port=' . $self->port],
     )->start->serves(sub { eval { $self->call(GET => '/status')->{ready} } }));
 
     my $new = $self->call(POST => '/session', {capabilities => {alwaysMatch => {
         browserName           => 'chrome',
         acceptInsecureCerts   => \1,
-        timeouts              => {implicit => 1000 * $self->seconds, script => 60_000, pageLoad => 60_000},
+        timeouts              => {implicit => 1000 * $self->seconds, script => 60_000,
+        pageLoad => 60_000},
         'goog:loggingPrefs'   => {browser => 'ALL'},
         'goog:chromeOptions'  => {args => [map { "--$_" } @arguments]},
     }}});
@@ -60,10 +63,12 @@ sub quit ($self) {
 sub call ($self, $method, $path, $json = undef) {
     my $url = 'http://127.0.0.1:' . $self->port . $path;
     my $res = $self->ua->start(
-        $self->ua->build_tx($method => $url => $method eq 'POST' ? (json => $json // {}) : ()))->result;
+        $self->ua->build_tx($method => $url => $method eq 'POST' ? (json => $json // {}) : ()))
+            ->result;
     my $value = ($res->json // {})->{value};
     return $value if $res->is_success;
-    Carp::croak("$method $path: " . (ref $value ? "$value->{error}: $value->{message}" : $res->body));
+    Carp::croak("$method $path: " . (ref $value ? "$value->{error}: $value->{message}"
+        : $res->body));
 }
 
 sub get ($self, $what) { $self->call(GET => $self->session . "/$what") }
@@ -117,7 +122,8 @@ sub says ($self, $css, $text, $name = "$css: $text") {
 # Inside of a page
 
 # the value of a function's body, for which a promise is waited
-sub script ($self, $body, @arguments) { $self->post('execute/sync', {script => $body, args => \@arguments}) }
+sub script ($self, $body, @arguments) {
+$self->post('execute/sync', {script => $body, args => \@arguments}) }
 
 # by name, those that the page's URL gets: value, path, domain, secure, httpOnly, sameSite
 sub cookies ($self) { return {map { $_->{name} => $_ } @{$self->get('cookie')}} }

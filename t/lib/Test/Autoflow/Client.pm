@@ -73,7 +73,8 @@ sub answer ($self, $method = 'GET') {
         my ($head, $body) = split /\r\n\r\n/, $self->buffer, 2;
         my ($line, @headers) = split /\r\n/, $head;
         my ($status) = $line =~ m{^HTTP/1\.1 ([1-5]\d\d) } or die "what is this: $line";
-        my %headers = map { my ($name, $value) = split /: */, $_, 2; (lc $name => $value) } @headers;
+        my %headers = map { my ($name, $value) = split /: */, $_,
+            2; (lc $name => $value) } @headers;
 
         $self->buffer($body);
         $status == 100 and $continued = 1 and next;

@@ -26,8 +26,9 @@ sub url ($self) { 'smtp://127.0.0.1:' . $self->port }
 # options: STARTTLS with a certificate of its own making, and a login
 sub with_tls ($self) {
     my ($dir, $ca) = ($self->dir, $self->ca);
-    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=smtp "
-        . "-addext subjectAltName=IP:127.0.0.1 -keyout $dir/smtp.key -out $ca 2>$dir/openssl.log") == 0
+    system('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 '
+        . '-subj /CN=smtp -addext subjectAltName=IP:127.0.0.1 '
+        . "-keyout $dir/smtp.key -out $ca 2>$dir/openssl.log") == 0
         or die 'openssl failed';
     chmod 0644, $ca;
     return $self->options([tls => $ca, "$dir/smtp.key", auth => $self->user, $self->password]);
@@ -36,8 +37,10 @@ sub with_tls ($self) {
 sub start ($self) {
     $self->process(Test::Autoflow::Process->new(
         log     => $self->dir . '/smtp.stderr',
-        command => ['setpriv', '--pdeathsig', 'KILL', $server, $self->log_file, $self->port, @{$self->options}],
-    )->start->serves(sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) }));
+        command => ['setpriv', '--pdeathsig', 'KILL', $server, $self->log_file, $self->port,
+        @{$self->options}],
+    )->start->serves(
+        sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) }));
     return $self;
 }
 
@@ -55,7 +58,8 @@ sub mails_to ($self, $address) { grep { $_->{recipients}[0] eq $address } $self-
 
 # a port that is listened at, where nobody ever answers
 sub black_hole ($self) {
-    return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $self->port, Listen => 64, ReuseAddr => 1)
+    return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $self->port, Listen => 64,
+        ReuseAddr => 1)
         // die "listen: $@";
 }
 

@@ -27,8 +27,10 @@ my %rules = (
         FROM autoflow.message_entries JOIN autoflow.mailboxes USING (user_id)
        WHERE number > last_number},
     'a later message has a greater number' => q{
-        FROM (SELECT created_at < lag(created_at) OVER (PARTITION BY user_id ORDER BY number) AS earlier
-                FROM autoflow.message_entries JOIN autoflow.messages m ON m.id = message_id) AS entries
+        FROM (SELECT created_at < lag(created_at) OVER (PARTITION BY user_id
+        ORDER BY number) AS earlier
+                FROM autoflow.message_entries
+                JOIN autoflow.messages m ON m.id = message_id) AS entries
        WHERE earlier},
 );
 

@@ -41,13 +41,16 @@ sub to ($self, $address) { grep { /^To: \Q$address\E$/m } map { $_->slurp } $sel
 
 # as their reader sees them: what is not ASCII goes out quoted
 sub read ($self, $address) {
-    return map { /^Content-Transfer-Encoding: quoted-printable$/m ? decode_qp($_) : $_ } $self->to($address);
+    return map { /^Content-Transfer-Encoding: quoted-printable$/m ? decode_qp($_)
+        : $_ } $self->to($address);
 }
 
 # the link of the n-th mail to an address about something, and its token alone
 sub link ($self, $address, $about, $n = 1) {
     my @links;
-    $self->t->wait_for(sub { (@links = map { m{^(\S+/$about\?token=[\w-]+)$}m ? $1 : () } $self->read($address)) >= $n });
+    $self->t->wait_for(
+        sub { (@links = map { m{^(\S+/$about\?token=[\w-]+)$}m ? $1 : () } $self->read(
+            $address)) >= $n });
     return $links[$n - 1];
 }
 
@@ -62,7 +65,8 @@ sub all_sent ($self) {
 
 # time passes for all mails
 sub elapse ($self, $interval) {
-    $self->t->db->do('UPDATE autoflow.outbox SET created_at = created_at - ?::interval', undef, $interval);
+    $self->t->db->do('UPDATE autoflow.outbox SET created_at = created_at - ?::interval',
+        undef, $interval);
 }
 
 1;

@@ -63,7 +63,8 @@ sub wrong ($self, $method, $path, $res) {
     my $headers = $res->headers;
     return () if $method eq 'HEAD' || !defined $headers->header('X-Request-ID')
         || ($headers->cache_control // '') ne 'no-store';
-    return $self->problem_wrong($res) if ($headers->content_type // '') =~ m{^application/problem\+json};
+    return $self->problem_wrong($res)
+        if ($headers->content_type // '') =~ m{^application/problem\+json};
 
     my $route = $self->route_of($method, $path);
 

@@ -35,6 +35,11 @@ extern const af_route_t  af_recovery_routes[];
 extern const af_route_t  af_users_routes[];
 extern const af_route_t  af_roles_routes[];
 extern const af_route_t  af_audit_routes[];
+extern const af_route_t  af_profiles_routes[];
+extern const af_route_t  af_contacts_routes[];
+extern const af_route_t  af_jobs_routes[];
+extern const af_route_t  af_locations_routes[];
+extern const af_route_t  af_organizations_routes[];
 extern const af_route_t  af_messages_routes[];
 extern const af_route_t  af_system_routes[];
 

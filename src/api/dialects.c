@@ -17,6 +17,11 @@ static const af_route_t *const  autoflow_routes[] = {
     af_users_routes,
     af_roles_routes,
     af_audit_routes,
+    af_profiles_routes,
+    af_contacts_routes,
+    af_jobs_routes,
+    af_locations_routes,
+    af_organizations_routes,
     af_messages_routes,
     af_system_routes,
     NULL

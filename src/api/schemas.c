@@ -56,6 +56,16 @@ const af_type_t  af_type_cursor = {
     .min = 1, .max = AF_CURSOR_SIZE - 1, .octets = 1
 };
 
+const af_type_t  af_type_search = {
+    .name = "text to search", .json = JSON_STRING, .min = 3, .max = 255
+};
+
+static const char *const  by_time[] = { "created_at", NULL };
+
+const af_type_t  af_type_by_time = {
+    .name = "order", .json = JSON_STRING, .values = by_time, .order = 1
+};
+
 static const af_field_t  page_fields[] = {
     AF_PAGE_FIELDS,
     { NULL, NULL, 0, NULL }

@@ -25,6 +25,15 @@
     { "cursor", &af_type_cursor, AF_PAGING, NULL }
 
 
+/* the audit fields of what is deactivated, not deleted */
+
+#define AF_AUDIT_FIELDS                                                       \
+    { "is_active", &af_type_boolean, AF_REQUIRED, NULL },                     \
+    { "created_at", &af_type_time, AF_REQUIRED, NULL },                       \
+    { "updated_at", &af_type_time, AF_REQUIRED, NULL },                       \
+    { "deactivated_at", &af_type_time, AF_REQUIRED|AF_NULLABLE, NULL }
+
+
 /* the most roles of an account: its tokens name them, and shall stay small */
 #define AF_ROLES  32
 
@@ -33,11 +42,16 @@ extern const af_type_t  af_type_roles;
 extern const af_type_t  af_type_page;
 extern const af_type_t  af_type_size;
 extern const af_type_t  af_type_cursor;
+extern const af_type_t  af_type_search;       /* three characters or more */
+extern const af_type_t  af_type_by_time;      /* "created_at" either way */
 
 extern const af_schema_t  af_schema_user;
 extern const af_schema_t  af_schema_token_pair;
 extern const af_schema_t  af_schema_notice;
 extern const af_schema_t  af_schema_sessions;
+extern const af_schema_t  af_schema_contact;
+extern const af_schema_t  af_schema_job;
+extern const af_schema_t  af_schema_location;
 
 /* the query of a list without filters */
 extern const af_schema_t  af_schema_page;

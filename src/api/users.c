@@ -21,15 +21,10 @@ static const af_type_t  type_order = {
     .name = "order", .json = JSON_STRING, .values = orders, .order = 1
 };
 
-static const af_type_t  type_search = {
-    .name = "text to search", .json = JSON_STRING,
-    .min = 3, .max = 255
-};
-
 static const af_field_t  list_fields[] = {
     AF_PAGE_FIELDS,
     { "sort", &type_order, 0, NULL },
-    { "q", &type_search, 0, NULL },
+    { "q", &af_type_search, 0, NULL },
     { "is_active", &af_type_boolean, 0, NULL },
     { "role", &af_type_role, 0, NULL },
     { "include_inactive", &af_type_boolean, 0, NULL },

@@ -50,3 +50,22 @@ af_path_match(const char *pattern, const char *path, size_t len,
 
     return (*pattern == '\0' && p == last) ? n : -1;
 }
+
+
+int
+af_path_has(const char *pattern, const char *name)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    while ((pattern = strchr(pattern, '{')) != NULL) {
+        pattern++;
+
+        if (strncmp(pattern, name, len) == 0 && pattern[len] == '}') {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -30,5 +30,8 @@ typedef struct {
 int af_path_match(const char *pattern, const char *path, size_t len,
     af_path_param_t *params);
 
+/* Returns 1 if the pattern has "{name}". */
+int af_path_has(const char *pattern, const char *name);
+
 
 #endif /* AF_CHECK_PATH_H */

@@ -94,6 +94,8 @@ extern const af_type_t  af_type_text;         /* at most 10000 characters */
 extern const af_type_t  af_type_content;      /* likewise, and not empty */
 extern const af_type_t  af_type_uuid;
 extern const af_type_t  af_type_time;         /* RFC 3339 */
+extern const af_type_t  af_type_date;
+extern const af_type_t  af_type_url;          /* http or https */
 extern const af_type_t  af_type_string;       /* in responses: any */
 extern const af_type_t  af_type_integer;
 extern const af_type_t  af_type_number;

@@ -4,6 +4,7 @@
  */
 
 #include <string.h>
+#include <strings.h>
 
 #include "check/schema.h"
 #include "check/email.h"
@@ -23,6 +24,8 @@ static const char *af_text_check(const char *s, size_t len);
 static int af_has_control(const char *s, size_t len, const char *allowed);
 static const char *af_uuid_check(const char *s, size_t len);
 static const char *af_time_check(const char *s, size_t len);
+static const char *af_date_check(const char *s, size_t len);
+static const char *af_url_check(const char *s, size_t len);
 static int af_time_is_date(const char *s);
 static int af_time_is_offset(const char *s);
 static int af_has_shape(const char *s, const char *shape);
@@ -85,6 +88,16 @@ const af_type_t  af_type_uuid = {
 const af_type_t  af_type_time = {
     .name = "time", .json = JSON_STRING, .format = "date-time",
     .check = af_time_check
+};
+
+const af_type_t  af_type_date = {
+    .name = "date", .json = JSON_STRING, .format = "date",
+    .check = af_date_check
+};
+
+const af_type_t  af_type_url = {
+    .name = "URL", .json = JSON_STRING, .format = "uri",
+    .pattern = "^[Hh][Tt][Tt][Pp][Ss]?://", .max = 2000, .check = af_url_check
 };
 
 const af_type_t  af_type_string = { .name = "string", .json = JSON_STRING };
@@ -200,6 +213,29 @@ af_time_check(const char *s, size_t len)
     }
 
     return "must be a time such as 2025-12-31T23:59:59Z";
+}
+
+
+static const char *
+af_date_check(const char *s, size_t len)
+{
+    return (len == sizeof("1970-01-01") - 1 && af_has_shape(s, "dddd-dd-dd")
+            && af_time_is_date(s))
+           ? NULL : "must be a date as 2025-12-31";
+}
+
+
+static const char *
+af_url_check(const char *s, size_t len)
+{
+    size_t  scheme;
+
+    scheme = (strncasecmp(s, "http://", 7) == 0) ? 7
+             : (strncasecmp(s, "https://", 8) == 0) ? 8 : 0;
+
+    return (scheme != 0 && len > scheme && strchr(s, ' ') == NULL
+            && !af_has_control(s, len, ""))
+           ? NULL : "must be a URL that begins with http:// or https://";
 }
 
 

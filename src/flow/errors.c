@@ -16,10 +16,12 @@ static const struct {
     { "23505", "users_email_key", AF_EMAIL_TAKEN },
     { "23505", "users_username_key", AF_USERNAME_TAKEN },
     { "23505", "roles_name_key", AF_ROLE_TAKEN },
+    { "23505", "organizations_name_key", AF_NAME_TAKEN },
     { "23505", NULL, AF_CONFLICT },                   /* unique */
 
     { "23503", NULL, AF_VALIDATION_FAILED },          /* foreign key */
     { "23514", "users_last_superuser", AF_LAST_SUPERUSER },
+    { "23514", "directory_bounded", AF_LIMIT_REACHED },
     { "23514", NULL, AF_VALIDATION_FAILED },          /* check */
 
     { "08", NULL, AF_UNAVAILABLE },                   /* connection */

@@ -24,6 +24,8 @@ static const char *af_value_json(af_ctx_t *ctx, json_t *json);
 
 static const char *af_value_user_id(af_ctx_t *ctx);
 static const char *af_value_session_id(af_ctx_t *ctx);
+static const char *af_value_superuser(af_ctx_t *ctx);
+static const char *af_value_self(af_ctx_t *ctx);
 static const char *af_value_ip_address(af_ctx_t *ctx);
 static const char *af_value_user_agent(af_ctx_t *ctx);
 static const char *af_value_request_id(af_ctx_t *ctx);
@@ -66,6 +68,8 @@ static const struct {
 } af_request_values[] = {
     { "user_id", af_value_user_id },
     { "session_id", af_value_session_id },
+    { "superuser", af_value_superuser },
+    { "self", af_value_self },
     { "ip_address", af_value_ip_address },
     { "user_agent", af_value_user_agent },
     { "request_id", af_value_request_id },
@@ -141,6 +145,15 @@ af_value_path(af_ctx_t *ctx, const char *name, const char **value)
 
             return *value ? NGX_OK : NGX_ERROR;
         }
+    }
+
+    /* the request's path is without it, but its alias is not */
+
+    if (ctx->match.route->alias
+        && af_path_has(ctx->match.route->alias, name))
+    {
+        *value = NULL;
+        return NGX_OK;
     }
 
     return NGX_DECLINED;
@@ -300,6 +313,22 @@ af_value_session_id(af_ctx_t *ctx)
 {
     return (ctx->identity && ctx->identity->first_party)
            ? (const char *) ctx->identity->session_id.data : NULL;
+}
+
+
+static const char *
+af_value_superuser(af_ctx_t *ctx)
+{
+    return (ctx->identity && ctx->identity->first_party
+            && ctx->identity->superuser)
+           ? "true" : "false";
+}
+
+
+static const char *
+af_value_self(af_ctx_t *ctx)
+{
+    return ctx->match.route->self ? "true" : "false";
 }
 
 

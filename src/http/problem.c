@@ -61,6 +61,10 @@ const af_problem_t  af_problems[] = {
         "There is an account with this username.", NULL },
     [AF_ROLE_TAKEN] = { 409, "role_taken",
         "There is a role with this name, or was until lately.", NULL },
+    [AF_NAME_TAKEN] = { 409, "name_taken",
+        "There is an organization with this name.", NULL },
+    [AF_LIMIT_REACHED] = { 409, "limit_reached",
+        "There are as many of these as there may be.", NULL },
     [AF_LAST_SUPERUSER] = { 409, "last_superuser",
         "There would be no active superuser any more.", NULL },
 

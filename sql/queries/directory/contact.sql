@@ -1,0 +1,14 @@
+-- A contact.
+--
+-- reads
+-- columns: json json
+--
+-- :id
+-- :user_id, :superuser         who reads
+--
+-- json         no row: one may not read it
+
+SELECT autoflow.contact_json(c) AS json
+  FROM autoflow.readable_contacts(
+           :user_id::uuid, :superuser::boolean, true) AS c
+ WHERE c.id = :id::uuid;

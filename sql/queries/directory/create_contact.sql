@@ -1,0 +1,51 @@
+-- Adds a contact to a profile.
+--
+-- writes
+-- columns: problem text, errors json, json json
+--
+-- :id                  of the profile; null: that of :profile_id; null, too:
+--                      one's own
+-- :profile_id
+-- :body                its fields
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read the profile, but not write; no row: not
+--              even that
+-- errors       of a reference to what one may not read
+-- json         Contact; or directory_bounded violated
+
+WITH wanted AS (
+    SELECT *
+      FROM jsonb_populate_record(NULL::autoflow.contacts, :body::jsonb)
+), target AS MATERIALIZED (
+    SELECT id,
+           :superuser::boolean OR user_id = :user_id::uuid AS may_write
+      FROM autoflow.readable_profiles(:user_id::uuid, :superuser::boolean,
+                                      false)
+     WHERE id = coalesce(:id::uuid, :profile_id::uuid,
+                         (SELECT id
+                            FROM autoflow.profiles
+                           WHERE user_id = :user_id::uuid))
+), wrong AS (
+    SELECT CASE WHEN target.id IS NULL
+                THEN autoflow.reference_errors('profile_id') END AS errors
+      FROM wanted
+      LEFT JOIN target ON true
+), added AS (
+    INSERT INTO autoflow.contacts
+           (profile_id, type, value, is_primary)
+    SELECT target.id, wanted.type, wanted.value,
+           coalesce(wanted.is_primary, false)
+      FROM target, wanted, wrong
+     WHERE may_write
+       AND errors IS NULL
+    RETURNING contacts AS item
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem,
+       errors,
+       autoflow.contact_json(added.item) AS json
+  FROM wrong
+  LEFT JOIN target ON true
+  LEFT JOIN added ON true
+ WHERE target.id IS NOT NULL
+    OR :id::uuid IS NULL;

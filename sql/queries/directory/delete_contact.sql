@@ -1,0 +1,28 @@
+-- Deactivates a contact, which is locked.
+--
+-- writes
+-- columns: problem text
+--
+-- :id
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read it, but not write; no row: not even that
+
+WITH target AS MATERIALIZED (
+    SELECT c.id,
+           :superuser::boolean
+           OR coalesce(c.user_id = :user_id::uuid, false) AS may_write
+      FROM autoflow.readable_contacts(
+               :user_id::uuid, :superuser::boolean, false) AS c
+     WHERE c.id = :id::uuid
+), after AS (
+    UPDATE autoflow.contacts AS c
+       SET is_active = false,
+           deactivated_at = now(),
+           updated_at = now()
+      FROM target
+     WHERE c.id = target.id
+       AND may_write
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem
+  FROM target;

@@ -1,0 +1,28 @@
+-- Deactivates a job, which is locked.
+--
+-- writes
+-- columns: problem text
+--
+-- :id
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read it, but not write; no row: not even that
+
+WITH target AS MATERIALIZED (
+    SELECT e.id,
+           :superuser::boolean
+           OR coalesce(e.user_id = :user_id::uuid, false) AS may_write
+      FROM autoflow.readable_employments(
+               :user_id::uuid, :superuser::boolean, false) AS e
+     WHERE e.id = :id::uuid
+), after AS (
+    UPDATE autoflow.employments AS e
+       SET is_active = false,
+           deactivated_at = now(),
+           updated_at = now()
+      FROM target
+     WHERE e.id = target.id
+       AND may_write
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem
+  FROM target;

@@ -1,0 +1,28 @@
+-- Deactivates a location, which is locked.
+--
+-- writes
+-- columns: problem text
+--
+-- :id
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read it, but not write; no row: not even that
+
+WITH target AS MATERIALIZED (
+    SELECT l.id,
+           :superuser::boolean
+           OR coalesce(l.created_by = :user_id::uuid, false) AS may_write
+      FROM autoflow.readable_locations(
+               :user_id::uuid, :superuser::boolean, false) AS l
+     WHERE l.id = :id::uuid
+), after AS (
+    UPDATE autoflow.locations AS l
+       SET is_active = false,
+           deactivated_at = now(),
+           updated_at = now()
+      FROM target
+     WHERE l.id = target.id
+       AND may_write
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem
+  FROM target;

@@ -1,0 +1,14 @@
+-- A job.
+--
+-- reads
+-- columns: json json
+--
+-- :id
+-- :user_id, :superuser         who reads
+--
+-- json         no row: one may not read it
+
+SELECT autoflow.employment_json(e) AS json
+  FROM autoflow.readable_employments(
+           :user_id::uuid, :superuser::boolean, true) AS e
+ WHERE e.id = :id::uuid;

@@ -1,0 +1,76 @@
+-- A list of the jobs that one may read.
+--
+-- reads
+-- planned anew
+-- wide
+-- columns: data json, total bigint, next text
+--
+-- :id                  of a profile, whose alone are listed; may be null
+-- :company, :industry, :current                         may be null
+-- :include_inactive    true: superusers read what was deactivated, too
+-- :sort                a field's name
+-- :descending          whether the greatest comes first
+-- :position            an id and a key of the sort, to begin with; may be null
+-- :page, :size
+-- :user_id, :superuser         who reads
+--
+-- data         Jobs; no row: one may not read the profile
+-- total        of all that fit, counted to 10001; null with a position
+-- next         the position of the page behind this one, if there is one
+
+WITH found AS NOT MATERIALIZED (
+    SELECT e AS item, e.id,
+           CASE WHEN :sort::text = 'created_at'
+                THEN e.created_at END AS moment,
+           CASE WHEN :sort::text = 'start_date'
+                THEN coalesce(e.start_date, '-infinity') END AS key
+      FROM autoflow.readable_employments(
+               :user_id::uuid, :superuser::boolean,
+               coalesce(:include_inactive::boolean, false)) AS e
+     WHERE (:id::uuid IS NULL OR e.profile_id = :id::uuid)
+       AND (:company::text IS NULL
+            OR lower(e.company COLLATE "C")
+               = lower(:company::text COLLATE "C"))
+       AND (:industry::text IS NULL
+            OR lower(e.industry COLLATE "C")
+               = lower(:industry::text COLLATE "C"))
+       AND CASE :current::boolean
+           WHEN true THEN e.end_date IS NULL
+           WHEN false THEN e.end_date IS NOT NULL
+           ELSE true END
+), page AS (
+    SELECT *
+      FROM found
+     WHERE :position::text IS NULL
+        OR CASE
+               WHEN :sort::text = 'created_at' AND :descending::boolean
+               THEN (moment, id) <= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN :sort::text = 'created_at'
+               THEN (moment, id) >= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN NOT :descending::boolean
+               THEN (key, id) >= (substr(:position::text, 37)::date,
+                                  left(:position::text, 36)::uuid)
+               ELSE (key, id) <= (substr(:position::text, 37)::date,
+                                  left(:position::text, 36)::uuid)
+           END
+     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
+              CASE WHEN NOT :descending::boolean THEN key END,
+              CASE WHEN NOT :descending::boolean THEN id END,
+              moment DESC, key DESC, id DESC
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
+)
+SELECT (SELECT json_agg(autoflow.employment_json(item))
+          FROM (SELECT item FROM page LIMIT :size::bigint) AS shown) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*) FROM (SELECT FROM found LIMIT 10001) AS few)
+       END AS total,
+       (SELECT id || coalesce(key::text, autoflow.rfc3339(moment))
+          FROM page
+        OFFSET :size::bigint) AS next
+ WHERE :id::uuid IS NULL
+    OR EXISTS (SELECT
+                 FROM autoflow.readable_profiles(:user_id::uuid,
+                                                 :superuser::boolean, true)
+                WHERE id = :id::uuid);

@@ -1,0 +1,15 @@
+-- A location.
+--
+-- reads
+-- columns: json json
+--
+-- :id
+-- :user_id, :superuser         who reads
+--
+-- json         no row: one may not read it
+
+SELECT autoflow.location_json(
+           l, :superuser::boolean OR l.created_by = :user_id::uuid) AS json
+  FROM autoflow.readable_locations(
+           :user_id::uuid, :superuser::boolean, true) AS l
+ WHERE l.id = :id::uuid;

@@ -1,0 +1,55 @@
+-- A list of the locations that one may read.
+--
+-- reads
+-- planned anew
+-- wide
+-- columns: data json, total bigint, next text
+--
+-- :country, :city      may be null
+-- :include_inactive    true: superusers read what was deactivated, too
+-- :descending          whether the greatest comes first
+-- :position            an id and a key of the sort, to begin with; may be null
+-- :page, :size
+-- :user_id, :superuser         who reads
+--
+-- data         Locations
+-- total        of all that fit, counted to 10001; null with a position
+-- next         the position of the page behind this one, if there is one
+
+WITH found AS NOT MATERIALIZED (
+    SELECT l AS item, l.id, l.created_at AS moment
+      FROM autoflow.readable_locations(
+               :user_id::uuid, :superuser::boolean,
+               coalesce(:include_inactive::boolean, false)) AS l
+     WHERE (:country::text IS NULL
+            OR lower(l.country COLLATE "C")
+               = lower(:country::text COLLATE "C"))
+       AND (:city::text IS NULL
+            OR lower(l.city COLLATE "C")
+               = lower(:city::text COLLATE "C"))
+), page AS (
+    SELECT *
+      FROM found
+     WHERE :position::text IS NULL
+        OR CASE
+               WHEN NOT :descending::boolean
+               THEN (moment, id) >= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               ELSE (moment, id) <= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+           END
+     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
+              CASE WHEN NOT :descending::boolean THEN id END,
+              moment DESC, id DESC
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
+)
+SELECT (SELECT json_agg(autoflow.location_json(
+                   item, :superuser::boolean
+                         OR (item).created_by = :user_id::uuid))
+          FROM (SELECT item FROM page LIMIT :size::bigint) AS shown) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*) FROM (SELECT FROM found LIMIT 10001) AS few)
+       END AS total,
+       (SELECT id || autoflow.rfc3339(moment)
+          FROM page
+        OFFSET :size::bigint) AS next;

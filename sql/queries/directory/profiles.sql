@@ -1,0 +1,61 @@
+-- A list of the profiles that one may read.
+--
+-- reads
+-- planned anew
+-- wide
+-- columns: data json, total bigint, next text
+--
+-- :include             of "location,contacts,jobs" what to put in; may be null
+-- :include_inactive    true: superusers read what was deactivated, too
+-- :sort                a field's name
+-- :descending          whether the greatest comes first
+-- :position            an id and a key of the sort, to begin with; may be null
+-- :page, :size
+-- :user_id, :superuser         who reads
+--
+-- data         Profiles
+-- total        of all that fit, counted to 10001; null with a position
+-- next         the position of the page behind this one, if there is one
+
+WITH found AS NOT MATERIALIZED (
+    SELECT p AS item, p.id,
+           CASE WHEN :sort::text = 'created_at'
+                THEN p.created_at END AS moment,
+           CASE WHEN :sort::text = 'last_name'
+                THEN coalesce(lower(p.last_name COLLATE "C"), '') END AS key
+      FROM autoflow.readable_profiles(
+               :user_id::uuid, :superuser::boolean,
+               coalesce(:include_inactive::boolean, false)) AS p
+), page AS (
+    SELECT *
+      FROM found
+     WHERE :position::text IS NULL
+        OR CASE
+               WHEN :sort::text = 'created_at' AND :descending::boolean
+               THEN (moment, id) <= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN :sort::text = 'created_at'
+               THEN (moment, id) >= (substr(:position::text, 37)::timestamptz,
+                                     left(:position::text, 36)::uuid)
+               WHEN NOT :descending::boolean
+               THEN (key, id) >= (substr(:position::text, 37) COLLATE "C",
+                                  left(:position::text, 36)::uuid)
+               ELSE (key, id) <= (substr(:position::text, 37) COLLATE "C",
+                                  left(:position::text, 36)::uuid)
+           END
+     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
+              CASE WHEN NOT :descending::boolean THEN key END,
+              CASE WHEN NOT :descending::boolean THEN id END,
+              moment DESC, key DESC, id DESC
+     LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
+)
+SELECT (SELECT json_agg(autoflow.profile_with(
+                   item, :user_id::uuid, :superuser::boolean,
+                   string_to_array(:include::text, ',')))
+          FROM (SELECT item FROM page LIMIT :size::bigint) AS shown) AS data,
+       CASE WHEN :position::text IS NULL THEN
+           (SELECT count(*) FROM (SELECT FROM found LIMIT 10001) AS few)
+       END AS total,
+       (SELECT id || coalesce(key, autoflow.rfc3339(moment))
+          FROM page
+        OFFSET :size::bigint) AS next;

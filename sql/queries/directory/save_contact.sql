@@ -1,0 +1,38 @@
+-- Changes or replaces a contact, which is locked.
+--
+-- writes
+-- columns: problem text, json json
+--
+-- :id
+-- :body                of its fields those that change
+-- :replace             true: what isn't among them gets its default
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read it, but not write; no row: not even that
+-- json         Contact
+
+WITH target AS MATERIALIZED (
+    SELECT c.id, n AS wanted,
+           :superuser::boolean
+           OR coalesce(c.user_id = :user_id::uuid, false) AS may_write
+      FROM autoflow.readable_contacts(
+               :user_id::uuid, :superuser::boolean, false) AS c,
+           LATERAL jsonb_populate_record(
+               CASE WHEN NOT :replace::boolean THEN c END,
+               :body::jsonb) AS n
+     WHERE c.id = :id::uuid
+), after AS (
+    UPDATE autoflow.contacts AS c
+       SET type = (wanted).type,
+           value = (wanted).value,
+           is_primary = coalesce((wanted).is_primary, false),
+           updated_at = now()
+      FROM target
+     WHERE c.id = target.id
+       AND may_write
+    RETURNING c AS item
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem,
+       autoflow.contact_json(after.item) AS json
+  FROM target
+  LEFT JOIN after ON true;

@@ -1,0 +1,48 @@
+-- Changes or replaces a job, which is locked.
+--
+-- writes
+-- columns: problem text, errors json, json json
+--
+-- :id
+-- :body                of its fields those that change
+-- :replace             true: what isn't among them gets its default
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read it, but not write; no row: not even that
+-- errors       of a reference to what one may not read
+-- json         Job
+
+WITH target AS MATERIALIZED (
+    SELECT e.id, n AS wanted,
+           :superuser::boolean
+           OR coalesce(e.user_id = :user_id::uuid, false) AS may_write,
+           CASE WHEN n.organization_id IS DISTINCT FROM e.organization_id
+                     AND NOT autoflow.organization_refers(
+                         n.organization_id, :user_id::uuid, :superuser::boolean)
+                THEN autoflow.reference_errors('organization_id') END AS errors
+      FROM autoflow.readable_employments(
+               :user_id::uuid, :superuser::boolean, false) AS e,
+           LATERAL jsonb_populate_record(
+               CASE WHEN NOT :replace::boolean THEN e END,
+               :body::jsonb) AS n
+     WHERE e.id = :id::uuid
+), after AS (
+    UPDATE autoflow.employments AS e
+       SET title = (wanted).title,
+           company = (wanted).company,
+           organization_id = (wanted).organization_id,
+           industry = (wanted).industry,
+           start_date = (wanted).start_date,
+           end_date = (wanted).end_date,
+           updated_at = now()
+      FROM target
+     WHERE e.id = target.id
+       AND may_write
+       AND errors IS NULL
+    RETURNING e AS item
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem,
+       CASE WHEN may_write THEN errors END AS errors,
+       autoflow.employment_json(after.item) AS json
+  FROM target
+  LEFT JOIN after ON true;

@@ -1,0 +1,39 @@
+-- Changes or replaces a location, which is locked.
+--
+-- writes
+-- columns: problem text, json json
+--
+-- :id
+-- :body                of its fields those that change
+-- :replace             true: what isn't among them gets its default
+-- :user_id, :superuser         who does it
+--
+-- problem      forbidden: one may read it, but not write; no row: not even that
+-- json         Location
+
+WITH target AS MATERIALIZED (
+    SELECT l.id, n AS wanted,
+           :superuser::boolean
+           OR coalesce(l.created_by = :user_id::uuid, false) AS may_write
+      FROM autoflow.readable_locations(
+               :user_id::uuid, :superuser::boolean, false) AS l,
+           LATERAL jsonb_populate_record(
+               CASE WHEN NOT :replace::boolean THEN l END,
+               :body::jsonb) AS n
+     WHERE l.id = :id::uuid
+), after AS (
+    UPDATE autoflow.locations AS l
+       SET country = (wanted).country,
+           state_province = (wanted).state_province,
+           city = (wanted).city,
+           postal_code = (wanted).postal_code,
+           updated_at = now()
+      FROM target
+     WHERE l.id = target.id
+       AND may_write
+    RETURNING l AS item
+)
+SELECT CASE WHEN NOT may_write THEN 'forbidden' END AS problem,
+       autoflow.location_json(after.item, true) AS json
+  FROM target
+  LEFT JOIN after ON true;

@@ -1,0 +1,92 @@
+#include "api/api.h"
+#include "api/schemas.h"
+
+
+#define LOCATION_DETAILS(flags)                                               \
+    { "state_province", &af_type_name, flags, NULL },                         \
+    { "city", &af_type_name, flags, NULL },                                   \
+    { "postal_code", &af_type_name, flags, NULL }
+
+
+/* who made it is told to them, and to superusers */
+
+static const af_field_t  location_fields[] = {
+    { "id", &af_type_uuid, AF_REQUIRED, NULL },
+    { "created_by", &af_type_uuid, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "country", &af_type_name, AF_REQUIRED, NULL },
+    LOCATION_DETAILS(AF_REQUIRED|AF_NULLABLE),
+    AF_AUDIT_FIELDS,
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_schema_location = { "Location", location_fields, NULL };
+
+
+static const af_field_t  list_fields[] = {
+    AF_LIST_FIELDS(&af_schema_location),
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  list_schema = { "LocationList", list_fields, NULL };
+
+
+static const af_field_t  query_fields[] = {
+    AF_PAGE_FIELDS,
+    { "sort", &af_type_by_time, 0, NULL },
+    { "country", &af_type_name, 0, NULL },
+    { "city", &af_type_name, 0, NULL },
+    { "include_inactive", &af_type_boolean, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  query_schema = {
+    "LocationQuery", query_fields, NULL
+};
+
+
+static const af_field_t  body_fields[] = {
+    { "country", &af_type_name, AF_REQUIRED, NULL },
+    LOCATION_DETAILS(AF_NULLABLE),
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  body_schema = { "LocationChange", body_fields, NULL };
+
+
+const af_route_t  af_locations_routes[] = {
+
+    { NGX_HTTP_GET, "/locations", AF_USER,
+      .query = &query_schema,
+      .answer = &list_schema,
+      .statement = &af_sql_directory_locations,
+      .steps = af_list_steps },
+
+    { NGX_HTTP_POST, "/locations", AF_USER,
+      .body = &body_schema,
+      .answer = &af_schema_location,
+      .status = NGX_HTTP_CREATED,
+      .statement = &af_sql_directory_create_location },
+
+    { NGX_HTTP_GET, "/locations/{id}", AF_USER,
+      .answer = &af_schema_location,
+      .statement = &af_sql_directory_location },
+
+    { NGX_HTTP_PUT, "/locations/{id}", AF_USER,
+      .body = &body_schema,
+      .answer = &af_schema_location,
+      .lock = &af_sql_directory_lock_location,
+      .statement = &af_sql_directory_save_location },
+
+    { NGX_HTTP_PATCH, "/locations/{id}", AF_USER,
+      .body = &body_schema,
+      .changes = 1,
+      .answer = &af_schema_location,
+      .lock = &af_sql_directory_lock_location,
+      .statement = &af_sql_directory_save_location },
+
+    { NGX_HTTP_DELETE, "/locations/{id}", AF_USER,
+      .lock = &af_sql_directory_lock_location,
+      .statement = &af_sql_directory_delete_location },
+
+    { .path = NULL }
+};

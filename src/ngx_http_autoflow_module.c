@@ -1,6 +1,6 @@
 /*
- * The map of the module: its directives, how they merge, and where it hooks
- * into nginx.  Nothing here does any work.
+ * The map of the module: its directives, how they merge, and its hooks in
+ * nginx. Nothing here does any work.
  */
 
 #include "api/api.h"
@@ -31,7 +31,7 @@
 #include <sodium.h>
 
 
-/* of verified tokens, in each worker; AF_CACHE_WAYS tokens each */
+/* sets of verified tokens in each worker, with AF_CACHE_WAYS tokens each */
 #define NGX_HTTP_AUTOFLOW_CACHE_SETS  512
 
 
@@ -79,35 +79,35 @@ static ngx_conf_post_t  ngx_http_autoflow_positive = {
 };
 
 
-/* nginx's own part of it, and some thousand revocations */
+/* nginx's own part, and some thousand revocations */
 
 static ngx_conf_num_bounds_t  ngx_http_autoflow_zone_min = {
     ngx_conf_check_num_bounds, 256 * 1024, -1
 };
 
 
-/* revocations are kept as much longer than tokens live, see sql/ */
+/* revocations outlive tokens by this, see sql/ */
 
 static ngx_conf_num_bounds_t  ngx_http_autoflow_leeway = {
     ngx_conf_check_num_bounds, 0, 5 * 60
 };
 
 
-/* who stole a token may use it as long */
+/* for as long, a stolen token can be used */
 
 static ngx_conf_num_bounds_t  ngx_http_autoflow_grace = {
     ngx_conf_check_num_bounds, 0, 60
 };
 
 
-/* the default: ngx_http_complex_value() gives back a value without variables */
+/* the default: ngx_http_complex_value() returns values without variables */
 
 static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
     ngx_string("autoflow"), NULL, NULL, NULL, { 0 }
 };
 
 
-/* who runs them, and when, is in db/jobs.h */
+/* see db/jobs.h for when they run, and where */
 
 static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "purge", 60 * 1000, .statement = &af_sql_jobs_purge },
@@ -411,7 +411,7 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_autoflow_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    /* an indexed variable keeps its value: a log shows the same */
+    /* an indexed variable keeps its value, so that a log shows the same id */
 
     ngx_str_set(&name, "request_id");
 
@@ -427,7 +427,9 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
 
     *h = af_access_handler;
 
-    /* the last one comes first: https, preflights, "return" and "rewrite" */
+    /*
+     * the last one runs first: https, preflights, then "return" and "rewrite"
+     */
 
     h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers, 2);
     if (h == NULL) {
@@ -659,7 +661,7 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-/* a handler isn't inherited into limit_except: as proxy_pass does it */
+/* not inherited into limit_except, as with proxy_pass */
 
 static char *
 ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
@@ -729,7 +731,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     }
 
     if (amcf->db) {
-        /* all workers of a node share what one of them hears */
+        /* all workers of a node share what one of them receives */
 
         if (ngx_worker == 0) {
             af_feed_start(amcf->feed, amcf->connect, cycle->log);

@@ -127,7 +127,7 @@ af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
         return af_keys_check(cf, "autoflow_auth", &conf->auth_line);
     }
 
-    /* with an "autoflow_auth off" above it, that is meant for what is inside */
+    /* below an "autoflow_auth off" it is meant for inner locations */
 
     if (conf->require && conf->verify == 0
         && (explicit || conf->auth == AF_AUTH_UNSET))
@@ -152,7 +152,7 @@ af_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* a browser can't put a token into these */
+    /* a browser can't add a token to preflights */
 
     if (!alcf->preflight_deny && af_cors_preflight(r)) {
         return NGX_OK;
@@ -166,7 +166,7 @@ af_access_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    /* nothing to say about it: with "satisfy any" others decide */
+    /* no decision: with "satisfy any" it is left to others */
 
     if (verdict.status == AF_TOKEN_MISSING
         && alcf->auth == AF_AUTH_OPTIONAL && alcf->require == NULL)

@@ -10,7 +10,7 @@
 
 char *af_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* autoflow_auth, and autoflow_require, which is nothing without it. */
+/* autoflow_auth, and autoflow_require, which has no effect without it. */
 char *af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     ngx_http_autoflow_loc_conf_t *conf);
 

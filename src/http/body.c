@@ -53,7 +53,7 @@ af_body_media(ngx_http_request_t *r)
 }
 
 
-/* whether a media type's parameters name no charset, or UTF-8 */
+/* whether the media type has no charset parameter, or UTF-8 */
 
 static ngx_uint_t
 af_body_charset(u_char *p, u_char *last)
@@ -124,7 +124,7 @@ af_body_read(ngx_http_request_t *r, af_body_t *body)
 }
 
 
-/* what came with the header is there; r->reading_body: there is more */
+/* what came with the header is here; r->reading_body: there is more */
 
 static void
 af_body_ready(ngx_http_request_t *r)
@@ -171,7 +171,7 @@ af_body_done(ngx_http_request_t *r, af_body_t *body, ngx_int_t rc)
         return;
     }
 
-    /* or what is left of the body would be taken for the next request */
+    /* or the rest of the body would be taken for the next request */
 
     r->keepalive = 0;
     r->lingering_close = 1;
@@ -198,8 +198,8 @@ af_body_done(ngx_http_request_t *r, af_body_t *body, ngx_int_t rc)
 
 
 /*
- * Copies what nginx has read into the body.  Its buffers are free then, unless
- * somebody had it all read before us, who may need it still.
+ * Copies what nginx has read into the body, and frees its buffers, unless
+ * another handler had the whole body read before, and may still need it.
  */
 
 static ngx_int_t

@@ -1,5 +1,5 @@
 /*
- * Reading request bodies, never more than allowed and never to a file.
+ * Reads request bodies, never more than allowed and never to a file.
  */
 
 #ifndef AF_HTTP_BODY_H
@@ -22,8 +22,8 @@ typedef enum {
 typedef struct af_body_s  af_body_t;
 
 /*
- * `problem` is AF_PROBLEM_NONE if the whole body is there.  What it does to
- * the request it must do as an event handler would, finalizing included.
+ * `problem` is AF_PROBLEM_NONE if the whole body was read.  The handler acts
+ * like an event handler, and may finalize the request.
  */
 typedef void (*af_body_pt)(ngx_http_request_t *r, af_body_t *body,
     af_problem_id_t problem);
@@ -41,13 +41,14 @@ struct af_body_s {
 /* by Content-Type; a charset other than UTF-8 makes it AF_MEDIA_OTHER */
 af_media_t af_body_media(ngx_http_request_t *r);
 
-/* whether one is announced */
+/* whether the request has a body */
 #define af_body_is_sent(r)                                                    \
     ((r)->headers_in.content_length_n > 0 || (r)->headers_in.chunked)
 
 /*
- * Reads the body and calls body->handler(), at once or later.  Returns what
- * a content handler shall: NGX_DONE, or 500 with no handler called.
+ * Reads the body and calls body->handler(), immediately or later.  Returns what
+ * a content handler should return: NGX_DONE, or 500 if the handler isn't
+ * called.
  */
 ngx_int_t af_body_read(ngx_http_request_t *r, af_body_t *body);
 

@@ -52,7 +52,7 @@ af_claim_text(ngx_http_request_t *r, const json_t *value,
     }
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "autoflow: the claim \"%V\" is withheld: it holds a "
+                  "autoflow: the claim \"%V\" is withheld: it has a "
                   "character that could forge another value", name);
 
     ngx_str_set(text, "");
@@ -161,7 +161,7 @@ af_claim_is(const json_t *value, const ngx_str_t *text)
 }
 
 
-/* 0 if it is none; `buf` is for numbers, and has AF_CLAIM_NUMBER_SIZE */
+/* 0 if it is none; `buf`, for numbers, has room for AF_CLAIM_NUMBER_SIZE */
 
 static ngx_uint_t
 af_claim_scalar(const json_t *value, char *buf, ngx_str_t *text)
@@ -195,7 +195,7 @@ af_claim_scalar(const json_t *value, char *buf, ngx_str_t *text)
 }
 
 
-/* the shortest text that is this number: jansson's own has 17 digits */
+/* the shortest text for this number: jansson's own has 17 digits */
 
 static size_t
 af_claim_real(const json_t *value, char *buf)

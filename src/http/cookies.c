@@ -2,8 +2,8 @@
 
 
 /*
- * Octets of a name and a value: a browser that gets more keeps what it has
- * (RFC 6265bis, section 5.6).
+ * Octets of a name and a value: browsers ignore larger cookies, and keep the
+ * previous one (RFC 6265bis, section 5.6).
  */
 #define AF_COOKIE_MAX  4096
 
@@ -29,15 +29,14 @@ static ngx_uint_t af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair);
 
 
 /*
- * Names that browsers hold us to (RFC 6265bis, section 4.1.3): a "__Host-"
- * cookie is of this very host, by https and for all paths, whoever else would
- * like to set one.
+ * Browsers enforce these prefixes (RFC 6265bis, section 4.1.3): a "__Host-"
+ * cookie was set by this very host, over https and for all paths.
  */
 
 static const struct {
     ngx_str_t  plain;          /* in development, without https */
     ngx_str_t  host;
-    ngx_str_t  domain;         /* for other hosts, too */
+    ngx_str_t  domain;         /* for other hosts of the domain, too */
     unsigned   readable:1;     /* by scripts */
 } af_cookies[] = {
     [AF_COOKIE_ACCESS] = { ngx_string("af_access"),
@@ -86,9 +85,9 @@ af_cookies_on(ngx_http_request_t *r)
 
 
 /*
- * Not $cookie_…: nginx minds neither case nor that a comma is a part of a
- * value.  So a site beside ours, which can't set a cookie whose name begins
- * with "__Host-", could set one that looks the same.
+ * Not $cookie_…, since nginx ignores case, and allows commas in values.  So a
+ * sibling site, which can't set a cookie with the prefix "__Host-", could set
+ * one that looks the same.
  */
 
 ngx_uint_t
@@ -167,7 +166,7 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
 }
 
 
-/* not that the token of an earlier session goes on */
+/* otherwise the token of an earlier session would remain in use */
 
 static ngx_int_t
 af_cookies_set_access(ngx_http_request_t *r, const ngx_str_t *access)
@@ -208,8 +207,8 @@ af_cookies_expire(ngx_http_request_t *r)
 
 
 /*
- * A browser has a refresh cookie for every path that it formerly logged in or
- * refreshed at, and shows at each what may be long outdated.
+ * A browser has a refresh cookie for every path where it logged in or
+ * refreshed, possibly outdated, and sends it there.
  */
 
 static ngx_int_t
@@ -295,7 +294,7 @@ af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie)
 }
 
 
-/* whether a former cookie is the same to a browser as one that is set now */
+/* whether a legacy cookie and the one set now are the same to a browser */
 
 static ngx_uint_t
 af_cookie_is_current(ngx_http_request_t *r, af_cookie_t legacy,
@@ -313,7 +312,7 @@ af_cookie_is_current(ngx_http_request_t *r, af_cookie_t legacy,
 }
 
 
-/* subrequests have the same lines as the request that they are made for */
+/* subrequests share the headers of their main request */
 
 ngx_int_t
 af_cookies_handler(ngx_http_request_t *r)
@@ -326,7 +325,7 @@ af_cookies_handler(ngx_http_request_t *r)
 }
 
 
-/* nginx's own error pages may come here without the server's rewrite phase */
+/* an internal redirect to an error page skips the server's rewrite phase */
 
 ngx_int_t
 af_cookies_strip_handler(ngx_http_request_t *r)
@@ -373,7 +372,7 @@ af_cookies_hide(ngx_http_request_t *r, const ngx_str_t *name)
 }
 
 
-/* what the client sent stays as it is: the pairs that are hidden are there */
+/* the client's header is replaced; the hidden pairs point into the original */
 
 static ngx_int_t
 af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx, ngx_str_t *line,
@@ -387,7 +386,7 @@ af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx, ngx_str_t *line,
                                        sizeof(ngx_str_t));
     }
 
-    /* "; " may be more than was between them */
+    /* "; " may be longer than the original separators */
     left.data = ngx_pnalloc(ctx->request->pool, 2 * line->len + 1);
 
     if (ctx->hidden == NULL || left.data == NULL) {
@@ -427,8 +426,8 @@ af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx, ngx_str_t *line,
 
 
 /*
- * Whether a cookie has a name of ours, in whatever environment and for whatever
- * hosts it was set, and whatever an upstream makes of its letters.
+ * Whether a cookie has one of our names, in any environment and for any domain,
+ * and in any case, as upstreams may ignore it.
  */
 
 static ngx_uint_t
@@ -455,7 +454,7 @@ af_cookie_is_any(const ngx_str_t *pair, const ngx_str_t *name)
 }
 
 
-/* the n-th from 0 of what the client sent, in lines and parts of lines */
+/* the n-th, from 0, header line or hidden pair */
 
 static ngx_uint_t
 af_cookie_line(ngx_http_request_t *r, ngx_uint_t n, ngx_str_t *line)
@@ -488,7 +487,7 @@ af_cookie_line(ngx_http_request_t *r, ngx_uint_t n, ngx_str_t *line)
 }
 
 
-/* the next of "a=1; b=2" (RFC 6265, section 5.4); returns 0 at the end */
+/* the next pair of "a=1; b=2" (RFC 6265, section 5.4); 0 at the end */
 
 static ngx_uint_t
 af_cookie_next(u_char **p, u_char *last, ngx_str_t *pair)

@@ -1,6 +1,6 @@
 /*
- * autoflow_cookies: the token pair in cookies.  Which of them speaks for a
- * request is told by http/credential.h.
+ * autoflow_cookies: the token pair in cookies.  http/credential.h decides which
+ * token of a request counts.
  */
 
 #ifndef AF_HTTP_COOKIES_H
@@ -9,19 +9,19 @@
 #include "http/respond.h"
 
 
-/* a cookie of one name comes several times if somebody planted one */
+/* there may be several cookies of one name, if some were planted */
 #define AF_COOKIE_VALUES  16
 
 
 /*
- * The former ones were set by version 0.1: they are read, and expired when
- * there are new ones.
+ * The legacy ones were set by version 0.1: they are read, and expired when new
+ * ones are set.
  */
 
 typedef enum {
     AF_COOKIE_ACCESS = 0,
     AF_COOKIE_REFRESH,
-    AF_COOKIE_CSRF,            /* the one that scripts may read */
+    AF_COOKIE_CSRF,            /* readable by scripts */
     AF_COOKIE_LEGACY_REFRESH,
     AF_COOKIE_LEGACY_CSRF
 } af_cookie_t;
@@ -37,8 +37,8 @@ typedef enum {
 typedef struct af_cookies_s  af_cookies_t;
 
 struct af_cookies_s {
-    ngx_str_t    path;         /* of the former refresh cookie, or empty */
-    ngx_str_t    domain;       /* empty: this host alone */
+    ngx_str_t    path;         /* of the legacy refresh cookie, or empty */
+    ngx_str_t    domain;       /* empty: this host only */
     ngx_uint_t   samesite;     /* af_samesite_t */
     ngx_uint_t   strip;        /* hide the access cookie, too */
 };
@@ -50,36 +50,36 @@ char *af_cookies_merge(ngx_conf_t *cf,
     ngx_http_autoflow_loc_conf_t *conf);
 
 /*
- * Notes what a server must know of the cookies of all its locations, of one
- * that is merged: whether there are any, and at which paths former ones are.
+ * Stores what a server must know about the cookies of a location being merged:
+ * that there are any, and the paths of legacy ones.
  */
 char *af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf);
 
-/* Whether tokens may come in cookies in the request's present location. */
+/* Whether tokens may be in cookies in the request's current location. */
 ngx_uint_t af_cookies_on(ngx_http_request_t *r);
 
 /*
- * The values of a cookie in the order that they came in, none of them empty;
- * returns how many, which is 0 where cookies are off.
+ * The non-empty values of a cookie, in their original order; returns their
+ * number, 0 where cookies are off.
  */
 ngx_uint_t af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
     ngx_str_t values[AF_COOKIE_VALUES]);
 
-/* Whether a text is in a cookie: of some name, or in a part of its value. */
+/* Whether a text occurs in any cookie, as the value or a part of it. */
 ngx_uint_t af_cookies_contain(ngx_http_request_t *r, const ngx_str_t *text);
 
 /*
- * Sets the cookies of a token pair, and the readable one, which has the
- * session's X-CSRF-Token; or expires all of them.  Both expire the former ones.
+ * Sets the cookies of a token pair, and the readable one with the session's
+ * CSRF token; or expires all of them.  Both expire the legacy ones.
  */
 ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
     const ngx_str_t *refresh, const ngx_str_t *csrf);
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
 /*
- * Take out of the request's Cookie lines what an upstream shall not be sent.
- * af_cookie() still finds it.  The first is for the server's rewrite phase, the
- * other for the preaccess phase, when the location is known.
+ * Remove from the Cookie headers what no upstream may get; af_cookie() still
+ * finds it.  The first is for the server's rewrite phase, the second for the
+ * preaccess phase, when the location is known.
  */
 ngx_int_t af_cookies_handler(ngx_http_request_t *r);
 ngx_int_t af_cookies_strip_handler(ngx_http_request_t *r);

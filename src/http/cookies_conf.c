@@ -73,7 +73,7 @@ af_cookies_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"path=\" of \"autoflow_cookies\" is deprecated: "
                            "the cookies are for all paths, and those that an "
-                           "older version set for this one expire");
+                           "older version set for this one are expired");
     }
 
     alcf->cookies = cookies;
@@ -83,7 +83,7 @@ af_cookies_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* what may stand in an attribute of a cookie (RFC 6265, section 4.1.1) */
+/* allowed in an attribute of a cookie (RFC 6265, section 4.1.1) */
 
 static ngx_int_t
 af_param_path(const af_param_t *param, ngx_str_t *value, void *member)
@@ -153,7 +153,7 @@ af_cookies_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf)
                              "an \"autoflow_database\"", &conf->cookies_line);
     }
 
-    /* browsers take such a cookie with "Secure" alone, which needs https */
+    /* browsers accept such cookies only with "Secure", which requires https */
 
     if (conf->cookies->samesite == AF_SAMESITE_NONE
         && amcf->environment == AF_DEVELOPMENT)
@@ -170,8 +170,8 @@ af_cookies_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf)
 
 
 /*
- * What a server must know of the cookies of all its locations: whether there
- * are any, and at which paths former ones are.
+ * What a server must know about the cookies of its locations: that there are
+ * any, and the paths of legacy ones.
  */
 
 char *
@@ -201,7 +201,7 @@ af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf)
 }
 
 
-/* whether a location serves logins: not all that it has need do */
+/* whether a location serves logins; not every one with cookies does */
 
 static ngx_uint_t
 af_cookies_serves_logins(const ngx_http_autoflow_loc_conf_t *conf)

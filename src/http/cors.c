@@ -4,8 +4,8 @@
 
 
 /*
- * How long browsers may remember the answer to a preflight, in seconds: none
- * does longer than Chromium's two hours but Firefox.
+ * How long browsers may cache a preflight, in seconds: except for Firefox, none
+ * does longer than Chromium's two hours.
  */
 #define AF_CORS_MAX_AGE  "7200"
 
@@ -48,7 +48,9 @@ af_cors_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* NULL if it is "off", else the policy, or NGX_CONF_ERROR having logged why */
+/*
+ * NULL if it is "off", or else the policy, or NGX_CONF_ERROR having logged why
+ */
 
 static void *
 af_cors_parse(ngx_conf_t *cf)
@@ -80,7 +82,7 @@ af_cors_parse(ngx_conf_t *cf)
     if (any && cors->credentials) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"autoflow_cors_origins\" can't be \"*\" with "
-                           "\"credentials\": no browser takes this, list the "
+                           "\"credentials\": browsers refuse this, list the "
                            "origins");
         return NGX_CONF_ERROR;
     }
@@ -139,7 +141,7 @@ af_cors_add(ngx_conf_t *cf, af_cors_t *cors, ngx_str_t *value)
 }
 
 
-/* whatever serves a page on somebody's own machine may read the answers */
+/* any local page, whoever serves it, may read the responses */
 
 char *
 af_cors_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
@@ -158,8 +160,8 @@ af_cors_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"autoflow_cors_origins\" has an origin of any port, which "
-                  "is for \"autoflow_environment development\" alone, "
+                  "\"autoflow_cors_origins\" allows any port of a host, which "
+                  "is for \"autoflow_environment development\" only, "
                   "in %s:%ui", conf->cors_line.file, conf->cors_line.line);
 
     return NGX_CONF_ERROR;
@@ -180,7 +182,7 @@ af_cors_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* it holds for error pages, which may be elsewhere */
+    /* applies to error pages, too, which may be in other locations */
 
     ctx = af_request_ctx(r);
     if (ctx == NULL) {
@@ -189,7 +191,7 @@ af_cors_handler(ngx_http_request_t *r)
 
     ctx->cors = alcf->cors;
 
-    /* to those who ask for a verdict, a 204 says that a request may pass */
+    /* for those who ask for a verdict, a 204 would let the request pass */
 
     if (alcf->cors == NULL || alcf->verify || !af_cors_preflight(r)) {
         return NGX_DECLINED;
@@ -248,7 +250,7 @@ af_cors_answer(ngx_http_request_t *r, const af_cors_t *cors)
 }
 
 
-/* of a path that isn't there a page shall read the 404 */
+/* a page may read the 404 of an unknown path */
 
 static ngx_int_t
 af_cors_allow(ngx_http_request_t *r, ngx_uint_t methods)
@@ -269,8 +271,8 @@ af_cors_allow(ngx_http_request_t *r, ngx_uint_t methods)
 
 
 /*
- * Which headers an upstream knows nobody has told; what keeps strangers out
- * is the list of origins.
+ * The headers that an upstream accepts are unknown; the list of origins is what
+ * keeps strangers out.
  */
 
 static ngx_int_t
@@ -302,7 +304,7 @@ af_cors_allow_headers(ngx_http_request_t *r)
 }
 
 
-/* Answers */
+/* Responses */
 
 void
 af_cors_filter_add(void)
@@ -329,7 +331,7 @@ af_cors_header_filter(ngx_http_request_t *r)
 }
 
 
-/* that of the place, or else of the place that the request came from */
+/* the location's policy, or else that of the original location */
 
 static const af_cors_t *
 af_cors_policy(ngx_http_request_t *r)
@@ -355,7 +357,7 @@ af_cors_headers(ngx_http_request_t *r, const af_cors_t *cors)
     af_origin_t       origin;
     const ngx_str_t  *text;
 
-    /* what an upstream says: who may read the answer is told here alone */
+    /* an upstream's own policy is removed: ours alone decides */
 
     af_cors_remove(r, "Access-Control-Allow-Origin", NULL);
     af_cors_remove(r, "Access-Control-Allow-Credentials", NULL);
@@ -393,7 +395,7 @@ af_cors_headers(ngx_http_request_t *r, const af_cors_t *cors)
         return NGX_ERROR;
     }
 
-    /* beside those that the upstream exposes */
+    /* in addition to those that the upstream exposes */
 
     return af_cors_set(r, "Access-Control-Expose-Headers",
                        "Allow, ETag, Location, Retry-After, "
@@ -401,7 +403,7 @@ af_cors_headers(ngx_http_request_t *r, const af_cors_t *cors)
 }
 
 
-/* removes header lines by name; with a value, those that have it */
+/* removes headers by name; with a value, only those that have it */
 
 static void
 af_cors_remove(ngx_http_request_t *r, const char *name, const char *value)

@@ -1,6 +1,6 @@
 /*
- * autoflow_cors_origins: pages of which other origins may read the answers of
- * a location (https://fetch.spec.whatwg.org/#http-cors-protocol).
+ * autoflow_cors_origins: the origins whose pages may read responses of a
+ * location (https://fetch.spec.whatwg.org/#http-cors-protocol).
  */
 
 #ifndef AF_HTTP_CORS_H
@@ -15,7 +15,7 @@ typedef struct af_cors_s  af_cors_t;
 struct af_cors_s {
     ngx_array_t   *origins;          /* of af_origin_t; NULL: any */
     unsigned       credentials:1;    /* cookies, too */
-    unsigned       any_port:1;       /* one of them has: development's */
+    unsigned       any_port:1;       /* one of them does, in development */
 };
 
 
@@ -24,7 +24,7 @@ char *af_cors_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     ngx_http_autoflow_loc_conf_t *conf);
 
 /*
- * The rewrite phase: answers preflights before anything judges them, except
+ * The rewrite phase: answers preflights before anything can reject them, except
  * where a verdict is asked for (autoflow_verify).
  */
 ngx_int_t af_cors_handler(ngx_http_request_t *r);

@@ -48,8 +48,8 @@ af_bearer(ngx_http_request_t *r, ngx_str_t *token)
     token->len = last - p;
 
     /*
-     * An upstream might take another line than we do for the one that counts:
-     * later nginx refuses such a request, we take the token for malformed.
+     * An upstream might use another line than we do: later nginx versions
+     * reject such a request, we treat the token as malformed.
      */
 
     if (af_header_in(r, "authorization", 1)) {
@@ -165,8 +165,8 @@ af_credential_form(const ngx_str_t *token)
 
 
 /*
- * A former cookie may have been set by anyone on a host beside ours: it counts
- * with a token of the former form alone, of which there are soon no more.
+ * A legacy cookie may have been set by any sibling host: it is accepted only
+ * with a legacy token, of which there will soon be none left.
  */
 
 static ngx_uint_t
@@ -189,7 +189,7 @@ af_credential_cookie(ngx_http_request_t *r, af_credential_t *credential)
         return 1;
     }
 
-    /* junk, which is refused in its turn */
+    /* junk, which will be refused */
 
     if (ncurrent) {
         af_credential_read(r, &current[0], AF_SOURCE_COOKIE, credential);
@@ -243,7 +243,7 @@ af_credential_legacy(ngx_http_request_t *r, const ngx_str_t *tokens,
 }
 
 
-/* the ids of sessions are in the order of their time: UUIDs, version 7 */
+/* ids of sessions are ordered by time: UUIDs, version 7 */
 
 static ngx_uint_t
 af_credential_is_newer(const af_refresh_t *a, const af_refresh_t *b)

@@ -1,11 +1,11 @@
 /*
- * Which credential speaks for a request: the first one of the right kind,
- * looked for in the body, in Authorization, in the cookies.
+ * Which credential of a request counts: the first one of the right kind, looked
+ * for in the body, in Authorization, in the cookies.
  *
- * What looks like a refresh token is one, wherever a token may be of either
- * kind; anything else is meant as an access token.  So an access token in
- * Authorization doesn't keep a refresh cookie from counting, nor a refresh
- * token there an access cookie.
+ * Where a token may be of either kind, what looks like a refresh token is one;
+ * anything else is taken for an access token.  So an access token in
+ * Authorization doesn't supersede a refresh cookie, nor a refresh token there
+ * an access cookie.
  */
 
 #ifndef AF_HTTP_CREDENTIAL_H
@@ -23,13 +23,13 @@ typedef enum {
 } af_source_t;
 
 
-/* a refresh token that somebody presents */
+/* the refresh token of a request */
 
 typedef struct {
-    ngx_str_t          token;        /* empty: there is none */
+    ngx_str_t          token;        /* empty: none */
     af_source_t        source;
-    af_refresh_form_t  form;         /* NONE: it is none of ours */
-    af_refresh_t       refresh;      /* what it says, if it is NUMBERED */
+    af_refresh_form_t  form;         /* NONE: invalid */
+    af_refresh_t       refresh;      /* its contents, if NUMBERED */
 } af_credential_t;
 
 
@@ -37,24 +37,24 @@ typedef struct {
 void af_bearer(ngx_http_request_t *r, ngx_str_t *token);
 
 /*
- * The access tokens that may speak: one, which is empty if there is none, or
- * what several cookies of one name have, of which the newest good one counts.
- * Returns their number, and in *cookie whether they came in cookies.
+ * The access tokens that may count: a single one, which is empty if there is
+ * none, or the values of several cookies of one name, the newest valid of which
+ * counts. Returns their number, and in *cookie whether they are from cookies.
  */
 ngx_uint_t af_access_credentials(ngx_http_request_t *r,
     ngx_str_t tokens[AF_COOKIE_VALUES], ngx_uint_t *cookie);
 
 /*
- * The refresh token that speaks; `body` is that of the body, or NULL.  Of
- * several cookies the newest good one counts, and one of today's form before
- * one of the former, by which nobody can tell.
+ * The refresh token that counts; `body` is the body's, or NULL.  Of several
+ * cookies the newest valid one counts, and a numbered token before a legacy
+ * one, whose age is unknown.
  */
 void af_refresh_credential(ngx_http_request_t *r, const char *body,
     af_credential_t *credential);
 
 /*
- * Whether the request's cookies are of this session, or of any of this user's.
- * Either may be NULL.
+ * Whether the request's cookies belong to this session, or to any session of
+ * this user; either may be NULL.
  */
 ngx_uint_t af_cookies_belong_to(ngx_http_request_t *r, const ngx_str_t *user_id,
     const ngx_str_t *session_id);

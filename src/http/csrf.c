@@ -8,8 +8,8 @@
 
 typedef enum {
     AF_ORIGIN_MISSING = 0,
-    AF_ORIGIN_TRUSTED,         /* the request's own, or a trusted one */
-    AF_ORIGIN_CROSS_SITE       /* any other, "null", or what is no origin */
+    AF_ORIGIN_TRUSTED,         /* the request's own, or a listed one */
+    AF_ORIGIN_CROSS_SITE       /* any other, "null", or invalid */
 } af_origin_kind_t;
 
 
@@ -161,9 +161,9 @@ af_csrf_origin(ngx_http_request_t *r)
 
 
 /*
- * (RFC 9110, section 9.2.1).  But whoever opens a WebSocket may send through
- * it whatever they like, and any page may.  (Proxies that ask may keep Upgrade
- * to themselves.)
+ * RFC 9110, section 9.2.1.  But whoever opens a WebSocket can send anything
+ * through it, and any page can open one.  (A proxy that asks may not forward
+ * Upgrade.)
  */
 
 static ngx_uint_t
@@ -185,7 +185,7 @@ af_csrf_is_safe(ngx_http_request_t *r)
         return 0;
     }
 
-    /* a proxy that asks has to say of what */
+    /* a proxy that asks must send the method */
 
     if (af_loc_conf(r)->verify && r == r->main) {
         return af_csrf_forwarded_is_safe(r);

@@ -1,6 +1,6 @@
 /*
- * What a request must show whose token came in a cookie, as browsers send
- * cookies with requests that any site's page makes.
+ * CSRF protection of requests authenticated by a cookie, which browsers send
+ * with requests from any site's page.
  */
 
 #ifndef AF_HTTP_CSRF_H
@@ -10,24 +10,24 @@
 #include "token/csrf.h"
 
 
-/* The token of a session (a UUID, as text) by the present secret. */
+/* The CSRF token of a session (a UUID, as text), with the current secret. */
 void af_csrf_token(ngx_http_request_t *r, const ngx_str_t *session_id,
     char token[AF_CSRF_SIZE]);
 
-/* Whether the readable cookie has the token of a session. */
+/* Whether the readable cookie has the session's CSRF token. */
 ngx_uint_t af_csrf_cookie_matches(ngx_http_request_t *r,
     const ngx_str_t *session_id);
 
 /*
- * Whether a request that would change something comes from a page of ours: by
- * its Origin, or by X-CSRF-Token.  That is the token of the session (which may
- * be empty: not known), or at least the same as in the readable cookie.
+ * Whether a request is safe, or comes from one of our pages: by its Origin, or
+ * by X-CSRF-Token.  That must be the token of the session, or, if the session
+ * is empty, for unknown, equal the readable cookie.
  */
 ngx_uint_t af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id);
 
 /*
- * Whether a request without a token that would change something may come from
- * another site's page: one that logs in would leave a stranger's cookies.
+ * Whether an unsafe request without a token may come from another site's page:
+ * a login would set a stranger's cookies.
  */
 ngx_uint_t af_csrf_is_cross_site(ngx_http_request_t *r);
 

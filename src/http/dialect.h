@@ -1,6 +1,6 @@
 /*
- * A dialect: what an API looks like to its clients.  A location has one; what
- * goes on behind it is the same in all of them.
+ * A dialect: what an API looks like to its clients.  A location has one; the
+ * processing behind it is the same for all.
  */
 
 #ifndef AF_HTTP_DIALECT_H
@@ -9,35 +9,35 @@
 #include "http/problem.h"
 
 
-/* what a token printer is given */
+/* what a token printer gets */
 
 typedef struct {
-    const char  *access;        /* a JWT; NULL: there is no session as yet */
+    const char  *access;        /* a JWT; NULL: no session yet */
     size_t       access_len;
     const char  *refresh;
     time_t       expires_in;    /* of the access token, in seconds */
-    const char  *message;       /* for people; NULL: there is none */
+    const char  *message;       /* for people; NULL: none */
 } af_token_pair_t;
 
 
 typedef struct af_dialect_s {
 
-    /* in autoflow_api, and for SQL's user_as(), which prints accounts */
+    /* in autoflow_api, and for SQL's user_as(), which formats accounts */
     const char           *name;
 
     /* NULL-ended */
     const struct af_route_s *const  *routes;
 
-    /* af_problems[], or one like it with other statuses, codes and words */
+    /* af_problems[], or a similar table with other statuses, codes and texts */
     const af_problem_t   *problems;
 
-    /* af_problem_document(), or one like it */
+    /* af_problem_document(), or a similar function */
     json_t             *(*problem)(const af_problem_t *problem,
                             const char *detail, const ngx_str_t *request_id,
                             json_t *errors);
-    ngx_str_t             problem_type;        /* of media */
+    ngx_str_t             problem_type;        /* their media type */
 
-    /* an object; if its "user" is null, the account's JSON is put in there */
+    /* returns an object; if its "user" is null, an account's JSON goes there */
     json_t             *(*tokens)(const af_token_pair_t *pair);
 } af_dialect_t;
 

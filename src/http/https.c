@@ -10,9 +10,10 @@ static ngx_int_t af_https_redirect(ngx_http_request_t *r);
 
 
 /*
- * In production credentials of ours don't come over plain http.  A proxy that
- * asks autoflow_verify is another matter: it is next to it, as an upstream is;
- * and so is a verifier without a database, behind a balancer that ends TLS.
+ * In production our own credentials aren't accepted over plain http.
+ * Exceptions are autoflow_verify, as the proxy that asks is as close as an
+ * upstream, and a verifier without a database, behind a load balancer that
+ * terminates TLS.
  */
 
 void
@@ -52,7 +53,7 @@ af_https(ngx_http_request_t *r)
 }
 
 
-/* a list of several is no proxy's own word */
+/* a list of several is not from the proxy itself */
 
 static ngx_uint_t
 af_https_forwarded(ngx_http_request_t *r)
@@ -72,10 +73,10 @@ af_https_forwarded(ngx_http_request_t *r)
 
 
 /*
- * ngx_http_realip_module keeps its list to itself.  What it tells is the
- * peer's address and port as they were: it replaces them for peers of the
- * list, and for nobody else.  The port is seldom known to a proxy, so that it
- * changes even if a client is on the proxy's own machine.
+ * ngx_http_realip_module doesn't expose its list, but the peer's original
+ * address and port: it replaces them for peers on the list, and for nobody
+ * else.  A proxy seldom knows the client's port, so that it changes even if the
+ * client is on the proxy's own machine.
  */
 
 static ngx_uint_t
@@ -129,7 +130,7 @@ af_https_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* what was sent to be done would be sent again in plain text next time */
+    /* what was sent insecurely must not be silently sent again */
 
     if (required == AF_HTTPS_REDIRECT
         && (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))

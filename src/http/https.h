@@ -9,16 +9,16 @@
 
 
 /*
- * Whether a request came by https: to this nginx, or, as X-Forwarded-Proto
- * says, to a proxy that is one of set_real_ip_from.
+ * Whether a request came over https: to this nginx, or, according to
+ * X-Forwarded-Proto, to a proxy listed by set_real_ip_from.
  */
 ngx_uint_t af_https(ngx_http_request_t *r);
 
-/* The default depends on what else a location has, which is merged before. */
+/* The default depends on the location's other directives, merged before. */
 void af_https_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     ngx_http_autoflow_loc_conf_t *conf);
 
-/* the rewrite phase: before anything else has looked at the request */
+/* the rewrite phase, before anything else examines the request */
 ngx_int_t af_https_handler(ngx_http_request_t *r);
 
 

@@ -10,23 +10,23 @@
 #include "token/jwt.h"
 
 
-/* a token, as the cache keeps it: what it says, and what may revoke it */
+/* a verified token, as the cache keeps it, and the subjects of revocations */
 
 typedef struct {
     json_t        *claims;
     json_t        *header;
-    ngx_uint_t     generation;     /* of the keys that were fetched */
-    uint64_t       checked;        /* revocations that did not hold it */
+    ngx_uint_t     generation;     /* of the fetched keys */
+    uint64_t       checked;        /* the revocations' generation then */
     unsigned       external:1;
-    ngx_uint_t     nsubjects;      /* none if the token isn't our own */
+    ngx_uint_t     nsubjects;      /* 0 for an external token */
     af_subject_t   subjects[];
 } af_verified_t;
 
 
-/* of a token that was not judged yet */
+/* not checked yet */
 #define AF_UNCHECKED  UINT64_MAX
 
-/* cookies of one name whose signatures are wrong, before the rest are left */
+/* cookies of one name with invalid signatures, before the rest are ignored */
 #define AF_INVALID_TOKENS_MAX  4
 
 
@@ -66,7 +66,7 @@ static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
     ngx_str_t *value);
 
 
-/* the word of each status, and the problem it is to a client */
+/* each status in $autoflow_status, and as a problem */
 
 static const struct {
     ngx_str_t        word;
@@ -98,7 +98,7 @@ _Static_assert(sizeof(af_token_statuses) / sizeof(af_token_statuses[0])
 static af_key_t  *af_no_keys[] = { NULL };
 
 
-/* what the verifier says, as the request's status */
+/* the verifier's result as a status */
 
 static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_OK] = AF_TOKEN_OK,
@@ -115,8 +115,8 @@ static const af_token_status_t  af_jwt_statuses[] = {
 
 
 /*
- * Looked up once in each location, unless a variable holds the token, which
- * may change, or somebody has given the request another Authorization.
+ * Looked up once per location, unless the token is in a variable, which may
+ * change, or the request was given another Authorization.
  */
 
 const af_identity_t *
@@ -181,7 +181,9 @@ af_identity_select(ngx_http_request_t *r)
 }
 
 
-/* from where autoflow_auth says; an empty one if there is none; 0: no memory */
+/*
+ * as autoflow_auth configures it; empty if there is none; returns 0: no memory
+ */
 
 static ngx_uint_t
 af_identity_tokens(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
@@ -199,7 +201,7 @@ af_identity_tokens(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
         return 0;
     }
 
-    /* a map, or whatever else, may have taken it out of one */
+    /* a map, for instance, may have taken it from a cookie */
 
     *cookie = alcf->token_cookie || af_cookies_contain(r, tokens);
 
@@ -224,7 +226,7 @@ af_identity_get(ngx_http_request_t *r, const ngx_str_t *token,
 
     ascf = af_srv_conf(r);
 
-    /* which origins are good, and what is asked, each location says */
+    /* trusted origins, and the requested ones, depend on the location */
     location = cookie ? af_loc_conf(r) : NULL;
 
     for (identity = ctx->identities; identity; identity = identity->next) {
@@ -271,8 +273,8 @@ af_identity_get(ngx_http_request_t *r, const ngx_str_t *token,
 
 
 /*
- * Of several cookies a good one, of these the one that was issued last; without
- * any, one that is wrong only as nobody knows whose request it is in.
+ * Of several cookies the valid one that was issued last; without any, one that
+ * is refused only as cross-site.
  */
 
 static ngx_uint_t
@@ -384,8 +386,8 @@ af_identity_log(ngx_log_t *log, const af_identity_t *identity)
 
 
 /*
- * What a token said that is refused after all is of no account; nor is any of
- * it when the request has ended.
+ * The claims of a token that was refused are not used; nor are any after the
+ * request has ended.
  */
 
 static void
@@ -406,9 +408,8 @@ af_identity_clear(void *data)
 
 
 /*
- * By the keys that are configured, then by those that issuers publish.  Of what
- * these say, the fault that comes last in the enum counts: it is that of the
- * key that comes closest.
+ * With the configured keys first, then with fetched ones.  Of their errors the
+ * last one in the enum counts: it is that of the best matching key.
  */
 
 static af_jwt_status_t
@@ -465,7 +466,7 @@ af_identity_verify_with(const af_jwt_rules_t *rules, af_identity_t *identity)
 }
 
 
-/* whether the keys of others may say something better of the token */
+/* whether a fetched key may give a better result */
 
 static ngx_uint_t
 af_identity_may_be_remote(af_jwt_status_t status)
@@ -475,7 +476,7 @@ af_identity_may_be_remote(af_jwt_status_t status)
 }
 
 
-/* whether it may be signed by a key that is new */
+/* whether it may be signed by a new key */
 
 static ngx_uint_t
 af_identity_is_unknown_key(af_jwt_status_t status)
@@ -507,7 +508,7 @@ af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
 }
 
 
-/* for the request; the identity goes on holding the claims */
+/* allocated for the request; the identity still owns the claims */
 
 static af_verified_t *
 af_identity_make_verified(ngx_http_request_t *r, const af_identity_t *identity)
@@ -534,7 +535,7 @@ af_identity_make_verified(ngx_http_request_t *r, const af_identity_t *identity)
 }
 
 
-/* to its session, its account and each of its roles; returns how many */
+/* the token's session, account and roles; returns their number */
 
 static ngx_uint_t
 af_identity_subjects(const af_identity_t *identity,
@@ -579,7 +580,7 @@ af_identity_subjects(const af_identity_t *identity,
 }
 
 
-/* a copy, which is judged anew */
+/* a copy, for further requests */
 
 static void
 af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
@@ -619,8 +620,9 @@ af_verified_free(void *data)
 
 
 /*
- * A token is our own if one of our own keys signed it, and it has what only we
- * put in; the API demands it.  What another issuer claims makes no difference.
+ * A token is first-party if one of our own keys signed it, and it has the
+ * claims that only we set, which the API requires.  Other issuers' claims don't
+ * matter.
  */
 
 static void
@@ -647,9 +649,9 @@ af_identity_set_first_party(af_identity_t *identity)
 
 
 /*
- * A token of our own dies before its time with its session, with an epoch of
- * its account, or with any of its roles.  While nothing was revoked since it
- * was judged, that is not looked up.
+ * A first-party token is revoked with its session, by a new epoch of its
+ * account, or with any of its roles.  As long as nothing was revoked since it
+ * was last checked, it isn't looked up again.
  */
 
 static af_token_status_t
@@ -669,7 +671,7 @@ af_identity_check_revocation(ngx_http_request_t *r,
         return AF_TOKEN_UNAVAILABLE;
     }
 
-    /* before the look-ups: what comes between is found next time */
+    /* before the look-ups: what is revoked meanwhile will be found next time */
     generation = af_revocations_generation(amcf->zone->revocations);
 
     if (verified->checked == generation) {

@@ -6,20 +6,20 @@ const af_problem_t  af_problems[] = {
     [AF_PROBLEM_NONE] = { 500, "", "", NULL },
 
     [AF_INVALID_JSON] = { 400, "invalid_json",
-        "The body is not a JSON object as it should be.", NULL },
+        "The body is not a valid JSON object.", NULL },
     [AF_INVALID_FORM] = { 400, "invalid_form",
-        "The body is not a form as it should be.", NULL },
+        "The body is not a valid form.", NULL },
     [AF_INVALID_QUERY] = { 400, "invalid_query",
-        "The query is not made of names and values as it should be.", NULL },
+        "The query is malformed.", NULL },
     [AF_BODY_INCOMPLETE] = { 400, "body_incomplete",
         "The body could not be read.", NULL },
 
     [AF_TOKEN_REQUIRED] = { 401, "token_required",
-        "An access token is needed.", NULL },
+        "An access token is required.", NULL },
     [AF_INVALID_TOKEN] = { 401, "invalid_token",
         "The token is not valid.", "invalid_token" },
     [AF_INVALID_MAIL_TOKEN] = { 400, "invalid_token",
-        "The token is unknown, was used, or is out of time.", NULL },
+        "The token is unknown, was used, or has expired.", NULL },
     [AF_NOT_YET_VALID_TOKEN] = { 401, "token_not_yet_valid",
         "The token is not valid yet.", "invalid_token" },
     [AF_EXPIRED_TOKEN] = { 401, "token_expired",
@@ -31,22 +31,22 @@ const af_problem_t  af_problems[] = {
     [AF_INSUFFICIENT_SCOPE] = { 403, "forbidden",
         "The token does not allow this.", "insufficient_scope" },
     [AF_INSUFFICIENT_SCOPE_401] = { 401, "forbidden",
-        "Another token is needed for this.", "insufficient_scope" },
+        "Another token is required for this.", "insufficient_scope" },
     [AF_INVALID_CREDENTIALS] = { 401, "invalid_credentials",
         "The account or the password is wrong.", NULL },
 
     [AF_FORBIDDEN] = { 403, "forbidden",
         "You may not do this.", NULL },
     [AF_CSRF_REFUSED] = { 403, "csrf_refused",
-        "This needs the Origin of a page of ours, or X-CSRF-Token.", NULL },
+        "This requires an Origin of our own, or X-CSRF-Token.", NULL },
     [AF_ACCOUNT_DISABLED] = { 403, "account_disabled",
         "This account is disabled.", NULL },
     [AF_EMAIL_NOT_VERIFIED] = { 403, "email_not_verified",
         "The address of this account must be verified first.", NULL },
     [AF_HTTPS_REQUIRED] = { 403, "https_required",
-        "This is served over https alone.", NULL },
+        "This is served over https only.", NULL },
     [AF_WRONG_PASSWORD] = { 403, "wrong_password",
-        "The present password is wrong.", NULL },
+        "The current password is wrong.", NULL },
 
     [AF_NOT_FOUND] = { 404, "not_found",
         "There is nothing here.", NULL },
@@ -54,28 +54,28 @@ const af_problem_t  af_problems[] = {
         "The method is not allowed here.", NULL },
 
     [AF_CONFLICT] = { 409, "conflict",
-        "This conflicts with what there is.", NULL },
+        "This conflicts with existing data.", NULL },
     [AF_EMAIL_TAKEN] = { 409, "email_taken",
         "There is an account with this address.", NULL },
     [AF_USERNAME_TAKEN] = { 409, "username_taken",
         "There is an account with this username.", NULL },
     [AF_ROLE_TAKEN] = { 409, "role_taken",
-        "There is a role with this name, or was until lately.", NULL },
+        "There is a role with this name, or was until recently.", NULL },
     [AF_NAME_TAKEN] = { 409, "name_taken",
         "There is an organization with this name.", NULL },
     [AF_LIMIT_REACHED] = { 409, "limit_reached",
-        "There are as many of these as there may be.", NULL },
+        "The maximum number of these has been reached.", NULL },
     [AF_LAST_SUPERUSER] = { 409, "last_superuser",
-        "There would be no active superuser any more.", NULL },
+        "There would be no active superuser left.", NULL },
 
     [AF_PAYLOAD_TOO_LARGE] = { 413, "payload_too_large",
         "The body is too large.", NULL },
     [AF_UNSUPPORTED_MEDIA_TYPE] = { 415, "unsupported_media_type",
-        "The body's media type is not one that is taken here.", NULL },
+        "The body's media type is not supported here.", NULL },
     [AF_VALIDATION_FAILED] = { 422, "validation_failed",
-        "Some fields are wrong.", NULL },
+        "Some fields are invalid.", NULL },
     [AF_TOO_DEEP] = { 422, "too_deep",
-        "Pages go so far only: use cursors to go further.", NULL },
+        "Pages end here: use cursors to go further.", NULL },
     [AF_TOO_MANY_ATTEMPTS] = { 429, "too_many_attempts",
         "There were too many attempts: try again later.", NULL },
     [AF_TOO_MANY_REQUESTS] = { 429, "too_many_requests",
@@ -84,13 +84,13 @@ const af_problem_t  af_problems[] = {
     [AF_INTERNAL_ERROR] = { 500, "internal_error",
         "Something went wrong.", NULL },
     [AF_UNAVAILABLE] = { 503, "unavailable",
-        "The service is unavailable for a moment.", NULL },
+        "The service is temporarily unavailable.", NULL },
     [AF_OVERLOADED] = { 503, "overloaded",
-        "The service is overloaded for a moment.", NULL }
+        "The service is temporarily overloaded.", NULL }
 };
 
 
-/* of problems: nginx has no words for some; RFC 9110, section 15 */
+/* status lines of problems, some of which nginx lacks; RFC 9110, section 15 */
 
 static const struct {
     ngx_uint_t  status;
@@ -150,7 +150,7 @@ af_problem_document(const af_problem_t *problem, const char *detail,
 
     line = af_status_line(problem->status);
 
-    /* the title is what follows the number */
+    /* the title follows the number */
 
     return json_pack("{ss ss si si ss ss ss% sO*}",
                      "type", "about:blank",

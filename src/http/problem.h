@@ -1,5 +1,5 @@
 /*
- * Problems: what can go wrong, to a client.
+ * Problems: errors, as clients see them.
  */
 
 #ifndef AF_HTTP_PROBLEM_H
@@ -55,7 +55,7 @@ typedef enum {
     AF_UNAVAILABLE,
     AF_OVERLOADED,
 
-    AF_PROBLEMS                    /* how many there are */
+    AF_PROBLEMS                    /* their number */
 } af_problem_id_t;
 
 
@@ -63,20 +63,23 @@ typedef struct {
     ngx_uint_t   status;
     const char  *code;         /* stable, for programs */
     const char  *detail;       /* for people */
-    const char  *error;        /* RFC 6750's word if a token was the cause */
+    const char  *error;        /* RFC 6750's, if a token is the cause */
 } af_problem_t;
 
 
 extern const af_problem_t  af_problems[];
 
-/* The first with this code, which statements mean by it; or AF_PROBLEM_NONE. */
+/*
+ * The first problem with this code, as statements return it; or
+ * AF_PROBLEM_NONE.
+ */
 af_problem_id_t af_problem_named(const char *code);
 
-/* The status line of a problem, for which nginx may have no words. */
+/* The status line of a problem, which nginx may lack. */
 ngx_str_t af_status_line(ngx_uint_t status);
 
 /*
- * A problem document (RFC 9457), which satisfies `{detail, status_code}` too;
+ * A problem document (RFC 9457), which also satisfies `{detail, status_code}`;
  * `errors`, which may be NULL, are those of a 422.  NULL if there is no memory.
  */
 json_t *af_problem_document(const af_problem_t *problem, const char *detail,

@@ -32,7 +32,7 @@ af_request_ctx(ngx_http_request_t *r)
 }
 
 
-/* as ngx_http_realip_module does, but for subrequests, which share the pool */
+/* as ngx_http_realip_module does; but subrequests share the pool */
 
 ngx_http_autoflow_ctx_t *
 af_request_find_ctx(ngx_http_request_t *r)
@@ -63,7 +63,7 @@ af_request_find_ctx(ngx_http_request_t *r)
 }
 
 
-/* there is nothing to free: the context is found by it */
+/* nothing to free: it only identifies the context */
 
 static void
 af_request_cleanup(void *data)

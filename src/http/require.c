@@ -32,8 +32,8 @@ static const char *af_condition_push(ngx_conf_t *cf, ngx_array_t **list,
 
 
 /*
- * The kinds of conditions.  One with a parser begins with the name, and the
- * parser, which gets the rest, says what is wrong with that, or NULL.
+ * The kinds of conditions.  One with a parser is a prefix, and the parser,
+ * which gets the rest, returns an error, or NULL.
  */
 
 static const struct {
@@ -61,8 +61,7 @@ static const ngx_conf_enum_t  af_require_errors[] = {
 static const char  af_condition_no_memory[] = "no memory";
 
 static const char  af_condition_no_variables[] =
-    "roles and values of claims are compared as they are written, without "
-    "variables";
+    "roles and values of claims are literal: variables are not allowed";
 
 
 ngx_int_t
@@ -85,7 +84,7 @@ af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict)
     alcf = af_loc_conf(r);
     ctx = af_request_ctx(r);
 
-    /* a condition may ask for $autoflow_status: then it is the token's */
+    /* in a condition's variable, $autoflow_status is the token's */
 
     if (verdict->status != AF_TOKEN_OK || !af_require_applies(alcf)
         || ctx->evaluating)
@@ -131,7 +130,7 @@ af_require_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
 }
 
 
-/* a location with autoflow_auth off may inherit what it doesn't mean */
+/* a location with autoflow_auth off may inherit conditions */
 
 static ngx_uint_t
 af_require_applies(const ngx_http_autoflow_loc_conf_t *alcf)
@@ -282,10 +281,7 @@ af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/*
- * All of a condition but its problem.  What is wrong is logged as nginx -t
- * shall show it.
- */
+/* Everything in a condition but its problem.  Errors are logged. */
 
 static char *
 af_condition_parse(ngx_conf_t *cf, ngx_str_t *text, af_condition_t *condition)
@@ -297,7 +293,7 @@ af_condition_parse(ngx_conf_t *cf, ngx_str_t *text, af_condition_t *condition)
     ngx_memzero(condition, sizeof(af_condition_t));
 
     condition->text = *text;
-    error = "there is no such condition";
+    error = "unknown condition";
 
     for (i = 0; af_conditions[i].name.len; i++) {
 
@@ -364,7 +360,7 @@ af_condition_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
 }
 
 
-/* "path=value": the rest after the path is the value, whatever it holds */
+/* "path=value": everything after the path is the value */
 
 static const char *
 af_condition_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
@@ -387,8 +383,8 @@ af_condition_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
 
 
 /*
- * The names up to a '=', separated by dots.  A backslash takes the meaning of
- * the character that follows.
+ * The names up to a '=', separated by dots.  A backslash makes the next
+ * character literal.
  */
 
 static const char *
@@ -443,7 +439,7 @@ af_condition_parse_variable(ngx_conf_t *cf, ngx_str_t *rest,
 {
     condition->variable = af_conf_complex(cf, &condition->text);
 
-    return condition->variable ? NULL : "it is no variable";
+    return condition->variable ? NULL : "it is not a variable";
 }
 
 

@@ -1,5 +1,5 @@
 /*
- * autoflow_require: what is demanded of a request beside a good token.
+ * autoflow_require: conditions beyond a valid token.
  */
 
 #ifndef AF_HTTP_REQUIRE_H
@@ -10,7 +10,7 @@
 
 typedef struct af_condition_s  af_condition_t;
 
-/* NGX_OK: it holds; NGX_DECLINED: it doesn't; NGX_ERROR: no memory */
+/* NGX_OK: true; NGX_DECLINED: false; NGX_ERROR: no memory */
 typedef ngx_int_t (*af_condition_pt)(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
 
@@ -18,11 +18,11 @@ typedef ngx_int_t (*af_condition_pt)(ngx_http_request_t *r,
 struct af_condition_s {
     ngx_str_t                  text;       /* as configured */
     af_condition_pt            holds;
-    af_problem_id_t            problem;    /* if it doesn't hold */
+    af_problem_id_t            problem;    /* if it is false */
 
-    /* of some conditions */
-    ngx_array_t               *path;       /* a claim's names, ngx_str_t */
-    ngx_array_t               *values;     /* any of which, ngx_str_t */
+    /* for some conditions */
+    ngx_array_t               *path;       /* names of claims, ngx_str_t */
+    ngx_array_t               *values;     /* alternatives, ngx_str_t */
     ngx_http_complex_value_t  *variable;
 };
 
@@ -31,22 +31,22 @@ typedef struct {
     const af_identity_t   *identity;
     af_token_status_t      status;
     af_problem_id_t        problem;
-    const af_condition_t  *condition;      /* that made it FORBIDDEN */
+    const af_condition_t  *condition;      /* the one that was false */
 } af_verdict_t;
 
 
 char *af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * What a request is by the configuration of its present location: its token,
- * then autoflow_require where it is in force.  Nothing is done about it.
- * Returns NGX_ERROR if there is no memory.
+ * Evaluates the request with the configuration of its current location: its
+ * token, then autoflow_require where it applies.  It has no effect on the
+ * request. Returns NGX_ERROR if there is no memory.
  */
 ngx_int_t af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict);
 
 /*
- * Notes that a verdict refused the request: $autoflow_status says so from now
- * on, wherever an error_page leads to.
+ * Notes that a verdict refused the request: from now on $autoflow_status says
+ * so, wherever an error_page leads.
  */
 ngx_int_t af_verdict_refuse(ngx_http_request_t *r, const af_verdict_t *verdict);
 

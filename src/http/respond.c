@@ -10,21 +10,21 @@ static const af_dialect_t *af_dialect(ngx_http_request_t *r);
 static void af_respond_free(void *data);
 
 
-/* in development: what to do about those that everybody meets at first */
+/* in development: what to do about problems that everybody meets first */
 
 static const struct {
     af_problem_id_t   problem;
     const char       *hint;
 } af_hints[] = {
     { AF_CSRF_REFUSED,
-      "The token of this request came in a cookie, which browsers send for any "
-      "page. The origin of the page that sent it must be this one (localhost "
-      "and 127.0.0.1 are two, and so are two ports) or be listed in "
-      "autoflow_cors_origins with \"credentials\"; what sends no Origin sends "
+      "This request was authenticated by a cookie, which browsers send for any "
+      "page. The origin of its page must be this one (localhost and 127.0.0.1 "
+      "are different, and so are two ports) or be listed in "
+      "autoflow_cors_origins with \"credentials\"; without an Origin, send "
       "the value of the cookie af_csrf in X-CSRF-Token." },
     { AF_UNSUPPORTED_MEDIA_TYPE,
       "Send JSON with \"Content-Type: application/json\" (with curl: --json); "
-      "/auth/login takes a form as well." },
+      "/auth/login also accepts a form." },
     { AF_PROBLEM_NONE, NULL }
 };
 
@@ -102,7 +102,7 @@ af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
 
     r->headers_out.status = status;
 
-    /* it is done: no If-Match of the client's can make it undone */
+    /* the request was processed: ignore If-Match and the like */
     r->disable_not_modified = 1;
     r->headers_out.status_line = af_status_line(status);
 
@@ -119,7 +119,7 @@ af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
         return NGX_ERROR;
     }
 
-    /* a second is long enough for a queue to drain, a connection to heal */
+    /* in a second a queue may have drained, a connection be back */
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
         return af_set_header(r, "Retry-After", (u_char *) "1", 1, NULL);
@@ -159,7 +159,7 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
 
     len = ngx_sprintf(p, format, &realm) - p;
 
-    /* a variable may hold anything, and this is a quoted-string */
+    /* a variable may contain anything, and this is a quoted-string */
 
     for (i = sizeof("Bearer realm=\"") - 1; i < len - 1; i++) {
         if (p[i] < 0x20 || p[i] == 0x7f || p[i] == '"' || p[i] == '\\') {
@@ -171,7 +171,7 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
         len = ngx_sprintf(p + len, error, problem->error, problem->code) - p;
     }
 
-    /* that of a refusal whose error page is refused, too */
+    /* that of the original response, if its error page is refused, too */
 
     if (r->headers_out.www_authenticate) {
         r->headers_out.www_authenticate->hash = 0;
@@ -182,7 +182,7 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
 }
 
 
-/* who is overloaded shall not write, too: one line a second, of each worker */
+/* under overload, each worker logs only one line a second */
 
 static void
 af_log_cause(ngx_http_request_t *r, af_problem_id_t id, const char *cause)
@@ -286,7 +286,7 @@ af_dialect(ngx_http_request_t *r)
 {
     const af_dialect_t  *dialect;
 
-    /* who has no API */
+    /* for locations without an API */
 
     static const af_dialect_t  plain = {
         .problems = af_problems,

@@ -27,7 +27,7 @@ static const ngx_str_t  af_claim_email = ngx_string("email");
 static const ngx_str_t  af_claim_roles = ngx_string("roles");
 
 
-/* not cacheable: subrequests share the values, but not the configuration */
+/* not cacheable: subrequests share values, but not the configuration */
 
 static ngx_http_variable_t  af_variables[] = {
 
@@ -174,7 +174,7 @@ af_variable_claim_prefix(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* of autoflow_claim_set */
+/* autoflow_claim_set's */
 
 static ngx_int_t
 af_variable_claim_path(ngx_http_request_t *r, ngx_http_variable_value_t *v,

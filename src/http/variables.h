@@ -1,5 +1,5 @@
 /*
- * The variables $autoflow_*: evaluated when asked for, in any phase.
+ * The variables $autoflow_*, evaluated on demand, in any phase.
  */
 
 #ifndef AF_HTTP_VARIABLES_H
@@ -10,7 +10,7 @@
 
 ngx_int_t af_variables_add(ngx_conf_t *cf);
 
-/* autoflow_claim_set: one for what a path of names leads to */
+/* autoflow_claim_set: a variable for a path of names */
 char *af_claim_set_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 

@@ -72,9 +72,8 @@ af_verify_handler(ngx_http_request_t *r)
     }
 
     /*
-     * The answer is sent from here and not by returning its status: an
-     * error_page would make it another one, which auth_request takes for a
-     * failure.
+     * The response is sent here rather than by returning its status: an
+     * error_page would replace it, which auth_request takes for a failure.
      */
 
     if (verdict.status != AF_TOKEN_OK) {

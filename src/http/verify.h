@@ -1,6 +1,5 @@
 /*
- * autoflow_verify: the answer to auth_request and to other proxies'
- * forward-auth.
+ * autoflow_verify: responses to auth_request and other proxies' forward-auth.
  */
 
 #ifndef AF_HTTP_VERIFY_H
@@ -11,7 +10,7 @@
 
 char *af_verify_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* the content handler; alcf->verify is the status it answers with */
+/* the content handler; alcf->verify is its status */
 ngx_int_t af_verify_handler(ngx_http_request_t *r);
 
 

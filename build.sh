@@ -22,7 +22,7 @@ run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
     postgresql
 )
-# dbus-x11: for Chromium's sake, apt would else bring systemd into a container
+# dbus-x11 is for Chromium: otherwise apt would bring systemd into a container
 test_packages=(
     "${run_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
@@ -38,21 +38,22 @@ Usage: ./build.sh COMMAND
   build                  make build/ngx_http_autoflow_module.so
   test [--asan] [FILE…]  run all tests, or these; --asan: under AddressSanitizer
                          and UndefinedBehaviorSanitizer
-  test-upgrade [--asan]  run the former module beside this one, on one database
-  coverage [FILE…]       run all tests, or these, and tell for each folder and
-                         file of src/ which lines were never run
+  test-upgrade [--asan]  run the previous version beside this one, on one
+                         database
+  coverage [FILE…]       run all tests, or these, and report for each folder
+                         and file of src/ which lines were not run
   mutate [N|FILE:LINE…]  put the small faults of t/mutants/ into a copy of the
-                         sources, one at a time, all, N by chance or these, and
-                         tell which of them no test notices
-  install                put the module, the snippets and the schema where nginx
-                         and administrators look; what was edited stays
+                         sources, one at a time, all, N at random or these, and
+                         report which of them no test notices
+  install                install the module, the snippets and the schema for
+                         nginx; edited files are kept
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
   format                 remove tabs and trailing blanks from the sources
-  check                  formatting, includes, scripts, schema, and the
+  check                  check formatting, includes, scripts, schema, and the
                          warnings of gcc and clang
-  clean [--all]          remove build/; --all: and the state of `run`, with its
-                         database
+  clean [--all]          remove build/; --all: also the state of `run`, with
+                         its database
 
 Environment:
 
@@ -64,16 +65,16 @@ Environment:
   NGINX_SRC              a folder of nginx's sources to build against instead
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
-  AUTOFLOW_FUZZ_SECONDS  how long `test` runs each fuzz target (default 10,
-                         of the processor's, with --asan 0: only over its corpus)
+  AUTOFLOW_FUZZ_SECONDS  processor seconds for which `test` runs each fuzz
+                         target (default 10; with --asan 0: only its corpus)
   AUTOFLOW_TEST_SECONDS  how long a file of tests may take (default 900)
   AUTOFLOW_CLUSTERS      where tests put their clusters (default: /dev/shm if
-                         there is room, or else with all else of theirs)
+                         there is room, or else in their temporary folders)
 END
 }
 
 
-# Talking
+# Output
 
 say() {
     printf '%s\n' "$*"
@@ -84,8 +85,8 @@ fail() {
     exit 1
 }
 
-# step TITLE COMMAND…: what the command prints is shown only if it fails.
-# Not in a condition: `set -e` would not hold inside the command.
+# step TITLE COMMAND…: prints the command's output only if it fails. Don't use
+# it in a condition: `set -e` would have no effect inside the command.
 step() {
     local status log
     log=$(mktemp)
@@ -99,7 +100,7 @@ step() {
 
     [ "$status" = 0 ] || tail -n 50 "$log" >&2
     rm -f "$log"
-    [ "$status" = 0 ] || fail "this failed (exit $status)"
+    [ "$status" = 0 ] || fail "failed (exit $status)"
 }
 
 
@@ -108,7 +109,7 @@ step() {
 need_packages() {
     local missing installer=()
 
-    # elsewhere, nginx's configure says what is missing
+    # on other systems nginx's configure reports what is missing
     command -v dpkg-query >/dev/null || return 0
 
     mapfile -t missing < <(comm -23 <(printf '%s\n' "$@" | sort) \
@@ -128,9 +129,9 @@ need_packages() {
 
 # Runs as root in a shell of its own.  Debian starts what it installs: a new
 # nginx or Caddy would take port 80, a new PostgreSQL 5432.  Nobody asked for
-# these services, so while apt runs a policy keeps just these from starting,
-# and PostgreSQL makes no cluster; afterwards those that would start with the
-# machine stay disabled.
+# these services, so while apt runs a policy keeps exactly these from starting,
+# and PostgreSQL creates no cluster; afterwards those that would start at boot
+# stay disabled.
 apt_install() {
     set -e
     export DEBIAN_FRONTEND=noninteractive
@@ -174,8 +175,7 @@ at_boot() {
     fi
 }
 
-# at_boot_again SERVICE…: those of them that apt_install has disabled start
-# with the machine again
+# at_boot_again SERVICE…: enables those of them that apt_install has disabled
 at_boot_again() {
     local service disabled=/var/lib/autoflow/disabled
     for service in "$@"; do
@@ -197,7 +197,7 @@ build_module() {
     local ld_opt="-Wl,-z,relro -Wl,-z,now"
     local flags make stamp sources
 
-    [ -d "$src" ] || fail "there are no nginx sources in $src"
+    [ -d "$src" ] || fail "no nginx sources in $src"
     case $root in *[[:space:]]*)
         fail "nginx can't be built below a folder with a space in its name"
     esac
@@ -220,7 +220,7 @@ build_module() {
         CC=gcc
         cc_opt="-O1 -fno-omit-frame-pointer -fsanitize=address,undefined"
         cc_opt+=" -DNGX_DEBUG_PALLOC=1"
-        # nginx's own code loads unaligned words, where it may
+        # nginx's own code uses unaligned loads, where they are allowed
         [ -z "${NGINX_SRC-}" ] || cc_opt+=" -fno-sanitize=alignment"
         ld_opt="-fsanitize=address,undefined"
         name+=-asan
@@ -233,7 +233,7 @@ build_module() {
         name+=-${CC##*/}
     fi
 
-    # as seen from `out`, so that a copy of all is as good
+    # relative to `out`, so that a copy of everything works
     flags+=(
         ${CC:+"--with-cc=$CC"} "--with-cc-opt=$cc_opt -MMD -MP"
         "--with-ld-opt=$ld_opt" --add-dynamic-module=../..
@@ -260,7 +260,7 @@ build_module() {
 
     perl "$root/sql/embed" "$out/objs/autoflow"
 
-    # what is compiled depends on what it includes, not on every header there is
+    # sources depend on the headers that they include, not on all
     make=(make -s -C "$out" -f objs/Makefile ADDON_DEPS=
         '--eval=-include $(wildcard objs/addon/*/*.d)')
     # shellcheck disable=SC2016,SC2086
@@ -276,43 +276,43 @@ build_module() {
     exec 8>&-
 }
 
-# once more where only the module has another source: headers that are the same
-# then stay as old as they were, and what includes them is not compiled again
+# again if only the module's sources changed: identical headers then keep their
+# times, and what includes them is not compiled again
 configure_nginx() {
     local src=$1 header
     shift
     [ -d "$out" ] || cp -rL "$src" "$out"
     cd "$out"
     mkdir -p objs
-    find objs -name '*.h' -exec cp -p {} {}.former \;
+    find objs -name '*.h' -exec cp -p {} {}.previous \;
     if [ -x configure ]; then
         ./configure "$@"
     else
         auto/configure "$@"
     fi
-    for header in $(find objs -name '*.h.former'); do
-        ! cmp -s "${header%.former}" "$header" ||
-            mv "$header" "${header%.former}"
+    for header in $(find objs -name '*.h.previous'); do
+        ! cmp -s "${header%.previous}" "$header" ||
+            mv "$header" "${header%.previous}"
     done
 }
 
-# the nginx that goes with the module in `out`
+# the nginx that belongs to the module in `out`
 find_nginx() {
     if [ -n "${NGINX_SRC-}" ]; then
         nginx=$out/nginx
     else
-        nginx=$(command -v nginx) || fail "there is no nginx"
+        nginx=$(command -v nginx) || fail "nginx is not installed"
     fi
 }
 
-# An instrumented module needs the sanitizer's library before nginx's own
+# an instrumented module needs the sanitizer's library before nginx's own
 asan_library() {
     gcc -print-file-name=libasan.so
 }
 
 
 # PostgreSQL.  As root, everything of it belongs to the user that Debian's
-# package makes for it, as the server refuses to run as root.
+# package creates, since the server refuses to run as root.
 
 me=$(id -un)
 cluster_user=$me worker_user=$me as_cluster_user=()
@@ -321,7 +321,7 @@ if [ $EUID = 0 ]; then
     as_cluster_user=(--reuid=postgres --regid=postgres --init-groups)
 fi
 
-# use_postgresql DATA: the version that made the cluster, else the newest
+# use_postgresql DATA: the version that created the cluster, else the newest
 use_postgresql() {
     local bin
     bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
@@ -331,8 +331,8 @@ use_postgresql() {
     PATH=$bin:$PATH
 }
 
-# make_cluster DATA [OPTION…]: by initdb with these options, too.  Nobody needs a
-# password: the operating system says who is at the socket.
+# make_cluster DATA [OPTION…]: by initdb with these options, too.  No passwords:
+# peer authentication on the socket.
 make_cluster() {
     local data=$1
     shift
@@ -360,8 +360,8 @@ END
     mv "$data.new" "$data"
 }
 
-# start_cluster DATA SOCKETS LOG: sets `cluster_pid`.  The server ends with
-# this script, whatever ends that.
+# start_cluster DATA SOCKETS LOG: sets `cluster_pid`.  The server ends with this
+# script, however that ends.
 start_cluster() {
     (cd / && exec setsid setpriv --pdeathsig INT "${as_cluster_user[@]}" \
         postgres -D "$1" -k "$2" -h '') >>"$3" 2>&1 9>&- &
@@ -410,7 +410,7 @@ run() {
     mkdir -p "$state"/{conf,keys,logs,modules}
     chmod 700 "$state/keys"
     exec 9>"$state/lock"
-    flock -n 9 || fail "this is running already (see $state/env);" \
+    flock -n 9 || fail "already running (see $state/env);" \
         "AUTOFLOW_STATE=folder AUTOFLOW_PORT=port start another one"
     port_is_free "$port"
     port_is_free "$((port + 1))"
@@ -441,7 +441,7 @@ run() {
     start_nginx
     say_hello
 
-    # until a signal, or until one of the two ends by itself
+    # until a signal, or until one of the two exits
     wait -n "$nginx_pid" ${cluster_pid:+"$cluster_pid"} || true
     if kill -0 "$nginx_pid" 2>/dev/null; then
         give_up "PostgreSQL ended" "$state/logs/postgresql.log"
@@ -461,9 +461,9 @@ has_ipv6() {
     grep -qs '^0\{31\}1 ' /proc/net/if_inet6
 }
 
-# `place` is where the cluster and nginx's temporary files are: the state, or
-# a folder of its own where their users can't get at the state (a clone below
-# /root), or its path can't be that of a socket (107 octets) in a URL.
+# `place` is where the cluster and nginx's temporary files are: the state, or a
+# separate folder if their users can't access the state (a clone below /root),
+# or its path is too long for a socket (107 octets) in a URL.
 find_place() {
     if [ -e "$state/temp" ]; then
         place=$(dirname "$(realpath "$state/temp")")
@@ -479,12 +479,12 @@ find_place() {
         ln -sfn "$place/cluster" "$state/cluster"
         ln -sfn "$place/temp" "$state/temp"
         ln -sfn "$place/mail" "$state/mail"
-        say "What other users need goes to $place: they can't use $state."
+        say "Files for other users are in $place: they can't access $state."
     fi
     mkdir "$place/temp"
 }
 
-# for a user who is there at all
+# only if the user exists
 reachable() {
     [ $EUID != 0 ] || ! id "$1" >/dev/null 2>&1 ||
         setpriv --reuid="$1" --regid="$1" --clear-groups test -x "$state"
@@ -515,7 +515,7 @@ use_given_database() {
         postgres*://*)
             app_url="$1?options=$options" ;;
         *)
-            fail "AUTOFLOW_DATABASE_URL is no postgresql:// URL" ;;
+            fail "AUTOFLOW_DATABASE_URL is not a postgresql:// URL" ;;
     esac
 }
 
@@ -609,7 +609,7 @@ stop_nginx() {
             kill -0 "$nginx_pid" 2>/dev/null || break
         done
     fi
-    # who is still there: after these ten seconds, or without a master
+    # who is still there, after these ten seconds or without a master
     kill -TERM -- "-$nginx_pid" 2>/dev/null
     wait "$nginx_pid"
 }
@@ -698,22 +698,22 @@ docs/production.md goes on from there: the database, keys, TLS.
 END
 }
 
-# whether the module is there, and newer than what it is made of
+# whether the module exists, and is newer than its sources
 is_built() {
     [ -z "${NGINX_SRC-}${CC-}" ] && [ -e "$build/$module" ] &&
         [ -z "$(find "$root/src" "$root/sql/queries" "$root/config" \
             -newer "$build/$module" -type f -print -quit)" ]
 }
 
-# keep_edited FOLDER FILE…: a file that is there and differs stays as it is,
-# with ours beside it as FILE.new
+# keep_edited FOLDER FILE…: keeps an existing file that differs, and puts ours
+# beside it as FILE.new
 keep_edited() {
     local folder=$1 file there
     shift
     for file in "$@"; do
         there=$folder/$(basename "$file")
         if [ -e "$there" ] && ! cmp -s "$file" "$there"; then
-            say "$there was edited or is of another version: it stays," \
+            say "$there was edited or is of another version: it is kept," \
                 "this version's is $there.new"
             there+=.new
         fi
@@ -729,7 +729,7 @@ nginx_path() {
 
 # ./build.sh test
 
-# prepare_tests [--asan]: whatever they run against
+# prepare_tests [--asan]: what tests run against
 prepare_tests() {
     [ "${1-}" != --asan ] || export AUTOFLOW_ASAN=1
     need_packages "${test_packages[@]}"
@@ -745,7 +745,7 @@ prepare_tests() {
         export AUTOFLOW_CLUSTERS=/dev/shm
 }
 
-# whether clusters of tests can be there: each needs some 100 MB
+# whether tests can have their clusters there: each needs some 100 MB
 room_in_memory() {
     local free
     free=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
@@ -753,7 +753,7 @@ room_in_memory() {
         awk '/^MemAvailable:/ { exit $2 < 2000000 }' /proc/meminfo
 }
 
-# each file within its time, and without anything that it leaves behind
+# each file within its time, and without leaving anything behind
 run_prove() {
     prove --exec "t/lib/within ${AUTOFLOW_TEST_SECONDS:-900} perl -It/lib" "$@"
 }
@@ -762,8 +762,8 @@ run_tests() {
     prepare_tests "$@"
     [ "${1-}" != --asan ] || shift
 
-    # one more than there are processors, as each waits now and then; in which
-    # order is in t/testrules.yml
+    # one more than there are processors, as each sometimes waits; the order is
+    # in t/testrules.yml
     cd "$root"
     [ $# != 0 ] || set -- t/*.t
     run_prove -j "$(($(nproc) + 1))" "$@"
@@ -771,9 +771,9 @@ run_tests() {
 
 # ./build.sh coverage
 
-# Programs leave their data below `data` when they exit: workers can't write,
-# and perhaps not even look, into build/.  Whoever comes first makes a folder,
-# so all of them are made here.
+# Programs write their data below `data` when they exit: workers may not write,
+# or even look, into build/.  The folders are created here, since whoever came
+# first would own them.
 coverage() {
     local data status
     export AUTOFLOW_COVERAGE=1 AUTOFLOW_FUZZ_SECONDS=0
@@ -801,9 +801,9 @@ mutate() {
     exec "$root/t/lib/mutate" "$@"
 }
 
-# template: prints the name of a folder with a cluster to which the schema is
-# deployed, for tests to copy: without what makes that slow, such as databases
-# that no test needs
+# template: prints the name of a folder with a cluster that has the schema, for
+# tests to copy: without what makes that slow, such as databases that no test
+# needs
 template() {
     local key data
     use_postgresql "$build"
@@ -839,45 +839,45 @@ END
 
 # ./build.sh test-upgrade
 
-# Of this commit was what is upgraded from.  Its whole tree is built, as it
-# brings its own build.sh and tests.
-former=48f3313
+# The commit to upgrade from.  Its whole tree is built, with its own build.sh
+# and tests.
+previous=48f3313
 
-# Of the former module's own tests, those of what it does with its database;
-# they have to pass on the new schema too.
-former_tests=(
+# That version's own tests of its use of the database, which must also pass on
+# the new schema.
+previous_tests=(
     t/21-register.t t/22-login.t t/23-account.t t/28-sessions.t
     t/39-revocation.t t/41-recovery.t t/42-profile.t t/43-deletion.t
     t/70-users.t t/71-roles.t t/72-audit.t t/74-superusers.t
 )
 
 test_upgrade() {
-    local tree=$build/upgrade/$former
+    local tree=$build/upgrade/$previous
 
-    if ! git -C "$root" cat-file -e "$former^{commit}" 2>/dev/null; then
-        say "Skipped: there is no commit $former here to upgrade from;" \
+    if ! git -C "$root" cat-file -e "$previous^{commit}" 2>/dev/null; then
+        say "Skipped: the commit $previous to upgrade from is not here;" \
             "a whole clone has it."
         return
     fi
     prepare_tests "$@"
 
-    # outside of a repository, git just patches
+    # outside a repository, git just patches
     mkdir -p "$tree"
-    git -C "$root" archive "$former" | tar -x -C "$tree"
+    git -C "$root" archive "$previous" | tar -x -C "$tree"
     GIT_CEILING_DIRECTORIES=$build/upgrade git -C "$tree" apply \
-        "$root/t/upgrade/former.patch"
+        "$root/t/upgrade/previous.patch"
 
-    step "Building the former module" "$tree/build.sh" build
-    export AUTOFLOW_FORMER=$tree
-    export AUTOFLOW_FORMER_MODULE=$tree/build/$(basename "$out")/$module
-    AUTOFLOW_FORMER_TEMPLATE=$("$tree/build.sh" template)
-    export AUTOFLOW_FORMER_TEMPLATE
+    step "Building the previous version" "$tree/build.sh" build
+    export AUTOFLOW_PREVIOUS=$tree
+    export AUTOFLOW_PREVIOUS_MODULE=$tree/build/$(basename "$out")/$module
+    AUTOFLOW_PREVIOUS_TEMPLATE=$("$tree/build.sh" template)
+    export AUTOFLOW_PREVIOUS_TEMPLATE
 
     cd "$root"
     run_prove t/upgrade
     cd "$tree"
-    AUTOFLOW_MODULE=$AUTOFLOW_FORMER_MODULE \
-        prove -It/lib -j 2 "${former_tests[@]}"
+    AUTOFLOW_MODULE=$AUTOFLOW_PREVIOUS_MODULE \
+        prove -It/lib -j 2 "${previous_tests[@]}"
 }
 
 
@@ -954,7 +954,7 @@ clean() {
     rm -rf "$build"
     place=$(readlink "$state/temp" || true)
     rm -rf "$state"
-    # made by find_place alone
+    # created only by find_place
     case $place in
         */autoflow.??????/temp) rm -rf "${place%/temp}" ;;
     esac

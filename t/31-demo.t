@@ -138,7 +138,7 @@ subtest 'by the name that a browser would take' => sub {
 subtest 'while it runs' => sub {
     my ($exit, $text) = build('run');
     is $exit, 1, 'a second run refuses';
-    like $text, qr/running already/, 'and says why';
+    like $text, qr/already running/, 'and says why';
 
     {
         local $ENV{AUTOFLOW_STATE} = File::Temp->newdir;
@@ -206,8 +206,8 @@ subtest 'install' => sub {
     my $edited = path("$place/etc/snippets/autoflow_api.conf");
     $edited->spurt("# mine\n");
     ($exit, $text) = build('install');
-    is $edited->slurp, "# mine\n", 'what was edited stays';
-    like $text, qr/\Q$edited\E .* stays/, 'and is named';
+    is $edited->slurp, "# mine\n", 'an edited file is kept';
+    like $text, qr/\Q$edited\E .* is kept/, 'and is named';
     is path("$edited.new")->slurp, path("$root/conf/snippets/autoflow_api.conf")->slurp,
         'with the new one beside it';
     is_deeply [glob "$place/etc/snippets/*.new"], ["$edited.new"], 'and no other';

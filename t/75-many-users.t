@@ -3,8 +3,8 @@
 # page, wherever that is.
 
 use Mojo::Base -strict, -signatures;
-use Mojo::File qw(path);
 use Test::Autoflow;
+use Test::Autoflow::Plans;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -39,48 +39,14 @@ $t->db->do(q{ALTER TABLE autoflow.user_roles ENABLE TRIGGER USER});
 $t->db->do('VACUUM ANALYZE autoflow.users, autoflow.user_names, autoflow.user_roles');
 note sprintf 'made in %.1f s', time - $start;
 
-# the server tells what it did, with new connections
-my $admin = $t->postgresql->connect('postgres');
-$admin->do("ALTER ROLE autoflow_app SET $_") for q{session_preload_libraries = 'auto_explain'},
-    q{auto_explain.log_min_duration = 0}, q{auto_explain.log_analyze = on};
-$t->reload;
-$t->ready;
+my $plans = Test::Autoflow::Plans->new(test => $t, as => $root)->start;
 
-my $log = path($t->postgresql->log);
-
-sub plan_of ($query, $path = '/auth/users') {
-    my $before = length $log->slurp;
-    $t->get_ok("$path?$query" => $root)->status_is(200);
-    my $plan;
-    my $logged = qr/(duration: [^\n]*plan:(?:\n(?!\d{4}-)[^\n]*)*AS next\n.*?)(?=^\d{4}-|\z)/ms;
-    $t->wait_for(sub { ($plan) = substr($log->slurp, $before) =~ $logged });
-    return $plan;
-}
-
-# how many rows of tables a plan went through, used or not
-sub rows_read ($plan) {
-    my ($sum, $loops) = (0, 0);
-    for (split /\n/, $plan) {
-        if (/->\s/) { $loops = /Scan.* on .*actual time=\S+ rows=(\d+) loops=(\d+)/
-            && !/CTE Scan|Subquery Scan/ ? ($sum += $1 * $2, $2)[1] : 0 }
-        elsif (/Rows Removed by (?:Filter|Index Recheck): (\d+)/) { $sum += $1 * $loops }
-    }
-    return $sum;
-}
-
-sub looks_at ($max, $query, @path) {
-    my $plan = plan_of($query, @path);
-    my $rows = rows_read($plan);
-    my ($total, $next) = @{$t->tx->res->json}{qw(total next)};
-    cmp_ok $rows, '<=', $max, "?$query" or diag $plan if defined $max;
-    note sprintf '%6.1f ms, %6d rows read, %5s found: ?%s', $plan =~ /duration: ([\d.]+) ms/, $rows,
-        $total // '-', $query;
-    note $plan if $ENV{AUTOFLOW_PLANS};
-    return $next;
+sub looks_at ($max, $query, $path = '/auth/users') {
+    return $plans->reads_at_most($max, "$path?$query");
 }
 
 # one plan for all values looks good to PostgreSQL after these
-plan_of('q=example&sort=email&page=900') for 1 .. 8;
+looks_at(undef, 'q=example&sort=email&page=900') for 1 .. 8;
 
 # What is counted is counted so far, what a search finds is sorted; for what
 # has no three letters in a row it looks through all of them.

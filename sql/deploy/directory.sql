@@ -617,93 +617,75 @@ CREATE TRIGGER users_left
     EXECUTE FUNCTION autoflow.users_left();
 
 
--- Who may read what.  Each branch is the beginning of one index; what doesn't
--- apply is gone from a plan that knows the values.
+-- Who may read what: readable_profiles(viewer, superuser, inactive, sort,
+-- descending), and likewise for the others, returns the rows with what they are
+-- sorted by, "created_at" or one other field.  Each branch is in the order of
+-- an index, so that their first rows are the list's; what doesn't apply is gone
+-- from a plan that knows the values.  Without a sort there is no order.
 
-CREATE FUNCTION autoflow.readable_profiles(viewer uuid, superuser boolean,
-    inactive boolean) RETURNS SETOF autoflow.profiles
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT * FROM autoflow.profiles WHERE visibility = 2
-     UNION ALL
-    SELECT *
-      FROM autoflow.profiles
-     WHERE visibility = 1 AND user_id = viewer AND NOT superuser
-     UNION ALL
-    SELECT * FROM autoflow.profiles WHERE visibility = 1 AND superuser
-     UNION ALL
-    SELECT *
-      FROM autoflow.profiles
-     WHERE visibility = 0 AND superuser AND inactive;
-END;
+-- a column of text is of the database's collation, which no index here has
+CREATE DOMAIN autoflow.sort_key AS text COLLATE "C";
 
-CREATE FUNCTION autoflow.readable_contacts(viewer uuid, superuser boolean,
-    inactive boolean) RETURNS SETOF autoflow.contacts
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT * FROM autoflow.contacts WHERE visibility = 2
-     UNION ALL
-    SELECT *
-      FROM autoflow.contacts
-     WHERE visibility = 1 AND user_id = viewer AND NOT superuser
-     UNION ALL
-    SELECT * FROM autoflow.contacts WHERE visibility = 1 AND superuser
-     UNION ALL
-    SELECT *
-      FROM autoflow.contacts
-     WHERE visibility = 0 AND superuser AND inactive;
-END;
+DO $body$
+DECLARE
+    resource record;
+    branches text;
+BEGIN
+    FOR resource IN
+        SELECT *
+          FROM (VALUES
+              ('profiles', 'profiles', 'user_id', 'last_name',
+               $$coalesce(lower(r.last_name COLLATE "C"), '')$$,
+               'autoflow.sort_key'),
+              ('contacts', 'contacts', 'user_id', '', 'NULL::text', 'text'),
+              ('employments', 'employments', 'user_id', 'start_date',
+               $$coalesce(r.start_date, '-infinity')$$, 'date'),
+              ('locations', 'locations', 'created_by', '', 'NULL::text',
+               'text'),
+              ('organizations', 'organizations', 'created_by', 'name',
+               'lower(r.name COLLATE "C")', 'autoflow.sort_key'))
+               AS v (name, relation, owner, field, key, type)
+    LOOP
+        SELECT string_agg(
+                   format($$(
+            SELECT r, r.id,
+                   CASE WHEN sort = 'created_at' THEN r.created_at END,
+                   CASE WHEN sort = %1$L THEN %2$s END
+              FROM autoflow.%3$I AS r
+             WHERE %4$s
+             ORDER BY CASE WHEN sort = 'created_at' AND NOT descending
+                           THEN r.created_at END,
+                      CASE WHEN sort = %1$L AND NOT descending
+                           THEN %2$s END,
+                      CASE WHEN NOT descending THEN r.id END,
+                      CASE WHEN sort = 'created_at' AND descending
+                           THEN r.created_at END DESC,
+                      CASE WHEN sort = %1$L AND descending
+                           THEN %2$s END DESC,
+                      CASE WHEN descending THEN r.id END DESC)$$,
+                          resource.field, resource.key, resource.relation,
+                          condition),
+                   ' UNION ALL ')
+          INTO branches
+          FROM unnest(ARRAY[
+              'visibility = 2',
+              'visibility = 1 AND NOT superuser AND '
+                  || resource.owner || ' = viewer',
+              'visibility = 1 AND superuser',
+              'visibility = 0 AND superuser AND inactive']) AS condition;
 
-CREATE FUNCTION autoflow.readable_employments(viewer uuid, superuser boolean,
-    inactive boolean) RETURNS SETOF autoflow.employments
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT * FROM autoflow.employments WHERE visibility = 2
-     UNION ALL
-    SELECT *
-      FROM autoflow.employments
-     WHERE visibility = 1 AND user_id = viewer AND NOT superuser
-     UNION ALL
-    SELECT * FROM autoflow.employments WHERE visibility = 1 AND superuser
-     UNION ALL
-    SELECT *
-      FROM autoflow.employments
-     WHERE visibility = 0 AND superuser AND inactive;
-END;
-
-CREATE FUNCTION autoflow.readable_locations(viewer uuid, superuser boolean,
-    inactive boolean) RETURNS SETOF autoflow.locations
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT * FROM autoflow.locations WHERE visibility = 2
-     UNION ALL
-    SELECT *
-      FROM autoflow.locations
-     WHERE visibility = 1 AND created_by = viewer AND NOT superuser
-     UNION ALL
-    SELECT * FROM autoflow.locations WHERE visibility = 1 AND superuser
-     UNION ALL
-    SELECT *
-      FROM autoflow.locations
-     WHERE visibility = 0 AND superuser AND inactive;
-END;
-
-CREATE FUNCTION autoflow.readable_organizations(viewer uuid, superuser boolean,
-    inactive boolean) RETURNS SETOF autoflow.organizations
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT * FROM autoflow.organizations WHERE visibility = 2
-     UNION ALL
-    SELECT *
-      FROM autoflow.organizations
-     WHERE visibility = 1 AND created_by = viewer AND NOT superuser
-     UNION ALL
-    SELECT * FROM autoflow.organizations WHERE visibility = 1 AND superuser
-     UNION ALL
-    SELECT *
-      FROM autoflow.organizations
-     WHERE visibility = 0 AND superuser AND inactive;
-END;
+        EXECUTE format($$
+            CREATE FUNCTION autoflow.readable_%s(viewer uuid,
+                superuser boolean, inactive boolean,
+                sort text DEFAULT NULL, descending boolean DEFAULT NULL)
+            RETURNS TABLE (item autoflow.%I, id uuid, moment timestamptz,
+                           key %s)
+            LANGUAGE sql STABLE PARALLEL SAFE
+            BEGIN ATOMIC %s; END$$,
+            resource.name, resource.relation, resource.type, branches);
+    END LOOP;
+END
+$body$;
 
 
 -- The objects of the API.
@@ -840,26 +822,25 @@ BEGIN
     IF 'location' = ANY (parts) THEN
         answer := autoflow.json_with(answer, 'location', (
             SELECT autoflow.location_json(
-                       l, superuser OR l.created_by = viewer)
-              FROM autoflow.readable_locations(viewer, superuser, false) AS l
-             WHERE l.id = profile.location_id));
+                       item, superuser OR (item).created_by = viewer)
+              FROM autoflow.readable_locations(viewer, superuser, false)
+             WHERE id = profile.location_id));
     END IF;
 
     IF 'contacts' = ANY (parts) THEN
         answer := autoflow.json_with(answer, 'contacts', (
-            SELECT coalesce(json_agg(autoflow.contact_json(c)
-                                     ORDER BY c.created_at, c.id), '[]')
-              FROM autoflow.readable_contacts(viewer, superuser, false) AS c
-             WHERE c.profile_id = profile.id));
+            SELECT coalesce(json_agg(autoflow.contact_json(item)
+                                     ORDER BY (item).created_at, id), '[]')
+              FROM autoflow.readable_contacts(viewer, superuser, false)
+             WHERE (item).profile_id = profile.id));
     END IF;
 
     IF 'jobs' = ANY (parts) THEN
         answer := autoflow.json_with(answer, 'jobs', (
-            SELECT coalesce(json_agg(autoflow.employment_json(e)
-                                     ORDER BY e.created_at, e.id), '[]')
+            SELECT coalesce(json_agg(autoflow.employment_json(item)
+                                     ORDER BY (item).created_at, id), '[]')
               FROM autoflow.readable_employments(viewer, superuser, false)
-                   AS e
-             WHERE e.profile_id = profile.id));
+             WHERE (item).profile_id = profile.id));
     END IF;
 
     RETURN answer;
@@ -947,11 +928,11 @@ REVOKE ALL ON FUNCTION
     autoflow.creations_bounded(),
     autoflow.users_left(),
     autoflow.profile_visibility(autoflow.profiles),
-    autoflow.readable_profiles(uuid, boolean, boolean),
-    autoflow.readable_contacts(uuid, boolean, boolean),
-    autoflow.readable_employments(uuid, boolean, boolean),
-    autoflow.readable_locations(uuid, boolean, boolean),
-    autoflow.readable_organizations(uuid, boolean, boolean),
+    autoflow.readable_profiles(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_contacts(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_employments(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_locations(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_organizations(uuid, boolean, boolean, text, boolean),
     autoflow.profile_json(autoflow.profiles),
     autoflow.contact_json(autoflow.contacts),
     autoflow.employment_json(autoflow.employments),
@@ -965,11 +946,11 @@ REVOKE ALL ON FUNCTION
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     autoflow.profile_visibility(autoflow.profiles),
-    autoflow.readable_profiles(uuid, boolean, boolean),
-    autoflow.readable_contacts(uuid, boolean, boolean),
-    autoflow.readable_employments(uuid, boolean, boolean),
-    autoflow.readable_locations(uuid, boolean, boolean),
-    autoflow.readable_organizations(uuid, boolean, boolean),
+    autoflow.readable_profiles(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_contacts(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_employments(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_locations(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_organizations(uuid, boolean, boolean, text, boolean),
     autoflow.profile_json(autoflow.profiles),
     autoflow.contact_json(autoflow.contacts),
     autoflow.employment_json(autoflow.employments),

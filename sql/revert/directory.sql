@@ -27,11 +27,11 @@ DROP FUNCTION
     autoflow.creations_bounded(),
     autoflow.users_left(),
     autoflow.profile_visibility(autoflow.profiles),
-    autoflow.readable_profiles(uuid, boolean, boolean),
-    autoflow.readable_contacts(uuid, boolean, boolean),
-    autoflow.readable_employments(uuid, boolean, boolean),
-    autoflow.readable_locations(uuid, boolean, boolean),
-    autoflow.readable_organizations(uuid, boolean, boolean),
+    autoflow.readable_profiles(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_contacts(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_employments(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_locations(uuid, boolean, boolean, text, boolean),
+    autoflow.readable_organizations(uuid, boolean, boolean, text, boolean),
     autoflow.profile_json(autoflow.profiles),
     autoflow.contact_json(autoflow.contacts),
     autoflow.employment_json(autoflow.employments),
@@ -45,6 +45,7 @@ DROP FUNCTION
     CASCADE;
 
 DROP FUNCTION autoflow.profiles_shown();
+DROP DOMAIN autoflow.sort_key;
 
 ALTER TABLE autoflow.profiles DROP CONSTRAINT profiles_location_id_fkey;
 

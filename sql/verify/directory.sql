@@ -2,20 +2,20 @@
 
 BEGIN;
 
-SELECT autoflow.profile_json(r)
-  FROM autoflow.readable_profiles(NULL, true, true) AS r
+SELECT autoflow.profile_json(item)
+  FROM autoflow.readable_profiles(NULL, true, true)
  WHERE false;
-SELECT autoflow.contact_json(r)
-  FROM autoflow.readable_contacts(NULL, true, true) AS r
+SELECT autoflow.contact_json(item)
+  FROM autoflow.readable_contacts(NULL, true, true)
  WHERE false;
-SELECT autoflow.employment_json(r)
-  FROM autoflow.readable_employments(NULL, true, true) AS r
+SELECT autoflow.employment_json(item)
+  FROM autoflow.readable_employments(NULL, true, true)
  WHERE false;
-SELECT autoflow.location_json(r, true)
-  FROM autoflow.readable_locations(NULL, true, true) AS r
+SELECT autoflow.location_json(item, true)
+  FROM autoflow.readable_locations(NULL, true, true)
  WHERE false;
-SELECT autoflow.organization_json(r, true)
-  FROM autoflow.readable_organizations(NULL, true, true) AS r
+SELECT autoflow.organization_json(item, true)
+  FROM autoflow.readable_organizations(NULL, true, true)
  WHERE false;
 
 DO $$

@@ -8,7 +8,7 @@
 --
 -- json         no row: one may not read it
 
-SELECT autoflow.contact_json(c) AS json
+SELECT autoflow.contact_json(item) AS json
   FROM autoflow.readable_contacts(
-           :user_id::uuid, :superuser::boolean, true) AS c
- WHERE c.id = :id::uuid;
+           :user_id::uuid, :superuser::boolean, true)
+ WHERE id = :id::uuid;

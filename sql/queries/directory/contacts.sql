@@ -8,6 +8,7 @@
 -- :id                  of a profile, whose alone are listed; may be null
 -- :type                may be null
 -- :include_inactive    true: superusers read what was deactivated, too
+-- :sort                a field's name
 -- :descending          whether the greatest comes first
 -- :position            an id and a key of the sort, to begin with; may be null
 -- :page, :size
@@ -18,12 +19,13 @@
 -- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
-    SELECT c AS item, c.id, c.created_at AS moment
+    SELECT *
       FROM autoflow.readable_contacts(
                :user_id::uuid, :superuser::boolean,
-               coalesce(:include_inactive::boolean, false)) AS c
-     WHERE (:id::uuid IS NULL OR c.profile_id = :id::uuid)
-       AND (:type::text IS NULL OR c.type = :type::text)
+               coalesce(:include_inactive::boolean, false),
+               :sort::text, :descending::boolean)
+     WHERE (:id::uuid IS NULL OR (item).profile_id = :id::uuid)
+       AND (:type::text IS NULL OR (item).type = :type::text)
 ), page AS (
     SELECT *
       FROM found

@@ -19,7 +19,8 @@ WITH wanted AS (
       FROM jsonb_populate_record(NULL::autoflow.contacts, :body::jsonb)
 ), target AS MATERIALIZED (
     SELECT id,
-           :superuser::boolean OR user_id = :user_id::uuid AS may_write
+           :superuser::boolean OR (item).user_id = :user_id::uuid
+               AS may_write
       FROM autoflow.readable_profiles(:user_id::uuid, :superuser::boolean,
                                       false)
      WHERE id = coalesce(:id::uuid, :profile_id::uuid,

@@ -9,12 +9,12 @@
 -- problem      forbidden: one may read it, but not write; no row: not even that
 
 WITH target AS MATERIALIZED (
-    SELECT c.id,
+    SELECT id,
            :superuser::boolean
-           OR coalesce(c.user_id = :user_id::uuid, false) AS may_write
+           OR coalesce((item).user_id = :user_id::uuid, false) AS may_write
       FROM autoflow.readable_contacts(
-               :user_id::uuid, :superuser::boolean, false) AS c
-     WHERE c.id = :id::uuid
+               :user_id::uuid, :superuser::boolean, false)
+     WHERE id = :id::uuid
 ), after AS (
     UPDATE autoflow.contacts AS c
        SET is_active = false,

@@ -9,12 +9,12 @@
 -- problem      forbidden: one may read it, but not write; no row: not even that
 
 WITH target AS MATERIALIZED (
-    SELECT l.id,
+    SELECT id,
            :superuser::boolean
-           OR coalesce(l.created_by = :user_id::uuid, false) AS may_write
+           OR coalesce((item).created_by = :user_id::uuid, false) AS may_write
       FROM autoflow.readable_locations(
-               :user_id::uuid, :superuser::boolean, false) AS l
-     WHERE l.id = :id::uuid
+               :user_id::uuid, :superuser::boolean, false)
+     WHERE id = :id::uuid
 ), after AS (
     UPDATE autoflow.locations AS l
        SET is_active = false,

@@ -9,12 +9,12 @@
 -- problem      forbidden: one may read it, but not write; no row: not even that
 
 WITH target AS MATERIALIZED (
-    SELECT o.id,
+    SELECT id,
            :superuser::boolean
-           OR coalesce(o.created_by = :user_id::uuid, false) AS may_write
+           OR coalesce((item).created_by = :user_id::uuid, false) AS may_write
       FROM autoflow.readable_organizations(
-               :user_id::uuid, :superuser::boolean, false) AS o
-     WHERE o.id = :id::uuid
+               :user_id::uuid, :superuser::boolean, false)
+     WHERE id = :id::uuid
 ), after AS (
     UPDATE autoflow.organizations AS o
        SET is_active = false,

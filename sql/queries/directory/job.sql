@@ -8,7 +8,7 @@
 --
 -- json         no row: one may not read it
 
-SELECT autoflow.employment_json(e) AS json
+SELECT autoflow.employment_json(item) AS json
   FROM autoflow.readable_employments(
-           :user_id::uuid, :superuser::boolean, true) AS e
- WHERE e.id = :id::uuid;
+           :user_id::uuid, :superuser::boolean, true)
+ WHERE id = :id::uuid;

@@ -19,24 +19,21 @@
 -- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
-    SELECT e AS item, e.id,
-           CASE WHEN :sort::text = 'created_at'
-                THEN e.created_at END AS moment,
-           CASE WHEN :sort::text = 'start_date'
-                THEN coalesce(e.start_date, '-infinity') END AS key
+    SELECT *
       FROM autoflow.readable_employments(
                :user_id::uuid, :superuser::boolean,
-               coalesce(:include_inactive::boolean, false)) AS e
-     WHERE (:id::uuid IS NULL OR e.profile_id = :id::uuid)
+               coalesce(:include_inactive::boolean, false),
+               :sort::text, :descending::boolean)
+     WHERE (:id::uuid IS NULL OR (item).profile_id = :id::uuid)
        AND (:company::text IS NULL
-            OR lower(e.company COLLATE "C")
+            OR lower((item).company COLLATE "C")
                = lower(:company::text COLLATE "C"))
        AND (:industry::text IS NULL
-            OR lower(e.industry COLLATE "C")
+            OR lower((item).industry COLLATE "C")
                = lower(:industry::text COLLATE "C"))
        AND CASE :current::boolean
-           WHEN true THEN e.end_date IS NULL
-           WHEN false THEN e.end_date IS NOT NULL
+           WHEN true THEN (item).end_date IS NULL
+           WHEN false THEN (item).end_date IS NOT NULL
            ELSE true END
 ), page AS (
     SELECT *
@@ -55,10 +52,14 @@ WITH found AS NOT MATERIALIZED (
                ELSE (key, id) <= (substr(:position::text, 37)::date,
                                   left(:position::text, 36)::uuid)
            END
-     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
-              CASE WHEN NOT :descending::boolean THEN key END,
+     ORDER BY CASE WHEN :sort::text = 'created_at'
+                        AND NOT :descending::boolean THEN moment END,
+              CASE WHEN :sort::text <> 'created_at'
+                        AND NOT :descending::boolean THEN key END,
               CASE WHEN NOT :descending::boolean THEN id END,
-              moment DESC, key DESC, id DESC
+              CASE WHEN :sort::text = 'created_at' THEN moment END DESC,
+              CASE WHEN :sort::text <> 'created_at' THEN key END DESC,
+              id DESC
      LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
 SELECT (SELECT json_agg(autoflow.employment_json(item))

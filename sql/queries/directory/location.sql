@@ -9,7 +9,8 @@
 -- json         no row: one may not read it
 
 SELECT autoflow.location_json(
-           l, :superuser::boolean OR l.created_by = :user_id::uuid) AS json
+           item, :superuser::boolean
+                 OR (item).created_by = :user_id::uuid) AS json
   FROM autoflow.readable_locations(
-           :user_id::uuid, :superuser::boolean, true) AS l
- WHERE l.id = :id::uuid;
+           :user_id::uuid, :superuser::boolean, true)
+ WHERE id = :id::uuid;

@@ -7,6 +7,7 @@
 --
 -- :country, :city      may be null
 -- :include_inactive    true: superusers read what was deactivated, too
+-- :sort                a field's name
 -- :descending          whether the greatest comes first
 -- :position            an id and a key of the sort, to begin with; may be null
 -- :page, :size
@@ -17,15 +18,16 @@
 -- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
-    SELECT l AS item, l.id, l.created_at AS moment
+    SELECT *
       FROM autoflow.readable_locations(
                :user_id::uuid, :superuser::boolean,
-               coalesce(:include_inactive::boolean, false)) AS l
+               coalesce(:include_inactive::boolean, false),
+               :sort::text, :descending::boolean)
      WHERE (:country::text IS NULL
-            OR lower(l.country COLLATE "C")
+            OR lower((item).country COLLATE "C")
                = lower(:country::text COLLATE "C"))
        AND (:city::text IS NULL
-            OR lower(l.city COLLATE "C")
+            OR lower((item).city COLLATE "C")
                = lower(:city::text COLLATE "C"))
 ), page AS (
     SELECT *

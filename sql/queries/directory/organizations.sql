@@ -19,19 +19,16 @@
 -- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
-    SELECT o AS item, o.id,
-           CASE WHEN :sort::text = 'created_at'
-                THEN o.created_at END AS moment,
-           CASE WHEN :sort::text = 'name'
-                THEN lower(o.name COLLATE "C") END AS key
+    SELECT *
       FROM autoflow.readable_organizations(
                :user_id::uuid, :superuser::boolean,
-               coalesce(:include_inactive::boolean, false)) AS o
+               coalesce(:include_inactive::boolean, false),
+               :sort::text, :descending::boolean)
      WHERE (:q::text IS NULL
-            OR o.name ILIKE '%' || regexp_replace(:q::text, '([\\%_])',
+            OR (item).name ILIKE '%' || regexp_replace(:q::text, '([\\%_])',
                                                   '\\\1', 'g') || '%')
        AND (:industry::text IS NULL
-            OR lower(o.industry COLLATE "C")
+            OR lower((item).industry COLLATE "C")
                = lower(:industry::text COLLATE "C"))
 ), page AS (
     SELECT *
@@ -50,10 +47,14 @@ WITH found AS NOT MATERIALIZED (
                ELSE (key, id) <= (substr(:position::text, 37) COLLATE "C",
                                   left(:position::text, 36)::uuid)
            END
-     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
-              CASE WHEN NOT :descending::boolean THEN key END,
+     ORDER BY CASE WHEN :sort::text = 'created_at'
+                        AND NOT :descending::boolean THEN moment END,
+              CASE WHEN :sort::text <> 'created_at'
+                        AND NOT :descending::boolean THEN key END,
               CASE WHEN NOT :descending::boolean THEN id END,
-              moment DESC, key DESC, id DESC
+              CASE WHEN :sort::text = 'created_at' THEN moment END DESC,
+              CASE WHEN :sort::text <> 'created_at' THEN key END DESC,
+              id DESC
      LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
 SELECT (SELECT json_agg(autoflow.organization_json(

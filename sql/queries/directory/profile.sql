@@ -11,11 +11,11 @@
 -- json         no row: one may not read it
 
 SELECT autoflow.profile_with(
-           p, :user_id::uuid, :superuser::boolean,
+           item, :user_id::uuid, :superuser::boolean,
            string_to_array(:include::text, ',')) AS json
   FROM autoflow.readable_profiles(
-           :user_id::uuid, :superuser::boolean, true) AS p
- WHERE p.id = (SELECT CASE WHEN :self::boolean
+           :user_id::uuid, :superuser::boolean, true)
+ WHERE id = (SELECT CASE WHEN :self::boolean
                             THEN (SELECT id
                                     FROM autoflow.profiles
                                    WHERE user_id = :user_id::uuid)

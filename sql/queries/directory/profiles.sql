@@ -18,14 +18,11 @@
 -- next         the position of the page behind this one, if there is one
 
 WITH found AS NOT MATERIALIZED (
-    SELECT p AS item, p.id,
-           CASE WHEN :sort::text = 'created_at'
-                THEN p.created_at END AS moment,
-           CASE WHEN :sort::text = 'last_name'
-                THEN coalesce(lower(p.last_name COLLATE "C"), '') END AS key
+    SELECT *
       FROM autoflow.readable_profiles(
                :user_id::uuid, :superuser::boolean,
-               coalesce(:include_inactive::boolean, false)) AS p
+               coalesce(:include_inactive::boolean, false),
+               :sort::text, :descending::boolean)
 ), page AS (
     SELECT *
       FROM found
@@ -43,10 +40,14 @@ WITH found AS NOT MATERIALIZED (
                ELSE (key, id) <= (substr(:position::text, 37) COLLATE "C",
                                   left(:position::text, 36)::uuid)
            END
-     ORDER BY CASE WHEN NOT :descending::boolean THEN moment END,
-              CASE WHEN NOT :descending::boolean THEN key END,
+     ORDER BY CASE WHEN :sort::text = 'created_at'
+                        AND NOT :descending::boolean THEN moment END,
+              CASE WHEN :sort::text <> 'created_at'
+                        AND NOT :descending::boolean THEN key END,
               CASE WHEN NOT :descending::boolean THEN id END,
-              moment DESC, key DESC, id DESC
+              CASE WHEN :sort::text = 'created_at' THEN moment END DESC,
+              CASE WHEN :sort::text <> 'created_at' THEN key END DESC,
+              id DESC
      LIMIT :size::bigint + 1 OFFSET (:page::bigint - 1) * :size::bigint
 )
 SELECT (SELECT json_agg(autoflow.profile_with(

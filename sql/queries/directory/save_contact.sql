@@ -12,15 +12,16 @@
 -- json         Contact
 
 WITH target AS MATERIALIZED (
-    SELECT c.id, n AS wanted,
+    SELECT readable.id, n AS wanted,
            :superuser::boolean
-           OR coalesce(c.user_id = :user_id::uuid, false) AS may_write
+           OR coalesce((item).user_id = :user_id::uuid, false)
+               AS may_write
       FROM autoflow.readable_contacts(
-               :user_id::uuid, :superuser::boolean, false) AS c,
+               :user_id::uuid, :superuser::boolean, false) AS readable,
            LATERAL jsonb_populate_record(
-               CASE WHEN NOT :replace::boolean THEN c END,
+               CASE WHEN NOT :replace::boolean THEN item END,
                :body::jsonb) AS n
-     WHERE c.id = :id::uuid
+     WHERE readable.id = :id::uuid
 ), after AS (
     UPDATE autoflow.contacts AS c
        SET type = (wanted).type,

@@ -13,19 +13,20 @@
 -- json         Job
 
 WITH target AS MATERIALIZED (
-    SELECT e.id, n AS wanted,
+    SELECT readable.id, n AS wanted,
            :superuser::boolean
-           OR coalesce(e.user_id = :user_id::uuid, false) AS may_write,
-           CASE WHEN n.organization_id IS DISTINCT FROM e.organization_id
+           OR coalesce((item).user_id = :user_id::uuid, false)
+               AS may_write,
+           CASE WHEN n.organization_id IS DISTINCT FROM (item).organization_id
                      AND NOT autoflow.organization_refers(
                          n.organization_id, :user_id::uuid, :superuser::boolean)
                 THEN autoflow.reference_errors('organization_id') END AS errors
       FROM autoflow.readable_employments(
-               :user_id::uuid, :superuser::boolean, false) AS e,
+               :user_id::uuid, :superuser::boolean, false) AS readable,
            LATERAL jsonb_populate_record(
-               CASE WHEN NOT :replace::boolean THEN e END,
+               CASE WHEN NOT :replace::boolean THEN item END,
                :body::jsonb) AS n
-     WHERE e.id = :id::uuid
+     WHERE readable.id = :id::uuid
 ), after AS (
     UPDATE autoflow.employments AS e
        SET title = (wanted).title,

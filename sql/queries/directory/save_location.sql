@@ -12,15 +12,16 @@
 -- json         Location
 
 WITH target AS MATERIALIZED (
-    SELECT l.id, n AS wanted,
+    SELECT readable.id, n AS wanted,
            :superuser::boolean
-           OR coalesce(l.created_by = :user_id::uuid, false) AS may_write
+           OR coalesce((item).created_by = :user_id::uuid, false)
+               AS may_write
       FROM autoflow.readable_locations(
-               :user_id::uuid, :superuser::boolean, false) AS l,
+               :user_id::uuid, :superuser::boolean, false) AS readable,
            LATERAL jsonb_populate_record(
-               CASE WHEN NOT :replace::boolean THEN l END,
+               CASE WHEN NOT :replace::boolean THEN item END,
                :body::jsonb) AS n
-     WHERE l.id = :id::uuid
+     WHERE readable.id = :id::uuid
 ), after AS (
     UPDATE autoflow.locations AS l
        SET country = (wanted).country,

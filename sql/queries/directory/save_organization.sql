@@ -13,19 +13,20 @@
 -- json         Organization; or organizations_name_key violated
 
 WITH target AS MATERIALIZED (
-    SELECT o.id, n AS wanted,
+    SELECT readable.id, n AS wanted,
            :superuser::boolean
-           OR coalesce(o.created_by = :user_id::uuid, false) AS may_write,
-           CASE WHEN n.location_id IS DISTINCT FROM o.location_id
+           OR coalesce((item).created_by = :user_id::uuid, false)
+               AS may_write,
+           CASE WHEN n.location_id IS DISTINCT FROM (item).location_id
                      AND NOT autoflow.location_refers(
                          n.location_id, :user_id::uuid, :superuser::boolean)
                 THEN autoflow.reference_errors('location_id') END AS errors
       FROM autoflow.readable_organizations(
-               :user_id::uuid, :superuser::boolean, false) AS o,
+               :user_id::uuid, :superuser::boolean, false) AS readable,
            LATERAL jsonb_populate_record(
-               CASE WHEN NOT :replace::boolean THEN o END,
+               CASE WHEN NOT :replace::boolean THEN item END,
                :body::jsonb) AS n
-     WHERE o.id = :id::uuid
+     WHERE readable.id = :id::uuid
 ), after AS (
     UPDATE autoflow.organizations AS o
        SET name = (wanted).name,

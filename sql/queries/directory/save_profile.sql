@@ -15,18 +15,19 @@
 -- json         Profile
 
 WITH target AS MATERIALIZED (
-    SELECT p AS before, n AS wanted,
-           :superuser::boolean OR p.user_id = :user_id::uuid AS may_write,
-           CASE WHEN n.location_id IS DISTINCT FROM p.location_id
+    SELECT item AS before, n AS wanted,
+           :superuser::boolean OR (item).user_id = :user_id::uuid
+               AS may_write,
+           CASE WHEN n.location_id IS DISTINCT FROM (item).location_id
                      AND NOT autoflow.location_refers(
                          n.location_id, :user_id::uuid, :superuser::boolean)
                 THEN autoflow.reference_errors('location_id') END AS errors
       FROM autoflow.readable_profiles(
-               :user_id::uuid, :superuser::boolean, false) AS p,
+               :user_id::uuid, :superuser::boolean, false) AS readable,
            LATERAL jsonb_populate_record(
-               CASE WHEN NOT :replace::boolean THEN p END,
+               CASE WHEN NOT :replace::boolean THEN item END,
                :body::jsonb) AS n
-     WHERE p.id = (SELECT CASE WHEN :self::boolean
+     WHERE readable.id = (SELECT CASE WHEN :self::boolean
                             THEN (SELECT id
                                     FROM autoflow.profiles
                                    WHERE user_id = :user_id::uuid)

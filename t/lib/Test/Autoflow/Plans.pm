@@ -1,0 +1,59 @@
+package Test::Autoflow::Plans;
+
+# What PostgreSQL does for a list, as it tells itself: with which plan, and how
+# many rows it goes through.
+#
+#     my $plans = Test::Autoflow::Plans->new(test => $t, as => $t->bearer($root))->start;
+#     $plans->reads_at_most(250, '/auth/users?sort=email');
+
+use Mojo::Base -base, -signatures;
+use Mojo::File qw(path);
+use Test::More ();
+
+has [qw(test as)];
+
+# the server logs what new connections do
+sub start ($self) {
+    my $admin = $self->test->postgresql->connect('postgres');
+    $admin->do("ALTER ROLE autoflow_app SET $_")
+        for q{session_preload_libraries = 'auto_explain'}, q{auto_explain.log_min_duration = 0},
+        q{auto_explain.log_analyze = on}, q{auto_explain.log_nested_statements = off};
+    $self->test->reload->ready;
+    return $self;
+}
+
+# that of the list's statement, which alone has a column "next"
+sub plan ($self, $url) {
+    my $log    = path($self->test->postgresql->log);
+    my $before = length $log->slurp;
+    $self->test->get_ok($url => $self->as)->status_is(200);
+    my $plan;
+    my $logged = qr/(duration: [^\n]*plan:(?:\n(?!\d{4}-)[^\n]*)*AS next\n.*?)(?=^\d{4}-|\z)/ms;
+    $self->test->wait_for(sub { ($plan) = substr($log->slurp, $before) =~ $logged });
+    return $plan;
+}
+
+# how many rows of tables a plan went through, used or not
+sub rows_read ($self, $plan) {
+    my ($sum, $loops) = (0, 0);
+    for (split /\n/, $plan) {
+        if (/->\s/) { $loops = /Scan.* on .*actual time=\S+ rows=(\d+) loops=(\d+)/
+            && !/CTE Scan|Subquery Scan/ ? ($sum += $1 * $2, $2)[1] : 0 }
+        elsif (/Rows Removed by (?:Filter|Index Recheck): (\d+)/) { $sum += $1 * $loops }
+    }
+    return $sum;
+}
+
+# undef: as many as it likes.  Returns the cursor of the next page.
+sub reads_at_most ($self, $max, $url) {
+    my $plan = $self->plan($url);
+    my $rows = $self->rows_read($plan);
+    my ($total, $next) = @{$self->test->tx->res->json}{qw(total next)};
+    Test::More::cmp_ok($rows, '<=', $max, $url) or Test::More::diag($plan) if defined $max;
+    Test::More::note(sprintf '%6.1f ms, %6d rows read, %5s found: %s',
+        $plan =~ /duration: ([\d.]+) ms/, $rows, $total // '-', $url);
+    Test::More::note($plan) if $ENV{AUTOFLOW_PLANS};
+    return $next;
+}
+
+1;

@@ -240,6 +240,17 @@ test_bad_keys_are_refused(void **state)
         af_key_free(key);
     }
 
+    /* one octet less is not too long */
+
+    options.alg = "HS256";
+    options.kid = kid_257 + 1;
+
+    key = af_key_create_secret(secret, 64, &options, &error);
+
+    assert_non_null(key);
+    assert_string_equal(af_key_kid(key), kid_257 + 1);
+    af_key_free(key);
+
     assert_int_equal(failed, 0);
 }
 

@@ -37,6 +37,7 @@ static const struct {
     { "", AF_TEMPLATE_TEXT, "", 0 },
     { "{{name}}", AF_TEMPLATE_TEXT, "A & B <c> \"d\" 'e'", 0 },
     { "{{name}}", AF_TEMPLATE_LINE, "A & B <c> \"d\" 'e'", 0 },
+    { "<p>\r\nx\n", AF_TEMPLATE_HTML, "<p>\nx\n", 0 },
     { "<a b=\"{{name}}\">", AF_TEMPLATE_HTML,
       "<a b=\"A &amp; B &lt;c&gt; &quot;d&quot; &#39;e&#39;\">", 0 },
     { "a{{ empty }}b{{empty}}{{empty}}c", AF_TEMPLATE_TEXT, "abc", 0 },
@@ -117,7 +118,11 @@ static const struct {
     { "\xc3\xbc" "34567890123456789012345678901234567890"
       "1234567890123456789012345678901\xc3\xbc" "x", "quoted-printable",
       "=C3=BC34567890123456789012345678901234567890"
-      "1234567890123456789012345678901=\r\n=C3=BCx" }
+      "1234567890123456789012345678901=\r\n=C3=BCx" },
+    { "\xc3\xbc" "34567890123456789012345678901234567890"
+      "1234567890123456789012345678901" "xy", "quoted-printable",
+      "=C3=BC34567890123456789012345678901234567890"
+      "1234567890123456789012345678901=\r\nxy" }
 };
 
 

@@ -108,12 +108,27 @@ test_names_and_values_are_found(void **state)
 }
 
 
+static void
+test_a_name_is_in_braces_and_whole(void **state)
+{
+    (void) state;
+
+    assert_true(af_path_has(TWO, "user_id"));
+    assert_true(af_path_has(TWO, "role_id"));
+    assert_false(af_path_has(TWO, "id"));
+    assert_false(af_path_has(TWO, "user"));
+    assert_false(af_path_has(TWO, "users"));
+    assert_false(af_path_has("/users", "users"));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_paths_match_or_not),
-        cmocka_unit_test(test_names_and_values_are_found)
+        cmocka_unit_test(test_names_and_values_are_found),
+        cmocka_unit_test(test_a_name_is_in_braces_and_whole)
     };
 
     return cmocka_run_group_tests_name("path", tests, NULL, NULL);

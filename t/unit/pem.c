@@ -79,6 +79,7 @@ static const struct {
       "the curve is given by parameters, not by its name" },
     { P256, "parameters", 0, NULL, "there is no key in the PEM" },
     { P256, "encrypted", 1, NULL, "the private key is encrypted" },
+    { P256, "an octet more", 0, NULL, "the PEM holds no valid key" },
     { RSA_2048, "encrypted", 1, NULL, "the private key is encrypted" },
     { RSA_2048, "encrypted, the old way", 1, NULL,
       "the private key is encrypted" }
@@ -198,6 +199,20 @@ write_explicit(BIO *bio, EVP_PKEY *pkey)
 }
 
 
+static int
+write_octet_more(BIO *bio, EVP_PKEY *pkey)
+{
+    int             len;
+    unsigned char   der[SIZE], *p;
+
+    p = der;
+    len = i2d_PUBKEY(pkey, &p);
+    *p = 0;
+
+    return PEM_write_bio(bio, PEM_STRING_PUBLIC, "", der, len + 1) > 0;
+}
+
+
 /* a PEM text, zero-terminated */
 
 static char *
@@ -215,6 +230,9 @@ pem_of(EVP_PKEY *pkey, const char *structure, int private)
 
     } else if (strcmp(structure, "explicit parameters") == 0) {
         rc = write_explicit(bio, pkey);
+
+    } else if (strcmp(structure, "an octet more") == 0) {
+        rc = write_octet_more(bio, pkey);
 
     } else if (strcmp(structure, "parameters") == 0) {
         rc = PEM_write_bio_Parameters(bio, pkey);

@@ -166,6 +166,23 @@ test_verdicts(void **state)
 }
 
 
+static void
+test_what_expires_after_2106_does_not_expire_at_once(void **state)
+{
+    af_fixture_t  f;
+
+    (void) state;
+
+    f = table_of(100);
+    add(&f, SESSION, 7, AF_REVOCATIONS_ALL, NOW, (time_t) UINT32_MAX + 10, NOW);
+
+    assert_int_equal(af_revocations_sweep(f.table, NOW, 100), 0);
+    assert_true(judge(f.table, 7, 1, 0, NEVER));
+
+    done(&f);
+}
+
+
 /* by the time of issue; and more subjects than are looked up together */
 
 static void
@@ -822,6 +839,7 @@ main(void)
         cmocka_unit_test(test_fits_its_memory),
         cmocka_unit_test(test_found_again),
         cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_what_expires_after_2106_does_not_expire_at_once),
         cmocka_unit_test(test_roles),
         cmocka_unit_test(test_only_raised),
         cmocka_unit_test(test_generation_reflects_changes),

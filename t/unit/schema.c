@@ -19,6 +19,8 @@
 #define TEXT        &af_type_text
 #define UUID        &af_type_uuid
 #define TIME        &af_type_time
+#define DATE        &af_type_date
+#define URL         &af_type_url
 
 
 static int inner_rule(json_t *body, json_t *errors);
@@ -225,6 +227,18 @@ static const struct {
     { TIME, "\" 2025-01-01T00:00:00Z\"", "format" },
     { TIME, "\"2025-+1-01T00:00:00Z\"", "format" },
     { TIME, "1735689599", "type" },
+
+    { DATE, "\"2025-12-31\"", NULL },
+    { DATE, "\"2025-02-29\"", "format" },
+    { DATE, "\"2025-12-31T23:59:59Z\"", "format" },
+
+    { URL, "\"https://example.com/?a=b#c\"", NULL },
+    { URL, "\"HTTP://x\"", NULL },
+    { URL, "\"https://\"", "format" },
+    { URL, "\"ftp://example.com/\"", "format" },
+    { URL, "\"javascript:alert(1)\"", "format" },
+    { URL, "\"https://a b\"", "format" },
+    { URL, "\"https://a\\n\"", "format" },
 
     { &af_type_string, "\"\"", NULL },
     { &af_type_string, "\"\\u0001\"", NULL },
@@ -560,6 +574,76 @@ test_every_invalid_field_is_listed_in_order(void **state)
 }
 
 
+static const af_field_t  changed_fields[] = {
+    { "name", NAME, AF_REQUIRED, NULL },
+    { "size", &one_to_hundred, AF_NULLABLE, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  changed = { "Changed", changed_fields, NULL };
+
+
+static void
+test_null_clears_only_what_may_be_null(void **state)
+{
+    int      failed;
+    size_t   i;
+    json_t  *body, *errors;
+
+    static const struct {
+        const char  *body;
+        int          errors;
+    } rows[] = {
+        { "{}", 0 },
+        { "{'size':null}", 0 },
+        { "{'name':null}", 1 },
+        { "{'name':null,'size':0}", 2 }
+    };
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        body = quoted(rows[i].body);
+        errors = json_array();
+
+        af_row(af_schema_check_change(&changed, body, errors)
+               == rows[i].errors, "%s", rows[i].body);
+
+        json_decref(errors);
+        json_decref(body);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
+/* a query has nothing but strings */
+
+static void
+test_text_becomes_what_its_field_is(void **state)
+{
+    json_t  *input, *becomes;
+
+    (void) state;
+
+    input = quoted("{'name':'1','size':'20','x':'3'}");
+    becomes = quoted("{'name':'1','size':20,'x':'3'}");
+    assert_int_equal(af_schema_convert(&changed, input), 0);
+    assert_true(json_equal(input, becomes));
+    json_decref(becomes);
+    json_decref(input);
+
+    input = quoted("{'size':'[1, 2]'}");
+    becomes = json_deep_copy(input);
+    assert_int_equal(af_schema_convert(&changed, input), 0);
+    assert_true(json_equal(input, becomes));
+    json_decref(becomes);
+    json_decref(input);
+}
+
+
 static void
 test_messages(void **state)
 {
@@ -702,6 +786,8 @@ main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_every_invalid_field_is_listed_in_order),
+        cmocka_unit_test(test_null_clears_only_what_may_be_null),
+        cmocka_unit_test(test_text_becomes_what_its_field_is),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_a_failing_rule_means_no_memory),
         cmocka_unit_test(test_secrets_are_wiped),

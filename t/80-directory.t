@@ -397,6 +397,32 @@ subtest 'locations that are used' => sub {
     is $seen->(), 404, 'nobody any more';
 };
 
+subtest 'export' => sub {
+    is status('nobody', GET => '/user/export'), 401, 'nobody';
+    my $ada = $as{export} = $t->bearer($t->register(first_name => 'Ada'));
+    make('/jobs', {title => 'T', company => 'C'}, 'export');
+    my $gone = make('/contacts', {type => 'phone', value => '1'}, 'export');
+    $t->delete_ok("/contacts/$gone->{id}" => $ada)->status_is(204);
+    make('/locations', {country => 'C'}, 'export');
+    make('/organizations', {name => 'Exported'}, 'export');
+    make('/messages', {recipient_id => $who{other}{user}{id}, content => 'Hello'}, 'export');
+    my $all = ask('export', GET => '/user/export')->json;
+    is_deeply [map { scalar @{$all->{$_}} }
+        qw(contacts jobs locations organizations messages sessions)], [(1) x 6], 'all that is kept';
+    is $all->{contacts}[0]{is_active}, false, 'what was deactivated, too';
+    is $all->{profile}{first_name}, 'Ada';
+    is_deeply [map { $_->{action} } @{$all->{events}}], ['registered'], 'what was done';
+    is $all->{complete}, true, 'and nothing else';
+    unlike $t->tx->res->body, qr/argon2|password_hash|random/, 'no secret';
+    $t->db->do(q{INSERT INTO autoflow.audit_events (action, actor_id, target_id, ip_address)
+        SELECT 'updated', ?::uuid, ?::uuid, '192.0.2.1' FROM generate_series(1, 10001)}, {},
+        $who{root}{user}{id}, $all->{user}{id});
+    my $more = ask('export', GET => '/user/export')->json;
+    is scalar @{$more->{events}}, 10_000, 'the latest 10,000';
+    is $more->{complete}, false, 'which it says';
+    is $more->{events}[0]{ip_address}, undef, "whose address is another one's";
+};
+
 subtest 'what an account leaves' => sub {
     my $ada  = $t->register;
     my $as   = $as{ada} = $t->bearer($ada);

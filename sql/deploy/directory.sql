@@ -184,8 +184,9 @@ CREATE INDEX contacts_by_created_at_idx
     ON autoflow.contacts (visibility, created_at, id);
 CREATE INDEX contacts_by_type_idx
     ON autoflow.contacts (visibility, type, created_at, id);
-CREATE INDEX contacts_profile_id_idx ON autoflow.contacts (profile_id, type);
-CREATE INDEX contacts_user_id_idx ON autoflow.contacts (user_id);
+CREATE INDEX contacts_profile_id_idx
+    ON autoflow.contacts (profile_id, visibility);
+CREATE INDEX contacts_user_id_idx ON autoflow.contacts (user_id, visibility);
 CREATE UNIQUE INDEX contacts_primary_key
     ON autoflow.contacts (profile_id, type) WHERE is_primary AND is_active;
 
@@ -203,8 +204,10 @@ CREATE INDEX employments_by_company_idx
 CREATE INDEX employments_by_industry_idx
     ON autoflow.employments
        (visibility, lower(industry COLLATE "C"), created_at, id);
-CREATE INDEX employments_profile_id_idx ON autoflow.employments (profile_id);
-CREATE INDEX employments_user_id_idx ON autoflow.employments (user_id);
+CREATE INDEX employments_profile_id_idx
+    ON autoflow.employments (profile_id, visibility);
+CREATE INDEX employments_user_id_idx
+    ON autoflow.employments (user_id, visibility);
 CREATE INDEX employments_organization_id_idx
     ON autoflow.employments (organization_id)
     WHERE organization_id IS NOT NULL;
@@ -217,7 +220,8 @@ CREATE INDEX locations_by_country_idx
 CREATE INDEX locations_by_city_idx
     ON autoflow.locations
        (visibility, lower(city COLLATE "C"), created_at, id);
-CREATE INDEX locations_created_by_idx ON autoflow.locations (created_by);
+CREATE INDEX locations_created_by_idx
+    ON autoflow.locations (created_by, visibility);
 
 CREATE INDEX organizations_by_created_at_idx
     ON autoflow.organizations (visibility, created_at, id);
@@ -227,7 +231,7 @@ CREATE INDEX organizations_by_industry_idx
     ON autoflow.organizations
        (visibility, lower(industry COLLATE "C"), created_at, id);
 CREATE INDEX organizations_created_by_idx
-    ON autoflow.organizations (created_by);
+    ON autoflow.organizations (created_by, visibility);
 CREATE INDEX organizations_location_id_idx
     ON autoflow.organizations (location_id) WHERE location_id IS NOT NULL;
 CREATE UNIQUE INDEX organizations_name_key
@@ -321,7 +325,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         PERFORM autoflow.directory_bounded(count(*) + 1, 100)
            FROM autoflow.contacts
-          WHERE profile_id = NEW.profile_id AND is_active;
+          WHERE profile_id = NEW.profile_id AND visibility > 0;
     END IF;
 
     -- the new one takes the place of the old one
@@ -364,7 +368,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         PERFORM autoflow.directory_bounded(count(*) + 1, 100)
            FROM autoflow.employments
-          WHERE profile_id = NEW.profile_id AND is_active;
+          WHERE profile_id = NEW.profile_id AND visibility > 0;
     END IF;
 
     RETURN NEW;
@@ -478,23 +482,23 @@ BEGIN
             UPDATE autoflow.contacts
                SET is_active = false,
                    deactivated_at = NEW.deactivated_at
-             WHERE profile_id = NEW.id AND is_active;
+             WHERE profile_id = NEW.id AND visibility > 0;
 
             UPDATE autoflow.employments
                SET is_active = false,
                    deactivated_at = NEW.deactivated_at
-             WHERE profile_id = NEW.id AND is_active;
+             WHERE profile_id = NEW.id AND visibility > 0;
 
         ELSIF OLD.visibility <> NEW.visibility
               OR OLD.allow_contact <> NEW.allow_contact
         THEN
             UPDATE autoflow.contacts c
                SET visibility = autoflow.contact_visibility(c, NEW)
-             WHERE profile_id = NEW.id AND is_active;
+             WHERE profile_id = NEW.id AND visibility > 0;
 
             UPDATE autoflow.employments e
                SET visibility = autoflow.employment_visibility(e, NEW)
-             WHERE profile_id = NEW.id AND is_active;
+             WHERE profile_id = NEW.id AND visibility > 0;
         END IF;
     END IF;
 
@@ -549,11 +553,11 @@ BEGIN
     IF TG_TABLE_NAME = 'locations' THEN
         PERFORM autoflow.directory_bounded(count(*) + 1, 1000)
            FROM autoflow.locations
-          WHERE created_by = NEW.created_by AND is_active;
+          WHERE created_by = NEW.created_by AND visibility > 0;
     ELSE
         PERFORM autoflow.directory_bounded(count(*) + 1, 1000)
            FROM autoflow.organizations
-          WHERE created_by = NEW.created_by AND is_active;
+          WHERE created_by = NEW.created_by AND visibility > 0;
     END IF;
 
     RETURN NEW;

@@ -86,6 +86,26 @@ static const af_schema_t  profile_schema = {
 };
 
 
+static const af_field_t  export_fields[] = {
+    { "exported_at", &af_type_time, AF_REQUIRED, NULL },
+    { "complete", &af_type_boolean, AF_REQUIRED, NULL },
+    { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
+    { "profile", &af_type_object, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "contacts", &af_type_array, AF_REQUIRED, &af_schema_contact },
+    { "jobs", &af_type_array, AF_REQUIRED, &af_schema_job },
+    { "locations", &af_type_array, AF_REQUIRED, &af_schema_location },
+    { "organizations", &af_type_array, AF_REQUIRED, NULL },
+    { "messages", &af_type_array, AF_REQUIRED, NULL },
+    { "sessions", &af_type_array, AF_REQUIRED, NULL },
+    { "addresses", &af_type_array, AF_REQUIRED, NULL },
+    { "mails", &af_type_array, AF_REQUIRED, NULL },
+    { "events", &af_type_array, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  export_schema = { "Export", export_fields, NULL };
+
+
 const af_route_t  af_account_routes[] = {
 
     { NGX_HTTP_GET, "/auth/me", AF_USER,
@@ -113,6 +133,11 @@ const af_route_t  af_account_routes[] = {
       .statement = &af_sql_account_update_profile,
       .missing = AF_INVALID_TOKEN,
       .steps = change_steps },
+
+    { NGX_HTTP_GET, "/user/export", AF_USER,
+      .answer = &export_schema,
+      .statement = &af_sql_account_export,
+      .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_DELETE, "/auth/me", AF_USER,
       .alias = "/user/account",

@@ -1,0 +1,123 @@
+-- Everything that is kept of an account, but what only proves who it is; of what
+-- there may be any number, the latest 10,000.
+--
+-- reads
+-- wide
+-- columns: json json
+--
+-- :user_id
+-- :dialect             of user_as()
+--
+-- json         Export; no row: disabled or deleted
+
+WITH account AS (
+    SELECT u
+      FROM autoflow.users u
+     WHERE id = :user_id::uuid
+       AND is_active
+       AND deleted_at IS NULL
+), entries AS MATERIALIZED (
+    SELECT number, message_id
+      FROM autoflow.message_entries
+     WHERE user_id = :user_id::uuid
+     ORDER BY number DESC
+     LIMIT 10001
+), events AS MATERIALIZED (
+    SELECT *
+      FROM (SELECT *
+              FROM (SELECT *
+                      FROM autoflow.audit_events
+                     WHERE actor_id = :user_id::uuid
+                     ORDER BY at DESC, id DESC
+                     LIMIT 10001) AS done
+             UNION
+            SELECT *
+              FROM (SELECT *
+                      FROM autoflow.audit_events
+                     WHERE target_id = :user_id::uuid
+                     ORDER BY at DESC, id DESC
+                     LIMIT 10001) AS suffered) AS either
+     ORDER BY at DESC, id DESC
+     LIMIT 10001
+)
+SELECT row_to_json(export) AS json
+  FROM account,
+       LATERAL (
+    SELECT autoflow.rfc3339(now()) AS exported_at,
+           (SELECT count(*) FROM entries) <= 10000
+               AND (SELECT count(*) FROM events) <= 10000 AS complete,
+           autoflow.user_as(:dialect::text, u) AS "user",
+           (SELECT autoflow.profile_json(p)
+              FROM autoflow.profiles p
+             WHERE user_id = (u).id) AS profile,
+           (SELECT coalesce(json_agg(autoflow.contact_json(c) ORDER BY id), '[]')
+              FROM (SELECT *
+                      FROM autoflow.contacts
+                     WHERE user_id = (u).id
+                     LIMIT 10000) AS c) AS contacts,
+           (SELECT coalesce(json_agg(autoflow.employment_json(e) ORDER BY id),
+                            '[]')
+              FROM (SELECT *
+                      FROM autoflow.employments
+                     WHERE user_id = (u).id
+                     LIMIT 10000) AS e) AS jobs,
+           (SELECT coalesce(json_agg(autoflow.location_json(l, true)
+                                     ORDER BY id), '[]')
+              FROM (SELECT *
+                      FROM autoflow.locations
+                     WHERE created_by = (u).id
+                     LIMIT 10000) AS l) AS locations,
+           (SELECT coalesce(json_agg(autoflow.organization_json(o, true)
+                                     ORDER BY id), '[]')
+              FROM (SELECT *
+                      FROM autoflow.organizations
+                     WHERE created_by = (u).id
+                     LIMIT 10000) AS o) AS organizations,
+           (SELECT coalesce(json_agg(autoflow.message_json(m)
+                                     ORDER BY number), '[]')
+              FROM (SELECT * FROM entries LIMIT 10000) AS e
+              JOIN autoflow.messages m ON m.id = message_id) AS messages,
+           (SELECT coalesce(json_agg(row_to_json(session)), '[]')
+              FROM (SELECT id,
+                           device_info,
+                           host(ip_address) AS ip_address,
+                           autoflow.rfc3339(created_at) AS created_at,
+                           autoflow.rfc3339(last_used_at) AS last_used_at,
+                           autoflow.rfc3339(expires_at) AS expires_at,
+                           autoflow.rfc3339(ended_at) AS ended_at,
+                           amr,
+                           aal
+                      FROM autoflow.sessions s
+                     WHERE s.user_id = (u).id
+                     ORDER BY s.created_at DESC
+                     LIMIT 10000) AS session) AS sessions,
+           (SELECT coalesce(json_agg(row_to_json(address)), '[]')
+              FROM (SELECT network, used_on
+                      FROM autoflow.user_addresses
+                     WHERE user_id = (u).id
+                     ORDER BY used_on DESC
+                     LIMIT 10000) AS address) AS addresses,
+           (SELECT coalesce(json_agg(row_to_json(mail)), '[]')
+              FROM (SELECT kind,
+                           recipient,
+                           autoflow.rfc3339(created_at) AS created_at,
+                           autoflow.rfc3339(sent_at) AS sent_at
+                      FROM autoflow.outbox o
+                     WHERE o.user_id = (u).id
+                     ORDER BY o.created_at DESC
+                     LIMIT 10000) AS mail) AS mails,
+           -- who else did something has an address of their own
+           (SELECT coalesce(json_agg(row_to_json(event)), '[]')
+              FROM (SELECT id,
+                           autoflow.rfc3339(at) AS at,
+                           action,
+                           actor_id,
+                           target_id,
+                           CASE WHEN actor_id = (u).id
+                                THEN host(ip_address) END AS ip_address,
+                           CASE WHEN actor_id = (u).id
+                                THEN user_agent END AS user_agent,
+                           details
+                      FROM events
+                     LIMIT 10000) AS event) AS events
+       ) AS export;

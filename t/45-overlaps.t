@@ -12,7 +12,9 @@ use Test::More;
 
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
-my $t     = Test::Autoflow->new;
+
+# one connection for each request that waits, whoever sends the mails beside them
+my $t     = Test::Autoflow->new(database => 'pool=4');
 my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure(autoflow_sessions => 'account=3');
 $t->start;

@@ -93,7 +93,7 @@ COMMENT ON COLUMN autoflow.message_entries.number IS
 CREATE INDEX message_entries_is_sent_idx
     ON autoflow.message_entries (user_id, is_sent, number);
 CREATE INDEX message_entries_unread_idx
-    ON autoflow.message_entries (user_id, number) WHERE unread;
+    ON autoflow.message_entries (user_id, unread, number);
 CREATE INDEX message_entries_conversation_id_idx
     ON autoflow.message_entries (user_id, conversation_id, number);
 

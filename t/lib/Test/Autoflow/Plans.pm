@@ -11,26 +11,34 @@ use Mojo::File qw(path);
 use Test::More ();
 
 has [qw(test as)];
+has nested => 'off';           # "on": the statements of functions, too
 
 # the server logs what new connections do
 sub start ($self) {
     my $admin = $self->test->postgresql->connect('postgres');
     $admin->do("ALTER ROLE autoflow_app SET $_")
         for q{session_preload_libraries = 'auto_explain'}, q{auto_explain.log_min_duration = 0},
-        q{auto_explain.log_analyze = on}, q{auto_explain.log_nested_statements = off};
+        q{auto_explain.log_analyze = on}, "auto_explain.log_nested_statements = @{[$self->nested]}";
     $self->test->reload->ready;
     return $self;
 }
 
-# that of the list's statement, which alone has a column "next"
-sub plan ($self, $url) {
+# what is logged while something is done, from the beginning of it to the plan of
+# the last statement that has this text
+sub logged ($self, $text, $do) {
     my $log    = path($self->test->postgresql->log);
     my $before = length $log->slurp;
-    $self->test->get_ok($url => $self->as)->status_is(200);
-    my $plan;
-    my $logged = qr/(duration: [^\n]*plan:(?:\n(?!\d{4}-)[^\n]*)*AS next\n.*?)(?=^\d{4}-|\z)/ms;
-    $self->test->wait_for(sub { ($plan) = substr($log->slurp, $before) =~ $logged });
-    return $plan;
+    my $plans;
+    $do->();
+    my $last = qr/\A(.*duration: [^\n]*plan:(?:\n(?!\d{4}-)[^\n]*)*\Q$text\E.*?)(?=^\d{4}-|\z)/ms;
+    $self->test->wait_for(sub { ($plans) = substr($log->slurp, $before) =~ $last });
+    return $plans;
+}
+
+# that of the list's statement, which alone has a column "next"
+sub plan ($self, $url) {
+    my $get = sub { $self->test->get_ok($url => $self->as)->status_is(200) };
+    return $self->logged("AS next\n", $get) =~ s/.*(?=duration: )//sr;
 }
 
 # how many rows of tables a plan went through, used or not

@@ -226,7 +226,10 @@ subtest 'replies and conversations' => sub {
         'one that the sender has deleted');
     is sent($bob, $ada, parent_id => $first->{id})->{conversation_id}, $first->{conversation_id},
         'but not the recipient';
+    my $version = sub { value('xmin FROM autoflow.messages WHERE id = ?', $reply->{id}) };
+    my $before  = $version->();
     deleted($bob, $first);
+    is $version->(), $before, 'nothing is done to the replies when their parent goes';
     is seen($_, $reply)->{parent_id}, undef, 'a reply stays when the parent is gone' for $ada, $bob;
     my $own = sent($eve, $ada, content => 'all of it');
     deleted($eve, $own);

@@ -37,7 +37,8 @@ GRANT SELECT, INSERT (user_id, last_number), UPDATE (last_number)
 
 
 -- No foreign keys to the two accounts: a message outlives either of them, for
--- the other one.
+-- the other one.  Nor to the parent: whoever deletes it need not change all the
+-- replies, of which there may be any number.
 
 CREATE TABLE autoflow.messages (
     id               uuid NOT NULL DEFAULT autoflow.uuid7(),
@@ -45,23 +46,18 @@ CREATE TABLE autoflow.messages (
     sender_id        uuid NOT NULL,
     recipient_id     uuid NOT NULL,
     content          text NOT NULL,
+    -- which may be gone
     parent_id        uuid,
     -- not when the transaction began, which may have waited for a mailbox
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     read_at          timestamptz,
 
     CONSTRAINT messages_pkey PRIMARY KEY (id),
-    CONSTRAINT messages_parent_id_fkey
-        FOREIGN KEY (parent_id) REFERENCES autoflow.messages
-        ON DELETE SET NULL,
     CONSTRAINT messages_recipient_id_check
         CHECK (recipient_id <> sender_id),
     CONSTRAINT messages_content_check
         CHECK (autoflow.is_text(content, 1, 10000))
 );
-
-CREATE INDEX messages_parent_id_idx ON autoflow.messages (parent_id)
-    WHERE parent_id IS NOT NULL;
 
 GRANT SELECT,
       INSERT (conversation_id, sender_id, recipient_id, content, parent_id),
@@ -243,7 +239,9 @@ RETURN (
                    message.recipient_id,
                    message.content,
                    message.read_at IS NOT NULL AS is_read,
-                   message.parent_id,
+                   (SELECT id
+                      FROM autoflow.messages
+                     WHERE id = message.parent_id) AS parent_id,
                    message.conversation_id,
                    autoflow.rfc3339(message.created_at) AS created_at,
                    autoflow.rfc3339(message.read_at) AS read_at) AS answer);

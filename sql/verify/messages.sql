@@ -20,7 +20,6 @@ BEGIN
     SELECT string_agg(name, ', ')
       INTO wrong
       FROM unnest(ARRAY['mailboxes_closed_at_idx',
-                        'messages_parent_id_idx',
                         'message_entries_message_id_key',
                         'message_entries_is_sent_idx',
                         'message_entries_unread_idx',

@@ -51,6 +51,28 @@ subtest 'there and back again' => sub {
     sqitch('deploy');
 };
 
+subtest 'a directory that was in use' => sub {
+    my $read = sub ($sql) { $owner->selectall_arrayref($sql) };
+    my $app  = $postgresql->connect('autoflow_app');
+    $owner->do(q{INSERT INTO autoflow.users (email, password_hash) VALUES
+        ('gone@example.com', 'x'), ('private@example.com', 'x'), ('public@example.com', 'x')});
+    $owner->do(q{INSERT INTO autoflow.locations (country) VALUES ('Utopia')});
+    $owner->do(q{INSERT INTO autoflow.profiles (user_id, is_public, location_id)
+        SELECT u.id, email LIKE 'public%', l.id FROM autoflow.users u, autoflow.locations l});
+
+    sqitch('revert', '-y', '--to', 'directory^');
+    is sqlstate($app, 'SELECT first_name, is_public FROM autoflow.profiles'), '',
+        'messages may still read names';
+    $owner->do(q{UPDATE autoflow.users SET deleted_at = now() WHERE email LIKE 'gone%'});
+
+    sqitch('deploy', '--verify');
+    is_deeply $read->(q{SELECT email, p.is_active, visibility, deactivated_at IS NOT NULL,
+        location_id FROM autoflow.profiles p JOIN autoflow.users u ON u.id = user_id ORDER BY 1}),
+        [['gone@example.com', 0, 0, 1, undef], ['private@example.com', 1, 1, 0, undef],
+        ['public@example.com', 1, 2, 0, undef]], 'what was there is as if it were made now';
+    $owner->do('DELETE FROM autoflow.users');
+};
+
 
 # the statements as the module has them: {name, sql, count, reads}
 sub statements {

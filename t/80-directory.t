@@ -395,6 +395,31 @@ subtest 'locations that are used' => sub {
         'who uses it does not own it';
     $t->patch_ok('/profiles/me' => $as{other} => json => {is_public => false})->status_is(200);
     is $seen->(), 404, 'nobody any more';
+    is status('other', PATCH => '/profiles/me', json => {is_public => true}), 422,
+        'a profile that still has it may not show it again';
+    is errors(), 'location_id reference';
+    is status('other', PATCH => '/profiles/me', json => {is_public => true, location_id => undef}),
+        200, 'unless without it';
+    $t->patch_ok('/profiles/me' => $as{other} => json => {is_public => false})->status_is(200);
+};
+
+# Foreign keys are checked before it is locked in order: two who exchange
+# their locations would wait for each other.
+subtest 'whoever takes up a location keeps nobody from leaving it' => sub {
+    my @place = map { make('/locations', {country => "Place $_"}) } 1, 2;
+    my $moves = sub ($place) { status('owner', PATCH => '/profiles/me', json => {
+        location_id => $place->{id}, is_public => true}) };
+    is $moves->($place[0]), 200;
+    my $taker = $t->postgresql->connect;
+    $taker->begin_work;
+    $taker->do('SELECT FROM autoflow.locations WHERE id IN (?, ?) FOR KEY SHARE', undef,
+        map { $_->{id} } @place);
+    is $moves->($place[1]), 200, 'to another one';
+    is status('other', GET => "/locations/$_->[0]{id}"), $_->[1], "which is then $_->[1]"
+        for [$place[0], 404], [$place[1], 200];
+    shown(0);
+    is status('other', GET => "/locations/$place[1]{id}"), 404, 'and to none';
+    $taker->rollback;
 };
 
 subtest 'export' => sub {
@@ -440,6 +465,19 @@ subtest 'what an account leaves' => sub {
         "/locations/$mine->{id}";
     is status('other', GET => "/locations/$used->{id}"), 200, 'what others see of it stays';
     is ask('root', GET => "/profiles/$me->{id}")->json->{is_active}, false, 'a superuser reads it';
+
+    # by a request that began before
+    for (['contacts (profile_id, type, value)', $me->{id}, 'other', 'x'],
+        ['employments (profile_id, title, company)', $me->{id}, 'T', 'C'],
+        ['locations (created_by, country)', $ada->{user}{id}, 'C'],
+        ['organizations (created_by, name)', $ada->{user}{id}, 'Late'])
+    {
+        my ($columns, @values) = @$_;
+        my $places = join ', ', ('?') x @values;
+        is_deeply [$t->db->selectrow_array("INSERT INTO autoflow.$columns VALUES ($places)
+            RETURNING is_active, deactivated_at IS NOT NULL", undef, @values)], [0, 1],
+            "what is made later is gone, too: $columns";
+    }
 };
 
 subtest 'as many as there may be' => sub {

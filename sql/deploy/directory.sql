@@ -30,6 +30,23 @@ COMMENT ON COLUMN autoflow.profiles.visibility IS
 COMMIT;
 
 
+-- The profiles that there are, while nothing is locked but them.  What becomes
+-- of accounts meanwhile is looked at again in the end.
+
+UPDATE autoflow.profiles p
+   SET is_active = false,
+       deactivated_at = u.deleted_at,
+       visibility = 0
+  FROM autoflow.users u
+ WHERE u.id = p.user_id
+   AND u.deleted_at IS NOT NULL
+   AND p.is_active;
+
+UPDATE autoflow.profiles
+   SET visibility = 2
+ WHERE is_active AND is_public AND visibility <> 2;
+
+
 DROP INDEX CONCURRENTLY IF EXISTS autoflow.profiles_by_created_at_idx;
 CREATE INDEX CONCURRENTLY profiles_by_created_at_idx
     ON autoflow.profiles (visibility, created_at, id);
@@ -41,7 +58,8 @@ CREATE INDEX CONCURRENTLY profiles_by_last_name_idx
 
 DROP INDEX CONCURRENTLY IF EXISTS autoflow.profiles_location_id_idx;
 CREATE INDEX CONCURRENTLY profiles_location_id_idx
-    ON autoflow.profiles (location_id) WHERE location_id IS NOT NULL;
+    ON autoflow.profiles (location_id, visibility)
+    WHERE location_id IS NOT NULL;
 
 
 BEGIN;
@@ -233,7 +251,8 @@ CREATE INDEX organizations_by_industry_idx
 CREATE INDEX organizations_created_by_idx
     ON autoflow.organizations (created_by, visibility);
 CREATE INDEX organizations_location_id_idx
-    ON autoflow.organizations (location_id) WHERE location_id IS NOT NULL;
+    ON autoflow.organizations (location_id, visibility)
+    WHERE location_id IS NOT NULL;
 CREATE UNIQUE INDEX organizations_name_key
     ON autoflow.organizations (lower(name COLLATE "C")) WHERE is_active;
 
@@ -307,6 +326,8 @@ CREATE TRIGGER profiles_shown
     EXECUTE FUNCTION autoflow.profiles_shown();
 
 
+-- What is made while its owner leaves goes along.
+
 CREATE FUNCTION autoflow.contacts_written() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -320,6 +341,12 @@ BEGIN
        FOR NO KEY UPDATE;
 
     NEW.user_id := profile.user_id;
+
+    IF NOT profile.is_active THEN
+        NEW.is_active := false;
+        NEW.deactivated_at := coalesce(NEW.deactivated_at, now());
+    END IF;
+
     NEW.visibility := autoflow.contact_visibility(NEW, profile);
 
     IF TG_OP = 'INSERT' THEN
@@ -363,6 +390,12 @@ BEGIN
        FOR NO KEY UPDATE;
 
     NEW.user_id := profile.user_id;
+
+    IF NOT profile.is_active THEN
+        NEW.is_active := false;
+        NEW.deactivated_at := coalesce(NEW.deactivated_at, now());
+    END IF;
+
     NEW.visibility := autoflow.employment_visibility(NEW, profile);
 
     IF TG_OP = 'INSERT' THEN
@@ -382,61 +415,31 @@ CREATE TRIGGER employments_written
 
 
 -- A location is shown while a public profile or an organization uses it.  Who
--- begins to use it holds a lock that keeps others from finding that nobody
--- does: each looks with a snapshot of its own, behind its lock.
+-- begins or ceases to use some looks with a snapshot of its own, behind locks.
+-- These let foreign keys pass, which are checked before, in no order.
 
-CREATE FUNCTION autoflow.location_used(location uuid, used boolean)
-RETURNS void
+CREATE FUNCTION autoflow.locations_used(ids uuid[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF used THEN
-        PERFORM FROM autoflow.locations WHERE id = location FOR KEY SHARE;
+    PERFORM
+       FROM autoflow.locations
+      WHERE id = ANY (ids)
+      ORDER BY id
+        FOR NO KEY UPDATE;
 
-        UPDATE autoflow.locations
-           SET visibility = 2
-         WHERE id = location
-           AND visibility = 1;
-        RETURN;
-    END IF;
-
-    PERFORM FROM autoflow.locations WHERE id = location FOR UPDATE;
-
-    UPDATE autoflow.locations
-       SET visibility = 1
-     WHERE id = location
-       AND visibility = 2
-       AND NOT EXISTS (SELECT
+    UPDATE autoflow.locations l
+       SET visibility = CASE WHEN visibility = 2 THEN 1 ELSE 2 END
+     WHERE id = ANY (ids)
+       AND visibility > 0
+       AND (visibility = 2)
+           <> (EXISTS (SELECT
                          FROM autoflow.profiles
-                        WHERE location_id = location AND visibility = 2)
-       AND NOT EXISTS (SELECT
-                         FROM autoflow.organizations
-                        WHERE location_id = location AND visibility = 2);
-END
-$$;
-
-CREATE FUNCTION autoflow.location_moved(former uuid, present uuid)
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF former IS NOT DISTINCT FROM present THEN
-        RETURN;
-    END IF;
-
-    IF former < present THEN
-        PERFORM autoflow.location_used(former, false);
-    END IF;
-
-    IF present IS NOT NULL THEN
-        PERFORM autoflow.location_used(present, true);
-    END IF;
-
-    IF (former < present) IS NOT TRUE AND former IS NOT NULL THEN
-        PERFORM autoflow.location_used(former, false);
-    END IF;
+                        WHERE location_id = l.id AND visibility = 2)
+               OR EXISTS (SELECT
+                            FROM autoflow.organizations
+                           WHERE location_id = l.id AND visibility = 2));
 END
 $$;
 
@@ -451,10 +454,9 @@ BEGIN
         RETURN NEW;
     END IF;
 
-    PERFORM autoflow.location_moved(
-        CASE WHEN TG_OP = 'UPDATE' AND OLD.visibility = 2
-             THEN OLD.location_id END,
-        CASE WHEN NEW.visibility = 2 THEN NEW.location_id END);
+    PERFORM autoflow.locations_used(ARRAY[
+        CASE WHEN OLD.visibility = 2 THEN OLD.location_id END,
+        CASE WHEN NEW.visibility = 2 THEN NEW.location_id END]);
     RETURN NULL;
 END
 $$;
@@ -502,10 +504,9 @@ BEGIN
         END IF;
     END IF;
 
-    PERFORM autoflow.location_moved(
-        CASE WHEN TG_OP = 'UPDATE' AND OLD.visibility = 2
-             THEN OLD.location_id END,
-        CASE WHEN NEW.visibility = 2 THEN NEW.location_id END);
+    PERFORM autoflow.locations_used(ARRAY[
+        CASE WHEN OLD.visibility = 2 THEN OLD.location_id END,
+        CASE WHEN NEW.visibility = 2 THEN NEW.location_id END]);
     RETURN NULL;
 END
 $$;
@@ -548,7 +549,18 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM FROM autoflow.users WHERE id = NEW.created_by FOR NO KEY UPDATE;
+    PERFORM
+       FROM autoflow.users
+      WHERE id = NEW.created_by
+        AND deleted_at IS NULL
+        FOR NO KEY UPDATE;
+
+    IF NOT FOUND THEN
+        NEW.is_active := false;
+        NEW.visibility := 0;
+        NEW.deactivated_at := now();
+        RETURN NEW;
+    END IF;
 
     IF TG_TABLE_NAME = 'locations' THEN
         PERFORM autoflow.directory_bounded(count(*) + 1, 1000)
@@ -595,7 +607,7 @@ BEGIN
       WHERE (created_by = NEW.id AND visibility = 1)
          OR id = profile.location_id
       ORDER BY id
-        FOR UPDATE;
+        FOR NO KEY UPDATE;
 
     UPDATE autoflow.profiles
        SET is_active = false,
@@ -924,8 +936,7 @@ REVOKE ALL ON FUNCTION
     autoflow.profiles_shown(),
     autoflow.contacts_written(),
     autoflow.employments_written(),
-    autoflow.location_used(uuid, boolean),
-    autoflow.location_moved(uuid, uuid),
+    autoflow.locations_used(uuid[]),
     autoflow.organizations_written(),
     autoflow.profiles_written(),
     autoflow.locations_written(),
@@ -968,7 +979,7 @@ GRANT EXECUTE ON FUNCTION
     TO autoflow_app;
 
 
--- The profiles of accounts that were deleted before.
+-- The profiles of accounts that were deleted in the meantime.
 
 UPDATE autoflow.profiles p
    SET is_active = false,

@@ -11,7 +11,10 @@ DROP TRIGGER profiles_shown ON autoflow.profiles;
 DROP TRIGGER profiles_made ON autoflow.profiles;
 DROP TRIGGER profiles_changed ON autoflow.profiles;
 
+-- which takes what was granted on columns along
 REVOKE SELECT, UPDATE ON autoflow.profiles FROM autoflow_app;
+GRANT SELECT (user_id, first_name, last_name, is_public, is_active)
+    ON autoflow.profiles TO autoflow_app;
 
 DROP FUNCTION
     autoflow.directory_bounded(bigint, bigint),
@@ -19,8 +22,7 @@ DROP FUNCTION
     autoflow.employment_visibility(autoflow.employments, autoflow.profiles),
     autoflow.contacts_written(),
     autoflow.employments_written(),
-    autoflow.location_used(uuid, boolean),
-    autoflow.location_moved(uuid, uuid),
+    autoflow.locations_used(uuid[]),
     autoflow.organizations_written(),
     autoflow.profiles_written(),
     autoflow.locations_written(),
@@ -48,6 +50,7 @@ DROP FUNCTION autoflow.profiles_shown();
 DROP DOMAIN autoflow.sort_key;
 
 ALTER TABLE autoflow.profiles DROP CONSTRAINT profiles_location_id_fkey;
+UPDATE autoflow.profiles SET location_id = NULL WHERE location_id IS NOT NULL;
 
 DROP TABLE autoflow.contacts, autoflow.employments, autoflow.organizations,
     autoflow.locations;

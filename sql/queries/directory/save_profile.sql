@@ -11,14 +11,20 @@
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- problem      forbidden: one may read it, but not write; no row: not even that
--- errors       of a reference to what one may not read
+-- errors       of a reference to what one may not read; or no longer, and a
+--              profile that becomes public would show it to everybody
 -- json         Profile
 
 WITH target AS MATERIALIZED (
     SELECT item AS before, n AS wanted,
            :superuser::boolean OR (item).user_id = :user_id::uuid
                AS may_write,
-           CASE WHEN n.location_id IS DISTINCT FROM (item).location_id
+           CASE WHEN (n.location_id IS DISTINCT FROM (item).location_id
+                      OR (n.is_public AND NOT (item).is_public
+                          AND EXISTS (SELECT
+                                        FROM autoflow.locations
+                                       WHERE id = n.location_id
+                                         AND is_active)))
                      AND NOT autoflow.location_refers(
                          n.location_id, :user_id::uuid, :superuser::boolean)
                 THEN autoflow.reference_errors('location_id') END AS errors

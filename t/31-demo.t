@@ -16,7 +16,7 @@ my $url;
 
 delete local $ENV{AUTOFLOW_DATABASE_URL};
 local $ENV{AUTOFLOW_STATE} = "$state";
-local $ENV{AUTOFLOW_PORT}  = Test::Autoflow::free_port();
+local $ENV{AUTOFLOW_PORT}  = Test::Autoflow::free_ports();
 
 # starts it; returns it when it has printed what to try, which goes to @try
 my @try;
@@ -51,7 +51,8 @@ my ($token, $email, $refresh);
 subtest 'the three lines' => sub {
     my $script = path($state, 'try')->spurt(join "\n", @try, '');
     my @before = split /\n/, `bash $script`;
-    sleep 1;
+    my $second = time;      # of which the address is made
+    Test::Autoflow->new->wait_for(sub { time > $second });
     my @said = split /\n/, `bash $script`;
     is_deeply [map { scalar @$_ } \(@before, @said)], [3, 3],
         'each prints a line, and they can be pasted again';
@@ -112,7 +113,7 @@ subtest 'the demonstration' => sub {
             ->header_is('X-Content-Type-Options' => 'nosniff')
             ->header_is('X-Frame-Options' => 'DENY');
     }
-    $t->get_ok("$url/health" => {Origin => 'http://127.0.0.1:3000'})->status_is(200);
+    $t->get_ok("$url/health/live" => {Origin => 'http://127.0.0.1:3000'})->status_is(200);
     is $t->tx->res->headers->header('Access-Control-Allow-Origin'), undef, 'no other origin';
     $t->post_ok("$url/open/x?a=1" => 'x')->json_is('/method' => 'POST')
         ->json_is('/uri' => '/open/x?a=1');

@@ -13,8 +13,10 @@ use Mojo::Base 'Test::Mojo', -signatures;
 
 use Carp ();
 use Digest::SHA qw(hmac_sha256);
+use Fcntl qw(O_CREAT O_WRONLY);
 use File::Temp;
 use IO::Socket::IP;
+use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64url);
 use List::Util qw(uniq);
 use Mojo::File qw(curfile path);
@@ -344,15 +346,36 @@ sub certificate ($self) {
     return @files;
 }
 
+# a port that nobody listens at, nor is about to: no other test is given it until
+# this one has ended
 sub free_port {
     for (1 .. 100) {
         # below the ports that the kernel gives to clients
         my $port = 10_000 + int rand 20_000;
-        return $port if IO::Socket::IP->new(
-            LocalHost => '127.0.0.1', LocalPort => $port, Listen => 1,
-            ReuseAddr => 1);
+        return $port if reserve($port) && listens($port);
     }
     die 'no free port';
+}
+
+# two of them, one behind the other: the first
+sub free_ports {
+    for (1 .. 100) {
+        my $port = free_port();
+        return $port if reserve($port + 1) && listens($port + 1);
+    }
+    die 'no free ports';
+}
+
+# whoever has a name that stands for it; the kernel frees that
+my @reserved;
+sub reserve ($port) {
+    my $name = IO::Socket::UNIX->new(Local => "\0autoflow's test at port $port", Listen => 1);
+    push @reserved, $name // return;
+    return 1;
+}
+
+sub listens ($port) {
+    return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
 }
 
 

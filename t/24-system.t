@@ -4,7 +4,8 @@ use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
 use Test::More;
 
-my $t = Test::Autoflow->new(workers => 2)->start;
+# where /health is to be well, time stands still: a busy machine may be too slow
+my $t = Test::Autoflow->new(workers => 2, clock => 1)->start->hold;
 
 $t->get_ok('/')->status_is(200)->content_type_is('application/json')
     ->json_like('/name' => qr/./)->json_like('/version' => qr/^\d+\.\d+\.\d+$/)
@@ -19,6 +20,7 @@ $t->get_ok('/health')->status_is(200)->json_is('/status' => 'ok')
 $t->get_ok('/health/live')->status_is(200)->json_is('/status' => 'ok');
 $t->get_ok('/db-test')->status_is(200)->json_is('/database' => 'ok')
     ->json_like('/latency_ms' => qr/^\d+(\.\d+)?$/);
+$t->go;
 
 subtest 'the database stops' => sub {
     my $ada = $t->register;
@@ -41,18 +43,19 @@ subtest 'the database stops' => sub {
     $t->get_ok('/auth/me')->problem_is(401, 'token_required', 'what needs no database goes on');
 
     $t->postgresql->start;
-    $t->ready;
+    $t->recovered;
     $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
     $t->get_ok('/db-test')->status_is(200);
 };
 
 subtest 'connections that are cut' => sub {
     my $admin = $t->postgresql->connect('postgres');
-    $admin->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    my $pids = $admin->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
         WHERE usename = 'autoflow_app'});
-    $t->wait_for(sub { $t->connections == 4 });
-    $t->ready;
-    $t->get_ok('/health')->status_is(200);
+    $admin->do('SELECT pg_terminate_backend(pid) FROM unnest(?::int[]) AS pid', {}, $pids);
+    $t->wait_for(sub { !$admin->selectrow_array('SELECT count(*) FROM pg_stat_activity
+        WHERE pid = ANY (?)', {}, $pids) });
+    ok $t->recovered, 'are made again';
 };
 
 subtest 'a database that does not answer' => sub {
@@ -61,8 +64,7 @@ subtest 'a database that does not answer' => sub {
     $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable');
     $t->get_ok('/health/live')->status_is(200);
     kill 'CONT', @pids;
-    $t->ready;
-    $t->get_ok('/health')->status_is(200);
+    ok $t->recovered, 'and then it does';
 };
 
 subtest 'a schema that is too old' => sub {

@@ -8,7 +8,7 @@ use Test::More;
 
 my $t = Test::Autoflow->new(workers => 2,
     server   => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }',
-    settings => {autoflow_refresh_grace => '2s'})->start;
+    settings => {autoflow_refresh_grace => '1m'})->start;
 my $good = 'correct horse battery staple';
 my $n = 0;
 
@@ -79,7 +79,7 @@ subtest 'the same token again' => sub {
 subtest 'after the grace' => sub {
     my $ada = account();
     my $new = refresh($ada)->status_is(200)->tx->res->json;
-    $t->db->do(q{UPDATE autoflow.sessions SET rotated_at = rotated_at - interval '2 seconds'});
+    $t->db->do(q{UPDATE autoflow.sessions SET rotated_at = rotated_at - interval '1 minute'});
     refresh($ada)->problem_is(401, 'token_reused');
     refresh($new)->problem_is(401, 'invalid_token');
     me($new)->problem_is(401, 'token_revoked')

@@ -271,8 +271,10 @@ subtest 'one key replaces another while requests go on' => sub {
         $before = $token;
         return join ' ', header($token)->{kid}, @statuses;
     });
+    $load->more(10);
     $keys->($by_old, "$by_new use=verify");
     $keys->($by_new, $by_old);
+    $load->more(10);
     $keys->($by_new, "$by_old use=verify");
     my $count = $load->stop;
     is_deeply [sort keys %$count], ['new 200 200 200', 'old 200 200 200'],

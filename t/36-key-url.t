@@ -24,7 +24,7 @@ sub make_key ($kid) {
 sub token ($key, %claims) {
     my $input = join '.', map { encode_base64url(encode_json($_)) }
         {alg => 'EdDSA', kid => $key->{kid}},
-        {iss => 'https://issuer.example', sub => 'someone', exp => time + 600, %claims};
+        {iss => 'https://issuer.example', sub => 'someone', exp => time + 86_400, %claims};
     path("$dir/input")->spurt($input);
     my $sig = `openssl pkeyutl -sign -rawin -inkey $key->{file} -in $dir/input`;
     return "$input." . encode_base64url($sig);
@@ -47,6 +47,7 @@ my $issuer = Test::Autoflow->new(
 );
 
 my $t = Test::Autoflow->new(
+    clock    => 1,
     settings => {autoflow_key_url =>
         "http://127.0.0.1:$port/jwks.json issuer=https://issuer.example refresh=1s"},
     server => 'location /app/ {
@@ -80,7 +81,7 @@ sub get ($token, $path = '/app/x') { $t->get_ok($path => {Authorization => "Bear
 
 sub comes_true ($token, $status, $host = '') {
     my $url = $host ? "http://127.0.0.1:$hosts/" : '/app/x';
-    $t->wait_for(sub {
+    $t->pass_until(0.2, sub {
         $t->ua->get($url => {Host => $host, Authorization => "Bearer $token"})
             ->res->code == $status;
     });
@@ -97,7 +98,7 @@ sub fetches_of ($path) { scalar(() = path($issuer->dir, 'access.log')->slurp =~ 
 
 sub fetched_again ($path) {
     my $before = fetches_of($path);
-    $t->wait_for(sub { fetches_of($path) >= $before + 2 });
+    $t->pass_until(0.2, sub { fetches_of($path) >= $before + 2 });
 }
 
 subtest 'before the keys could be fetched' => sub {
@@ -109,8 +110,8 @@ subtest 'before the keys could be fetched' => sub {
         ->status_is(401)->header_is('X-Status' => 'signature');
     my $ada = $t->register;
     $t->get_ok('/app/x' => $t->bearer($ada))->status_is(200);
-    like $t->error_log, qr{can't fetch the keys of "http://127.0.0.1:$port/jwks.json": \w},
-        'the log says why';
+    my $why = qr{can't fetch the keys of "http://127.0.0.1:$port/jwks.json": \w};
+    ok $t->wait_for(sub { $t->error_log =~ $why }), 'the log says why';
 };
 
 subtest 'when they have come' => sub {
@@ -123,11 +124,7 @@ subtest 'when they have come' => sub {
     get(token($second))->status_is(401)->header_is('X-Status' => 'unknown_key');
 };
 
-my $since;
-subtest 'one that is asked rarely' => sub {
-    comes_true(token($first), 200, 'rarely');
-    $since = time;
-};
+subtest 'one that is asked rarely' => sub { comes_true(token($first), 200, 'rarely') };
 
 subtest 'an issuer of two names publishes one set' => sub {
     comes_true(token($first, iss => "https://$_.example"), 200, 'names') for qw(one two);
@@ -211,7 +208,7 @@ sub fetches { fetches_of('/rarely.json') }
 
 subtest 'a key that is unknown is asked for, but not often' => sub {
     is fetches(), 1, 'once up to now';
-    sleep 1 while time < $since + 32;
+    $t->pass(31);
 
     path("$dir/rarely.json")->spurt(path("$dir/jwks.json")->slurp);     # the second
     get_from(rarely => token($_))->status_is(401)->header_is('X-Status' => 'signature')
@@ -231,7 +228,7 @@ subtest 'a key that is unknown is asked for, but not often' => sub {
 
 subtest 'the issuer is away' => sub {
     is $issuer->stop, 0, 'its server stops';
-    $t->wait_for(sub { $t->error_log =~ m{can't fetch the keys of "\S+:$port/jwks.json"} });
+    $t->pass_until(0.2, sub { $t->error_log =~ m{can't fetch the keys of "\S+:$port/jwks.json"} });
     get(token($second))->status_is(200);
 
     # a reload, or a worker that dies, costs no keys
@@ -247,11 +244,11 @@ subtest 'the issuer is away' => sub {
 };
 
 subtest 'a token is judged by its time, however often it came' => sub {
-    my $short = token($second, exp => time + 2);
-    get($short)->status_is(200);
-    get($short)->status_is(200);
-    comes_true($short, 401);
-    get($short)->header_is('X-Status' => 'expired');
+    $t->hold;
+    my $short = token($second, exp => 2 + int $t->now);
+    get($short)->status_is(200) for 1, 2;
+    $t->pass(2);
+    get($short)->status_is(401)->header_is('X-Status' => 'expired');
 };
 
 $t->finish;

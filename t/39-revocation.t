@@ -10,16 +10,13 @@ use Mojo::File qw(path);
 use POSIX ();
 use Test::Autoflow;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $good = 'correct horse battery staple';
 my $app  = 'location /app/ { autoflow_auth on; proxy_pass http://echo; }
             location /open/ { proxy_pass http://echo; }';
-my %common = (workers => 2, server => $app);
+my %common = (workers => 2, clock => 1, server => $app);
 my $t = Test::Autoflow->new(%common)->start;
-
-# another node: an nginx of its own on the same database
-my $other = Test::Autoflow->new(%common, beside => $t)->start;
 
 sub login ($account) {
     my $tx = $t->ua->post($t->url('/auth/login') => json =>
@@ -62,13 +59,18 @@ subtest 'logout, then 24 requests at once' => sub {
     is app($t, $pair), '200 ', 'it was good';
     logout($pair);
 
+    # a backend tells what it has done when it ends, at the latest
     my $asked = sub {
-        $t->db->do('SELECT pg_stat_clear_snapshot()');
+        my $of = q{FROM pg_stat_activity WHERE usename = 'autoflow_app'};
+        my $pids = $t->db->selectcol_arrayref("SELECT pid $of");
+        $t->reload;
+        my $left = "SELECT count(*) $of AND pid = ANY (?)";
+        $t->wait_for(sub { !$t->db->selectrow_array($left, {}, $pids) });
+        $t->ready;
         # not those that are purged now and then
         $t->db->selectrow_array(q{SELECT sum(idx_scan) + sum(seq_scan) FROM pg_stat_user_tables
             WHERE schemaname = 'autoflow' AND relname IN ('users', 'profiles')});
     };
-    sleep 1.5;      # statistics are told when a backend has been idle
     my $before = $asked->();
     my $started = $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
         WHERE application_name = 'autoflow'});
@@ -80,9 +82,11 @@ subtest 'logout, then 24 requests at once' => sub {
     is_deeply \%said, {401 => 24}, 'all are refused';
     is $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
         WHERE application_name = 'autoflow'}), $started, 'no statement was begun for them';
-    sleep 1.5;
     is $asked->(), $before, 'no table was looked into';
 };
+
+# another node: an nginx of its own on the same database
+my $other = Test::Autoflow->new(%common, beside => $t)->start;
 
 subtest 'another node hears of it' => sub {
     my $worst = 0;
@@ -163,11 +167,18 @@ subtest 'the listener is cut' => sub {
 subtest 'what has expired is purged as fast as it comes' => sub {
     $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(),
         now() - interval '2 days'
-                   FROM generate_series(1, 50000)});
+                   FROM generate_series(1, 10000)});
+    my $left = sub { $t->db->selectrow_array('SELECT count(*) FROM autoflow.revocations
+        WHERE expires_at < now()') };
+    $_->hold for $t, $other;
     $t->jobs_due;
-    $t->wait_for(sub { !$t->db->selectrow_array('SELECT count(*) FROM autoflow.revocations
-        WHERE expires_at < now()') }, 60);
-    pass 'not a thousand every few seconds';
+    $_->pass(2) for $t, $other;
+    for (1 .. 10) {
+        $t->wait_for(sub { $left->() <= 10_000 - 1000 * $_ });
+        $_->pass(0.2) for $t, $other;
+    }
+    pass 'a thousand, and in the next moment another';
+    $_->go for $t, $other;
 };
 
 subtest 'what was revoked takes long to be read' => sub {
@@ -191,7 +202,7 @@ subtest 'what was revoked takes long to be read' => sub {
     is_deeply $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
         WHERE application_name = 'autoflow feed' AND pid = ?}, {}, $pid), [$pid],
         'at the first attempt';
-    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '5s'});
+    $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '60s'});
 };
 
 subtest 'worker 0 is killed' => sub {
@@ -288,7 +299,7 @@ subtest 'a pooler that keeps notifications to itself' => sub {
             . "gssencmode=disable'")
         ->settings({autoflow_revocation_staleness => '5s'})->reload->ready;
     is app($other, $pair), '200 ', 'at first nobody knows';
-    $other->wait_for(sub { app($other, $pair) =~ /^503/ });
+    $other->pass_until(1, sub { app($other, $pair) =~ /^503/ });
     like $other->error_log, qr/\[error\] .*feed: no notifications arrive/,
         'then it shows, and is told';
     $other->database('')->settings({})->reload->ready;
@@ -302,13 +313,15 @@ subtest 'the feed is down for long' => sub {
     $other->settings({autoflow_revocation_staleness => '5s fail=open'})->reload;
     $other->ready;
     is app($_, $pair), '200 ' for $t, $other;
+    $_->hold for $t, $other;
     $t->postgresql->stop;
     is app($_, $pair), '200 ', 'at first all goes on' for $t, $other;
-    $t->wait_for(sub { app($t, $pair) =~ /^503/ });
+    $_->pass(5.1) for $t, $other;
     is app($t, $pair) =~ /^503/, 1, 'then nobody is trusted';
     is app($other, $pair), '200 ', 'unless configured so';
     $t->get_ok('/open/')->status_is(200, 'what is not protected goes on');
     $t->get_ok('/auth/me' => $t->bearer($pair))->problem_is(503, 'unavailable');
+    $_->go for $t, $other;
     $t->postgresql->start;
     for my $node ($t, $other) {
         $t->wait_for(sub { app($node, $pair) eq '200 ' });

@@ -7,7 +7,7 @@ use Test::Autoflow::Maildir;
 use Test::More;
 
 my $good  = 'correct horse battery staple';
-my $t     = Test::Autoflow->new(workers => 2, server => 'autoflow_cookies on;
+my $t     = Test::Autoflow->new(workers => 2, clock => 1, server => 'autoflow_cookies on;
     location /app/ { autoflow_auth on; proxy_pass http://echo; }');
 my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure;
@@ -79,6 +79,7 @@ subtest 'mails that nobody sent as yet' => sub {
     $t->delete_ok('/auth/me' => $t->bearer($who))->status_is(204);
     $mails->configure;
     $t->reload->ready;
+    $t->pass(15);
     $t->wait_for(
         sub { $t->db->selectrow_array(q{SELECT failed_at IS NOT NULL FROM autoflow.outbox
             WHERE recipient = 'late@example.com'}) });

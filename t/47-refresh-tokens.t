@@ -9,8 +9,10 @@ use Test::Autoflow;
 use Test::More;
 
 my $secret = "\x0f" x 32;
-my $t = Test::Autoflow->new(workers => 2,
-    settings => {autoflow_secret => 'hex:' . unpack('H*', $secret)})->start;
+my $t = Test::Autoflow->new(workers => 2, settings => {
+    autoflow_secret        => 'hex:' . unpack('H*', $secret),
+    autoflow_refresh_grace => '1m',
+})->start;
 my $good = 'correct horse battery staple';
 my $n = 0;
 

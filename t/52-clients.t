@@ -137,9 +137,10 @@ subtest 'in the middle of a hash' => sub {
         is +(shift @clients)->status, 201, "$way: while one after another is hashed";
         read_by_now();
         $ways{$way}->($_) for @clients;
+        my $before = count('users WHERE email LIKE ?', "hash-$way-%");
         is $t->client->send(login())->status, 200, 'who stayed is answered';
-        cmp_ok count('users WHERE email LIKE ?', "hash-$way-%"), '<=', 3,
-            'nothing is done for the others';
+        cmp_ok count('users WHERE email LIKE ?', "hash-$way-%"), '<=', $before + 2,
+            'nothing is done for the others, but what was under way';
     }
 };
 

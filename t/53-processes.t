@@ -268,6 +268,12 @@ subtest 'TERM in the middle of everything' => sub {
     $lock->rollback;
 };
 
+# whether somebody connects to the database, which has not accepted that yet
+sub connecting {
+    my $name = $t->postgresql->dir . '/.s.PGSQL.5432';
+    return path('/proc/net/unix')->slurp =~ /: \w+ \w+ \w+ 0001 02 +\d+ \Q$name\E$/m;
+}
+
 subtest 'TERM while PostgreSQL is frozen' => sub {
     $t->database('timeout=200ms')->start_nginx->ready;
     my @workers = $t->worker_pids;
@@ -275,7 +281,7 @@ subtest 'TERM while PostgreSQL is frozen' => sub {
     kill 'STOP', @pids;
     is $t->client->send(me())->status, 503, 'a request' for 1 .. 20;
     $t->wait_for(sub { $t->error_log =~ /no answer in time.*no answer in time/s });
-    sleep 0.5;                     # now somebody tries to connect
+    $t->wait_for(sub { connecting() });
     $t->process->signal('TERM');
     is $t->process->ended, 0, 'the master exits with 0';
     well_ended(@workers);

@@ -33,8 +33,7 @@ sub superusers (@names) {
 
 # who is held up is so for as long as the test likes
 sub autoflow (%options) {
-    $t = Test::Autoflow->new(%options)->start;
-    statement_timeout('60s');
+    $t = Test::Autoflow->new(clock => 1, %options)->start;
     $ada = $t->register(email => 'ada@example.com');
     ($root, $other) = superusers('root', 'other');
 }
@@ -77,7 +76,7 @@ sub may_again ($name) {
 }
 
 
-autoflow(workers => 2, database => 'pool=1 wide=1 timeout=60s');
+autoflow(workers => 2, database => 'pool=1 wide=1');
 
 subtest 'connections' => sub {
     my $now = sub {
@@ -96,7 +95,7 @@ subtest 'connections' => sub {
     $come->(6, 4, 'as configured');
     $t->database('')->reload;
     $come->(4, 2, 'by default two and one');
-    $t->database('pool=1 wide=1 timeout=60s')->reload->ready;
+    $t->database('pool=1 wide=1')->reload->ready;
 };
 
 subtest 'lists that take long' => sub {
@@ -126,10 +125,11 @@ subtest 'an account has its two again' => sub {
 
     $t->database('pool=1 wide=1 timeout=1s')->reload->ready;
     ($lock, @clients) = two_lists();
+    $t->pass(1);
     is_deeply [map { $_->status } @clients], [503, 503], 'they take too long';
     $lock->rollback;
     $t->wait_for(sub { list()->status == 200 });
-    $t->database('pool=1 wide=1 timeout=60s')->reload->ready;
+    $t->database('pool=1 wide=1')->reload->ready;
     may_again('after time-outs');
 
     ($lock, @clients) = two_lists();
@@ -148,6 +148,7 @@ subtest 'what tidies up' => sub {
     for my $table ('refresh_tokens', 'outbox') {
         my $lock = $t->locked($table);
         $t->jobs_due;
+        $t->pass(2);
         $t->wait_for(sub { @{$jobs->()} });
         is_deeply $jobs->(), ['autoflow jobs'], "of $table: is the node's connection's alone";
         is me()->status, 200, 'nobody waits for it' for 1 .. 10;
@@ -157,8 +158,8 @@ subtest 'what tidies up' => sub {
         SELECT 'verify_email', id, 'x@example.com', now() - interval '31 days', now()
         FROM autoflow.users, generate_series(1, 1200)});
     $t->jobs_due;
-    $t->wait_for(
-        sub { !$t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox
+    $t->pass_until(
+        0.1, sub { !$t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox
             WHERE created_at < now() - interval '30 days'}) });
     pass 'old mails go, a batch after another, also where none are sent';
 };
@@ -177,7 +178,7 @@ subtest 'workers that are killed with lists under way' => sub {
         && !grep { $now{$_} } @pids });
     are_refused('nobody knows yet', list());
     $lock->rollback;
-    $t->wait_for(sub { list()->status == 200 });
+    $t->pass_until(1, sub { list()->status == 200 });
     $t->ready;
     $t->wait_for(sub { my @two = (list(), list()); !grep { $_->status != 200 } @two });
     may_again('what they had is over soon');

@@ -5,11 +5,13 @@ use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
 
-my $t = Test::Autoflow->new(workers => 1, database => 'pool=1')->start;
+my $t = Test::Autoflow->new(workers => 1, clock => 1, database => 'pool=1')->start;
 
-# with whoever asks for the API, and whoever does not
+# with whoever asks for the API, and whoever does not; the database is not too slow
+# for that, as time stands still
 sub is_ready ($status, $api_status, %is) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $t->hold;
     for (['', $status], ['?api', $api_status]) {
         my ($query, $code) = @$_;
         $t->get_ok("/health/ready$query")->status_is($code)
@@ -17,6 +19,7 @@ sub is_ready ($status, $api_status, %is) {
             api => 'ok', %is});
         $t->header_is('Retry-After' => 1) if $code == 503;
     }
+    $t->go;
 }
 
 # what it says at last
@@ -28,8 +31,10 @@ sub becomes ($state, $status) {
 
 subtest 'all is well' => sub {
     is_ready(200, 200);
+    $t->hold;
     $t->head_ok('/api/v1/health/ready?api')->status_is(200)->content_is('');
     $t->get_ok('/health/ready?api=1&x=y')->status_is(200);
+    $t->go;
 };
 
 subtest 'the database is away' => sub {
@@ -37,7 +42,7 @@ subtest 'the database is away' => sub {
     becomes('unavailable', 503);
     is_ready(200, 503, api => 'unavailable');
     $t->postgresql->start;
-    $t->ready;
+    $t->recovered;
     is_ready(200, 200);
 };
 
@@ -62,7 +67,17 @@ subtest 'the database is too slow' => sub {
     my $client = $t->client->send(
         Test::Autoflow::Client::request(GET => '/auth/me', $t->bearer($ada)));
     $t->wait_for(sub { $t->blocked });
-    is_ready(200, 503, api => 'unavailable');
+
+    $t->hold;
+    my @asked = map { $t->client->send(Test::Autoflow::Client::request(GET => $_)) }
+        '/health', '/health/ready', '/health/ready?api';
+    $t->all_read->pass(0.079)->timed;
+    is scalar(grep { $_->waits } @asked), 0, 'it may take 80 ms';
+    $t->pass(0.001);
+    my @answers = map { $_->answer } @asked;
+    is_deeply [map { $_->{status} } @answers], [503, 200, 503], 'and no longer';
+    like $_->{body}, qr/"api": *"unavailable"/ for @answers[1, 2];
+    $t->go;
     $lock->rollback;
     is $client->status, 200;
     is_ready(200, 200);
@@ -87,6 +102,7 @@ subtest 'nobody tells what is revoked' => sub {
     $t->settings->{autoflow_revocation_staleness} = '5s';
     $t->reload->ready;
     $t->postgresql->stop;
+    $t->pass(5);
     becomes('stale_feed', 503);
     is_ready(503, 503, tokens => 'stale_feed', api => 'unavailable');
 
@@ -95,11 +111,11 @@ subtest 'nobody tells what is revoked' => sub {
     is_ready(503, 503, tokens => 'no_feed', api => 'unavailable');
 
     $t->settings->{autoflow_revocation_staleness} = '5s fail=open';
-    $t->reload;
+    $t->reload->pass(6);
     $t->wait_for(sub { ($t->ua->get('/health/ready')->res->code // 0) == 200 });
     is_ready(200, 503, api => 'unavailable');
     $t->postgresql->start;
-    $t->ready;
+    $t->recovered;
     is_ready(200, 200);
 };
 

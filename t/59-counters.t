@@ -12,7 +12,7 @@ my $good = 'correct horse battery staple';
 my $t = Test::Autoflow->new(workers => 2, allow => ['worker process \d+ exited on signal 9'],
     server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }');
 my $mails = Test::Autoflow::Maildir->new(t => $t);
-$mails->configure;
+$mails->configure(autoflow_zone => '1m');
 $t->start;
 
 # prints what it is given on its standard input

@@ -14,6 +14,7 @@ use Time::HiRes qw(sleep time);
 my $good    = 'correct horse battery staple';
 my $timeout = 2;
 my $t = Test::Autoflow->new(
+    clock    => 1,
     database => "timeout=${timeout}s",
     server   => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }',
 );
@@ -74,7 +75,7 @@ sub is_unavailable ($request, $name) {
 
 sub is_well {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    $t->ready;
+    $t->recovered;
     is_deeply [map { status($_) } me(), app(), login(), register()], [200, 200, 200, 201],
         'all is well again';
     is $t->connections, 2, 'as many connections as before';

@@ -70,9 +70,9 @@ sub is_cors ($expected, $path, $headers = {}, $method = 'GET') {
 
 
 subtest 'who may read' => sub {
-    is_cors "200 $_ credentials Vary exposed", '/health', {Origin => $_}
+    is_cors "200 $_ credentials Vary exposed", '/health/live', {Origin => $_}
         for $app, 'http://localhost:3000', 'https://a.wild.example', 'https://B.wild.example';
-    is_cors '200 nobody Vary', '/health', {Origin => $_}
+    is_cors '200 nobody Vary', '/health/live', {Origin => $_}
         for 'http://app.example', 'https://app.example:8443', 'https://app.example.evil.net',
             'https://evilapp.example', 'http://localhost', 'http://localhost:30000',
             'http://127.0.0.1:3000',
@@ -80,7 +80,7 @@ subtest 'who may read' => sub {
             'https://*.wild.example', 'null', '', '*', 'https://app.example/',
             'https://app.example x',
             [$app, 'https://evil.example'], ['https://evil.example', $app];
-    is_cors '200 nobody Vary', '/health';
+    is_cors '200 nobody Vary', '/health/live';
 };
 
 subtest 'every answer' => sub {

@@ -108,7 +108,7 @@ subtest 'in plain text' => sub {
         'the log says what is missing';
 
     is_status 200, '/off/x';
-    is_status 200, '/health', {};
+    is_status 200, '/health/live', {};
     is_status 200, '/write/x';
     is_status 403, '/write/x', $ada, 'POST';
     is_status 204, '/verify/';
@@ -179,7 +179,7 @@ subtest 'demanded in production' => sub {
     is_status 200, "https://127.0.0.1:$tls$_" for '/api/auth/me', '/app/x';
     is_status 403, "$url$_" for '/api/auth/me', '/app/x', '/optional/x';
     is_status 200, "$url$_", {} for '/files/', '/auth/off/really';
-    is_status 200, '/health', {};
+    is_status 200, '/health/live', {};
     is_status 204, "$url/verify/";
     is_status 200, '/off/x';
 };

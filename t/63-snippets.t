@@ -50,7 +50,7 @@ subtest 'headers' => sub {
     $t->get_ok("https://127.0.0.1:$tls/")
         ->header_is('Strict-Transport-Security' => 'max-age=31536000');
 
-    $t->get_ok('/health')->status_is(200);
+    $t->get_ok('/health/live')->status_is(200);
     is header('X-Content-Type-Options'), 'nosniff', 'once';
     like header('Content-Security-Policy'), qr/frame-ancestors 'none'/, 'of the API, too';
 

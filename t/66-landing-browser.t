@@ -147,7 +147,7 @@ subtest 'an address to confirm' => sub {
     $browser->go($link);
     is $browser->url, "$home/verify-email", 'the address bar has no token';
     # after whatever the page had to ask for
-    $browser->script('return fetch("/health").then(r => r.status)');
+    $browser->script('return fetch("/health/live").then(r => r.status)');
     ok !verified('bob@example.com'), 'to open it changes nothing';
     $browser->keys('Tab', 'Enter');
     $browser->says('#done' => qr/address is confirmed/);

@@ -8,8 +8,6 @@ use Test::More;
 
 my $t = Test::Autoflow->new(settings => {
     autoflow_attempts          => 'account=3/1h account_total=off address=off',
-    autoflow_refresh_grace     => '1s',
-    autoflow_revocation_staleness => '5s',
 })->start;
 my $good = 'correct horse battery staple';
 my $better = 'seventeen purple elephants';

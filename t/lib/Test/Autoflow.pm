@@ -32,6 +32,7 @@ use Test::Autoflow::Process;
 use Test::Autoflow::Routes;
 use Test::Autoflow::Wait qw(wait_until);
 use Test::More ();
+use Time::HiRes ();
 
 our $root = curfile->dirname->dirname->dirname->dirname->to_abs;
 
@@ -47,7 +48,9 @@ has user     => 'www-data';   # that they are, and perhaps a group, if root test
 has shutdown_timeout => '20s';
 has settings => sub { {} };     # autoflow_... => its arguments; undef: none
 has database => '';             # more arguments of autoflow_database
+has patient  => 1;              # 0: as soon given up as by default, on a busy machine, too
 has [qw(main http server)] => '';     # more text for these blocks
+has clock    => 0;              # 1: nginx's can be moved by pass() and hold()
 has api      => 1;              # 0: without the mounts of conf/snippets
 has allow    => sub { [] };     # what the error log may hold all the same
 has beside   => undef;          # another one, whose database it uses
@@ -68,6 +71,7 @@ sub new ($class, %options) {
     my $self = $class->SUPER::new;
     $self->$_($options{$_}) for keys %options;
     $self->ua->cookie_jar->ignore(sub { 1 });
+    $self->ua->max_connections(0) if $self->clock;      # it might close what is kept
     $self->ua->max_redirects(0)->inactivity_timeout(60)->on(
         prepare => sub ($ua, $tx) {
             my $url = $tx->req->url;
@@ -104,6 +108,8 @@ sub url ($self, $path = '') { 'http://127.0.0.1:' . $self->port . $path }
 
 sub start ($self) {
     $self->postgresql->start if !$self->postgresql->process;
+    $self->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '60s'})
+        if $self->patient && !$self->beside;
     $self->start_nginx;
     $self->ready if $self->api;
     return $self;
@@ -111,6 +117,7 @@ sub start ($self) {
 
 sub start_nginx ($self) {
     $self->routes->table if $self->tree eq $root;
+    $self->clock_library->set_clock(0) if $self->clock;
     $self->write_conf;
     $self->process(
         Test::Autoflow::Process->new(
@@ -123,7 +130,8 @@ sub start_nginx ($self) {
 }
 
 # every worker has its connections to the database: they are idle, too, before
-# they have prepared all they need
+# they have prepared all they need; what the last of these had to say has been
+# sent, and so was read by a worker that answers then
 sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
     my ($wide) = $self->settings_text =~ /wide=(\d+)/;
@@ -133,12 +141,17 @@ sub ready ($self) {
     my $prepared = $self->lanes ? q{query !~ '^$|AS schema_version'} : q{query <> ''};
     $self->wait_for(sub {
         ($self->beside
-        || $self->connections("AND state = 'idle' AND $prepared") == $self->workers * ($pool // 2)
+        || $self->connections("AND state = 'idle' AND wait_event = 'ClientRead' AND $prepared")
+            == $self->workers * ($pool // 2)
             && $self->wide == $self->workers * $wide)
             && ($self->ua->get('/health')->res->code // 0) == 200;
     });
     return $self;
 }
+
+# ready again, as soon as the database is: who would try to connect in two seconds
+# at the latest does so at once
+sub recovered ($self) { $self->pass(2)->ready }
 
 # how many connections the module has to the database, but for those of wide
 # statements, the feed's and the jobs'
@@ -196,10 +209,18 @@ sub locked ($self, $table = undef) {
 
 sub command ($self) {
     my $dir = $self->dir;
-    my @asan = !$ENV{AUTOFLOW_ASAN} ? () : ('env', "LD_PRELOAD=$ENV{AUTOFLOW_PRELOAD}",
-        'ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0', 'UBSAN_OPTIONS=print_stacktrace=1');
-    return (@asan, $nginx, '-p', "$dir/", '-c', "$dir/nginx.conf",
-        '-e', 'stderr', '-g', 'daemon off;');
+    my (@preload, @env);
+    if ($ENV{AUTOFLOW_ASAN}) {
+        push @preload, $ENV{AUTOFLOW_PRELOAD};
+        push @env, 'ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0',
+            'UBSAN_OPTIONS=print_stacktrace=1';
+    }
+    if ($self->clock) {
+        push @preload, "$dir/clock.so";
+        push @env, "AUTOFLOW_CLOCK=$dir/clock";
+    }
+    return (@preload ? ('env', 'LD_PRELOAD=' . join(':', @preload), @env) : (), $nginx,
+        '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr', '-g', 'daemon off;');
 }
 
 # nginx -t: its exit status and what it says
@@ -222,6 +243,55 @@ sub reload ($self) {
         my %now = map { $_ => 1 } $self->worker_pids;
         !grep { $now{$_} } @old;
     });
+    return $self;
+}
+
+
+# The time of nginx, where there is a clock to move.  It is not the database's,
+# nor this test's, until nginx is started again.
+
+sub now ($self) { Time::HiRes::time() + $self->ahead / 1e9 }
+
+# so many seconds pass
+sub pass ($self, $seconds) {
+    return $self->set_clock($self->{clocked} + 2 * int(5e8 * $seconds));
+}
+
+# and so many again and again, until a condition is true
+sub pass_until ($self, $seconds, $condition) {
+    return $self->wait_for(sub { $condition->() || !$self->pass($seconds) });
+}
+
+# from now on time stands still, but for what passes by pass(); or goes on
+sub hold ($self) { $self->set_clock(monotonic() + $self->ahead | 1) }
+sub go ($self)   { my $ahead = $self->ahead; $self->set_clock($ahead - $ahead % 2) }
+
+sub monotonic { int 1e9 * Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) }
+
+# by how many nanoseconds it differs from that of others
+sub ahead ($self) {
+    my $set = $self->{clocked} // 0;
+    return $set % 2 ? $set - monotonic() : $set;
+}
+
+# what t/clock/clock.c says of the file
+sub set_clock ($self, $nanoseconds) {
+    sysopen my $file, $self->dir . '/clock', O_WRONLY | O_CREAT or Carp::croak("clock: $!");
+    syswrite $file, pack 'q', $self->{clocked} = $nanoseconds;
+    return $self;
+}
+
+sub clock_library ($self) {
+    my $library = $self->dir . '/clock.so';
+    my @gcc = (qw(gcc -std=gnu11 -shared -fPIC -o), $library, "$root/t/clock/clock.c");
+    -e $library or system(@gcc) == 0 or Carp::croak("can't build t/clock/clock.c");
+    return $self;
+}
+
+# until timers have been looked at by the one worker, by a clock that was moved:
+# a second request finds that done which the first one may still be before
+sub timed ($self) {
+    $self->ua->get('/health/live') for 1, 2;
     return $self;
 }
 
@@ -322,9 +392,10 @@ sub copied ($self, @names) {
 }
 
 sub settings_text ($self) {
+    my $timeout = $self->patient && $self->database !~ /timeout=/ ? 'timeout=60s' : '';
     my %settings = (
         autoflow_database    =>
-            '"' . $self->postgresql->url('autoflow_app') . '" ' . $self->database,
+            '"' . $self->postgresql->url('autoflow_app') . qq{" $timeout } . $self->database,
         autoflow_secret      => 'hex:' . '0f' x 32,
         autoflow_key         => 'hex:' . unpack('H*', $self->key),
         autoflow_environment => 'development',
@@ -375,7 +446,8 @@ sub reserve ($port) {
 }
 
 sub listens ($port) {
-    return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
+    return IO::Socket::IP->new(
+        LocalHost => '127.0.0.1', LocalPort => $port, Listen => 8, ReuseAddr => 1);
 }
 
 

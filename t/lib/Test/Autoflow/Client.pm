@@ -16,7 +16,7 @@ use Time::HiRes qw(sleep time);
 
 has 'port';
 has receive => 0;             # octets of its receive buffer; 0: the default
-has seconds => 30;            # longer than any answer may take
+has seconds => 60;            # longer than any answer may take
 has buffer  => '';            # received, and not taken yet
 has socket  => sub ($self) {
     socket my $socket, PF_INET, SOCK_STREAM, IPPROTO_TCP or die "socket: $!";

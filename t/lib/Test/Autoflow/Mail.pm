@@ -38,7 +38,7 @@ sub start ($self) {
     $self->process(Test::Autoflow::Process->new(
         log     => $self->dir . '/smtp.stderr',
         command => ['setpriv', '--pdeathsig', 'KILL', $server, $self->log_file, $self->port,
-        @{$self->options}],
+            hold => $self->held, @{$self->options}],
     )->start->serves(
         sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) }));
     return $self;
@@ -49,9 +49,20 @@ sub stop ($self) {
     return $self;
 }
 
-# every mail so far, oldest first
-sub mails ($self) {
+# what it receives is not answered; until it is let go
+sub hold ($self)   { $self->held->touch; return $self }
+sub let_go ($self) { $self->held->remove; return $self }
+sub held ($self)   { path($self->dir, 'smtp.held') }
+
+sub told ($self) {
     return -e $self->log_file ? map { decode_json($_) } split /\n/, $self->log_file->slurp : ();
+}
+
+# every mail so far, oldest first
+sub mails ($self) { grep { $_->{recipients} } $self->told }
+
+sub has_answered ($self, $address) {
+    return grep { ($_->{answered} // [''])->[0] eq $address } $self->told;
 }
 
 sub mails_to ($self, $address) { grep { $_->{recipients}[0] eq $address } $self->mails }

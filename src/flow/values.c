@@ -65,28 +65,29 @@ static const af_value_pt  af_value_sources[] = {
 static const struct {
     const char   *name;
     const char  *(*get)(af_ctx_t *ctx);
+    ngx_uint_t    nullable;        /* else, NULL is a lack of memory */
 } af_request_values[] = {
-    { "user_id", af_value_user_id },
-    { "session_id", af_value_session_id },
-    { "superuser", af_value_superuser },
-    { "self", af_value_self },
-    { "ip_address", af_value_ip_address },
-    { "user_agent", af_value_user_agent },
-    { "request_id", af_value_request_id },
-    { "access_ttl", af_value_access_ttl },
-    { "refresh_ttl", af_value_refresh_ttl },
-    { "refresh_grace", af_value_refresh_grace },
-    { "max_sessions", af_value_max_sessions },
-    { "page", af_value_page },
-    { "size", af_value_size },
-    { "mail", af_value_mail },
-    { "require_verified", af_value_require_verified },
-    { "version", af_value_version },
-    { "uptime", af_value_uptime },
-    { "dialect", af_value_dialect },
-    { "body", af_value_whole_body },
-    { "replace", af_value_replace },
-    { NULL, NULL }
+    { "user_id", af_value_user_id, 1 },
+    { "session_id", af_value_session_id, 1 },
+    { "superuser", af_value_superuser, 0 },
+    { "self", af_value_self, 0 },
+    { "ip_address", af_value_ip_address, 1 },
+    { "user_agent", af_value_user_agent, 1 },
+    { "request_id", af_value_request_id, 0 },
+    { "access_ttl", af_value_access_ttl, 0 },
+    { "refresh_ttl", af_value_refresh_ttl, 0 },
+    { "refresh_grace", af_value_refresh_grace, 0 },
+    { "max_sessions", af_value_max_sessions, 0 },
+    { "page", af_value_page, 0 },
+    { "size", af_value_size, 0 },
+    { "mail", af_value_mail, 0 },
+    { "require_verified", af_value_require_verified, 0 },
+    { "version", af_value_version, 0 },
+    { "uptime", af_value_uptime, 0 },
+    { "dialect", af_value_dialect, 0 },
+    { "body", af_value_whole_body, 0 },
+    { "replace", af_value_replace, 0 },
+    { NULL, NULL, 0 }
 };
 
 
@@ -290,7 +291,9 @@ af_value_request(af_ctx_t *ctx, const char *name, const char **value)
     for (i = 0; af_request_values[i].name; i++) {
         if (ngx_strcmp(af_request_values[i].name, name) == 0) {
             *value = af_request_values[i].get(ctx);
-            return NGX_OK;
+
+            return (*value || af_request_values[i].nullable) ? NGX_OK
+                                                             : NGX_ERROR;
         }
     }
 

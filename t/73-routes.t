@@ -91,13 +91,13 @@ sub ask ($route, $pair = undef, $body = undef) {
 
 subtest 'the table' => sub {
     cmp_ok scalar keys %table, '>', 30, 'has routes';
-    is_deeply [sort grep { $table{$_} =~ /^(?:public|either)$/ } keys %table], [sort keys %open],
+    is_deeply [sort grep { $table{$_} =~ /^(?:public|optional)$/ } keys %table], [sort keys %open],
         'open are those, and no others';
     is_deeply [
-        sort grep { $table{$_} !~ /^(?:public|either|user|superuser|oneself)$/ } keys %table], [],
+        sort grep { $table{$_} !~ /^(?:public|optional|user|superuser|self)$/ } keys %table], [],
             'no other kind of need';
     my %all = map { s{ /users}{ /auth/users}r => 1 }
-        grep { $table{$_} =~ /^(?:superuser|oneself)$/ } keys %table;
+        grep { $table{$_} =~ /^(?:superuser|self)$/ } keys %table;
     is_deeply [sort keys %all], [sort keys %superuser], "superusers' are those, and no others";
 };
 
@@ -243,7 +243,7 @@ my $stay = [map { $_->{user}{id} } $root, $user];
 # sends a body, as someone of whom nothing else is asked; what has changed
 sub sweep ($route, $change, @given) {
     my ($method, $path) = split / /, $route;
-    my $who = $table{$route} =~ /^(?:superuser|oneself)$/ ? $root : $t->register;
+    my $who = $table{$route} =~ /^(?:superuser|self)$/ ? $root : $t->register;
     my %body = map { $_->[1] => value(@$_[1, 2], $who) } @given;
     $change->(\%body, $who);
     $path =~ s/\{\w+\}/made($path)/e;

@@ -90,7 +90,7 @@ static const struct {
         { af_limits_failed, af_limits_release,
           af_limits_release, af_limits_release } },
 
-    [AF_ATTEMPT_LOGIN] = { "changes", offsetof(af_attempts_t, remedies),
+    [AF_ATTEMPT_LOGIN] = { "changes", offsetof(af_attempts_t, reserved),
         { af_limits_release, af_limits_failed,
           af_limits_failed, af_limits_release } }
 };
@@ -222,8 +222,8 @@ af_attempt_refuse(af_ctx_t *ctx, const char *limit, ngx_uint_t seconds,
 
     af_bind(ctx, "limit", limit);
 
-    return af_refuse_anyway(ctx, AF_TOO_MANY_ATTEMPTS,
-                            &af_sql_auth_locked_out);
+    return af_problem_after_try(ctx, AF_TOO_MANY_ATTEMPTS,
+                                &af_sql_auth_locked_out);
 }
 
 

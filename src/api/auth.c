@@ -359,7 +359,7 @@ refuse_login(af_ctx_t *ctx, af_problem_id_t refusal, const char *reason)
     af_attempts_wrong(ctx);
     af_bind(ctx, "reason", reason);
 
-    return af_refuse_after(ctx, refusal, &af_sql_auth_login_failed);
+    return af_problem_after(ctx, refusal, &af_sql_auth_login_failed);
 }
 
 

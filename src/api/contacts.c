@@ -96,7 +96,7 @@ const af_route_t  af_contacts_routes[] = {
 
     { NGX_HTTP_PATCH, "/contacts/{id}", AF_USER,
       .body = &change_schema,
-      .changes = 1,
+      .partial = 1,
       .answer = &af_schema_contact,
       .lock = &af_sql_directory_lock_contact,
       .statement = &af_sql_directory_save_contact },

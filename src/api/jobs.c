@@ -101,7 +101,7 @@ const af_route_t  af_jobs_routes[] = {
 
     { NGX_HTTP_PATCH, "/jobs/{id}", AF_USER,
       .body = &change_schema,
-      .changes = 1,
+      .partial = 1,
       .answer = &af_schema_job,
       .lock = &af_sql_directory_lock_job,
       .statement = &af_sql_directory_save_job },

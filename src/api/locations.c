@@ -79,7 +79,7 @@ const af_route_t  af_locations_routes[] = {
 
     { NGX_HTTP_PATCH, "/locations/{id}", AF_USER,
       .body = &body_schema,
-      .changes = 1,
+      .partial = 1,
       .answer = &af_schema_location,
       .lock = &af_sql_directory_lock_location,
       .statement = &af_sql_directory_save_location },

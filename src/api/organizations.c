@@ -90,7 +90,7 @@ const af_route_t  af_organizations_routes[] = {
 
     { NGX_HTTP_PATCH, "/organizations/{id}", AF_USER,
       .body = &body_schema,
-      .changes = 1,
+      .partial = 1,
       .answer = &organization_schema,
       .lock = &af_sql_directory_lock_organization,
       .statement = &af_sql_directory_save_organization },

@@ -110,7 +110,7 @@ const af_route_t  af_profiles_routes[] = {
     { NGX_HTTP_PATCH, "/profiles/me", AF_USER,
       .self = 1,
       .body = &body_schema,
-      .changes = 1,
+      .partial = 1,
       .answer = &profile_schema,
       .lock = &af_sql_directory_lock_profile,
       .statement = &af_sql_directory_save_profile },
@@ -128,7 +128,7 @@ const af_route_t  af_profiles_routes[] = {
 
     { NGX_HTTP_PATCH, "/profiles/{id}", AF_USER,
       .body = &body_schema,
-      .changes = 1,
+      .partial = 1,
       .answer = &profile_schema,
       .lock = &af_sql_directory_lock_profile,
       .statement = &af_sql_directory_save_profile },

@@ -120,7 +120,7 @@ const af_route_t  af_recovery_routes[] = {
       .missing = AF_INVALID_MAIL_TOKEN,
       .steps = verify_steps },
 
-    { NGX_HTTP_POST, "/user/verify-email/resend", AF_EITHER,
+    { NGX_HTTP_POST, "/user/verify-email/resend", AF_OPTIONAL,
       .body = &address_schema,
       .answer = &af_schema_notice,
       .status = NGX_HTTP_ACCEPTED,
@@ -138,7 +138,7 @@ hold_answer(af_ctx_t *ctx)
 {
     ngx_msec_t  elapsed;
 
-    elapsed = ngx_current_msec - ctx->begun;
+    elapsed = ngx_current_msec - ctx->started;
 
     return (elapsed < ANSWER_DELAY) ? af_pause(ctx, ANSWER_DELAY - elapsed)
                                     : NGX_OK;

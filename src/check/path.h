@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 
-/* the maximal number of {names} in a pattern */
+/* the maximum number of {names} in a pattern */
 #define AF_PATH_PARAMS  2
 
 

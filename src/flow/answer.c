@@ -1,5 +1,5 @@
 /*
- * How the answers of steps are written.
+ * How steps send responses.
  */
 
 #include "flow/flow.h"
@@ -31,8 +31,8 @@ af_answer(af_ctx_t *ctx, json_t *object, const char *name, const char *json)
 
 
 /*
- * Puts JSON, as it is, where the member `name` of an object is null.  Within a
- * string this can't be found: quotes are escaped there.
+ * Inserts JSON literally where the member `name` of an object is null.  This
+ * can't be found within a string, where quotes are escaped.
  */
 
 static char *
@@ -75,7 +75,7 @@ af_answer_text(af_ctx_t *ctx, const char *json, size_t len)
              : route->status ? route->status
              : route->answer ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
 
-    ctx->sent = af_respond(ctx->request, status, json, len);
+    ctx->rc = af_respond(ctx->request, status, json, len);
 
     return NGX_DONE;
 }

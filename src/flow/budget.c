@@ -3,14 +3,14 @@
 #include "check/uuid.h"
 
 
-/* of each session's changes: an account has as many of several together */
-#define AF_BUDGET_ACCOUNT  10
+/* of one session's changes: all of an account's sessions together */
+#define AF_BUDGET_ACCOUNT_FACTOR  10
 
-/* and as many a session has of each thing that an intruder must not hinder */
-#define AF_BUDGET_REMEDY   4
+/* likewise, each of the things that an intruder must not prevent */
+#define AF_BUDGET_RESERVED_DIVISOR  4
 
 
-/* whose requests are counted: a session's or an account's, by what they do */
+/* which requests a budget counts, of a session or of an account */
 
 typedef struct {
     u_char  kind;
@@ -31,8 +31,8 @@ const af_attempts_t  af_attempts_defaults = {
     .account_total = { 100, 15 * 60 },
     .address = { 100, 60 },
     .changes = { 120, 60 },
-    .account_changes = { 120 * AF_BUDGET_ACCOUNT, 60 },
-    .remedies = { 120 / AF_BUDGET_REMEDY, 60 }
+    .account_changes = { 120 * AF_BUDGET_ACCOUNT_FACTOR, 60 },
+    .reserved = { 120 / AF_BUDGET_RESERVED_DIVISOR, 60 }
 };
 
 
@@ -58,7 +58,7 @@ af_attempts_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    /* several directives add up */
+    /* several directives are combined */
 
     *attempts = *amcf->attempts;
     amcf->attempts = attempts;
@@ -66,11 +66,11 @@ af_attempts_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rv = af_params(cf, 1, af_attempts_params, attempts);
 
     attempts->account_changes = attempts->changes;
-    attempts->account_changes.limit *= AF_BUDGET_ACCOUNT;
+    attempts->account_changes.limit *= AF_BUDGET_ACCOUNT_FACTOR;
 
-    attempts->remedies = attempts->changes;
-    attempts->remedies.limit = ngx_max(1, attempts->changes.limit
-                                          / AF_BUDGET_REMEDY);
+    attempts->reserved = attempts->changes;
+    attempts->reserved.limit = ngx_max(1, attempts->changes.limit
+                                          / AF_BUDGET_RESERVED_DIVISOR);
 
     return rv;
 }
@@ -133,7 +133,7 @@ af_budget_spend(af_ctx_t *ctx)
 }
 
 
-/* what a route doesn't say: whatever may change something does */
+/* the default: whatever may change something */
 
 static af_budget_t
 af_budget_of(const af_ctx_t *ctx)
@@ -162,13 +162,13 @@ af_budget_spend_session(af_ctx_t *ctx, const char *session_id)
     attempts = ctx->conf->attempts;
 
     rate = (budget == AF_BUDGET_CHANGES) ? &attempts->changes
-                                         : &attempts->remedies;
+                                         : &attempts->reserved;
 
     return af_budget_take(ctx, rate, 's', budget, session_id);
 }
 
 
-/* what rids one of an intruder has no budget that all sessions share */
+/* getting rid of an intruder has no budget shared by all sessions */
 
 ngx_int_t
 af_budget_spend_account(af_ctx_t *ctx, const char *user_id)
@@ -201,7 +201,7 @@ af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
     key.budget = budget;
 
     if (af_uuid_read(id, ngx_strlen(id), key.id) != 0) {
-        return NGX_OK;      /* no session of ours has such an id */
+        return NGX_OK;      /* no session has such an id */
     }
 
     seconds = af_limits_take(limits, rate, &key, sizeof(key), ngx_time(),

@@ -1,5 +1,5 @@
 /*
- * The engine: runs the steps of a flow, does its waiting, and ends it.
+ * The engine: runs a flow's steps, does its waiting, and ends it.
  */
 
 #include "flow/engine.h"
@@ -8,7 +8,7 @@
 #include "shm/counters.h"
 
 
-/* how long a worker that quits is sure to wait for a thread, again and again */
+/* milliseconds of the timer by which a thread holds an exiting worker */
 #define AF_THREAD_TIMER  10000
 
 
@@ -17,11 +17,11 @@ struct af_job_s {
     void         *data;
     uint64_t      posted;      /* when, in microseconds */
     ngx_atomic_t  cancelled;
-    unsigned      done:1;      /* the thread's until it is done */
+    unsigned      done:1;      /* owned by the thread until it is done */
 };
 
 
-static void af_engine_ended(af_ctx_t *ctx, ngx_uint_t answered);
+static void af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered);
 static void af_engine_count(const ngx_http_request_t *r);
 static void af_engine_resume(af_ctx_t *ctx);
 static ngx_int_t af_engine_wait(af_ctx_t *ctx, ngx_msec_t timeout);
@@ -29,15 +29,15 @@ static void af_engine_timeout(ngx_event_t *ev);
 static ngx_int_t af_engine_submit(af_ctx_t *ctx, ngx_uint_t n,
     ngx_msec_t timeout);
 static ngx_int_t af_engine_values(af_ctx_t *ctx, af_db_call_t *call);
-static void af_engine_queried(af_db_op_t *op);
+static void af_engine_query_done(af_db_op_t *op);
 static ngx_int_t af_engine_post(ngx_thread_pool_t *pool,
     ngx_thread_task_t *task);
 static void af_engine_thread(void *data, ngx_log_t *log);
-static void af_engine_threaded(ngx_event_t *ev);
+static void af_engine_thread_done(ngx_event_t *ev);
 
 
-/* how many jobs threads have, or will have */
-static ngx_atomic_t  af_jobs;
+/* jobs that threads run, or will run */
+static ngx_atomic_t  af_thread_jobs;
 
 
 static const af_step_pt  af_default_steps[] = {
@@ -56,7 +56,7 @@ af_engine_init(af_ctx_t *ctx)
 
     ctx->op.calls = ctx->calls;
     ctx->op.results = ctx->results;
-    ctx->op.handler = af_engine_queried;
+    ctx->op.handler = af_engine_query_done;
     ctx->op.data = ctx;
 }
 
@@ -64,7 +64,7 @@ af_engine_init(af_ctx_t *ctx)
 void
 af_engine_cancel(af_ctx_t *ctx)
 {
-    af_engine_ended(ctx, 0);
+    af_engine_notify(ctx, 0);
     af_db_cancel(&ctx->op);
     af_lane_leave(&ctx->lane);
 
@@ -85,7 +85,7 @@ af_engine_run(af_ctx_t *ctx)
     ngx_int_t  rc;
 
     if (ctx->step == NULL) {
-        ctx->begun = ngx_current_msec;
+        ctx->started = ngx_current_msec;
         ctx->step = ctx->match.route->steps;
 
         if (ctx->step == NULL) {
@@ -129,27 +129,27 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
             ctx->problem = AF_INTERNAL_ERROR;
         }
 
-        af_engine_ended(ctx, af_problems[ctx->problem].status < 500);
+        af_engine_notify(ctx, af_problems[ctx->problem].status < 500);
 
-        ctx->sent = af_respond_problem(r, ctx->problem, ctx->cause,
-                                       json_array_size(ctx->errors)
-                                       ? ctx->errors : NULL);
+        ctx->rc = af_respond_problem(r, ctx->problem, ctx->cause,
+                                     json_array_size(ctx->errors)
+                                     ? ctx->errors : NULL);
 
     } else {
-        af_engine_ended(ctx, 1);
+        af_engine_notify(ctx, 1);
     }
 
-    if (ctx->sent == NGX_ERROR && !r->header_sent) {
-        ctx->sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx->rc == NGX_ERROR && !r->header_sent) {
+        ctx->rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     af_engine_count(r);
 
-    ngx_http_finalize_request(r, ctx->sent);
+    ngx_http_finalize_request(r, ctx->rc);
 }
 
 
-/* what isn't sent by us is nginx's answer to our error */
+/* a response that isn't ours is nginx's answer to our error */
 
 static void
 af_engine_count(const ngx_http_request_t *r)
@@ -164,7 +164,7 @@ af_engine_count(const ngx_http_request_t *r)
 
 
 static void
-af_engine_ended(af_ctx_t *ctx, ngx_uint_t answered)
+af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered)
 {
     af_ended_pt  ended;
 
@@ -177,7 +177,7 @@ af_engine_ended(af_ctx_t *ctx, ngx_uint_t answered)
 }
 
 
-/* nothing is pending any more: called from an event's handler alone */
+/* nothing is pending any more: only called from event handlers */
 
 static void
 af_engine_resume(af_ctx_t *ctx)
@@ -188,12 +188,12 @@ af_engine_resume(af_ctx_t *ctx)
 
     ngx_http_set_log_request(c->log, ctx->request);
 
-    if (ctx->tolerant) {
+    if (ctx->best_effort) {
         ctx->problem = AF_PROBLEM_NONE;
     }
 
     if (ctx->problem == AF_PROBLEM_NONE) {
-        ctx->problem = ctx->refusal;
+        ctx->problem = ctx->pending_problem;
     }
 
     if (ctx->problem == AF_PROBLEM_NONE) {
@@ -216,7 +216,7 @@ af_engine_wait(af_ctx_t *ctx, ngx_msec_t timeout)
     r = ctx->request;
     rev = r->connection->read;
 
-    /* to notice a client that goes away; if that can't be, we just go on */
+    /* detects clients that disconnect; without it, we just go on */
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
@@ -293,27 +293,27 @@ af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...)
 
     va_end(args);
 
-    ctx->tolerant = 0;
+    ctx->best_effort = 0;
 
     return af_engine_submit(ctx, n, ctx->conf->database->timeout);
 }
 
 
 ngx_int_t
-af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
+af_problem_after(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement)
 {
-    ctx->refusal = id;
+    ctx->pending_problem = id;
 
     return af_query(ctx, statement);
 }
 
 
 ngx_int_t
-af_refuse_anyway(af_ctx_t *ctx, af_problem_id_t id,
+af_problem_after_try(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement)
 {
-    ctx->refusal = id;
+    ctx->pending_problem = id;
 
     return (af_try(ctx, statement, ctx->conf->database->timeout) == NGX_AGAIN)
            ? NGX_AGAIN : af_problem(ctx, id, NULL);
@@ -326,7 +326,7 @@ af_try(af_ctx_t *ctx, const af_statement_t *statement, ngx_msec_t timeout)
     ngx_int_t  rc;
 
     ctx->calls[0].statement = statement;
-    ctx->tolerant = 1;
+    ctx->best_effort = 1;
 
     rc = af_engine_submit(ctx, 1, timeout);
 
@@ -420,7 +420,7 @@ af_engine_values(af_ctx_t *ctx, af_db_call_t *call)
 
 
 static void
-af_engine_queried(af_db_op_t *op)
+af_engine_query_done(af_db_op_t *op)
 {
     af_ctx_t  *ctx;
 
@@ -463,18 +463,18 @@ af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run, void *data)
     job->posted = af_microseconds();
 
     task->handler = af_engine_thread;
-    task->event.handler = af_engine_threaded;
+    task->event.handler = af_engine_thread_done;
     task->event.data = ctx;
 
-    (void) ngx_atomic_fetch_add(&af_jobs, 1);
+    (void) ngx_atomic_fetch_add(&af_thread_jobs, 1);
 
     if (af_engine_post(pool, task) != NGX_OK) {
-        (void) ngx_atomic_fetch_add(&af_jobs, -1);
+        (void) ngx_atomic_fetch_add(&af_thread_jobs, -1);
         return af_problem(ctx, AF_OVERLOADED, "the threads' queue is full");
     }
 
     ctx->job = job;
-    ctx->tolerant = 0;
+    ctx->best_effort = 0;
 
     r->main->blocked++;
     r->aio = 1;
@@ -484,8 +484,8 @@ af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run, void *data)
 
 
 /*
- * nginx logs each task that its queue has no room for, as an error, and that
- * may be thousands a second.  The request's problem tells it.
+ * When its queue is full nginx logs an error for each task, possibly thousands
+ * a second.  The request's problem is logged instead.
  */
 
 static ngx_int_t
@@ -511,47 +511,47 @@ af_engine_thread(void *data, ngx_log_t *log)
 {
     af_job_t *job = data;
 
-    uint64_t  begun;
+    uint64_t  started;
 
-    begun = af_microseconds();
-    af_observe(AF_METRIC_HASH_WAIT, begun - job->posted);
+    started = af_microseconds();
+    af_observe(AF_METRIC_HASH_WAIT, started - job->posted);
 
-    /* a worker told to end at once waits for its threads: none shall begin */
+    /* a terminating worker waits for its threads: start nothing new */
 
     if (!ngx_terminate && !__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)) {
         job->run(job->data);
         job->done = 1;
 
-        af_observe(AF_METRIC_HASH_TIME, af_microseconds() - begun);
+        af_observe(AF_METRIC_HASH_TIME, af_microseconds() - started);
     }
 
-    (void) ngx_atomic_fetch_add(&af_jobs, -1);
+    (void) ngx_atomic_fetch_add(&af_thread_jobs, -1);
 }
 
 
 /*
- * The thread pools have ended, but not one whose queue was full: nginx leaves
+ * The thread pools have exited, except one whose queue was full: nginx leaves
  * its threads running (ngx_thread_pool_destroy()), and frees what they use.
  */
 
 void
 af_flow_stop(void)
 {
-    if (af_jobs == 0) {
+    if (af_thread_jobs == 0) {
         return;
     }
 
-    while (af_jobs) {
+    while (af_thread_jobs) {
         ngx_msleep(1);
     }
 
-    /* for the last of them to get back to where it waits for more */
+    /* lets the last of them get back to waiting for tasks */
     ngx_msleep(1);
 }
 
 
 static void
-af_engine_threaded(ngx_event_t *ev)
+af_engine_thread_done(ngx_event_t *ev)
 {
     af_job_t            *job;
     af_ctx_t            *ctx;

@@ -3,8 +3,8 @@
 
 
 /*
- * The first row whose SQLSTATE is a prefix of the error's, and whose
- * constraint, if it names one, is the one violated.
+ * The first row counts whose SQLSTATE is a prefix of the error's, and whose
+ * constraint, if any, was violated.
  */
 
 static const struct {
@@ -27,8 +27,8 @@ static const struct {
     { "08", NULL, AF_UNAVAILABLE },                   /* connection */
     { "40", NULL, AF_UNAVAILABLE },                   /* deadlock */
     { "53", NULL, AF_UNAVAILABLE },                   /* resources */
-    { "55P03", NULL, AF_UNAVAILABLE },                /* lock time-out */
-    { "57", NULL, AF_UNAVAILABLE },                   /* time-out */
+    { "55P03", NULL, AF_UNAVAILABLE },                /* lock timeout */
+    { "57", NULL, AF_UNAVAILABLE },                   /* timeout */
     { "25006", NULL, AF_UNAVAILABLE },                /* read-only */
 
     { "", NULL, AF_INTERNAL_ERROR }
@@ -75,7 +75,7 @@ af_error_field(const PGresult *res, json_t *errors)
     char        *constraint, *table;
     size_t       len, skip;
     ngx_uint_t   i;
-    char         field[64];   /* NAMEDATALEN of PostgreSQL */
+    char         field[64];   /* PostgreSQL's NAMEDATALEN */
 
     static const struct {
         const char  *suffix;

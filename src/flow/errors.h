@@ -1,5 +1,5 @@
 /*
- * What PostgreSQL's errors are to a client.
+ * PostgreSQL's errors, as clients see them.
  */
 
 #ifndef AF_FLOW_ERRORS_H
@@ -13,8 +13,8 @@
 af_problem_id_t af_error_problem(const PGresult *res);
 
 /*
- * Adds the field that a constraint named <table>_<field>_check or _fkey is
- * about to a problem's `errors`.
+ * Adds the field that a constraint <table>_<field>_check or _fkey is about to a
+ * problem's `errors`.
  */
 void af_error_field(const PGresult *res, json_t *errors);
 

@@ -1,22 +1,22 @@
 /*
  * The step engine.  A route's flow is a NULL-ended array of steps that read
- * top to bottom; the engine does the waiting.
+ * from top to bottom; the engine does the waiting.
  *
  * A step returns
- *   NGX_OK       go on with the next step
- *   NGX_AGAIN    af_query(), af_segment() or af_in_thread() returned it: go
- *                on with the next step when that is done
- *   NGX_DONE     af_answer() returned it: the flow has ended
- *   NGX_ERROR    af_problem() returned it, or there is no memory: the flow
- *                has ended with a problem
+ *   NGX_OK       continue with the next step
+ *   NGX_AGAIN    from af_query(), af_segment() or af_in_thread(): continue
+ *                with the next step when that is done
+ *   NGX_DONE     from af_answer(): the flow has ended
+ *   NGX_ERROR    from af_problem(), or out of memory: the flow has ended with
+ *                a problem
  * so that steps end with "return af_…".
  *
  * Who owns the request, by what is pending:
- *   nothing      the engine, in the content handler or in an event's handler
- *   a query      the pool, until its handler or the timer comes first; when
- *                the client goes away nginx runs the clean-up, which cancels
+ *   nothing      the engine, in the content handler or in an event handler
+ *   a query      the pool, until its handler or the timer runs; when the client
+ *                disconnects nginx runs the clean-up handler, which cancels it
  *   a thread     the thread has the job's memory: `blocked` keeps the request
- *                even when it was terminated meanwhile, and the flow ends
+ *                even if it is terminated meanwhile, and then the flow ends
  */
 
 #ifndef AF_FLOW_FLOW_H
@@ -31,10 +31,10 @@
 #include "queries.h"
 
 
-/* the most values that the steps of a flow can bind */
+/* the maximum number of values that a flow's steps can bind */
 #define AF_BINDINGS  16
 
-/* the most statements of a segment */
+/* the maximum number of a segment's statements */
 #define AF_SEGMENT  4
 
 
@@ -47,14 +47,14 @@ typedef struct {
 typedef struct af_job_s  af_job_t;
 
 /*
- * Told once how a flow has ended: `answered` is 0 if the client has gone, or
- * gets to know nothing, since something is broken here (5xx).
+ * Called once when a flow has ended: `answered` is 0 if the client has
+ * disconnected, or learns nothing because of a server error (5xx).
  */
 typedef void (*af_ended_pt)(af_ctx_t *ctx, ngx_uint_t answered);
 
 /*
- * Runs in a thread: it may touch nothing but `data`, not the request, its
- * pool, or a log.
+ * Runs in a thread: it may access nothing but `data`, in particular no request,
+ * pool or log.
  */
 typedef void (*af_job_pt)(void *data);
 
@@ -66,36 +66,36 @@ struct af_ctx_s {
     const af_identity_t            *identity;
 
     af_match_t                      match;
-    const af_step_pt               *step;      /* the next one */
+    const af_step_pt               *step;      /* the next step */
 
     json_t                         *query;     /* checked, or NULL */
     json_t                         *body;      /* likewise */
-    json_t                         *errors;    /* of their fields */
+    json_t                         *errors;    /* for fields of both */
 
-    /* what steps leave for those behind them */
+    /* passed on from step to step */
     void                           *data;
     void                           *job_data;
     void                           *attempts;
-    af_ended_pt                     ended;     /* NULL: nobody asks */
-    af_credential_t                 presented; /* a refresh token that speaks */
+    af_ended_pt                     ended;     /* NULL: not needed */
+    af_credential_t                 presented; /* the refresh token */
 
     ngx_uint_t                      nbindings;
     af_binding_t                    bindings[AF_BINDINGS];
 
     /* the engine's */
     af_media_t                      media;
-    unsigned                        tolerant:1;
+    unsigned                        best_effort:1;
     unsigned                        paused:1;
     unsigned                        unavailable:1;
-    ngx_msec_t                      begun;     /* with the first step */
+    ngx_msec_t                      started;   /* of the first step */
     af_problem_id_t                 problem;
-    af_problem_id_t                 refusal;   /* when the query is done */
+    af_problem_id_t                 pending_problem;  /* after the query */
     const char                     *cause;
-    ngx_int_t                       sent;      /* what the filters returned */
+    ngx_int_t                       rc;        /* returned by the filters */
 
     ngx_event_t                     timer;
     af_job_t                       *job;
-    af_lane_t                       lane;      /* of op */
+    af_lane_t                       lane;      /* of the operation */
     af_db_op_t                      op;
     af_db_call_t                    calls[AF_SEGMENT];
     PGresult                       *results[AF_SEGMENT];
@@ -104,8 +104,8 @@ struct af_ctx_s {
 
 
 /*
- * The content handler's work: finds the route of `path` in the location's
- * dialect and follows its flow.  Returns what a content handler shall.
+ * The content handler: finds the route of `path` in the location's dialect and
+ * starts its flow.  Returns what a content handler should return.
  */
 ngx_int_t af_flow(ngx_http_request_t *r, const ngx_str_t *path);
 
@@ -114,56 +114,57 @@ ngx_int_t af_flow(ngx_http_request_t *r, const ngx_str_t *path);
 void af_flow_stop(void);
 
 /*
- * Binds a value to a statement's parameter, for all queries that follow; it
- * must live as long as the request.  Other names that statements may use are
- * the {names} of the path, the fields of the body and of the query, the keys
- * of the body's fields ("email_key"), and af_request_values[]; of these, "body"
- * is what the schema knows of the body, as JSON, and "replace" whether what the
- * body doesn't name goes.
+ * Binds a value to a parameter of all further statements; it must live as long
+ * as the request.  Statements may also use the {names} of the path, the fields
+ * of the body and of the query, the keys of the body's fields ("email_key"),
+ * and af_request_values[]; of these, "body" has the known fields of the body,
+ * as JSON, and "replace" is whether fields that the body omits are reset.
  */
 void af_bind(af_ctx_t *ctx, const char *name, const char *value);
 
 /*
- * The value that a name has for this request, from the first that knows it:
- * what the steps bound, the path, the body, the query, the request.
- * Returns NGX_OK with *value as text (NULL for null), NGX_DECLINED if nobody
- * knows the name, NGX_ERROR if there is no memory.
+ * The value of a name, from the first source that has it: steps' bindings, the
+ * path, the body, the query, the request.  Returns NGX_OK with *value as text
+ * (NULL for null), NGX_DECLINED if the name is unknown, NGX_ERROR if there is
+ * no memory.
  */
 ngx_int_t af_value(af_ctx_t *ctx, const char *name, const char **value);
 
 /*
  * Sends one statement, or several as one transaction; the last is NULL.  Before
- * the next step their columns have been heard as flow/outcome.h says.
+ * the next step their columns are processed as flow/outcome.h describes.
  */
 ngx_int_t af_query(af_ctx_t *ctx, const af_statement_t *statement);
 ngx_int_t af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...);
 
-/* Ends the flow with a problem once the statement is done, which audits it. */
-ngx_int_t af_refuse_after(af_ctx_t *ctx, af_problem_id_t id,
+/*
+ * Ends the flow with a problem when the statement, which audits it, succeeds.
+ */
+ngx_int_t af_problem_after(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement);
 
-/* The same, whatever becomes of the statement. */
-ngx_int_t af_refuse_anyway(af_ctx_t *ctx, af_problem_id_t id,
+/* Likewise, whether the statement succeeds or not. */
+ngx_int_t af_problem_after_try(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement);
 
 /*
- * As af_query(), but no longer than `timeout` milliseconds, and the flow goes
- * on whatever happens: af_found() tells.
+ * As af_query(), but for at most `timeout` milliseconds, and the flow continues
+ * in any case: see af_found().
  */
 ngx_int_t af_try(af_ctx_t *ctx, const af_statement_t *statement,
     ngx_msec_t timeout);
 
 /*
- * Whether the last af_query() found a row, and a column of that row by name:
- * NULL if it is null.  The value lives until the next query.
+ * Whether the last af_query() returned a row, and a column of that row by name:
+ * NULL if it is null.  The value is valid until the next query.
  */
 ngx_uint_t af_found(af_ctx_t *ctx);
 const char *af_column(af_ctx_t *ctx, const char *name);
 
-/* Goes on after so many milliseconds. */
+/* Continues after so many milliseconds. */
 ngx_int_t af_pause(af_ctx_t *ctx, ngx_msec_t delay);
 
-/* Goes on with the first of other steps. */
+/* Continues with the first of other steps. */
 ngx_int_t af_follow(af_ctx_t *ctx, const af_step_pt *steps);
 
 /* Runs a job in a thread of a pool. */
@@ -172,21 +173,21 @@ ngx_int_t af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run,
 
 /*
  * Ends the flow with its route's status and an object, which is freed, or NULL
- * if there was no memory for it.  Its member `name`, if it is null, gets as its
- * value the JSON that a statement made, as it is; NULL: none does.
+ * for no memory.  If its member `name` is null, a statement's JSON is inserted
+ * there literally; NULL: none.
  */
 ngx_int_t af_answer(af_ctx_t *ctx, json_t *object, const char *name,
     const char *json);
 
-/* The same with 503: no problem, but what was asked for. */
+/* Likewise with 503, which is a regular response and not a problem. */
 ngx_int_t af_answer_unavailable(af_ctx_t *ctx, json_t *object);
 
-/* The same with text that lives as long as the request, empty for none. */
+/* Likewise with text that lives as long as the request; empty: no body. */
 ngx_int_t af_answer_text(af_ctx_t *ctx, const char *json, size_t len);
 
 /*
- * The same with a page, or with a URL to go to, a literal or of the request's
- * pool, where the route's status is a redirect's.
+ * Likewise with a page, or with a URL to redirect to, if the route's status is
+ * a redirect's; a literal or from the request's pool.
  */
 ngx_int_t af_answer_html(af_ctx_t *ctx, const char *html, size_t len);
 ngx_int_t af_answer_redirect(af_ctx_t *ctx, const char *url);
@@ -194,25 +195,25 @@ ngx_int_t af_answer_redirect(af_ctx_t *ctx, const char *url);
 /* Ends the flow with a problem; `cause` may be NULL. */
 ngx_int_t af_problem(af_ctx_t *ctx, af_problem_id_t id, const char *cause);
 
-/* Ends the flow with a problem of one field. */
+/* Ends the flow with a 422 for one field. */
 ngx_int_t af_invalid(af_ctx_t *ctx, const char *field, const char *code,
     const char *message);
 
 /* a zero-terminated copy that lives as long as the request */
 char *af_string(af_ctx_t *ctx, const void *data, size_t len);
 
-/* the body's field as a string, NULL without one */
+/* a field of the body as a string, or NULL */
 const char *af_field(af_ctx_t *ctx, const char *name);
 
 
-/* Ends the flow with what a route says if its statement found no row. */
+/* Ends the flow with the route's problem for a statement without a row. */
 ngx_int_t af_missing(af_ctx_t *ctx);
 
 
 /*
  * Expires the client's cookies if they are of this session, or of this account,
- * which has no session any more; where the request is refused, only if it is by
- * one of them that it was made.
+ * which has no session any more; if the request is refused, only if it was
+ * authenticated by one of them.
  */
 ngx_int_t af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused);
 
@@ -224,7 +225,7 @@ ngx_int_t af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused);
 ngx_int_t af_step_query(af_ctx_t *ctx);
 ngx_int_t af_step_answer(af_ctx_t *ctx);
 
-/* the flow of a list; flow/list.c says what its statement is like */
+/* the flow of a list; flow/list.c describes its statement */
 extern const af_step_pt  af_list_steps[];
 
 

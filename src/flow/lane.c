@@ -2,7 +2,7 @@
 #include "check/uuid.h"
 
 
-/* seconds that a place outlasts the time that its operation may take */
+/* seconds by which a slot outlasts its operation's timeout */
 #define AF_LANE_MARGIN  2
 
 
@@ -50,8 +50,8 @@ af_lane_is_wide(const af_db_op_t *op)
 
 
 /*
- * Each place is a counter of its own that allows one: what a worker that was
- * killed has left is over with its window.
+ * Each slot is a counter that allows one: what a killed worker has left expires
+ * with its window.
  */
 
 static ngx_int_t
@@ -67,7 +67,7 @@ af_lane_take(af_lane_t *lane, const ngx_http_autoflow_main_conf_t *conf)
     rate.window = conf->database->timeout / 1000 + AF_LANE_MARGIN;
 
     for (lane->key.number = 0;
-         lane->key.number < AF_LANE_PLACES;
+         lane->key.number < AF_LANE_SLOTS;
          lane->key.number++)
     {
         if (af_limits_take(lane->zone->limits, &rate, &lane->key,

@@ -1,7 +1,7 @@
 /*
- * Which of a worker's connections an operation goes to: a wide one, with a
- * statement whose cost grows with the data, never goes where point statements
- * do.  And an account has at most AF_LANE_PLACES of them under way at once, in
+ * Which of a worker's connections an operation uses: a wide one, with a
+ * statement whose cost grows with the data, never uses those of point
+ * statements.  And an account may run at most AF_LANE_SLOTS of them at once, in
  * all workers of the node.
  */
 
@@ -13,13 +13,13 @@
 #include "shm/zone.h"
 
 
-#define AF_LANE_PLACES  2
+#define AF_LANE_SLOTS  2
 
 
 typedef struct {
     af_db_t           *db;
     const af_zone_t   *zone;
-    unsigned           taken:1;      /* a place, which is counted by this: */
+    unsigned           taken:1;      /* a slot, counted by: */
 
     struct {
         u_char         kind;
@@ -30,14 +30,14 @@ typedef struct {
 
 
 /*
- * Finds the connections for an operation of somebody's (may be NULL), and takes
- * a place if it is wide.  NGX_BUSY if the account has none left.
+ * Selects the connections for an operation, of an account or NULL, and takes a
+ * slot if it is wide.  NGX_BUSY if the account has none left.
  */
 ngx_int_t af_lane_enter(af_lane_t *lane,
     const ngx_http_autoflow_main_conf_t *conf, const af_db_op_t *op,
     const af_identity_t *identity);
 
-/* The operation has ended, however that came. */
+/* The operation has ended, in any way. */
 void af_lane_leave(af_lane_t *lane);
 
 

@@ -1,23 +1,25 @@
 /*
- * Lists: what all of them do around their statements.  A list is a route with
- * af_list_steps; a query schema of AF_PAGE_FIELDS, its filters and perhaps a
- * "sort", whose type has the fields to sort by, the first of them the order
- * without one, which are :sort and :descending; and a statement that begins at
- * :position, if that isn't null, or else at :page, with columns
- *   data     the page's elements, a JSON array; null: there are none
- *   total    of all that fit, counted to AF_LIST_MAX + 1; null with a position
- *   next     the position of the first row behind the page; null: none is there
- * or without a row where there is no such list: 404.
+ * What all lists do around their statements.  A list is a route with
+ * af_list_steps; a query schema with AF_PAGE_FIELDS, its filters and possibly a
+ * "sort", whose type has the fields to sort by, the first of them the default,
+ * which become :sort and :descending; and a statement that begins at :position,
+ * if that isn't null, or else at :page, with the columns
  *
- * A position is text that only the statement understands.  Clients get it as a
- * cursor (token/cursor.h), which is bound to all that it depends on.
+ *   data     the page's elements, a JSON array; null: none
+ *   total    of all elements, counted to AF_LIST_MAX + 1; null with a position
+ *   next     the position of the first row after the page; null: none
+ *
+ * or without a row if there is no such list: 404.
+ *
+ * A position is text that only the statement understands.  Clients get it in a
+ * cursor (token/cursor.h), which is bound to everything that it depends on.
  */
 
 #include "flow/flow.h"
 #include "token/cursor.h"
 
 
-/* what can be reached by pages, and is counted */
+/* what pages can reach, and is counted */
 #define AF_LIST_MAX  10000
 
 
@@ -124,7 +126,7 @@ af_list_read(af_ctx_t *ctx, af_list_t *list)
 }
 
 
-/* the order that a list has without "sort" is the same as with it */
+/* the default order is the same as if it were requested */
 
 static ngx_int_t
 af_list_sort(af_ctx_t *ctx)
@@ -172,8 +174,8 @@ af_list_number(af_ctx_t *ctx, const char *name, int64_t *n)
 
 
 /*
- * The list that is asked for, whichever of its paths was taken: unambiguous,
- * as JSON is, and the same from one version of the module to the next.
+ * Identifies the list, by whichever alias it was requested: unambiguous, as
+ * JSON is, and the same from one version of the module to the next.
  */
 
 static const char *
@@ -229,7 +231,7 @@ af_list_params(af_ctx_t *ctx)
 }
 
 
-/* what was sent besides, the list doesn't know of */
+/* other parameters don't belong to the list */
 
 static json_t *
 af_list_filters(af_ctx_t *ctx)
@@ -283,7 +285,7 @@ af_list_position(af_ctx_t *ctx, const af_list_t *list)
 }
 
 
-/* an empty one if this is the last page */
+/* empty if this is the last page */
 
 static ngx_int_t
 af_list_next(af_ctx_t *ctx, const af_list_t *list, char cursor[AF_CURSOR_SIZE])
@@ -304,7 +306,7 @@ af_list_next(af_ctx_t *ctx, const af_list_t *list, char cursor[AF_CURSOR_SIZE])
 }
 
 
-/* the data is put in later */
+/* the data is inserted later */
 
 static json_t *
 af_list_json(af_ctx_t *ctx, const af_list_t *list, const char *next)
@@ -334,7 +336,7 @@ af_list_json(af_ctx_t *ctx, const af_list_t *list, const char *next)
 }
 
 
-/* by a cursor, nobody knows how many come before it */
+/* with a cursor, the number of preceding elements is unknown */
 
 static json_t *
 af_list_or_null(const af_list_t *list, int64_t n)

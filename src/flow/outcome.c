@@ -59,7 +59,7 @@ af_outcome_error(af_ctx_t *ctx, const PGresult *error)
 }
 
 
-/* other nodes hear it from the database */
+/* the database notifies other nodes */
 
 static void
 af_outcome_revoke(af_ctx_t *ctx, const PGresult *res)
@@ -159,7 +159,7 @@ af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused)
     ended.data = (u_char *) id;
     ended.len = ngx_strlen(id);
 
-    /* with an account, the session ends that asked for it */
+    /* with an account, the session ends that requested it */
 
     identity = ctx->identity;
 
@@ -178,7 +178,7 @@ af_session_ended(af_ctx_t *ctx, const char *id, ngx_uint_t refused)
 }
 
 
-/* whether a cookie spoke for the request, and it is of what has ended */
+/* whether the request was authenticated by a cookie of what has ended */
 
 static ngx_uint_t
 af_outcome_cookie_of(af_ctx_t *ctx, const ngx_str_t *id)
@@ -191,7 +191,7 @@ af_outcome_cookie_of(af_ctx_t *ctx, const ngx_str_t *id)
 
     identity = ctx->identity;
 
-    /* "token=$cookie_…" is no cookie that we set */
+    /* "token=$cookie_…" is not a cookie that we set */
 
     cookie = (ctx->presented.source != AF_SOURCE_NONE)
              ? ctx->presented.source == AF_SOURCE_COOKIE

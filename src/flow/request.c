@@ -1,6 +1,6 @@
 /*
- * A request, until its flow begins: which route it is for, who may, and what
- * was sent, in the order that the contract demands.
+ * A request before its flow starts: its route, access, and input, checked in
+ * the order of the API's contract.
  */
 
 #include "flow/engine.h"
@@ -21,7 +21,7 @@ static void af_flow_cancel(void *data);
 static void af_flow_free(void *data);
 static af_problem_id_t af_flow_admit(af_ctx_t *ctx);
 static af_problem_id_t af_flow_authenticate(af_ctx_t *ctx);
-static ngx_uint_t af_flow_is_oneself(af_ctx_t *ctx);
+static ngx_uint_t af_flow_is_self(af_ctx_t *ctx);
 static af_problem_id_t af_flow_media(af_ctx_t *ctx);
 static void af_flow_body(ngx_http_request_t *r, af_body_t *input,
     af_problem_id_t problem);
@@ -39,7 +39,7 @@ static const af_step_pt  af_options_steps[] = {
 };
 
 
-/* OPTIONS of any path that there is */
+/* OPTIONS of any known path */
 
 static const af_route_t  af_options_route = {
     NGX_HTTP_OPTIONS, "*", AF_PUBLIC, .steps = af_options_steps
@@ -96,7 +96,8 @@ af_flow_has_body(af_ctx_t *ctx)
 
     route = ctx->match.route;
 
-    return route->body && (!route->bodyless || af_body_is_sent(ctx->request));
+    return route->body
+           && (!route->body_optional || af_body_is_sent(ctx->request));
 }
 
 
@@ -163,7 +164,7 @@ af_flow_free(void *data)
 }
 
 
-/* what comes before the body, in the order that the contract demands */
+/* what precedes the body, in the order of the contract */
 
 static af_problem_id_t
 af_flow_admit(af_ctx_t *ctx)
@@ -218,7 +219,7 @@ af_flow_authenticate(af_ctx_t *ctx)
         return AF_INTERNAL_ERROR;
     }
 
-    if (route->auth == AF_EITHER) {
+    if (route->auth == AF_OPTIONAL) {
         return AF_PROBLEM_NONE;
     }
 
@@ -234,13 +235,13 @@ af_flow_authenticate(af_ctx_t *ctx)
         return AF_PROBLEM_NONE;
     }
 
-    return (route->auth == AF_ONESELF && af_flow_is_oneself(ctx))
+    return (route->auth == AF_SELF && af_flow_is_self(ctx))
            ? AF_PROBLEM_NONE : AF_FORBIDDEN;
 }
 
 
 static ngx_uint_t
-af_flow_is_oneself(af_ctx_t *ctx)
+af_flow_is_self(af_ctx_t *ctx)
 {
     const ngx_str_t        *user_id;
     const af_path_param_t  *id;
@@ -285,7 +286,7 @@ af_flow_body(ngx_http_request_t *r, af_body_t *input, af_problem_id_t problem)
 }
 
 
-/* all that was sent is there */
+/* all input has been read */
 
 static void
 af_flow_begin(af_ctx_t *ctx)
@@ -316,7 +317,7 @@ af_flow_parse(af_ctx_t *ctx)
 {
     char             *data;
     size_t            len;
-    af_problem_id_t   broken;
+    af_problem_id_t   malformed;
 
     if (ctx->match.route->body == NULL) {
         return AF_PROBLEM_NONE;
@@ -332,20 +333,20 @@ af_flow_parse(af_ctx_t *ctx)
     }
 
     if (ctx->media == AF_MEDIA_FORM) {
-        broken = AF_INVALID_FORM;
+        malformed = AF_INVALID_FORM;
         ctx->body = af_form_parse(data, len, &ctx->cause);
 
     } else {
-        broken = AF_INVALID_JSON;
+        malformed = AF_INVALID_JSON;
         ctx->body = af_json_parse(data, len, &ctx->cause);
     }
 
     if (ctx->body == NULL) {
-        return (ctx->cause == af_no_memory) ? AF_INTERNAL_ERROR : broken;
+        return (ctx->cause == af_no_memory) ? AF_INTERNAL_ERROR : malformed;
     }
 
     return (af_flow_check(ctx, ctx->match.route->body, ctx->body,
-                          ctx->match.route->changes ? af_schema_check_change
+                          ctx->match.route->partial ? af_schema_check_change
                                                     : af_schema_check)
             < 0)
            ? AF_INTERNAL_ERROR : AF_PROBLEM_NONE;

@@ -69,7 +69,7 @@ af_route_path(const af_route_t *route, const char *path, size_t len,
 }
 
 
-/* literally, as every client writes it */
+/* literally, as all clients write it */
 
 static ngx_uint_t
 af_route_selected(const af_route_t *route, const ngx_str_t *args)

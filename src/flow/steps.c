@@ -1,5 +1,5 @@
 /*
- * What steps are made of, and the steps of the default flow.
+ * The building blocks of steps, and the steps of the default flow.
  */
 
 #include "flow/outcome.h"

@@ -2,7 +2,7 @@
 #include "check/input.h"
 
 
-/* as much of a User-Agent as is worth keeping, in octets */
+/* octets of a User-Agent that are kept */
 #define AF_USER_AGENT_MAX  255
 
 
@@ -60,7 +60,7 @@ static const af_value_pt  af_value_sources[] = {
 };
 
 
-/* what any statement may ask of any request */
+/* available to any statement of any request */
 
 static const struct {
     const char   *name;
@@ -148,7 +148,7 @@ af_value_path(af_ctx_t *ctx, const char *name, const char **value)
         }
     }
 
-    /* the request's path is without it, but its alias is not */
+    /* only the alias of the requested path has it */
 
     if (ctx->match.route->alias
         && af_path_has(ctx->match.route->alias, name))
@@ -170,7 +170,7 @@ af_value_body(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* ":email_key" is what the body's field "email" is compared by */
+/* ":email_key" is the comparison key of the body's field "email" */
 
 static ngx_int_t
 af_value_key(af_ctx_t *ctx, const char *name, const char **value)
@@ -210,7 +210,7 @@ af_value_key(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* what is not there may be known for any request, as the size of a page is */
+/* otherwise any request may have the value, such as a page's size */
 
 static ngx_int_t
 af_value_query(af_ctx_t *ctx, const char *name, const char **value)
@@ -230,7 +230,7 @@ af_value_query(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* a field that the schema has and the input has not is null */
+/* a field of the schema that the input lacks is null */
 
 static ngx_int_t
 af_value_field(af_ctx_t *ctx, const af_schema_t *schema, json_t *input,
@@ -301,7 +301,7 @@ af_value_request(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* of a token of our own; jansson's strings end with a zero */
+/* of a first-party token; jansson's strings are zero-terminated */
 
 static const char *
 af_value_user_id(af_ctx_t *ctx)
@@ -335,7 +335,7 @@ af_value_self(af_ctx_t *ctx)
 }
 
 
-/* an IPv4 address is the same one where a socket of IPv6 takes it */
+/* an IPv4 address is the same in an IPv6 socket */
 
 static const char *
 af_value_ip_address(af_ctx_t *ctx)
@@ -434,7 +434,7 @@ af_value_max_sessions(af_ctx_t *ctx)
 }
 
 
-/* of a list, unless the query says otherwise */
+/* of a list, by default */
 
 static const char *
 af_value_page(af_ctx_t *ctx)
@@ -450,7 +450,7 @@ af_value_size(af_ctx_t *ctx)
 }
 
 
-/* whether mails are sent at all */
+/* whether mails are on */
 
 static const char *
 af_value_mail(af_ctx_t *ctx)
@@ -480,7 +480,7 @@ af_value_uptime(af_ctx_t *ctx)
 }
 
 
-/* what accounts are printed in, by user_as() */
+/* the format of accounts, for user_as() */
 
 static const char *
 af_value_dialect(af_ctx_t *ctx)
@@ -519,7 +519,7 @@ af_value_whole_body(af_ctx_t *ctx)
 static const char *
 af_value_replace(af_ctx_t *ctx)
 {
-    return ctx->match.route->changes ? "false" : "true";
+    return ctx->match.route->partial ? "false" : "true";
 }
 
 

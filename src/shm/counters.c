@@ -7,7 +7,7 @@
 
 #define AF_COUNTERS_MAGIC  0x6166636e
 
-/* the maximal numbers of the table's cells, and of slots */
+/* the maximum numbers of the table's cells, and of slots */
 #define AF_COUNTERS_CELLS_MAX  128
 #define AF_COUNTERS_SLOTS_MAX  64
 

@@ -42,7 +42,7 @@ typedef enum {
 } af_db_refused_t;
 
 
-/* the maximal number of a histogram's bounds */
+/* the maximum number of a histogram's bounds */
 #define AF_METRIC_BOUNDS_MAX  12
 
 

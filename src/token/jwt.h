@@ -16,7 +16,7 @@
 /* octets: longer tokens are rejected unseen */
 #define AF_JWT_MAX  8192
 
-/* the maximal number of signatures verified for one token */
+/* the maximum number of signatures verified for one token */
 #define AF_JWT_TRIES  8
 
 

@@ -58,10 +58,10 @@ route_json(const af_route_t *route)
 {
     static const char *const  auths[] = {
         [AF_PUBLIC] = "public",
-        [AF_EITHER] = "either",
+        [AF_OPTIONAL] = "optional",
         [AF_USER] = "user",
         [AF_SUPERUSER] = "superuser",
-        [AF_ONESELF] = "oneself"
+        [AF_SELF] = "self"
     };
 
     return json_pack("{ss ss ss? ss sI si sb so so so ss? ss?}",

@@ -201,7 +201,7 @@ subtest 'a stored hash that asks for hours' => sub {
             || '$Dt49sxFoyH0zf6ASuYYyWg$B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY'
                   WHERE email = 'two@example.com'});
     login(email => 'two@example.com', password => $good)->problem_is(401, 'invalid_credentials');
-    like $t->error_log, qr/\[error\].*the stored hash of an account asks for more/,
+    like $t->error_log, qr/\[error\].*an account's stored hash has excessive costs/,
         'is not computed, and the log says so';
 };
 

@@ -89,7 +89,7 @@ subtest 'a new password' => sub {
     is $browser->script('return document.activeElement.getAttribute("aria-invalid")'), 'true',
         'it is said to be wrong';
 
-    for (['countess', qr/too much like your name/], ['password', qr/easy to guess/],
+    for (['countess', qr/too similar to your name/], ['password', qr/easy to guess/],
         ['short', qr/8 to 128/], ['', qr/8 to 128/]) {
         my ($password, $said) = @$_;
         $browser->type('#new_password' => $password)->type('#repeated' => $password)->keys('Enter');

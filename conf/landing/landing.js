@@ -19,7 +19,7 @@ const words = {
 const fieldWords = {
   length: 'A password has from 8 to 128 characters.',
   password_too_weak: 'This password is too easy to guess.',
-  password_too_similar: 'This password is too much like your name or your address.',
+  password_too_similar: 'This password is too similar to your name or your address.',
 };
 
 // { code, field }; null if all went well

@@ -1,27 +1,27 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
-#include "api/proof.h"
+#include "api/reauth.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "mail/outbox.h"
 
 
-static ngx_int_t hash_new(af_ctx_t *ctx);
+static ngx_int_t hash_new_password(af_ctx_t *ctx);
 static ngx_int_t change_password(af_ctx_t *ctx);
 
-static int email_with_password(json_t *body, json_t *errors);
+static int email_needs_password(json_t *body, json_t *errors);
 static ngx_int_t choose_change(af_ctx_t *ctx);
 static ngx_int_t answer_address(af_ctx_t *ctx);
 
-static ngx_int_t answer_left(af_ctx_t *ctx);
+static ngx_int_t answer_deleted(af_ctx_t *ctx);
 
 
 static const af_step_pt  password_steps[] = {
-    af_step_find_proof,
-    af_step_compare_proof,
-    af_step_check_proof,
-    hash_new,
+    af_step_reauth_find,
+    af_step_reauth_verify,
+    af_step_reauth_check,
+    hash_new_password,
     change_password,
     af_step_answer,
     NULL
@@ -34,9 +34,9 @@ static const af_step_pt  change_steps[] = {
 };
 
 
-static const af_step_pt  leave_steps[] = {
+static const af_step_pt  delete_steps[] = {
     af_step_query,
-    answer_left,
+    answer_deleted,
     NULL
 };
 
@@ -48,12 +48,12 @@ static const af_step_pt  profile_steps[] = {
 };
 
 
-/* it is a request for a mail, too */
+/* this also requests a mail */
 
 static const af_step_pt  address_steps[] = {
-    af_step_find_proof,
-    af_step_compare_proof,
-    af_step_check_proof,
+    af_step_reauth_find,
+    af_step_reauth_verify,
+    af_step_reauth_check,
     af_attempt_address,
     af_step_query,
     answer_address,
@@ -82,7 +82,7 @@ static const af_field_t  profile_fields[] = {
 };
 
 static const af_schema_t  profile_schema = {
-    "ProfileChange", profile_fields, email_with_password
+    "ProfileChange", profile_fields, email_needs_password
 };
 
 
@@ -144,14 +144,14 @@ const af_route_t  af_account_routes[] = {
       .self = 1,
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_delete_user,
-      .steps = leave_steps },
+      .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
       .budget = AF_BUDGET_PASSWORD,
       .body = &password_schema,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_auth_change_password,
-      .missing = AF_WRONG_PASSWORD,      /* as another change was faster */
+      .missing = AF_WRONG_PASSWORD,      /* or a concurrent change won */
       .steps = password_steps },
 
     { .path = NULL }
@@ -159,27 +159,27 @@ const af_route_t  af_account_routes[] = {
 
 
 static ngx_int_t
-hash_new(af_ctx_t *ctx)
+hash_new_password(af_ctx_t *ctx)
 {
-    return af_new_password(ctx, "new_password", af_proof_names(ctx));
+    return af_hash_password(ctx, "new_password", af_reauth_names(ctx));
 }
 
 
 static ngx_int_t
 change_password(af_ctx_t *ctx)
 {
-    return (af_password_set(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
+    return (af_password_hashed(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
 }
 
 
 static int
-email_with_password(json_t *body, json_t *errors)
+email_needs_password(json_t *body, json_t *errors)
 {
     if (json_object_get(body, "email")
         && json_object_get(body, "current_password") == NULL)
     {
         return af_schema_error(errors, "current_password", "required",
-                               "is missing, and needed for another email");
+                               "is required to change email");
     }
 
     return 0;
@@ -193,13 +193,13 @@ choose_change(af_ctx_t *ctx)
         return af_follow(ctx, address_steps);
     }
 
-    af_bind(ctx, "proof", NULL);
+    af_bind(ctx, "verified_hash", NULL);
 
     return af_follow(ctx, profile_steps);
 }
 
 
-/* the hash was replaced since it was read */
+/* the hash was replaced after it was read */
 
 static ngx_int_t
 answer_address(af_ctx_t *ctx)
@@ -209,10 +209,10 @@ answer_address(af_ctx_t *ctx)
 }
 
 
-/* also if another request was faster */
+/* even if a concurrent request won */
 
 static ngx_int_t
-answer_left(af_ctx_t *ctx)
+answer_deleted(af_ctx_t *ctx)
 {
     if (!af_found(ctx)
         && af_session_ended(ctx, (char *) ctx->identity->user_id.data, 0)

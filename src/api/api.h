@@ -1,6 +1,6 @@
 /*
- * The endpoints.  A section of API.md is a file with a table of routes; to
- * add an endpoint, add a row to one and a statement to sql/queries/.
+ * The endpoints.  Each section of API.md is a file with a route table; to add
+ * an endpoint, add a row to one and a statement to sql/queries/.
  */
 
 #ifndef AF_API_API_H
@@ -13,18 +13,18 @@ char *af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
- * What autoflow_api needs beside it, once a location is merged: NGX_CONF_OK, or
- * NGX_CONF_ERROR having logged that it isn't there.
+ * Checks what autoflow_api requires, when a location is merged: NGX_CONF_OK, or
+ * NGX_CONF_ERROR, having logged what is missing.
  */
 char *af_api_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *alcf);
 
-/* NULL-ended; the first is that of an autoflow_api which names none */
+/* NULL-ended; the first is the default */
 extern const af_dialect_t *const  af_dialects[];
 
 /* the content handler of autoflow_api */
 ngx_int_t af_api_handler(ngx_http_request_t *r);
 
-/* the methods of the request's path, as a mask; 0 if there is none */
+/* the methods of the request's path, as a mask; 0 if there is no such path */
 ngx_uint_t af_api_methods(ngx_http_request_t *r);
 
 

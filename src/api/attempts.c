@@ -5,35 +5,35 @@
 #include <sodium.h>
 
 
-/* an IPv4 address, or as much of an IPv6 address as one party has */
+/* an IPv4 address, or the /64 of an IPv6 address */
 #define AF_ADDRESS_KEY  8
 
 
 typedef enum {
     AF_ATTEMPT_ADDRESS = 0,
     AF_ATTEMPT_ACCOUNT,            /* from one address */
-    AF_ATTEMPT_TOTAL,              /* at an account from everywhere */
-    AF_ATTEMPT_LOGIN               /* that was right, from one address */
+    AF_ATTEMPT_TOTAL,              /* at an account, from all addresses */
+    AF_ATTEMPT_LOGIN               /* a successful login, from one address */
 } af_attempt_kind_t;
 
 
-/* each of the limits counts by keys of its own */
+/* each limit has counters of its own */
 
 typedef struct {
     u_char             kind;
-    u_char             family;     /* of the address: none is another's */
+    u_char             family;     /* of the address: families don't overlap */
     u_char             address[AF_ADDRESS_KEY];
     af_account_key_t   account;
 } af_attempt_key_t;
 
 
-/* what becomes of an attempt */
+/* the outcome of an attempt */
 
 typedef enum {
-    AF_ATTEMPT_WRONG = 0,
-    AF_ATTEMPT_RIGHT,
-    AF_ATTEMPT_UNTOLD,             /* to a client that gave up, for example */
-    AF_ATTEMPT_UNSEEN              /* nobody has looked at it */
+    AF_ATTEMPT_FAILURE = 0,
+    AF_ATTEMPT_SUCCESS,
+    AF_ATTEMPT_UNSENT,             /* the client gave up, for example */
+    AF_ATTEMPT_UNCHECKED           /* no credential was checked */
 } af_attempt_outcome_t;
 
 
@@ -41,7 +41,7 @@ typedef void (*af_attempt_pt)(af_limits_t *limits, const void *key,
     size_t len, time_t now);
 
 
-/* what is in flight of a request, the latest first */
+/* a request's attempts in flight, the latest first */
 
 typedef struct af_attempt_s  af_attempt_t;
 
@@ -58,23 +58,24 @@ static ngx_int_t af_attempt_refuse(af_ctx_t *ctx, const char *limit,
 static const af_rate_t *af_attempt_rate(af_ctx_t *ctx, af_attempt_kind_t kind);
 static void af_attempt_key(af_ctx_t *ctx, af_attempt_kind_t kind,
     const af_account_key_t *account, af_attempt_key_t *key);
-static void af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key);
+static void af_attempt_set_address(ngx_http_request_t *r,
+    af_attempt_key_t *key);
 static void af_attempts_settle(af_ctx_t *ctx, af_attempt_outcome_t outcome);
 static void af_attempts_ended(af_ctx_t *ctx, ngx_uint_t answered);
-static void af_attempt_forgotten(af_limits_t *limits, const void *key,
+static void af_attempt_clear(af_limits_t *limits, const void *key,
     size_t len, time_t now);
 
 
 /*
- * What an address asks for, or a login writes, is about load, and may have been
- * done though the client gave up.  What an account bears is about guesses: from
- * an answer that is never sent, nobody learns anything.
+ * Address and login limits are about load, and the work may have been done
+ * though the client gave up.  An account's limits are about guesses: an answer
+ * that is never sent reveals nothing.
  */
 
 static const struct {
-    const char     *limit;         /* as the audit names it */
-    size_t          rate;          /* of autoflow_attempts */
-    af_attempt_pt   settle[4];     /* by the outcome */
+    const char     *limit;         /* as in the audit log */
+    size_t          rate;          /* in autoflow_attempts */
+    af_attempt_pt   settle[4];     /* by outcome */
 } af_attempt_kinds[] = {
 
     [AF_ATTEMPT_ADDRESS] = { "address", offsetof(af_attempts_t, address),
@@ -82,7 +83,7 @@ static const struct {
           af_limits_failed, af_limits_release } },
 
     [AF_ATTEMPT_ACCOUNT] = { "account", offsetof(af_attempts_t, account),
-        { af_limits_failed, af_attempt_forgotten,
+        { af_limits_failed, af_attempt_clear,
           af_limits_release, af_limits_release } },
 
     [AF_ATTEMPT_TOTAL] = { "account_total",
@@ -97,7 +98,7 @@ static const struct {
 
 
 void
-af_account_key(const char *user_id, const char *typed, af_account_key_t *key)
+af_account_key(const char *user_id, const char *login, af_account_key_t *key)
 {
     size_t   len;
     u_char   lower[1024];
@@ -108,10 +109,10 @@ af_account_key(const char *user_id, const char *typed, af_account_key_t *key)
         return;
     }
 
-    /* names are compared in any case of ASCII letters */
+    /* names are compared ignoring the case of ASCII letters */
 
-    len = ngx_min(ngx_strlen(typed), sizeof(lower));
-    ngx_strlow(lower, (u_char *) typed, len);
+    len = ngx_min(ngx_strlen(login), sizeof(lower));
+    ngx_strlow(lower, (u_char *) login, len);
 
     (void) crypto_generichash(key->octets, sizeof(key->octets), lower, len,
                               NULL, 0);
@@ -204,13 +205,13 @@ af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
 }
 
 
-/* but for the address, nobody has looked at it, whatever was counted before */
+/* no credential was checked, whatever was counted before; the address counts */
 
 static ngx_int_t
 af_attempt_refuse(af_ctx_t *ctx, const char *limit, ngx_uint_t seconds,
     int first)
 {
-    af_attempts_settle(ctx, AF_ATTEMPT_UNTOLD);
+    af_attempts_settle(ctx, AF_ATTEMPT_UNSENT);
 
     if (af_retry_after(ctx, seconds) != NGX_OK) {
         return NGX_ERROR;
@@ -228,32 +229,32 @@ af_attempt_refuse(af_ctx_t *ctx, const char *limit, ngx_uint_t seconds,
 
 
 void
-af_attempts_wrong(af_ctx_t *ctx)
+af_attempts_failed(af_ctx_t *ctx)
 {
-    af_attempts_settle(ctx, AF_ATTEMPT_WRONG);
+    af_attempts_settle(ctx, AF_ATTEMPT_FAILURE);
 }
 
 
 void
-af_attempts_right(af_ctx_t *ctx)
+af_attempts_succeeded(af_ctx_t *ctx)
 {
-    af_attempts_settle(ctx, AF_ATTEMPT_RIGHT);
+    af_attempts_settle(ctx, AF_ATTEMPT_SUCCESS);
 }
 
 
 void
-af_attempts_unseen(af_ctx_t *ctx)
+af_attempts_unchecked(af_ctx_t *ctx)
 {
-    af_attempts_settle(ctx, AF_ATTEMPT_UNSEEN);
+    af_attempts_settle(ctx, AF_ATTEMPT_UNCHECKED);
 }
 
 
-/* what no step has settled */
+/* of what no step has settled */
 
 static void
 af_attempts_ended(af_ctx_t *ctx, ngx_uint_t answered)
 {
-    af_attempts_settle(ctx, answered ? AF_ATTEMPT_WRONG : AF_ATTEMPT_UNTOLD);
+    af_attempts_settle(ctx, answered ? AF_ATTEMPT_FAILURE : AF_ATTEMPT_UNSENT);
 }
 
 
@@ -273,7 +274,7 @@ af_attempts_settle(af_ctx_t *ctx, af_attempt_outcome_t outcome)
 
 
 static void
-af_attempt_forgotten(af_limits_t *limits, const void *key, size_t len,
+af_attempt_clear(af_limits_t *limits, const void *key, size_t len,
     time_t now)
 {
     af_limits_release(limits, key, len, now);
@@ -282,7 +283,7 @@ af_attempt_forgotten(af_limits_t *limits, const void *key, size_t len,
 
 
 void
-af_attempts_forget(af_ctx_t *ctx, const af_account_key_t *account)
+af_attempts_clear(af_ctx_t *ctx, const af_account_key_t *account)
 {
     af_attempt_key_t  key;
 
@@ -313,15 +314,15 @@ af_attempt_key(af_ctx_t *ctx, af_attempt_kind_t kind,
     }
 
     if (kind != AF_ATTEMPT_TOTAL) {
-        af_attempt_from(ctx->request, key);
+        af_attempt_set_address(ctx->request, key);
     }
 }
 
 
-/* whom nobody can tell apart, as behind a Unix socket, count as one */
+/* clients that can't be told apart, as behind a Unix socket, count as one */
 
 static void
-af_attempt_from(ngx_http_request_t *r, af_attempt_key_t *key)
+af_attempt_set_address(ngx_http_request_t *r, af_attempt_key_t *key)
 {
     struct sockaddr      *sockaddr;
     struct sockaddr_in   *sin;

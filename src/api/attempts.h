@@ -1,9 +1,9 @@
 /*
  * autoflow_attempts: an attempt is counted before its work is done, and is in
- * flight until a step, or the end of the flow, says what became of it.
+ * flight until a step, or the end of the flow, settles its outcome.
  *
- * What counts returns NGX_OK, or what ends a step: the attempt is refused,
- * with 429, and the first one of a window is audited.
+ * What counts returns NGX_OK, or what ends a step: the attempt is refused with
+ * 429, and the first one of a window is audited.
  */
 
 #ifndef AF_API_ATTEMPTS_H
@@ -12,48 +12,48 @@
 #include "flow/flow.h"
 
 
-/* what an account is counted by: its id, or what was typed in its place */
+/* the key of an account's counters: its id, or the name sent instead */
 
 typedef struct {
     unsigned char  octets[AF_REVOCATIONS_ID_SIZE];
 } af_account_key_t;
 
 
-/* `user_id` is NULL if there is no account by the name of `typed`. */
-void af_account_key(const char *user_id, const char *typed,
+/* `user_id` is NULL if no account is called `login`. */
+void af_account_key(const char *user_id, const char *login,
     af_account_key_t *key);
 
-/* Counts one from this address, for whatever account. */
+/* Counts an attempt from this address, at any account. */
 ngx_int_t af_attempt_address(af_ctx_t *ctx);
 
-/* Counts one at an account from this address. */
+/* Counts an attempt at an account from this address. */
 ngx_int_t af_attempt_account(af_ctx_t *ctx, const af_account_key_t *key);
 
 /*
- * Counts one at an account from anywhere.  Whether there were too many tells
- * the other one, and counts nothing: someone may speak for this address.
+ * Counts an attempt at an account from any address.  The second one only tests
+ * whether there were too many: this address may be a familiar one.
  */
 ngx_int_t af_attempt_total(af_ctx_t *ctx, const af_account_key_t *key);
 ngx_uint_t af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *key);
 
 /*
- * Counts a login at an account from this address, if it turns out to be right:
- * those have a budget like that of flow/budget.h.
+ * Counts a login at an account from this address, if it succeeds: these have a
+ * budget like that of flow/budget.h.
  */
 ngx_int_t af_attempt_login(af_ctx_t *ctx, const af_account_key_t *key);
 
 /*
- * What became of all that was counted for this request.  Wrong: it counts; that
- * is also what an answer means before which nobody has called any of these.
- * Right: it was no failure, and former failures of this account from this
- * address are forgotten.  Unseen: nobody has looked at it.
+ * The outcome of this request's attempts.  Failed: they count, which is also
+ * the default when the response is sent.  Succeeded: they were no failures, and
+ * previous failures of this account from this address are forgotten.
+ * Unchecked: no credential was checked.
  */
-void af_attempts_wrong(af_ctx_t *ctx);
-void af_attempts_right(af_ctx_t *ctx);
-void af_attempts_unseen(af_ctx_t *ctx);
+void af_attempts_failed(af_ctx_t *ctx);
+void af_attempts_succeeded(af_ctx_t *ctx);
+void af_attempts_unchecked(af_ctx_t *ctx);
 
-/* Forgets an account's failures from this address. */
-void af_attempts_forget(af_ctx_t *ctx, const af_account_key_t *key);
+/* Clears an account's failures from this address. */
+void af_attempts_clear(af_ctx_t *ctx, const af_account_key_t *key);
 
 
 #endif /* AF_API_ATTEMPTS_H */

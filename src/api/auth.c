@@ -11,19 +11,19 @@
 static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
 static ngx_int_t count_attempt(af_ctx_t *ctx);
-static ngx_int_t spare_familiar(af_ctx_t *ctx);
+static ngx_int_t check_familiar(af_ctx_t *ctx);
 static ngx_int_t compare_password(af_ctx_t *ctx);
 static ngx_int_t check_password(af_ctx_t *ctx);
 static ngx_int_t open_session(af_ctx_t *ctx);
-static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t refusal,
+static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t problem,
     const char *reason);
-static ngx_int_t send_tokens(af_ctx_t *ctx);
+static ngx_int_t answer_tokens(af_ctx_t *ctx);
 
 
 static const af_step_pt  register_steps[] = {
     af_attempt_address,
     af_step_hash,
-    af_password_set,
+    af_password_hashed,
     af_step_query,
     af_step_tokens,
     NULL
@@ -33,11 +33,11 @@ static const af_step_pt  register_steps[] = {
 const af_step_pt  af_login_steps[] = {
     find_account,
     count_attempt,
-    spare_familiar,
+    check_familiar,
     compare_password,
     check_password,
     open_session,
-    send_tokens,
+    answer_tokens,
     NULL
 };
 
@@ -52,7 +52,7 @@ static const af_schema_t  register_schema = {
 };
 
 
-/* a token pair; or without tokens, until the address is verified */
+/* a token pair; without tokens until the address is verified */
 
 static const af_field_t  registered_fields[] = {
     { "access_token", &af_type_string, 0, NULL },
@@ -103,15 +103,15 @@ const af_route_t  af_auth_routes[] = {
 };
 
 
-/* what find_account finds, for the steps behind it */
+/* set by find_account for later steps */
 
 typedef struct {
-    const char       *name;            /* what it is counted by without an id */
-    const char       *user_id;         /* NULL: there is no such account */
+    const char       *name;            /* the counters' key, without an id */
+    const char       *user_id;         /* NULL: no such account */
     const char       *hash;
     unsigned          active:1;
     unsigned          verified:1;
-    unsigned          again:1;
+    unsigned          retried:1;
     unsigned          too_many:1;      /* from all addresses */
     af_account_key_t  key;
 } login_t;
@@ -174,7 +174,7 @@ af_step_hash(af_ctx_t *ctx)
 
     words[n] = NULL;
 
-    return af_new_password(ctx, "password", words);
+    return af_hash_password(ctx, "password", words);
 }
 
 
@@ -276,10 +276,10 @@ count_attempt(af_ctx_t *ctx)
 }
 
 
-/* whoever attacks an account from elsewhere shall not lock its owner out */
+/* an attacker elsewhere must not lock the owner out */
 
 static ngx_int_t
-spare_familiar(af_ctx_t *ctx)
+check_familiar(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
@@ -300,10 +300,10 @@ compare_password(af_ctx_t *ctx)
         return rc;
     }
 
-    rc = af_check_password(ctx, "password", login->hash);
+    rc = af_verify_password(ctx, "password", login->hash);
 
     if (rc == NGX_ERROR) {
-        af_attempts_unseen(ctx);
+        af_attempts_unchecked(ctx);
     }
 
     return rc;
@@ -315,7 +315,7 @@ check_password(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    switch (af_password_right(ctx)) {
+    switch (af_password_verified(ctx)) {
 
     case NGX_OK:
         break;
@@ -343,7 +343,7 @@ check_password(af_ctx_t *ctx)
 static ngx_int_t
 open_session(af_ctx_t *ctx)
 {
-    return af_password_upgrades(ctx)
+    return af_password_rehashed(ctx)
            ? af_segment(ctx, &af_sql_auth_lock_account,
                         &af_sql_auth_upgrade_password, &af_sql_auth_login,
                         NULL)
@@ -351,41 +351,41 @@ open_session(af_ctx_t *ctx)
 }
 
 
-/* a refusal is a write too, so that it takes as long as a success */
+/* a refusal writes too, so that it takes as long as a success */
 
 static ngx_int_t
-refuse_login(af_ctx_t *ctx, af_problem_id_t refusal, const char *reason)
+refuse_login(af_ctx_t *ctx, af_problem_id_t problem, const char *reason)
 {
-    af_attempts_wrong(ctx);
+    af_attempts_failed(ctx);
     af_bind(ctx, "reason", reason);
 
-    return af_problem_after(ctx, refusal, &af_sql_auth_login_failed);
+    return af_problem_after(ctx, problem, &af_sql_auth_login_failed);
 }
 
 
 static ngx_int_t
-send_tokens(af_ctx_t *ctx)
+answer_tokens(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
     if (af_found(ctx)) {
-        af_attempts_right(ctx);
+        af_attempts_succeeded(ctx);
         return af_step_tokens(ctx);
     }
 
     /*
-     * The hash was replaced since it was read, by a change of the password or
-     * by another login that upgraded it: look again, once.
+     * The hash was replaced after it was read, by a change of the password or
+     * by another login that upgraded it: retry once.
      */
 
-    if (login->again) {
+    if (login->retried) {
         return refuse_login(ctx, AF_INVALID_CREDENTIALS, "changed_meanwhile");
     }
 
-    login->again = 1;
+    login->retried = 1;
 
-    /* where it is all counted again */
-    af_attempts_unseen(ctx);
+    /* everything is counted again */
+    af_attempts_unchecked(ctx);
 
     return af_follow(ctx, af_login_steps);
 }

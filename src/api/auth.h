@@ -1,5 +1,5 @@
 /*
- * What dialects share of making accounts and tokens.
+ * Registration and tokens, shared by dialects.
  */
 
 #ifndef AF_API_AUTH_H
@@ -18,15 +18,15 @@
     { "last_name", &af_type_name, 0, NULL }
 
 
-/* Their rule: "full_name" becomes whichever of its aliases was sent. */
+/* Their rule: sets "full_name" from the alias that was sent. */
 int af_rule_name(json_t *body, json_t *errors);
 
-/* Hashes "password"; the next step is af_password_set(). */
+/* Hashes "password"; the next step is af_password_hashed(). */
 ngx_int_t af_step_hash(af_ctx_t *ctx);
 
 
 /*
- * From a password to a session, for auth/login behind auth/lock_account: the
+ * From a password to a session, for auth/login after auth/lock_account: the
  * body has "email" or "username", and "password".
  */
 extern const af_step_pt  af_login_steps[];

@@ -1,6 +1,6 @@
 /*
- * The dialects that there are.  A new one is a file like this one's second
- * half, and a row; what its accounts look like is a branch of SQL's user_as().
+ * All dialects.  A new one is a file like this one's second half, and a row;
+ * the format of its accounts is a branch of SQL's user_as().
  */
 
 #include "api/api.h"

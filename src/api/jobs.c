@@ -2,7 +2,7 @@
 #include "api/schemas.h"
 
 
-/* what may be empty is so in answers, and null in a change */
+/* optional fields may be null in answers and in changes */
 
 #define JOB_FIELDS                                                            \
     { "title", &af_type_name, AF_REQUIRED, NULL },                            \

@@ -8,7 +8,7 @@
     { "postal_code", &af_type_name, flags, NULL }
 
 
-/* who made it is told to them, and to superusers */
+/* "created_by" is only shown to that account and to superusers */
 
 static const af_field_t  location_fields[] = {
     { "id", &af_type_uuid, AF_REQUIRED, NULL },

@@ -3,18 +3,18 @@
 #include "crypto/password.h"
 
 
-/* the most words that a new password is compared with */
+/* the maximum number of words that a new password is compared with */
 #define AF_PASSWORD_WORDS  4
 
 
-/* all that a thread needs, as its own copy or as the request's constants */
+/* everything that the thread needs: copies, or constants of the request */
 
 typedef struct {
     const char            *field;
     const char            *password;
     size_t                 len;
     af_argon2_t            cost;
-    double                 strength;       /* demanded, in bits */
+    double                 strength;       /* the minimum, in bits */
     const char            *words[AF_PASSWORD_WORDS + 1];
     const char            *stored;
 
@@ -26,8 +26,8 @@ typedef struct {
 
 
 static af_password_job_t *af_password_job(af_ctx_t *ctx, const char *field);
-static void af_password_set_job(void *data);
-static void af_password_check_job(void *data);
+static void af_password_hash_job(void *data);
+static void af_password_verify_job(void *data);
 
 
 const af_password_conf_t  af_password_defaults = {
@@ -131,7 +131,7 @@ af_password_job(af_ctx_t *ctx, const char *field)
 
 
 ngx_int_t
-af_new_password(af_ctx_t *ctx, const char *field, const char *const *words)
+af_hash_password(af_ctx_t *ctx, const char *field, const char *const *words)
 {
     ngx_uint_t          n;
     af_password_job_t  *job;
@@ -145,12 +145,12 @@ af_new_password(af_ctx_t *ctx, const char *field, const char *const *words)
         job->words[n] = *words++;
     }
 
-    return af_in_thread(ctx, ctx->conf->hash, af_password_set_job, job);
+    return af_in_thread(ctx, ctx->conf->hash, af_password_hash_job, job);
 }
 
 
 static void
-af_password_set_job(void *data)
+af_password_hash_job(void *data)
 {
     af_password_job_t *job = data;
 
@@ -176,7 +176,7 @@ af_password_set_job(void *data)
 
 
 ngx_int_t
-af_password_set(af_ctx_t *ctx)
+af_password_hashed(af_ctx_t *ctx)
 {
     af_password_job_t *job = ctx->job_data;
 
@@ -186,7 +186,7 @@ af_password_set(af_ctx_t *ctx)
 
     if (job->similar) {
         return af_invalid(ctx, job->field, "password_too_similar",
-                          "is too much like the account's own names");
+                          "is too similar to the account's names");
     }
 
     if (job->weak) {
@@ -201,7 +201,7 @@ af_password_set(af_ctx_t *ctx)
 
 
 ngx_int_t
-af_check_password(af_ctx_t *ctx, const char *field, const char *hash)
+af_verify_password(af_ctx_t *ctx, const char *field, const char *hash)
 {
     af_password_job_t  *job;
 
@@ -212,12 +212,12 @@ af_check_password(af_ctx_t *ctx, const char *field, const char *hash)
 
     job->stored = hash;
 
-    return af_in_thread(ctx, ctx->conf->hash, af_password_check_job, job);
+    return af_in_thread(ctx, ctx->conf->hash, af_password_verify_job, job);
 }
 
 
 static void
-af_password_check_job(void *data)
+af_password_verify_job(void *data)
 {
     af_password_job_t *job = data;
 
@@ -234,7 +234,7 @@ af_password_check_job(void *data)
 
 
 ngx_int_t
-af_password_right(af_ctx_t *ctx)
+af_password_verified(af_ctx_t *ctx)
 {
     af_password_job_t *job = ctx->job_data;
 
@@ -248,8 +248,8 @@ af_password_right(af_ctx_t *ctx)
 
     case AF_PASSWORD_EXCESSIVE:
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "autoflow: the stored hash of an account asks for more "
-                      "memory or time than any should, and is not compared");
+                      "autoflow: an account's stored hash has excessive costs, "
+                      "and is not verified");
         return NGX_DECLINED;
 
     case AF_PASSWORD_MISMATCH:
@@ -262,7 +262,7 @@ af_password_right(af_ctx_t *ctx)
 
 
 ngx_uint_t
-af_password_upgrades(af_ctx_t *ctx)
+af_password_rehashed(af_ctx_t *ctx)
 {
     af_password_job_t *job = ctx->job_data;
 

@@ -17,7 +17,7 @@ static const char *check_parts(const char *s, size_t len);
     { "profile_picture_url", &af_type_url, flags, NULL }
 
 
-/* with the parts that were asked for, the last three */
+/* the last three only if requested by "include" */
 
 static const af_field_t  profile_fields[] = {
     { "id", &af_type_uuid, AF_REQUIRED, NULL },
@@ -84,7 +84,7 @@ static const af_field_t  body_fields[] = {
 static const af_schema_t  body_schema = { "ProfileBody", body_fields, NULL };
 
 
-/* it lives with its account: nobody makes or deletes one by itself */
+/* created and deleted only with its account */
 
 const af_route_t  af_profiles_routes[] = {
 
@@ -157,8 +157,8 @@ check_parts(const char *s, size_t len)
         }
 
         if (parts[i] == NULL) {
-            return "must be of location, contacts and jobs, with commas "
-                   "between";
+            return "must be a comma-separated list of location, contacts "
+                   "and jobs";
         }
 
         if (s[n] == '\0') {

@@ -9,26 +9,26 @@
 #define ANSWER_DELAY  100
 
 
-static ngx_int_t hold_answer(af_ctx_t *ctx);
+static ngx_int_t delay_answer(af_ctx_t *ctx);
 
-static ngx_int_t present_reset(af_ctx_t *ctx);
-static ngx_int_t find_account(af_ctx_t *ctx);
+static ngx_int_t check_reset_token(af_ctx_t *ctx);
+static ngx_int_t find_reset(af_ctx_t *ctx);
 static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t set_password(af_ctx_t *ctx);
-static ngx_int_t forget_failures(af_ctx_t *ctx);
+static ngx_int_t clear_failures(af_ctx_t *ctx);
 
-static ngx_int_t present_verification(af_ctx_t *ctx);
-static ngx_int_t present_token(af_ctx_t *ctx, const char *const *kinds);
+static ngx_int_t check_verification_token(af_ctx_t *ctx);
+static ngx_int_t check_token(af_ctx_t *ctx, const char *const *kinds);
 static ngx_int_t count_success(af_ctx_t *ctx);
 static int one_password(json_t *body, json_t *errors);
 
 
-/* anybody may ask for a mail */
+/* available without authentication */
 
 static const af_step_pt  mail_steps[] = {
     af_attempt_address,
     af_step_query,
-    hold_answer,
+    delay_answer,
     af_step_answer,
     NULL
 };
@@ -36,11 +36,11 @@ static const af_step_pt  mail_steps[] = {
 
 static const af_step_pt  reset_steps[] = {
     af_attempt_address,
-    present_reset,
-    find_account,
+    check_reset_token,
+    find_reset,
     hash_password,
     set_password,
-    forget_failures,
+    clear_failures,
     count_success,
     af_step_answer,
     NULL
@@ -49,7 +49,7 @@ static const af_step_pt  reset_steps[] = {
 
 static const af_step_pt  verify_steps[] = {
     af_attempt_address,
-    present_verification,
+    check_verification_token,
     af_step_query,
     count_success,
     af_step_answer,
@@ -57,7 +57,7 @@ static const af_step_pt  verify_steps[] = {
 };
 
 
-/* the mails' kinds whose tokens are taken here */
+/* the kinds of mails whose tokens are accepted */
 
 static const char *const  reset_kinds[] = {
     "reset_password", "claim_account", NULL
@@ -131,10 +131,10 @@ const af_route_t  af_recovery_routes[] = {
 };
 
 
-/* a row more takes longer to write: nobody shall learn that from the time */
+/* writing one more row takes longer: timing must not reveal that */
 
 static ngx_int_t
-hold_answer(af_ctx_t *ctx)
+delay_answer(af_ctx_t *ctx)
 {
     ngx_msec_t  elapsed;
 
@@ -146,14 +146,14 @@ hold_answer(af_ctx_t *ctx)
 
 
 static ngx_int_t
-present_reset(af_ctx_t *ctx)
+check_reset_token(af_ctx_t *ctx)
 {
-    return present_token(ctx, reset_kinds);
+    return check_token(ctx, reset_kinds);
 }
 
 
 static ngx_int_t
-find_account(af_ctx_t *ctx)
+find_reset(af_ctx_t *ctx)
 {
     return af_query(ctx, &af_sql_account_find_reset);
 }
@@ -172,29 +172,29 @@ hash_password(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return af_new_password(ctx, af_field(ctx, "new_password") ? "new_password"
-                                                              : "password",
-                           words);
+    return af_hash_password(ctx, af_field(ctx, "new_password") ? "new_password"
+                                                               : "password",
+                            words);
 }
 
 
 static ngx_int_t
 set_password(af_ctx_t *ctx)
 {
-    return (af_password_set(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
+    return (af_password_hashed(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
 }
 
 
-/* whoever could not remember has tried what they could */
+/* the owner who forgot the password probably caused the failures */
 
 static ngx_int_t
-forget_failures(af_ctx_t *ctx)
+clear_failures(af_ctx_t *ctx)
 {
     af_account_key_t  key;
 
     if (af_found(ctx)) {
         af_account_key(af_column(ctx, "user_id"), "", &key);
-        af_attempts_forget(ctx, &key);
+        af_attempts_clear(ctx, &key);
     }
 
     return NGX_OK;
@@ -202,16 +202,16 @@ forget_failures(af_ctx_t *ctx)
 
 
 static ngx_int_t
-present_verification(af_ctx_t *ctx)
+check_verification_token(af_ctx_t *ctx)
 {
-    return present_token(ctx, verify_kinds);
+    return check_token(ctx, verify_kinds);
 }
 
 
-/* its row is ":mail_id": a statement says whether it still counts */
+/* binds ":mail_id"; a statement checks whether the token is still valid */
 
 static ngx_int_t
-present_token(af_ctx_t *ctx, const char *const *kinds)
+check_token(af_ctx_t *ctx, const char *const *kinds)
 {
     char        *id;
     const char  *token;
@@ -239,7 +239,7 @@ static ngx_int_t
 count_success(af_ctx_t *ctx)
 {
     if (af_found(ctx)) {
-        af_attempts_right(ctx);
+        af_attempts_succeeded(ctx);
     }
 
     return NGX_OK;

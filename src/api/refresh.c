@@ -7,19 +7,19 @@
 
 
 static ngx_uint_t af_refresh_is_forged(af_ctx_t *ctx);
-static ngx_int_t af_bind_former(af_ctx_t *ctx);
-static ngx_int_t af_refuse_junk(af_ctx_t *ctx);
-static ngx_int_t af_refresh_lost(af_ctx_t *ctx);
+static ngx_int_t af_refresh_bind_legacy(af_ctx_t *ctx);
+static ngx_int_t af_refresh_refuse(af_ctx_t *ctx);
+static ngx_int_t af_refresh_unknown(af_ctx_t *ctx);
 static ngx_int_t af_refresh_spend(af_ctx_t *ctx, const char *session_id,
     const char *user_id);
-static int af_refresh_is_good(af_ctx_t *ctx);
+static int af_refresh_is_valid(af_ctx_t *ctx);
 static ngx_int_t af_session_random(af_ctx_t *ctx,
     u_char random[AF_REFRESH_RANDOM]);
-static ngx_int_t af_bind_successors(af_ctx_t *ctx);
+static ngx_int_t af_refresh_bind_successors(af_ctx_t *ctx);
 
 
 af_source_t
-af_present_refresh(af_ctx_t *ctx)
+af_read_refresh(af_ctx_t *ctx)
 {
     af_refresh_credential(ctx->request, af_field(ctx, "refresh_token"),
                           &ctx->presented);
@@ -56,27 +56,27 @@ af_find_refresh(af_ctx_t *ctx)
 
     case AF_REFRESH_LEGACY:
 
-        if (af_bind_former(ctx) != NGX_OK) {
+        if (af_refresh_bind_legacy(ctx) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        /* it may be junk, or of a session that has ended */
+        /* it may be invalid, or of a session that has ended */
 
         rc = af_attempt_address(ctx);
         break;
 
     default:
-        return af_refuse_junk(ctx);
+        return af_refresh_refuse(ctx);
     }
 
     return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_find_session) : rc;
 }
 
 
-/* headers' values need not end with a zero */
+/* header values may lack the terminating zero */
 
 static ngx_int_t
-af_bind_former(af_ctx_t *ctx)
+af_refresh_bind_legacy(af_ctx_t *ctx)
 {
     char       *hash;
     ngx_str_t  *token;
@@ -97,7 +97,7 @@ af_bind_former(af_ctx_t *ctx)
 }
 
 
-/* of one of the former form nobody knows as yet whose it is */
+/* the session of a legacy token is not known yet */
 
 static ngx_uint_t
 af_refresh_is_forged(af_ctx_t *ctx)
@@ -115,10 +115,10 @@ af_refresh_is_forged(af_ctx_t *ctx)
 }
 
 
-/* no refresh token of ours */
+/* not one of our refresh tokens */
 
 static ngx_int_t
-af_refuse_junk(af_ctx_t *ctx)
+af_refresh_refuse(af_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -136,13 +136,13 @@ af_refresh_found(af_ctx_t *ctx)
     const char  *session_id, *user_id;
 
     if (!af_found(ctx)) {
-        return af_refresh_lost(ctx);
+        return af_refresh_unknown(ctx);
     }
 
     if (ctx->presented.form == AF_REFRESH_NUMBERED
-        && !af_refresh_is_good(ctx))
+        && !af_refresh_is_valid(ctx))
     {
-        return af_refuse_junk(ctx);
+        return af_refresh_refuse(ctx);
     }
 
     session_id = af_column(ctx, "session_id");
@@ -165,7 +165,7 @@ af_refresh_found(af_ctx_t *ctx)
     af_bind(ctx, "user_id", user_id);
 
     if (ctx->presented.form == AF_REFRESH_LEGACY) {
-        return af_bind_successors(ctx);
+        return af_refresh_bind_successors(ctx);
     }
 
     number = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN + 1);
@@ -180,10 +180,10 @@ af_refresh_found(af_ctx_t *ctx)
 }
 
 
-/* of a session that is no more, or junk: of the former form, counted already */
+/* of an unknown session; legacy tokens are counted already */
 
 static ngx_int_t
-af_refresh_lost(af_ctx_t *ctx)
+af_refresh_unknown(af_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -204,29 +204,29 @@ af_refresh_lost(af_ctx_t *ctx)
 
 
 /*
- * A token of a session that has ended is as good as junk, and counts like it.
- * Its account must not bear it: whoever keeps such tokens could use up the
- * owner's budget for ever, and nothing the owner can end would stop that.
+ * A token of an ended session counts like an invalid one.  It must not count
+ * for the account: whoever keeps such tokens could use up the owner's budget
+ * forever, and the owner couldn't stop that by ending anything.
  */
 
 static ngx_int_t
 af_refresh_spend(af_ctx_t *ctx, const char *session_id, const char *user_id)
 {
     ngx_int_t   rc;
-    ngx_uint_t  lives;
+    ngx_uint_t  active;
 
-    lives = (af_column(ctx, "lives")[0] == 't');
+    active = (af_column(ctx, "active")[0] == 't');
 
     if (ctx->presented.form == AF_REFRESH_NUMBERED) {
-        return lives ? af_budget_spend_account(ctx, user_id)
-                     : af_attempt_address(ctx);
+        return active ? af_budget_spend_account(ctx, user_id)
+                      : af_attempt_address(ctx);
     }
 
-    if (!lives) {
-        return NGX_OK;      /* as it is counted already */
+    if (!active) {
+        return NGX_OK;      /* counted already */
     }
 
-    af_attempts_right(ctx);
+    af_attempts_succeeded(ctx);
 
     rc = af_budget_spend_session(ctx, session_id);
 
@@ -235,21 +235,21 @@ af_refresh_spend(af_ctx_t *ctx, const char *session_id, const char *user_id)
 
 
 static int
-af_refresh_is_good(af_ctx_t *ctx)
+af_refresh_is_valid(af_ctx_t *ctx)
 {
-    int                  good;
+    int                  valid;
     u_char               random[AF_REFRESH_RANDOM];
     const af_refresh_t  *token;
 
     token = &ctx->presented.refresh;
 
-    good = af_session_random(ctx, random) == NGX_OK
+    valid = af_session_random(ctx, random) == NGX_OK
            && ngx_strcmp(af_column(ctx, "user_id"), token->user_id) == 0
            && af_refresh_check(&ctx->conf->purpose_keys, token, random);
 
     sodium_memzero(random, sizeof(random));
 
-    return good;
+    return valid;
 }
 
 
@@ -272,10 +272,10 @@ af_session_random(af_ctx_t *ctx, u_char random[AF_REFRESH_RANDOM])
 }
 
 
-/* of the former form: what is stored of each that there may be */
+/* of a legacy token: the stored forms of all possible successors */
 
 static ngx_int_t
-af_bind_successors(af_ctx_t *ctx)
+af_refresh_bind_successors(af_ctx_t *ctx)
 {
     char        *array, *p, successor[AF_REFRESH_LEGACY_SIZE];
     ngx_uint_t   i, n;

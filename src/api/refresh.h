@@ -1,5 +1,5 @@
 /*
- * Refresh tokens: the one that a request presents, and its successor.
+ * Refresh tokens: the one presented with the request, and its successor.
  */
 
 #ifndef AF_API_REFRESH_H
@@ -9,30 +9,29 @@
 
 
 /*
- * Reads the refresh token that speaks for the request into ctx->presented, and
- * says where it was.
+ * Reads the request's refresh token into ctx->presented, and returns where it
+ * was found.
  */
-af_source_t af_present_refresh(af_ctx_t *ctx);
+af_source_t af_read_refresh(af_ctx_t *ctx);
 
 /*
- * Looks for the session of that token; the next step asks af_refresh_found().
- * What is junk ends the flow without a query, and so does one from a cookie in
- * a request of another site's page.
+ * Looks up the session of that token; the next step calls af_refresh_found().
+ * Malformed tokens end the flow without a query, and so does a token from a
+ * cookie in a cross-site request.
  */
 ngx_int_t af_find_refresh(af_ctx_t *ctx);
 
 /*
- * NGX_OK: the token is one of the session, and "user_id", "session_id",
+ * NGX_OK: the token belongs to the session, and "user_id", "session_id",
  * "number", "token_hash" and "successors" are bound, for the statement that
- * judges what it is worth.  Else the flow has ended.
+ * decides whether it is still valid.  Otherwise the flow has ended.
  */
 ngx_int_t af_refresh_found(af_ctx_t *ctx);
 
 /*
- * Makes the refresh token of the row that the last query returned, as
- * af_step_tokens() takes it: by the secret of now; or, if a node of the former
- * version has exchanged the presented one a moment ago, the successor that it
- * gave.
+ * Makes the refresh token for the row that the last query returned (see
+ * af_step_tokens()), with the current secret; or the same successor as before,
+ * if a node of the previous version has just exchanged the presented token.
  */
 ngx_int_t af_issue_refresh(af_ctx_t *ctx, char token[AF_REFRESH_SIZE]);
 

@@ -2,11 +2,11 @@
 #include "conf/params.h"
 
 
-/* the longest base of autoflow_api, in octets */
+/* the maximum length of autoflow_api's base, in octets */
 #define AF_API_BASE_MAX  128
 
 
-static const char *af_api_words(ngx_conf_t *cf, ngx_str_t *base,
+static const char *af_api_args(ngx_conf_t *cf, ngx_str_t *base,
     const af_dialect_t **dialect);
 static const af_dialect_t *af_api_dialect(const ngx_str_t *name);
 static void af_api_path(ngx_http_request_t *r, ngx_str_t *path);
@@ -20,7 +20,7 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     size_t                     i;
     ngx_str_t                  base, mount;
     ngx_uint_t                 prefix;
-    const char                *wrong;
+    const char                *error;
     const af_dialect_t        *dialect;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -28,15 +28,15 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    wrong = af_api_words(cf, &base, &dialect);
-    if (wrong) {
-        return (char *) wrong;
+    error = af_api_args(cf, &base, &dialect);
+    if (error) {
+        return (char *) error;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->handler) {
-        return "stands beside another directive that serves the location";
+        return "conflicts with another directive that handles the location";
     }
 
     prefix = (clcf->name.len && clcf->name.data[0] == '/' && !clcf->lmt_excpt
@@ -48,8 +48,8 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (base.len == 0) {
 
         if (!prefix && (!clcf->exact_match || clcf->lmt_excpt)) {
-            return "needs a base here, such as \"/\": the location is no "
-                   "prefix";
+            return "needs a base here, such as \"/\": the location is not "
+                   "a prefix";
         }
 
         base = clcf->name;
@@ -59,7 +59,7 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has a base that is too long";
     }
 
-    /* it is told in JSON */
+    /* it appears in JSON */
 
     for (i = 0; i < base.len; i++) {
         if (base.data[i] < 0x20 || ngx_strchr("\"\\\x7f", base.data[i])) {
@@ -71,7 +71,7 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         base.len--;
     }
 
-    /* of a location that is a prefix, that; else where the paths are */
+    /* a prefix location's name, else the common prefix of the paths */
 
     if (prefix) {
         mount = clcf->name;
@@ -97,10 +97,10 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* "autoflow_api [base] [dialect]"; NULL, or what is wrong with it */
+/* "autoflow_api [base] [dialect]"; returns NULL or an error message */
 
 static const char *
-af_api_words(ngx_conf_t *cf, ngx_str_t *base, const af_dialect_t **dialect)
+af_api_args(ngx_conf_t *cf, ngx_str_t *base, const af_dialect_t **dialect)
 {
     ngx_str_t   *value;
     ngx_uint_t   i;

@@ -1,5 +1,5 @@
 /*
- * The objects of API.md, for the answers of more than one section.
+ * The objects of API.md that appear in the answers of several sections.
  */
 
 #ifndef AF_API_SCHEMAS_H
@@ -8,7 +8,7 @@
 #include "check/schema.h"
 
 
-/* the fields of a list's answer, and of its query */
+/* the fields of a list's answer and of its query */
 
 #define AF_LIST_FIELDS(element)                                               \
     { "data", &af_type_array, AF_REQUIRED, element },                         \
@@ -25,7 +25,7 @@
     { "cursor", &af_type_cursor, AF_PAGING, NULL }
 
 
-/* the audit fields of what is deactivated, not deleted */
+/* of resources that are deactivated instead of deleted */
 
 #define AF_AUDIT_FIELDS                                                       \
     { "is_active", &af_type_boolean, AF_REQUIRED, NULL },                     \
@@ -34,7 +34,7 @@
     { "deactivated_at", &af_type_time, AF_REQUIRED|AF_NULLABLE, NULL }
 
 
-/* the most roles of an account: its tokens name them, and shall stay small */
+/* the maximum number of an account's roles: tokens contain their names */
 #define AF_ROLES  32
 
 
@@ -43,7 +43,7 @@ extern const af_type_t  af_type_page;
 extern const af_type_t  af_type_size;
 extern const af_type_t  af_type_cursor;
 extern const af_type_t  af_type_search;       /* three characters or more */
-extern const af_type_t  af_type_by_time;      /* "created_at" either way */
+extern const af_type_t  af_type_by_time;      /* "created_at" */
 
 extern const af_schema_t  af_schema_user;
 extern const af_schema_t  af_schema_token_pair;

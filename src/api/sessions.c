@@ -6,14 +6,14 @@
 #include "conf/params.h"
 
 
-static ngx_int_t present_token(af_ctx_t *ctx);
+static ngx_int_t read_token(af_ctx_t *ctx);
 static ngx_int_t exchange_token(af_ctx_t *ctx);
 
-static ngx_int_t present_either(af_ctx_t *ctx);
+static ngx_int_t choose_token(af_ctx_t *ctx);
 static ngx_int_t end_session(af_ctx_t *ctx);
 
 const af_step_pt  af_refresh_steps[] = {
-    present_token,
+    read_token,
     exchange_token,
     af_step_tokens,
     NULL
@@ -21,7 +21,7 @@ const af_step_pt  af_refresh_steps[] = {
 
 
 static const af_step_pt  logout_steps[] = {
-    present_either,
+    choose_token,
     end_session,
     af_step_answer,
     NULL
@@ -107,11 +107,11 @@ af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
-present_token(af_ctx_t *ctx)
+read_token(af_ctx_t *ctx)
 {
     ngx_str_t  bearer;
 
-    if (af_present_refresh(ctx) == AF_SOURCE_NONE) {
+    if (af_read_refresh(ctx) == AF_SOURCE_NONE) {
         af_bearer(ctx->request, &bearer);
 
         return bearer.len ? af_problem(ctx, AF_INVALID_TOKEN, NULL)
@@ -135,18 +135,18 @@ exchange_token(af_ctx_t *ctx)
 
 
 /*
- * The session of the token which comes first, of either kind; but a refresh
- * cookie is there for when there is no good access token.
+ * The session of the first token, of either kind; but the refresh cookie is
+ * only used without a valid access token.
  */
 
 static ngx_int_t
-present_either(af_ctx_t *ctx)
+choose_token(af_ctx_t *ctx)
 {
     af_source_t           source;
     const af_identity_t  *identity;
 
     identity = ctx->identity;
-    source = af_present_refresh(ctx);
+    source = af_read_refresh(ctx);
 
     if (identity->first_party
         && source != AF_SOURCE_BODY && source != AF_SOURCE_BEARER)

@@ -6,10 +6,10 @@
 #define AF_HEALTH_TIMEOUT  80
 
 
-static ngx_int_t ask_health(af_ctx_t *ctx);
+static ngx_int_t query_health(af_ctx_t *ctx);
 static ngx_int_t answer_health(af_ctx_t *ctx);
-static ngx_int_t answer_alive(af_ctx_t *ctx);
-static ngx_int_t ask_api(af_ctx_t *ctx);
+static ngx_int_t answer_live(af_ctx_t *ctx);
+static ngx_int_t query_ready(af_ctx_t *ctx);
 static ngx_int_t answer_ready(af_ctx_t *ctx);
 static const char *tokens_state(af_ctx_t *ctx);
 static const char *api_state(af_ctx_t *ctx);
@@ -19,9 +19,9 @@ static ngx_int_t answer_root(af_ctx_t *ctx);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
 
 
-static const af_step_pt  health_steps[] = { ask_health, answer_health, NULL };
-static const af_step_pt  ready_steps[] = { ask_api, answer_ready, NULL };
-static const af_step_pt  alive_steps[] = { answer_alive, NULL };
+static const af_step_pt  health_steps[] = { query_health, answer_health, NULL };
+static const af_step_pt  ready_steps[] = { query_ready, answer_ready, NULL };
+static const af_step_pt  live_steps[] = { answer_live, NULL };
 static const af_step_pt  root_steps[] = { answer_root, NULL };
 static const af_step_pt  jwks_steps[] = { answer_jwks, NULL };
 
@@ -65,12 +65,12 @@ static const af_field_t  ready_fields[] = {
 static const af_schema_t  ready_schema = { "Ready", ready_fields, NULL };
 
 
-static const af_field_t  alive_fields[] = {
+static const af_field_t  live_fields[] = {
     { "status", &af_type_string, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
-static const af_schema_t  alive_schema = { "Alive", alive_fields, NULL };
+static const af_schema_t  live_schema = { "Alive", live_fields, NULL };
 
 
 static const af_field_t  db_test_fields[] = {
@@ -110,8 +110,8 @@ const af_route_t  af_system_routes[] = {
       .steps = health_steps },
 
     { NGX_HTTP_GET, "/health/live", AF_PUBLIC,
-      .answer = &alive_schema,
-      .steps = alive_steps },
+      .answer = &live_schema,
+      .steps = live_steps },
 
     { NGX_HTTP_GET, "/health/ready", AF_PUBLIC,
       .query = &ready_query,
@@ -132,7 +132,7 @@ const af_route_t  af_system_routes[] = {
 
 
 static ngx_int_t
-ask_health(af_ctx_t *ctx)
+query_health(af_ctx_t *ctx)
 {
     return af_try(ctx, &af_sql_system_health, AF_HEALTH_TIMEOUT);
 }
@@ -141,7 +141,7 @@ ask_health(af_ctx_t *ctx)
 static ngx_int_t
 answer_health(af_ctx_t *ctx)
 {
-    /* without the feed of revocations there is no service either */
+    /* without the revocation feed there is no service either */
 
     if (af_found(ctx) && af_tokens_trusted(ctx->conf)) {
         return af_step_answer(ctx);
@@ -159,22 +159,22 @@ answer_health(af_ctx_t *ctx)
 
 
 static ngx_int_t
-answer_alive(af_ctx_t *ctx)
+answer_live(af_ctx_t *ctx)
 {
     return af_answer(ctx, json_pack("{ss}", "status", "ok"), NULL, NULL);
 }
 
 
 static ngx_int_t
-ask_api(af_ctx_t *ctx)
+query_ready(af_ctx_t *ctx)
 {
     return af_try(ctx, &af_sql_system_ready, AF_HEALTH_TIMEOUT);
 }
 
 
 /*
- * Tokens are judged without the database, so that a failover of it need not
- * concern whoever balances: it does only those who ask for the API.
+ * Tokens are checked without the database, so its failover doesn't concern load
+ * balancers of such requests, but only those of the API.
  */
 
 static ngx_int_t
@@ -270,7 +270,7 @@ answer_root(af_ctx_t *ctx)
 }
 
 
-/* as application/json: not every client knows application/jwk-set+json */
+/* as application/json: not all clients know application/jwk-set+json */
 
 static ngx_int_t
 answer_jwks(af_ctx_t *ctx)

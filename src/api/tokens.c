@@ -5,7 +5,7 @@
 #include "token/jwt.h"
 
 
-/* the longest life of a token, in seconds */
+/* the maximum lifetime of a token, in seconds */
 #define AF_LIFETIME_MAX  (10 * 365 * 24 * 60 * 60)
 
 /* octets of a jti, before base64url */
@@ -53,8 +53,8 @@ af_step_tokens(af_ctx_t *ctx)
 
     access = af_access_token(ctx, &len);
     if (access == NULL) {
-        return af_problem(ctx, AF_INTERNAL_ERROR, "no access token could be "
-                          "made: are there too many roles for one?");
+        return af_problem(ctx, AF_INTERNAL_ERROR, "can't make an access "
+                          "token: are there too many roles?");
     }
 
     pair.access = access;
@@ -142,7 +142,7 @@ af_access_token(af_ctx_t *ctx, size_t *len)
 }
 
 
-/* what the database doesn't say of an access token (RFC 7519, section 4.1) */
+/* the claims that don't come from the database (RFC 7519, section 4.1) */
 
 static int
 af_access_claims(af_ctx_t *ctx, json_t *claims)
@@ -155,8 +155,8 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
     now = ngx_time();
 
     /*
-     * Never later than the database's clock says, by which revocations are
-     * dated, nor than ours, by which the token is judged.
+     * Neither later than the database's clock, which dates revocations, nor
+     * than ours, by which the token is checked.
      */
 
     issued = json_integer_value(json_object_get(claims, "iat"));
@@ -182,7 +182,7 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
 }
 
 
-/* a string if there is one, an array if there are several; NULL: no memory */
+/* a string for one, an array for several; NULL: no memory */
 
 static json_t *
 af_audience(const ngx_http_autoflow_srv_conf_t *ascf)
@@ -191,7 +191,7 @@ af_audience(const ngx_http_autoflow_srv_conf_t *ascf)
     ngx_uint_t    i;
     const char  **names;
 
-    /* the last element is the NULL that ends it */
+    /* the last element is NULL */
 
     names = ascf->audience->elts;
 

@@ -8,14 +8,14 @@
 #include "flow/flow.h"
 
 
-/* The post handler of ngx_conf_set_sec_slot for how long tokens live. */
+/* The post handler of ngx_conf_set_sec_slot for the lifetimes of tokens. */
 char *af_lifetime_post(ngx_conf_t *cf, void *post, void *data);
 
 /*
- * A step that answers with a token pair, in cookies too where they are on, for
+ * A step that answers with a token pair, also in cookies if they are on, for
  * the row that the last query returned: its columns "user", "claims",
  * "session_id", "user_id", "number" and "random", or "successor" instead of the
- * last two; perhaps "message".  Without a session there are no tokens.
+ * last two; optionally "message".  Without a session there are no tokens.
  */
 ngx_int_t af_step_tokens(af_ctx_t *ctx);
 

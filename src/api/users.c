@@ -6,7 +6,7 @@
 
 static const af_step_pt  create_steps[] = {
     af_step_hash,
-    af_password_set,
+    af_password_hashed,
     af_step_query,
     af_step_answer,
     NULL

@@ -36,7 +36,7 @@ char *af_attempts_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /*
  * Counts a request in its route's budget: by the engine, if there is an access
  * token; by steps, for a session and for its account, if there is a refresh
- * token. Returns NGX_OK, or what ends a step: there were too many.
+ * token.  Returns NGX_OK, or what ends a step: there were too many.
  */
 ngx_int_t af_budget_spend(af_ctx_t *ctx);
 ngx_int_t af_budget_spend_session(af_ctx_t *ctx, const char *session_id);

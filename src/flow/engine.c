@@ -380,7 +380,7 @@ af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
         return af_problem(ctx, AF_OVERLOADED, "the database's queue is full");
 
     default:
-        return af_problem(ctx, AF_UNAVAILABLE, "the database is away");
+        return af_problem(ctx, AF_UNAVAILABLE, "the database is unavailable");
     }
 }
 

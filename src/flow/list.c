@@ -275,7 +275,7 @@ af_list_position(af_ctx_t *ctx, const af_list_t *list)
                          ngx_strlen(list->cursor), position))
     {
         return af_invalid(ctx, "cursor", "format",
-                          "is none of this list in this order, with these "
+                          "is not one of this list in this order, with these "
                           "filters, for this account");
     }
 

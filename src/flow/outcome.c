@@ -23,7 +23,7 @@ af_outcome(af_ctx_t *ctx)
         return;
 
     case AF_DB_UNAVAILABLE:
-        (void) af_problem(ctx, AF_UNAVAILABLE, "the database is away");
+        (void) af_problem(ctx, AF_UNAVAILABLE, "the database is unavailable");
         return;
 
     case AF_DB_OK:

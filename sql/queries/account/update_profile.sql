@@ -10,7 +10,7 @@
 -- :body                of "full_name", "bio", "username" those that change
 -- :email, :email_key   the new address; null: as it is; the present one: what
 --                      waits is withdrawn
--- :proof               the stored hash that was compared; null: none was
+-- :verified_hash       the stored hash that was compared; null: none was
 -- :mail                whether mails are sent at all
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
@@ -29,7 +29,8 @@ WITH before AS (
                       AND other.deleted_at IS NULL) AS taken
       FROM autoflow.users u
      WHERE id = :user_id::uuid
-       AND (:proof::text IS NULL OR password_hash = :proof::text)
+       AND (:verified_hash::text IS NULL
+            OR password_hash = :verified_hash::text)
        AND is_active
        AND deleted_at IS NULL
 ), after AS (

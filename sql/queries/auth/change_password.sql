@@ -6,7 +6,7 @@
 -- columns: user_id uuid, revoked text
 --
 -- :user_id, :session_id
--- :proof               the stored hash that was compared
+-- :verified_hash       the stored hash that was compared
 -- :password_hash       the new one
 -- :ip_address, :user_agent, :request_id                may be null
 --
@@ -31,7 +31,7 @@ WITH others AS MATERIALIZED (
            updated_at = now()
       FROM many
      WHERE id = :user_id::uuid
-       AND password_hash = :proof::text
+       AND password_hash = :verified_hash::text
        AND is_active
        AND deleted_at IS NULL
     RETURNING users.*

@@ -1,0 +1,25 @@
+/*
+ * Reauthentication: evidence that the request is the account owner's, and not
+ * from someone who found a browser open: currently, "current_password" in the
+ * body.
+ */
+
+#ifndef AF_API_REAUTH_H
+#define AF_API_REAUTH_H
+
+#include "flow/flow.h"
+
+
+/*
+ * Three steps, in this order.  They bind ":verified_hash", for the statement to
+ * check that the password hash is still the same, or end the flow with 403.
+ */
+ngx_int_t af_step_reauth_find(af_ctx_t *ctx);
+ngx_int_t af_step_reauth_verify(af_ctx_t *ctx);
+ngx_int_t af_step_reauth_check(af_ctx_t *ctx);
+
+/* Afterwards: the account's names, which no password may be similar to. */
+const char *const *af_reauth_names(af_ctx_t *ctx);
+
+
+#endif /* AF_API_REAUTH_H */

@@ -493,7 +493,7 @@ af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call)
 
     statement = call->statement;
 
-    if (statement->anew || statement->wide != conn->db->profile->wide) {
+    if (statement->custom_plan || statement->wide != conn->db->profile->wide) {
         return PQsendQueryParams(conn->pg, statement->text, statement->nparams,
                                  NULL, call->values, NULL, NULL, 0);
     }

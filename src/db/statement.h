@@ -12,7 +12,7 @@ typedef struct {
     const char *const  *params;    /* their names, in that order; NULL-ended */
     int                 nparams;
     unsigned            read:1;    /* changes nothing: may be sent twice */
-    unsigned            anew:1;    /* planned at each call, for its values */
+    unsigned            custom_plan:1;  /* for the values of each call */
     unsigned            wide:1;    /* its cost grows with the data */
     unsigned            mails:1;   /* it may insert into the outbox */
 } af_statement_t;

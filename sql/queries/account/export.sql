@@ -1,5 +1,5 @@
--- Everything that is kept of an account, but what only proves who it is; of what
--- there may be any number, the latest 10,000.
+-- All stored data of an account, except credentials; of unbounded data the
+-- latest 10,000.
 --
 -- reads
 -- wide
@@ -106,7 +106,7 @@ SELECT row_to_json(export) AS json
                      WHERE o.user_id = (u).id
                      ORDER BY o.created_at DESC
                      LIMIT 10000) AS mail) AS mails,
-           -- who else did something has an address of their own
+           -- not the addresses of others
            (SELECT coalesce(json_agg(row_to_json(event)), '[]')
               FROM (SELECT id,
                            autoflow.rfc3339(at) AS at,

@@ -3,11 +3,11 @@
 -- reads
 -- columns: email text, username text, full_name text
 --
--- :mail_id     the row of the outbox that the token is of
+-- :mail_id     the token's outbox entry
 --
 -- email, username, full_name      the last two may be null; no row: the token
---                                 was used, or has expired, or its account
---                                 has another address now
+--                                 was used or has expired, or the account has
+--                                 changed its address
 
 SELECT u.email, u.username, u.full_name
   FROM autoflow.outbox o

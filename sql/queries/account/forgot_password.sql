@@ -5,10 +5,10 @@
 -- columns: json json
 --
 -- :email, :email_key
--- :mail        whether mails are sent at all
+-- :mail        whether mails are on
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json         a Message, always the same
+-- json         a Notice, always the same
 
 WITH account AS MATERIALIZED (
     SELECT id, email

@@ -1,13 +1,13 @@
--- Locks the account whose token a mail brought, before the statement of the
--- same segment that ends its sessions: that one sees those, too, of whoever
--- had the lock until now.
+-- Locks the account of a mail's token, before the statement of the same segment
+-- that ends its sessions, which then also sees those of the previous lock
+-- holder.
 --
 -- writes
 -- columns: id uuid
 --
--- :mail_id     the row of the outbox that the token is of
+-- :mail_id     the token's outbox entry
 --
--- id           no row: there is no such mail
+-- id           no row: no such mail
 
 SELECT u.id
   FROM autoflow.outbox o

@@ -1,18 +1,17 @@
--- Mails a token with which an address is verified: to anybody who asks, that of
--- an account.  One that an account waits for is the business of this account,
--- which may ask for its mail again; who else asks gets none: it would be taken
--- for an answer to a request of their own.
+-- Mails a token that verifies an address: an account's address to anyone who
+-- asks, a pending one only to the account itself, since others would take the
+-- mail for an answer to a request of their own.
 --
 -- writes
 -- mails
 -- columns: json json
 --
 -- :email, :email_key
--- :user_id             whose access token asks; null: there is none
--- :mail                whether mails are sent at all
+-- :user_id             of the access token; null: none
+-- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json         a Message, always the same
+-- json         a Notice, always the same
 
 WITH account AS MATERIALIZED (
     SELECT *

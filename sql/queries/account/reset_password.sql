@@ -1,19 +1,19 @@
--- Sets a new password with a token from a mail, which shows that the address
--- is right, too, and ends every session of the account, which lock_owner has
--- locked.  Triggers withdraw an address that it waits for, and end its other
--- tokens of this kind: whoever knew the former password may have asked for it.
--- Its bearer's address is familiar from now on: attacks on the account from
--- elsewhere don't lock them out.
+-- Sets a new password with a token from a mail, which also verifies the
+-- address, and ends all sessions of the account, which lock_owner has locked.
+-- Triggers withdraw its pending address, and invalidate its other tokens of
+-- this kind: whoever knew the previous password may have requested them. The
+-- address of the client becomes familiar, so that attacks from elsewhere don't
+-- lock the owner out.
 --
 -- writes
 -- columns: user_id uuid, revoked text, familiar boolean
 --
--- :mail_id     the row of the outbox that the token is of
+-- :mail_id     the token's outbox entry
 -- :password_hash
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- user_id      no row: the token was used, or has expired, or its account has
---              another address now
+-- user_id      no row: the token was used or has expired, or the account has
+--              changed its address
 -- revoked      the account; may be null
 -- familiar     whether the address is new
 

@@ -1,24 +1,24 @@
--- Changes what an account, which lock_account has locked, says of itself.  A new
--- address waits until somebody shows that it is theirs; the present one is told,
--- once a minute at most, as these mails all say the same.
+-- Changes the profile of an account that lock_account has locked.  A new
+-- address is pending until it is verified; the current one is notified, at most
+-- once a minute, as these mails are all the same.
 --
 -- writes
 -- mails
 -- columns: problem text, json json
 --
 -- :user_id
--- :body                of "full_name", "bio", "username" those that change
--- :email, :email_key   the new address; null: as it is; the present one: what
---                      waits is withdrawn
--- :verified_hash       the stored hash that was compared; null: none was
--- :mail                whether mails are sent at all
+-- :body                those of "full_name", "bio", "username" that change
+-- :email, :email_key   the new address; null: unchanged; the current one: the
+--                      pending one is withdrawn
+-- :verified_hash       the stored hash that was verified; null: none was
+-- :mail                whether mails are on
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- problem      email_taken: somebody else has the address, and nothing was
---              changed; if nobody ever verified theirs, it can be claimed
+-- problem      email_taken: another account has the address, and nothing was
+--              changed; if it was never verified, it can be claimed
 -- json         a User; no row: disabled, deleted, or the hash was replaced
---              since it was read; or users_username_key violated
+--              after it was read; or users_username_key violated
 
 WITH before AS (
     SELECT u AS account,

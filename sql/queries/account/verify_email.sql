@@ -1,17 +1,16 @@
--- Verifies an address with the token that was mailed to it.  One that the
--- account has waited for becomes the account's: older access tokens tell the
--- old one then, and are revoked.  The account is locked before the row of the
--- mail, as by whoever else changes it.
+-- Verifies an address with the token that was mailed to it.  If it was pending,
+-- it becomes the account's address, and access tokens with the previous one are
+-- revoked.  The account is locked before the mail's row, as everywhere.
 --
 -- writes
 -- columns: user_id uuid, revoked text
 --
--- :mail_id     the row of the outbox that the token is of
+-- :mail_id     the token's outbox entry
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- user_id      no row: the token was used, or has expired; or
---              users_email_key violated: somebody else has the address now
--- revoked      the account, if its address is another one; may be null
+-- user_id      no row: the token was used or has expired; or users_email_key
+--              violated: another account has the address now
+-- revoked      the account, if its address has changed; may be null
 
 WITH owner AS MATERIALIZED (
     SELECT u.id, u.email

@@ -1,17 +1,17 @@
--- A list of events, the latest first.
+-- A list of audit events, the latest first.
 --
 -- reads
--- planned anew
+-- custom plan
 -- wide
 -- columns: data json, total bigint, next text
 --
 -- :action, :actor_id, :target_id                       may be null
--- :position            an id and a time, to begin with; may be null
+-- :position            the id and time to begin with; may be null
 -- :page, :size
 --
 -- data         AuditEvents
--- total        of all that fit, counted to 10001; null with a position
--- next         the position of the page behind this one, if there is one
+-- total        of all matches, counted to 10001; null with a position
+-- next         the position of the next page, if any
 
 WITH found AS NOT MATERIALIZED (
     SELECT *
@@ -23,7 +23,7 @@ WITH found AS NOT MATERIALIZED (
     SELECT *
       FROM found
      WHERE :position::text IS NULL
-           -- by itself, the time chooses partitions
+           -- on its own, the time selects partitions
         OR (at <= substr(:position::text, 37)::timestamptz
             AND (at, id) <= (substr(:position::text, 37)::timestamptz,
                              left(:position::text, 36)::uuid))

@@ -1,11 +1,11 @@
--- Makes a role.
+-- Creates a role.
 --
 -- writes
 -- columns: json json
 --
 -- :name
 -- :description         may be null
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- json         a Role; or roles_name_key violated

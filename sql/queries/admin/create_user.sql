@@ -1,4 +1,4 @@
--- Makes an account with its profile, for someone else, and mails a token that
+-- Creates an account with its profile for someone else, and mails a token that
 -- verifies the address, unless it is verified.
 --
 -- writes
@@ -9,12 +9,12 @@
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :is_superuser, :email_verified                       null: false
 -- :roles               a JSON array of names; may be null
--- :mail                whether mails are sent at all
--- :user_id             who does it
+-- :mail                whether mails are on
+-- :user_id             the requesting user
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json, errors         a User; or names of no role, and nothing was done; or
+-- json, errors         a User; or unknown roles, and nothing was changed; or
 --                      users_email_key, users_username_key violated
 
 WITH given AS MATERIALIZED (

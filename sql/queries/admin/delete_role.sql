@@ -1,14 +1,14 @@
--- Deletes a role, and so takes it from the accounts that have it.
+-- Deletes a role, and thereby revokes it from its members.
 --
 -- writes
 -- columns: id uuid, revoked text
 --
 -- :id
 -- :access_ttl          in seconds
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- id           no row: there is none
+-- id           no row: not found
 -- revoked      its name
 
 WITH role AS MATERIALIZED (

@@ -1,14 +1,14 @@
--- Deletes an account, which is locked: its address and username are free, its
--- sessions end, its row stays.
+-- Deletes an account, which is locked: frees its address and username, and ends
+-- its sessions; its row is kept.
 --
 -- writes
 -- columns: revoked text, ended uuid
 --
 -- :id
--- :user_id             who does it, who may be the same
+-- :user_id             the requesting user, possibly the same
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- revoked      the account; may be null; no row: there is none; or
+-- revoked      the account; may be null; no row: not found; or
 --              users_last_superuser violated
 -- ended        its id
 

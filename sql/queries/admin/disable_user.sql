@@ -4,11 +4,11 @@
 -- columns: json json, revoked text, ended uuid
 --
 -- :id
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json         a User; no row: there is none; or users_last_superuser violated
+-- json         a User; no row: not found; or users_last_superuser violated
 -- revoked      the account, if it was active; may be null
 -- ended        its id
 

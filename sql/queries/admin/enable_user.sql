@@ -4,11 +4,11 @@
 -- columns: json json
 --
 -- :id
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json         a User; no row: there is none
+-- json         a User; no row: not found
 
 WITH before AS (
     SELECT u AS account

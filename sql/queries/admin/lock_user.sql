@@ -1,12 +1,12 @@
--- Locks an account for a statement behind this one in its transaction, which
--- then sees what it has now.
+-- Locks an account for a later statement of its transaction, which then sees
+-- its current state.
 --
 -- writes
 -- columns: id uuid
 --
 -- :id
 --
--- id           no row: there is none
+-- id           no row: not found
 
 SELECT id
   FROM autoflow.users

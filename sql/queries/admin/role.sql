@@ -5,7 +5,7 @@
 --
 -- :id
 --
--- json         a Role; no row: there is none
+-- json         a Role; no row: not found
 
 SELECT autoflow.role_json(r) AS json
   FROM autoflow.roles r

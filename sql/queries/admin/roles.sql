@@ -1,16 +1,16 @@
 -- A list of all roles, by name.
 --
 -- reads
--- planned anew
+-- custom plan
 -- wide
 -- columns: data json, total bigint, next text
 --
--- :position            a name, to begin with; may be null
+-- :position            the name to begin with; may be null
 -- :page, :size
 --
 -- data         Roles
 -- total        of all, counted to 10001; null with a position
--- next         the position of the page behind this one, if there is one
+-- next         the position of the next page, if any
 
 WITH page AS (
     SELECT r AS role, name

@@ -5,12 +5,12 @@
 --
 -- :id
 -- :roles               a JSON array of names
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json, errors         {"roles"}; or names of no role, and nothing was done; no
---                      row: there is no such account
--- revoked              the account, if its roles are others now; may be null
+-- json, errors         {"roles"}; or unknown roles, and nothing was changed; no
+--                      row: no such account
+-- revoked              the account, if its roles have changed; may be null
 
 WITH given AS MATERIALIZED (
     SELECT DISTINCT name, locked.id

@@ -1,15 +1,15 @@
--- Makes an account, which is locked, a superuser's, or no superuser's any more.
+-- Grants superuser rights to an account, which is locked, or revokes them.
 --
 -- writes
 -- columns: json json, revoked text
 --
 -- :id
--- :is_superuser        null: the other way than now, as there was no body
--- :user_id             who does it
+-- :is_superuser        null: toggles it, without a body
+-- :user_id             the requesting user
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json         a User; no row: there is none; or users_last_superuser violated
+-- json         a User; no row: not found; or users_last_superuser violated
 -- revoked      the account, if it was changed; may be null
 
 WITH before AS (

@@ -1,20 +1,20 @@
--- Changes an account, which is locked.  A new address is a verified one only if
--- it is said to be, and takes the place of one that waits.
+-- Changes an account, which is locked.  A new address is verified only if the
+-- request says so, and replaces a pending one.
 --
 -- writes
 -- columns: json json, revoked text
 --
 -- :id
--- :body                of "full_name", "bio", "username" those that change
--- :email_verified      null: as it is
+-- :body                those of "full_name", "bio", "username" that change
+-- :email_verified      null: unchanged
 -- :email, :email_key                                   likewise
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- json         a User; no row: there is none; or users_email_key,
+-- json         a User; no row: not found; or users_email_key,
 --              users_username_key violated
--- revoked      the account, if its tokens are wrong now; may be null
+-- revoked      the account, if its tokens are outdated; may be null
 
 WITH before AS (
     SELECT u AS account

@@ -6,7 +6,7 @@
 -- :id
 -- :dialect             of user_as()
 --
--- json         a User; no row: there is none
+-- json         a User; no row: not found
 
 SELECT autoflow.user_as(:dialect::text, u) AS json
   FROM autoflow.users u

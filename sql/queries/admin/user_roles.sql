@@ -5,7 +5,7 @@
 --
 -- :id
 --
--- json         {"roles"}; no row: there is none
+-- json         {"roles"}; no row: not found
 
 SELECT row_to_json(answer) AS json
   FROM (SELECT autoflow.role_names(id) AS roles

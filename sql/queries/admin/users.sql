@@ -1,11 +1,11 @@
 -- A list of accounts.
 --
--- What doesn't apply is gone from the plan, since the values are known to it:
--- what is left of ORDER BY is the order of one index, and a position is where
--- to begin in it.
+-- Conditions that don't apply drop out of the plan, which is made for the
+-- actual values: the rest of ORDER BY is the order of one index, and a position
+-- is where a scan of it begins.
 --
 -- reads
--- planned anew
+-- custom plan
 -- wide
 -- columns: data json, total bigint, next text
 --
@@ -13,14 +13,14 @@
 -- :is_active, :role    may be null
 -- :include_inactive    true: with deleted ones
 -- :sort                a field's name
--- :descending          whether the greatest comes first
--- :position            an id and a key of the sort, to begin with; may be null
+-- :descending          whether the order is descending
+-- :position            the id and sort key to begin with; may be null
 -- :page, :size
 -- :dialect             of user_as()
 --
 -- data         Users
--- total        of all that fit, counted to 10001; null with a position
--- next         the position of the page behind this one, if there is one
+-- total        of all matches, counted to 10001; null with a position
+-- next         the position of the next page, if any
 
 WITH found AS NOT MATERIALIZED (
     SELECT u AS account,

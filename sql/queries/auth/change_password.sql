@@ -1,17 +1,17 @@
 -- Replaces a password whose owner knew it, and ends the account's other
--- sessions; lock_account has locked it.  A trigger withdraws an address that it
--- waits for: whoever else knew the password may have asked for it.
+-- sessions; lock_account has locked it.  A trigger withdraws its pending
+-- address: someone else who knew the password may have requested it.
 --
 -- writes
 -- columns: user_id uuid, revoked text
 --
 -- :user_id, :session_id
--- :verified_hash       the stored hash that was compared
+-- :verified_hash       the stored hash that was verified
 -- :password_hash       the new one
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- user_id              no row: the hash was replaced since it was read
--- revoked              each session that was ended; or the account, if they
+-- user_id              no row: the hash was replaced after it was read
+-- revoked              each session that was ended; or the account, if there
 --                      were many; may be null
 
 WITH others AS MATERIALIZED (

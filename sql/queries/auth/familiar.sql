@@ -1,17 +1,16 @@
--- Whether an account was used from an address lately: it logged in from there
+-- Whether an account was used from an address recently: it logged in from there
 -- within 30 days, or has a session that was last refreshed there.
 --
 -- reads
 -- columns: ok boolean
 --
 -- :user_id             may be null
--- :ip_address          of IPv6 the first 64 bits count; may be null
+-- :ip_address          /64 for IPv6; may be null
 --
 -- ok                   no row: it was not
 
 WITH living AS MATERIALIZED (
-    -- an account has no more of them, but for those from before they were
-    -- bounded
+    -- no account has more, except from before the limit
     SELECT ip_address, expires_at
       FROM autoflow.sessions
      WHERE user_id = :user_id::uuid

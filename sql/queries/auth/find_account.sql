@@ -1,4 +1,4 @@
--- The account that someone who logs in says is theirs.
+-- The account with which someone logs in.
 --
 -- reads
 -- columns: user_id uuid, password_hash text, is_active boolean,
@@ -6,9 +6,9 @@
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
--- :login_key   what the address is compared by; null: it is none
+-- :login_key   the address's key; null: not an address
 --
--- no row: there is no such account
+-- no row: no such account
 
 SELECT id AS user_id, password_hash, is_active, email_verified
   FROM autoflow.users

@@ -1,4 +1,4 @@
--- What a new password is compared with.
+-- The password's hash, and the names that a new password is compared with.
 --
 -- reads
 -- columns: password_hash text, email text, username text, full_name text

@@ -1,14 +1,14 @@
--- The session that a refresh token says it is of.
+-- The session that a refresh token claims to belong to.
 --
 -- reads
 -- columns: session_id uuid, user_id uuid, random text, active boolean
 --
--- :session_id          as the token names it; null: it is of the former form,
+-- :session_id          as in the token; null: it is a legacy token,
 -- :token_hash          and this is its SHA-256, in hex
 --
--- random               what its tokens' MACs have in them, in hex; null: it has
---                      had none; no row: there is no such session, or token
--- active               whether a token of it can be exchanged
+-- random               part of its tokens' MACs, in hex; null: none yet; no
+--                      row: no such session, or legacy token
+-- active               whether its tokens can be exchanged
 
 SELECT s.id AS session_id, s.user_id, encode(s.random, 'hex') AS random,
        s.ended_at IS NULL AND s.expires_at > now()

@@ -1,13 +1,13 @@
 -- Locks an account, before a statement of the same segment that ends its
--- sessions, or looks at its mails: that one sees those, too, of whoever had the
--- lock until now.
+-- sessions or reads its mails, which then also sees those of the previous lock
+-- holder.
 --
 -- writes
 -- columns: id uuid
 --
 -- :user_id
 --
--- id           no row: there is no such account
+-- id           no row: no such account
 
 SELECT id
   FROM autoflow.users

@@ -1,9 +1,9 @@
--- Audits that attempts are refused from now on, for a while.
+-- Audits that further attempts are refused for a while.
 --
 -- writes
 -- columns: id uuid
 --
--- :user_id     null: there is no such account, or nobody asked
+-- :user_id     null: no such account, or none was requested
 -- :limit       account, account_total or address
 -- :ip_address, :user_agent, :request_id                may be null
 --

@@ -6,17 +6,17 @@
 --          number bigint, random text, excess bigint, revoked text
 --
 -- :user_id
--- :password_hash       the stored hash that the password was compared with
--- :new_password_hash   what upgrade_password has put in its place; may be null
+-- :password_hash       the stored hash that was verified
+-- :new_password_hash   its replacement by upgrade_password; may be null
 -- :require_verified    whether its address must be verified
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- as of open_session() no row: since it was found the account was disabled or
---                      deleted, its address not verified any more, or its hash
---                      replaced; by a new password, or by another login that
---                      upgraded it: find it again to know
+-- as open_session() no row: meanwhile the account was disabled or deleted, its
+--                   address became unverified, or its hash was replaced, by a
+--                   new password or by another login that upgraded it: query it
+--                   again
 
 WITH opened AS MATERIALIZED (
     SELECT o.*

@@ -3,9 +3,9 @@
 -- writes
 -- columns: id uuid
 --
--- :user_id     null: there is no such account; what was typed is then not
---              kept, since it may be a password in the wrong field
--- :login       what was typed
+-- :user_id     null: no such account; then the login name is not stored, since
+--              it may be a password in the wrong field
+-- :login       the login name
 -- :reason      unknown_account, wrong_password, account_disabled,
 --              email_not_verified
 -- :ip_address, :user_agent, :request_id                may be null

@@ -1,21 +1,20 @@
--- Ends a session, or the account's other ones, for the bearer of its access
--- token or of its refresh token; lock_account has locked the account.  A
--- refresh token does that only if it could be exchanged; one that was stolen
--- ends its own session.
+-- Ends a session, or the account's other ones, for the bearer of its access or
+-- refresh token; lock_account has locked the account.  A refresh token can only
+-- do that while it could be exchanged; a stolen one ends its own session.
 --
 -- writes
 -- columns: problem text, ended uuid, revoked text
 --
 -- :user_id, :session_id
 -- :number              of the refresh token; or null:
--- :token_hash          SHA-256 of one of the former form, in hex; or null
--- :others              true: the others
+-- :token_hash          the SHA-256 of a legacy token, in hex; or null
+-- :others              true: the other ones
 -- :refresh_grace       in seconds
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- problem              the refresh token is no good
+-- problem              the refresh token is invalid
 -- ended                the session, if it has ended
--- revoked              each session that was ended; or the account, if they
+-- revoked              each session that was ended; or the account, if there
 --                      were many; may be null
 
 WITH presented AS MATERIALIZED (

@@ -1,7 +1,7 @@
--- Exchanges a refresh token, which was found to be one of a session, for its
--- successor, once; who asks again within the grace, and before the successor
--- was used, gets the same one.  Any other use of a token that was exchanged is
--- theft, and ends its session.
+-- Exchanges a refresh token, which belongs to a session, for its successor,
+-- once; repeated within the grace period, and before the successor was used,
+-- for the same one.  Any other use of an exchanged token is theft, and ends its
+-- session.
 --
 -- The session is locked, and its row alone decides; the account is locked for
 -- the claims, and first, as wherever both are.
@@ -12,20 +12,21 @@
 --          claims json, revoked text
 --
 -- :session_id
--- :number              of the presented token; null: it is of the former form,
+-- :number              of the presented token; null: it is a legacy token,
 -- :token_hash          and this is its SHA-256, in hex
--- :successors          then: an array of those of its successors of that form,
---                      by each secret that is accepted
--- :require_verified    whether the account's address must be verified; until
---                      it is, the token stays as it is
+-- :successors          then: an array of the hashes of its successors, by each
+--                      accepted secret
+-- :require_verified    whether the address must be verified; until it is, the
+--                      token is not exchanged
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- problem              the token is no good; no row: there is no such session
+-- problem              the refresh token is invalid; no row: no such session
 -- ended                the session, if it has ended
 -- number, random       of the successor; the latter in hex
--- successor            which of :successors it is, from 1, if number is 0
+-- successor            the index of the successor in :successors, from 1, if
+--                      number is 0
 -- "user", claims       unless there is a problem
 -- revoked              with reused; may be null
 
@@ -91,8 +92,8 @@ WITH presented AS MATERIALIZED (
 )
 SELECT CASE
            WHEN verdict = 'email_not_verified' THEN verdict
-           -- without a number, the former module made its successor, by a
-           -- secret that was taken out of use since
+           -- without a number, its successor was made by the previous version,
+           -- with a secret that is no longer in use
            WHEN verdict = 'former' AND (session).number = 0
                 AND place IS NULL THEN 'invalid_token'
            ELSE autoflow.refresh_problem(verdict)

@@ -1,5 +1,5 @@
--- Makes an account with its profile, and opens a session, unless its address
--- has to be verified first.
+-- Creates an account with its profile, and opens a session, unless its address
+-- must be verified first.
 --
 -- writes
 -- mails
@@ -9,17 +9,17 @@
 -- :email, :email_key
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
--- :require_verified    whether it has
+-- :require_verified    whether it must
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :mail                whether to mail a token that verifies the address
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- as of open_session() all but "user" null if there is none; or
---                      users_username_key violated
+-- as open_session() all but "user" are null without a session; or
+--                   users_username_key violated
 -- message              for people
--- problem              email_taken: an account has the address; if nobody ever
---                      verified it, it can be claimed
+-- problem              email_taken: an account has the address; if it was never
+--                      verified, it can be claimed
 
 WITH account AS (
     INSERT INTO autoflow.users

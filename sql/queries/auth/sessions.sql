@@ -1,19 +1,19 @@
--- An account's living sessions, the one used last first.  They are few, and
--- sorted each time: of more than an account may have, which somebody else must
--- have put there, only so many are looked at.
+-- An account's active sessions, the most recently used first.  They are few,
+-- and sorted each time: if there are more than an account may have, which only
+-- someone else can have inserted, only that many are read.
 --
 -- reads
 -- columns: data json, total bigint, next text
 --
 -- :user_id
--- :session_id          of the one who asks
--- :max_sessions        as many as it may have
--- :position            an id and a time, to begin with; may be null
+-- :session_id          the current one
+-- :max_sessions        the maximum per account
+-- :position            the id and time to begin with; may be null
 -- :page, :size
 --
 -- data         Sessions
 -- total        of all; null with a position
--- next         the position of the page behind this one, if there is one
+-- next         the position of the next page, if any
 
 WITH few AS MATERIALIZED (
     SELECT s

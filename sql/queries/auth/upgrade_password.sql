@@ -1,15 +1,16 @@
--- Replaces the hash of a password by another one of the same, for the login
--- behind it in the segment: by last_login_at triggers know that it is the same.
+-- Replaces the hash of a password by another one of the same password, for the
+-- following login in the segment: last_login_at tells triggers that it is the
+-- same.
 --
 -- writes
 -- columns: id uuid
 --
 -- :user_id
--- :password_hash       the stored hash that the password was compared with
+-- :password_hash       the stored hash that was verified
 -- :new_password_hash
 -- :require_verified    as for the login, without which nothing is replaced
 --
--- id                   no row: the hash was replaced since it was read
+-- id                   no row: the hash was replaced after it was read
 
 UPDATE autoflow.users
    SET password_hash = :new_password_hash::text,

@@ -3,15 +3,15 @@
 -- writes
 -- columns: problem text, errors json, json json
 --
--- :id                  of the profile; null: that of :profile_id; null, too:
---                      one's own
+-- :id                  of the profile; null: that of :profile_id; both null:
+--                      the user's own
 -- :profile_id
 -- :body                its fields
--- :user_id, :superuser         who does it
+-- :user_id, :superuser         the requesting user
 --
--- problem      forbidden: one may read the profile, but not write; no row: not
---              even that
--- errors       of a reference to what one may not read
+-- problem      forbidden: the profile is readable, but not writable; no row:
+--              neither
+-- errors       for a reference to what is not readable
 -- json         Contact; or directory_bounded violated
 
 WITH wanted AS (

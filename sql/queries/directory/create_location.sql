@@ -1,10 +1,10 @@
--- Makes a location.
+-- Creates a location.
 --
 -- writes
 -- columns: json json
 --
 -- :body                its fields
--- :user_id             who does it
+-- :user_id             the requesting user
 --
 -- json         Location; or directory_bounded violated
 

@@ -1,13 +1,13 @@
--- Makes an organization.
+-- Creates an organization.
 --
 -- writes
 -- columns: errors json, json json
 --
 -- :body                its fields
--- :user_id             who does it
+-- :user_id             the requesting user
 -- :superuser
 --
--- errors       of a reference to what one may not read
+-- errors       for a reference to what is not readable
 -- json         Organization; or directory_bounded, organizations_name_key
 --              violated
 

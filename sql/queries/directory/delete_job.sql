@@ -4,9 +4,9 @@
 -- columns: problem text
 --
 -- :id
--- :user_id, :superuser         who does it
+-- :user_id, :superuser         the requesting user
 --
--- problem      forbidden: one may read it, but not write; no row: not even that
+-- problem      forbidden: readable, but not writable; no row: neither
 
 WITH target AS MATERIALIZED (
     SELECT id,

@@ -1,12 +1,12 @@
--- Locks the profile of a contact, and then it, for a statement behind this
--- one in its transaction.
+-- Locks the profile of a contact, and then the contact, for a later statement
+-- of its transaction.
 --
 -- writes
 -- columns: id uuid
 --
 -- :id
 --
--- id           no row: there is none
+-- id           no row: not found
 
 WITH profile AS MATERIALIZED (
     SELECT id

@@ -1,11 +1,11 @@
--- Locks a location for a statement behind this one in its transaction.
+-- Locks a location for a later statement of its transaction.
 --
 -- writes
 -- columns: id uuid
 --
 -- :id
 --
--- id           no row: there is none
+-- id           no row: not found
 
 SELECT id
   FROM autoflow.locations

@@ -1,11 +1,11 @@
--- Locks an organization for a statement behind this one in its transaction.
+-- Locks an organization for a later statement of its transaction.
 --
 -- writes
 -- columns: id uuid
 --
 -- :id
 --
--- id           no row: there is none
+-- id           no row: not found
 
 SELECT id
   FROM autoflow.organizations

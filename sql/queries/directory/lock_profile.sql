@@ -1,13 +1,13 @@
--- Locks a profile for a statement behind this one in its transaction.
+-- Locks a profile for a later statement of its transaction.
 --
 -- writes
 -- columns: id uuid
 --
 -- :self                true: that of :user_id
--- :id                  else, its id
+-- :id                  otherwise its id
 -- :user_id
 --
--- id           no row: there is none
+-- id           no row: not found
 
 SELECT id
   FROM autoflow.profiles

@@ -4,9 +4,9 @@
 -- columns: json json
 --
 -- :id
--- :user_id, :superuser         who reads
+-- :user_id, :superuser         the requesting user
 --
--- json         no row: one may not read it
+-- json         no row: not readable
 
 SELECT autoflow.organization_json(
            item, :superuser::boolean

@@ -1,14 +1,14 @@
--- A profile, with what else is wanted.
+-- A profile, with its location, contacts and jobs if requested.
 --
 -- reads
 -- columns: json json
 --
--- :self                true: that of who reads
--- :id                  else, its id
--- :include             of "location,contacts,jobs" what to put in; may be null
--- :user_id, :superuser         who reads
+-- :self                true: that of the requesting user
+-- :id                  otherwise its id
+-- :include             of "location,contacts,jobs"; may be null
+-- :user_id, :superuser         the requesting user
 --
--- json         no row: one may not read it
+-- json         no row: not readable
 
 SELECT autoflow.profile_with(
            item, :user_id::uuid, :superuser::boolean,

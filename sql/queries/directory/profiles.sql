@@ -1,21 +1,21 @@
--- A list of the profiles that one may read.
+-- A list of the profiles that the user may read.
 --
 -- reads
--- planned anew
+-- custom plan
 -- wide
 -- columns: data json, total bigint, next text
 --
--- :include             of "location,contacts,jobs" what to put in; may be null
--- :include_inactive    true: superusers read what was deactivated, too
+-- :include             of "location,contacts,jobs"; may be null
+-- :include_inactive    true: with deactivated ones, for superusers
 -- :sort                a field's name
--- :descending          whether the greatest comes first
--- :position            an id and a key of the sort, to begin with; may be null
+-- :descending          whether the order is descending
+-- :position            the id and sort key to begin with; may be null
 -- :page, :size
--- :user_id, :superuser         who reads
+-- :user_id, :superuser         the requesting user
 --
 -- data         Profiles
--- total        of all that fit, counted to 10001; null with a position
--- next         the position of the page behind this one, if there is one
+-- total        of all matches, counted to 10001; null with a position
+-- next         the position of the next page, if any
 
 WITH found AS NOT MATERIALIZED (
     SELECT *

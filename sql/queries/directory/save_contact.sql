@@ -4,11 +4,11 @@
 -- columns: problem text, json json
 --
 -- :id
--- :body                of its fields those that change
--- :replace             true: what isn't among them gets its default
--- :user_id, :superuser         who does it
+-- :body                the fields that change
+-- :replace             true: other fields are reset
+-- :user_id, :superuser         the requesting user
 --
--- problem      forbidden: one may read it, but not write; no row: not even that
+-- problem      forbidden: readable, but not writable; no row: neither
 -- json         Contact
 
 WITH target AS MATERIALIZED (

@@ -4,12 +4,12 @@
 -- columns: problem text, errors json, json json
 --
 -- :id
--- :body                of its fields those that change
--- :replace             true: what isn't among them gets its default
--- :user_id, :superuser         who does it
+-- :body                the fields that change
+-- :replace             true: other fields are reset
+-- :user_id, :superuser         the requesting user
 --
--- problem      forbidden: one may read it, but not write; no row: not even that
--- errors       of a reference to what one may not read
+-- problem      forbidden: readable, but not writable; no row: neither
+-- errors       for a reference to what is not readable
 -- json         Job
 
 WITH target AS MATERIALIZED (

@@ -3,16 +3,16 @@
 -- writes
 -- columns: problem text, errors json, json json
 --
--- :self                true: that of who does it
--- :id                  else, its id
--- :body                of its fields those that change
--- :replace             true: what isn't among them gets its default
--- :user_id, :superuser         who does it
+-- :self                true: that of the requesting user
+-- :id                  otherwise its id
+-- :body                the fields that change
+-- :replace             true: other fields are reset
+-- :user_id, :superuser         the requesting user
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- problem      forbidden: one may read it, but not write; no row: not even that
--- errors       of a reference to what one may not read; or no longer, and a
---              profile that becomes public would show it to everybody
+-- problem      forbidden: readable, but not writable; no row: neither
+-- errors       for a reference to what is not readable, or no longer, if the
+--              profile becomes public
 -- json         Profile
 
 WITH target AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- Shows that notifications come back.
+-- Checks that notifications arrive.
 --
 -- writes
 -- columns: heartbeat void

@@ -1,4 +1,4 @@
--- Deletes addresses that are familiar no longer, a batch of them.
+-- Deletes addresses that are no longer familiar, a batch of them.
 --
 -- writes
 -- columns: more boolean

@@ -1,6 +1,5 @@
--- Makes the audit's partitions of this month and the next, and of those that
--- have events without one.  Whether any is old enough to go is the owner's to
--- say.
+-- Creates the audit log's partitions of this month and the next, and of those
+-- that have events without one.  Dropping old ones is up to the owner.
 --
 -- writes
 -- columns: done void

@@ -1,14 +1,14 @@
--- Takes a job that is due, for its period: none that somebody else has, who is
--- taken to be gone when that is over.
+-- Claims a due job for its period: not one that has a holder, unless its period
+-- is over, which means that the holder is gone.
 --
 -- writes
 -- columns: name text, fence bigint
 --
--- :names, :periods     of all jobs there are; in milliseconds
--- :holder              who takes it
+-- :names, :periods     of all jobs; in milliseconds
+-- :holder              the claiming worker
 --
--- fence                how often it was taken; no row: nothing is due,
---                      or the database takes no writes
+-- fence                how often the job was claimed; no row: nothing is due,
+--                      or the database is read-only
 
 SELECT name, fence
   FROM autoflow.claim_job(:names::text[], :periods::bigint[], :holder::text);

@@ -1,9 +1,9 @@
--- Before a job, in one transaction with it: fails if somebody else has taken
--- it meanwhile.  Nobody can until the transaction is over.
+-- Sent before a job, in the same transaction: fails if someone else has claimed
+-- the job meanwhile, which nobody can until the transaction ends.
 --
 -- writes
 -- columns: ran timestamp with time zone
 --
--- :job, :fence     as it was taken
+-- :job, :fence     as claimed
 
 SELECT autoflow.job_fence(:job::text, :fence::bigint) AS ran;

@@ -1,4 +1,4 @@
--- Forgets mails that are long sent or given up, a batch of them.
+-- Deletes mails that were sent or given up long ago, a batch of them.
 --
 -- writes
 -- columns: more boolean

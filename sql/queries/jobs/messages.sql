@@ -1,4 +1,4 @@
--- Deletes what is in the mailboxes of deleted accounts, a batch of it.
+-- Deletes messages from the mailboxes of deleted accounts, a batch of them.
 --
 -- writes
 -- columns: more boolean

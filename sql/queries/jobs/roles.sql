@@ -1,4 +1,4 @@
--- Deletes what deleted roles have left behind, a batch of it.
+-- Deletes the remains of deleted roles, a batch of them.
 --
 -- writes
 -- columns: more boolean

@@ -1,22 +1,21 @@
--- Takes the mail that has waited longest, for two minutes: if it is neither
--- sent nor failed by then, whoever took it is gone, and another one may.
+-- Claims the mail that has waited longest, for two minutes: if it is neither
+-- sent nor failed by then, its worker is gone, and another may claim it.
 --
 -- writes
 -- columns: id uuid, kind text, recipient text, name text, account text,
 --          since text, created bigint, attempt integer, void text
 --
--- name         what its owner is called; the address unless it is the one that
---              they have shown to be theirs, so that strangers can't have
---              texts of their choice sent to it
--- account      the account's address, but for most of it: who gets the mail need
---              not be who has the account
--- since        the day when it was made: an address that looks the same so far
---              is easily had, but not an account of years ago
+-- name         the owner's name; the address unless the owner has verified it,
+--              so that strangers can't have texts of their choice sent to it
+-- account      the account's address, mostly masked: the recipient need not be
+--              the account's owner
+-- since        the day of its creation: a similar address is easy to get, but
+--              not an account of years ago
 -- created      in seconds since 1970
--- attempt      the how manyth it is, from 1
--- void         why it must not be sent any more; null: it may
+-- attempt      its number, from 1
+-- void         why it must not be sent any more, or null
 --
--- no row: there is nothing to send
+-- no row: nothing to send
 
 WITH due AS MATERIALIZED (
     SELECT id

@@ -1,16 +1,15 @@
--- A mail could not be sent.  It is tried again after 10, 20, 40… seconds, up
--- to an hour, a quarter more or less so that not all come at once; unless
--- that can't help, or would be too late.  What was told so late that another
--- worker has taken the mail changes nothing.
+-- Records that a mail could not be sent.  It is retried after 10, 20, 40…
+-- seconds, up to an hour, with 25% jitter; unless that is pointless, or would
+-- be too late.  Ignored if another worker has claimed the mail meanwhile.
 --
 -- writes
 -- columns: given_up boolean
 --
--- :mail_id, :attempt               as they were claimed
--- :error       why not
--- :permanent   whether trying again can't help
+-- :mail_id, :attempt               as claimed
+-- :error       the reason
+-- :permanent   whether retrying is pointless
 --
--- given_up     no row: it was told too late
+-- given_up     no row: ignored
 
 WITH failure AS (
     SELECT id,

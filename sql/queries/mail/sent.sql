@@ -1,4 +1,4 @@
--- A mail has been sent.
+-- Records that a mail has been sent.
 --
 -- writes
 -- columns: id uuid

@@ -1,20 +1,20 @@
 -- A list of an account's conversations, the one with the latest message first.
 --
--- Of somebody else it shows what their profile shows to everybody: no username,
--- which one can log in with.
+-- Others are shown as their profiles show them to everyone: without the
+-- username, which is a login name.
 --
 -- reads
--- planned anew
+-- custom plan
 -- wide
 -- columns: data json, total bigint, next text
 --
 -- :user_id
--- :position            a number, to begin with; may be null
+-- :position            the number to begin with; may be null
 -- :page, :size
 --
 -- data         Conversations
 -- total        of all, counted to 10001; null with a position
--- next         the position of the page behind this one, if there is one
+-- next         the position of the next page, if any
 
 WITH found AS NOT MATERIALIZED (
     SELECT *

@@ -1,12 +1,12 @@
--- Deletes an account's entry of a message; its mailbox is locked.  The
--- conversation is left with what the account has of it besides, or goes.
+-- Deletes an account's copy of a message; its mailbox is locked.  The
+-- conversation keeps the account's other messages, or is deleted, too.
 --
 -- writes
 -- columns: id uuid
 --
 -- :id, :user_id
 --
--- id           no row: the account has no message of that id
+-- id           no row: the account has no such message
 
 WITH entry AS (
     DELETE FROM autoflow.message_entries

@@ -1,5 +1,5 @@
 -- Locks an account's mailbox, before a statement of the same transaction that
--- changes what is in it.
+-- changes its contents.
 --
 -- writes
 -- columns: user_id uuid

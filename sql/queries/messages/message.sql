@@ -1,11 +1,11 @@
--- A message, for one of the two who has not deleted it.
+-- A message, for a sender or recipient who has not deleted it.
 --
 -- reads
 -- columns: json json
 --
 -- :id, :user_id
 --
--- json         a Message; no row: the account has none of that id
+-- json         a Message; no row: the account has no such message
 
 SELECT autoflow.message_json(m) AS json
   FROM autoflow.messages m

@@ -1,11 +1,11 @@
--- A list of an account's messages, the latest first; or those behind one, the
--- earliest first.
+-- A list of an account's messages, the latest first; or those after a given
+-- one, the earliest first.
 --
 -- The order is that of the mailbox's numbers, which are taken under its lock:
--- what isn't there yet comes behind all that is.
+-- later messages have greater numbers.
 --
 -- reads
--- planned anew
+-- custom plan
 -- wide
 -- columns: data json, total bigint, next text, errors json
 --
@@ -13,13 +13,13 @@
 -- :box                 "inbox", "sent"; "all" or null: both
 -- :conversation_id, :unread                            may be null
 -- :after               the id of a message; null: the list begins with the last
--- :position            a number, to begin with; may be null
+-- :position            the number to begin with; may be null
 -- :page, :size
 --
 -- data         Messages
--- total        of all that fit, counted to 10001; null with a position
--- next         the position of the page behind this one, if there is one
--- errors       "after" is no message of the account's
+-- total        of all matches, counted to 10001; null with a position
+-- next         the position of the next page, if any
+-- errors       "after" is not one of the account's messages
 
 WITH start AS MATERIALIZED (
     SELECT number

@@ -4,10 +4,10 @@
 -- columns: json json
 --
 -- :id
--- :user_id             who has read it
+-- :user_id             the recipient
 --
--- json         a Message, which may have been read before; no row: the account
---              has not received it, or has deleted it
+-- json         a Message, possibly read before; no row: the account has not
+--              received it, or has deleted it
 
 WITH entry AS MATERIALIZED (
     SELECT *

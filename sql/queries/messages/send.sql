@@ -1,16 +1,16 @@
 -- Sends a message.  Both mailboxes are locked: their last numbers are those of
--- its entries, and what is looked at stays as it is.  Without a parent and a
--- conversation it begins a new one.
+-- the message's entries, and what is checked can't change.  Without a parent
+-- and a conversation it starts a new one.
 --
 -- writes
 -- columns: json json, errors json
 --
--- :user_id             who sends it
+-- :user_id             the sender
 -- :recipient_id, :content
 -- :parent_id, :conversation_id                         may be null
 --
--- json, errors         a Message; or what is wrong, and nothing was sent; no
---                      row: the sender is disabled or deleted
+-- json, errors         a Message; or validation errors, and nothing was sent;
+--                      no row: the sender is disabled or deleted
 
 WITH parties AS MATERIALIZED (
     SELECT id, last_number AS number

@@ -1,13 +1,13 @@
 -- Locks the mailboxes of both parties, before a message is sent in the same
 -- transaction, and takes the next number of each: in the order of their owners,
--- so that no two wait for each other.  Who has none yet gets one.
+-- so that there are no deadlocks.  Missing mailboxes are created.
 --
 -- writes
 -- columns: user_id uuid
 --
 -- :user_id, :recipient_id
 --
--- user_id      of each that there is, and isn't deleted
+-- user_id      of each that exists and is not deleted
 
 INSERT INTO autoflow.mailboxes AS m (user_id, last_number)
 SELECT id, 1

@@ -1,4 +1,4 @@
--- As little work as a round trip can be.
+-- The cheapest possible round trip.
 --
 -- reads
 -- columns: ok boolean

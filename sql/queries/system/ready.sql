@@ -1,8 +1,8 @@
--- Whether the database takes writes.
+-- Whether the database accepts writes.
 --
 -- reads
 -- columns: writable boolean
 --
--- writable     false: a standby, or a server that is read-only
+-- writable     false: a standby, or a read-only server
 
 SELECT NOT current_setting('transaction_read_only')::boolean AS writable;

@@ -1,4 +1,4 @@
--- What the module compares with the version it needs.
+-- The schema's version, which the module compares with the one it needs.
 --
 -- reads
 -- columns: schema_version integer

@@ -1,7 +1,7 @@
--- What a connection of the module's needs, unless anyone has said otherwise: a
--- role that is granted autoflow_app has its rights, but not its settings.  No
--- statement depends on search_path; nobody shall put a function of the same
--- name into a schema that is on it.
+-- Settings of the module's connections, unless they are set otherwise: a role
+-- that is granted autoflow_app has its rights, but not its settings.  No
+-- statement depends on search_path, so that functions in other schemas can't
+-- shadow any.
 --
 -- reads
 -- columns: set_config text, name text

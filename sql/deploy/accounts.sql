@@ -1,8 +1,8 @@
 -- Deploy autoflow:accounts to pg
 -- requires: base
 --
--- Constraint names are part of the module's contract: it answers by them.
--- <table>_<field>_check says which field was refused.
+-- Constraint names are part of the module's contract, by which it chooses the
+-- response: <table>_<field>_check names the invalid field.
 
 BEGIN;
 
@@ -28,7 +28,7 @@ CREATE TABLE autoflow.users (
         CHECK (autoflow.is_email(email)),
     CONSTRAINT users_pending_email_check
         CHECK (autoflow.is_email(pending_email)),
-    -- without an @, so that no one's username is another one's address
+    -- without an @, so that a username can't be someone else's address
     CONSTRAINT users_username_check
         CHECK (username COLLATE "C" ~ '^[A-Za-z0-9][A-Za-z0-9._-]{2,99}$'),
     CONSTRAINT users_full_name_check
@@ -42,8 +42,8 @@ COMMENT ON COLUMN autoflow.users.token_epoch IS
 COMMENT ON COLUMN autoflow.users.deleted_at IS
     'set: the account is gone, its email and username are free again';
 
--- The C collation lowers ASCII only, the same on every system for ever: an
--- index must not depend on the version of a locale.
+-- The C collation only lowers ASCII, on any system: an index must not depend on
+-- the version of a locale.
 CREATE UNIQUE INDEX users_email_key
     ON autoflow.users (lower(email COLLATE "C")) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_username_key
@@ -169,9 +169,9 @@ CREATE INDEX refresh_tokens_session_id_idx
 GRANT INSERT ON autoflow.refresh_tokens TO autoflow_app;
 
 
--- The answers take the row, not its id: a statement that writes an account and
--- answers with it can't read what it has just written.  PL/pgSQL keeps their
--- plans; as SQL functions they would be planned at each call.
+-- These functions take the row and not its id: a statement that writes an
+-- account and returns it can't read what it has just written.  PL/pgSQL caches
+-- their plans; SQL functions would be planned at each call.
 
 CREATE FUNCTION autoflow.role_names(account_id uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE

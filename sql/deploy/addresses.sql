@@ -2,22 +2,21 @@
 -- requires: mail
 -- requires: administration
 --
--- An address proves a mailbox, not which account its owner meant.
+-- An address identifies a mailbox, whatever its spelling.
 --
--- What takes long is done between short transactions, and holds nobody up: the
--- indexes are built beside whoever writes, the accounts that there are get
--- their keys in batches.  Each transaction locks one table exclusively, so that
--- it can't deadlock with a statement that uses both, and fails rather than have
--- everybody wait behind it for a dump's end.  All of this file may be run
--- again, wherever it failed.
+-- Long operations run between short transactions, and block nobody: indexes are
+-- built concurrently, existing accounts get their keys in batches.  Each
+-- transaction locks one table exclusively, so that it can't deadlock with a
+-- statement that uses both, and fails instead of making everyone wait for the
+-- end of a dump.  After a failure the whole file may be run again.
 
 BEGIN;
 
 SET LOCAL lock_timeout = '5s';
 
--- What an address is compared by: in lower case, its domain in the ASCII form
--- of IDNA.  The module writes it; here it is known for ASCII domains alone,
--- and is null for others.
+-- An address's key, by which addresses are compared: in lower case, its domain
+-- in the ASCII form of IDNA.  The module computes it; here it is known only for
+-- ASCII domains, and null for others.
 
 CREATE OR REPLACE FUNCTION autoflow.email_key(address text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -54,8 +53,8 @@ COMMENT ON COLUMN autoflow.outbox.recipient_key IS
 COMMIT;
 
 
--- Takes the place, and the name, of users_email_key at the end.  Once it is
--- valid it stays, since without it there could be keys that it doesn't allow.
+-- Replaces users_email_key at the end, and takes its name.  Once valid it
+-- stays, since without it there could be keys that it doesn't allow.
 
 SELECT 'DROP INDEX CONCURRENTLY autoflow.users_address_key'
   FROM pg_catalog.pg_index
@@ -71,7 +70,7 @@ CREATE INDEX CONCURRENTLY users_pending_email_key_idx
     ON autoflow.users (pending_email_key)
     WHERE pending_email_key IS NOT NULL AND deleted_at IS NULL;
 
--- these two get the names of outbox_user_id_idx and outbox_recipient_idx
+-- renamed to outbox_user_id_idx and outbox_recipient_idx at the end
 DROP INDEX CONCURRENTLY IF EXISTS autoflow.outbox_by_user_id_idx;
 CREATE INDEX CONCURRENTLY outbox_by_user_id_idx
     ON autoflow.outbox (user_id, expires_at);
@@ -86,10 +85,10 @@ BEGIN;
 SET LOCAL lock_timeout = '5s';
 
 
--- A statement that writes an address writes its key, too.  For others — of the
--- former module, or by hand — an ASCII domain has its key here, and an address
--- that has waited brings it along.  Any other is left without, which a
--- constraint refuses.
+-- A statement that writes an address writes its key, too.  For others, of the
+-- previous version or manual ones, the key of an ASCII domain is set here, and
+-- a pending address brings its key along.  Any other has none, which a
+-- constraint rejects.
 
 CREATE OR REPLACE FUNCTION autoflow.users_address_keys() RETURNS trigger
 LANGUAGE plpgsql
@@ -135,8 +134,8 @@ CREATE OR REPLACE TRIGGER users_address_keys
           OR OLD.pending_email IS DISTINCT FROM NEW.pending_email)
     EXECUTE FUNCTION autoflow.users_address_keys();
 
--- One that is only written otherwise has the key of before: a statement that
--- says so may have it.
+-- An address that only changes its spelling keeps its key: a statement that
+-- says so may set it.
 
 CREATE OR REPLACE FUNCTION autoflow.users_address_keys_given() RETURNS trigger
 LANGUAGE plpgsql
@@ -154,7 +153,7 @@ BEGIN
 END
 $$;
 
--- by its name behind users_address_keys
+-- its name sorts after users_address_keys
 CREATE OR REPLACE TRIGGER users_address_keys_given
     BEFORE UPDATE OF email_key, pending_email_key ON autoflow.users
     FOR EACH ROW
@@ -179,7 +178,7 @@ END
 $$;
 
 
--- Whether an account was ever verified is kept, whatever comes later.
+-- Records for good that an account has been verified.
 
 CREATE OR REPLACE FUNCTION autoflow.users_verified_at() RETURNS trigger
 LANGUAGE plpgsql
@@ -197,9 +196,9 @@ CREATE OR REPLACE TRIGGER users_verified_at
     EXECUTE FUNCTION autoflow.users_verified_at();
 
 
--- An address that waits was asked for by somebody who knew the password: what
--- may be the answer to an intruder withdraws it.  To log out everywhere is to
--- raise the epoch, and nothing else raises it itself.  A hash that replaces
+-- A pending address was requested by someone who knew the password, so what may
+-- be the owner's response to an intruder withdraws it.  Logging out everywhere
+-- raises the epoch, as nothing else does by itself.  A hash that replaces
 -- another one of the same password comes with the login that made it.
 
 CREATE OR REPLACE FUNCTION autoflow.users_address_withdrawn() RETURNS trigger
@@ -213,7 +212,7 @@ BEGIN
 END
 $$;
 
--- by its name before users_epoch, which raises the epoch for other reasons
+-- its name sorts before users_epoch, which raises the epoch for other reasons
 CREATE OR REPLACE TRIGGER users_address_withdrawn
     BEFORE UPDATE ON autoflow.users FOR EACH ROW
     WHEN (NEW.pending_email IS NOT NULL
@@ -255,11 +254,10 @@ END
 $$;
 
 
--- Whatever changes an account ends the mails and their tokens that this makes
--- pointless.  A reset is a new password that raises the epoch by itself: a
--- password that is changed, however many sessions end with it, or to log out
--- everywhere, leaves resets alone, or an intruder who does so again and again
--- would keep the owner out.
+-- Changes of an account end the mails, and their tokens, that have become
+-- pointless.  A reset is a new password that also raises the epoch; a changed
+-- password, however many sessions end with it, and logging out everywhere leave
+-- reset tokens valid, or an intruder who repeats it could keep the owner out.
 
 CREATE OR REPLACE FUNCTION autoflow.end_mail_tokens() RETURNS trigger
 LANGUAGE plpgsql
@@ -291,7 +289,7 @@ BEGIN
 END
 $$;
 
--- a trigger that withdraws an address is not seen by UPDATE OF
+-- UPDATE OF doesn't see that a trigger withdraws an address
 CREATE OR REPLACE TRIGGER users_end_mail_tokens
     AFTER UPDATE ON autoflow.users
     FOR EACH ROW
@@ -310,7 +308,7 @@ RETURN created_at + CASE WHEN kind IN ('reset_password', 'claim_account')
                          THEN interval '1 hour'
                          ELSE interval '24 hours' END;
 
--- An address of which only its owner learns whose it is: "a…@e….com".
+-- A masked address that only its owner recognizes: "a…@e….com".
 
 CREATE OR REPLACE FUNCTION autoflow.masked_email(address text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -318,17 +316,18 @@ RETURN regexp_replace(address COLLATE "C", '^(.)[^@]*@(.).*?(\.[A-Za-z]{2,6})?$'
                       E'\\1\u2026@\\2\u2026\\3');
 
 
--- A mail that anybody may ask for: none of its kind within a minute of the
--- last one to the address, and five an hour, notices apart: whoever knows a
--- password could cause so many of them that its owner gets no reset.  Without
--- an account it costs much the same.  Returns the mail's id, or null.
+-- Sends a mail that anyone may request: none of its kind within a minute of the
+-- last one to the address, and at most five an hour, not counting notices, or
+-- else whoever knows a password could use the limit up and deny the owner a
+-- reset.  Without an account it costs much the same.  Returns the mail's id, or
+-- null.
 --
--- What an account has sent to addresses that it would like to have is counted
--- apart, as it takes nothing away from their owners: five an hour for each
+-- What an account has sent to addresses that it wants to have is counted
+-- separately, as it must not count for their owners: five an hour for each
 -- account, ten for each address.
 --
--- The lock is there since two who ask at once would not see each other's row;
--- who comes second gets nothing, as they would a moment later.
+-- The lock is there since two concurrent requests would not see each other's
+-- row; the second one gets nothing, as it would a moment later.
 
 CREATE OR REPLACE FUNCTION autoflow.request_mail(kind text, user_id uuid,
     address text, address_key text) RETURNS uuid
@@ -384,7 +383,7 @@ BEGIN
 END
 $$;
 
--- as the former module calls it
+-- the previous version's signature
 
 CREATE OR REPLACE FUNCTION autoflow.request_mail(kind text, user_id uuid,
     address text) RETURNS uuid
@@ -432,9 +431,9 @@ BEGIN;
 
 SET LOCAL lock_timeout = '5s';
 
--- Kinds: change_email is for an address that an account is to get, whose owner
--- need not be the account's; claim_account for the owner of an address that
--- nobody has verified, and somebody else's account has.
+-- Kinds: change_email is for an account's pending address, whose owner need not
+-- be the account's; claim_account for the owner of an unverified address that
+-- someone else's account has.
 
 ALTER TABLE autoflow.outbox
     DROP CONSTRAINT outbox_kind_check,
@@ -447,7 +446,7 @@ CREATE OR REPLACE TRIGGER outbox_recipient_key
     WHEN (NEW.recipient_key IS NULL)
     EXECUTE FUNCTION autoflow.outbox_recipient_key();
 
--- by the names of before, which the mails of an account and of an address had
+-- by their old names: of an account, and of an address
 DROP INDEX autoflow.outbox_user_id_idx, autoflow.outbox_recipient_idx;
 ALTER INDEX autoflow.outbox_by_user_id_idx RENAME TO outbox_user_id_idx;
 ALTER INDEX autoflow.outbox_by_recipient_idx RENAME TO outbox_recipient_idx;
@@ -455,9 +454,9 @@ ALTER INDEX autoflow.outbox_by_recipient_idx RENAME TO outbox_recipient_idx;
 COMMIT;
 
 
--- The accounts that there are.  ASCII first, which can't collide with each
--- other; those that are verified now, or were by what the audit says, keep it.
--- Accounts are locked by id, as wherever several are.
+-- Existing accounts.  ASCII addresses first, which can't collide with each
+-- other; those that are verified now, or were according to the audit log, stay
+-- verified.  Accounts are locked by id, as wherever several are.
 
 DO $$
 DECLARE
@@ -527,8 +526,8 @@ END
 $$;
 
 
--- The others, one by one: no function of PostgreSQL's knows their keys.  It
--- does much the same as libidn2 with what libidn2 accepts (RFC 3492).
+-- The others, one by one, since no function of PostgreSQL computes their keys.
+-- For what libidn2 accepts, this does much the same as libidn2 (RFC 3492).
 
 CREATE FUNCTION pg_temp.punycode(label text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -643,9 +642,9 @@ BEGIN
 END
 $$;
 
--- Of several that are one, the verified, or else the oldest, keeps the address.
--- The others get a key that nobody can type, so that they may still be logged
--- in to by their username, until a superuser gives them another address.
+-- Of several addresses with one key, the verified one, or else the oldest,
+-- keeps it.  The others get a key that nobody can type, so that the account can
+-- be used with its username, until a superuser changes the address.
 
 DO $$
 DECLARE
@@ -741,7 +740,7 @@ $$;
 
 DROP FUNCTION pg_temp.address_key(text), pg_temp.punycode(text);
 
--- the limits look no further back
+-- the limits don't look further back
 UPDATE autoflow.outbox o
    SET recipient_key = coalesce(
            autoflow.email_key(recipient),
@@ -757,7 +756,7 @@ BEGIN;
 
 SET LOCAL lock_timeout = '5s';
 
--- The constraints' names are those that the module answers by.
+-- The module knows constraints by their names.
 
 DROP INDEX autoflow.users_email_key;
 ALTER INDEX autoflow.users_address_key RENAME TO users_email_key;

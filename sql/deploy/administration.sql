@@ -1,17 +1,17 @@
 -- Deploy autoflow:administration to pg
 -- requires: mail
 --
--- What superusers do to accounts and roles, and what they look through.
+-- Administration of accounts and roles by superusers, and their lists.
 
 BEGIN;
 
--- What ?q= is looked for in, apart from the accounts: each login writes those
--- anew, with an entry in each of their indexes, and this index would be the
--- dearest.
+-- The text that ?q= searches, separate from the accounts: each login rewrites
+-- those, with an entry in each of their indexes, of which this one would be the
+-- most expensive.
 --
--- The extension's functions belong to whoever made the cluster: they can't be
--- in our schema, from whose functions PUBLIC is kept.  Whatever schema it is
--- in, statements need no more than ILIKE, which is PostgreSQL's own.
+-- The extension's functions belong to the cluster's owner: they can't be in our
+-- schema, whose functions PUBLIC may not execute.  In whatever schema it is,
+-- statements only need ILIKE, which is built in.
 
 CREATE TABLE autoflow.user_names (
     user_id  uuid NOT NULL,
@@ -70,7 +70,7 @@ END
 $$;
 
 
--- One for each order of the list, in which null comes first.
+-- One for each order of the list; null sorts first.
 
 CREATE INDEX users_created_at_idx ON autoflow.users (created_at, id);
 CREATE INDEX users_email_idx ON autoflow.users (lower(email COLLATE "C"), id);
@@ -92,7 +92,8 @@ GRANT INSERT (user_id, role_id), DELETE
     ON autoflow.user_roles TO autoflow_app;
 
 
--- The answer of a statement that gives roles, and so can't read them yet.
+-- The roles for the result of a statement that changes them, and can't read
+-- them yet.
 
 CREATE FUNCTION autoflow.user_json(account autoflow.users, roles text[])
 RETURNS json
@@ -136,9 +137,9 @@ RETURN (
                    autoflow.rfc3339(role.created_at) AS created_at) AS answer);
 
 
--- Whatever the module does, an active superuser is left: who takes one away
--- waits for others who do, and then looks at what they have left, which takes
--- a snapshot of this function's own.  The schema's owner may do as they like.
+-- At least one active superuser always remains: whoever removes one waits for
+-- others who do, and then counts those that are left, with this function's own
+-- snapshot.  The schema's owner is exempt.
 
 CREATE FUNCTION autoflow.users_last_superuser() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -173,7 +174,7 @@ CREATE TRIGGER users_last_superuser
     EXECUTE FUNCTION autoflow.users_last_superuser();
 
 
--- An access token names its account's roles, and must fit into a header.
+-- An access token contains its account's roles, and must fit into a header.
 
 CREATE FUNCTION autoflow.user_roles_bounded() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -196,14 +197,14 @@ BEGIN
 END
 $$;
 
--- by its name behind user_roles_added, which locks the accounts
+-- its name sorts after user_roles_added, which locks the accounts
 CREATE TRIGGER user_roles_bounded
     AFTER INSERT ON autoflow.user_roles
     REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_bounded();
 
 
--- The audit's filters.  Partitions that audit_maintain() makes get them, too.
+-- The audit's filters.  Partitions made by audit_maintain() get them, too.
 
 CREATE INDEX audit_events_action_idx
     ON autoflow.audit_events (action, at, id);
@@ -212,7 +213,7 @@ CREATE INDEX audit_events_actor_id_idx
 CREATE INDEX audit_events_target_id_idx
     ON autoflow.audit_events (target_id, at, id);
 
--- Whether months have passed for which audit_maintain() made no partition.
+-- Whether audit_maintain() has missed months.
 
 CREATE FUNCTION autoflow.audit_is_overdue() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER

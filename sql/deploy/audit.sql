@@ -3,7 +3,7 @@
 
 BEGIN;
 
--- No foreign keys: events outlive what they speak of.
+-- No foreign keys: events outlive what they refer to.
 
 CREATE TABLE autoflow.audit_events (
     id          uuid NOT NULL DEFAULT autoflow.uuid7(),
@@ -19,26 +19,26 @@ CREATE TABLE autoflow.audit_events (
     CONSTRAINT audit_events_pkey PRIMARY KEY (at, id)
 ) PARTITION BY RANGE (at);
 
--- so that a missing month never fails a login
+-- so that a missing month never makes a login fail
 CREATE TABLE autoflow.audit_events_default
     PARTITION OF autoflow.audit_events DEFAULT;
 
--- the time is the database's alone
+-- only the database sets the time
 GRANT SELECT,
       INSERT (actor_id, action, target_id, ip_address, user_agent, request_id,
               details)
     ON autoflow.audit_events TO autoflow_app;
 
 
--- Makes the partitions of this month, the next and whatever months have rows
--- in the default partition (which move), and drops those wholly older than
--- `keep`; null keeps all.  Months are UTC's.
+-- Creates the partitions of this month, the next and all months with rows in
+-- the default partition (which move), and drops those that are wholly older
+-- than `keep`; null keeps all.  Months are in UTC.
 --
 -- An insert that has already chosen the default partition would fail if its
 -- month's were attached meanwhile: hence the lock on the parent, which lets
--- running inserts end and new ones wait.  What takes long is done before it.
--- If a long transaction (a dump) keeps us from the lock, we give up with
--- 55P03 and nothing changed, before the waiting inserts do.
+-- running inserts end and makes new ones wait.  Long operations precede it.  If
+-- a long transaction (a dump) blocks the lock, we give up with 55P03, and
+-- nothing changed, before the waiting inserts do.
 
 CREATE FUNCTION autoflow.audit_maintain(keep interval) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,8 +1,8 @@
 -- Deploy autoflow:base to pg
 --
--- Roles belong to the cluster: another database may have made this one, or
--- an administrator for an owner who may not create roles.  Only then is
--- CREATEROLE needed.
+-- Roles belong to the cluster: another database may have created this one, or
+-- an administrator for an owner who may not create roles.  CREATEROLE is only
+-- needed otherwise.
 
 BEGIN;
 
@@ -42,15 +42,15 @@ REVOKE ALL ON SCHEMA autoflow FROM PUBLIC;
 GRANT USAGE ON SCHEMA autoflow TO autoflow_app;
 
 
--- What the module asks before it uses a connection.  A change that the module
--- can't do without replaces this function; only a whole schema is 1 or more.
+-- Checked by the module before it uses a connection.  Changes that the module
+-- requires replace this function; only a complete schema has version 1 or more.
 
 CREATE FUNCTION autoflow.schema_version() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 0;
 
 
--- RFC 9562, version 7: 48 bits of milliseconds over the first 48 bits of a
+-- RFC 9562, version 7: 48 bits of milliseconds replace the first 48 bits of a
 -- version 4, whose 0100 becomes 0111.
 
 CREATE FUNCTION autoflow.uuid7() RETURNS uuid
@@ -75,7 +75,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
 
--- The field rules of the API, for CHECK constraints.
+-- The API's field rules, for CHECK constraints.
 
 CREATE FUNCTION autoflow.is_text(value text, shortest integer, longest integer)
 RETURNS boolean
@@ -83,7 +83,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN char_length(value) BETWEEN shortest AND longest
    AND value COLLATE "C" !~ '[\u0001-\u0008\u000b-\u001f\u007f-\u009f]';
 
--- A dot-atom, and two labels or more of letters, digits and inner hyphens;
+-- A dot-atom, and at least two labels of letters, digits and inner hyphens;
 -- beyond ASCII anything but control characters (RFC 6531).
 
 CREATE FUNCTION autoflow.is_email(value text) RETURNS boolean

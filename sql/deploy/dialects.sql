@@ -1,9 +1,8 @@
 -- Deploy autoflow:dialects to pg
 -- requires: openings
 --
--- What an account looks like to a client depends on the dialect of the API that
--- it was asked in: a change that brings another one replaces user_as() with one
--- that has a branch more.
+-- The API's dialect determines the format of accounts: a change that adds a
+-- dialect replaces user_as() with one that has another branch.
 
 BEGIN;
 
@@ -15,7 +14,8 @@ RETURN CASE dialect
 END;
 
 
--- The answer of a statement that gives roles, and so can't read them yet.
+-- The roles for the result of a statement that changes them, and can't read
+-- them yet.
 
 CREATE FUNCTION autoflow.user_as(dialect text, account autoflow.users,
     roles text[]) RETURNS json
@@ -25,14 +25,14 @@ RETURN CASE dialect
 END;
 
 
--- Opens a session of an account, which is locked or new: whoever else ends its
--- sessions or opens one has done so.  Those beyond as many as it may have are
--- ended, the ones not used for longest.
+-- Opens a session for an account that is locked or new, so that no one else is
+-- ending or opening sessions of it.  Excess sessions are ended, the least
+-- recently used first.
 --
--- The first row is the session, with what a token pair is made of.  "revoked"
--- is, in rows of their own, each session that was ended; or in the first row
--- the account, if they were many.  "excess" is how many.  "user" is printed as
--- user_as() does.
+-- The first row is the session, with the contents of a token pair.  "revoked"
+-- has, in separate rows, each session that was ended; or, in the first row, the
+-- account, if there were many.  "excess" is their number.  "user" is in the
+-- format of user_as().
 
 CREATE FUNCTION autoflow.open_session(account_id uuid, methods text[],
     assurance integer, max_sessions bigint, refresh_ttl bigint,
@@ -106,7 +106,7 @@ END
 $$;
 
 
--- For nodes whose module knows one dialect.
+-- For nodes whose version knows only one dialect.
 
 CREATE OR REPLACE FUNCTION autoflow.open_session(account_id uuid,
     methods text[], assurance integer, max_sessions bigint,

@@ -1,12 +1,12 @@
 -- Deploy autoflow:familiar_addresses to pg
 -- requires: administration
 --
--- From where an account was used lately: whoever tries its passwords from
--- everywhere shall not lock its owner out.
+-- The addresses from which an account was used recently: guessing its passwords
+-- from elsewhere must not lock its owner out.
 
 BEGIN;
 
--- As much of an address as one party has.
+-- The part of an address that identifies a client's network.
 
 CREATE FUNCTION autoflow.network_of(address inet) RETURNS cidr
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -30,8 +30,8 @@ COMMENT ON COLUMN autoflow.user_addresses.used_on IS
 GRANT SELECT ON autoflow.user_addresses TO autoflow_app;
 
 
--- What the sessions of the last month say, before anything is locked.  Those
--- who log in meanwhile are familiar by their session.
+-- From the sessions of the last month, before anything is locked.  Logins
+-- meanwhile are familiar by their sessions.
 
 INSERT INTO autoflow.user_addresses (user_id, network, used_on)
 SELECT user_id, network, (used_at AT TIME ZONE 'UTC')::date
@@ -49,8 +49,8 @@ SELECT user_id, network, (used_at AT TIME ZONE 'UTC')::date
 CREATE INDEX user_addresses_used_on_idx ON autoflow.user_addresses (used_on);
 
 
--- An account keeps the 32 addresses that it was used from last.  Whoever calls
--- this has locked the account, or just made it.  Returns whether anything was
+-- An account keeps the latest 32 addresses from which it was used.  The caller
+-- has locked the account, or just created it.  Returns whether anything was
 -- new.
 
 CREATE FUNCTION autoflow.use_address(account uuid, address inet)
@@ -101,7 +101,7 @@ END
 $$;
 
 
--- Of a deleted account nothing is kept that nobody needs.
+-- Nothing unnecessary is kept of a deleted account.
 
 CREATE FUNCTION autoflow.users_forget_addresses() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -115,8 +115,8 @@ END
 $$;
 
 
--- Deletes what is no longer familiar, at most a thousand rows at a time;
--- returns whether there may be more.
+-- Deletes addresses that are no longer familiar, at most a thousand; returns
+-- whether there may be more.
 
 CREATE FUNCTION autoflow.purge_addresses() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -158,8 +158,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 6;
 
 
--- What keeps others from writing comes last, for a moment; accounts first, as
--- wherever both are locked.  Some may have been deleted since they were read.
+-- What blocks writers comes last, for a moment; accounts first, as wherever
+-- both are locked.  Some may have been deleted since they were read.
 
 LOCK TABLE autoflow.users, autoflow.sessions IN SHARE ROW EXCLUSIVE MODE;
 

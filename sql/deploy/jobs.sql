@@ -1,7 +1,7 @@
 -- Deploy autoflow:jobs to pg
 -- requires: sessions_bounded
 --
--- Who of all nodes does what is done from time to time (src/db/jobs.h).
+-- Which node runs the recurring jobs (src/db/jobs.h).
 
 BEGIN;
 
@@ -31,9 +31,8 @@ GRANT SELECT,
     ON autoflow.jobs TO autoflow_app;
 
 
--- Takes a job that is due, if there is one, for its period.  Nobody else gets it
--- before that is over.  Where nothing can be written nothing is tried: it would
--- be an error each time.
+-- Claims a due job, if there is one, for its period, during which nobody else
+-- gets it.  A read-only database isn't tried: that would be an error each time.
 
 CREATE FUNCTION autoflow.claim_job(names text[], periods bigint[],
     claimer text) RETURNS TABLE (name text, fence bigint)
@@ -70,9 +69,9 @@ END
 $$;
 
 
--- Whoever does a job calls this before, in the same transaction, with the fence
--- that they took it with.  It fails if somebody else has taken it meanwhile; if
--- not, nobody can until the transaction is over, since the row is locked.
+-- Called before a job in the same transaction, with the fence of its claim.
+-- Fails if someone else has claimed the job meanwhile, which nobody can until
+-- the transaction ends, since the row is locked.
 
 CREATE FUNCTION autoflow.job_fence(job text, held bigint) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE STRICT

@@ -1,15 +1,15 @@
 -- Deploy autoflow:lists to pg
 -- requires: administration
 --
--- What lists with cursors need.  A null key has its place in their order as
--- any other has: nothing is less, or greater, than null.
+-- Support for lists with cursors.  A null key has its place in their order like
+-- any other: nothing compares as less or greater than null.
 --
--- Accounts go on logging in meanwhile, hence no transaction.  Deployed again
--- after a failure, it begins anew.
+-- Not one transaction, so that logins continue meanwhile.  After a failure it
+-- may be deployed again.
 --
--- users_username_idx and users_last_login_at_idx serve the statements of
--- before.  They cost each login one more entry, and may go with list_json()
--- once no module of version 0.1 is left.
+-- users_username_idx and users_last_login_at_idx serve the previous version's
+-- statements.  They cost each login one more entry, and may be dropped, with
+-- list_json(), when no node of version 0.1 is left.
 
 DROP INDEX CONCURRENTLY IF EXISTS autoflow.users_by_username_idx;
 CREATE INDEX CONCURRENTLY users_by_username_idx
@@ -23,15 +23,15 @@ DROP INDEX CONCURRENTLY IF EXISTS autoflow.roles_by_name_idx;
 CREATE INDEX CONCURRENTLY roles_by_name_idx
     ON autoflow.roles (name COLLATE "C");
 
--- how the values of these expressions are spread
+-- for the statistics of these expressions
 ANALYZE autoflow.users;
 
 
 BEGIN;
 
--- The id of a role's name, or null.  A function, since the planner looks up
--- what is stable: it knows then whether a role is had by few, and whether to
--- begin with these or with the accounts in the order of the list.
+-- The id of a role by name, or null.  A function, since the planner evaluates
+-- stable ones: it then knows whether few accounts have a role, and whether to
+-- begin with these or with the accounts in the list's order.
 
 CREATE OR REPLACE FUNCTION autoflow.role_id(role text) RETURNS uuid
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE

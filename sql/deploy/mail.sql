@@ -3,7 +3,7 @@
 
 BEGIN;
 
--- Until when a mail is worth sending, and its token counts.
+-- Until when a mail is worth sending, and its token is valid.
 
 CREATE FUNCTION autoflow.mail_expiry(kind text, created_at timestamptz)
 RETURNS timestamptz
@@ -12,8 +12,9 @@ RETURN created_at + CASE kind WHEN 'reset_password' THEN interval '1 hour'
                               ELSE interval '24 hours' END;
 
 
--- A row is a mail, to be sent and sent, and the token in it, which is nowhere:
--- a worker makes it of the id with a key that the database does not know.
+-- A row is a mail, unsent or sent, and the token in it, which is stored
+-- nowhere: a worker derives it from the id with a key that the database doesn't
+-- know.
 
 CREATE TABLE autoflow.outbox (
     id          uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -60,13 +61,14 @@ GRANT SELECT,
     ON autoflow.outbox TO autoflow_app;
 
 
--- A mail that anybody may ask for: none of its kind within a minute of the
--- last one to the address, and five an hour, notices apart: whoever knows a
--- password could cause so many of them that its owner gets no reset.  Without
--- an account it costs much the same.  Returns the mail's id, or null.
+-- Sends a mail that anyone may request: none of its kind within a minute of the
+-- last one to the address, and at most five an hour, not counting notices, or
+-- else whoever knows a password could use the limit up and deny the owner a
+-- reset.  Without an account it costs much the same.  Returns the mail's id, or
+-- null.
 --
--- The lock is there since two who ask at once would not see each other's row;
--- who comes second gets nothing, as they would a moment later.
+-- The lock is there since two concurrent requests would not see each other's
+-- row; the second one gets nothing, as it would a moment later.
 
 CREATE FUNCTION autoflow.request_mail(kind text, user_id uuid, address text)
 RETURNS uuid
@@ -106,9 +108,9 @@ END
 $$;
 
 
--- Whatever changes an account ends the tokens that this makes pointless:
--- resets with the password or the address; verifications of an address that
--- is verified now, or that the account neither has nor waits for any more.
+-- Changes of an account invalidate the tokens that have become pointless:
+-- resets with the password or the address; verifications of an address that is
+-- verified now, or is no longer the account's current or pending one.
 
 CREATE FUNCTION autoflow.end_mail_tokens() RETURNS trigger
 LANGUAGE plpgsql
@@ -142,8 +144,8 @@ CREATE TRIGGER users_end_mail_tokens
     EXECUTE FUNCTION autoflow.end_mail_tokens();
 
 
--- Mails are kept for as long as somebody may ask what became of them.  Returns
--- how many are gone, a thousand at most.
+-- Mails are kept for as long as someone may ask about them.  Returns how many
+-- were deleted, at most a thousand.
 
 CREATE FUNCTION autoflow.mail_maintain() RETURNS bigint
 LANGUAGE sql SECURITY DEFINER
@@ -174,14 +176,14 @@ GRANT EXECUTE ON FUNCTION
     TO autoflow_app;
 
 
--- whom a verification is for
+-- finds the account of a verification
 
 CREATE INDEX users_pending_email_idx
     ON autoflow.users (lower(pending_email COLLATE "C"))
     WHERE pending_email IS NOT NULL AND deleted_at IS NULL;
 
 
--- what a token from a mail lets its bearer do
+-- the changes that a mail's token authorizes
 
 GRANT UPDATE (email, pending_email, email_verified)
     ON autoflow.users TO autoflow_app;

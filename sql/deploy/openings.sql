@@ -1,17 +1,16 @@
 -- Deploy autoflow:openings to pg
 -- requires: jobs
 --
--- Every way in opens a session by one function, which bounds them and records
--- how their owner was authenticated.  An account may be without a password; but
--- as long as a node has the module of 0.1, which expects one of each, nothing
--- may make such an account.
+-- One function opens all sessions, limits their number and records how their
+-- owner was authenticated.  An account may lack a password; but while there are
+-- nodes of version 0.1, which expects one, nothing may create such an account.
 --
--- Each transaction locks one table exclusively, or it and requests that use
--- both could wait for each other.  Whatever fails may be deployed again.
+-- Each transaction locks one table exclusively, or it could deadlock with
+-- requests that use both.  After a failure all of this may be deployed again.
 
 BEGIN;
 
--- better to fail than to have everybody wait behind us for a dump's end
+-- better to fail than to make everyone wait for the end of a dump
 SET LOCAL lock_timeout = '5s';
 
 ALTER TABLE autoflow.sessions
@@ -80,13 +79,13 @@ END
 $$;
 
 
--- Opens a session of an account, which is locked or new: whoever else ends its
--- sessions or opens one has done so.  Those beyond as many as it may have are
--- ended, the ones not used for longest.
+-- Opens a session for an account that is locked or new, so that no one else is
+-- ending or opening sessions of it.  Excess sessions are ended, the least
+-- recently used first.
 --
--- The first row is the session, with what a token pair is made of.  "revoked"
--- is, in rows of their own, each session that was ended; or in the first row
--- the account, if they were many.  "excess" is how many.
+-- The first row is the session, with the contents of a token pair.  "revoked"
+-- has, in separate rows, each session that was ended; or, in the first row, the
+-- account, if there were many.  "excess" is their number.
 
 CREATE FUNCTION autoflow.open_session(account_id uuid, methods text[],
     assurance integer, max_sessions bigint, refresh_ttl bigint,
@@ -159,10 +158,10 @@ END
 $$;
 
 
--- Somebody wanted an address that an account has.  If nobody has ever verified
--- it, its owner is mailed a token with which they choose a password and take
--- the account over: whoever made it may have mistyped, or meant harm.  One that
--- was verified loses nothing, whatever its address is now.
+-- Someone tried to register an account's address.  If it was never verified,
+-- its owner is mailed a token with which they can set a password and take the
+-- account over: whoever created it may have mistyped, or may be malicious.  If
+-- it was verified, nothing happens, whatever its address is now.
 
 CREATE FUNCTION autoflow.claim_address(wanted text, wanted_key text,
     client_address inet, client_agent text, request text) RETURNS void
@@ -193,8 +192,7 @@ END
 $$;
 
 
--- What is answered to whoever asks for a mail: the same, whether there is such
--- an account or not.
+-- The response to requests for a mail: the same with or without an account.
 
 CREATE FUNCTION autoflow.mailed_json() RETURNS json
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -202,7 +200,7 @@ RETURN json_build_object('message', 'If the address is one of ours, a mail is '
                                     'under way.');
 
 
--- The problem that a verdict of refresh_verdict() is, or null.
+-- The problem for a verdict of refresh_verdict(), or null.
 
 CREATE FUNCTION autoflow.refresh_problem(verdict text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

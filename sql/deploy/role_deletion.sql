@@ -1,15 +1,15 @@
 -- Deploy autoflow:role_deletion to pg
 -- requires: addresses
 --
--- A role is deleted at once, however many accounts have it: its row is marked,
--- one revocation of its name ends the tokens that carry it, and what it leaves
--- behind goes later, in batches.
+-- Deleting a role takes constant time, however many members it has: its row is
+-- marked, one revocation of its name invalidates the tokens that contain it,
+-- and its memberships are deleted later, in batches.
 
 BEGIN;
 
--- In the order in which the module's transactions use them, so that none waits
--- for us while we wait for it; and if something long keeps us from them, we
--- give up before the statements that queue behind us do.
+-- In the order in which the module's transactions use them, to avoid deadlocks;
+-- and if a long transaction blocks us, we give up before the statements that
+-- queue behind us do.
 
 SET LOCAL lock_timeout = '3s';
 LOCK TABLE autoflow.users, autoflow.user_roles, autoflow.roles
@@ -33,8 +33,8 @@ CREATE INDEX roles_deleted_name_idx ON autoflow.roles (deleted_name)
     WHERE deleted_at IS NOT NULL;
 
 
--- Whoever marks a role as deleted, by hand or not, need say no more.  No
--- statement finds it by its name any more, of whatever version of the module.
+-- Marking a role as deleted, also manually, is enough.  No statement of any
+-- version of the module finds it by its name any more.
 
 CREATE FUNCTION autoflow.roles_deleted() RETURNS trigger
 LANGUAGE plpgsql
@@ -55,8 +55,8 @@ CREATE TRIGGER roles_deleted
     EXECUTE FUNCTION autoflow.roles_deleted();
 
 
--- What a token's role is looked up by among what was revoked.  src/shm/zone.c
--- makes the same UUID of a name.
+-- The key of a role's name among revocations.  src/shm/zone.c derives the same
+-- UUID from a name.
 
 CREATE FUNCTION autoflow.role_subject(name text) RETURNS uuid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -65,14 +65,14 @@ RETURN encode(substring(sha256(convert_to('autoflow role ' || name, 'UTF8'))
               'hex')::uuid;
 
 
--- The revocation of a role that is deleted.  Its epoch is a time: the least
--- "iat" of a token that may carry the name again.  A token's "iat" is when the
--- transaction began that issued it, which may have read the role until this one
--- committed: a minute is for that, should the commit wait for a standby.
+-- The revocation of a deleted role.  Its epoch is a time: the least "iat" of a
+-- token that may contain the name again.  A token's "iat" is the start of the
+-- transaction that issued it, which may have read the role until this one
+-- committed: it has a minute for that, should the commit wait for a standby.
 --
--- It lasts as long as a token that carries the role, and for a day at least,
+-- It lasts as long as a token that contains the role, and for at least a day,
 -- whatever the lifetime of tokens was before the last reload; purge_roles()
--- looks for those that live longer.
+-- checks for longer ones.
 
 CREATE FUNCTION autoflow.role_revocation(role autoflow.roles,
     OUT subject uuid, OUT least_epoch bigint, OUT at timestamptz,
@@ -89,7 +89,7 @@ END
 $$;
 
 
--- What revoke() does, for whom the moment is not the present one.
+-- Like revoke(), for another time than the current one.
 
 CREATE FUNCTION autoflow.revoke(subject uuid, least_epoch bigint,
     at timestamptz, until timestamptz) RETURNS void
@@ -129,10 +129,10 @@ END
 $$;
 
 
--- The former module knows nothing of roles that are revoked.  Where members are
--- few their epochs rise, too, so that its nodes refuse these tokens; but not of
--- an account that is locked at the moment, since nobody is waited for.  This
--- goes when no module of version 0.1 is left.
+-- The previous version doesn't know revoked roles.  If there are few members
+-- their epochs rise, too, so that its nodes refuse these tokens; but not for
+-- accounts that are locked now, to wait for nobody.  To be removed when no node
+-- of version 0.1 is left.
 
 CREATE FUNCTION autoflow.revoke_members(role uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -157,7 +157,7 @@ END
 $$;
 
 
--- Deferred: just before the role is gone for everyone.
+-- Deferred: just before the deletion is visible to everyone.
 
 CREATE FUNCTION autoflow.roles_revoked() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -183,9 +183,9 @@ CREATE CONSTRAINT TRIGGER roles_revoked_new
     EXECUTE FUNCTION autoflow.roles_revoked();
 
 
--- The name isn't free while there may be tokens that carry it: whoever verifies
--- them by the key alone would take them for the new role's.  With a snapshot of
--- its own: an insert that waited for the name sees why it got it.
+-- The name isn't free while there may be tokens that contain it: whoever
+-- verifies them only with the key would accept them for the new role.  With a
+-- snapshot of its own: an insert that waited for the name sees why it got it.
 
 CREATE FUNCTION autoflow.roles_name_held() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -220,8 +220,7 @@ CREATE TRIGGER roles_name_held
     EXECUTE FUNCTION autoflow.roles_name_held();
 
 
--- By another name a role is another one: as if one of the old name, which
--- nobody has, was deleted.
+-- Renaming a role counts as deleting one of the old name, without members.
 
 CREATE OR REPLACE FUNCTION autoflow.roles_renamed() RETURNS trigger
 LANGUAGE plpgsql
@@ -243,8 +242,8 @@ CREATE OR REPLACE TRIGGER roles_renamed
     EXECUTE FUNCTION autoflow.roles_renamed();
 
 
--- The former module deletes the row, and with it the memberships.  For it, a
--- role that is marked isn't there: only the owner may remove the row.
+-- The previous version deletes the row, which would delete the memberships.  To
+-- it a marked role doesn't exist: only the owner may delete the row.
 
 CREATE FUNCTION autoflow.roles_are_gone() RETURNS trigger
 LANGUAGE plpgsql
@@ -267,7 +266,7 @@ CREATE TRIGGER roles_are_gone
     EXECUTE FUNCTION autoflow.roles_are_gone();
 
 
--- What a role that is deleted left behind counts for nobody.
+-- Memberships of a deleted role have no effect.
 
 CREATE OR REPLACE FUNCTION autoflow.role_names(account_id uuid) RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -336,10 +335,10 @@ END
 $$;
 
 
--- What the module does to roles, whose rows it may not update: it marks one as
--- deleted, so that the name is free when a token has expired that was issued
--- until now (no row: there is no such role); and it locks those of some
--- names, an array, so that none of them is deleted before it is given.
+-- How the module changes roles, whose rows it may not update: one is marked as
+-- deleted, and its name becomes free when all tokens issued until now have
+-- expired (no row: no such role); and those with some names, an array, are
+-- locked, so that none is deleted before it is assigned.
 
 CREATE FUNCTION autoflow.delete_role(role_id uuid, token_life interval,
     OUT id uuid, OUT name text, OUT revoked text) RETURNS SETOF record
@@ -382,14 +381,14 @@ END
 $$;
 
 
--- Deletes up to a thousand memberships of one role that was marked a minute ago
--- or more, when whatever saw it before has ended; and the rows of roles that
--- have none any more and whose names are free.  Returns whether there may be
--- more.
+-- Deletes up to a thousand memberships of one role that was marked at least a
+-- minute ago, when everyone who could still see it has finished; and the rows
+-- of roles without memberships whose names are free.  Returns whether there may
+-- be more.
 --
--- Where one of these accounts has a token that lives longer than the name is
--- kept, it is kept as long, and the revocation too: the lifetime of tokens is
--- up to each node, and may have been another one when the token was issued.
+-- If one of these accounts has a token that outlives the name, the membership
+-- is kept as long, and so is the revocation: the lifetime of tokens is up to
+-- each node, and may have been different when the token was issued.
 
 CREATE FUNCTION autoflow.purge_roles() RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -461,8 +460,8 @@ END
 $$;
 
 
--- The last superuser is guarded from everyone but the owner and superusers of
--- the cluster: the module may connect as a role that is granted autoflow_app.
+-- The last superuser is protected from everyone but the owner and the cluster's
+-- superusers: the module may connect as a role that is granted autoflow_app.
 
 CREATE OR REPLACE FUNCTION autoflow.users_last_superuser() RETURNS trigger
 LANGUAGE plpgsql VOLATILE

@@ -2,13 +2,13 @@
 -- requires: accounts
 -- requires: audit
 --
--- What makes a signed token die before its time.  Triggers see to it, so that
--- a change made by hand counts like one of the module's.
+-- What revokes a signed token before it expires.  Triggers do it, so that a
+-- manual change has the same effect as the module's.
 
 BEGIN;
 
--- A session carries the state of its chain of refresh tokens, since one row
--- can be locked and then read as it is now; the tokens' own table only leads
+-- A session has the state of its chain of refresh tokens, since one row can be
+-- locked and then read in its current state; the tokens' own table only leads
 -- to it.
 
 ALTER TABLE autoflow.sessions
@@ -23,7 +23,7 @@ UPDATE autoflow.sessions s
                       WHERE t.session_id = s.id
                       ORDER BY t.issued_at DESC
                       LIMIT 1),
-       -- nothing tells, and longer is safe
+       -- not known, and longer is safe
        access_expires_at = now() + interval '1 day';
 
 DELETE FROM autoflow.sessions WHERE token_hash IS NULL;
@@ -50,7 +50,7 @@ ALTER TABLE autoflow.users ADD COLUMN tokens_until timestamptz;
 COMMENT ON COLUMN autoflow.users.tokens_until IS
     'when the last access token of an earlier epoch expires';
 
--- for SHARE and for UPDATE one must have a right to update
+-- SELECT … FOR SHARE or UPDATE requires the right to update
 GRANT UPDATE (token_epoch, updated_at) ON autoflow.users TO autoflow_app;
 GRANT UPDATE (last_used_at, ip_address, expires_at, ended_at, token_hash,
               previous_hash, rotated_at, access_expires_at)
@@ -79,10 +79,10 @@ CREATE INDEX revocations_expires_at_idx ON autoflow.revocations (expires_at);
 GRANT SELECT ON autoflow.revocations TO autoflow_app;
 
 
--- A revocation as the module reads it, from a statement, the table or the
+-- A revocation in the module's format, from a statement, the table or the
 -- notification: "subject epoch revoked_at expires_at"; the epoch is "-" for a
--- session, the times are seconds, the first cut off as a token's "iat" is.
--- Null if there never was a token.
+-- session, the times are seconds, the first one truncated as a token's "iat"
+-- is.  Null if there never was a token.
 
 CREATE FUNCTION autoflow.revocation(subject uuid, epoch bigint, at timestamptz,
     until timestamptz) RETURNS text
@@ -92,8 +92,8 @@ RETURN CASE WHEN until IS NOT NULL THEN
            floor(extract(epoch FROM at)), ceil(extract(epoch FROM until)))
 END;
 
--- Ten minutes: nodes date the tokens, whose clocks may differ by five, and
--- give a leeway of at most five.  The moment is that of the clock, not of the
+-- Ten minutes: nodes date the tokens, whose clocks may differ by five, and have
+-- a leeway of at most five.  The time is that of the clock, not of the
 -- transaction, which may have waited for one that issued a token.
 
 CREATE FUNCTION autoflow.session_revocation(session autoflow.sessions) RETURNS text
@@ -107,8 +107,8 @@ RETURN autoflow.revocation(account.id, account.token_epoch, clock_timestamp(),
                            account.tokens_until + interval '10 minutes');
 
 
--- Whether a token of a session may be good: where it lives longer than a
--- refresh token, or with a leeway, that may be the access token alone.
+-- Whether a token of a session may be valid: if it outlives refresh tokens, or
+-- with a leeway, that may be only the access token.
 
 CREATE FUNCTION autoflow.session_lives(session autoflow.sessions) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -117,8 +117,8 @@ RETURN session.ended_at IS NULL
                 session.access_expires_at + interval '10 minutes') > now();
 
 
--- The module's role may not write revocations itself: only what happens to a
--- session or an account makes one, and nothing it may do takes one back.
+-- The module's role can't write revocations directly: they follow from changes
+-- of sessions and accounts, and can't be undone.
 
 CREATE FUNCTION autoflow.revoke(subject uuid, least_epoch bigint,
     until timestamptz) RETURNS void
@@ -179,10 +179,10 @@ CREATE TRIGGER sessions_deleted
     EXECUTE FUNCTION autoflow.sessions_ended();
 
 
--- What tokens say of an account, or whether it may have any: a change raises
--- the epoch.  (A verified address takes nothing away from a token.)  The row
--- is locked by now, and whoever issues a token locks it too: those that the
--- look at the sessions doesn't see are of the new epoch.
+-- Changes of what tokens contain of an account, or of whether it may have any,
+-- raise the epoch.  (Verifying the address takes nothing away from a token.)
+-- The row is locked by now, and issuing a token locks it, too: tokens that the
+-- query of sessions doesn't see have the new epoch.
 
 CREATE FUNCTION autoflow.users_epoch() RETURNS trigger
 LANGUAGE plpgsql
@@ -223,8 +223,7 @@ CREATE TRIGGER users_revoked
     EXECUTE FUNCTION autoflow.users_revoked();
 
 
--- Roles are in tokens, too.  In the order of ids, so that two such changes
--- don't wait for each other.
+-- Tokens contain roles, too.  In the order of ids, to avoid deadlocks.
 
 CREATE FUNCTION autoflow.user_roles_changed() RETURNS trigger
 LANGUAGE plpgsql
@@ -264,7 +263,7 @@ CREATE TRIGGER user_roles_changed_to
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION autoflow.user_roles_changed();
 
--- by another name a role is another one: as if it was taken and given again
+-- renaming counts as removing and assigning it again
 
 CREATE FUNCTION autoflow.roles_renamed() RETURNS trigger
 LANGUAGE plpgsql
@@ -305,8 +304,8 @@ GRANT EXECUTE ON FUNCTION
 
 
 -- VOLATILE for a snapshot of its own: a statement that waited for the row of
--- the account has its present epoch, but would see the roles of before.  Such
--- a statement locks the row (FOR SHARE at least), and only then has it signed.
+-- the account has its current epoch, but would see the old roles.  Such a
+-- statement locks the row (at least FOR SHARE) before it calls this.
 --
 -- "iat" is the database's time, for the watermark of revocations.
 
@@ -329,12 +328,12 @@ END
 $$;
 
 
--- the same for the answer beside the token
+-- the same for the response that contains the token
 
 ALTER FUNCTION autoflow.user_json(autoflow.users) VOLATILE;
 
 
--- The answer of a list.
+-- The response of a list.
 
 CREATE FUNCTION autoflow.list_json(data json, total bigint, page bigint,
     size bigint) RETURNS json
@@ -353,9 +352,9 @@ GRANT EXECUTE ON FUNCTION autoflow.list_json(json, bigint, bigint, bigint)
     TO autoflow_app;
 
 
--- Deletes what has expired: revocations a day ago, refresh tokens a week ago,
--- with each session's last the session itself.  At most a thousand of each at
--- a time; returns whether there may be more.
+-- Deletes expired rows: revocations after a day, refresh tokens after a week,
+-- with each session's last one the session itself.  At most a thousand of each
+-- at a time; returns whether there may be more.
 
 CREATE FUNCTION autoflow.purge() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,11 +1,11 @@
 -- Deploy autoflow:sessions_bounded to pg
 -- requires: role_deletion
 --
--- What one account may accumulate: living sessions are capped, and refreshing
--- leaves no rows.
+-- Limits what one account can accumulate: the number of active sessions is
+-- capped, and refreshing leaves no rows behind.
 --
--- Not one transaction: an index is built beside whoever writes, and what takes
--- long is done before the table is locked.  Whatever fails may be deployed
+-- Not one transaction: an index is built concurrently, and long operations
+-- precede the lock on the table.  After a failure all of this may be deployed
 -- again.
 
 DROP INDEX CONCURRENTLY IF EXISTS autoflow.sessions_living_idx;
@@ -13,9 +13,9 @@ CREATE INDEX CONCURRENTLY sessions_living_idx
     ON autoflow.sessions (user_id) WHERE ended_at IS NULL;
 
 
--- A session that ends with its account, whose new epoch revokes its tokens,
--- says so by its access_expires_at: to find that out for each is most of what
--- it costs to end many.  Whoever doesn't say so is asked as before.
+-- A session that ends with its account, whose new epoch revokes its tokens, is
+-- marked by its access_expires_at: checking each one is most of the cost of
+-- ending many.  Without the mark it is checked as before.
 
 BEGIN;
 
@@ -34,8 +34,8 @@ COMMENT ON COLUMN autoflow.sessions.access_expires_at IS
 COMMIT;
 
 
--- An account of more than a thousand living sessions keeps those that were
--- used last.  By one revocation each: who still has a session refreshes.
+-- An account with more than a thousand active sessions keeps the most recently
+-- used.  By one revocation each: clients that still have a session refresh.
 
 BEGIN;
 
@@ -86,19 +86,20 @@ COMMIT;
 
 BEGIN;
 
--- better to fail than to have everybody wait behind us for a dump's end
+-- better to fail than to make everyone wait for the end of a dump
 SET LOCAL lock_timeout = '5s';
 
--- What refresh tokens are made with (src/token/refresh.h), 244 bits of chance.
--- The default of a column that is added is not evaluated for the rows that
--- there are, if it is set afterwards: nothing is rewritten.
+-- The secret part of refresh tokens (src/token/refresh.h), 244 random bits.  An
+-- added column's default, if it is set afterwards, is not evaluated for
+-- existing rows: nothing is rewritten.
 
 CREATE FUNCTION autoflow.session_random() RETURNS bytea
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
 
--- While a function takes the table's rows, PostgreSQL (since 15.19 and its like)
--- adds no column with a default: these two are made again as they were.
+-- While a function takes the table's rows, PostgreSQL (since 15.19 and its
+-- like) can't add a column with a default: these two are dropped and created
+-- again.
 DROP FUNCTION
     autoflow.session_revocation(autoflow.sessions),
     autoflow.session_lives(autoflow.sessions);
@@ -142,13 +143,13 @@ COMMENT ON COLUMN autoflow.sessions.previous_hash IS
 
 GRANT UPDATE (number, random) ON autoflow.sessions TO autoflow_app;
 
--- what has ended is nobody's to look at
+-- queries only need the active ones
 DROP INDEX autoflow.sessions_user_id_idx;
 ALTER INDEX autoflow.sessions_living_idx RENAME TO sessions_user_id_idx;
 
 
--- What has ended was revoked by itself: the living ones are all that a new
--- epoch is for.
+-- What has ended was revoked separately: a new epoch is only needed for the
+-- active ones.
 
 CREATE OR REPLACE FUNCTION autoflow.users_epoch() RETURNS trigger
 LANGUAGE plpgsql
@@ -165,25 +166,25 @@ END
 $$;
 
 
--- Whether so many of an account's sessions are revoked together, by a new
--- epoch, instead of one by one: a revocation is an entry in each node's
--- memory.  The account has to be updated before them: see sessions_ended().
+-- Whether an account's sessions are revoked together, by a new epoch, instead
+-- of one by one: a revocation is an entry in each node's memory.  The account
+-- must be updated first: see sessions_ended().
 
 CREATE FUNCTION autoflow.sessions_are_many(number bigint) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN number > 100;
 
 
--- What a refresh token is worth that is one of a session; either by its number
--- or, if it is of the former form, by its hash.  Both rows are locked.
+-- The verdict on a refresh token of a session; by its number or, if it is a
+-- legacy token, by its hash.  Both rows are locked.
 --
---   current    the good one; or one beyond, which we gave out before the
+--   current    the valid one; or a later one, which we issued before the
 --              database lost it in a failover
---   former     exchanged for the good one, which was not used yet, within the
---              grace: its bearer gets that one
---   reused     exchanged before: somebody has stolen it
+--   former     exchanged for the valid one, which was not used yet, within the
+--              grace period: its bearer gets the same one again
+--   reused     exchanged already: it was stolen
 --   expired
---   ended      its session has, or its account may not have any
+--   ended      its session has ended, or its account may not have any
 
 CREATE FUNCTION autoflow.refresh_verdict(account autoflow.users,
     session autoflow.sessions, presented bigint, presented_hash bytea,
@@ -205,7 +206,7 @@ RETURN CASE
 END;
 
 
--- Where the walk of purge() through the sessions is.
+-- The position of purge() among the sessions.
 
 CREATE TABLE autoflow.purged (
     session_id  uuid NOT NULL,
@@ -220,13 +221,13 @@ VALUES ('00000000-0000-0000-0000-000000000000',
         '00000000-0000-0000-0000-000000000000');
 
 
--- Deletes what has expired: revocations a day ago, and a week ago refresh
--- tokens of the former form, and sessions that have ended or expired.  At most
--- a thousand of each at a time; returns whether there may be more.
+-- Deletes expired rows: revocations after a day, and after a week legacy
+-- refresh tokens, and sessions that have ended or expired.  At most a thousand
+-- of each at a time; returns whether there may be more.
 --
--- No index tells which sessions, since a refresh would write it: it walks
--- through them by id, a thousand rows each time, round and round.  A session
--- goes when none of its refresh tokens is left.
+-- No index has these sessions, since a refresh would have to write it: the
+-- function scans them by id, a thousand rows each time, over and over.  A
+-- session is deleted when none of its refresh tokens is left.
 
 CREATE OR REPLACE FUNCTION autoflow.purge() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

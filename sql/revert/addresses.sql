@@ -1,6 +1,7 @@
 -- Revert autoflow:addresses from pg
 --
--- Mails that only the later module knows go: nobody could send them.
+-- Mails of kinds that only the later version knows are deleted: nobody could
+-- send them.
 
 BEGIN;
 
@@ -146,7 +147,7 @@ ALTER TABLE autoflow.users
     ADD CONSTRAINT users_pending_email_check
         CHECK (autoflow.is_email(pending_email));
 
--- with them go the indexes over them
+-- with their indexes
 ALTER TABLE autoflow.users
     DROP COLUMN email_key,
     DROP COLUMN pending_email_key,

@@ -1,6 +1,6 @@
 -- Revert autoflow:administration from pg
 --
--- pg_trgm stays: others may use it by now.
+-- pg_trgm is kept: others may use it by now.
 
 BEGIN;
 

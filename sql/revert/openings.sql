@@ -1,7 +1,6 @@
 -- Revert autoflow:openings from pg
 --
--- Accounts without a password get one that nobody has: their owners set
--- another by "forgot password".
+-- Accounts without a password get an unknown one, which their owners can reset.
 
 BEGIN;
 

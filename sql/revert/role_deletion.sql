@@ -1,7 +1,7 @@
 -- Revert autoflow:role_deletion from pg
 --
--- Roles that were deleted go, with what they left behind; their names are free
--- at once.
+-- Deleted roles are removed with their memberships; their names are free at
+-- once.
 
 BEGIN;
 

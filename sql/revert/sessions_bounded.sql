@@ -1,7 +1,7 @@
 -- Revert autoflow:sessions_bounded from pg
 --
--- Sessions whose refresh token the former module doesn't understand are gone:
--- their bearers log in again.
+-- Sessions whose refresh token the previous version doesn't know are deleted:
+-- their users must log in again.
 
 BEGIN;
 

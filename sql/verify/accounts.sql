@@ -2,7 +2,7 @@
 
 BEGIN;
 
--- what the catalog shows of an expression depends on it
+-- the text of expressions in the catalog depends on it
 SET LOCAL search_path = pg_catalog;
 
 SELECT id, email, pending_email, username, full_name, bio, password_hash,

@@ -2,7 +2,7 @@
 
 BEGIN;
 
--- what the catalog shows of an expression depends on it
+-- the text of expressions in the catalog depends on it
 SET LOCAL search_path = pg_catalog;
 
 SELECT email_key, pending_email_key, verified_at, tokens_stale_at
@@ -82,7 +82,7 @@ BEGIN
         RAISE EXCEPTION 'autoflow_app lacks rights: %', wrong;
     END IF;
 
-    -- whether an account was ever verified is not the module's to say
+    -- the module can't write whether an account was ever verified
     IF has_column_privilege('autoflow_app', 'autoflow.users', 'verified_at',
                             'INSERT, UPDATE')
     THEN

@@ -1,10 +1,10 @@
 -- Verify autoflow:base on pg
 --
--- A verification also runs after later changes: it says what stays true.
+-- A verification also runs after later changes: it checks what stays true.
 
 BEGIN;
 
--- what the catalog shows of an expression depends on it
+-- the text of expressions in the catalog depends on it
 SET LOCAL search_path = pg_catalog;
 
 DO $$

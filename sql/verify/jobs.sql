@@ -19,7 +19,7 @@ BEGIN
         RAISE EXCEPTION 'autoflow_app lacks rights';
     END IF;
 
-    -- or fences would be used twice
+    -- otherwise fences would be reused
     IF has_table_privilege('autoflow_app', 'autoflow.jobs', 'DELETE, TRUNCATE')
     THEN
         RAISE EXCEPTION 'autoflow_app may delete jobs';

@@ -2,7 +2,7 @@
 
 BEGIN;
 
--- what the catalog shows of an expression depends on it
+-- the text of expressions in the catalog depends on it
 SET LOCAL search_path = pg_catalog;
 
 SELECT id, kind, user_id, recipient, created_at, expires_at, due_at, attempts,
@@ -13,7 +13,7 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    -- one that tells the time would tell most of what a token is made of
+    -- the time of its creation would reveal most of a token's contents
     IF (SELECT column_default
           FROM information_schema.columns
          WHERE table_schema = 'autoflow'
@@ -89,7 +89,7 @@ BEGIN
         RAISE EXCEPTION 'autoflow_app lacks rights on outbox: %', wrong;
     END IF;
 
-    -- what a token is made of, and how long it counts, is not the module's
+    -- the module can't write the contents of a token, or its expiry
     IF has_column_privilege('autoflow_app', 'autoflow.outbox', 'id',
                             'INSERT, UPDATE')
        OR has_column_privilege('autoflow_app', 'autoflow.outbox',

@@ -20,7 +20,7 @@ BEGIN
         RAISE EXCEPTION 'sessions_user_id_idx is not of living sessions alone';
     END IF;
 
-    -- or the updates of refreshing stop being HOT
+    -- otherwise refreshes are no longer HOT updates
     SELECT string_agg(attname, ', ')
       INTO wrong
       FROM pg_index

@@ -1,4 +1,4 @@
-# The parts that need no nginx, by the C programs of t/unit.
+# Runs the unit tests of t/unit, C programs that need no nginx.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(curfile);
@@ -20,7 +20,7 @@ else {
     push @make, 'OUT=' . ($build = $build->child('unit'));
 }
 
-# both outputs of a command, and its exit status
+# a command's output on both streams, and its exit status
 sub output (@command) {
     my $pid = open my $out, '-|' // die "fork: $!";
     if (!$pid) {

@@ -1,4 +1,4 @@
-# What ./build.sh mutate is given can be put into the sources as they are.
+# The mutants for `./build.sh mutate` can be applied to the current sources.
 
 use Mojo::Base -strict;
 use Mojo::File qw(curfile);

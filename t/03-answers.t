@@ -1,4 +1,4 @@
-# What judges each answer that a test gets: it finds what is wrong.
+# The check of all responses that tests get finds faults.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(encode_json false true);
@@ -27,7 +27,7 @@ my $time = '2026-11-21T12:19:19.805846Z';
 my %role = (id => $id, name => 'editor', description => undef, created_at => $time);
 my %list = (data => [\%role], total => 1, page => 1, size => 10, pages => 1, next => undef);
 
-subtest 'answers' => sub {
+subtest 'responses' => sub {
     my $role = sub ($change, @expected) {
         my %other = (%role, %$change);
         wrong_is("GET /api/v1/auth/roles/$id", answer(200, \%other), @expected);
@@ -54,7 +54,7 @@ subtest 'answers' => sub {
     wrong_is('HEAD /auth/roles/x', answer(200));
 };
 
-subtest 'what is within others' => sub {
+subtest 'nested values' => sub {
     my $list = sub ($change, @expected) {
         wrong_is('GET /auth/roles', answer(200, {%list, %$change}), @expected);
     };
@@ -73,7 +73,7 @@ subtest 'what is within others' => sub {
     wrong_is('GET /db-test', answer(200, {database => 'ok', latency_ms => $_})) for 1, 0.5;
 };
 
-subtest 'wherever' => sub {
+subtest 'any mount' => sub {
     wrong_is("GET $_", answer(200, \%list))
         for '/auth/roles', '/auth/roles/', '/api/v1/auth/roles', '/a/b/auth/roles/';
     wrong_is('GET /nowhere', answer(200, \%list), "it isn't of any route");

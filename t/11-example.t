@@ -1,5 +1,5 @@
-# The example of docs/development.md, put where it says, makes a module that
-# serves it; and so does the one of another dialect.
+# The examples of docs/development.md, followed to the letter, build a module
+# that serves them: an endpoint, and a dialect.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -12,7 +12,7 @@ my $root = curfile->dirname->dirname->to_abs;
 my $copy = File::Temp->newdir;
 chmod 0755, $copy;
 
-# with what is built of it already: what isn't touched is not compiled again
+# with the existing objects: unchanged sources are not compiled again
 chdir $root;
 my @built = grep { -d } 'build/nginx-dev';
 system(qw(cp -a --parents build.sh config sql src), @built, "$copy") == 0 or die;
@@ -38,7 +38,7 @@ delete local @ENV{qw(NGINX_SRC CC AUTOFLOW_COVERAGE)};
 is system("$copy/build.sh build >$copy/log 2>&1"), 0, 'it compiles' or diag path($copy, 'log')
     ->slurp;
 
-# the harness takes the module that it finds here when it is loaded
+# the harness uses the module that is here when it is loaded
 local $ENV{AUTOFLOW_MODULE} = "$copy/build/ngx_http_autoflow_module.so";
 require Test::Autoflow;
 
@@ -57,7 +57,7 @@ subtest 'an endpoint' => sub {
         ->json_is('/id' => $ada->{user}{id})->json_like('/session' => qr/^[0-9a-f-]{36}$/);
 };
 
-subtest 'a route by a value of the query' => sub {
+subtest 'a route selected by a query value' => sub {
     my %login = (username => $ada->{user}{email}, password => $ada->{password});
     my $token = sub ($grant, $form) {
         $t->post_ok("/oauth/token?$grant" => form => $form);

@@ -1,7 +1,7 @@
-# Every default and limit that the documents state is in a table here, and each
-# row is tried at its edge from both sides.  A number that no row knows fails,
-# and so does a row whose words are not in docs/ any more.  (t/18-times.t has the
-# defaults that nobody would wait for.)
+# Every documented default and limit is in a table here, and each row is tested
+# at its edge from both sides.  An unknown number fails, and so does a row whose
+# words are no longer in docs/.  (Defaults too long to wait for are in
+# t/18-times.t.)
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(decode_base64url encode_base64url);
@@ -17,7 +17,7 @@ my $check = Test::Autoflow->new(api => 0);      # for nginx -t
 my ($t, $ada, $root);
 
 
-# What directives.md has behind "Default:"
+# "Default:" of directives.md
 
 my %defaults = (
     autoflow_database               => 'pool=2 wide=1 inflight=64 queue=1024 timeout=5s',
@@ -57,8 +57,8 @@ my %defaults = (
 );
 
 
-# What it has behind "Range:": of which parameter, or of the only argument; the
-# least, the greatest, in which steps; its arguments; what nginx -t says beyond
+# "Range:" of directives.md: of which parameter, or of the only argument;
+# minimum, maximum, and step; its arguments; the message of nginx -t beyond
 
 my $db = '"postgresql:///x"';
 my @ranges = (
@@ -86,8 +86,8 @@ my @ranges = (
 );
 
 
-# What the documents say elsewhere: where, in which words, and what shows it,
-# here or in a subtest of another file
+# Other limits in docs/: where, in which words, and what tests it, here or in a
+# subtest of another file
 
 my $budgets = 't/57-budgets.t';
 my @limits = (
@@ -105,13 +105,13 @@ my @limits = (
     ['directives.md', 'autoflow_database', 'may run two of them at once',
         't/55-lanes.t: lists that take long'],
     ['directives.md', 'autoflow_database', '2 connections per node',
-        't/53-processes.t: workers that a client holds up'],
+        't/53-processes.t: workers delayed by a client'],
     ['directives.md', 'autoflow_attempts', 'address the first 64 bits count',
         't/58-familiar.t: IPv6'],
     ['directives.md', 'autoflow_attempts', 'within the last 30 days',
     't/58-familiar.t: for 30 days'],
     ['directives.md', 'autoflow_attempts', 'the latest 32 addresses',
-        't/58-familiar.t: no more than 32'],
+        't/58-familiar.t: at most 32'],
     ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: of an account"],
     ['directives.md', 'autoflow_attempts', 'each a quarter of that',
         "$budgets: what rids one of an intruder"],
@@ -146,7 +146,7 @@ my @limits = (
         ok $t->wait_for(sub { $t->error_log =~ $none }), 'the 65th does not';
     }],
     ['directives.md', 'autoflow_key_url', 'every 30 seconds',
-        't/36-key-url.t: a key that is unknown is asked for, but not often'],
+        't/36-key-url.t: unknown key ids are fetched, but rarely'],
     ['directives.md', 'autoflow_api', 'it has at most 128 octets', sub {
         my $base = '/' . 'x' x 127;
         $check->server("location /base/ { autoflow_api $base; }");
@@ -159,7 +159,7 @@ my @limits = (
     ['directives.md', 'autoflow_cookies', 'a cookie of more than 4096 octets',
         't/64-cookies.t: a token too long for a cookie'],
     ['directives.md', 'Variables', 'has more than 8192 octets', sub {
-        # three octets make four characters, so that not every header will do
+        # three octets are four characters, so that not every header will do
         my $token = sub ($octets) {
             my %claims = (sub => 'x', exp => time + 60, iat => time, iss => 'autoflow', fill => '');
             for my $blanks (0 .. 3) {
@@ -215,7 +215,7 @@ my @limits = (
         $t->errors_are({description => 'length'});
     }],
     ['api.md', 'Administration', 'an account has at most 32 roles',
-        't/71-roles.t: as many as an account may have'],
+        't/71-roles.t: the maximum number of roles'],
     ['api.md', 'Lists', 'by `?page=` from 1 and `?size=` from 1 to 100, 10 by default', sub {
         my $list = sub ($query) { $t->get_ok("/auth/sessions$query" => $t->bearer($ada)) };
         $list->("?page=$_")->status_is(200)->json_is('/page' => $_) for 1, 2;
@@ -281,7 +281,7 @@ my @limits = (
         $t->errors_are({bio => 'length'});
     }],
     ['api.md', 'Bodies', '1 to 10000 characters, no control characters',
-    't/80-messages.t: what it may be'],
+    't/80-messages.t: valid contents'],
     ['api.md', 'Bodies', '`token`, `refresh_token` | 1 to 1024 octets', sub {
         for ([token => '/api/user/verify-email', 400], [refresh_token => '/auth/refresh', 401],
             [token => '/auth/reset-password', 400])
@@ -315,17 +315,17 @@ my @limits = (
     }],
 
     ['mail.md', 'What is mailed', "the account's address | valid for 24 hours",
-        't/41-recovery.t: and with time'],
+        't/41-recovery.t: and expire'],
     ['mail.md', 'What is mailed', "the account's address | valid for an hour",
-        't/41-recovery.t: and with time'],
+        't/41-recovery.t: and expire'],
     ['mail.md', 'What is mailed', 'within a minute, and no more than five within an hour',
-        't/41-recovery.t: not too many mails'],
+        't/41-recovery.t: limits of mails'],
     ['mail.md', 'What is mailed',
         'five an hour per account, whatever the address, and ten per address',
         't/49-addresses.t: limits of changes'],
 );
 
-# numbers of directives.md and api.md that are no limits
+# numbers of directives.md and api.md that aren't limits
 my @others = (
     'SQLSTATE 40P01 and 40001', '+ 1 connections per node', 'revocations, 32 octets each',
     '16m has room for 250 000 revocations', 'port 25 by default', 'port 465.',
@@ -336,7 +336,7 @@ my @others = (
 
 # The documents
 
-# a file of docs/, as the texts of its sections by their headings
+# a file of docs/, as the texts of its sections by heading
 sub sections ($file) {
     my (%text, $title);
     my $code = 0;
@@ -347,7 +347,7 @@ sub sections ($file) {
     return \%text;
 }
 
-# "Syntax:", "Default:" and whatever else is above the prose
+# "Syntax:", "Default:" and other lines above the text
 sub head ($text) {
     my ($lines) = ($text // '') =~ /\A\n*((?:    .*\n)+)/ or return {};
     my (%head, $name);
@@ -365,7 +365,7 @@ my %docs = map { ($_ => sections($_)) } 'directives.md', 'api.md', 'mail.md';
 my %heads = map { ($_ => head($docs{'directives.md'}{$_})) }
     grep { /^autoflow_/ } keys %{$docs{'directives.md'}};
 
-# the several directives of a heading: those of its default and its range, too
+# the directives of a heading: those of its default and its range, too
 for my $title (grep { /, / } keys %heads) {
     my $head = delete $heads{$title};
     for my $name (split /, /, $title) {
@@ -375,7 +375,7 @@ for my $title (grep { /, / } keys %heads) {
     }
 }
 
-subtest 'defaults, as they are documented' => sub {
+subtest 'documented defaults' => sub {
     is_deeply {map { ($_ => $heads{$_}{Default}) } keys %heads}, \%defaults, 'of each directive';
 
     my $module = path($Test::Autoflow::root, 'src', 'ngx_http_autoflow_module.c')->slurp;
@@ -383,7 +383,7 @@ subtest 'defaults, as they are documented' => sub {
         'which are all there are';
 };
 
-subtest 'ranges, as they are documented' => sub {
+subtest 'documented ranges' => sub {
     my %documented;
     for my $name (keys %heads) {
         my $range = $heads{$name}{Range} // next;
@@ -397,7 +397,7 @@ subtest 'ranges, as they are documented' => sub {
     } @ranges};
 };
 
-subtest 'limits, as they are documented' => sub {
+subtest 'documented limits' => sub {
     for (@limits) {
         my ($file, $section, $words, $shown) = @$_;
         ok index(words($docs{$file}{$section} // ''), $words) >= 0, "$file, $section: $words";
@@ -407,7 +407,7 @@ subtest 'limits, as they are documented' => sub {
             "is shown by $shown";
     }
 
-    # what is left when all that is known is taken away
+    # what is left without all known words
     for my $file (qw(directives.md api.md)) {
         for my $section (sort keys %{$docs{$file}}) {
             my $text = $docs{$file}{$section};
@@ -427,7 +427,7 @@ subtest 'limits, as they are documented' => sub {
 
 # What can be configured: nginx -t
 
-# a value with its unit, in steps of the least one
+# a value with its unit, in steps of the smallest one
 my %units = ('' => 1, k => 1024, m => 1024 ** 2);
 my %times = (ms => 1, s => 1000, m => 60_000, h => 3_600_000, d => 86_400_000);
 
@@ -454,8 +454,8 @@ sub refused ($name, $arguments, $why) {
         or diag $text;
 }
 
-# a public key of so many bits.  All of them set is divisible by 3: these many
-# less have no factor below 2000, and are no prime.
+# a public key of so many bits.  All bits set is divisible by 3: these offsets
+# have no factor below 2000, and are not prime.
 my %less = (2047 => 15, 2048 => 23, 8192 => 5, 8193 => 3);
 
 sub rsa ($bits, $exponent) {
@@ -477,8 +477,8 @@ subtest 'ranges' => sub {
 };
 
 
-# The server, as it is where nothing is configured: in production, whose https
-# ends at a proxy
+# The server with its defaults: in production, behind a proxy that terminates
+# TLS
 
 my $https = sub ($port) {  };
 $t = Test::Autoflow->new(
@@ -499,7 +499,7 @@ $t = Test::Autoflow->new(
     },
 );
 
-# as it is with nothing configured but what is needed; undef: not even that
+# with nothing configured but what is required; undef: not even that
 my %defaulted = map { ("autoflow_$_" => undef) } qw(environment password attempts);
 for (qw(secret key)) {
     path($t->dir, $_)->spurt($_ eq 'key' ? $t->key : 'x' x 32)->chmod(0600);
@@ -519,7 +519,7 @@ sub refresh ($pair) {
     return $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}});
 }
 
-# a login without a test of its own
+# a login without checks
 sub login ($email) {
     return $t->ua->post('/auth/login' => json => {email => $email, password => $good})->res->json;
 }
@@ -564,7 +564,7 @@ subtest 'defaults of tokens' => sub {
     is_deeply $t->tx->res->headers->every_header('Set-Cookie'), [], 'autoflow_cookies off';
 };
 
-subtest 'defaults of judging them' => sub {
+subtest 'defaults of checking tokens' => sub {
     my $app = sub (%claims) {
         $t->get_ok('/app/x' => $t->bearer($t->token({sub => 'x', %claims})));
     };
@@ -580,10 +580,10 @@ subtest 'defaults of judging them' => sub {
         ->status_is(200, 'autoflow_auth off')->header_is(Vary => undef, 'no autoflow_cors_origins');
 };
 
-subtest 'as many requests as may be in flight, and wait' => sub {
+subtest 'limits of requests in flight, and waiting' => sub {
     my %headers = (%{$t->bearer(login('ada@example.com'))},
         'X-Real-IP' => '192.0.2.1', 'X-Forwarded-Proto' => 'https');
-    # the locked statements must not take too long, for the server or the module
+    # so that the locked statements don't time out, in the server or the module
     $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '60s'});
     $t->reload->ready->hold;
     my $lock = $t->locked;
@@ -604,14 +604,14 @@ subtest 'as many requests as may be in flight, and wait' => sub {
 };
 
 
-# From here on hashes are cheap, and there is a server whose keys are fetched
+# From here on hashes are cheap, and there is a server with fetched keys
 
 sub configure (%settings) { $t->settings({%settings})->reload->ready }
 
 my $addresses = 0;
 sub address { sprintf '198.18.%d.%d', ++$addresses / 250, 1 + $addresses % 250 }
 
-# how often each status was answered
+# the number of responses by status
 sub statuses (@requests) {
     my %status;
     while (my @some = splice @requests, 0, 50) {
@@ -620,7 +620,7 @@ sub statuses (@requests) {
     return \%status;
 }
 
-# a window that began a moment ago is full
+# a window that has just begun is full
 sub refused_for ($seconds, $why) {
     $t->problem_is(429, 'too_many_attempts', $why);
     my $after = $t->tx->res->headers->header('Retry-After');
@@ -680,7 +680,7 @@ subtest 'autoflow_refresh_grace by default' => sub {
         $t->db->do(q{UPDATE autoflow.sessions SET rotated_at = now() - ? * interval '1 second'
             WHERE user_id = ?}, {}, $seconds, $eve->{user}{id});
     };
-    # on a machine that takes a second for it, once more
+    # once more on a machine that takes a second for it
     my $late;
     do {
         $eve = $t->register;
@@ -743,14 +743,14 @@ my $theirs = do {
     "$input." . encode_base64url($signature);
 };
 
-# by the keys of a set, once they have come
+# by the keys of a set, when they have been fetched
 sub judged ($name) {
     my @get = ("http://127.0.0.1:$others/" => {Host => $name, Authorization => "Bearer $theirs"});
     $t->wait_for(sub { $t->ua->get(@get)->res->code != 503 });
     return $t->get_ok(@get);
 }
 
-# a body that is read, and one that is an octet too long
+# a body that is accepted, and one that is an octet too long
 sub bodies {
     my $body = sub ($octets) { '{"x":"' . 'x' x ($octets - 8) . '"}' };
     my $json = {'Content-Type' => 'application/json'};
@@ -758,7 +758,7 @@ sub bodies {
     $t->post_ok('/auth/login' => $json => $body->(65_537))->problem_is(413, 'payload_too_large');
 }
 
-# what a field takes, each in an account or a role of its own, and what not
+# what a field accepts and rejects, each in an account or a role of its own
 my $fields = 0;
 sub field ($path, $name, $more, $good, $bad, $code = 'length') {
     for (map([$_, 201], @$good), map([$_, 422], @$bad)) {

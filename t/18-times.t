@@ -1,5 +1,5 @@
-# Defaults and limits that are times, each from both sides.  Nobody waits for them:
-# nginx's clock stands still, but for what is said to pass.
+# Defaults and limits that are times, each from both sides.  Nothing waits for
+# them: nginx's clock is stopped, and advanced by the test.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -31,7 +31,7 @@ subtest 'autoflow_database timeout=5s' => sub {
     $lock->rollback;
 };
 
-# what the feed has brought was good a few seconds before the clock stood still
+# the feed's last message arrived a few seconds before the clock was stopped
 subtest 'autoflow_revocation_staleness 5m' => sub {
     $t->postgresql->stop;
     app()->status_is(200);
@@ -44,7 +44,7 @@ subtest 'autoflow_revocation_staleness 5m' => sub {
     app()->status_is(200);
 };
 
-# a node that only verifies, and fetches keys from now on
+# a node that only verifies, and from now on fetches keys
 sub verifier (@urls) {
     my $node = Test::Autoflow->new(beside => $t, clock => 1, api => 0, server => $app, settings => {
         map({ ("autoflow_$_" => undef) } qw(database secret password attempts)),

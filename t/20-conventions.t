@@ -1,17 +1,17 @@
-# The conventions that hold on every route, whatever it does.
+# The conventions of all routes.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(encode_json);
 use Test::Autoflow;
 use Test::More;
 
-# /health would be too slow on a busy machine, if time did not stand still
+# on a busy machine /health could time out, unless the clock is stopped
 my $t = Test::Autoflow->new(clock => 1)->start->hold;
 
 my $register = '/api/v1/auth/register';
 my $json     = {'Content-Type' => 'application/json'};
 
-# sends a body as it is
+# sends a raw body
 sub post ($body, $type = 'application/json', $path = $register) {
     return $t->post_ok($path => {'Content-Type' => $type} => $body);
 }
@@ -55,7 +55,7 @@ subtest 'methods' => sub {
     $t->head_ok($register)->status_is(405)->content_is('');
 };
 
-subtest 'headers of every answer' => sub {
+subtest 'headers of every response' => sub {
     for my $path ('/', '/health', '/api/v1/nothing', '/api/v1/auth/me', $register) {
         $t->get_ok($path)
             ->header_is('Cache-Control'          => 'no-store')
@@ -91,7 +91,7 @@ subtest 'media types' => sub {
     $t->post_ok($register)->problem_is(415, 'unsupported_media_type', 'none at all');
 };
 
-subtest 'broken JSON' => sub {
+subtest 'invalid JSON' => sub {
     my %broken = (
         'nothing'             => '',
         'blanks'              => " \n",
@@ -153,7 +153,7 @@ subtest 'sizes' => sub {
         qr{422 .*"code":"validation_failed"}s, 'Expect: 100-continue';
 };
 
-subtest 'what is checked first' => sub {
+subtest 'the order of checks' => sub {
     my $big = 'x' x 70_000;
 
     post($big, 'text/plain', '/api/v1/nothing')->problem_is(404, 'not_found');
@@ -165,7 +165,7 @@ subtest 'what is checked first' => sub {
     post('{}')->problem_is(422, 'validation_failed');
 };
 
-subtest 'a connection is kept after whatever answer' => sub {
+subtest 'a connection is kept alive after any response' => sub {
     my @bodies = ('{}', 'x', '', '[' x 100);
     my $requests = join '', map {
         "POST $register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -177,7 +177,7 @@ subtest 'a connection is kept after whatever answer' => sub {
         'six pipelined requests, six answers in order';
 };
 
-subtest 'wrong fields are listed all at once' => sub {
+subtest 'all invalid fields are listed' => sub {
     post('{}')->problem_is(422, 'validation_failed')
         ->errors_are({email => 'required', password => 'required'});
     post('{"email":null,"password":1,"username":[],"full_name":{}}')
@@ -188,8 +188,9 @@ subtest 'wrong fields are listed all at once' => sub {
         ->errors_are({email => 'format', password => 'length'});
 };
 
-# An upload that a client gives up, and a client that goes away meanwhile
-subtest 'clients that go away' => sub {
+# A client that aborts an upload, and one that disconnects while the request is
+# handled
+subtest 'clients that disconnect' => sub {
     my $head = "POST $register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     my $body = encode_json(
         {email => 'gone@example.com', password => 'correct horse battery staple'});

@@ -19,7 +19,7 @@ sub register (%fields) {
 sub claims ($token) { decode_json(decode_base64url((split /\./, $token)[1])) }
 
 
-subtest 'an account with all it may have' => sub {
+subtest 'an account with all fields' => sub {
     my $before = time;
     register(email => ' Ada@Example.com ', username => 'ada', full_name => 'Ada Lovelace')
         ->status_is(201)->content_type_is('application/json')
@@ -93,7 +93,7 @@ subtest 'the audit event' => sub {
         ['registered', $id, $id, '127.0.0.1', 'Agent/?1'], 'who, from where, with what';
 };
 
-subtest 'other names for the name' => sub {
+subtest 'aliases of full_name' => sub {
     register(email => 'n1@example.com', name => 'Grace')->json_is('/user/full_name' => 'Grace');
     register(email => 'n2@example.com', first_name => 'Grace', last_name => 'Hopper')
         ->json_is('/user/full_name' => 'Grace Hopper');
@@ -102,7 +102,7 @@ subtest 'other names for the name' => sub {
         'they fill the profile, too';
 };
 
-subtest 'an address or a name that is taken' => sub {
+subtest 'taken addresses and usernames' => sub {
     register(email => 'ada@EXAMPLE.com')->problem_is(409, 'email_taken');
     register(email => 'other@example.com', username => 'ADA')->problem_is(409, 'username_taken');
 
@@ -165,7 +165,7 @@ subtest 'text' => sub {
         ->status_is(201)->json_is('/user/full_name' => q{Robert'); DROP TABLE users;-- "\\/<b>});
 };
 
-subtest 'what a client can not set' => sub {
+subtest "fields that a client can't set" => sub {
     register(email => 'sneaky@example.com', is_superuser => true, email_verified => true,
         roles => ['admin'], id => '00000000-0000-0000-0000-000000000000', token_epoch => 9)
         ->status_is(201)->json_is('/user/is_superuser' => false)

@@ -16,7 +16,7 @@ sub form ($text) {
         {'Content-Type' => 'application/x-www-form-urlencoded'} => $text);
 }
 
-# the last audit event, without what the database fills in
+# the last audit event, without the columns that the database sets
 sub event {
     my $row = $t->db->selectrow_hashref(
         'SELECT action, target_id, details->>\'reason\' AS reason, details->>\'login\' AS login
@@ -25,7 +25,7 @@ sub event {
 }
 
 
-subtest 'by address or name, under either key' => sub {
+subtest 'by address or username, in either field' => sub {
     login(@$_, password => $good)->status_is(200, "@$_")
         ->json_is('/user/id' => $ada->{user}{id})
         ->json_is('/token_type' => 'bearer')->json_is('/expires_in' => 1800)
@@ -37,7 +37,7 @@ subtest 'by address or name, under either key' => sub {
         ->json_like('/last_login_at' => qr/Z$/);
 };
 
-subtest 'every login is a session of its own' => sub {
+subtest 'every login opens a session' => sub {
     my @tokens = map { login(email => 'ada', password => $good)->tx->res->json } 1 .. 2;
     isnt $tokens[0]{$_}, $tokens[1]{$_}, "another $_" for qw(access_token refresh_token);
     my @sessions = map { unpack 'x21H32',
@@ -78,7 +78,7 @@ subtest 'refused' => sub {
     login(email => 'ada', password => "$good ")->status_is(401);
 };
 
-subtest 'how it was done is recorded' => sub {
+subtest 'the authentication method is recorded' => sub {
     my $sid = login(email => 'ada', password => $good)->tx->res->json;
     my ($amr, $aal) = $t->db->selectrow_array(
         'SELECT amr, aal FROM autoflow.sessions ORDER BY created_at DESC, id DESC LIMIT 1');
@@ -146,7 +146,7 @@ subtest 'audited' => sub {
             'no password anywhere';
 };
 
-subtest 'hashes of another cost are made anew' => sub {
+subtest 'hashes with other costs are replaced' => sub {
     my $hash = sub { $t->db->selectrow_array('SELECT password_hash FROM autoflow.users
         WHERE username = ?', {}, 'ada') };
     my $before = $hash->();
@@ -162,10 +162,10 @@ subtest 'hashes of another cost are made anew' => sub {
     login(email => 'ada', password => $good)->status_is(200);
 };
 
-# so many syllables, each of two or three code points
+# so many syllables, of two or three code points each
 sub hangul ($n) { NFD(join '', map { chr 0xac00 + 1237 * $_ % 11172 } 1 .. $n) }
 
-subtest 'a password is a text, however it is typed' => sub {
+subtest 'passwords are normalized' => sub {
     my ($composed, $decomposed) = ("caf\x{e9} au lait, sans sucre",
         "cafe\x{301} au lait, sans sucre");
     $t->register(email => 'one@example.com', password => $composed);
@@ -175,7 +175,7 @@ subtest 'a password is a text, however it is typed' => sub {
         login(email => $email, password => 'cafe au lait, sans sucre')->status_is(401);
     }
 
-    # 8 and 128 characters of what is hashed
+    # 8 and 128 characters, of the normalized text
     for my $n (7, 129) {
         $t->post_ok('/auth/register' => json => {email => "n$n\@example.com",
             password => hangul($n)})->status_is(422)
@@ -183,7 +183,7 @@ subtest 'a password is a text, however it is typed' => sub {
     }
     $t->register(email => "n$_\@example.com", password => hangul($_)) for 8, 128;
 
-    # made by a module that hashed what was typed
+    # made by a version that hashed the password without normalization
     my $old = '$argon2id$v=19$m=1024,t=1,p=1$nyPhwxxIRZNCBgunrw5MfA'
         . '$QUiMFuvdryd0YgQrBZBX/fndLcxRhTuZinLxEk9T2CM';
     my @row = ('SELECT password_hash FROM autoflow.users WHERE email = ?', undef,
@@ -196,7 +196,7 @@ subtest 'a password is a text, however it is typed' => sub {
     login(email => 'one@example.com', password => $_)->status_is(200) for $composed, $decomposed;
 };
 
-subtest 'a stored hash that asks for hours' => sub {
+subtest 'a stored hash with excessive costs' => sub {
     $t->db->do(q{UPDATE autoflow.users SET password_hash = '$argon2id$v=19$m=1048576,t=100000,p=1'
             || '$Dt49sxFoyH0zf6ASuYYyWg$B5yIMsM6vQnCWLvMXh9PFcSoYHeLw7wBh8Iiyl7a/DY'
                   WHERE email = 'two@example.com'});

@@ -19,21 +19,21 @@ for my $path (@paths, '/auth/me') {
     $t->get_ok($path => $t->bearer($eve))->json_is('/username' => 'eve');
 }
 
-subtest 'what the database says now, not the token' => sub {
+subtest "the database's state, not the token's" => sub {
     $t->db->do(q{UPDATE autoflow.users SET full_name = 'Ada', username = 'lovelace'
                   WHERE username = 'ada'});
     $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200)
         ->json_is('/full_name' => 'Ada')->json_is('/username' => 'lovelace');
 };
 
-subtest 'accounts that are no more' => sub {
+subtest 'disabled and deleted accounts' => sub {
     $t->db->do("UPDATE autoflow.users SET $_ WHERE username = 'eve'"),
         $t->get_ok('/auth/me' => $t->bearer($eve))->status_is(401)
             ->header_like('WWW-Authenticate' => qr/^Bearer .*error="invalid_token"/)
         for 'is_active = false', 'deleted_at = now()';
 };
 
-subtest 'tokens that are not our own' => sub {
+subtest 'third-party tokens' => sub {
     my $claims = {sub => $ada->{user}{id}};
     $t->get_ok('/auth/me' => $t->bearer($t->token($claims)))
         ->problem_is(401, 'invalid_token', 'without sid and epoch');

@@ -1,10 +1,11 @@
-# GET /, /health, /health/live, /db-test, with the database and without
+# GET /, /health, /health/live, /db-test, with the database up and down
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
 use Test::More;
 
-# where /health is to be well, time stands still: a busy machine may be too slow
+# where /health must succeed, the clock is stopped: a busy machine may be too
+# slow
 my $t = Test::Autoflow->new(workers => 2, clock => 1)->start->hold;
 
 $t->get_ok('/')->status_is(200)->content_type_is('application/json')
@@ -48,7 +49,7 @@ subtest 'the database stops' => sub {
     $t->get_ok('/db-test')->status_is(200);
 };
 
-subtest 'connections that are cut' => sub {
+subtest 'broken connections' => sub {
     my $admin = $t->postgresql->connect('postgres');
     my $pids = $admin->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
         WHERE usename = 'autoflow_app'});
@@ -58,7 +59,7 @@ subtest 'connections that are cut' => sub {
     ok $t->recovered, 'are made again';
 };
 
-subtest 'a database that does not answer' => sub {
+subtest "a database that doesn't respond" => sub {
     my @pids = ($t->postgresql->process->pid, $t->postgresql->process->children);
     kill 'STOP', @pids;
     $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable');
@@ -75,7 +76,7 @@ subtest 'a schema that is too old' => sub {
     $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable') for 1 .. 5;
     $t->get_ok('/health/live')->status_is(200);
     $t->wait_for(sub { $t->error_log =~ /the schema is version 0/ });
-    pass 'the log says so';
+    pass 'logged';
 };
 
 $t->finish;

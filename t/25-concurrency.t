@@ -1,4 +1,4 @@
-# Many at once.  (build.sh runs this file alone: it compares times.)
+# Concurrent requests.  (build.sh runs this file alone: it compares times.)
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(max sum);
@@ -17,7 +17,7 @@ sub login ($email) {
     return [POST => '/api/v1/auth/login' => json => {email => $email, password => $good}];
 }
 
-# how often each status was answered
+# the number of responses by status
 sub statuses (@txs) {
     my %count;
     $count{$_->res->code}++ for @txs;
@@ -35,7 +35,8 @@ subtest 'registrations' => sub {
         '24 at once all succeed';
     is_deeply statuses($t->at_once((register('one@example.com')) x 8)), {201 => 1, 409 => 7},
         '8 at once with one address: one does';
-    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.users'), 25, 'as the database says';
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.users'), 25,
+        'according to the database';
     is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
         WHERE action = 'registered'}),
         25, 'and the audit';
@@ -44,7 +45,7 @@ subtest 'registrations' => sub {
 $t->finish;
 
 
-# one worker: if a hash blocked it, nothing else would be answered
+# one worker: if a hash blocked it, nothing else would be served
 $t = Test::Autoflow->new(settings => {autoflow_password => undef})->start;
 $t->register(email => 'ada@example.com');
 
@@ -81,7 +82,7 @@ subtest 'GET /health/live while 50 logins are hashing' => sub {
         . 'a login then: %.1f ms', map({ 1000 * $_ } $before, $during), scalar @lives,
         map { 1000 * $_ } $slowest, $login;
 
-    # compared with what is measured at the same time, whatever else the
+    # compared with a time that is measured concurrently, whatever else the
     # machine does: in a loop that hashes, both would wait for the same hashes
     cmp_ok $slowest, '<', $login / 2, 'none of them waited for the hashes';
 };
@@ -89,7 +90,8 @@ subtest 'GET /health/live while 50 logins are hashing' => sub {
 $t->finish;
 
 
-# Bounds: who finds a queue full is told so at once, and nobody waits for ever
+# Bounds: if a queue is full the client gets a response at once, and nobody
+# waits forever
 $t = Test::Autoflow->new(
     main => 'thread_pool autoflow_hash threads=1 max_queue=2;
              thread_pool autoflow_io threads=1 max_queue=8;',
@@ -97,7 +99,7 @@ $t = Test::Autoflow->new(
 )->start;
 $t->register(email => 'ada@example.com');
 
-subtest 'more hashes than may wait' => sub {
+subtest 'more hashes than the queue holds' => sub {
     my @txs   = $t->at_once((login('ada@example.com')) x 20);
     my $count = statuses(@txs);
     is sum(values %$count), 20, 'all are answered';
@@ -116,7 +118,7 @@ $t->settings({autoflow_database =>
     '"' . $t->postgresql->url('autoflow_app') . '" pool=1 inflight=2 queue=3 timeout=2s'})->start;
 my $ada = $t->register(email => 'ada@example.com');
 
-# runs what is sent while the table of accounts is locked
+# sends requests while the table of accounts is locked
 sub while_locked ($code) {
     my $other = $t->postgresql->connect;
     $other->begin_work;
@@ -127,7 +129,7 @@ sub while_locked ($code) {
 
 my @me = (GET => '/auth/me' => $t->bearer($ada));
 
-subtest 'more queries than may wait' => sub {
+subtest 'more queries than the queue holds' => sub {
     while_locked(sub ($lock) {
         my ($refused, @done) = 0;
         my @waiting = map {

@@ -1,5 +1,5 @@
-# The schema: deployed, verified, reverted and deployed again; what the
-# module's role may do; every statement.
+# The schema: deployed, verified, reverted and deployed again; the rights of the
+# module's role; every statement.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -37,7 +37,7 @@ sub objects {
 }
 
 
-subtest 'there and back again' => sub {
+subtest 'deploy, revert and deploy again' => sub {
     sqitch('verify');
     my $before = objects();
     cmp_ok scalar @$before, '>', 10, 'the schema has its objects';
@@ -74,7 +74,7 @@ subtest 'a directory that was in use' => sub {
 };
 
 
-# the statements as the module has them: {name, sql, count, reads}
+# the statements in the module: {name, sql, count, reads}
 sub statements {
     system($^X, "$root/sql/embed", $dir) == 0 or die;
     my $c = path($dir, 'queries.c')->slurp;
@@ -90,7 +90,7 @@ sub statements {
     return @all;
 }
 
-# what files say of their columns, by the statement's name: "-- columns: id uuid, …"
+# a file's columns, by the statement's name: "-- columns: id uuid, …"
 sub declared {
     my %columns;
     my $queries = path("$root/sql/queries");
@@ -102,7 +102,7 @@ sub declared {
     return \%columns;
 }
 
-# the same as PostgreSQL describes it
+# likewise, as described by PostgreSQL
 sub described (@statements) {
     my $script = path($dir, 'describe.sql');
     $script->spurt(map { "\\echo = $_->{name}\n$_->{sql}\n\\gdesc\n" } @statements);
@@ -144,7 +144,7 @@ subtest 'every statement' => sub {
 };
 
 
-# A column is asked for by its name, or by one of an array columns[].
+# A column is read by its name, or by one of an array columns[].
 my $asked = qr{ (?: af_(?:\w+_)?column | PQfnumber )
     \( (?: [^(),]+ , \s* )+ ([^(),]+) \) }x;
 
@@ -159,8 +159,8 @@ sub names_asked ($code) {
     return sort keys %names;
 }
 
-# Whose columns these may be: of statements that are sent there, or by whoever
-# includes its header; of all, where the engine asks.
+# Which statements may have these columns: those that are sent there, or by
+# files that include the header; all, for the engine.
 sub statements_of ($file, $code) {
     my $header = $file =~ s/\.c$/.h/r;
     my @users  = grep { $code->{$_} =~ /#include "\Q$header\E"/ } keys %$code;
@@ -168,7 +168,7 @@ sub statements_of ($file, $code) {
         @users;
 }
 
-subtest 'every column that is asked for by name' => sub {
+subtest 'every column that is read by name' => sub {
     my $src  = path("$root/src");
     my %code = map { ($_->to_rel($src) => $_->slurp) } $src->list_tree->grep(qr/\.c$/)->each;
     my $some = 0;
@@ -183,7 +183,7 @@ subtest 'every column that is asked for by name' => sub {
 };
 
 
-subtest "what the module's role may not do" => sub {
+subtest "forbidden to the module's role" => sub {
     my $app = $postgresql->connect('autoflow_app');
     is sqlstate($app, $_), '42501', $_ for (
         'CREATE TABLE autoflow.t (id int)',
@@ -260,7 +260,7 @@ subtest 'rules of the tables' => sub {
 };
 
 
-subtest 'partitions of the audit' => sub {
+subtest 'partitions of the audit log' => sub {
     my $app  = $postgresql->connect('autoflow_app');
     my $of   = sub ($at) {
         return $owner->selectrow_array(qq{INSERT INTO autoflow.audit_events (at, action)

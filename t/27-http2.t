@@ -1,4 +1,4 @@
-# The same over HTTP/2.
+# Requests over HTTP/2.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(decode_json);
@@ -9,7 +9,7 @@ my $t = Test::Autoflow->new(
     server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }'
 )->start;
 
-# curl's answer: status, version, content type, body
+# curl's response: status, version, content type, body
 sub curl ($path, @options) {
     open my $out, '-|', qw(curl -s --http2-prior-knowledge -w),
         '\n%{http_code} %{http_version} %{content_type}', @options,

@@ -76,7 +76,7 @@ subtest 'the same token again' => sub {
     refresh($ada)->problem_is(401, 'invalid_token', 'once');
 };
 
-subtest 'after the grace' => sub {
+subtest 'after the grace period' => sub {
     my $ada = account();
     my $new = refresh($ada)->status_is(200)->tx->res->json;
     $t->db->do(q{UPDATE autoflow.sessions SET rotated_at = rotated_at - interval '1 minute'});
@@ -86,7 +86,7 @@ subtest 'after the grace' => sub {
         ->header_like('WWW-Authenticate' => qr/error_description="token_revoked"/);
 };
 
-subtest 'at once' => sub {
+subtest 'concurrently' => sub {
     my $ada = account();
     my %said;
     $said{join ' ', $_->res->code, $_->res->json('/refresh_token') // $_->res->body}++
@@ -120,7 +120,7 @@ subtest 'refused' => sub {
     refresh($eve)->problem_is(401, 'invalid_token', 'disabled');
 };
 
-subtest 'what the token says is right again' => sub {
+subtest 'a new token is up to date' => sub {
     my $ada = account();
     $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('editor')});
     my $role = q{INSERT INTO autoflow.user_roles (user_id, role_id)
@@ -151,7 +151,7 @@ subtest 'logout' => sub {
     $t->post_ok('/auth/logout' => $t->bearer($ada))->problem_is(401, 'token_revoked');
 };
 
-subtest 'logout with a refresh token alone' => sub {
+subtest 'logout with only a refresh token' => sub {
     my $ada = account();
     my %session = map { $_ => login($ada) } 1 .. 5;
     $t->post_ok('/auth/logout' => json => {refresh_token => $session{1}{refresh_token}})
@@ -178,7 +178,7 @@ subtest 'logout with a refresh token alone' => sub {
         ->problem_is(401, 'invalid_token', 'one that has ended');
 };
 
-subtest 'logout of the others' => sub {
+subtest 'logout of the other sessions' => sub {
     my $ada = account();
     my $eve = account();
     my @others = map { login($ada) } 1 .. 3;
@@ -279,7 +279,7 @@ subtest 'an access token that outlives the refresh token' => sub {
 };
 
 # a login that has opened its session when the others are about to be ended
-subtest 'a login that overlaps' => sub {
+subtest 'an overlapping login' => sub {
     my $ends = sub ($method, $path, $body) {
         my $ada = account();
         my $request = sub { $t->client->send(Test::Autoflow::Client::request(@_)) };
@@ -300,7 +300,7 @@ subtest 'a login that overlaps' => sub {
     $ends->(POST => '/auth/logout-all', {});
 };
 
-subtest 'a change of roles that overlaps' => sub {
+subtest 'an overlapping change of roles' => sub {
     my $ada = account();
     $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('overlapping')});
     my $db = $t->postgresql->connect;
@@ -335,7 +335,7 @@ subtest 'a session is ended' => sub {
     me($ada)->problem_is(401, 'token_revoked');
 };
 
-subtest 'what has expired is purged' => sub {
+subtest 'expired rows are purged' => sub {
     my $ada = account();
     my $old = claims(login($ada))->{sid};
     $t->db->do(q{UPDATE autoflow.sessions SET expires_at = now() - interval '8 days',
@@ -344,7 +344,7 @@ subtest 'what has expired is purged' => sub {
         now() - interval '8 days')}, {}, $old);
     $t->db->do(q{INSERT INTO autoflow.revocations VALUES (gen_random_uuid(), NULL, now(),
         now() - interval '2 days')});
-    is $t->db->selectrow_array('SELECT autoflow.purge()'), 0, 'there is no more';
+    is $t->db->selectrow_array('SELECT autoflow.purge()'), 0, 'nothing is left';
     my $count = sub ($from) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$from") };
     is $count->("sessions WHERE id = '$old'"), 0, 'the session';
     is $count->("refresh_tokens WHERE session_id = '$old'"), 0, 'its tokens';

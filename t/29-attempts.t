@@ -1,5 +1,5 @@
-# autoflow_attempts: too many wrong passwords are refused before any work, and
-# nobody can lock somebody else out.  PUT /auth/me/password.
+# autoflow_attempts: after too many invalid passwords attempts are refused
+# before any work, and nobody can lock someone else out.  PUT /auth/me/password.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File;
@@ -8,7 +8,7 @@ use Mojo::Util qw(url_escape);
 use Test::Autoflow;
 use Test::More;
 
-# clients say where they come from; windows last longer than all of this
+# clients can set their address; windows last longer than all of this
 my $http = 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;';
 my $t = Test::Autoflow->new(workers => 2, clock => 1,
     settings => {
@@ -20,7 +20,7 @@ $t->http(
 
 my $good = 'correct horse battery staple';
 
-# an address where nobody was before
+# an unused address
 my $addresses = 0;
 sub address { sprintf '198.18.%d.%d', ++$addresses / 250, 1 + $addresses % 250 }
 
@@ -29,7 +29,7 @@ sub login ($name, $password, $ip) {
         password => $password});
 }
 
-# so many that are wrong; at once, each from where $ip says
+# so many failures; concurrent, each from the address that $ip returns
 sub wrong ($n, $ip, $name = sub { 'ada' }) {
     $ip = do { my $one = $ip; sub { $one } } if !ref $ip;
     my %status;
@@ -40,14 +40,14 @@ sub wrong ($n, $ip, $name = sub { 'ada' }) {
     return \%status;
 }
 
-# an account, and where it was made
+# an account, and the address from which it was registered
 sub register ($name, $ip = address()) {
     $t->post_ok('/auth/register' => {'X-Real-IP' => $ip} => json =>
         {email => "$name\@example.com", username => $name, password => $good})->status_is(201);
     return $ip;
 }
 
-# from now on it is another account that has the name
+# from now on another account has the name
 sub forget ($name) {
     $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false
         WHERE username = ?', {}, $name);
@@ -87,7 +87,7 @@ subtest 'an unknown account' => sub {
         ->problem_is(401, 'invalid_credentials', 'another is counted by itself');
 };
 
-subtest 'what is right' => sub {
+subtest 'valid passwords' => sub {
     my $ip = address();
     for (1 .. 3) {
         is_deeply wrong(4, $ip), {401 => 4};
@@ -98,7 +98,7 @@ subtest 'what is right' => sub {
     login('ada', $good, $ip), refused();
 };
 
-subtest 'an account from everywhere' => sub {
+subtest 'an account from many addresses' => sub {
     forget('ada');
     my $home = register('ada');
     is_deeply wrong(19, \&address), {401 => 19};
@@ -122,7 +122,7 @@ subtest 'an account from everywhere' => sub {
         'what is refused as one of many is no failure of its own address';
 };
 
-subtest 'IPv4 by a socket of IPv6' => sub {
+subtest 'IPv4 on an IPv6 socket' => sub {
     register('bob', '::ffff:192.0.2.66');
     is $t->db->selectrow_array('SELECT host(ip_address) FROM autoflow.sessions
         ORDER BY created_at DESC LIMIT 1'),
@@ -171,7 +171,7 @@ subtest 'families of addresses' => sub {
     login($nobody->(), 'wrong', $_)->status_is(401, "is not $_") for '0.0.0.0', '::1';
 };
 
-subtest 'the audit is away' => sub {
+subtest 'the audit log fails' => sub {
     forget('ada');
     register('ada');
     my $ip = address();
@@ -183,7 +183,7 @@ subtest 'the audit is away' => sub {
     $t->db->do('ALTER TABLE autoflow.audit_events DROP CONSTRAINT away');
 };
 
-subtest 'at once' => sub {
+subtest 'concurrently' => sub {
     my ($before, $ip) = (events(q{action = 'login_failed'}), address());
     is_deeply wrong(60, $ip), {401 => 5, 429 => 55}, 'no more than are allowed';
     is events(q{action = 'login_failed'}) - $before, 5, 'were hashed';
@@ -192,7 +192,7 @@ subtest 'at once' => sub {
     login('ada', $good, $ip), refused('a reload forgets nothing');
 };
 
-subtest 'another password' => sub {
+subtest 'changing the password' => sub {
     my ($ip, $change);
     $change = sub ($who, %body) {
         $t->put_ok(
@@ -306,7 +306,7 @@ subtest '10,000 attempts' => sub {
 $t->finish;
 
 
-# hashes one by one, each of which takes a while
+# one hash at a time, each of which takes a while
 $t = Test::Autoflow->new(http => $http,
     main => 'thread_pool autoflow_hash threads=1 max_queue=64;
              thread_pool autoflow_io threads=1 max_queue=8;',
@@ -326,8 +326,8 @@ subtest 'in flight' => sub {
     is locked_out('account'), 1, 'that is audited';
 };
 
-subtest 'who gives up' => sub {
-    # which takes a hash that is slower than a client
+subtest 'aborted requests' => sub {
+    # a hash must take longer than the client waits
     $t->settings->{autoflow_password} = 'memory=128m time=4';
     $t->reload->ready;
     forget('ada');
@@ -369,7 +369,7 @@ $t = Test::Autoflow->new(
     autoflow_password => undef})->start;
 my $eve = $t->register(email => 'eve@example.com');
 
-subtest 'what was not looked at is not counted' => sub {
+subtest 'unchecked passwords are not counted' => sub {
     my %status;
     my ($login, $change) = (
         ['POST', '/auth/login', {}, json => {email => 'eve@example.com', password => $good}],

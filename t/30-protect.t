@@ -1,5 +1,5 @@
-# autoflow_auth: only those with a valid token reach what is behind it, and
-# what the variables say of them can't be forged.
+# autoflow_auth: only requests with a valid token reach the location, and
+# variables about them can't be forged.
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(encode_base64 encode_base64url);
@@ -85,7 +85,7 @@ subtest 'with one' => sub {
     $t->post_ok('/app/x' => $t->bearer($ada) => 'a body')->status_is(200);
 };
 
-subtest 'headers of the client say nothing' => sub {
+subtest 'headers of the client are not trusted' => sub {
     my %spoofed = ('X-User-Id' => 'root', 'x-user-email' => 'root@example.com',
         'X-USER-ROLES' => 'admin',
         'X_User_Id' => 'root');
@@ -96,7 +96,8 @@ subtest 'headers of the client say nothing' => sub {
 };
 
 
-# From here on, tokens signed with the right key, but for what is wrong
+# From here on, tokens are signed with the right key, except where that is the
+# fault
 
 my %claims = (sub => $id, sid => $id, epoch => 0, email => 'ada@example.com', roles => ['a', 'b']);
 my $header = '{"alg":"HS256","typ":"JWT"}';
@@ -150,7 +151,7 @@ subtest 'malformed' => sub {
     );
     refused($malformed{$_}, 'malformed', $_) for sort keys %malformed;
 
-    # 8192 octets are the longest
+    # 8192 octets are the maximum
     my $room = 8192 - length signed($header, $claims);
     my ($fits) = grep { length == 8192 }
         map { signed($header,
@@ -159,7 +160,7 @@ subtest 'malformed' => sub {
     refused("${fits}A", 'too_long', 'one more');
 };
 
-subtest 'not signed by us' => sub {
+subtest 'not signed by this server' => sub {
     my $forged = encode_base64url(
         encode_json({%claims, sub => 'root', iss => 'autoflow', exp => time + 60}));
     my $none   = encode_base64url('{"alg":"none"}');
@@ -181,7 +182,7 @@ subtest 'not signed by us' => sub {
     refused(signed(qq({"alg":"$_"}), $claims), 'unknown_key', "alg $_")
         for qw(none None hs256 HS384 RS256);
 
-    # nobody has told us what others call our key
+    # others may name our key otherwise
     get(signed('{"alg":"HS256","kid":"old"}', $claims))->status_is(200);
     my $nobody = qq({"alg":"HS256","kid":"new\\n\x{c3}\x{a9}"});
     refused(Test::Autoflow::sign('x' x 32, $nobody, $claims), 'unknown_key',
@@ -242,7 +243,7 @@ subtest 'variables' => sub {
     like $t->error_log, qr/\[warn\].*withheld/, 'what is withheld is logged';
 };
 
-subtest 'in company of other directives' => sub {
+subtest 'combined with other directives' => sub {
     get(undef, '/either/x')->status_is(401);
     get($ada, '/either/x')->status_is(200)->json_is('/user_id' => $id);
     get($ada, '/both/x')->status_is(403);

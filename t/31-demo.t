@@ -1,5 +1,5 @@
-# ./build.sh run, as the README says: it starts the demonstration, what it
-# prints works when pasted, and it leaves nothing behind.
+# ./build.sh run, as described in the README: it starts the demonstration, the
+# commands that it prints work, and it leaves nothing behind.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -18,7 +18,7 @@ delete local $ENV{AUTOFLOW_DATABASE_URL};
 local $ENV{AUTOFLOW_STATE} = "$state";
 local $ENV{AUTOFLOW_PORT}  = Test::Autoflow::free_ports();
 
-# starts it; returns it when it has printed what to try, which goes to @try
+# starts it; returns when it has printed the commands to try, into @try
 my @try;
 sub run {
     my $log = path($state, 'output')->spurt('');
@@ -28,7 +28,7 @@ sub run {
     return $run;
 }
 
-# another build.sh: exit status and what it says
+# another build.sh: exit status and output
 sub build (@arguments) {
     open my $out, '-|', 'sh', '-c', '"$@" 2>&1', 'sh', "$root/build.sh", @arguments or die $!;
     my $text = join '', <$out>;
@@ -48,7 +48,7 @@ sub is_gone (@pids) { is_deeply [living(@pids)], [], 'no process is left' }
 my $run = run();
 my ($token, $email, $refresh);
 
-subtest 'the three lines' => sub {
+subtest "the README's three lines" => sub {
     my $script = path($state, 'try')->spurt(join "\n", @try, '');
     my @before = split /\n/, `bash $script`;
     my $second = time;      # of which the address is made
@@ -120,8 +120,8 @@ subtest 'the demonstration' => sub {
     $t->get_ok("$url/open/x" => {%spoofed, 'X-User-Id' => '"'})->json_is('/user_id' => '');
 };
 
-subtest 'by the name that a browser would take' => sub {
-    like $url, qr{^http://localhost:\d+$}, 'it says localhost';
+subtest 'by the name that a browser uses' => sub {
+    like $url, qr{^http://localhost:\d+$}, 'with localhost';
     like path($state, 'output')->slurp, qr{has to be at http://localhost},
         'and why a page must, too';
     my $port = Mojo::URL->new($url)->port;
@@ -214,7 +214,7 @@ subtest 'install' => sub {
     is_deeply [glob "$place/etc/snippets/*.new"], ["$edited.new"], 'and no other';
 };
 
-subtest 'when a part of it dies' => sub {
+subtest 'when one of its processes dies' => sub {
     $run = run();
     my @pids = family($run);
     my ($nginx) = grep { path("/proc/$_/comm")->slurp =~ /nginx/ } $run->children;

@@ -1,6 +1,6 @@
-# Every algorithm, with keys and tokens of another library's making: theirs are
-# verified here, ours there.  Which key is used for what, and how one replaces
-# another while requests go on.
+# Every algorithm, with keys and tokens of another library: its tokens are
+# verified here, and ours there.  Which key is used for what, and how a key is
+# replaced while requests are served.
 
 use Mojo::Base -strict, -signatures;
 use Crypt::JWT qw(decode_jwt encode_jwt);
@@ -33,7 +33,7 @@ my ($pem_port, $set_port, $other_port) = map { Test::Autoflow::free_port() } 1 .
 my $t = Test::Autoflow->new(
     server => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }');
 
-# a file with a key, as the value of autoflow_key
+# a file with a key, as a value of autoflow_key
 my $files = 0;
 sub file ($text) {
     my $file = path($t->dir, 'key' . ++$files)->spurt($text);
@@ -43,21 +43,21 @@ sub file ($text) {
 sub public ($key)  { ref $key ? file(pem($key, 'public'))  : 'hex:' . unpack 'H*', $key }
 sub private ($key) { ref $key ? file(pem($key, 'private')) : 'hex:' . unpack 'H*', $key }
 
-# a curve by its name; of Ed25519, for which it has a private label of its own, a JWK
+# a curve by its name; for Ed25519, which the library names otherwise, a JWK
 sub pem ($key, $kind) {
     return $key->export_key_pem("${kind}_short") if $key->isa('Crypt::PK::ECC');
     return $key->export_key_jwk($kind) if $key->isa('Crypt::PK::Ed25519') && $kind eq 'private';
     return $key->export_key_pem($kind);
 }
 
-# the same as a JWK
+# likewise as a JWK
 sub jwk ($alg) {
     my $key = $key{$alg};
     return {kid => $alg, alg => $alg, kty => 'oct', k => encode_base64url($key)} if !ref $key;
     return {kid => $alg, alg => $alg, %{$key->export_key_jwk('public', 1)}};
 }
 
-# a token of theirs
+# a token of the library
 my $claims = {iss => 'autoflow', sub => 'x', email => 'x@example.com'};
 sub theirs ($alg, %options) {
     return encode_jwt(
@@ -108,7 +108,7 @@ for my $port ($pem_port, $set_port) {
         get($ada, $url)->status_is(401, 'a token of another server');
     };
 
-    subtest 'no algorithm passes for another' => sub {
+    subtest 'algorithms are not interchangeable' => sub {
         for my $alg (@algs) {
             for my $kid (grep { $_ ne $alg } @algs) {
                 my $tx = $t->ua->get(
@@ -117,7 +117,7 @@ for my $port ($pem_port, $set_port) {
                     "$alg as $kid";
             }
         }
-        # whoever has the public key, in whatever form, could be anyone
+        # the public key, in any form, must not be accepted as a secret
         for my $alg (grep { ref $key{$_} } @algs) {
             my $key = $key{$alg};
             for my $secret (map({ ($_, s/\n\z//r) } pem($key, 'public')),
@@ -140,7 +140,7 @@ like $t->error_log, qr/\[notice\].*"autoflow_key" skips key 14 of the set/,
     'what is skipped is logged';
 
 
-subtest 'ours' => sub {
+subtest 'our tokens' => sub {
     for my $alg (@algs) {
         $t->settings({autoflow_key => private($key{$alg}) . " alg=$alg use=sign"})->reload->ready;
 
@@ -174,7 +174,7 @@ subtest 'ours' => sub {
 };
 
 
-subtest 'who signs' => sub {
+subtest 'which key signs' => sub {
     my ($first, $second, $foreign) = map { ed25519() } 1 .. 3;
     my $signer = sub (@keys) {
         $t->settings({autoflow_key => join '; autoflow_key ', @keys})->reload->ready;
@@ -198,7 +198,7 @@ subtest "another issuer's tokens" => sub {
         . " kid=theirs issuer=$them"})
         ->reload->ready;
 
-    # it says all that a token of ours does, and more
+    # has all claims of our tokens, and more
     my $own = decode_jwt(token => login()->{access_token}, ignore_signature => 1);
     my $token = sub (%claims) {
         return encode_jwt(payload => {%$own, is_superuser => true, roles => ['admin'],
@@ -245,18 +245,18 @@ subtest 'two servers' => sub {
 };
 
 
-subtest 'one key replaces another while requests go on' => sub {
+subtest 'a key is replaced while requests are served' => sub {
     my ($old, $new) = map { ed25519() } 1 .. 2;
     my ($by_old, $by_new) = (private($old) . ' kid=old', private($new) . ' kid=new');
     my $keys = sub (@keys) {
-        # or the session of the token that is kept would soon be ended
+        # otherwise the session of the old token would soon be ended
         $t->settings({autoflow_key => join('; autoflow_key ', @keys),
         autoflow_sessions => 'account=1000'})->reload->ready;
     };
     $keys->($by_old);
     my $kept = login();
 
-    # a token is made, and is good, and so is the one that was made before
+    # a token is issued, and valid, and so is the previous one
     my $before = $kept->{access_token};
     my $load = Test::Autoflow::Load->start(2, sub ($process, $round) {
         my $request = sub { $t->client->send(Test::Autoflow::Client::request(@_))->answer

@@ -1,5 +1,5 @@
-# autoflow_verify: what it answers, and that nginx, Caddy and HAProxy protect
-# an application by it when configured as docs/forward-auth.md says.
+# autoflow_verify: its responses, and that nginx, Caddy and HAProxy protect an
+# application by it when configured as in docs/forward-auth.md.
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::IP;
@@ -10,7 +10,7 @@ use Test::More;
 my %port = map { $_ => Test::Autoflow::free_port() }
     qw(auth envoy app nginx caddy haproxy);
 
-# the configurations of the documentation, with the ports of this test
+# the documentation's configurations, with this test's ports
 my $docs   = path($Test::Autoflow::root, 'docs/forward-auth.md')->slurp;
 my %blocks;
 push @{$blocks{$1}}, $2 while $docs =~ /^```(\w+)\n(.*?)^```$/gms;
@@ -70,7 +70,7 @@ my $admin = $t->token(\%claims);
 
 my @identity = qw(X-Auth-User-Id X-Auth-Email X-Auth-Roles X-Auth-Session-Id);
 
-# the headers that name the user, as far as there are any
+# the headers that identify the user, if any
 sub identity_is ($expected, $name) {
     my $headers = $t->tx->res->headers;
     my @got = map { $headers->header($_) } @identity;
@@ -78,7 +78,7 @@ sub identity_is ($expected, $name) {
 }
 
 
-subtest 'what it answers' => sub {
+subtest 'responses' => sub {
     $t->get_ok('/verify/' => $t->bearer($ada))->status_is(204)->content_is('')
         ->header_is('Cache-Control' => 'no-store')->header_is('Content-Length' => undef);
     my $session = $t->tx->res->headers->header('X-Auth-Session-Id');
@@ -101,7 +101,7 @@ subtest 'what it answers' => sub {
     $t->get_ok("http://127.0.0.1:$port{auth}/any/path?x" => $t->bearer($ada))->status_is(204);
 };
 
-subtest 'values that could smuggle are withheld' => sub {
+subtest 'values that could inject headers are withheld' => sub {
     $t->get_ok(
         '/verify/' => $t->bearer(
             $t->token({%claims, email => "a\r\nX-Auth-Roles: admin", roles => ['a,admin']})))
@@ -117,7 +117,7 @@ subtest 'any method, with a body or without' => sub {
         is $tx->res->code, 204, $method;
     }
     $t->head_ok('/verify/' => $t->bearer($admin))->status_is(204);
-    identity_is([$id, 'ada@example.com', 'a,admin', $id], 'HEAD says who it is');
+    identity_is([$id, 'ada@example.com', 'a,admin', $id], 'HEAD identifies the user');
     $t->head_ok('/verify/')->status_is(401)->content_is('')
         ->header_like('WWW-Authenticate' => qr/^Bearer/);
 
@@ -143,7 +143,7 @@ subtest 'autoflow_require' => sub {
         ->header_like('WWW-Authenticate' => qr/insufficient_scope/);
 };
 
-subtest 'in company of other directives' => sub {
+subtest 'combined with other directives' => sub {
     $t->get_ok('/verify/cookie' => {Cookie => "token=$admin", 'X-Forwarded-Method' => 'GET'})
         ->status_is(204);
     $t->get_ok('/verify/cookie' => {Cookie => "token=$admin"})
@@ -206,7 +206,7 @@ sub protects ($url) {
     return;
 }
 
-# a server of the test's own, until the test ends
+# a server of the test's own
 sub proxy ($name, @command) {
     my $dir = path($t->dir, $name)->make_path;
     local @ENV{qw(HOME XDG_DATA_HOME XDG_CONFIG_HOME)} = ("$dir") x 3;
@@ -231,7 +231,7 @@ subtest 'Caddy' => sub {
     ok defined $caddy->ended, 'it ends';
 };
 
-# HAProxy, with these changes to its configuration
+# HAProxy, with these changes of its configuration
 sub haproxy (%changes) {
     my $lua = file('autoflow.lua', block(lua => qr/./));
     return proxy('haproxy', qw(haproxy -db -f), file('haproxy.cfg', block(haproxy => qr/./,

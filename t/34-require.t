@@ -1,4 +1,4 @@
-# autoflow_require: what is demanded of those who have a valid token.
+# autoflow_require: demands on requests with a valid token.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -6,7 +6,7 @@ use Test::More;
 
 my $ok = 'error_page 404 =200 /fine;';      # nothing is there, but they got in
 
-# path => what stands in its location
+# path => the directives of its location
 my %locations = (
     admin    => 'autoflow_require role=admin;',
     either   => 'autoflow_require role=admin|editor;',
@@ -79,7 +79,7 @@ my $t = Test::Autoflow->new(
 my $uuid = '00000000-0000-7000-8000-000000000000';
 my %own  = (sub => $uuid, sid => $uuid, epoch => 0);
 
-# the status of the answer to a token with these claims
+# the status for a token with these claims
 sub is_status ($status, $path, $claims = undef, $name = "$status $path", $method = 'GET') {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $headers = $claims ? $t->bearer($t->token($claims)) : {};
@@ -169,7 +169,7 @@ subtest 'variables' => sub {
     unlike $t->error_log, qr/cycle/, 'no cycle';
 };
 
-subtest 'answers' => sub {
+subtest 'responses' => sub {
     is_status(403, '/admin', {});
     $t->content_like(qr/403 Forbidden/)->header_is('X-Status' => 'forbidden');
     challenge_is('insufficient_scope');
@@ -189,10 +189,10 @@ subtest 'answers' => sub {
     $t->content_is('page: forbidden');
     is_status(401, '/forbidden/retry', {});
     $t->content_is('page: forbidden');
-    like $t->error_log, qr/\[info\].*forbidden by "role=admin"/, 'the log says by what';
+    like $t->error_log, qr/\[info\].*forbidden by "role=admin"/, 'the log has the condition';
 };
 
-subtest 'where it stands' => sub {
+subtest 'contexts' => sub {
     for my $path ('/inherit/', '/inherit/same', '/inherit/off/on') {
         is_status(200, $path, {roles => ['admin'], email_verified => \1});
         is_status(403, $path, {roles => ['admin']});

@@ -1,5 +1,5 @@
-# $autoflow_*: claims of every type, in every phase, by the configuration of
-# the place that they are evaluated in.
+# $autoflow_*: claims of every type, in every phase, by the configuration of the
+# location where they are evaluated.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -46,7 +46,7 @@ my $t = Test::Autoflow->new(
             access_log \$dir/autoflow.log autoflow; autoflow_auth on; try_files /none =204;
         }
 
-        # a subrequest is judged by where it goes, and changes nothing outside
+        # a subrequest is checked for its location, and changes nothing outside
         location = /outer {
             autoflow_auth on token=\$cookie_outer;
             auth_request /inner;
@@ -91,7 +91,7 @@ my $t = Test::Autoflow->new(
 );
 $t->server($t->server =~ s/\$dir/$t->dir/er)->start;
 
-# what a location answers to a token with these claims
+# a location's response to a token with these claims
 sub got ($path, $claims, %options) {
     my $token = ref $claims ? $t->token($claims, %options)
         : Test::Autoflow::sign($t->key, '{"alg":"HS256"}', $claims);
@@ -99,7 +99,7 @@ sub got ($path, $claims, %options) {
     return $t->tx->res->headers->header('X-Value');
 }
 
-# the value of a claim that is this JSON text
+# the value of a claim with this JSON text
 sub value ($json, $path = '/claim') {
     return got($path, '{"iss":"autoflow","exp":' . (time + 60)
         . ",\"x\":$json}") =~ s/^\[(.*)\]\z/$1/sr;
@@ -133,7 +133,7 @@ subtest 'every type of JSON' => sub {
     is got('/claim', {y => 1}), '[]', 'no such claim';
 };
 
-subtest 'values that could forge others' => sub {
+subtest 'values that could forge other headers' => sub {
     is_withheld($_, $_) for '"a\r\nX-Role: admin"', '"\n"', '"\t"', '"\u007f"', '"\u001f"',
         '["a","b\n"]', '["a,b"]', '["a",","]', '[["a","b"]]', '[{"a":1,"b":2}]', '"{\u0001}"',
         '{"a":"\u007f"}';
@@ -193,7 +193,7 @@ subtest 'phases' => sub {
     ], 'log_format';
 };
 
-subtest 'each place by its own configuration' => sub {
+subtest "each location's own configuration" => sub {
     my %token = map { $_ => $t->token({sub => $_, roles => ['admin']}) } qw(i o);
     my $cookies = sub ($outer, $inner) { +{Cookie => "outer=$outer; inner=$inner"} };
 

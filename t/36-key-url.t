@@ -1,5 +1,5 @@
-# autoflow_key_url: another issuer's keys, fetched off the loop by HTTPS, kept
-# when they can't be fetched again, and fetched anew for an unknown token.
+# autoflow_key_url: another issuer's keys, fetched by HTTPS without blocking,
+# kept when fetching fails, and fetched again for an unknown key id.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path tempdir);
@@ -38,7 +38,7 @@ my $hosts = Test::Autoflow::free_port();
 my ($first, $second) = map { make_key($_) } qw(first second);
 my $port = Test::Autoflow::free_port();
 
-# the issuer is a server of its own, which can be stopped
+# the issuer is a separate server, which can be stopped
 my $issuer = Test::Autoflow->new(
     api      => 0,
     settings => {map { ("autoflow_$_" => undef) } qw(database secret key password environment)},
@@ -59,7 +59,8 @@ my $t = Test::Autoflow->new(
     allow => [qr/can't fetch the keys/, qr/exited on signal 9/],
 );
 
-# other virtual servers: one that asks rarely, one with an issuer of two names
+# other virtual servers: one that fetches rarely, one with two names of the
+# issuer
 $t->http(join "\n", map { "server {
         listen 127.0.0.1:$hosts;
         server_name $_->[0];
@@ -92,8 +93,8 @@ publish($first);
 path("$dir/rarely.json")->spurt(path("$dir/jwks.json")->slurp);
 $t->start;
 
-# how often a set was fetched, and until it was so twice more: what was asked for
-# before the first of these has been fetched by then, and is in use
+# how often a set was fetched; waits until it was fetched twice more: what was
+# requested before the first of these is then fetched and in use
 sub fetches_of ($path) { scalar(() = path($issuer->dir, 'access.log')->slurp =~ m{"GET $path }g) }
 
 sub fetched_again ($path) {
@@ -101,7 +102,7 @@ sub fetched_again ($path) {
     $t->pass_until(0.2, sub { fetches_of($path) >= $before + 2 });
 }
 
-subtest 'before the keys could be fetched' => sub {
+subtest 'before the keys are fetched' => sub {
     get(token($first))->status_is(503)->header_is('X-Status' => 'unavailable');
     $t->get_ok('/app/x')->status_is(401)->header_is('X-Status' => 'missing');
     get_from(rarely => token($first))->status_is(503);
@@ -111,10 +112,10 @@ subtest 'before the keys could be fetched' => sub {
     my $ada = $t->register;
     $t->get_ok('/app/x' => $t->bearer($ada))->status_is(200);
     my $why = qr{can't fetch the keys of "http://127.0.0.1:$port/jwks.json": \w};
-    ok $t->wait_for(sub { $t->error_log =~ $why }), 'the log says why';
+    ok $t->wait_for(sub { $t->error_log =~ $why }), 'with the reason in the log';
 };
 
-subtest 'when they have come' => sub {
+subtest 'after the keys are fetched' => sub {
     $issuer->start_nginx;
     comes_true(token($first), 200);
     get(token($first))->json_is('/user_id' => 'someone');
@@ -124,9 +125,9 @@ subtest 'when they have come' => sub {
     get(token($second))->status_is(401)->header_is('X-Status' => 'unknown_key');
 };
 
-subtest 'one that is asked rarely' => sub { comes_true(token($first), 200, 'rarely') };
+subtest 'one that is fetched rarely' => sub { comes_true(token($first), 200, 'rarely') };
 
-subtest 'an issuer of two names publishes one set' => sub {
+subtest 'an issuer with two names publishes one set' => sub {
     comes_true(token($first, iss => "https://$_.example"), 200, 'names') for qw(one two);
     get_from(names => token($first))->status_is(401)->header_is('X-Status' => 'issuer');
     get_from(names => token($first, iss => 'https://two.example', exp => time - 1))
@@ -137,23 +138,23 @@ subtest 'a redirect is not followed' => sub {
     get_from(moved => token($first))->status_is(503);
     my $said = qr{the keys of "\S+/moved.json": The requested URL returned 302, not 200};
     $t->wait_for(sub { $t->error_log =~ $said });
-    pass 'the log says so';
+    pass 'logged';
 };
 
-subtest 'they protect upstreams, and that is all' => sub {
+subtest 'third-party tokens only protect upstreams' => sub {
     my $id = '00000000-0000-7000-8000-000000000000';
     get(token($first, sub => $id, sid => $id, epoch => 0, is_superuser => \1), '/auth/me')
         ->status_is(401)->json_is('/code' => 'invalid_token');
 };
 
-subtest 'a key that is published later, and one that no longer is' => sub {
+subtest 'keys that are added and removed' => sub {
     publish($second);
     comes_true(token($second), 200);
     my $old = token($first);
     comes_true($old, 401);
 };
 
-subtest 'two keys of one name, and one without' => sub {
+subtest 'two keys with one id, and one without' => sub {
     my ($twin, $nameless) = map { make_key($_) } 'twin', 'nameless';
     $twin->{jwk}{kid} = $twin->{kid} = 'second';
     delete $nameless->{jwk}{kid};
@@ -167,13 +168,13 @@ subtest 'two keys of one name, and one without' => sub {
     comes_true(token($twin), 401);
 };
 
-# a token that anybody could make who reads what is published
+# a token that anyone could make with the published keys
 sub token_by ($secret) {
     return Test::Autoflow::sign($secret, '{"alg":"HS256"}',
         encode_json({iss => 'https://issuer.example', sub => 'someone', exp => time + 600}));
 }
 
-subtest 'what is no set of keys changes nothing' => sub {
+subtest 'an invalid key set changes nothing' => sub {
     my $page = '<html><title>It works</title><body>' . 'Welcome! ' x 9 . '</body></html>';
     for my $text ('<html>', $page, path($second->{file})->slurp, '{"keys":[]}',
         encode_json($first->{jwk})) {
@@ -187,7 +188,7 @@ subtest 'what is no set of keys changes nothing' => sub {
     publish($second);
 };
 
-subtest 'what is published is no secret, and broken keys harm no others' => sub {
+subtest 'secrets are ignored, and invalid keys affect no others' => sub {
     my $secret = {kty => 'oct', kid => 'x', k => encode_base64url('k' x 32)};
     my $broken = {kty => 'RSA', n => 'AQAB', e => 'AQAB'};
     my $private = make_key('private');
@@ -206,7 +207,7 @@ subtest 'what is published is no secret, and broken keys harm no others' => sub 
 # how often that set was fetched
 sub fetches { fetches_of('/rarely.json') }
 
-subtest 'a key that is unknown is asked for, but not often' => sub {
+subtest 'unknown key ids are fetched, but rarely' => sub {
     is fetches(), 1, 'once up to now';
     $t->pass(31);
 
@@ -226,12 +227,12 @@ subtest 'a key that is unknown is asked for, but not often' => sub {
     is fetches(), 2, 'not again at once';
 };
 
-subtest 'the issuer is away' => sub {
+subtest 'the issuer is down' => sub {
     is $issuer->stop, 0, 'its server stops';
     $t->pass_until(0.2, sub { $t->error_log =~ m{can't fetch the keys of "\S+:$port/jwks.json"} });
     get(token($second))->status_is(200);
 
-    # a reload, or a worker that dies, costs no keys
+    # reloads and dying workers lose no keys
     $t->reload;
     get(token($second))->status_is(200);
     get_from(rarely => token($second))->status_is(200);
@@ -243,7 +244,7 @@ subtest 'the issuer is away' => sub {
     get(token($second))->status_is(200);
 };
 
-subtest 'a token is judged by its time, however often it came' => sub {
+subtest 'cached tokens expire' => sub {
     $t->hold;
     my $short = token($second, exp => 2 + int $t->now);
     get($short)->status_is(200) for 1, 2;

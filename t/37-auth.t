@@ -1,4 +1,5 @@
-# autoflow_auth: optional, token= and preflights, in every company.
+# autoflow_auth: optional, token= and preflights, combined with other
+# directives.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -98,7 +99,7 @@ my $token  = $t->token(\%claims);
 my $bearer = $t->bearer($token);
 my $old    = $t->token({%claims, exp => 1});
 
-# the status of the answer, and $autoflow_status
+# the response's status, and $autoflow_status
 sub is_answer ($expected, $path, $headers = {}, $method = 'GET') {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $res = $t->ua->start($t->ua->build_tx($method => $path => $headers))->res;
@@ -122,7 +123,7 @@ subtest 'optional' => sub {
         $t->bearer($t->token({%claims, email_verified => \1})));
 };
 
-subtest 'a token from anywhere' => sub {
+subtest 'token= from any variable' => sub {
     my %cookie = (Cookie => "token=$token");
     is is_answer('200 ok', '/cookie/', \%cookie)->json->{user_id}, 'ada', 'Ada';
     is_answer('401 missing', '/cookie/', $bearer);

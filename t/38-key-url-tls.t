@@ -1,4 +1,5 @@
-# autoflow_key_url by HTTPS, of an issuer whose certificate a private CA signed.
+# autoflow_key_url by HTTPS, of an issuer whose certificate is signed by a
+# private CA.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path tempdir);
@@ -31,7 +32,7 @@ my $token = do {
     my $input = join '.', map { encode_base64url(encode_json($_)) }
         {alg => 'EdDSA', kid => 'a'}, {iss => 'https://issuer.example', exp => time + 600};
     path("$dir/input")->spurt($input);
-    # octets, not lines: a signature may hold a newline
+    # octets, not lines: a signature may contain a newline
     "$input."
     . encode_base64url(
     scalar `openssl pkeyutl -sign -rawin -inkey $dir/signing.pem -in $dir/input`);
@@ -52,7 +53,7 @@ sub certified_by ($ca) {
     }");
 }
 
-# a virtual server for each way to ask
+# a virtual server for each configuration
 my %asks = (
     private => "https://127.0.0.1:$port/jwks.json ca=$dir/private.pem",
     other   => "https://127.0.0.1:$port/jwks.json ca=$dir/other.pem",
@@ -84,7 +85,7 @@ certified_by('private');
 $issuer->start_nginx;
 $t->start;
 
-subtest 'only whom a known CA has certified is believed' => sub {
+subtest 'only certificates of a trusted CA are accepted' => sub {
     $t->wait_for(sub { status_of('private') == 200 });
     pass 'its CA is named: the keys come';
 
@@ -111,7 +112,7 @@ subtest 'a certificate of another CA' => sub {
     is status_of('private'), 200, '... and keeps the old ones';
 };
 
-subtest 'a reload reads the file of CAs again' => sub {
+subtest 'a reload reads the CA file again' => sub {
     path("$dir/private.pem")->spurt(path("$dir/other.pem")->slurp, path("$dir/private.pem")->slurp);
     $t->reload;
     $t->wait_for(sub { status_of('private') == 200 });

@@ -1,6 +1,6 @@
-# Revocation: a token is dead on the very next request, in every worker, on
-# every node, over restarts, whatever happens to the listener; and nothing is
-# asked of the database for it.
+# Revocation: a token is rejected from the next request on, by every worker and
+# node, across restarts and failures of the listener; without queries to the
+# database.
 
 use Mojo::Base -strict, -signatures;
 use IO::Select;
@@ -28,7 +28,7 @@ sub claims ($pair) {
     Mojo::JSON::decode_json(
         MIME::Base64::decode_base64url((split /\./, $pair->{access_token})[1])) }
 
-# over a connection of its own, so that it may be any worker
+# over a new connection, so that it may be any worker
 sub app ($node, $pair) {
     my $res = Mojo::UserAgent->new->get($node->url('/app/x') => $t->bearer($pair))->res;
     return $res->code . ' '
@@ -39,7 +39,7 @@ sub logout ($pair) {
     $t->post_ok('/auth/logout' => $t->bearer($pair))->status_is(204);
 }
 
-# until a node has heard of it
+# waits until a node has been notified
 sub heard ($node, $pair) {
     my $start = time;
     $node->wait_for(sub { app($node, $pair) ne '200 ' });
@@ -54,12 +54,12 @@ sub next_second {
 my $ada = $t->register(email => 'ada@example.com');
 
 
-subtest 'logout, then 24 requests at once' => sub {
+subtest 'logout, then 24 concurrent requests' => sub {
     my $pair = login($ada);
     is app($t, $pair), '200 ', 'it was good';
     logout($pair);
 
-    # a backend tells what it has done when it ends, at the latest
+    # a backend reports its statistics when it exits, at the latest
     my $asked = sub {
         my $of = q{FROM pg_stat_activity WHERE usename = 'autoflow_app'};
         my $pids = $t->db->selectcol_arrayref("SELECT pid $of");
@@ -67,7 +67,7 @@ subtest 'logout, then 24 requests at once' => sub {
         my $left = "SELECT count(*) $of AND pid = ANY (?)";
         $t->wait_for(sub { !$t->db->selectrow_array($left, {}, $pids) });
         $t->ready;
-        # not those that are purged now and then
+        # without those that are purged periodically
         $t->db->selectrow_array(q{SELECT sum(idx_scan) + sum(seq_scan) FROM pg_stat_user_tables
             WHERE schemaname = 'autoflow' AND relname IN ('users', 'profiles')});
     };
@@ -85,10 +85,10 @@ subtest 'logout, then 24 requests at once' => sub {
     is $asked->(), $before, 'no table was looked into';
 };
 
-# another node: an nginx of its own on the same database
+# another node: a separate nginx on the same database
 my $other = Test::Autoflow->new(%common, beside => $t)->start;
 
-subtest 'another node hears of it' => sub {
+subtest 'another node is notified' => sub {
     my $worst = 0;
     for (1 .. 10) {
         my $pair = login($ada);
@@ -106,7 +106,7 @@ subtest 'another node hears of it' => sub {
     is app($other, login($ada)), '200 ', 'which does not concern later tokens';
 };
 
-subtest 'by hand' => sub {
+subtest 'manual changes' => sub {
     for my $sql (
         q{UPDATE autoflow.users SET is_superuser = NOT is_superuser WHERE id = '%s'},
         q{UPDATE autoflow.users SET email_verified = true WHERE id = '%s';
@@ -145,10 +145,10 @@ subtest 'a change and a login in the same second' => sub {
             'the old is dead, the new is not'
             for $t, $other;
     }
-    is claims(login($ada))->{is_superuser}, 1, 'which says what is so';
+    is claims(login($ada))->{is_superuser}, 1, 'which is up to date';
 };
 
-subtest 'the listener is cut' => sub {
+subtest "the listener's connection breaks" => sub {
     my $feed = sub ($node) {
         $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
             WHERE application_name = 'autoflow feed'});
@@ -164,7 +164,7 @@ subtest 'the listener is cut' => sub {
     }
 };
 
-subtest 'what has expired is purged as fast as it comes' => sub {
+subtest 'expired revocations are purged as fast as they are added' => sub {
     $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(),
         now() - interval '2 days'
                    FROM generate_series(1, 10000)});
@@ -181,7 +181,7 @@ subtest 'what has expired is purged as fast as it comes' => sub {
     $_->go for $t, $other;
 };
 
-subtest 'what was revoked takes long to be read' => sub {
+subtest 'reading revocations takes long' => sub {
     $other->stop;
     $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '1s'});
     my $pair = login($ada);
@@ -222,7 +222,7 @@ subtest 'worker 0 is killed' => sub {
     pass 'and hears of what comes';
 };
 
-subtest 'nginx is reloaded, and started again' => sub {
+subtest 'nginx is reloaded and restarted' => sub {
     my ($dead, $good) = (login($ada), login($ada));
     logout($dead);
     heard($other, $dead);
@@ -241,7 +241,7 @@ subtest 'nginx is reloaded, and started again' => sub {
     is app($other, $good), '200 ';
 };
 
-subtest 'a flood in a small zone' => sub {
+subtest 'a flood of revocations in a small zone' => sub {
     $other->settings->{autoflow_zone} = '256k';
     $other->reload->ready;
     my ($dead, $good) = (login($ada), login($ada));
@@ -262,8 +262,8 @@ subtest 'a flood in a small zone' => sub {
     $t->db->do('TRUNCATE autoflow.revocations');
 };
 
-# between a client and PostgreSQL, as a pooler may be: lets everything through
-# but notifications
+# between a client and PostgreSQL, like some poolers: passes everything but
+# notifications
 sub deaf_pooler {
     my $listener = IO::Socket::IP->new(Listen => 5, LocalHost => '127.0.0.1', LocalPort => 0)
         or die $@;
@@ -291,7 +291,7 @@ sub deaf_pooler {
     POSIX::_exit(0);
 }
 
-subtest 'a pooler that keeps notifications to itself' => sub {
+subtest 'a pooler that drops notifications' => sub {
     my ($port, $pid) = deaf_pooler();
     my $pair = login($ada);
     $other->database(
@@ -307,7 +307,7 @@ subtest 'a pooler that keeps notifications to itself' => sub {
     kill 'TERM', $pid;
 };
 
-subtest 'the feed is down for long' => sub {
+subtest 'the feed is down for a long time' => sub {
     my $pair = login($ada);
     $t->settings({autoflow_revocation_staleness => '5s'})->reload;
     $other->settings({autoflow_revocation_staleness => '5s fail=open'})->reload;
@@ -326,7 +326,7 @@ subtest 'the feed is down for long' => sub {
     for my $node ($t, $other) {
         $t->wait_for(sub { app($node, $pair) eq '200 ' });
     }
-    pass 'it heals by itself';
+    pass 'it recovers';
 };
 
 $other->finish;

@@ -1,5 +1,5 @@
-# Mails on their way: to a real mail server, which may be down, deaf or
-# unwilling, from workers that may be killed.
+# Delivery of mails: to a real mail server, which may be down, hang or reject,
+# by workers that may be killed.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -25,7 +25,7 @@ sub secure ($password = $smtp->password) {
         . qq{ "password=$password" starttls=required ca=} . $smtp->ca);
 }
 
-# a row of the outbox, waited for until it is as it should be
+# an outbox entry, when its condition is true
 sub row ($address, $is) {
     my $row;
     $t->wait_for(sub {
@@ -40,15 +40,15 @@ sub sent ($address) { row($address, sub ($row) { $row->{sent_at} }) }
 sub arrived ($address) { $t->wait_for(sub { $smtp->mails_to($address) });
     return ($smtp->mails_to($address))[0] }
 
-# as if the time until the next attempt had passed: for what waits for one, as
-# a lease is longer; or for all, when those who had taken them are gone
+# as if the time until the next attempt had passed: for waiting ones, as a lease
+# is longer; or for all, when the workers that claimed them are gone
 sub later ($all = 0) {
     $t->db->do(q{UPDATE autoflow.outbox SET due_at = now() WHERE sent_at IS NULL
         AND failed_at IS NULL
         AND (due_at < now() + interval '1 minute' OR ?)}, undef, $all);
 }
 
-# the log says it a moment after the database
+# the log may have it a moment after the database
 sub logged ($line, $name) { ok $t->wait_for(sub { $t->error_log =~ $line }), $name }
 
 my $kicks = 0;
@@ -56,7 +56,7 @@ sub kick {
     $t->ua->post('/auth/forgot-password' => json => {email => 'nobody' . ++$kicks
         . '@example.com'}) }
 
-# until all is sent: whoever looks, a kick is there for each worker
+# waits until all are sent: each worker has a kick
 sub all_sent {
     $t->wait_for(sub {
         later();
@@ -71,7 +71,7 @@ secure();
 $t->start;
 
 
-subtest 'a mail goes out as soon as its cause is there' => sub {
+subtest 'a mail is sent immediately' => sub {
     $t->register(email => 'ada@example.com');
     my $mail = arrived('ada@example.com');
     is $mail->{sender}, 'auth@example.com', 'from the address that is configured';
@@ -103,7 +103,7 @@ subtest 'a mail goes out as soon as its cause is there' => sub {
         'the log holds no address, token or password';
 };
 
-subtest 'a worker keeps its connection' => sub {
+subtest 'a worker keeps its connection open' => sub {
     $t->hold;                   # no worker looks by chance
     $t->register(email => "many$_\@example.com") for 1 .. 10;
     sent("many$_\@example.com") for 1 .. 10;
@@ -112,7 +112,7 @@ subtest 'a worker keeps its connection' => sub {
     $t->go;
 };
 
-subtest 'a domain that is not ASCII' => sub {
+subtest 'a non-ASCII domain' => sub {
     $t->register(email => "ada\@b\x{fc}cher.example");
     my $mail = arrived('ada@xn--bcher-kva.example');
     my ($to) = map { $_->[1] } grep { $_->[0] eq 'To' } @{$mail->{headers}};
@@ -135,7 +135,7 @@ subtest 'the server is down' => sub {
     arrived('up@example.com');
 };
 
-subtest 'the server is deaf' => sub {
+subtest 'the server hangs' => sub {
     $smtp->stop;
     my $hole = $smtp->black_hole;
     $t->hold;                   # so that nobody gives up
@@ -145,7 +145,7 @@ subtest 'the server is deaf' => sub {
         ->status_is(200, 'logins wait for no mail') for 1 .. 11;
     ok !grep({ $_->{recipients}[0] =~ /deaf/ } $smtp->mails), 'of which none can be sent';
 
-    # whoever waits for an answer is killed
+    # the worker that waits for the response is killed
     kill KILL => $t->process->processes;
     $t->process->ended;
     $t->wait_for(sub { !$t->process->processes });
@@ -164,12 +164,12 @@ subtest 'the server is deaf' => sub {
     is $smtp->mails_to("deaf$_\@example.com"), 1, 'delivered later, once' for 1 .. 4;
 };
 
-subtest 'what the server says of a recipient' => sub {
+subtest "the server's reply to a recipient" => sub {
     $t->register(email => 'nobody@refused.example');
     my $row = row('nobody@refused.example', sub ($row) { $row->{failed_at} });
     like $row->{last_error}, qr/550 5\.1\.1 <\*+>: nobody of this name/, 'for ever: given up';
     is $row->{attempts}, 1, 'at once';
-    logged(qr/\[error\].*gave up mail $row->{id} \(verify_email\): .*550/, 'the log says so');
+    logged(qr/\[error\].*gave up mail $row->{id} \(verify_email\): .*550/, 'logged');
 
     $t->register(email => "Nobody\@b\x{fc}cher.refused.example");
     $row = row("Nobody\@b\x{fc}cher.refused.example", sub ($row) { $row->{failed_at} });
@@ -187,10 +187,10 @@ subtest 'what the server says of a recipient' => sub {
     kick();
     $row = row('busy@later.example', sub ($row) { $row->{failed_at} });
     like $row->{last_error}, qr/in time.*451/, 'but after a day';
-    logged(qr/\[error\].*gave up mail $row->{id} .*in time/, 'the log says so');
+    logged(qr/\[error\].*gave up mail $row->{id} .*in time/, 'logged');
 };
 
-subtest 'what nobody needs any more is not sent' => sub {
+subtest 'obsolete mails are not sent' => sub {
     $smtp->stop;
     $t->register(email => 'gone@example.com');
     row('gone@example.com', sub ($row) { $row->{last_error} });
@@ -201,7 +201,7 @@ subtest 'what nobody needs any more is not sent' => sub {
     is $smtp->mails_to('gone@example.com'), 0, 'the address is another one';
 };
 
-# a signal, at which workers may not end before a mail is answered
+# signals a worker, which must not exit before the mail is answered
 sub signal_while_held ($signal) {
     my @workers = $t->worker_pids;
     $t->process->signal($signal);
@@ -212,7 +212,7 @@ sub signal_while_held ($signal) {
     return @workers;
 }
 
-subtest 'a quick end, and a slow one' => sub {
+subtest 'fast and graceful shutdown' => sub {
     $smtp->hold;
     $t->register(email => 'slow@example.com');
     arrived('slow@example.com');
@@ -232,7 +232,7 @@ subtest 'a quick end, and a slow one' => sub {
     $t->start;
 };
 
-subtest 'what is told too late' => sub {
+subtest 'late results' => sub {
     $smtp->stop;
     my $hole = $smtp->black_hole;
     $t->register(email => 'tardy@example.com');
@@ -251,7 +251,7 @@ subtest 'what is told too late' => sub {
     all_sent();
 };
 
-subtest 'the database goes away while a mail is on its way' => sub {
+subtest 'the database goes down while a mail is being sent' => sub {
     $smtp->hold;
     $t->register(email => 'way@example.com');
     arrived('way@example.com');
@@ -297,7 +297,7 @@ subtest 'a server that does not offer TLS' => sub {
     ok !$mail->{tls}, 'but does where it is not';
 };
 
-subtest 'a server whose certificate nobody knows' => sub {
+subtest 'a server with an untrusted certificate' => sub {
     $smtp->stop->with_tls->start;
     secure();
     mail($smtp->url . ' from=auth@example.com user=' . $smtp->user . ' "password=' . $smtp->password
@@ -308,12 +308,12 @@ subtest 'a server whose certificate nobody knows' => sub {
         qr/certificate/, 'gets nothing';
 };
 
-subtest 'a password that is wrong' => sub {
+subtest 'a wrong password' => sub {
     secure('wrong');
     $t->reload->ready;
     $t->register(email => 'wrong@example.com');
     my $row = row('wrong@example.com', sub ($row) { $row->{last_error} });
-    like $row->{last_error}, qr/535/, 'the server says so';
+    like $row->{last_error}, qr/535/, 'reported by the server';
     ok !$row->{failed_at}, 'it may be mended';
     secure();
     $t->reload->ready;
@@ -322,7 +322,7 @@ subtest 'a password that is wrong' => sub {
         'wrong@example.com';
 };
 
-subtest 'old rows go' => sub {
+subtest 'old rows are deleted' => sub {
     $t->db->do(q{UPDATE autoflow.outbox SET created_at = now() - interval '31 days'
         WHERE recipient LIKE 'crowd%'});
     is $t->db->selectrow_array('SELECT autoflow.mail_maintain()'), 200, 'after 30 days';

@@ -1,5 +1,5 @@
-# Two nginx of different users on one Maildir: they share it, if its rights say
-# so, or one of them is refused; neither takes it away from the other.
+# Two nginx of different users on one Maildir: they share it, if its permissions
+# allow that, or one of them is refused; neither takes it away from the other.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -15,13 +15,13 @@ my $mails = Test::Autoflow::Maildir->new(t => $t);
 my $mail  = $mails->dir;
 $mails->configure->postgresql->start;
 
-# where workers of either user may connect
+# where workers of both users can connect
 my $map = path($t->postgresql->data, 'pg_ident.conf');
 $map->spurt($map->slurp . "autoflow nobody autoflow_app\n");
 $t->postgresql->process->signal('HUP');
 $t->start;
 
-# another one on the same database and folder
+# another nginx on the same database and folder
 sub other ($user) {
     my $other = Test::Autoflow->new(user => $user, beside => $t);
     Test::Autoflow::Maildir->new(t => $other, dir => $mail)->configure;
@@ -31,7 +31,7 @@ sub other ($user) {
 sub owner ($path) { scalar getpwuid((stat $path)[4]) }
 sub owners { map { owner($_) } $mail, map { "$mail/$_" } qw(tmp new cur) }
 
-# that an nginx sends a mail, by a worker of this user
+# checks that an nginx sends a mail, by a worker of this user
 sub sends ($nginx, $user) {
     state $n = 0;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -54,14 +54,14 @@ sub is_refused ($nginx, $folder, $owner) {
     $nginx->finished(1);
 }
 
-subtest 'another user comes second' => sub {
+subtest "another user's nginx starts second" => sub {
     is_deeply [owners()], [('www-data') x 4], 'the folders are the first one\'s';
     is_refused(other('nobody nogroup'), $mail, 'www-data');
     is_deeply [owners()], [('www-data') x 4], 'and stay so';
     sends($t, 'www-data');
 };
 
-subtest 'the same user comes second' => sub {
+subtest "the same user's nginx starts second" => sub {
     my $second = other('www-data');
     $second->start;
     sends($_, 'www-data') for $second, $t;
@@ -89,13 +89,13 @@ subtest 'the other way round' => sub {
     sends($t, 'nobody');
 };
 
-subtest 'one of the folders is somebody else\'s' => sub {
+subtest 'one of the folders has another owner' => sub {
     system('chown', 'www-data', "$mail/new") == 0 or die;
     is_refused(other('nobody nogroup'), "$mail/new", 'www-data');
     system('chown', 'nobody', "$mail/new") == 0 or die;
 };
 
-subtest 'a folder of a group' => sub {
+subtest 'a folder shared by a group' => sub {
     path($mail)->remove_tree;
     mkdir $mail;
     chown 0, scalar(getgrnam 'www-data'), $mail;
@@ -109,7 +109,7 @@ subtest 'a folder of a group' => sub {
     is_deeply [owners()], ['root', ('nobody') x 3], 'nobody has taken it';
 };
 
-subtest 'a folder below one that is closed to the workers' => sub {
+subtest "a folder below one that workers can't access" => sub {
     my $closed = $t->dir . '/closed';
     mkdir $closed, 0700;
     my ($exit, $text) = other('www-data')->settings(

@@ -1,5 +1,5 @@
-# Forgotten passwords, and addresses to verify: with the tokens that mails
-# bring, which only their reader has, and which count once and not for long.
+# Password resets, and verification of addresses: with tokens from mails, which
+# only their recipients have, are valid once and for a limited time.
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(decode_base64url encode_base64url);
@@ -119,7 +119,7 @@ subtest 'an address to verify' => sub {
     is mails_to('bob@example.com'), 1, 'which needs no further mail';
 };
 
-subtest 'another address that an account waits for' => sub {
+subtest "an account's pending address" => sub {
     my $email  = 'old@example.com';
     my $bob    = $t->register(email => $email);
     my $change = sub ($new) { $t->db->do('UPDATE autoflow.users SET pending_email = ?
@@ -157,7 +157,7 @@ subtest 'another address that an account waits for' => sub {
     verify($late)->problem_is(409, 'email_taken');
 };
 
-subtest 'tokens of no use' => sub {
+subtest 'invalid tokens' => sub {
     my ($email, $reset, $verify) = account();
     my $octets = decode_base64url($reset);
     my $id = '00000000-0000-4000-8000-000000000000';
@@ -184,7 +184,7 @@ subtest 'tokens of no use' => sub {
         ->status_is(204);
 };
 
-subtest 'they end with what they are for' => sub {
+subtest 'tokens become invalid with their purpose' => sub {
     my @changes = (
         ['the password', q{password_hash = 'x'}, 0, 0],
         ['every session', 'token_epoch = token_epoch + 1', 0, 0],
@@ -204,7 +204,7 @@ subtest 'they end with what they are for' => sub {
     }
 };
 
-subtest 'and with time' => sub {
+subtest 'and expire' => sub {
     my ($email, $reset, $verify) = account();
     elapse('59 minutes');
     reset_with($reset, 'password')->status_is(422);
@@ -217,7 +217,7 @@ subtest 'and with time' => sub {
     verify($late)->problem_is(400, 'invalid_token');
 };
 
-subtest 'at once' => sub {
+subtest 'concurrently' => sub {
     my ($email, $reset, $verify) = account();
     my @txs = $t->at_once(map { [POST => '/auth/reset-password' => json =>
         {token => $reset, password => "$fresh number $_"}] } 1 .. 8);
@@ -226,9 +226,9 @@ subtest 'at once' => sub {
     login($email, "$fresh number $winner")->status_is(200);
 };
 
-# a login with the former password, which has opened its session when the
-# others are about to be ended
-subtest 'a login that overlaps' => sub {
+# a login with the old password, which has opened its session when the others
+# are about to be ended
+subtest 'an overlapping login' => sub {
     my ($email, $reset) = account();
     my $request = sub ($path, $body) {
         $t->client->send(
@@ -247,7 +247,7 @@ subtest 'a login that overlaps' => sub {
         ->problem_is(401, 'invalid_token');
 };
 
-subtest 'secrets are replaced' => sub {
+subtest 'secret rotation' => sub {
     my ($email, $reset) = account();
     my $former = encode_base64url(substr decode_base64url($reset), 4);
     mail(autoflow_secret => 'hex:' . 'a1' x 32 . '; autoflow_secret hex:' . '0f' x 32);
@@ -272,7 +272,7 @@ subtest 'secrets are replaced' => sub {
     $t->reload->ready;
 };
 
-subtest 'a dump of the database resets nothing' => sub {
+subtest 'a database dump has no usable tokens' => sub {
     my ($email, $reset) = account();
     my $dump = do {
         open my $out, '-|', 'pg_dump', '--data-only', '-d', $t->postgresql->url('autoflow') or die;
@@ -292,7 +292,7 @@ subtest 'a dump of the database resets nothing' => sub {
     reset_with($reset)->status_is(204);
 };
 
-subtest 'nobody learns who has an account' => sub {
+subtest "accounts can't be enumerated" => sub {
     $t->register(email => 'known@example.com');
     $t->db->do(q{INSERT INTO autoflow.users (email, password_hash, is_active)
         VALUES ('off@example.com', 'x', false)});
@@ -312,7 +312,7 @@ subtest 'nobody learns who has an account' => sub {
         ('unknown@example.com', 'off@example.com')}), 0, 'nor a row';
 };
 
-subtest 'nor from how long it takes' => sub {
+subtest 'nor by timing' => sub {
     $t->db->do(q{INSERT INTO autoflow.users (email, password_hash)
         SELECT 'timed' || n || '@example.com', 'x' FROM generate_series(1, 5) AS n});
     my ($delay) = path("$Test::Autoflow::root/src/api/recovery.c")->slurp
@@ -338,7 +338,7 @@ subtest 'nor from how long it takes' => sub {
     $t->go;
 };
 
-subtest 'not too many mails' => sub {
+subtest 'limits of mails' => sub {
     $t->db->do(q{INSERT INTO autoflow.users (email, password_hash)
         VALUES ('often@example.com', 'x')});
     my $count = sub { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.outbox
@@ -360,7 +360,7 @@ subtest 'not too many mails' => sub {
     is $count->(), 6, 'more later';
 };
 
-subtest 'not too many requests' => sub {
+subtest 'limits of requests' => sub {
     mail(autoflow_attempts => 'address=5/1m');
     $t->reload->ready;
     my ($email, $reset, $verify) = account();    # three of them: to register, to forget, and
@@ -378,7 +378,7 @@ subtest 'not too many requests' => sub {
     reset_with($reset)->status_is(204);
 };
 
-subtest 'what an account is called can do no harm' => sub {
+subtest 'harmless names' => sub {
     my $templates = $t->dir . '/templates';
     path($templates)->make_path;
     chmod 0755, $templates;

@@ -1,5 +1,5 @@
-# PUT, PATCH /auth/me, /user/profile: what an account says of itself, and
-# another address, which waits until somebody shows that it is theirs.
+# PUT, PATCH /auth/me, /user/profile: an account's profile, and a changed
+# address, which is pending until it is verified.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(decode_json);
@@ -23,11 +23,11 @@ sub move ($who, $email, %more) { change($who, {email => $email, current_password
 
 sub verify ($token) { $t->post_ok('/api/user/verify-email' => json => {token => $token}) }
 
-# a token pair of after what has changed
+# a token pair from after the change
 sub again ($who) { $t->ua->post('/auth/refresh' => json => {refresh_token => $who->{refresh_token}})
     ->res->json }
 
-# what the audit says of an account: [action, details]
+# the audit events of an account: [action, details]
 sub audit ($who) {
     return [map { [$_->[0], decode_json($_->[1])] } @{$t->db->selectall_arrayref(q{
         SELECT action, details FROM autoflow.audit_events WHERE target_id = ?
@@ -36,7 +36,7 @@ sub audit ($who) {
 }
 
 
-subtest 'what an account says of itself' => sub {
+subtest "the account's profile" => sub {
     my $ada = $t->register(email => 'ada@example.com', username => 'ada');
     my %user = %{$ada->{user}};
 
@@ -76,7 +76,7 @@ subtest 'what an account says of itself' => sub {
     change($ada, {username => 'Countess'})->status_is(200);
 };
 
-subtest 'what is refused' => sub {
+subtest 'refused' => sub {
     my $eve = $t->register(email => 'eve@example.com', username => 'eve');
     $t->patch_ok('/auth/me' => json => {})->problem_is(401, 'token_required');
     change($eve, {username => 'COUNTESS'})->problem_is(409, 'username_taken');
@@ -99,7 +99,7 @@ subtest 'what is refused' => sub {
     change($eve, {bio => 'x'})->status_is(401);
 };
 
-subtest 'another address' => sub {
+subtest 'a changed address' => sub {
     my $bob = $t->register(email => 'bob@example.com');
     my $id  = $bob->{user}{id};
     my $old = $mails->token('bob@example.com', 'verify-email');
@@ -138,7 +138,7 @@ subtest 'another address' => sub {
     ], 'audited';
 };
 
-subtest 'another one, and back' => sub {
+subtest 'changed, and changed back' => sub {
     my $who = $t->register(email => 'first@example.com');
     move($who, 'second@example.com')->status_is(200);
     my $second = $mails->token('second@example.com', 'verify-email');
@@ -160,7 +160,7 @@ subtest 'another one, and back' => sub {
     $t->get_ok('/auth/me' => $t->bearer(again($who)))->json_is('/email' => 'FIRST@example.com');
 };
 
-subtest 'that somebody else has by now' => sub {
+subtest 'taken by another account meanwhile' => sub {
     my $who = $t->register(email => 'slow@example.com');
     move($who, 'wanted@example.com')->status_is(200);
     my $token = $mails->token('wanted@example.com', 'verify-email');
@@ -171,7 +171,7 @@ subtest 'that somebody else has by now' => sub {
     verify($token)->status_is(204, 'gone again');
 };
 
-subtest 'two who want the same at once' => sub {
+subtest 'two concurrent changes to one address' => sub {
     my @both = map { $t->register(email => "both$_\@example.com") } 1, 2;
     move($_, 'same@example.com')->status_is(200), $mails->elapse('2 minutes') for @both;
     my @tokens = ($mails->token('same@example.com', 'verify-email', 2),
@@ -183,8 +183,8 @@ subtest 'two who want the same at once' => sub {
     is_deeply [sort map { $_->res->code } @txs], [204, 409], 'one of them gets it';
 };
 
-subtest 'a new password withdraws it' => sub {
-    # whoever knew the old one may have asked for it
+subtest 'a new password withdraws the pending address' => sub {
+    # someone else who knew the old one may have requested it
     for my $how ('change', 'reset') {
         my $email = "$how\@example.com";
         my $who = $t->register(email => $email);
@@ -207,7 +207,7 @@ subtest 'a new password withdraws it' => sub {
     }
 };
 
-subtest 'mails have limits' => sub {
+subtest 'limits of mails' => sub {
     my $who = $t->register(email => 'often@example.com');
     my $count = sub ($to, $kind) {
         return $t->db->selectrow_array('SELECT count(*) FROM autoflow.outbox WHERE recipient = ?
@@ -220,13 +220,13 @@ subtest 'mails have limits' => sub {
         move($who, 'victim@example.com')->status_is(200);
     }
     is $count->('victim@example.com', 'change_email'), 5, 'five within an hour';
-    is $count->('often@example.com', 'email_changed'), 9, 'the old address is told each time';
+    is $count->('often@example.com', 'email_changed'), 9, 'the old address is notified each time';
     $t->post_ok('/auth/forgot-password' => json => {email => 'often@example.com'})->status_is(202);
     is $count->('often@example.com', 'reset_password'), 1,
         'which does not keep its owner from a reset';
 };
 
-subtest 'passwords can not be tried' => sub {
+subtest "passwords can't be guessed" => sub {
     $mails->configure(autoflow_attempts => 'account=3/1m account_total=off address=5/1m');
     $t->reload->ready;
     my $who = $t->register(email => 'tried@example.com');

@@ -1,4 +1,4 @@
-# DELETE /auth/me, /user/account: the account is gone, and with it all that
+# DELETE /auth/me, /user/account: deletes the account, and ends everything that
 # could be done in its name.
 
 use Mojo::Base -strict, -signatures;
@@ -17,7 +17,7 @@ sub login ($email) {
     return $t->post_ok('/auth/login' => json => {email => $email, password => $good});
 }
 
-subtest 'it is gone' => sub {
+subtest 'the account is deleted' => sub {
     for my $path ('/auth/me', '/api/user/account', '/api/v1/auth/me') {
         my $ada = $t->register(email => 'ada@example.com', username => 'ada', full_name => 'Ada');
         my $phone = login('ada@example.com')->tx->res->json;
@@ -70,7 +70,7 @@ subtest 'tokens in mails' => sub {
         'the next one is untouched');
 };
 
-subtest 'mails that nobody sent as yet' => sub {
+subtest 'unsent mails' => sub {
     $mails->configure(autoflow_mail => 'off');
     $t->reload->ready;
     my $who = $t->register(email => 'late@example.com');
@@ -86,7 +86,7 @@ subtest 'mails that nobody sent as yet' => sub {
     is $mails->to('late@example.com'), 0, 'are given up';
 };
 
-subtest 'at once' => sub {
+subtest 'concurrently' => sub {
     my $who = $t->register(email => 'race@example.com');
     my @txs = $t->at_once(map {
         [DELETE => '/auth/me' => $t->bearer($who)],

@@ -1,5 +1,4 @@
-# autoflow_require_verified_email: no session without an address that somebody
-# has shown to be theirs.
+# autoflow_require_verified_email: no session without a verified address.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(true false decode_json);
@@ -63,7 +62,7 @@ subtest 'a registration' => sub {
     refresh($t->tx->res->json)->status_is(200);
 };
 
-subtest 'a reset shows the address, too' => sub {
+subtest 'a reset verifies the address, too' => sub {
     $t->register(email => 'bob@example.com');
     $t->post_ok('/auth/forgot-password' => json => {email => 'bob@example.com'})->status_is(202);
     my $fresh = 'a fresh battery for the horse';
@@ -73,7 +72,7 @@ subtest 'a reset shows the address, too' => sub {
     login('bob@example.com', $fresh)->status_is(200);
 };
 
-subtest 'sessions of before' => sub {
+subtest 'existing sessions' => sub {
     $t->get_ok('/app/x' => $t->bearer($early))
         ->status_is(200, 'access tokens live as long as they do');
     refresh($early)->problem_is(403, 'email_not_verified');
@@ -83,13 +82,13 @@ subtest 'sessions of before' => sub {
         ->json_is('/user/email_verified' => true, 'then the same token is good again');
 };
 
-subtest 'disabled comes first' => sub {
+subtest 'disabled has precedence' => sub {
     $t->register(email => 'off@example.com');
     $t->db->do(q{UPDATE autoflow.users SET is_active = false WHERE email = 'off@example.com'});
     login('off@example.com')->problem_is(403, 'account_disabled');
 };
 
-subtest 'an address that is not verified any more' => sub {
+subtest 'an address that is no longer verified' => sub {
     my $pair = login('ada@example.com')->tx->res->json;
     $t->db->do(q{UPDATE autoflow.users SET email_verified = false WHERE email = 'ada@example.com'});
     $t->wait_for(sub { $t->ua->get('/app/x' => $t->bearer($pair))->res->code == 401 });

@@ -1,6 +1,6 @@
-# Requests that overlap: what one of them looks at, another changes before it
-# acts.  A transaction of the owner's holds what they need until they have got
-# as far as that; then they go on one by one, in the order in which they came.
+# Overlapping requests: something that one has read is changed by another before
+# it acts.  A transaction of the owner's locks what they need until they wait
+# for it; then they continue one at a time, in the order of their arrival.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(decode_json encode_json true);
@@ -13,14 +13,14 @@ use Test::More;
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
 
-# one connection for each request that waits, whoever sends the mails beside them
+# one connection for each waiting request, and for sending mails
 my $t     = Test::Autoflow->new(database => 'pool=4');
 my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure(autoflow_sessions => 'account=3');
 $t->start;
 my $db = $t->db;
 
-# where an account must be verified
+# where addresses must be verified
 my $strict = Test::Autoflow->new(beside => $t,
     settings => {autoflow_require_verified_email => 'on'})->start;
 
@@ -29,7 +29,7 @@ sub account { $t->register(email => 'account' . ++$n . '@overlaps.example') }
 sub id ($who) { $who->{user}{id} }
 sub email ($who) { $who->{user}{email} }
 
-# the same account, by another session
+# the same account, in another session
 sub login ($who) {
     my $body = {email => email($who), password => $good};
     return $t->ua->post('/auth/login' => json => $body)->res->json;
@@ -53,7 +53,7 @@ sub mails ($who, $kind) {
     return value('count(*) FROM autoflow.outbox WHERE user_id = ? AND kind = ?', id($who), $kind);
 }
 
-# the details of what was audited
+# the details of audit events
 sub events ($who, $action) {
     my $rows = $db->selectcol_arrayref('SELECT details::text FROM autoflow.audit_events
         WHERE target_id = ? AND action = ? ORDER BY at, id', {}, id($who), $action);
@@ -61,7 +61,7 @@ sub events ($who, $action) {
 }
 
 
-# Requests, as [method, path, whose, body]; where the path names an account, a
+# Requests, as [method, path, whose, body]; if the path contains an account, a
 # superuser's
 
 
@@ -103,14 +103,14 @@ my %request = (
 
 sub a ($name, @of) { $request{$name}->(@of) }
 
-# sends it, and doesn't wait
+# sends it without waiting
 sub begin ($request, $node = $t) {
     my ($method, $path, $whose, $body) = @$request;
     return $node->client->send(Test::Autoflow::Client::request($method, "/api/v1$path",
         $whose ? $node->bearer($whose) : {}, $body ? encode_json($body) : ()));
 }
 
-# an answer's status, and its code
+# a response's status and code
 sub said ($answer) {
     my $json = $answer->{body} =~ /^\{/ ? decode_json($answer->{body}) : {};
     return join ' ', $answer->{status}, $json->{code} // ();
@@ -127,7 +127,7 @@ sub reset_token ($who) {
 }
 
 
-# What the owner does in a transaction, and leaves open.
+# What the owner does in a transaction that stays open.
 
 sub transaction ($sql, @values) {
     my $hold = $t->postgresql->connect;
@@ -146,8 +146,8 @@ sub ended ($pair) {
 
 sub held ($table, $id) { transaction("SELECT FROM autoflow.$table WHERE id = ? FOR UPDATE", $id) }
 
-# The answers to requests that have run, one by one, into what a transaction
-# holds, which then does this and commits.
+# The responses to requests that have run, one at a time, into a transaction's
+# locks; then it does this and commits.
 sub into ($hold, $requests, $then = sub ($hold) { }) {
     my ($waiting, @clients) = 0;
     for my $request (@$requests) {
@@ -160,16 +160,16 @@ sub into ($hold, $requests, $then = sub ($hold) { }) {
     return map { $_->answer } @clients;
 }
 
-# whether nobody holds any of an account's rows in a table
+# whether an account's rows in a table are unlocked
 sub free ($table, $who) {
     my $rows = "FROM autoflow.$table WHERE user_id = ?";
     my $free = $db->selectall_arrayref("SELECT $rows FOR UPDATE SKIP LOCKED", {}, id($who));
     return @$free == value("count(*) $rows", id($who));
 }
 
-# Those of requests that have waited for an account: none of them held anything
-# of it while it waited, or they and whoever holds it could wait for each other.
-# (Who sends the mails holds one for a moment.)
+# Likewise for requests that wait for an account: none of them locked any of its
+# rows meanwhile, which could deadlock. (The sender of mails locks one for a
+# moment.)
 sub beside ($who, @requests) {
     return into(held(users => id($who)), \@requests, sub ($hold) {
         for my $table (qw(sessions outbox)) {
@@ -180,7 +180,7 @@ sub beside ($who, @requests) {
 }
 
 
-subtest 'what ends sessions, beside what opens or prolongs one' => sub {
+subtest 'ending sessions while one is opened or refreshed' => sub {
     my %ends = (         # what it says of a login behind it, and how many it leaves
         logout     => ['200', 1],
         logout_all => ['200', 0],
@@ -212,10 +212,10 @@ subtest 'what ends sessions, beside what opens or prolongs one' => sub {
     }
 };
 
-# each condition alone: what is deleted here is still active
+# each condition separately: deleted ones are still active here
 my %gone = (disabled => 'is_active = false', deleted => 'deleted_at = now()');
 
-subtest 'an account that is changed under a request' => sub {
+subtest 'an account changes during a request' => sub {
     my %changes  = (%gone,
         replaced   => q{password_hash = 'x'},
         unverified => 'email_verified = false',
@@ -252,7 +252,7 @@ subtest 'an account that is changed under a request' => sub {
     }
 };
 
-subtest 'a session that is ended under a request' => sub {
+subtest 'a session ends during a request' => sub {
     my $ada = account();
     is said(into(ended($ada), [a(refresh => $ada)])), '401 invalid_token',
         'its token is not exchanged';
@@ -265,7 +265,7 @@ subtest 'a session that is ended under a request' => sub {
     is said(into(ended($phone), [a(end => $phone)])), '404 not_found', 'nor is it ended twice';
     is_deeply events($ada, 'logged_out'), [];
 
-    # whoever ends others tells how many these were: not one that had ended
+    # the number of ended sessions doesn't include those that had ended
     my %said = (
         logout     => ['logged_out'],
         password   => ['password_changed', {scope => 'others', count => 0}],
@@ -289,7 +289,7 @@ subtest 'a session that is ended under a request' => sub {
     is_deeply events($ada, 'logged_in')->[-1], {}, 'was not ended by the login';
 };
 
-subtest 'the same twice' => sub {
+subtest 'the same request twice' => sub {
     my %after = (        # what is said, has happened, and is so then
         promote  => ['200 200', promoted => 'is_superuser'],
         disable  => ['200 200', disabled => 'NOT is_active'],
@@ -314,7 +314,7 @@ subtest 'the same twice' => sub {
     }
 };
 
-subtest 'two of a kind' => sub {
+subtest 'two requests of a kind' => sub {
     $db->do(q{INSERT INTO autoflow.roles (name) VALUES ('one'), ('two')});
     my $ada = account();
     is said($_), '200' for beside($ada, map { a(roles => $ada, $_) } qw(one two));
@@ -347,8 +347,8 @@ subtest 'two of a kind' => sub {
     is mails($ada, 'reset_password'), 1, 'requests for a mail: one';
 };
 
-# The change has ended the mails that there were by then, and not this one.
-subtest 'a mail that is asked for while the account is changed' => sub {
+# The change has ended the mails that existed by then, and not this one.
+subtest 'a mail is requested while the account changes' => sub {
     my %changes = (%gone, moved => q{email = 'another.' || email});
     for my $change (sort keys %changes) {
         for my $name (qw(reset verify)) {
@@ -367,7 +367,7 @@ subtest 'a mail that is asked for while the account is changed' => sub {
     }
 };
 
-subtest 'a mail that expires, or is used, under a request' => sub {
+subtest "a mail's token expires, or is used, during a request" => sub {
     for my $set (q{created_at = created_at - interval '2 days'}, 'used_at = now()') {
         for my $name (qw(reset verify)) {
             my $ada     = account();
@@ -384,14 +384,14 @@ sub message (@of) { decode_json(begin(a(write => @of))->answer->{body}) }
 sub mailbox ($who) { transaction('SELECT FROM autoflow.mailboxes WHERE user_id = ? FOR
     UPDATE', id($who)) }
 
-# a conversation, as one of the two has it
+# a conversation, as seen by one of the two
 sub conversation ($who, $message) {
     return transaction('SELECT FROM autoflow.conversations
         WHERE user_id = ? AND conversation_id = ? FOR UPDATE', id($who),
         $message->{conversation_id});
 }
 
-subtest 'a message, beside what becomes of its parties' => sub {
+subtest 'a message while its parties change' => sub {
     for my $change (sort keys %gone) {
         for my $case (['sender', '401 invalid_token'], ['recipient', '422 validation_failed']) {
             my ($party, $said) = @$case;
@@ -407,7 +407,7 @@ subtest 'a message, beside what becomes of its parties' => sub {
         }
     }
 
-    # before there is a mailbox, which is made for this message
+    # before there is a mailbox: this message creates it
     my ($ada, $bob) = (account(), account());
     my $open = 'count(*) FROM autoflow.mailboxes WHERE closed_at IS NULL AND user_id = ?';
     is join(' ', map { said($_) } into(transaction('LOCK TABLE autoflow.messages IN SHARE MODE'),
@@ -421,7 +421,7 @@ subtest 'a message, beside what becomes of its parties' => sub {
     is_deeply [faults($db)], [], 'mailboxes are as they must be';
 };
 
-subtest 'what changes a mailbox, beside another change' => sub {
+subtest 'concurrent changes of a mailbox' => sub {
     my ($ada, $bob) = (account(), account());
     my $parent = message($ada, $bob);
     my @of     = (conversation_id => $parent->{conversation_id});
@@ -456,7 +456,7 @@ subtest 'what changes a mailbox, beside another change' => sub {
         'which the other one has';
 };
 
-subtest 'a message that both delete' => sub {
+subtest 'both delete a message' => sub {
     my ($ada, $bob) = (account(), account());
     my $message = message($ada, $bob);
     is join(' ', map { said($_) } into(held(messages => $message->{id}),
@@ -464,8 +464,8 @@ subtest 'a message that both delete' => sub {
     is value('count(*) FROM autoflow.messages WHERE id = ?', $message->{id}), 0, 'is gone';
 };
 
-# The sender's mailbox is locked before: that account was made earlier.
-subtest 'whoever waits for a mailbox' => sub {
+# The sender's mailbox is locked first: that account was created earlier.
+subtest 'waiting for a mailbox' => sub {
     my ($ada, $bob, $eve) = map { account() } 1 .. 3;
     message($ada, $eve);
     my ($answer) = into(mailbox($ada), [a(write => $ada, $eve)], sub ($hold) {

@@ -1,5 +1,5 @@
-# What a node does by itself, beside requests and beside the same of another
-# node: it waits for nobody, and does nothing twice.  By statements alone.
+# A node's background jobs, concurrent with requests and with the same job of
+# another node: they wait for nobody, and do nothing twice.  Only by statements.
 
 use Mojo::Base -strict, -signatures;
 use DBD::Pg qw(:async);
@@ -18,7 +18,7 @@ $db->do(q{SET lock_timeout = '1s'});    # whoever waits fails
 
 sub value ($sql, @values) { scalar $db->selectrow_array($sql, {}, @values) }
 
-# what another one has done, and not committed
+# what another transaction has done, without a commit
 sub transaction (@sql) {
     my $other = $postgresql->connect;
     $other->begin_work;
@@ -26,7 +26,7 @@ sub transaction (@sql) {
     return $other;
 }
 
-# a connection that does this, and waits for somebody who holds what it needs
+# a connection that runs this, and waits for someone's lock
 sub waiting ($one, $sql) {
     $one->do($sql, {pg_async => PG_ASYNC});
     wait_until(sub { value(q{SELECT count(*) FROM pg_stat_activity
@@ -35,14 +35,14 @@ sub waiting ($one, $sql) {
     return $one;
 }
 
-# what it says when a transaction that it has waited for is committed
+# its result when that transaction is committed
 sub waits_for ($transaction, $sql) {
     my $one = waiting($postgresql->connect, $sql);
     $transaction->commit;
     return eval { $one->pg_result; 1 } ? '' : $one->errstr;
 }
 
-# the text of a statement of the module's, with values for its parameters
+# the text of one of the module's statements, with values for its parameters
 sub statement ($name, %values) {
     my $sql = path("sql/queries/$name.sql")->slurp =~ s/^--.*\n//gmr;
     return $sql =~ s/(?<!:):([a-z]\w*)/$db->quote($values{$1})/ger;
@@ -52,8 +52,8 @@ my ($ada, $eve) = map { value(q{INSERT INTO autoflow.users (email, password_hash
     VALUES (?, 'x') RETURNING id}, "$_\@example.com") } qw(ada eve);
 
 
-# What has expired, who sweeps it, and what somebody else does to it meanwhile,
-# so that it may stay.
+# Expired rows, what sweeps them, and what someone else does to them meanwhile,
+# so that they may stay.
 my $past = q{now() - interval '40 days'};
 my @swept = (
     [revocations => 'purge', "INSERT INTO autoflow.revocations
@@ -96,7 +96,7 @@ for my $case (@swept) {
     };
 }
 
-subtest 'memberships of a role that was deleted' => sub {
+subtest 'memberships of a deleted role' => sub {
     my $role = value(q{INSERT INTO autoflow.roles (name) VALUES ('editor') RETURNING id});
     $db->do('INSERT INTO autoflow.user_roles SELECT id, ? FROM autoflow.users', {}, $role);
     $db->do("UPDATE autoflow.roles SET deleted_at = $past WHERE id = ?", {}, $role);
@@ -115,7 +115,7 @@ subtest 'memberships of a role that was deleted' => sub {
     is $members->(), 0;
 };
 
-subtest 'two that walk through the sessions' => sub {
+subtest 'two scans of the sessions' => sub {
     $db->do('TRUNCATE autoflow.sessions CASCADE');
     $db->do("INSERT INTO autoflow.sessions (user_id, expires_at, access_expires_at)
         VALUES ('$ada', $past, $past)");
@@ -125,7 +125,7 @@ subtest 'two that walk through the sessions' => sub {
     $other->rollback;
 };
 
-subtest 'mails that are claimed' => sub {
+subtest 'claiming mails' => sub {
     my $mail = sub ($who) { value(q{INSERT INTO autoflow.outbox (kind, user_id, recipient, due_at)
         SELECT 'verify_email', id, email, now() - interval '1 minute'
           FROM autoflow.users WHERE id = ? RETURNING id}, $who) };
@@ -153,7 +153,7 @@ subtest 'mails that are claimed' => sub {
     is value('SELECT failed_at FROM autoflow.outbox WHERE id = ?', $first), undef;
 };
 
-# by the order of ids, whatever the plan: or two of them wait for each other
+# in the order of ids, whatever the plan, or two could deadlock
 subtest 'memberships of several accounts' => sub {
     my $id = value(q{INSERT INTO autoflow.roles (name) VALUES ('reader') RETURNING id});
     my ($low, $high) = sort $ada, $eve;
@@ -169,7 +169,7 @@ subtest 'memberships of several accounts' => sub {
     $db->do('DELETE FROM autoflow.user_roles');
 };
 
-# the same of the mailboxes of a message
+# likewise for the mailboxes of a message
 subtest 'mailboxes of two accounts' => sub {
     my ($low, $high) = sort $ada, $eve;
     $db->do('DELETE FROM autoflow.mailboxes');
@@ -186,7 +186,7 @@ subtest 'mailboxes of two accounts' => sub {
     ok $write->pg_result, 'and then has both';
 };
 
-subtest 'roles given by two, and too many' => sub {
+subtest 'roles assigned concurrently, and too many' => sub {
     $db->do(q{INSERT INTO autoflow.roles (name) SELECT 'n' || i FROM generate_series(1, 40) AS i});
     my $give = sub ($from, $to) { "INSERT INTO autoflow.user_roles
         SELECT '$ada', id FROM autoflow.roles, generate_series($from, $to) AS i
@@ -196,7 +196,7 @@ subtest 'roles given by two, and too many' => sub {
     is value('SELECT count(*) FROM autoflow.user_roles WHERE user_id = ?', $ada), 20;
 };
 
-subtest 'months of the audit' => sub {
+subtest 'months of the audit log' => sub {
     my $event = sub ($month) {
         "INSERT INTO autoflow.audit_events (at, action) VALUES ('$month-15', 'kept')" };
     my $maintain = 'audit_maintain(NULL)';

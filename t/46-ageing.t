@@ -1,7 +1,7 @@
-# What time does to all that is kept: each lifetime is looked at shortly before
-# its end and shortly after it.  Time passes in the database, and in tokens that
-# are made as they would be by then.  (t/58-familiar.t has those of addresses,
-# t/29-attempts.t and t/unit/limits.c those of limits.)
+# Lifetimes: each is checked shortly before and after its end.  Time passes in
+# the database, and in tokens that are made with older times.  (Those of
+# addresses are in t/58-familiar.t, those of limits in t/29-attempts.t and
+# t/unit/limits.c.)
 
 use Mojo::Base -strict, -signatures;
 use DBI;
@@ -17,7 +17,7 @@ my $fresh = 'a fresh battery for the horse';
 my $app   = 'location /app/ { autoflow_auth on; proxy_pass http://echo; }';
 my $t     = Test::Autoflow->new(clock => 1, server => $app);
 
-# by the clock of this server access tokens live five minutes longer
+# by this server's clock access tokens live five minutes longer
 my $lenient = Test::Autoflow::free_port();
 $t->http("server { listen 127.0.0.1:$lenient; autoflow_leeway 5m; $app }");
 
@@ -32,16 +32,16 @@ sub reload (%settings) {
     $t->reload->ready;
 }
 
-# the shared memory is new, and knows what the database knows
+# the shared memory is new, and filled from the database
 sub restart { $t->stop; $t->start_nginx->ready }
 
-# a moment, and how much has passed since by elapse()
+# a time, and how much has passed since then by elapse()
 my ($mark, $passed);
 
 sub mark { ($mark, $passed) = (now(), 0) }
 
-# time passes for all rows, and no trigger takes that for a change; a role's
-# revocation has a time in its epoch
+# advances the time of all rows, without triggering changes; a role's revocation
+# has a time as its epoch
 sub elapse ($seconds) {
     my $db = $t->postgresql->connect('postgres');
     $db->do('SET session_replication_role = replica');
@@ -69,7 +69,7 @@ sub login ($account, $password = $good) {
     return $t->tx->res->json;
 }
 
-# with its refresh token alone
+# only with its refresh token
 sub post ($path, $pair) {
     return $t->post_ok($path => json => {refresh_token => $pair->{refresh_token}});
 }
@@ -83,7 +83,7 @@ sub end ($pair, $which = 'logout') {
 
 sub me ($pair) { $t->get_ok('/auth/me' => $t->bearer($pair)) }
 
-# over a connection of its own, so that it may be any worker
+# over a new connection, so that it may be any worker
 sub app ($pair, $port = $t->port) {
     my $url = "http://127.0.0.1:$port/app/x";
     my $res = Mojo::UserAgent->new->get($url => $t->bearer($pair))->res;
@@ -115,10 +115,10 @@ sub lasts ($until, $seconds, $name, $longest = $seconds) {
         or diag "$got, and not $seconds";
 }
 
-# whether a node that starts now is told
+# whether a node that starts now learns it
 sub told_of ($id) { grep { $_->{revoked} =~ /^$id/ } statement('feed/revocations') }
 
-# a statement of the module's as it would be run by now: its rows
+# a statement of the module as it would run by now: its rows
 sub statement ($name, %values) {
     my $sql = path("$Test::Autoflow::root/sql/queries/$name.sql")->slurp =~ s/^--.*//mgr;
     $sql =~ s/(?<!:):(\w+)/$t->db->quote($values{$1} \/\/ die "no $1")/ge;
@@ -129,7 +129,7 @@ configure();
 $t->start;
 
 
-subtest 'from their issue' => sub {
+subtest 'from the issue of tokens' => sub {
     mark();
     my $ada = account();
     my %pairs = (registration => $ada, login => login($ada), refresh => next_of(login($ada)));
@@ -147,7 +147,7 @@ subtest 'an access token' => sub {
     is app(aged($ada, 29 * MINUTE)), '200 ', 'lives';
     is app(aged($ada, 30 * MINUTE)), '401 token_expired', 'and has expired';
 
-    # verified, and kept in the worker
+    # verified, and cached by the worker
     $t->hold;
     my $token = aged($ada, 0, exp => 2 + int $t->now);
     is app($token), '200 ', 'is verified once' for 1, 2;
@@ -169,7 +169,7 @@ subtest 'a refresh token' => sub {
     next_of($new);
 };
 
-subtest 'the grace' => sub {
+subtest 'the grace period' => sub {
     my $ada = account();
     elapse(HOUR);
     my $new = next_of($ada);
@@ -188,8 +188,8 @@ subtest 'the grace' => sub {
 };
 
 
-# A revocation has to outlive every token that it is for: by ten minutes, for
-# leeway and wrong clocks.
+# A revocation must outlive all its tokens: by ten minutes, for leeway and clock
+# differences.
 
 subtest 'a revocation covers the newest token' => sub {
     my $ada = account();
@@ -216,7 +216,7 @@ subtest 'a revocation covers the newest token' => sub {
     lasts revoked_until($eve->{user}{id}), 40 * MINUTE, 'an account: the newest session of all';
 };
 
-subtest 'the same is said at once' => sub {
+subtest 'responses agree immediately' => sub {
     mark();
     my $ada = account();
     my $said = sub ($function, $from, $id) {
@@ -229,7 +229,7 @@ subtest 'the same is said at once' => sub {
     $said->('account_revocation(u)', 'users u', $ada->{user}{id});
 };
 
-subtest 'it lasts as long as a token, on a node that starts meanwhile' => sub {
+subtest 'a revocation lasts as long as a token, also on a new node' => sub {
     my $ada = account();
     my $other = login($ada);
     end($ada);
@@ -244,7 +244,7 @@ subtest 'it lasts as long as a token, on a node that starts meanwhile' => sub {
     is app(aged($ada, 41 * MINUTE), $lenient), '401 token_expired';
 };
 
-subtest 'who is logged out with the others' => sub {
+subtest 'logout of the other sessions' => sub {
     my $living = sub ($pair) {
         return $t->get_ok('/auth/sessions' => $t->bearer($pair))->tx->res->json('/total');
     };
@@ -270,7 +270,7 @@ subtest 'who is logged out with the others' => sub {
     is $living->(login($ada)), 1, 'ten minutes later it does not';
 };
 
-subtest 'a lifetime that is shorter after a reload' => sub {
+subtest 'a shorter lifetime after a reload' => sub {
     reload(autoflow_access_ttl => '2h');
     mark();
     my ($ada, $bob, $eve) = map { account() } 1 .. 3;
@@ -284,7 +284,7 @@ subtest 'a lifetime that is shorter after a reload' => sub {
     end($later);
     lasts revoked_until(sid($bob)), 130 * MINUTE, 'when a token is presented again, too';
 
-    # the account, again and again
+    # the account, repeatedly
     my $epoch = sub ($id) {
         one('SELECT epoch FROM autoflow.revocations WHERE subject_id = ?', $id);
     };
@@ -310,10 +310,10 @@ sub purge {
     1 while one('SELECT autoflow.purge()');
 }
 
-subtest 'what is kept, and what goes' => sub {
+subtest 'what is kept, and what is purged' => sub {
     my $ada = account();
-    # when it ended, its refresh token and its access token expire; whether it goes.  A
-    # week has 168 hours.
+    # when it ended, its refresh token and its access token expire; whether it
+    # is deleted.  A week has 168 hours.
     my @sessions = (
         ['living',                  undef,        '3 days',     '-4 days',    0],
         ['living for years',        undef,        '9 years',    '-3 years',   0],
@@ -397,7 +397,8 @@ sub mailed ($recipient, $kind) {
     return count('outbox WHERE recipient = ? AND kind = ?', $recipient, $kind);
 }
 
-# each kind: a mail to an account of its own, how long its token counts, and its use
+# each kind: a mail to a separate account, the lifetime of its token, and its
+# use
 my %kinds = (
     verify_email => [DAY, sub ($who, $email) { $mails->token($email, 'verify-email') }, \&verify],
     change_email => [DAY, sub ($who, $email) {
@@ -444,7 +445,7 @@ subtest 'a reset that expires while its password is hashed' => sub {
     login($ada);
 };
 
-subtest 'mails that anybody may ask for' => sub {
+subtest 'mails that anyone may request' => sub {
     my $email = account()->{user}{email};
     my $count = sub { mailed($email, 'reset_password') };
     elapse(2 * HOUR);
@@ -502,7 +503,7 @@ subtest 'mails for a change' => sub {
     is $count->(), 11, 'and of the address';
 };
 
-subtest 'what the former address is told' => sub {
+subtest 'notices to the previous address' => sub {
     my $ada   = account();
     my $count = sub { mailed($ada->{user}{email}, 'email_changed') };
     move($ada, 'one@example.com');
@@ -514,8 +515,8 @@ subtest 'what the former address is told' => sub {
     is $count->(), 2, 'and then again';
 };
 
-# from here on nobody sends them but this test
-subtest 'a mail that is to be sent' => sub {
+# from here on only this test sends them
+subtest 'an unsent mail' => sub {
     $mails->all_sent;
     reload(autoflow_mail => 'off');
     my $ada  = account();
@@ -578,7 +579,7 @@ subtest 'a mail that is to be sent' => sub {
 };
 
 
-subtest 'the name of a role that was deleted' => sub {
+subtest 'the name of a deleted role' => sub {
     my ($root, $ada) = (account(), account());
     $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {}, $root->{user}{id});
     my $as_root = $t->bearer(login($root));
@@ -619,7 +620,7 @@ subtest 'the name of a role that was deleted' => sub {
     elapse(3 * MINUTE);
     ok !told_of($subject->('editor')), 'and then nobody needs it';
 
-    # by hand nothing says how long tokens live
+    # manual changes don't know the tokens' lifetime
     for my $change ('deleted_at = now()', q{name = 'another'}) {
         my ($name) = $change =~ /(\w+)/;
         $as_root = $t->bearer(login($root));
@@ -640,7 +641,7 @@ subtest 'the name of a role that was deleted' => sub {
     reload();
 };
 
-subtest 'months of the audit' => sub {
+subtest 'months of the audit log' => sub {
     my $months = sub { $t->db->selectcol_arrayref(q{
         SELECT right(inhrelid::regclass::text, 7)
           FROM pg_inherits
@@ -692,7 +693,7 @@ subtest 'a window outlasts a reload' => sub {
 };
 
 # docs/keys.md, and autoflow_secret in docs/directives.md
-subtest 'keys and secrets are replaced' => sub {
+subtest 'rotation of keys and secrets' => sub {
     my ($old, $new) = ('hex:' . unpack('H*', $t->key), 'hex:' . 'b2' x 32);
     my $ada = account();
     is app($ada), '200 ', 'before' for 1, 2;
@@ -728,9 +729,9 @@ subtest 'keys and secrets are replaced' => sub {
 };
 
 
-# docs/operations.md says this of a backup.  What it knew is an hour old; the
-# tokens of that hour are not in it, and neither is their end.
-subtest 'a backup of an hour ago' => sub {
+# See backups in docs/operations.md.  This one is an hour old; the tokens of
+# that hour are not in it, nor are revocations.
+subtest 'an hour-old backup' => sub {
     my ($ada, $bob, $eve, $dan) = map { account() } 1 .. 4;
     my ($verify, $reset) = map { token($_, $dan) } qw(verify_email reset_password);
     my ($file, $url) = ($t->dir . '/backup', $t->postgresql->url('autoflow'));

@@ -1,5 +1,5 @@
-# Refresh tokens that leave no rows: what one is, what it is worth when it is
-# old, and what the tokens of the former form are worth beside it.
+# Refresh tokens that leave no rows behind: their contents, old ones, and legacy
+# ones beside them.
 
 use Mojo::Base -strict, -signatures;
 use Digest::SHA qw(hmac_sha256 sha256_hex);
@@ -49,13 +49,13 @@ sub events ($account, $action) {
 
 sub number ($pair) { unpack 'x37Q>', decode_base64url(token($pair)) }
 
-# HKDF's first octets, a key; and the next ones, of which its id is
+# HKDF's first octets are a key; the next ones are for its id
 sub derived ($info, $of = $secret) { hmac_sha256("$info\x01", hmac_sha256($of, "\0" x 32)) }
 sub derived_id ($info, $of = $secret) {
     return substr hmac_sha256(derived($info, $of) . "$info\x02", hmac_sha256($of, "\0" x 32)), 0, 4;
 }
 
-# a token as one would make it who knows all of this
+# a token made with knowledge of all of this
 sub made ($user_id, $session_id, $number, $random, $of = $secret, $version = 0xae) {
     my $octets = chr($version) . ($version == 0xae ? derived_id('autoflow refresh tag', $of) : '');
     $octets .= pack 'H32H32Q>', map({ tr/-//dr } $user_id, $session_id), $number;
@@ -68,10 +68,10 @@ sub copy_of ($pair, $number = 1, @how) {
     return made($pair->{user}{id}, sid($pair), $number, column($pair, 'random'), @how);
 }
 
-# the same of before there were ids of keys
+# likewise from before keys had ids
 sub unkeyed ($pair, $number = 1) { copy_of($pair, $number, $secret, 0xaf) }
 
-# as a module of before makes them: a session whose token is of the former form
+# made by the previous version: a session with a legacy token
 sub former ($account) {
     my $token = encode_base64url(join '', map { chr int rand 256 } 1 .. 32);
     my $pair = login($account);
@@ -88,7 +88,7 @@ sub stored ($pair, $token) {
         sid($pair));
 }
 
-# what such a module does when it exchanges one
+# exchanged by the previous version
 sub former_successor ($pair) {
     my $token = encode_base64url(hmac_sha256(token($pair), derived('autoflow refresh token')));
     $t->db->do(q{UPDATE autoflow.sessions SET previous_hash = token_hash,
@@ -99,7 +99,7 @@ sub former_successor ($pair) {
 }
 
 
-subtest 'what a token is' => sub {
+subtest 'the contents of a token' => sub {
     my $ada = account();
     like token($ada), qr/^r[A-Za-z0-9_-]{113}$/, 'its form';
     is token($ada), copy_of($ada), 'of ids, a number, the secret and the random of its row';
@@ -120,7 +120,7 @@ subtest 'refreshing writes no index' => sub {
             FROM pg_stat_user_tables
             WHERE schemaname = 'autoflow' AND relname = 'sessions'})}{qw(n_tup_upd n_tup_hot_upd)};
     };
-    # a backend tells what it has done when it ends, at the latest
+    # a backend reports its statistics when it exits, at the latest
     my $settled = sub {
         $t->reload->ready;
         return $updates->();
@@ -136,7 +136,7 @@ subtest 'refreshing writes no index' => sub {
     cmp_ok $after[1] - $before[1], '>=', 475, "of 500 updates at least 475 are HOT";
 };
 
-subtest 'a token of years ago' => sub {
+subtest 'a token from years ago' => sub {
     my $ada = account();
     my $other = login($ada);
     my $now = $ada;
@@ -164,7 +164,7 @@ subtest 'a number that the database has lost' => sub {
     refresh($old)->problem_is(401, 'token_reused', 'what it was before is used');
 };
 
-subtest 'junk' => sub {
+subtest 'invalid tokens' => sub {
     my $ada = account();
     my $octets = decode_base64url(token($ada));
     for my $at (0, 1, 4, 5, 21, 44, 45, 52, 53, 84) {
@@ -191,7 +191,7 @@ subtest 'junk' => sub {
     $lock->rollback;
 };
 
-subtest 'what is over' => sub {
+subtest 'ended and expired' => sub {
     my $ada = account();
     set($ada, 'expires_at = now()');
     refresh($ada)->problem_is(401, 'token_expired');
@@ -202,7 +202,7 @@ subtest 'what is over' => sub {
     logout($ada)->problem_is(401, 'invalid_token');
 };
 
-subtest 'only the current one may act' => sub {
+subtest 'only the current token is valid' => sub {
     my $ada = account();
     my @others = map { login($ada) } 1 .. 2;
     my $phone = login($ada);
@@ -225,7 +225,7 @@ subtest 'only the current one may act' => sub {
     me($next)->problem_is(401, 'token_revoked');
 };
 
-subtest 'two that overlap' => sub {
+subtest 'overlapping requests' => sub {
     my $ada = account();
     my $lock = $t->locked;
     my @both = map { $t->client->send(Test::Autoflow::Client::request(POST => '/auth/refresh', {},
@@ -236,7 +236,7 @@ subtest 'two that overlap' => sub {
     is token($pairs[0]), token($pairs[1]), 'get the same successor';
     is column($ada, 'number'), 2, 'the next one';
 
-    # the former one logs out while the current one is exchanged
+    # the previous one logs out while the current one is exchanged
     my $now = $pairs[0];
     $lock = $t->locked;
     my $refresh = $t->client->send(Test::Autoflow::Client::request(POST => '/auth/refresh', {},
@@ -251,7 +251,7 @@ subtest 'two that overlap' => sub {
         'who comes second is judged by what the first has left';
 };
 
-subtest 'a secret is replaced' => sub {
+subtest 'secret rotation' => sub {
     my $ada = account();
     my $eve = account();
     my $bob = account();
@@ -286,7 +286,7 @@ subtest 'a secret is replaced' => sub {
 subtest 'a token without a key id' => sub {
     my $ada = account();
     my $old = unkeyed($ada);
-    like $old, qr/^r[A-Za-z0-9_-]{107}$/, 'as the module of before made it';
+    like $old, qr/^r[A-Za-z0-9_-]{107}$/, 'as issued by the previous version';
     my $new = next_of($old);
     is token($new), copy_of($ada, 2), 'is exchanged for one with it';
     is token(next_of($ada)), token($new), 'as is the one that says the same';
@@ -301,7 +301,7 @@ subtest 'a token without a key id' => sub {
     }
 };
 
-subtest 'a token of the former form' => sub {
+subtest 'a legacy token' => sub {
     my $ada = account();
     my $old = former($ada);
     my $new = next_of($old);
@@ -330,7 +330,7 @@ subtest 'a token of the former form' => sub {
     refresh('A' x 43)->problem_is(401, 'invalid_token', 'unknown');
 };
 
-subtest 'a node of before, at the same session' => sub {
+subtest 'a node of the previous version, with the same session' => sub {
     my $ada = account();
     my $first = former($ada);
     my $second = former_successor($first);
@@ -340,7 +340,7 @@ subtest 'a node of before, at the same session' => sub {
     is number($new), 1, 'until its token is exchanged here';
     refresh($second)->problem_is(401, 'token_reused', 'what was used there is used');
 
-    # what the statement of that module says of a token exchanged here
+    # the verdict of the previous version's statement on a token exchanged here
     my $old = former($ada);
     next_of($old);
     is_deeply [
@@ -349,7 +349,7 @@ subtest 'a node of before, at the same session' => sub {
         'it finds the former one in its place, and no successor';
 };
 
-subtest 'what is left' => sub {
+subtest 'what is purged' => sub {
     my $count = sub ($from) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$from") };
     my $purge = sub { 1 while $t->db->selectrow_array('SELECT autoflow.purge()') };
     $t->db->do(q{UPDATE autoflow.purged SET session_id = '00000000-0000-0000-0000-000000000000'});
@@ -386,7 +386,7 @@ subtest 'what is left' => sub {
     next_of($of{used});
     refresh($of{$_})->problem_is(401, 'invalid_token', $_) for qw(ended lately expired);
 
-    # round and round, a thousand each time, however many there are
+    # over and over, a thousand each time, whatever their number
     $t->db->do(q{INSERT INTO autoflow.sessions (user_id, number, expires_at, access_expires_at)
         SELECT ?, 1, now() + interval '1 day', now() FROM generate_series(1, 2500)}, {},
         $ada->{user}{id});

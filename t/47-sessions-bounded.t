@@ -1,5 +1,5 @@
-# How many sessions an account may have, and what it takes to end many: one
-# revocation, one audit row, and a time that its owner can wait for.
+# The limit on an account's sessions, and the cost of ending many: one
+# revocation, one audit row, and an acceptable response time.
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(decode_base64url);
@@ -34,7 +34,7 @@ sub living ($account) {
         WHERE user_id = ? AND ended_at IS NULL', {}, $account->{user}{id});
 }
 
-# sessions made by SQL: what an account could have before there was a cap
+# sessions inserted by SQL, as from before there was a limit
 sub crowd ($account, $count) {
     $t->db->do(q{INSERT INTO autoflow.sessions (user_id, number, last_used_at, expires_at,
         access_expires_at)
@@ -51,7 +51,7 @@ sub revocations ($account) {
             (SELECT id FROM autoflow.sessions WHERE user_id = $1)', {}, $account->{user}{id})];
 }
 
-# the details of what was audited last
+# the details of the last audit event
 sub details ($account, $action) {
     return [map { decode_json($_) } @{$t->db->selectcol_arrayref('SELECT details::text
         FROM autoflow.audit_events
@@ -64,7 +64,7 @@ sub change_password ($pair) {
 }
 
 
-subtest 'a login beyond the cap' => sub {
+subtest 'a login beyond the limit' => sub {
     my $ada = account();
     my $eve = account();
     my @pairs = ($ada, map { login($ada) } 2 .. 5);
@@ -80,7 +80,7 @@ subtest 'a login beyond the cap' => sub {
     is_deeply details($ada, 'logged_in')->[-1], {ended => 1}, 'audited';
     is_deeply details($ada, 'logged_in')->[0], {};
 
-    # what has expired goes first
+    # expired ones are removed first
     $t->db->do('UPDATE autoflow.sessions
     SET expires_at = now(), access_expires_at = now() - interval \'1 hour\'
         WHERE id = ?', {}, claims($pairs[-1])->{sid});
@@ -89,7 +89,7 @@ subtest 'a login beyond the cap' => sub {
     is living($ada), 5;
 };
 
-subtest 'many at once' => sub {
+subtest 'many concurrent logins' => sub {
     my $ada = account();
     my @txs = map {
         $t->at_once(([POST => '/auth/login' => json => credentials($ada)]) x 8) } 1 .. 3;
@@ -97,7 +97,7 @@ subtest 'many at once' => sub {
     is living($ada), 5, 'and as many are left';
 };
 
-subtest 'a login that overlaps' => sub {
+subtest 'an overlapping login' => sub {
     my $ada = account();
     login($ada) for 2 .. 5;
     my $lock = $t->locked;
@@ -109,7 +109,7 @@ subtest 'a login that overlaps' => sub {
     is living($ada), 5, 'sees the session of the one before';
 };
 
-subtest 'far beyond the cap' => sub {
+subtest 'far beyond the limit' => sub {
     my $ada = account();
     my $kept = next_of($ada);
     crowd($ada, 300);
@@ -159,7 +159,7 @@ for ([3, [3, 0]], [300, [0, 1]]) {
     };
 }
 
-subtest 'which is no reset, nor a logout of all' => sub {
+subtest 'which is neither a reset nor a logout everywhere' => sub {
     my $ada = account();
     my $id  = $ada->{user}{id};
     $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient) VALUES ('reset_password', ?,
@@ -220,7 +220,7 @@ subtest 'an absurd number' => sub {
 $t->finish;
 
 
-# The change of schema finds accounts that had no cap
+# The schema change finds accounts beyond the limit
 
 my $postgresql = Test::Autoflow::PostgreSQL->new(dir => $t->dir . '/upgraded')->start;
 my $owner = $postgresql->connect;
@@ -235,7 +235,7 @@ sub sqitch ($command, @options) {
     is $?, 0, "sqitch $command" or diag $text;
 }
 
-subtest 'deployed where there are many' => sub {
+subtest 'deployed on many sessions' => sub {
     sqitch('revert', '-y', '--to', 'sessions_bounded^');
     my %id = map { $_ => scalar $owner->selectrow_array(q{INSERT INTO autoflow.users (email,
         password_hash)
@@ -256,7 +256,7 @@ subtest 'deployed where there are many' => sub {
     is $of->(ada => 'count(*)'), 1000, 'the thousand that were used last are left';
     is $of->(ada => q{min(last_used_at) > now() - interval '1200 seconds'}), 1;
     is $of->(ada => q{count(*) FILTER (WHERE number = 0 AND random IS NULL)}), 1000,
-        'of the former form';
+        'legacy tokens';
     is $owner->selectrow_array('SELECT count(*) FROM autoflow.revocations'), 1, 'by one revocation';
     is $of->(eve => 'count(*)'), 1000, 'nobody else loses any';
     is $owner->selectrow_array('SELECT token_epoch FROM autoflow.users WHERE id = ?', {}, $id{eve}),

@@ -30,7 +30,7 @@ sub move ($who, $email) {
 sub forgot ($email) { $t->post_ok('/auth/forgot-password' => json => {email => $email})
     ->status_is(202) }
 
-# an account as the database has it
+# an account in the database
 sub row ($who) {
     return $t->db->selectrow_hashref('SELECT * FROM autoflow.users WHERE id = ?', undef,
         $who->{user}{id});
@@ -65,7 +65,7 @@ subtest 'one domain, however it is written' => sub {
         'another domain than it was in 2003';
 };
 
-subtest 'written otherwise' => sub {
+subtest 'another spelling' => sub {
     my $who = $t->register(email => 'eve@xn--mller-kva.de');
     move($who, 'eve@müller.de')->status_is(200)->json_is('/pending_email' => 'eve@müller.de');
     $mails->elapse('2 minutes');
@@ -91,8 +91,8 @@ subtest 'written otherwise' => sub {
     is row($who)->{email_key}, 'eve@mueller.de', 'what is not named stays';
 };
 
-# by hand, and by a module that knows no keys
-subtest 'where nobody gives a key' => sub {
+# manual changes, and those of a version without keys
+subtest 'without a key' => sub {
     my $who = $t->register(email => 'hand@example.com');
     my $set = sub ($fields) {
         eval { $t->db->do("UPDATE autoflow.users SET $fields WHERE id = ?", undef,
@@ -116,8 +116,8 @@ subtest 'where nobody gives a key' => sub {
 };
 
 
-# accounts of before, whose addresses were compared as they are written
-subtest 'the schema of before' => sub {
+# existing accounts, whose addresses were compared as written
+subtest 'migration from the previous schema' => sub {
     my $run = sub (@command) {
         local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
         open my $out, '-|', 'sh', '-c', 'cd "$0/sql" && exec sqitch "$@" 2>&1',
@@ -162,7 +162,7 @@ subtest 'the schema of before' => sub {
         email FROM autoflow.users WHERE username = 'user8'});
     $t->handle->disconnect;
 
-    # a dump, for whose end nobody may have to wait
+    # a dump, whose end nobody may have to wait for
     my $dump = $t->postgresql->connect;
     $dump->begin_work;
     $dump->selectrow_array('SELECT count(*) FROM autoflow.users');
@@ -171,13 +171,13 @@ subtest 'the schema of before' => sub {
     like $failed, qr/lock timeout/, 'for want of a lock';
     $dump->rollback;
 
-    # of an index that could not be built this is left
+    # the remains of an index that could not be built
     $t->db->do('CREATE UNIQUE INDEX users_address_key ON autoflow.users (id) WHERE false');
     $t->postgresql->connect('postgres')->do(q{UPDATE pg_index SET indisvalid = false
         WHERE indexrelid = 'autoflow.users_address_key'::regclass});
 
     my $text = $sqitch->('deploy', '--to', 'addresses', '--verify');
-    is +(() = $text =~ /have one address/g), 3, 'what collides is told';
+    is +(() = $text =~ /have one address/g), 3, 'collisions are reported';
 
     # all of it again, as after a failure at its end
     $sqitch->('revert', '-y', '--log-only', '--to', 'addresses^');
@@ -200,7 +200,7 @@ subtest 'the schema of before' => sub {
     is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.users WHERE email_key NOT LIKE '%@%'
         AND deleted_at IS NULL}), 3, 'losers can be found';
 
-    # the module agrees with what the migration made of them
+    # the module agrees with the migration
     $t->start_nginx->ready;
     $t->db->do('UPDATE autoflow.users SET password_hash = (SELECT password_hash FROM autoflow.users
         WHERE id = ?)', undef,

@@ -1,5 +1,5 @@
-# A role is deleted by one revocation of its name, however many accounts have
-# it: on every node, whatever overlaps, and whatever is left of it later.
+# A role is deleted by one revocation of its name, whatever the number of its
+# members: on all nodes, whatever overlaps, and with the remains deleted later.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -30,14 +30,14 @@ sub refresh ($pair) {
 
 sub claims ($pair) { decode_json(decode_base64url((split /\./, $pair->{access_token})[1])) }
 
-# over a connection of its own, so that it may be any worker
+# over a new connection, so that it may be any worker
 sub app ($node, $pair) {
     my $res = Mojo::UserAgent->new->get($node->url('/app/x') => $t->bearer($pair))->res;
     return $res->code . ' '
         . ($res->headers->www_authenticate // '') =~ s/.*error_description="(\w+)".*/$1/r;
 }
 
-# until both nodes refuse it
+# waits until both nodes reject it
 sub refused ($pair, $name) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     for my $node ($t, $other) {
@@ -57,7 +57,7 @@ sub role ($name) { $db->selectrow_array('INSERT INTO autoflow.roles (name) VALUE
 sub give ($account, @roles) {
     [PUT => "/auth/users/$account->{user}{id}/roles" => $as_root => json => {roles => [@roles]}] }
 
-# a role, an account that has it, and its tokens
+# a role, a member, and its tokens
 sub member ($name) {
     my $id  = role($name);
     my $ada = $t->register;
@@ -67,7 +67,7 @@ sub member ($name) {
 
 sub delete_role ($id) { $t->delete_ok("/auth/roles/$id" => $as_root)->status_is(204) }
 
-# a request that isn't waited for
+# a request without waiting
 sub begin ($method, $path, $headers, $kind = undef, $body = undef) {
     return $t->client->send(Test::Autoflow::Client::request($method => $path, $headers, $body
         ? encode_json($body) : ()));
@@ -84,7 +84,7 @@ sub epochs { $db->selectrow_array('SELECT sum(token_epoch) FROM autoflow.users')
 
 sub purge { 1 while $db->selectrow_array('SELECT autoflow.purge_roles()') }
 
-# by hand, in a transaction of its own
+# manually, in a transaction of its own
 sub transaction (@sql) {
     my $hand = $t->postgresql->connect;
     $hand->begin_work;
@@ -133,7 +133,7 @@ subtest 'one revocation' => sub {
     is app($other, $ada), '401 token_revoked', 'a node that starts later knows';
 };
 
-subtest 'a login that has read its roles when the role is deleted' => sub {
+subtest 'a login that has read the role before it is deleted' => sub {
     my ($id, $ada) = member('early');
     $db->do('CREATE FUNCTION autoflow.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         PERFORM pg_advisory_xact_lock_shared(4712); RETURN NEW; END $$');
@@ -152,7 +152,7 @@ subtest 'a login that has read its roles when the role is deleted' => sub {
     $db->do('DROP FUNCTION autoflow.hold() CASCADE');
 };
 
-subtest 'one that begins and ends while the deletion has not committed' => sub {
+subtest 'a login while the deletion is uncommitted' => sub {
     my ($id, $ada) = member('slow');
     my $hand = transaction(['UPDATE autoflow.roles SET deleted_at = now() WHERE id = ?', {}, $id]);
     my $began = time;
@@ -167,7 +167,7 @@ subtest 'one that begins and ends while the deletion has not committed' => sub {
     refused($late, 'and is refused');
 };
 
-subtest 'given while it is deleted' => sub {
+subtest 'assigned while it is deleted' => sub {
     for my $end (qw(commit rollback)) {
         my $id   = role("given-$end");
         my $ada  = $t->register;
@@ -187,7 +187,7 @@ subtest 'given while it is deleted' => sub {
     }
 };
 
-subtest 'deleted while it is given' => sub {
+subtest 'deleted while it is assigned' => sub {
     my $id   = role('taken');
     my $ada  = $t->register;
     my $lock = $t->locked;
@@ -202,7 +202,7 @@ subtest 'deleted while it is given' => sub {
     is_deeply claims(login($ada))->{roles}, [];
 };
 
-subtest 'made while one of its name is deleted' => sub {
+subtest 'created while one of its name is deleted' => sub {
     for my $end (qw(commit rollback)) {
         my $id   = role("made-$end");
         my $hand = transaction(
@@ -214,7 +214,7 @@ subtest 'made while one of its name is deleted' => sub {
     }
 };
 
-subtest 'deleted twice at once' => sub {
+subtest 'deleted twice concurrently' => sub {
     my $id   = role('twice');
     my $hand = transaction(['SELECT FROM autoflow.roles WHERE id = ? FOR UPDATE', {}, $id]);
     my @both = map { begin(DELETE => "/auth/roles/$id", $as_root) } 1 .. 2;
@@ -223,8 +223,8 @@ subtest 'deleted twice at once' => sub {
     is_deeply [sort map { $_->status } @both], [204, 404], 'once';
 };
 
-# Found: of ten that were deleted at once one failed, by a deadlock.
-subtest 'many at once, beside others who give and take them' => sub {
+# Regression: of ten concurrent deletions one failed with a deadlock.
+subtest 'many concurrent deletions, assignments and removals' => sub {
     my @accounts = map { $t->register } 1 .. 10;
     my %codes;
     for my $round (1 .. 5) {
@@ -250,7 +250,7 @@ subtest 'many at once, beside others who give and take them' => sub {
     unlike path($t->postgresql->log)->slurp, qr/deadlock detected/, 'nor had to be repeated';
 };
 
-subtest 'renamed by hand' => sub {
+subtest 'renamed manually' => sub {
     my ($id, $ada) = member('maiden');
     my $epochs = epochs();
     $db->do('UPDATE autoflow.roles SET name = ? WHERE id = ?', {}, 'married', $id);
@@ -264,10 +264,10 @@ subtest 'renamed by hand' => sub {
         ->problem_is(409, 'role_taken', 'the old name is kept');
     ok !eval { $db->do('UPDATE autoflow.roles SET name = ? WHERE id = ?', {}, 'maiden', $id) },
         'from itself, too';
-    is_deeply [$db->state, $db->errstr =~ /its name is free at/], ['23505', 1], 'as is said';
+    is_deeply [$db->state, $db->errstr =~ /its name is free at/], ['23505', 1], 'with the reason';
 };
 
-subtest 'removed by hand' => sub {
+subtest 'removed manually' => sub {
     my ($id, $ada) = member('removed');
     my $epochs = epochs();
     $db->do('DELETE FROM autoflow.roles WHERE id = ?', {}, $id);
@@ -277,8 +277,8 @@ subtest 'removed by hand' => sub {
     ok role('removed'), 'the name is free: an older epoch is no token of the new role';
 };
 
-# by the statements of the module before, which runs beside this one
-subtest 'the former module' => sub {
+# by statements of the previous version, running beside this one
+subtest 'the previous version' => sub {
     my $former = $t->postgresql->connect('autoflow_app');
     my ($id, $ada) = member('former');
     delete_role($id);
@@ -298,8 +298,9 @@ subtest 'the former module' => sub {
     is $former->selectrow_array('SELECT autoflow.purge()'), 0, 'and purges what it knows';
 };
 
-# they know no revocation of a role: while its members are few, their epochs rise
-subtest 'for nodes of the former module' => sub {
+# it doesn't know revocations of roles: if there are few members their epochs
+# rise
+subtest 'for nodes of the previous version' => sub {
     for my $n (100, 101) {
         my $id = role("few-$n");
         $db->do('INSERT INTO autoflow.user_roles (user_id, role_id)
@@ -328,7 +329,7 @@ subtest 'as many roles as an account may have' => sub {
         'without those that were deleted');
 };
 
-# a role that was deleted some time ago, as all tokens were issued
+# a role that was deleted some time ago, when all tokens were issued
 sub age ($id, $interval) {
     $db->do('UPDATE autoflow.sessions SET access_expires_at = access_expires_at - ?::interval',
         {}, $interval);
@@ -340,7 +341,7 @@ sub age ($id, $interval) {
 sub members ($id) { $db->selectrow_array('SELECT count(*) FROM autoflow.user_roles
     WHERE role_id = ?', {}, $id) }
 
-subtest 'what is left of it' => sub {
+subtest 'its remains' => sub {
     my ($id, $ada) = member('left');
     $db->do('INSERT INTO autoflow.user_roles (user_id, role_id) SELECT id, ? FROM autoflow.users
         WHERE email LIKE ?', {}, $id, '%members.example');
@@ -379,7 +380,7 @@ subtest 'what is left of it' => sub {
     pass 'the module sees to it';
 };
 
-subtest 'tokens that live longer than they do now' => sub {
+subtest 'tokens with a longer lifetime than now' => sub {
     my ($id, $ada) = member('lasting');
     delete_role($id);
     age($id, '2 minutes');
@@ -393,14 +394,14 @@ subtest 'tokens that live longer than they do now' => sub {
         '<', 5, 'and keep the name';
 };
 
-subtest 'a role made again' => sub {
+subtest 'a role created again' => sub {
     my ($id, $ada) = member('again');
     my $claims = claims($ada);
     my $token  = sub ($age) { $t->token({%$claims, iat => $claims->{iat} - $age}) };
     $db->do('SELECT autoflow.revoke(autoflow.role_subject(?), ?, now(), now() + ?::interval)', {},
         'again', $claims->{iat} - 10, '1 day');
     $t->wait_for(sub { app($t, $token->(11)) ne '200 ' });
-    refused($token->(11), 'the former role, before what is revoked has expired');
+    refused($token->(11), 'the deleted role, before the revocation has expired');
     is app($_, $token->(10)), '200 ', 'does not concern the tokens of this one' for $t, $other;
     is app($_, $ada), '200 ' for $t, $other;
 };

@@ -1,5 +1,5 @@
-# An address proves a mailbox, not which account its owner meant: whose mails are
-# whose, who may claim an address, and what withdraws one that waits.
+# An address identifies a mailbox: whose mails are whose, who may claim an
+# address, and what withdraws a pending one.
 
 use Mojo::Base -strict, -signatures;
 use utf8;
@@ -48,7 +48,7 @@ sub superuser ($email) {
     return {%{login($email)->tx->res->json}, password => $good};
 }
 
-# an account as the database has it
+# an account in the database
 sub row ($who) {
     return $t->db->selectrow_hashref('SELECT * FROM autoflow.users WHERE id = ?', undef,
         $who->{user}{id});
@@ -61,14 +61,14 @@ sub mailed ($kind, $recipient) {
         undef, $kind, $recipient);
 }
 
-# sends without waiting for the answer
+# sends without waiting for the response
 sub begin ($method, $path, $headers, $body) {
     return $t->client->send(Test::Autoflow::Client::request($method => $path, $headers,
         Mojo::JSON::encode_json($body)));
 }
 
 
-subtest 'a change names the account, and is its own' => sub {
+subtest "a change's mail names its account" => sub {
     my $mallory = $t->register(email => 'mallory@evil.example',
         full_name => 'Win money at evil.example');
     verify($mails->token('mallory@evil.example', 'verify-email'))->status_is(204);
@@ -91,7 +91,7 @@ subtest 'a change names the account, and is its own' => sub {
 
     my @mails = $mails->read('new@victim.com');
     my ($his) = grep { /account m\xe2\x80\xa6\@e\xe2\x80\xa6, made on \d{4}-\d\d-\d\d/ } @mails;
-    ok $his, 'a mail says whose it is, but for most of the address';
+    ok $his, 'a mail identifies the account, mostly masked';
     unlike $his, qr/mallory|evil|money/i, 'and nothing that a stranger may choose';
     like $his, qr/If this is not your account, ignore this mail: somebody else asked/,
         'nor leaves one alone with it';
@@ -126,7 +126,7 @@ subtest 'limits of changes' => sub {
     is $count->('another@example.com'), 1, 'more later';
 };
 
-subtest 'an address that nobody has verified can be claimed' => sub {
+subtest 'an unverified address can be claimed' => sub {
     my $squatter = $t->register(email => 'claim@example.com', username => 'squatter');
     move($squatter, 'squatter@example.com')->status_is(200);
     my $change = $mails->token('squatter@example.com', 'verify-email');
@@ -143,7 +143,7 @@ subtest 'an address that nobody has verified can be claimed' => sub {
     verify($token)->problem_is(400, 'invalid_token');
     reset_with($token, 'password')->problem_is(422, 'validation_failed');
     reset_with($token)->status_is(204);
-    login('claim@example.com')->status_is(401, 'the password of before');
+    login('claim@example.com')->status_is(401, 'the previous password');
     $t->get_ok('/auth/me' => $t->bearer($squatter))->problem_is(401, 'token_revoked');
     $t->post_ok('/auth/refresh' => json => {refresh_token => $squatter->{refresh_token}})
         ->problem_is(401, 'invalid_token');
@@ -157,7 +157,7 @@ subtest 'an address that nobody has verified can be claimed' => sub {
     is @{mailed('claim_account', 'claim@example.com')}, 1, 'no more: it is verified';
 };
 
-subtest 'one that was verified once loses nothing' => sub {
+subtest "one that was verified once can't be claimed" => sub {
     my $who = $t->register(email => 'once@example.com');
     verify($mails->token('once@example.com', 'verify-email'))->status_is(204);
     ok row($who)->{verified_at}, 'it is kept that it was';
@@ -167,7 +167,7 @@ subtest 'one that was verified once loses nothing' => sub {
     is_deeply mailed('claim_account', 'later@example.com'), [], 'whatever its address is now';
 };
 
-subtest 'who wants to move to it' => sub {
+subtest 'changing to a taken address' => sub {
     $t->register(email => 'mine@example.com');
     my $owner = $t->register(email => 'owner@example.com');
     move($owner, 'MINE@example.com')->problem_is(409, 'email_taken');
@@ -183,7 +183,7 @@ subtest 'who wants to move to it' => sub {
 };
 
 
-subtest 'what withdraws an address that waits' => sub {
+subtest 'what withdraws a pending address' => sub {
     my $root = superuser('root2@example.com');
     my $as_root = $t->bearer($root);
     my %ends = (
@@ -205,11 +205,11 @@ subtest 'what withdraws an address that waits' => sub {
                 "/auth/users/$id" => $as_root => json => {email => "super.$who->{user}{email}"})
                     ->status_is(200);
         },
-        'by hand: disabled'  => sub ($who, $id) { by_hand($id, 'is_active = false');
+        'manually: disabled'  => sub ($who, $id) { by_hand($id, 'is_active = false');
         by_hand($id, 'is_active = true') },
-        'by hand: logged out' => sub ($who, $id) { by_hand($id, 'token_epoch = token_epoch + 1') },
-        'by hand: a password' => sub ($who, $id) { by_hand($id, q{password_hash = 'x'}) },
-        'by hand: deleted'   => sub ($who, $id) { by_hand($id, 'deleted_at = now()') },
+        'manually: logged out' => sub ($who, $id) { by_hand($id, 'token_epoch = token_epoch + 1') },
+        'manually: a password' => sub ($who, $id) { by_hand($id, q{password_hash = 'x'}) },
+        'manually: deleted'   => sub ($who, $id) { by_hand($id, 'deleted_at = now()') },
     );
     my %keeps = (
         'a role' => sub ($who, $id) {
@@ -242,7 +242,7 @@ sub by_hand ($id, $fields) { $t->db->do("UPDATE autoflow.users SET $fields WHERE
     undef, $id) }
 
 # an intruder who knows the password can't keep the owner out
-subtest 'what a reset outlives' => sub {
+subtest "what doesn't invalidate a reset" => sub {
     my $who = $t->register(email => 'owner2@example.com');
     forgot('owner2@example.com');
     my $token = $mails->token('owner2@example.com', 'reset-password');
@@ -262,8 +262,8 @@ subtest 'what a reset outlives' => sub {
     reset_with($token)->problem_is(400, 'invalid_token', 'but not that it was disabled');
 };
 
-# a change that others end is looked at by who has waited for it
-subtest 'a confirmation beside what ends it' => sub {
+# a change ended by someone else is noticed after waiting for the lock
+subtest 'a verification while it becomes obsolete' => sub {
     my $n;
     for my $path ('/auth/logout-all', '/auth/me/password') {
         my $who = $t->register(email => 'beside' . ++$n . '@example.com');
@@ -288,7 +288,7 @@ subtest 'a confirmation beside what ends it' => sub {
     }
 };
 
-subtest 'a confirmation beside another account that takes the address' => sub {
+subtest 'a verification while another account takes the address' => sub {
     my $who = $t->register(email => 'slow@example.com');
     move($who, 'raced@example.com')->status_is(200);
     my $token = $mails->token('raced@example.com', 'verify-email');
@@ -306,7 +306,7 @@ subtest 'a confirmation beside another account that takes the address' => sub {
     is row($who)->{email}, 'slow@example.com';
 };
 
-subtest 'two registrations at once' => sub {
+subtest 'two concurrent registrations' => sub {
     my $lock = $t->locked;
     my ($first, $second) = map { my $email = $_; my $client = begin(POST => '/auth/register', {},
         {email => $email, password => $good});

@@ -1,5 +1,5 @@
-# The database's connections are cut, it stops, freezes, crashes, or has
-# another schema: who asks is answered soon, and never told what isn't so.
+# The database's connections break, it stops, freezes, crashes, or has another
+# schema: responses are timely, and never false.
 
 use Mojo::Base -strict, -signatures;
 use IO::Select;
@@ -26,7 +26,7 @@ sub login ($email = 'ada@example.com') {
 sub register ($email) {
     request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
 
-# clients whose requests have got as far as a statement that waits for a lock
+# clients whose requests have reached a statement that waits for a lock
 sub under_way (@requests) {
     $t->recovered;
     my @clients = map { $t->client->send($_) } @requests;
@@ -34,7 +34,7 @@ sub under_way (@requests) {
     return @clients;
 }
 
-# the module's backends, and the end of some
+# the module's backends, and how to terminate some
 sub backends ($which = 'true') {
     return @{$t->db->selectcol_arrayref(
         "SELECT pid FROM pg_stat_activity WHERE usename = 'autoflow_app' AND $which ORDER BY pid")};
@@ -62,13 +62,13 @@ sub is_unavailable ($answer, $name) {
         [503, 1, 'unavailable'], $name or diag explain $answer;
 }
 
-# the shortest of three times that something takes, in seconds
+# the shortest of three durations of something, in seconds
 sub took ($code) {
     return min map { my $start = time; $code->(); time - $start } 1 .. 3;
 }
 
 
-subtest 'a read whose connection is cut' => sub {
+subtest 'a read whose connection breaks' => sub {
     my $lock    = $t->locked;
     my @clients = under_way((me()) x 6);
     my @old     = backends();
@@ -79,7 +79,7 @@ subtest 'a read whose connection is cut' => sub {
     is scalar(grep { $_ == $old[1] } backends()), 1, 'the other connection is the same as before';
 };
 
-subtest 'a read whose connection is cut, and so are all the others' => sub {
+subtest 'a read whose connection breaks, with all others' => sub {
     for (1 .. 5) {
         my $lock    = $t->locked;
         my @clients = under_way((me()) x 6);
@@ -90,7 +90,7 @@ subtest 'a read whose connection is cut, and so are all the others' => sub {
     }
 };
 
-subtest 'a read whose connection is cut again and again' => sub {
+subtest 'a read whose connection breaks repeatedly' => sub {
     my $lock = $t->locked;
     my ($client) = under_way(me());
     my $pid = 0;
@@ -105,7 +105,7 @@ subtest 'a read whose connection is cut again and again' => sub {
     is_me($client->send(me())->answer, 'the next one');
 };
 
-subtest 'a write whose connection is cut before it is committed' => sub {
+subtest 'a write whose connection breaks before the commit' => sub {
     my $lock    = $t->locked;
     my $logins  = count(q{audit_events WHERE action = 'logged_in'});
     my @clients = under_way(login(), register('cut@example.com'));
@@ -119,9 +119,9 @@ subtest 'a write whose connection is cut before it is committed' => sub {
     is $clients[1]->send(register('cut@example.com'))->status, 201, 'again, and it is done';
 };
 
-# As if a connection is lost with the answer on its way: the statement is
-# committed, and would be answered if only a standby that isn't there had it.
-subtest 'a write whose connection is cut after it is committed' => sub {
+# As if a connection is lost with the response on its way: the statement is
+# committed, but its response waits for a missing standby.
+subtest 'a write whose connection breaks after the commit' => sub {
     my $admin   = $t->postgresql->connect('postgres');
     my $standby = sub ($name) {
         $admin->do("ALTER SYSTEM SET synchronous_standby_names = '$name'");
@@ -130,7 +130,7 @@ subtest 'a write whose connection is cut after it is committed' => sub {
     my $waits = q{wait_event = 'SyncRep'};
     my ($client, $email, $i);
 
-    # until PostgreSQL has noticed the new setting
+    # waits until PostgreSQL has reloaded the setting
     $standby->('nobody');
     do {
         $email  = 'committed' . ++$i . '@example.com';
@@ -153,7 +153,7 @@ subtest 'a backend crashes in the middle of a write' => sub {
     kill 'KILL', $_ for backends($blocked);
     $lock->{InactiveDestroy} = 1;
 
-    # PostgreSQL ends everyone's connection and recovers
+    # PostgreSQL closes all connections and recovers
     is_unavailable($write->answer, 'the write is not answered as done');
     is_deeply [grep { !/^(?:200|503)$/ } map { $_->status } @reads], [],
         'the reads are done, or refused';
@@ -162,11 +162,11 @@ subtest 'a backend crashes in the middle of a write' => sub {
     is_back();
 };
 
-subtest 'a statement that takes longer than PostgreSQL lets it' => sub {
+subtest "a statement that exceeds PostgreSQL's timeout" => sub {
     $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '200ms'});
     terminate(backends());
     $t->recovered;
-    # the feed's may come later
+    # the feed's may be later
     my $which  = q{application_name = 'autoflow'};
     my @before = backends($which);
     my $lock   = $t->locked;
@@ -180,8 +180,8 @@ subtest 'a statement that takes longer than PostgreSQL lets it' => sub {
     $t->recovered;
 };
 
-# Neither waits for the database while it is known to be away, nor hurts who
-# needs none of it.
+# Nobody waits for a database that is known to be down, and requests that don't
+# need it are unaffected.
 sub is_away ($timeout, $upstream = 200) {
     my $health = took(
         sub { $t->get_ok('/health')->status_is(503)->json_is('/status' => 'unavailable')
@@ -211,7 +211,7 @@ subtest 'PostgreSQL stops' => sub {
     $t->postgresql->stop;
     $lock->{InactiveDestroy} = 1;
 
-    # the lock ends too, and may do so in time for them
+    # the lock ends, too, possibly in time for them
     my @answers = map { $_->answer } @clients;
     is_deeply [grep { $_->{status} !~ /^20[01]$/ } @answers],
         [grep { $_->{status} == 503 } @answers],
@@ -225,7 +225,7 @@ subtest 'PostgreSQL stops' => sub {
     is count(q{users WHERE email = 'away@example.com'}), 0, 'and nothing while it was away';
 };
 
-subtest 'PostgreSQL is not there yet' => sub {
+subtest 'PostgreSQL is not started yet' => sub {
     $t->stop;
     $t->postgresql->stop;
     $t->start_nginx;
@@ -241,7 +241,7 @@ subtest 'PostgreSQL is frozen' => sub {
     my @pids = ($t->postgresql->process->pid, $t->postgresql->process->children);
     kill 'STOP', @pids;
 
-    # before anybody knows
+    # before it is noticed
     for (1 .. 3) {
         my $start = time;
         $t->get_ok('/health')->status_is(503);
@@ -294,12 +294,12 @@ $t->finish;
 $t = Test::Autoflow->new(workers => 2, clock => 1)->start;
 $ada = $t->register(email => 'ada@example.com');
 
-# Accounts log in, read and are made, one request after another, while $code
-# goes on: how often each was answered how, and whether what was answered is so
+# Accounts log in, read and register, one request after another, while $code
+# runs: the number of responses by kind and status, and whether they were true
 sub storm ($code) {
     state $storms = 0;
     $storms++;
-    # not ada, whose session would not be among the latest for long
+    # not ada, whose session would soon not be among the latest
     my $other = $t->register(email => "other$storms\@example.com")->{user}{email};
     my $load = Test::Autoflow::Load->start(4, sub ($process, $round) {
         my $client = $t->client;
@@ -333,7 +333,7 @@ sub storm ($code) {
     return map { $_ // 0 } @count{map { "$_ 503" } qw(me login register)};
 }
 
-subtest 'connections are cut, one after another' => sub {
+subtest 'connections break, one after another' => sub {
     my $cut = 0;
     my ($me, $login, $register) = storm(sub ($load) {
         for (1 .. 20) {
@@ -347,13 +347,13 @@ subtest 'connections are cut, one after another' => sub {
     cmp_ok $login + $register, '<=', 4 * $cut, 'and of the writes only those that were under way';
 };
 
-subtest 'PostgreSQL crashes again and again' => sub {
+subtest 'PostgreSQL crashes repeatedly' => sub {
     storm(sub ($load) {
         for (1 .. 4) {
             $load->more(8);
             my @pids;
             $t->wait_for(sub { @pids = eval { backends() } });
-            # it ends all the others, then, and recovers
+            # it then terminates all others, and recovers
             kill 'KILL', $pids[0];
             $t->wait_for(sub { eval { !grep { $_ == $pids[0] } backends() } });
         }
@@ -363,7 +363,7 @@ subtest 'PostgreSQL crashes again and again' => sub {
 $t->finish;
 
 
-# Mails and keys are somebody else's to wait for.
+# Mails and keys don't delay requests.
 my $deaf = IO::Socket::IP->new(LocalHost => '127.0.0.1', Listen => 16) or die;
 $t = Test::Autoflow->new(
     clock    => 1,

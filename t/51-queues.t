@@ -1,5 +1,5 @@
-# Bounds: a flood fills the queues, who comes too late is told so at once, and
-# afterwards nothing is left of it.
+# Bounds: a flood fills the queues, excess requests are refused at once, and
+# afterwards nothing is left behind.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(decode_json encode_json);
@@ -18,7 +18,7 @@ sub login ($password = $good) {
 # sends all of them, each on a connection of its own
 sub flood (@requests) { map { $t->client->send($_) } @requests }
 
-# what was answered: how often each status; every refusal is a proper one
+# the number of responses by status; refusals have a Retry-After
 sub answers (@clients) {
     my (%count, @improper);
     for (map { $_->answer } @clients) {
@@ -33,7 +33,7 @@ sub answers (@clients) {
 
 sub memory { Test::Autoflow::Process::memory_of($t->worker_pids) }
 
-# The first floods make room.  A sanitizer keeps what is freed.
+# The first floods allocate memory, which sanitizers keep after it is freed.
 sub is_bounded (@memory) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $growth = $memory[-1] - $memory[1];
@@ -44,7 +44,7 @@ sub is_bounded (@memory) {
 }
 
 
-# so that no session ends, which would be one revocation more in memory
+# so that no session ends, which would be another revocation in memory
 $t = Test::Autoflow->new(clock => 1, database => 'pool=1 inflight=2 queue=3',
     settings => {autoflow_sessions => 'account=1000'})->start;
 $ada = $t->register(email => 'ada@example.com');
@@ -64,7 +64,7 @@ subtest 'a flood while the database is slow' => sub {
     is_deeply answers(flood((me()) x 5)), {200 => 5}, 'then all is as before';
 };
 
-subtest 'a flood of clients that go away again' => sub {
+subtest 'a flood of clients that disconnect' => sub {
     my @memory;
     for (1 .. 6) {
         my $lock = $t->locked;
@@ -106,7 +106,7 @@ $t = Test::Autoflow->new(
 )->start;
 $ada = $t->register(email => 'ada@example.com');
 
-subtest 'more hashes than may wait' => sub {
+subtest 'more hashes than the queue holds' => sub {
     my @memory;
     for (1 .. 4) {
         my $count = answers(flood((login()) x 60));
@@ -119,12 +119,12 @@ subtest 'more hashes than may wait' => sub {
         'nginx does not log each of them';
     my %seconds;
     $seconds{$_}++ for $t->error_log =~ m{^(\S+ \S+) [^\n]*the threads' queue is full}mg;
-    cmp_ok scalar keys %seconds, '>=', 1, 'the module tells';
+    cmp_ok scalar keys %seconds, '>=', 1, 'logged by the module';
     is_deeply [grep { $_ > 1 } values %seconds], [], 'once a second';
     is_deeply answers(flood(login())), {200 => 1}, 'then all is as before';
 };
 
-subtest 'more connections to make than may wait' => sub {
+subtest 'more connection attempts than the queue holds' => sub {
     like $t->error_log, qr/thread pool "autoflow_io" queue overflow/, 'it was so from the start';
     is $t->connections, 6, 'all were made at last';
     for (1 .. 5) {

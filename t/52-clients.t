@@ -1,5 +1,5 @@
-# Clients that go away in the middle of everything, that send in pieces or
-# too much at once, or that don't listen.
+# Clients that disconnect in the middle of everything, that send in pieces or
+# too much at once, or that don't read.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -13,16 +13,16 @@ my $root  = $Test::Autoflow::root;
 my $spill = Test::Autoflow::free_port();
 my $small = Test::Autoflow::free_port();
 
-# one worker and one thread, so that what one does all others notice; hashes
-# at their full cost
+# one worker and one thread, so that all others notice what one does; hashes at
+# their full cost
 my $t = Test::Autoflow->new;
 $t->main('thread_pool autoflow_hash threads=1 max_queue=256;
           thread_pool autoflow_io   threads=2 max_queue=64;')
     ->settings({autoflow_password => undef})
     ->server('location /app/ { autoflow_auth on; proxy_pass http://echo; }')
     ->http(qq{
-        # has bodies read before the module does it, into files, and does
-        # with them the same as the module once more
+        # has bodies read before the module does, into files, and then the
+        # module again
         server {
             listen 127.0.0.1:$spill;
             client_body_buffer_size 1k;
@@ -57,22 +57,22 @@ sub login ($headers = {}) { request(POST => '/auth/login', $headers, $login) }
 sub register ($email) {
     request(POST => '/auth/register', {}, encode_json({email => $email, password => $good})) }
 
-# a login that is as long as this
+# a login of this length
 sub padded ($length) { $login =~ s/\}$/',"x":"' . 'x' x ($length - length($login) - 7) . '"}'/er }
 
 sub count ($sql, @values) { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$sql",
     undef, @values) }
 
-# how many requests nginx has given up because their clients were gone
+# how many requests nginx has aborted because their clients were gone
 sub given_up { scalar grep { /" 499 / } split /\n/, path($t->dir, 'access.log')->slurp }
 
-# what a worker has open; everything that clients had must be closed at the end
+# a worker's descriptors; everything of clients must be closed at the end
 sub files { scalar Test::Autoflow::Process::files_of($t->worker_pids) }
 
-# the one worker takes requests in their order: all that were sent have been read
+# the one worker handles requests in order: all that were sent have been read
 sub read_by_now { $t->client->send($live)->status }
 
-# the ways to go
+# ways to disconnect
 my %ways = (
     close      => sub ($client) { $client->close },
     reset      => sub ($client) { $client->reset },
@@ -82,7 +82,7 @@ my %ways = (
 my $files = files();
 
 
-subtest 'clients that go away in the middle of a header' => sub {
+subtest 'clients that disconnect in the middle of a header' => sub {
     for my $way (sort keys %ways) {
         for my $length (1, 10, length(me()) - 1) {
             my $client = $t->client->send(substr me(), 0, $length);
@@ -172,7 +172,7 @@ subtest 'HTTP/2: streams that are reset' => sub {
     is $client->status($client->headers(GET => '/health/live', {}, 1)), 200, 'and the connection';
 };
 
-subtest 'HTTP/2: connections that end' => sub {
+subtest 'HTTP/2: closed connections' => sub {
     my %json = ('content-type' => 'application/json');
     for my $way (sort keys %ways) {
         my $lock   = $t->locked;
@@ -235,7 +235,7 @@ subtest 'curl over HTTP/2, killed' => sub {
 };
 
 
-# requests that name themselves, so that the order of the answers can be told
+# identifiable requests, for the order of the responses
 my $number = 0;
 sub named ($method, $path, $headers = {}, $body = undef) {
     return request($method, $path, {%$headers, 'X-Request-ID' => 'n' . ++$number}, $body);
@@ -321,7 +321,7 @@ subtest 'bodies in pieces' => sub {
 };
 
 
-# What is behind a body that is not read must not be taken for a request.
+# Octets after an unread body must not be parsed as a request.
 my $smuggled = request(GET => '/smuggled', {'X-Request-ID' => 'smuggled'});
 
 sub is_refused ($octets, $status, $name, $port = $t->port) {
@@ -330,7 +330,7 @@ sub is_refused ($octets, $status, $name, $port = $t->port) {
     is eval { $client->rest }, '', "$name: then the connection ends";
 }
 
-subtest 'bodies that are too long, or broken' => sub {
+subtest 'bodies that are too long, or invalid' => sub {
     my %chunked = ('Transfer-Encoding' => 'chunked');
     my $post = sub ($headers, $body) { request(POST => '/auth/login', $headers, $body) };
 
@@ -363,7 +363,7 @@ subtest 'bodies that are too long, or broken' => sub {
     }
 };
 
-subtest 'bodies where none is read' => sub {
+subtest 'bodies that are not read' => sub {
     my %length = ('Content-Length' => 10 * length $smuggled);
     for my $request (
         request(GET => '/auth/me', {%$token, %length}), request(GET => '/health/live', \%length),
@@ -379,7 +379,7 @@ subtest 'bodies where none is read' => sub {
             'which is no request, but what follows is';
     }
 
-    # while its query waits the body comes, and the next request
+    # the body, and the next request, arrive while its query waits
     my $lock   = $t->locked;
     my $client = $t->client->send(request(GET => '/auth/me', {%$token, %length}));
     $t->wait_for(sub { $t->blocked });
@@ -394,7 +394,7 @@ subtest 'bodies where none is read' => sub {
 unlike path($t->dir, 'access.log')->slurp, qr{/smuggled}, 'no body was taken for a request';
 
 
-subtest 'bodies that others have read, into files' => sub {
+subtest 'bodies that were read before, into files' => sub {
     my $padded = padded(60_000);
     my $events = sub ($id) {
         count(q{audit_events WHERE action = 'logged_in' AND request_id = ?}, $id) };
@@ -456,7 +456,7 @@ subtest 'slow readers' => sub {
     $client->close;
 };
 
-subtest 'nothing is left of them' => sub {
+subtest 'nothing is left behind' => sub {
     $t->wait_for(sub { files() <= $files });
     pass 'the worker has no more files open than before';
     is $t->connections, 2, 'and as many connections to the database';

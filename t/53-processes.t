@@ -1,5 +1,5 @@
-# Signals while requests are under way: none is lost that a worker could still
-# answer, and nothing is left behind.
+# Signals while requests are in flight: none is lost that a worker could still
+# serve, and nothing is left behind.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -27,12 +27,12 @@ sub autoflow (%options) {
     return $t;
 }
 
-# Requests of all kinds, one after another, each on a connection of its own;
-# an outcome is a kind with its status, 0 if the connection ended without.
+# Requests of all kinds, one after another, each on a connection of its own; an
+# outcome is a kind with its status, 0 without a response.
 my $loads = 0;
 sub load {
     $loads++;
-    # not ada, whose session would not be among the latest for long
+    # not ada, whose session would soon not be among the latest
     my $other = $t->register(email => "other$loads\@example.com")->{user}{email};
     return Test::Autoflow::Load->start(4, sub ($process, $round) {
         my $email = "load$loads-$process-$round\@example.com";
@@ -48,7 +48,7 @@ sub load {
 
 my %right = map { $_ => 1 } 'me 200', 'login 200', 'app 200', 'register 201';
 
-# every request of a load was answered as it should, or as it may be, too
+# every response to a load was the expected one, or one of these
 sub all_right ($load, $name, %allowed) {
     my $count = $load->stop;
     note explain $count;
@@ -60,7 +60,7 @@ sub all_right ($load, $name, %allowed) {
         if !%allowed;
 }
 
-# the workers have ended as they should
+# the workers have exited as expected
 sub well_ended (@pids) {
     my $log = $t->error_log;
     ok $log =~ /worker process $_ exited with code 0/, "worker $_ exits with 0" for @pids;
@@ -110,7 +110,7 @@ subtest 'binary upgrade' => sub {
     $t->ready;
     is $t->connections, 4, 'the new workers have connections, the old ones none';
 
-    # ... and thought better of it
+    # … and reverted
     $load    = load();
     @workers = workers($new);
     my $third = upgrade($new);
@@ -134,8 +134,8 @@ subtest 'binary upgrade' => sub {
     close $watch;
 };
 
-# Only a daemon minds WINCH.  It is no child of ours and would outlive us: a
-# process waits for our end, to end it if need be.
+# Only a daemon handles WINCH.  It is not our child and would outlive us: a
+# process waits for our end, to kill it if necessary.
 sub start_daemon {
     my @command = $t->command;
     $t->write_conf;
@@ -171,7 +171,7 @@ sub workers ($master) {
     return grep { !$masters{$_} } Test::Autoflow::Process::children_of($master);
 }
 
-# begins to: returns the new master, when its workers have their connections
+# begins to: returns the new master, when its workers have connected
 sub upgrade ($old) {
     my $new;
     my $before = $t->connections;
@@ -216,7 +216,7 @@ subtest 'QUIT in the middle of everything' => sub {
     is count('users'), 11, 'all is done';
 };
 
-subtest 'QUIT, and then a connection to the database is cut' => sub {
+subtest 'QUIT, and then a database connection breaks' => sub {
     $t->start_nginx->ready;
     my @workers = $t->worker_pids;
     my $lock    = $t->locked;
@@ -236,7 +236,7 @@ subtest 'QUIT, and then a connection to the database is cut' => sub {
     well_ended(@workers);
 };
 
-subtest 'QUIT, and the workers may not wait that long' => sub {
+subtest "QUIT, and the workers' timeout is shorter" => sub {
     $t->shutdown_timeout('200ms')->start_nginx->ready;
     my @workers = $t->worker_pids;
     my $lock    = $t->locked;
@@ -268,7 +268,7 @@ subtest 'TERM in the middle of everything' => sub {
     $lock->rollback;
 };
 
-# whether somebody connects to the database, which has not accepted that yet
+# whether someone connects to the database, which has not accepted that yet
 sub connecting {
     my $name = $t->postgresql->dir . '/.s.PGSQL.5432';
     return path('/proc/net/unix')->slurp =~ /: \w+ \w+ \w+ 0001 02 +\d+ \Q$name\E$/m;
@@ -298,7 +298,7 @@ autoflow(workers => 2, shutdown_timeout => '1h', server => '
 $ada = $t->register(email => 'ada@example.com');
 path($t->dir, 'html')->make_path->child('large')->spurt('x' x 10_000_000);
 
-# as t->reload, but the old workers stay, and take no new connections
+# as t->reload, but the old workers stay, without new connections
 sub reload_beside {
     my @old = $t->worker_pids;
     $t->process->signal('HUP');
@@ -310,7 +310,7 @@ sub reload_beside {
 sub backends { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
     WHERE usename = 'autoflow_app'}) }
 
-subtest 'workers that a client holds up' => sub {
+subtest 'workers delayed by a client' => sub {
     $t->ready;
     is backends(), 8, 'two workers have three connections each, and one two for the node';
     my @downloads;
@@ -326,7 +326,7 @@ subtest 'workers that a client holds up' => sub {
     $t->wait_for(sub { $t->worker_pids == 2 });
 };
 
-subtest 'a request that such a worker still has' => sub {
+subtest 'a request in such a worker' => sub {
     $t->ready;
     my ($name, @halves) = (0);
     for (1 .. 2) {
@@ -356,8 +356,8 @@ subtest 'a request that such a worker still has' => sub {
 $t->finish;
 
 
-# nginx does not wait for threads whose queue is full, but kills workers that
-# take a second to end: on a busy machine, too, a hash may not take that long
+# nginx doesn't wait for threads whose queue is full, but kills workers that
+# take a second to exit: even on a busy machine a hash must be faster
 autoflow(
     workers  => 4,
     settings => {autoflow_password => 'memory=4m time=1'},
@@ -366,7 +366,7 @@ autoflow(
 )->start;
 $ada = $t->register(email => 'ada@example.com');
 
-subtest 'TERM while more is to be hashed than may wait' => sub {
+subtest 'TERM with a full queue of hashes' => sub {
     for my $round (1 .. 8) {
         $t->start_nginx->ready if $round > 1;
         my @workers = $t->worker_pids;
@@ -384,7 +384,7 @@ $t->finish;
 autoflow(workers => 2, allow => ['worker process \d+ exited on signal 9'])->start;
 $ada = $t->register(email => 'ada@example.com');
 
-subtest 'workers that are killed' => sub {
+subtest 'killed workers' => sub {
     my $load = load();
     for (1 .. 5) {
         my ($pid) = $t->worker_pids;

@@ -1,4 +1,4 @@
-# Several hosts: one that takes connections and never answers is passed over.
+# Several hosts: one that accepts connections and never responds is skipped.
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::UNIX;

@@ -1,6 +1,5 @@
-# Lanes: a point statement never waits behind one whose cost grows with the
-# data, nor behind what tidies up; and nobody has more than two of the former
-# under way.
+# Lanes: a point statement never waits for one whose cost grows with the data,
+# nor for maintenance; and no account has more than two of the former in flight.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(decode_json encode_json);
@@ -21,7 +20,7 @@ sub statement_timeout ($time) {
     $t->reload->ready;
 }
 
-# superusers, with tokens that say so
+# superusers, with their tokens
 sub superusers (@names) {
     $t->register(email => "$_\@example.com") for @names;
     $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE email = ?', {},
@@ -31,14 +30,14 @@ sub superusers (@names) {
             password => $good})->res->json } @names;
 }
 
-# who is held up is so for as long as the test likes
+# blocked requests stay so for as long as the test likes
 sub autoflow (%options) {
     $t = Test::Autoflow->new(clock => 1, %options)->start;
     $ada = $t->register(email => 'ada@example.com');
     ($root, $other) = superusers('root', 'other');
 }
 
-# how many lists wait for a lock of the table that they are made of
+# how many lists wait for a lock of their table
 sub held { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
     WHERE application_name = 'autoflow wide' AND wait_event_type = 'Lock'}) }
 
@@ -49,8 +48,8 @@ sub are_refused ($name, @clients) {
     is_deeply [map { $is->($_) } @answers], [('429 too_many_requests 1') x @clients], $name;
 }
 
-# so many lists of an account at once: those that wait are two, all others are
-# refused at once
+# so many concurrent lists of an account: two wait, all others are refused at
+# once
 sub crowd ($number, $pair = $root) {
     my @clients = map { list($pair) } 1 .. $number;
     $t->wait_for(sub { grep({ $_->waits } @clients) >= $number - 2 });
@@ -60,7 +59,7 @@ sub crowd ($number, $pair = $root) {
     return @held;
 }
 
-# two lists under way, which answer when the lock is gone
+# two lists in flight, which respond when the lock is released
 sub two_lists {
     my $lock = $t->locked('audit_events');
     my @clients = crowd(3);
@@ -85,7 +84,8 @@ subtest 'connections' => sub {
              WHERE usename = 'autoflow_app' GROUP BY 2 ORDER BY 2})};
     };
 
-    # the node's own two connect when they are needed, not before requests are answered
+    # the node's own two connect when they are needed, not before requests are
+    # served
     my $come = sub ($pool, $wide, $name) {
         my $all = "$pool autoflow, 1 autoflow feed, 1 autoflow jobs, $wide autoflow wide";
         ok $t->ready->wait_for(sub { $now->() eq $all }), $name;
@@ -109,7 +109,7 @@ subtest 'lists that take long' => sub {
     is list()->status, 200, 'one after another' for 1 .. 10;
 };
 
-subtest 'an account has its two again' => sub {
+subtest "an account's slots are free again" => sub {
     my ($lock, @clients) = two_lists();
     $_->close for @clients;
     $lock->rollback;
@@ -141,7 +141,7 @@ subtest 'an account has its two again' => sub {
     may_again('then, too');
 };
 
-subtest 'what tidies up' => sub {
+subtest 'maintenance' => sub {
     my $jobs = sub { $t->db->selectcol_arrayref(q{SELECT application_name FROM pg_stat_activity
         WHERE query ~ 'autoflow\.(purge|mail_maintain)\(' AND pid <> pg_backend_pid()
         AND wait_event_type = 'Lock'}) };
@@ -170,7 +170,7 @@ $t->finish;
 autoflow(workers => 2, database => 'timeout=8s',
     allow => ['worker process \d+ exited on signal 9']);
 
-subtest 'workers that are killed with lists under way' => sub {
+subtest 'workers killed with lists in flight' => sub {
     my ($lock, @clients) = two_lists();
     my @pids = $t->worker_pids;
     kill 'KILL', @pids;

@@ -1,4 +1,4 @@
-# GET /health/ready: who may be sent requests, for a balancer.
+# GET /health/ready: whether a load balancer may send requests.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -7,8 +7,8 @@ use Test::More;
 
 my $t = Test::Autoflow->new(workers => 1, clock => 1, database => 'pool=1')->start;
 
-# with whoever asks for the API, and whoever does not; the database is not too slow
-# for that, as time stands still
+# with ?api and without; the clock is stopped, so that the database is not too
+# slow
 sub is_ready ($status, $api_status, %is) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $t->hold;
@@ -22,7 +22,7 @@ sub is_ready ($status, $api_status, %is) {
     $t->go;
 }
 
-# what it says at last
+# its eventual response
 sub becomes ($state, $status) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok $t->wait_for(sub { my $res = $t->ua->get('/health/ready?api')->res; $res->body =~ /"$state"/
@@ -37,7 +37,7 @@ subtest 'all is well' => sub {
     $t->go;
 };
 
-subtest 'the database is away' => sub {
+subtest 'the database is down' => sub {
     $t->postgresql->stop;
     becomes('unavailable', 503);
     is_ready(200, 503, api => 'unavailable');
@@ -46,7 +46,7 @@ subtest 'the database is away' => sub {
     is_ready(200, 200);
 };
 
-subtest 'the database takes no writes' => sub {
+subtest 'the database is read-only' => sub {
     my $admin = $t->postgresql->connect('postgres');
     my $set = sub ($value) {
         $admin->do("ALTER SYSTEM SET default_transaction_read_only = $value");
@@ -98,7 +98,7 @@ subtest 'lists are too slow' => sub {
     is $client->status, 200;
 };
 
-subtest 'nobody tells what is revoked' => sub {
+subtest 'no revocation feed' => sub {
     $t->settings->{autoflow_revocation_staleness} = '5s';
     $t->reload->ready;
     $t->postgresql->stop;
@@ -119,7 +119,7 @@ subtest 'nobody tells what is revoked' => sub {
     is_ready(200, 200);
 };
 
-subtest 'keys that have not come' => sub {
+subtest 'keys that are not fetched yet' => sub {
     my $port = Test::Autoflow::free_port();
     my $set = sub ($url) {
         $t->settings->{autoflow_key_url} = "$url issuer=https://issuer.example";

@@ -1,13 +1,13 @@
-# Jobs: each is done by one of the nodes that share a database, by another one
-# when that is gone, and by nobody who has lost it; and they hold nobody up.
+# Jobs: each is run by one of the nodes that share a database, by another one if
+# that is gone, and never by one that has lost it; and they delay nobody.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
 
-# whoever is held up is so for as long as the test likes; and a worker that
-# waits for a job doesn't end by itself
+# what is blocked stays so for as long as the test likes; and a worker that
+# waits for a job doesn't exit on its own
 my %options = (clock => 1, shutdown_timeout => '300s');
 my $t = Test::Autoflow->new(workers => 4, %options);
 $t->postgresql->start;
@@ -24,30 +24,30 @@ my $other = Test::Autoflow->new(beside => $t, %options);
 $_->start for $t, $other;
 $t->register(email => 'ada@example.com');
 
-# by its name, a job's holder or the like
+# a job's column by its name, such as its holder
 sub jobs ($column) {
     return {map { @$_ } @{$db->selectall_arrayref("SELECT name, $column FROM autoflow.jobs")}};
 }
 
-# the node whose worker has taken a job, and the one that has not
+# the node whose worker has claimed a job, and the other one
 sub holder ($job) {
     my ($pid) = jobs('holder')->{$job} =~ /:(\d+)$/;
     return (grep { $_ == $pid } $t->worker_pids) ? ($t, $other) : ($other, $t);
 }
 
-# the backends that wait for a lock with a job
+# the backends of a job that wait for a lock
 sub held ($what) {
     return $db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity
         WHERE application_name = 'autoflow jobs' AND wait_event_type = 'Lock' AND query ~ ?
         ORDER BY query_start}, {}, $what);
 }
 
-# until a condition is true, while time passes a bit faster for all nodes
+# waits for a condition, with all nodes' clocks a bit faster
 sub comes_true ($condition) {
     $t->wait_for(sub { $condition->() || !map { $_->pass(0.1) } $t, $other });
 }
 
-# so many nodes have looked for what is due, from now on
+# waits until so many nodes have looked for due jobs
 sub looked ($nodes) {
     my $now = $db->selectrow_array('SELECT clock_timestamp()');
     comes_true(sub {
@@ -57,7 +57,7 @@ sub looked ($nodes) {
     });
 }
 
-# the purge, in the middle of it until the lock is let go
+# the purge, in the middle of it until the lock is released
 sub purging {
     my $lock = $t->locked('refresh_tokens');
     $t->jobs_due('purge');
@@ -72,7 +72,7 @@ sub revocation {
 sub revocations { $db->selectrow_array('SELECT count(*) FROM autoflow.revocations') }
 
 
-subtest 'each is done by one node, once a period' => sub {
+subtest 'each is run by one node, once a period' => sub {
     my @names = qw(addresses audit mails messages purge roles);
     my $rounds = sub ($number) {
         comes_true(sub { @names == grep { $_ >= $number } values %{jobs('fence')} });
@@ -90,7 +90,7 @@ subtest 'each is done by one node, once a period' => sub {
         'passes until the next time';
 };
 
-subtest 'mails that nobody was told of' => sub {
+subtest 'mails without a notification' => sub {
     $db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient)
         SELECT 'verify_email', id, 'late@example.com' FROM autoflow.users});
     $t->pass(15);
@@ -101,7 +101,7 @@ subtest 'mails that nobody was told of' => sub {
     pass 'are found by a worker that looks';
 };
 
-subtest 'the node is killed that has a job' => sub {
+subtest 'the node with a job is killed' => sub {
     my $lock = purging();
     my ($killed, $heir) = holder('purge');
     my $fence = jobs('fence')->{purge};
@@ -121,7 +121,7 @@ subtest 'the node is killed that has a job' => sub {
     looked(2);
 };
 
-subtest 'who has lost a job writes nothing' => sub {
+subtest 'a node that has lost a job writes nothing' => sub {
     $db->do('CREATE TABLE autoflow.deleted AS SELECT 0 AS pid WHERE false');
     $db->do(q{CREATE FUNCTION autoflow.deleted() RETURNS trigger LANGUAGE plpgsql AS
         $$BEGIN INSERT INTO autoflow.deleted VALUES (pg_backend_pid()); RETURN NULL; END$$});
@@ -129,7 +129,7 @@ subtest 'who has lost a job writes nothing' => sub {
         FOR EACH ROW EXECUTE FUNCTION autoflow.deleted()');
     revocation();
 
-    # a job is held up between the moment when it was taken and the check
+    # a job is delayed between its claim and the fence
     my $check = $db->selectrow_array(q{SELECT pg_get_functiondef('autoflow.job_fence'::regproc)});
     $db->do($check =~ s/\bBEGIN\b/BEGIN PERFORM pg_advisory_xact_lock_shared(4711);/r);
     my $lock = $t->postgresql->connect;
@@ -158,7 +158,7 @@ subtest 'who has lost a job writes nothing' => sub {
     $db->do('DROP TABLE autoflow.deleted');
 };
 
-subtest 'a worker that quits does not wait for a job' => sub {
+subtest "an exiting worker doesn't wait for a job" => sub {
     $other->finish;
     for my $way ('reload', 'stop') {
         revocation();

@@ -1,5 +1,5 @@
-# autoflow_attempts changes=: what one session, and one account, may change in a
-# window; and that nothing else uses up what it takes to be rid of an intruder.
+# autoflow_attempts changes=: how much one session, and one account, may change
+# within a window; and that the reserved budgets against intruders are separate.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -20,13 +20,13 @@ sub login ($account, $ip = '192.0.2.1') {
         {email => $account->{user}{email}, password => $account->{password} // $good});
 }
 
-# another session of an account, from where nobody was before
+# another session of an account, from an unused address
 my $sessions = 0;
 sub session ($account) { login($account, '198.18.0.' . ++$sessions)->status_is(200)->tx->res->json }
 
 sub change ($who) { ['PATCH', '/auth/me', $t->bearer($who), json => {bio => 'a word'}] }
 
-# how often each status was answered
+# the number of responses by status
 sub statuses (@requests) {
     my %status;
     while (my @some = splice @requests, 0, 200) {
@@ -47,7 +47,7 @@ sub ask ($who, $method, $path, $body = undef) {
 }
 
 
-subtest 'of a session' => sub {
+subtest "a session's" => sub {
     rate('8/1h');
     my $ada = $t->register;
     is_deeply statuses((change($ada)) x 8), {200 => 8};
@@ -72,10 +72,10 @@ subtest 'of a session' => sub {
     ask($ada, 'PUT', '/auth/me', {}), refused('a reload forgets nothing');
     is scalar(() = $t->error_log =~ /too many changes of session/g), 1, 'once a window';
     like $t->error_log, qr/\[warn\].*autoflow: too many changes of session [0-9a-f-]{36}/,
-        'the log tells';
+        'logged';
 };
 
-subtest 'of an account' => sub {
+subtest "an account's" => sub {
     rate('8/1h');
     my $ada = $t->register;
     my @sessions = ($ada, map { session($ada) } 1 .. 10);
@@ -83,11 +83,11 @@ subtest 'of an account' => sub {
     ask($sessions[10], 'PATCH', '/auth/me', {bio => 'x'}),
         refused('in all of its sessions together');
     like $t->error_log, qr/autoflow: too many changes of account \Q$ada->{user}{id}/,
-        'the log tells';
+        'logged';
     ask($t->register, 'PATCH', '/auth/me', {bio => 'x'})->status_is(200, 'another one has its own');
 };
 
-subtest 'what rids one of an intruder' => sub {
+subtest 'the reserved budgets' => sub {
     rate('8/1h');      # two of each
 
     # spent by whoever has the password, and this very session
@@ -160,7 +160,7 @@ subtest 'refreshes' => sub {
     $t->post_ok('/auth/logout' => json => {refresh_token => $pair->{refresh_token}})
         ->status_is(204, 'logout has its own, too');
 
-    # of the form of before
+    # a legacy token
     my $eve = $t->register;
     my $former = 'f' x 43;
     my ($id) = map { $_->{id} } @{ask($eve, 'GET', '/auth/sessions')->tx->res->json('/data')};
@@ -176,7 +176,7 @@ subtest 'refreshes' => sub {
         refused('former tokens, by the session that they lead to');
 };
 
-subtest 'junk' => sub {
+subtest 'invalid tokens' => sub {
     $t->settings({autoflow_attempts => 'account=off account_total=off address=6/1h'})
         ->reload->ready;
     my $from = sub ($ip, $token) {
@@ -195,7 +195,7 @@ subtest 'junk' => sub {
     $from->('192.0.2.8', $junk[0])->problem_is(401, 'invalid_token', 'elsewhere');
 };
 
-subtest 'sessions that have ended' => sub {
+subtest 'ended sessions' => sub {
     rate('8/1h');
     my $token = sub ($pair) { json => {refresh_token => $pair->{refresh_token}} };
     my $id = sub ($pair) {
@@ -222,7 +222,7 @@ subtest 'sessions that have ended' => sub {
     my $expired = session($owner);
     $set->($expired, 'expires_at = now()');
 
-    # its session is no more; and of the form of before, of one that has ended
+    # its session doesn't exist; and a legacy one, whose session has ended
     my $gone = session($owner);
     my $former = {%{session($owner)}, refresh_token => 'g' x 43};
     $set->($former, "number = 0, token_hash = sha256('$former->{refresh_token}')");

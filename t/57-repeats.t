@@ -1,5 +1,5 @@
-# What another transaction was in the way of is done again, once; what may
-# have been done already is not.
+# What failed because of another transaction is retried, once; what may have
+# been done already is not.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -20,8 +20,8 @@ sub bio { $t->db->selectrow_array('SELECT bio FROM autoflow.users WHERE id = ?',
 sub updates { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
     WHERE action = 'updated'}) }
 
-# whatever changes an account fails so many times, when it is done or when it
-# is committed; how often it was tried, since then
+# changes of accounts fail so many times, when they are executed or committed;
+# how often they were tried since then
 $t->db->do('CREATE SEQUENCE autoflow.tries');
 sub fails ($times, $sqlstate, $when = 'AFTER', $then = 'NULL') {
     my $deferred = $when eq 'AFTER' ? '' : 'DEFERRABLE INITIALLY DEFERRED';
@@ -96,7 +96,7 @@ subtest 'several statements in one transaction' => sub {
 
 fails_no_more();
 
-# a connection that deadlocks never end
+# a connection that keeps deadlocking
 sub rival {
     my $db = $t->postgresql->connect('postgres');
     $db->do(q{SET deadlock_timeout = '1h'});
@@ -111,8 +111,8 @@ subtest 'a deadlock' => sub {
 
     my $client = change('after the deadlock');
     $t->wait_for(sub { $t->blocked });
-    # until the module's transaction is ended; what is done again waits behind
-    # a lock of the table, before it has locked a row
+    # until the module's transaction is terminated; the retry waits for a lock
+    # of the table, before it has locked a row
     $rival->do('LOCK TABLE autoflow.users IN EXCLUSIVE MODE');
     $rival->do(q{UPDATE autoflow.users SET full_name = 'Ada' WHERE id = ?}, {}, $id);
     $rival->commit;
@@ -120,7 +120,7 @@ subtest 'a deadlock' => sub {
     is $answer->{status}, 200, 'is survived' or diag explain $answer;
     is_deeply [@{decode_json($answer->{body})}{qw(full_name bio)}], ['Ada', 'after the deadlock'],
         'both are done';
-    like path($t->postgresql->log)->slurp, qr/deadlock detected/, 'as PostgreSQL says';
+    like path($t->postgresql->log)->slurp, qr/deadlock detected/, 'according to PostgreSQL';
 };
 
 subtest 'a serialization failure' => sub {
@@ -138,7 +138,7 @@ subtest 'a serialization failure' => sub {
         'both are done';
 };
 
-subtest 'no longer than a request may take' => sub {
+subtest "within the request's timeout" => sub {
     $t->db->do('ALTER ROLE autoflow_app RESET default_transaction_isolation');
     $t->database('timeout=1s')->reload->ready;
     fails(1, '40001', 'AFTER', 'pg_sleep(4)');

@@ -1,5 +1,5 @@
-# Where an account was used lately: whoever attacks it from elsewhere doesn't
-# lock out who comes from there, and what is kept of that is bounded.
+# Familiar addresses: attacks on an account from elsewhere don't lock out
+# clients at them, and their number is bounded.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -16,7 +16,7 @@ my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure(autoflow_attempts => 'account=3/1h account_total=6/1h address=off changes=off');
 $t->start;
 
-# an address where nobody was before
+# an unused address
 my $addresses = 0;
 sub address { sprintf '198.18.%d.%d', ++$addresses / 250, 1 + $addresses % 250 }
 
@@ -26,26 +26,26 @@ sub login ($who, $ip, $password = $good) {
     return ask($ip, '/auth/login', {email => $who->{user}{email}, password => $password});
 }
 
-# an account that was made at an address
+# an account registered from an address
 sub account ($ip = address()) {
     my $email = 'familiar' . ++$addresses . '@example.com';
     return ask($ip, '/auth/register', {email => $email, password => $good})->status_is(201)
         ->tx->res->json;
 }
 
-# wrong passwords from everywhere, until strangers are too many
+# invalid passwords from everywhere, until unfamiliar addresses are refused
 sub attack ($who) {
     login($who, address(), 'wrong')->status_is(401) for 1 .. 6;
     login($who, address())->problem_is(429, 'too_many_attempts', 'strangers are too many');
 }
 
-# nobody is logged in any more
+# ends all sessions
 sub end_sessions ($who) {
     $t->db->do('UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = ?', {},
         $who->{user}{id});
 }
 
-# time passes for what is known of an account
+# advances the time for an account's addresses
 sub elapse ($who, $days) {
     $t->db->do(q{UPDATE autoflow.user_addresses
         SET used_on = (now() AT TIME ZONE 'UTC')::date - ?::integer
@@ -58,7 +58,7 @@ sub known ($who) {
 }
 
 
-subtest 'a password that was reset' => sub {
+subtest 'a reset' => sub {
     my $ada = account();
     my $email = $ada->{user}{email};
     my $here = address();
@@ -132,7 +132,7 @@ subtest 'once a day' => sub {
         WHERE user_id = ?}, {}, $ada->{user}{id}), 1, 'the next day again';
 };
 
-subtest 'no more than 32' => sub {
+subtest 'at most 32' => sub {
     my $ada = account(my $home = address());
     elapse($ada, 2);
     login($ada, address())->status_is(200) for 1 .. 31;
@@ -146,7 +146,7 @@ subtest 'no more than 32' => sub {
     is scalar @{known($ada)}, 32, 'however many come in a day';
 };
 
-subtest 'whoever makes a session' => sub {
+subtest 'every way to open a session' => sub {
     my $ada = account();
     my $app = $t->postgresql->connect('autoflow_app');
     $app->do(q{INSERT INTO autoflow.sessions (user_id, ip_address, token_hash, expires_at,
@@ -156,7 +156,7 @@ subtest 'whoever makes a session' => sub {
     is scalar(grep { $_ eq '203.0.113.1/32' } @{known($ada)}), 1, 'has been there';
 };
 
-subtest 'what is gone' => sub {
+subtest 'deleted and expired' => sub {
     my ($ada, $eve) = (account(), account());
     elapse($ada, 31);
     elapse($eve, 30);
@@ -170,7 +170,7 @@ subtest 'what is gone' => sub {
 $t->finish;
 
 
-# on a database that is in use
+# on a database in use
 my $dir = File::Temp->newdir;
 chmod 0755, $dir;
 my $postgresql = Test::Autoflow::PostgreSQL->new(dir => "$dir/postgresql")->start;

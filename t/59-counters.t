@@ -1,5 +1,5 @@
-# What is counted of a node: read from the memory that its workers share, as a
-# program would that has the module's own table of it.
+# A node's counters: read from the workers' shared memory by a program with the
+# module's own table of them.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
@@ -15,13 +15,13 @@ my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure(autoflow_zone => '1m');
 $t->start;
 
-# prints what it is given on its standard input
+# prints the memory that it reads from standard input
 my $dir = File::Temp->newdir;
 system('gcc', '-std=gnu11', '-pthread', '-o', "$dir/counters", '-I', "$Test::Autoflow::root/src",
     curfile->sibling('counters', 'counters.c'), "$Test::Autoflow::root/src/shm/block.c") == 0
     or BAIL_OUT("can't build t/counters/counters.c");
 
-# the zone, which the master has, too: nothing else that is shared is as large
+# the zone, which the master maps, too: no other shared memory is as large
 sub zone {
     my $pid = $t->process->pid;
     my ($at, $size) = (0, 0);
@@ -39,7 +39,7 @@ sub zone {
     return $zone;
 }
 
-# name => value of its label, or '-' => [count, of times their sum and the rest]
+# name => value of its label, or '-' => [count, of times their sum and buckets]
 sub counters {
     open my $out, '|-', "$dir/counters > $dir/out" or die $!;
     binmode $out;
@@ -53,7 +53,7 @@ sub counters {
     return \%counters;
 }
 
-# what has been counted since the last time, but for what is zero
+# the changes since the last call, without zeros
 my $last;
 sub counted ($name) {
     my $now = counters();
@@ -65,7 +65,7 @@ sub from_now { $last = counters() }
 sub app ($token) { $t->get_ok('/app/x' => $token ? {Authorization => "Bearer $token"} : ()) }
 
 
-subtest 'tokens, by what came of them' => sub {
+subtest 'tokens by result' => sub {
     my $pair = $t->register(email => 'ada@example.com');
     from_now();
     app($pair->{access_token})->status_is(200) for 1 .. 3;
@@ -76,7 +76,7 @@ subtest 'tokens, by what came of them' => sub {
     is_deeply counted('answers_total'), {}, 'what is protected is none of the API';
 };
 
-subtest 'answers of the API' => sub {
+subtest 'responses of the API' => sub {
     my $pair = $t->register(email => 'eve@example.com');
     from_now();
     $t->get_ok('/auth/me' => $t->bearer($pair))->status_is(200);
@@ -111,7 +111,7 @@ subtest 'mails' => sub {
     pass 'one to each who has registered';
 };
 
-subtest 'what is counted stays' => sub {
+subtest 'counters survive a reload' => sub {
     my $pair = $t->register(email => 'dan@example.com');
     from_now();
     app($pair->{access_token})->status_is(200);

@@ -1,5 +1,5 @@
-# What a server may do beside being away: it forgets what was prepared, takes no
-# writes, cuts whoever connects, freezes under load, or its disk is full.
+# Faults of a server besides being down: it forgets prepared statements, is
+# read-only, closes all connections, freezes under load, or its disk is full.
 
 use Mojo::Base -strict, -signatures;
 use DBI;
@@ -87,9 +87,9 @@ sub alter ($setting) {
     $admin->do($_) for "ALTER SYSTEM $setting", 'SELECT pg_reload_conf()';
 }
 
-# Processes that read, are let through and write, one after another, while $code
-# goes on: {what => {status => how often}}, the longest that one had to wait,
-# and those whose registration was answered as done
+# Processes that read, pass autoflow_auth and write, one after another, while
+# $code runs: {what => {status => how often}}, the longest response time, and
+# those whose registration succeeded
 sub under_load ($code) {
     state $loads = 0;
     my $load = ++$loads;
@@ -131,8 +131,8 @@ sub all_are_there (@done) {
 }
 
 
-subtest 'a server that forgets what was prepared' => sub {
-    # each connection that is older does so when it answers with an account
+subtest 'a server that forgets prepared statements' => sub {
+    # each connection that is older fails when it reads an account
     $t->db->do($_) for
         'CREATE TABLE public.forgotten (at timestamptz)',
         'INSERT INTO public.forgotten DEFAULT VALUES',
@@ -172,7 +172,7 @@ subtest 'a server that forgets what was prepared' => sub {
     is_well();
 };
 
-subtest 'a server that takes no writes' => sub {
+subtest 'a read-only server' => sub {
     my $api = sub { $t->ua->get('/health/ready?api')->res->json->{api} // '' };
     my ($count, $longest, @done) = under_load(sub ($load) {
         alter('SET default_transaction_read_only = on');
@@ -199,7 +199,7 @@ subtest 'a server that takes no writes' => sub {
     is_well();
 };
 
-subtest 'a server that takes connections and cuts them at once' => sub {
+subtest 'a server that closes connections at once' => sub {
     my $path = $t->postgresql->dir . '/.s.PGSQL.5432';
     $t->postgresql->stop;
     unlink $path;
@@ -220,8 +220,8 @@ subtest 'a server that takes connections and cuts them at once' => sub {
     close $listener;
     $t->wait_for(sub { -s $cut->filename >= 16 });
 
-    # most often by connections whose back-off is the shortest each time: 2 of
-    # point statements, 1 of wide ones, the feed's
+    # mostly by connections with the shortest back-off: 2 for point statements,
+    # 1 for wide ones, the feed's
     my $most = sub ($seconds) {
         my ($tries, $at, $pause) = (1, 0, 0.1);
         while (($at += $pause / 2) < $seconds) {
@@ -272,7 +272,7 @@ subtest 'a server that freezes under load' => sub {
     is_deeply [sort keys %{$count->{me}}], [200, 503], 'reads are done, or refused';
     is_deeply [sort keys %{$count->{register}}], [201, 503], 'and so are writes';
     cmp_ok $longest, '<', 3 * $timeout, 'nobody waits much longer than is configured';
-    # a client of this test, and what is between a request and the upstream
+    # this test's client, and connections between a request and the upstream
     cmp_ok $most, '<=', $before + 8, 'no connections pile up';
     all_are_there(@done);
     is_well();
@@ -290,10 +290,10 @@ SKIP: {
         return $file;
     };
 
-    subtest 'a disk that is full' => sub {
+    subtest 'a full disk' => sub {
         my $file = $fill->('tables');
         my (%status, $email, @done);
-        # some pages have room left
+        # some pages have free space left
         $t->wait_for(sub {
             $email = 'full' . ++$n . '@faults.example';
             my $status = status(register($email));
@@ -311,8 +311,8 @@ SKIP: {
         is_well();
     };
 
-    subtest 'a disk of mails that is full' => sub {
-        # those of before shall not be in the way
+    subtest 'a full disk for mails' => sub {
+        # without those from before
         $t->db->do('UPDATE autoflow.outbox SET failed_at = now() WHERE sent_at IS NULL');
         my $file = $fill->('mails');
         my $email = 'full' . ++$n . '@faults.example';

@@ -1,4 +1,5 @@
-# autoflow_cors_origins: who may read what, on every answer, and preflights.
+# autoflow_cors_origins: which origins may read responses, on every response,
+# and preflights.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -49,7 +50,7 @@ my $app    = 'https://app.example';
 my $listed = "$app credentials Vary exposed";
 my $ada    = $t->bearer($t->register);
 
-# the status of an answer, and its headers of CORS
+# the status of a response, and its CORS headers
 sub cors ($res) {
     my %all = map { $_ => join ' and ', @{$res->headers->every_header($_)} } qw(
         Access-Control-Allow-Origin Access-Control-Allow-Credentials Vary
@@ -83,7 +84,7 @@ subtest 'who may read' => sub {
     is_cors '200 nobody Vary', '/health/live';
 };
 
-subtest 'every answer' => sub {
+subtest 'every response' => sub {
     my %origin = (Origin => $app);
     is_cors "401 $listed", '/api/v1/auth/me', \%origin;
     is_cors "200 $listed", '/api/v1/auth/me', {%origin, %$ada};
@@ -109,7 +110,7 @@ subtest 'every answer' => sub {
     is_cors "404 $listed", '/nowhere', \%origin;
 };
 
-subtest 'each place has its own list' => sub {
+subtest 'each location has its own list' => sub {
     is_cors '200 https://other.example Vary exposed', '/other/',
         {Origin => 'https://other.example'};
     is_cors '200 nobody Vary', '/other/', {Origin => $app};
@@ -122,7 +123,7 @@ subtest 'each place has its own list' => sub {
     is_cors '403 nobody Vary', '/limited/', {Origin => 'https://other.example'}, 'POST';
 };
 
-subtest 'an upstream that says something itself' => sub {
+subtest 'an upstream with headers of its own' => sub {
     my $res = is_cors "200 $listed", '/vocal/', {Origin => $app};
     is_deeply $res->headers->every_header('Vary'), ['Accept', 'Origin'], 'its Vary stays';
     is $res->headers->every_header('Access-Control-Expose-Headers')->[0], 'X-Total',
@@ -147,7 +148,7 @@ sub preflight ($origin, $method = 'PUT', $headers = undef) {
     };
 }
 
-# what the answer allows: methods, headers, for how long
+# what the response allows: methods, headers, for how long
 sub is_allowed ($expected, $path, $headers,
     $cors = "204 $headers->{Origin} credentials Vary exposed")
 {
@@ -178,7 +179,7 @@ subtest 'preflights to the API' => sub {
     is_allowed ['GET, HEAD, OPTIONS', $known, 7200], '/health', preflight('https://a.wild.example');
 };
 
-subtest 'preflights to what is protected, or answered otherwise' => sub {
+subtest 'preflights to protected and other locations' => sub {
     my $all = ['GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS', $known, 7200];
     is_allowed $all, $_, preflight($app) for '/app/x', '/deny/x', '/closed/', '/return/',
         '/moved/health', '/nowhere';
@@ -186,14 +187,14 @@ subtest 'preflights to what is protected, or answered otherwise' => sub {
     is_allowed $all, '/any/', preflight('null'), '204 * exposed';
 };
 
-subtest 'preflights of others' => sub {
+subtest 'preflights of other origins' => sub {
     is_allowed [undef, undef, undef], $_, preflight('https://evil.example'), '204 nobody Vary'
         for '/api/v1/auth/login', '/app/x', '/limited/';
     is_allowed [undef, undef, undef], '/app/x', preflight([$app, 'https://evil.example']),
         '204 nobody Vary';
 };
 
-subtest 'what is none' => sub {
+subtest 'not preflights' => sub {
     is_cors "401 $listed", '/app/x', {Origin => $app}, 'OPTIONS';
     is_cors '401 nobody Vary', '/app/x', {'Access-Control-Request-Method' => 'PUT'}, 'OPTIONS';
     is_cors "401 $listed", '/app/x', preflight($app), $_ for 'GET', 'PUT', 'DELETE';
@@ -202,12 +203,12 @@ subtest 'what is none' => sub {
         'OPTIONS';
 };
 
-subtest 'where a 204 would say that a request may pass' => sub {
+subtest 'where a 204 would mean access' => sub {
     is_cors "401 $listed", '/verify/', preflight($app), 'OPTIONS';
     is_cors "204 $listed", '/verify/', {%$ada, %{preflight($app)}}, 'OPTIONS';
 };
 
-subtest 'a preflight with a body keeps its connection' => sub {
+subtest 'a preflight with a body keeps its connection alive' => sub {
     my $answers = $t->raw("OPTIONS /app/x HTTP/1.1\r\nHost: x\r\nOrigin: $app\r\n"
         . "Access-Control-Request-Method: PUT\r\nContent-Length: 3\r\n\r\nabc"
         . "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -221,7 +222,7 @@ subtest 'HTTP/2' => sub {
 };
 
 
-# Error pages: what was said of the place that a request came to holds
+# Error pages: the requested location's headers apply
 
 subtest 'error pages elsewhere' => sub {
     $t->server(qq{

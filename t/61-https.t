@@ -1,5 +1,5 @@
-# autoflow_require_https: over TLS, in plain text, and behind proxies that say
-# which of the two it was.
+# autoflow_require_https: over TLS, in plain text, and behind proxies that tell
+# which it was.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -157,14 +157,13 @@ subtest 'behind a proxy' => sub {
         '127.0.0.1', '';
 };
 
-subtest 'not demanded in development' => sub {
+subtest 'not required in development' => sub {
     my $url = "http://127.0.0.1:$unset";
     is_status 200, "$url$_" for '/api/auth/me', '/app/x', '/files/';
 };
 
 
-# Production: a key is in a file, and plain text is refused where credentials
-# would come
+# Production: a key is in a file, and credentials over plain text are refused
 
 my $secret = path($t->dir, 'secret')->spurt("0123456789abcdef0123456789abcdef\n")->chmod(0600);
 $t->settings({
@@ -174,7 +173,7 @@ $t->settings({
 $ada = $t->bearer($t->ua->post("https://127.0.0.1:$tls/api/auth/login" => json =>
     {email => 'ada@example.com', password => 'correct horse battery staple'})->res->json);
 
-subtest 'demanded in production' => sub {
+subtest 'required in production' => sub {
     my $url = "http://127.0.0.1:$unset";
     is_status 200, "https://127.0.0.1:$tls$_" for '/api/auth/me', '/app/x';
     is_status 403, "$url$_" for '/api/auth/me', '/app/x', '/optional/x';
@@ -184,7 +183,7 @@ subtest 'demanded in production' => sub {
     is_status 200, '/off/x';
 };
 
-subtest 'a verifier, behind a balancer that ends TLS' => sub {
+subtest 'a verifier behind a balancer that terminates TLS' => sub {
     my $verifier = Test::Autoflow->new(
         api      => 0,
         server   => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }

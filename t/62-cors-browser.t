@@ -1,5 +1,5 @@
-# CORS as a browser sees it: pages of a listed origin, and of another one,
-# that differ in their ports alone.
+# CORS in a browser: pages of a listed origin, and of another one, which differ
+# only in their ports.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -33,8 +33,8 @@ my $ada     = $t->register(email => 'ada@example.com');
 my %bearer  = (headers => $t->bearer($ada));
 my $browser = Test::Autoflow::Browser->new->start;
 
-# what fetch() gets: a status, and what the page can read of the answer; or
-# undef if it is blocked
+# the result of fetch(): a status, and what the page can read of the response;
+# or undef if it is blocked
 sub fetch ($path, %options) {
     my $answer = $browser->script(<<~'END', $t->url($path), \%options);
         return fetch(arguments[0], arguments[1]).then(
@@ -49,8 +49,8 @@ sub fetch ($path, %options) {
 
 sub status (@arguments) { (fetch(@arguments) // {})->{status} }
 
-# what nginx has been asked for since it was looked at last.  A line is written
-# after the answer was sent: when the worker answers again, it is there.
+# the new lines of nginx's access log.  A line is written after the response was
+# sent: when the worker responds again, it is there.
 my $seen = 0;
 sub requests () {
     $t->ua->get('/looked');
@@ -95,7 +95,7 @@ subtest 'reads errors' => sub {
         400, 'of a broken body';
 };
 
-subtest 'is told of a method that a path has not' => sub {
+subtest 'sees that a path lacks a method' => sub {
     $browser->console;
     is status('/api/v1/auth/sessions', method => 'DELETE'), undef, 'blocked';
     like join(' ', $browser->console),
@@ -112,7 +112,7 @@ subtest 'sends cookies' => sub {
     is status('/any/x', %bearer), 200, 'but a token is';
 };
 
-subtest 'a page of a name that a wildcard lists' => sub {
+subtest 'a page of an origin listed with a wildcard' => sub {
     $browser->go("http://app.localhost:$named/");
     is status('/api/v1/auth/me', %bearer), 200, 'reads';
     $browser->go("http://a.b.localhost:$named/");

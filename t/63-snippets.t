@@ -1,4 +1,4 @@
-# The snippets of conf/, and the configuration that docs/production.md shows.
+# The snippets of conf/, and the configuration of docs/production.md.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -84,7 +84,7 @@ subtest 'limits' => sub {
 $t->finish;
 
 
-# docs/production.md, with the ports and places of a test
+# docs/production.md, with the test's ports and paths
 
 my ($conf) = path($root, 'docs', 'production.md')->slurp =~ /^```nginx\n(load_module.*?)^```/ms;
 

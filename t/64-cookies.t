@@ -1,5 +1,4 @@
-# autoflow_cookies: the token pair in cookies, and requests that other sites'
-# pages make a browser send.
+# autoflow_cookies: the token pair in cookies, and cross-site requests.
 
 use Mojo::Base -strict, -signatures;
 use Digest::SHA qw(hmac_sha256);
@@ -12,7 +11,7 @@ my $good = 'correct horse battery staple';
 my $echo = q{ proxy_pass http://echo; proxy_set_header X-User-Email $autoflow_email; };
 my %settings = (autoflow_environment => 'testing', autoflow_require_https => 'off');
 
-# a server where the API alone has them on
+# a server that sets them only in the API
 my $apart = Test::Autoflow::free_port();
 
 my $t = Test::Autoflow->new(
@@ -76,7 +75,7 @@ my $foreign = {Origin => 'http://evil.example'};
 my $friend = {Origin => 'http://friend.example'};
 my $ada = $t->register(email => 'ada@example.com');
 
-# the cookies that the last answer sets: name => [value, attributes]
+# the cookies that the last response sets: name => [value, attributes]
 sub set_cookies {
     return {map { /^([^=]+)=([^;]+); (.*)$/ ? ($1 => [$2, $3]) : () } @{
         $t->tx->res->headers->every_header('Set-Cookie')}};
@@ -88,7 +87,7 @@ sub expired_cookies {
         $t->tx->res->headers->every_header('Set-Cookie')}];
 }
 
-# what the former module set: wherever the API is, and with path=
+# set by the previous version: wherever the API is, and with path=
 my @former = map { "__Secure-af_refresh $_" } qw(/api/ /api/v1/ /auth/ /exact/auth/ /old/
     /regex/auth/ /try/auth/ /v/ /without/);
 my @present = map { "__Host-af_$_ /" } qw(access csrf refresh);
@@ -115,7 +114,7 @@ sub session ($mount = '/api/v1') {
 sub with ($session, %headers) { return {Cookie => $session->{Cookie}, %headers} }
 
 
-subtest 'what a login sets' => sub {
+subtest 'cookies set by a login' => sub {
     login()->status_is(200);
     my ($pair, $cookies) = ($t->tx->res->json, set_cookies());
     is_deeply $cookies, {
@@ -150,7 +149,7 @@ subtest 'what a login sets' => sub {
         ->status_is(401)->header_is('Set-Cookie' => undef);
 };
 
-subtest 'where they count' => sub {
+subtest 'where they are used' => sub {
     my $s = session();
     $t->get_ok('/auth/me' => with($s))->status_is(200)->json_is('/email' => 'ada@example.com');
     $t->get_ok("/$_/x" => with($s))->status_is(200)->json_is('/email' => 'ada@example.com')
@@ -166,7 +165,7 @@ subtest 'where they count' => sub {
     $t->get_ok('/own/x' => {cookie(mine => $s->{access})})->status_is(200);
 };
 
-subtest 'what a neighbour can set' => sub {
+subtest 'cookies set by a sibling host' => sub {
     my $s = session();
     $t->get_ok('/app/x' => {Cookie => "a=b, __Host-af_access=$s->{access}"})
         ->status_is(401, 'a comma is a part of a value');
@@ -183,7 +182,8 @@ subtest 'what a neighbour can set' => sub {
         ->problem_is(401, 'token_required');
 };
 
-# HTTP/2 lets a browser send each in a line of its own (RFC 9113, section 8.2.3)
+# HTTP/2 lets a browser send each in a field of its own (RFC 9113, section
+# 8.2.3)
 subtest 'over HTTP/2' => sub {
     my $s = session();
     my $here = 'http://127.0.0.1:' . $t->port_h2;
@@ -216,11 +216,11 @@ subtest 'a token too long for a cookie' => sub {
         'none of an earlier session stays';
     is_deeply [sort keys %$cookies], ['__Host-af_csrf', '__Host-af_refresh'], 'the others are set';
     like $t->error_log, qr/\[error\].*token of \d+ octets is too long for a cookie/,
-        'the log says why';
+        'with the reason in the log';
     $t->get_ok('/app/x' => $t->bearer($token))->status_is(200, 'a bearer token is none the worse');
 };
 
-subtest 'what an upstream is sent' => sub {
+subtest 'cookies passed to an upstream' => sub {
     my $s = session();
     $t->get_ok('/app/x' => {Cookie => "a=1; $s->{Cookie}; b=__Host-af_refresh"})->status_is(200);
     my $rest = "__Host-af_access=$s->{access}; __Host-af_csrf=$s->{csrf}";
@@ -251,7 +251,7 @@ subtest 'what an upstream is sent' => sub {
         ->status_is(200, 'the API has it, by whatever way a request comes');
 };
 
-# the other server: its locations say nothing of cookies
+# the other server: its locations don't configure cookies
 subtest 'in every location of a server' => sub {
     my $s = session();
     my $url = "http://127.0.0.1:$apart";
@@ -268,7 +268,7 @@ subtest 'in every location of a server' => sub {
     unlike $logged{$_}, qr/\Q$s->{refresh}/, "nor into $_" for keys %logged;
 };
 
-subtest 'where the access cookie goes nowhere either' => sub {
+subtest "where the access cookie isn't passed on either" => sub {
     my $s = session();
     my $url = "http://127.0.0.1:$apart/strip";
     my $cookies = "a=1; $s->{Cookie}; af_access=x";
@@ -288,7 +288,7 @@ subtest 'where the access cookie goes nowhere either' => sub {
         ->status_is(403, 'a token that was in a cookie still counts as one');
 };
 
-subtest 'requests that change something' => sub {
+subtest 'unsafe methods' => sub {
     my $s = session();
     my @passing = (['its own origin', $own], ['a trusted origin', $friend],
         ['its token', {'X-CSRF-Token' => $s->{csrf}}],
@@ -352,7 +352,7 @@ subtest 'a WebSocket' => sub {
         ->status_is(403, 'a proxy that keeps Upgrade to itself');
 };
 
-subtest 'a login from elsewhere' => sub {
+subtest 'a cross-site login' => sub {
     login('/api/v1', $_->[0])->status_is($_->[1]) for [$own, 200], [$friend, 200], [{}, 200],
         [{'Sec-Fetch-Site' => 'same-origin'}, 200], [{'Sec-Fetch-Site' => 'none'}, 200];
     for my $headers ($foreign, {Origin => 'null'}, {'Sec-Fetch-Site' => 'cross-site'},
@@ -406,14 +406,14 @@ subtest 'logout' => sub {
     $t->post_ok('/api/v1/auth/logout')->problem_is(401, 'token_required');
 };
 
-# X-CSRF-Token of a session, as a module of before made it: HMAC with HKDF's key
+# a session's X-CSRF-Token, as by the previous version: HMAC with HKDF's key
 sub former_csrf ($session, $secret) {
     my $id  = Mojo::JSON::decode_json(decode_base64url((split /\./, $session->{access})[1]))->{sid};
     my $key = hmac_sha256("autoflow csrf\x01", hmac_sha256($secret, "\0" x 32));
     return encode_base64url(hmac_sha256($id, $key));
 }
 
-subtest 'a secret is replaced' => sub {
+subtest 'secret rotation' => sub {
     my ($a, $b) = ("\x0f" x 32, "\xf0" x 32);
     my $secrets = sub (@secrets) {
         $t->settings({%settings, autoflow_secret => join '; autoflow_secret ',

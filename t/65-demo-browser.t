@@ -1,5 +1,5 @@
-# The page at /demo/ in a browser; and what pages of another site can do to
-# someone who is signed in: nothing.
+# The page at /demo/ in a browser; and that pages of other sites can do nothing
+# to a signed-in user.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -10,8 +10,8 @@ use Test::More;
 my ($tls, $foreign) = map { Test::Autoflow::free_port() } 1, 2;
 my $good = 'correct horse battery staple';
 
-# as the demonstration has it, in production over TLS too; a browser keeps
-# connections that it may need, and a worker that ends waits for them
+# like the demonstration, in production also over TLS; a browser keeps idle
+# connections, and an exiting worker waits for them
 my $t = Test::Autoflow->new(shutdown_timeout => '1s');
 my ($certificate, $key) = $t->certificate;
 my $site = qq{
@@ -94,14 +94,14 @@ subtest 'the demonstration' => sub {
         'nothing that the policy forbids';
 };
 
-subtest 'pages of another site' => sub {
+subtest 'pages of other sites' => sub {
     sign(in => 'ada@example.com');
     $browser->says('#who' => qr/^ada/);
     my $sessions = sub { $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions
         WHERE ended_at IS NULL') };
     my $before = $sessions->();
 
-    # another port is the same site: SameSite does not help here
+    # another port is the same site: SameSite doesn't help here
     $browser->go("http://localhost:$foreign/");
     my %with = (credentials => 'include');
     is fetch("$home/api/v1/auth/me", %with), undef, 'fetch() can not read';
@@ -145,7 +145,7 @@ subtest 'in production, over TLS' => sub {
         autoflow_secret => secret('secret'), autoflow_key => secret('key')})->reload->ready;
     my $secure = "https://localhost:$tls";
 
-    # as version 0.1 did, or a host beside this one
+    # as version 0.1 did, or a sibling host
     $browser->go("$secure/api/v1/");
     $browser->script(
         q{for (const cookie of ['__Secure-af_refresh=x; Path=/api/v1/', 'af_csrf=x; Path=/',
@@ -193,7 +193,7 @@ subtest 'in production, over TLS' => sub {
     $browser->find('#enter:not([hidden])');
 };
 
-# a file that production takes
+# a file accepted in production
 sub secret ($name) {
     my $file = path($t->dir, $name)->spurt("hex:" . '0f' x 32);
     chmod 0600, $file;

@@ -1,4 +1,4 @@
-# The pages that the links in mails open, in a browser, by the keyboard alone.
+# The pages for the links in mails, in a browser, with the keyboard only.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -11,7 +11,7 @@ use Test::More;
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
 
-# as the demonstration has it
+# like the demonstration
 my $t = Test::Autoflow->new(
     http   => 'include snippets/autoflow_http.conf;',
     server => "
@@ -31,7 +31,7 @@ my $browser = Test::Autoflow::Browser->new->start;
 
 sub focus { $browser->script('return document.activeElement.id || document.activeElement.tagName') }
 sub focus_is ($expected, $name = "the focus is on $expected") { is focus(), $expected, $name }
-# [DOM]: advice, such as to say whose password it is, which nobody knows here
+# [DOM]: advice, such as to add a username field, which is unknown here
 sub fine { is_deeply [grep { !/status of 4\d\d|favicon|\[DOM\]/ } $browser->console], [],
     'nothing that the policy forbids' }
 
@@ -44,7 +44,7 @@ sub verified ($email) { $t->db->selectrow_array('SELECT email_verified FROM auto
     WHERE email = ?', undef, $email) }
 
 
-subtest 'what they are sent with' => sub {
+subtest 'response headers' => sub {
     for my $path ('/verify-email?token=x', '/reset-password?token=x') {
         $t->get_ok($path)->status_is(200)->content_type_is('text/html')
             ->header_is('Cache-Control' => 'no-store');
@@ -122,7 +122,7 @@ subtest 'a new password' => sub {
     $browser->says('#who' => qr/^ada/, 'a link counts once, and does no harm');
 };
 
-subtest 'another link' => sub {
+subtest 'other links' => sub {
     $t->register(email => 'late@example.com');
     my $link = forgot('late@example.com');
     $mails->elapse('61 minutes');
@@ -146,7 +146,7 @@ subtest 'an address to confirm' => sub {
     my $link = $mails->link('bob@example.com', 'verify-email');
     $browser->go($link);
     is $browser->url, "$home/verify-email", 'the address bar has no token';
-    # after whatever the page had to ask for
+    # after all other requests of the page
     $browser->script('return fetch("/health/live").then(r => r.status)');
     ok !verified('bob@example.com'), 'to open it changes nothing';
     $browser->keys('Tab', 'Enter');
@@ -170,7 +170,7 @@ subtest 'an address to confirm' => sub {
     fine();
 };
 
-subtest 'too many, and nobody there' => sub {
+subtest 'too many requests, and a server that is down' => sub {
     $t->register(email => 'many@example.com');
     my $link = $mails->link('many@example.com', 'verify-email');
     $mails->configure(autoflow_attempts => 'address=1/1h');

@@ -1,5 +1,4 @@
-# Which credential speaks where a request has several, and whose cookies an
-# answer expires.
+# Which credential of a request is used, and whose cookies a response expires.
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(decode_base64url);
@@ -33,7 +32,7 @@ sub session ($email = 'ada@example.com') {
     return pair();
 }
 
-# those of the last answer
+# those of the last response
 sub pair {
     my $pair = $t->tx->res->json;
     my @cookies = map { /^([^=]+=[^;]+);/ ? $1 : () } @{
@@ -104,7 +103,7 @@ subtest 'a refresh token' => sub {
         headers => {$cookies->(), bearer($b->{refresh_token})}, body => $c->{refresh_token});
 
     $t->post_ok('/auth/refresh' => {$cookies->(), bearer($a->{access_token})})
-        ->problem_is(403, 'csrf_refused', 'a cookie speaks');
+        ->problem_is(403, 'csrf_refused', 'a cookie is used');
     $t->post_ok('/auth/refresh' => {$cookies->(), %$own} => json => {refresh_token => 'x'})
         ->problem_is(401, 'invalid_token');
     keeps('cookies that nobody asked');
@@ -181,7 +180,7 @@ subtest 'the end of all sessions' => sub {
     expires('as the readable one tells');
 };
 
-subtest 'a session that is ended by its id' => sub {
+subtest 'a session ended by its id' => sub {
     my ($a, $b) = (session(), session());
     my %own = (Cookie => $a->{cookies}, bearer($a->{access_token}));
     $t->delete_ok("/auth/sessions/$b->{id}" => \%own)->status_is(204);
@@ -232,14 +231,14 @@ subtest 'a refused cookie' => sub {
     expires('its cookies');
 };
 
-# what a session's refresh cookie is exchanged for; with cookies beside it
+# what a session's refresh cookie is exchanged for, with other cookies
 sub rotate ($session) {
     $t->post_ok('/auth/refresh' => {%$own, refresh_cookie($session->{refresh_token})})
         ->status_is(200);
     return pair();
 }
 
-# two paths, or a host beside ours that planted one
+# two paths, or a sibling host that planted one
 subtest 'several cookies of one name' => sub {
     my $first = session();
     my $old = rotate($first);
@@ -278,7 +277,7 @@ subtest 'several cookies of one name' => sub {
         ->status_is(401, 'but not any number');
 };
 
-# by the former module, which made tokens of another form
+# set by the previous version, with legacy tokens
 subtest 'cookies of version 0.1' => sub {
     my $former = sub (@more) {
         my ($session, $token) = (session(), join '', map { ('a' .. 'z')[rand 26] } 1 .. 43);
@@ -325,7 +324,8 @@ subtest 'cookies of version 0.1' => sub {
         ->status_is(200, 'any mount goes on with the same cookies');
 };
 
-# HTTP/2 lets a browser send each in a line of its own (RFC 9113, section 8.2.3)
+# HTTP/2 lets a browser send each in a field of its own (RFC 9113, section
+# 8.2.3)
 subtest 'over HTTP/2' => sub {
     my $s = session();
     my $old = $s->{refresh_token};

@@ -1,4 +1,4 @@
-# Administration of accounts: /auth/users and what is below it.
+# Administration of accounts: /auth/users and below.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
@@ -27,7 +27,7 @@ sub login ($email) {
 
 sub me ($pair) { $t->get_ok('/auth/me' => $t->bearer($pair)) }
 
-# by hand, as `./build.sh grant-superuser` does it
+# manually, as by `./build.sh grant-superuser`
 sub superuser (%fields) {
     my $pair = account(%fields);
     $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {}, $pair->{user}{id});
@@ -36,7 +36,7 @@ sub superuser (%fields) {
 
 sub users ($account, $rest = '') { "/auth/users/$account->{user}{id}$rest" }
 
-# the audit of an account, the earliest first
+# an account's audit events, the earliest first
 sub history ($account) {
     return $t->db->selectcol_arrayref('SELECT action FROM autoflow.audit_events
         WHERE target_id = ? ORDER BY at, action DESC', {}, ref $account ? $account->{user}{id}
@@ -47,7 +47,7 @@ my $root = superuser(email => 'root@example.com');
 my $as_root = $t->bearer($root);
 
 
-subtest 'who may what' => sub {
+subtest 'access' => sub {
     my ($ada, $eve) = (account(), account());
     for my $path ('/auth/users', '/api/v1/users', '/api/users') {
         $t->get_ok($path)->problem_is(401, 'token_required');
@@ -73,7 +73,7 @@ subtest 'who may what' => sub {
         ->header_is(Allow => 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS');
 };
 
-subtest 'an account is made' => sub {
+subtest 'an account is created' => sub {
     $t->post_ok('/auth/roles' => $as_root => json => {name => 'editor'})->status_is(201);
     $t->post_ok('/auth/users' => $as_root => json => {email => 'Made@example.com',
         password => $good, username => 'made',
@@ -214,7 +214,7 @@ subtest 'disabled, enabled' => sub {
         for qw(disable enable superuser);
 };
 
-subtest 'who logs in meanwhile' => sub {
+subtest 'a concurrent login' => sub {
     for my $request ([PUT => '/disable'], [DELETE => '']) {
         my ($method, $rest) = @$request;
         my $ada  = account();
@@ -243,7 +243,7 @@ subtest 'who logs in meanwhile' => sub {
     }
 };
 
-subtest 'a superuser is made, and unmade' => sub {
+subtest 'promotion and demotion' => sub {
     my $ada = account();
     $t->put_ok(users($ada, '/superuser') => $as_root => json => {is_superuser => true})
         ->json_is('/is_superuser' => true);

@@ -1,4 +1,4 @@
-# Roles: made, given, in tokens, at the gates, taken away again.
+# Roles: created, assigned, in tokens, in autoflow_require, removed again.
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(decode_base64url);
@@ -46,7 +46,7 @@ sub give ($account, @roles) {
 my (%role, $ada);
 
 
-subtest 'roles are made' => sub {
+subtest 'roles are created' => sub {
     $role{editor} = role('editor', description => 'May edit.');
     is_deeply [sort keys %{$role{editor}}], [qw(created_at description id name)],
         'the fields of a role';
@@ -72,7 +72,7 @@ subtest 'roles are made' => sub {
         ->problem_is(404, 'not_found');
 };
 
-subtest 'roles are given' => sub {
+subtest 'roles are assigned' => sub {
     $ada = $t->register;
     $t->get_ok(path($ada) => $as_root)->json_is('' => {roles => []});
     give($ada, 'editor', 'admin', 'editor')->status_is(200)
@@ -153,7 +153,7 @@ subtest 'a role is deleted' => sub {
         'role_deleted {"name": "editor"}'], 'audited';
 };
 
-subtest 'as many as an account may have' => sub {
+subtest 'the maximum number of roles' => sub {
     my @names = map { sprintf '%02d', $_ } 1 .. 33;
     @names = map { $_ . 'x' x (100 - length) } @names;
     role($_) for @names;
@@ -172,8 +172,9 @@ subtest 'as many as an account may have' => sub {
     }, 'not by hand, either';
 };
 
-# Two who replace what an account has: either one's, not what both have given
-subtest 'at once' => sub {
+# Two concurrent replacements of an account's roles: the result is one of them,
+# not both
+subtest 'concurrently' => sub {
     for (1 .. 10) {
         my $hold = $t->postgresql->connect;
         $hold->begin_work;

@@ -1,5 +1,5 @@
-# The audit: the life of an account as its history, who may read it, what
-# finds what, and who looks after its months.
+# The audit log: an account's history, who may read it, filters, and its monthly
+# partitions.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(false true);
@@ -89,7 +89,7 @@ subtest "an account's life" => sub {
     unlike $t->tx->res->body, qr/\Q$good\E|\Q$better\E|argon2/, 'no secret is in it';
 };
 
-subtest 'what finds what' => sub {
+subtest 'filters' => sub {
     my @all = events('size=100');
     is $t->tx->res->json('/total'), scalar @all, 'all of them';
     is_deeply [map { "$_->{at} $_->{id}" } @all], [reverse sort map { "$_->{at} $_->{id}" } @all],
@@ -110,7 +110,7 @@ subtest 'what finds what' => sub {
     $t->get_ok('/auth/audit' => $t->bearer($t->register))->problem_is(403, 'forbidden');
 };
 
-subtest 'what was refused is not told as done' => sub {
+subtest 'refused requests are not audited as done' => sub {
     my $before = () = events('size=100');
     $t->delete_ok("/auth/users/$root_id" => $as_root)->problem_is(409, 'last_superuser');
     $t->put_ok("/auth/users/$root_id/roles" => $as_root => json => {roles => ['nobody']})
@@ -120,13 +120,13 @@ subtest 'what was refused is not told as done' => sub {
     is scalar(() = events('size=100')), $before, 'no event';
 };
 
-subtest 'months are made' => sub {
+subtest 'months are created' => sub {
     my $overdue = sub { $t->db->selectrow_array('SELECT autoflow.audit_is_overdue()') };
     $t->db->do(q{INSERT INTO autoflow.audit_events (at, action) VALUES ('2031-05-06', 'x')});
     is_deeply [map { $_->{action} } events('size=1')], ['x'], 'events without one show';
     is $overdue->(), 1, 'from the default partition';
 
-    # a long transaction, as a dump
+    # a long transaction, like a dump
     my $dump = $t->postgresql->connect;
     $dump->begin_work;
     $dump->do('SELECT FROM autoflow.audit_events');

@@ -1,6 +1,6 @@
-# The route table itself: whom each route lets in, and that nothing which is
-# null or misspelt gives anyone a right.  A new route fails here until this file
-# says what it needs, and so does a new field that gives one.
+# The route table itself: who has access to each route, and that nulls and
+# misspellings grant no rights.  A new route fails until its requirements are
+# added here, and so does a new field that grants a right.
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(uniq);
@@ -9,7 +9,7 @@ use Mojo::JSON qw(true);
 use Test::Autoflow;
 use Test::More;
 
-# those for everyone; those that see for themselves who it is
+# public ones, and those where a token is optional
 my %open = map { $_ => 1 } (
     'GET /', 'GET /health', 'GET /health/live', 'GET /health/ready', 'GET /db-test',
         'GET /.well-known/jwks.json',
@@ -21,7 +21,7 @@ my %open = map { $_ => 1 } (
 
 my $n = 0;
 
-# a body that is right, and what is answered to a superuser
+# a valid body, and a superuser's response
 my %superuser = (
     'GET /auth/users'                => [200],
     'POST /auth/users'               => [201,
@@ -42,7 +42,7 @@ my %superuser = (
     'GET /auth/audit'                => [200],
 );
 
-# what gives a right, as it should: an account has more afterwards
+# the fields that grant a right, as intended
 my @giving = (
     'PATCH /auth/users/{id} email_verified', 'POST /auth/users email_verified',
         'POST /auth/users is_superuser', 'POST /auth/users roles',
@@ -50,8 +50,8 @@ my @giving = (
     'PUT /auth/users/{id}/superuser is_superuser',
 );
 
-# "METHOD path" => whom it lets in, its budget, and the fields of its body and
-# query: [where, name, type, required]
+# "METHOD path" => its access, its budget, and the fields of its body and query:
+# [where, name, type, required]
 my $t = Test::Autoflow->new->start;
 my (%table, %budgets, %fields);
 for my $route (@{$t->routes->routes}) {
@@ -72,14 +72,14 @@ my $root = $t->ua->post($t->url('/auth/login') => json => {email => 'root@exampl
     password => $good})->res->json;
 my $user = $t->register;
 
-# an id of what there is
+# the id of an existing resource
 sub made ($path) {
     return $path =~ m{^(?:/auth)?/users/} ? $t->register->{user}{id}
         : $t->db->selectrow_array('INSERT INTO autoflow.roles (name) VALUES (?) RETURNING id', {},
         'made' . ++$n);
 }
 
-# a request to a route, by whoever has the pair of tokens
+# a request for a route, with this token pair
 sub ask ($route, $pair = undef, $body = undef) {
     my ($method, $path) = split / /, $route;
     $path =~ s/\{\w+\}/made($path)/e;
@@ -101,7 +101,7 @@ subtest 'the table' => sub {
     is_deeply [sort keys %all], [sort keys %superuser], "superusers' are those, and no others";
 };
 
-# t/57 has what budgets are for
+# t/57 tests budgets
 subtest 'budgets' => sub {
     is_deeply [sort keys %budgets], [sort 'PUT /auth/me/password', 'POST /auth/logout',
         'POST /auth/logout-all',
@@ -112,8 +112,9 @@ subtest 'budgets' => sub {
     is_deeply [grep { keys %$_ > 1 } values %shared], [], 'that none shares with another';
 };
 
-# What a name in C's code leads to, in src/api and src/flow: the text of functions
-# and of arrays of steps, each of them once.  A file's own names come first.
+# What a name in C code refers to, in src/api and src/flow: the text of
+# functions and of arrays of steps, each of them once.  A file's own names have
+# precedence.
 my $src = path("$Test::Autoflow::root/src");
 my (%code, %rows);
 for my $file (map { $src->child($_)->list->grep(qr/\.c$/)->each } qw(api flow)) {
@@ -138,7 +139,7 @@ sub reached ($file, @names) {
     return $text;
 }
 
-# what a route's statements may ask for, as src/flow/values.c finds it
+# the parameters available to a route's statements, by src/flow/values.c
 sub known ($route) {
     my @body  = @{$route->{body} // []};
     my @names = (
@@ -151,7 +152,7 @@ sub known ($route) {
     return map { $_ => 1 } @names;
 }
 
-subtest 'what statements ask for is known of the route' => sub {
+subtest "statements' parameters are available to their routes" => sub {
     my $statements = $t->routes->table->{statements};
     my $sent = 0;
     for my $route (@{$t->routes->routes}) {
@@ -187,7 +188,7 @@ for my $route (sort keys %table) {
 }
 
 
-# what each account has: a right, or a way to one
+# each account's right, or way to one
 sub rights {
     my $rows = $t->db->selectall_arrayref(q{
         SELECT id, is_superuser, email_verified, is_active AND deleted_at IS NULL AS is_there,
@@ -216,7 +217,7 @@ sub gained ($before, $after) {
     return @gained;
 }
 
-# what a credential that isn't one has done all the same
+# what an invalid credential has done nevertheless
 sub opened ($before, $after) {
     return map {
         my ($old, $new) = ($before->{$_}, $after->{$_});
@@ -240,7 +241,7 @@ sub value ($name, $type, $who) {
 
 my $stay = [map { $_->{user}{id} } $root, $user];
 
-# sends a body, as someone of whom nothing else is asked; what has changed
+# sends a body, as an account that is used for nothing else; what has changed
 sub sweep ($route, $change, @given) {
     my ($method, $path) = split / /, $route;
     my $who = $table{$route} =~ /^(?:superuser|self)$/ ? $root : $t->register;
@@ -252,12 +253,12 @@ sub sweep ($route, $change, @given) {
         $t->ua->build_tx($method => "/api/v1$path" => $t->bearer($who) => json => \%body))->res;
     my $after = rights();
 
-    # those who have been looked at need not be looked at with each of the others
+    # single fields were checked already: not again in combinations
     $t->db->do('DELETE FROM autoflow.users WHERE id <> ALL (?)', {}, $stay);
     return ($res->code, $before, $after);
 }
 
-subtest 'what is null or misspelt gives no right' => sub {
+subtest 'nulls and misspellings grant no rights' => sub {
     my @gave;
     for my $route (sort grep { !m{ /users} } keys %table) {
         my @body = grep { $_->[0] eq 'body' } @{$fields{$route} // []} or next;
@@ -294,7 +295,7 @@ subtest 'what is null or misspelt gives no right' => sub {
     is_deeply [sort @gave], \@giving, 'what does, when it is right, are those, and no others';
 };
 
-subtest 'nor does it show more' => sub {
+subtest 'nor do they disclose more' => sub {
     my $gone = $t->register;
     $t->db->do('UPDATE autoflow.users SET deleted_at = now(), is_active = false WHERE id = ?', {},
         $gone->{user}{id});

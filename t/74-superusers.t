@@ -1,5 +1,5 @@
-# There is always an active superuser, whoever is demoted, disabled or deleted
-# by however many at once.
+# There is always an active superuser, however many requests demote, disable or
+# delete them concurrently.
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(shuffle);
@@ -25,7 +25,7 @@ sub superusers {
 
 my @pair = map { $t->register } 1 .. 2;
 
-# the two, promoted by hand: their tokens are new
+# the two, promoted manually, with new tokens
 sub both {
     $t->db->do('UPDATE autoflow.users SET is_superuser = true, is_active = true, deleted_at = NULL
         WHERE id IN (?, ?)',
@@ -70,7 +70,7 @@ subtest 'toggling counts, too' => sub {
         ->problem_is(409, 'last_superuser');
 };
 
-subtest 'a superuser who is disabled is none' => sub {
+subtest "a disabled superuser doesn't count" => sub {
     my ($one, $two) = both();
     $t->put_ok("/auth/users/$two->{user}{id}/disable" => $t->bearer($one))->status_is(200);
     $t->put_ok("/auth/users/$two->{user}{id}/superuser" => $t->bearer($one))
@@ -80,10 +80,10 @@ subtest 'a superuser who is disabled is none' => sub {
 };
 
 # Each round begins with the two; 50 requests of all kinds against both, from
-# both, over 25 connections each.  Whoever is judged last has lost their own
-# right meanwhile: a 401.
-subtest '50 at once against the last two' => sub {
-    # a while between the judgement and its end, in which another one may err
+# both, over 25 connections each.  The last ones may have lost their own rights
+# meanwhile: a 401.
+subtest '50 concurrent requests against the last two' => sub {
+    # a delay between the check and its end, a window for races
     $t->db->do('CREATE FUNCTION autoflow.dawdle() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$');
     $t->db->do('GRANT EXECUTE ON FUNCTION autoflow.dawdle() TO autoflow_app');
@@ -93,7 +93,7 @@ subtest '50 at once against the last two' => sub {
     my %codes;
     for my $round (1 .. 10) {
         my @both = both();
-        # all of them are under way before the first is decided
+        # all of them are in flight before the first is decided
         my $hold = $t->postgresql->connect;
         $hold->begin_work;
         $hold->do('SELECT FROM autoflow.users WHERE is_superuser ORDER BY id FOR UPDATE');
@@ -118,7 +118,7 @@ subtest '50 at once against the last two' => sub {
         'nothing else is answered';
 };
 
-# The guides let the module connect as a role that is granted autoflow_app.
+# In the guides the module may connect as a role that is granted autoflow_app.
 my $admin = $t->postgresql->connect('postgres');
 $admin->do($_) for 'CREATE ROLE web LOGIN IN ROLE autoflow_app',
     'CREATE ROLE deployer LOGIN IN ROLE autoflow';
@@ -127,7 +127,7 @@ $ident->spurt($ident->slurp =~ s/^(.*) autoflow_app$/$&\n$1 web\n$1 deployer/mgr
 $admin->do('SELECT pg_reload_conf()');
 $t->wait_for(sub { eval { $t->postgresql->connect($_) for qw(web deployer); 1 } });
 
-subtest 'as whoever the module connects' => sub {
+subtest 'with any role of the module' => sub {
     my $web = Test::Autoflow->new(beside => $t,
         settings => {autoflow_database => '"' . $t->postgresql->url('web') . '" timeout=20s'})
         ->start;
@@ -140,7 +140,7 @@ subtest 'as whoever the module connects' => sub {
             ->problem_is(409, 'last_superuser');
     }
 
-    # whose settings such a role doesn't have
+    # such a role doesn't have its settings
     my $slow = sub ($name) {
         my $hold  = $t->locked('users');
         my $start = time;
@@ -154,12 +154,12 @@ subtest 'as whoever the module connects' => sub {
     cmp_ok $slow->('statements have a time limit'), '>', 4, 'of some seconds';
     $admin->do(q{ALTER ROLE web SET statement_timeout = '200ms'});
     $web->reload->ready;
-    cmp_ok $slow->('or another one'), '<', 4, 'where somebody says so';
+    cmp_ok $slow->('or another one'), '<', 4, 'unless configured otherwise';
     $admin->do('ALTER ROLE web RESET statement_timeout');
     $web->finish;
 };
 
-subtest 'the module can not, the owner can' => sub {
+subtest "the module can't, the owner can" => sub {
     both();
     for my $set ('is_superuser = false', 'is_active = false', 'deleted_at = now()') {
         for my $role (qw(autoflow_app web)) {

@@ -1,6 +1,6 @@
-# 100,000 accounts: how many rows a page of the list takes.  It is no more than
-# what is counted, before a page, or found by a filter; by a cursor it is the
-# page, wherever that is.
+# 100,000 accounts: the number of rows read for a page of the list.  With page
+# numbers and filters it is at most what is counted or found; with a cursor it
+# is the page, wherever that is.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -8,7 +8,7 @@ use Test::Autoflow::Plans;
 use Test::More;
 use Time::HiRes qw(time);
 
-# times 100,000 events: with 16 they are as many as were once found to be slow
+# times 100,000 events: with 16 they are as many as were once slow
 my $rounds = $ENV{AUTOFLOW_EVENTS} // 1;
 
 my $t = Test::Autoflow->new(database => 'pool=1')->start;
@@ -45,11 +45,11 @@ sub looks_at ($max, $query, $path = '/auth/users') {
     return $plans->reads_at_most($max, "$path?$query");
 }
 
-# one plan for all values looks good to PostgreSQL after these
+# after these PostgreSQL prefers a generic plan
 looks_at(undef, 'q=example&sort=email&page=900') for 1 .. 8;
 
-# What is counted is counted so far, what a search finds is sorted; for what
-# has no three letters in a row it looks through all of them.
+# Counting reads what is counted, a search sorts what it finds; without three
+# letters in a row it scans all of them.
 for (['', 22_000], ['page=500', 27_000],
     map({ ["sort=$_", 22_000], ["sort=-$_", 22_000] } qw(created_at email username last_login_at)),
     ['sort=email&page=500', 27_000], ['include_inactive=true&sort=-username', 22_000],
@@ -64,7 +64,7 @@ for (['', 22_000], ['page=500', 27_000],
     looks_at(@$_[1, 0]);
 }
 
-subtest 'a page by a cursor' => sub {
+subtest 'a page with a cursor' => sub {
     for my $sort (map { ($_, "-$_") } qw(created_at email username last_login_at)) {
         for my $filter ('', '&is_active=true', '&include_inactive=true', '&role=many', '&q=example',
             '&role=many&q=user&is_active=true') {
@@ -83,7 +83,7 @@ subtest 'a page by a cursor' => sub {
         for qw(last_login_at -last_login_at username -username);
 };
 
-subtest 'the audit' => sub {
+subtest 'the audit log' => sub {
     $t->db->do(q{INSERT INTO autoflow.audit_events (at, action, actor_id, target_id)
         SELECT now() - n * interval '20 seconds' - k * interval '23 days',
                CASE WHEN n % 20000 = 1 THEN 'promoted' ELSE 'logged_in' END, id, id

@@ -1,5 +1,5 @@
-# Lists, whichever: pages, and cursors, by which a walk sees each row once
-# however much comes and goes meanwhile.
+# All lists: pages, and cursors, with which a walk sees each row once whatever
+# is added and deleted meanwhile.
 
 use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(decode_base64url encode_base64url);
@@ -22,7 +22,7 @@ sub superuser ($email) {
 my $root  = superuser('root@example.com');
 my $other = superuser('other@example.com');
 
-# the answer of a list, without a test of its own
+# the response of a list, without checks
 sub page ($path, $headers = $root) {
     my $res = $t->ua->get($path => $headers)->res;
     $res->code == 200 or die "$path: ", $res->body;
@@ -32,8 +32,8 @@ sub page ($path, $headers = $root) {
 sub with ($path, %query) { $path . ($path =~ /\?/ ? '&' : '?') . join '&', map { "$_=$query{$_}" }
     sort keys %query }
 
-# all that a walk sees, and the sizes of its pages; what happens between pages
-# is told the id that the next one begins with
+# everything that a walk sees, and the sizes of its pages; a callback between
+# pages gets the id that the next one begins with
 sub walk ($path, $size, $between = sub { }, $headers = $root) {
     my (@all, @sizes);
     my $next = '';
@@ -79,7 +79,7 @@ subtest 'too deep' => sub {
     }
 };
 
-subtest 'what a cursor is good for' => sub {
+subtest 'where a cursor is valid' => sub {
     my $next = page('/auth/users?sort=email&is_active=true&size=1')->{next};
     my $ok   = sub ($query, $headers = $root) {
         $t->get_ok("/auth/users?$query&cursor=$next" => $headers)->status_is(200, "?$query") };
@@ -122,14 +122,14 @@ subtest 'what a cursor is good for' => sub {
         'the order that there is without "sort" is that of its name';
 };
 
-subtest 'what it survives' => sub {
+subtest 'what a cursor survives' => sub {
     my $next = page('/auth/users?size=1')->{next};
     my $get  = sub { $t->get_ok("/auth/users?cursor=$next" => $root) };
     my $keys = sub (@secrets) { $t->settings->{autoflow_secret} = join ";\nautoflow_secret ",
         @secrets; $t->reload->ready };
     $keys->(@secrets[1, 0]);
-    $get->()->status_is(200, 'a secret that has become a former one');
-    isnt page('/auth/users?size=1')->{next}, $next, 'the new one makes them';
+    $get->()->status_is(200, 'a previous secret');
+    isnt page('/auth/users?size=1')->{next}, $next, 'made with the current one';
     $keys->(@secrets[2, 1]);
     $get->()->problem_is(422, 'validation_failed')
         ->errors_are({cursor => 'format'}, 'the secret is gone');
@@ -137,8 +137,8 @@ subtest 'what it survives' => sub {
     $get->()->status_is(200);
 };
 
-# Accounts with null keys and equal ones, the least differences that there are;
-# every fifth may go.
+# Accounts with null and equal keys, and minimal differences; every fifth may be
+# deleted.
 my $insert = q{
     INSERT INTO autoflow.users (email, username, password_hash, created_at, last_login_at)
     SELECT CASE WHEN n % 5 = 0 THEN 'gone' ELSE 'stays' END || md5($1::text || n) || '@Example.com',
@@ -156,7 +156,7 @@ my %order = (
 );
 
 is_deeply [sort keys %order], [sort map { @{$_->{type}{values}} } grep { $_->{type}{order} }
-    map { @{$_->{query} // []} } @{$t->routes->routes}], 'these are all orders that lists have';
+    map { @{$_->{query} // []} } @{$t->routes->routes}], 'all orders of lists';
 
 for my $sort (map { ($_, "-$_") } sort keys %order) {
     for my $size (1, 7, 100) {

@@ -1,4 +1,4 @@
-# The directory: every resource by its owner, another user, a superuser and
+# The directory: every resource as its owner, another user, a superuser and
 # nobody; what each may read and write, before and after it is shown.
 
 use Mojo::Base -strict, -signatures;
@@ -42,7 +42,7 @@ sub ids ($who, $path) {
 
 sub has ($who, $path, $id) { scalar grep { $_ eq $id } ids($who, $path) }
 
-# an answer's errors: field code
+# a response's errors: field code
 sub errors () { join ' ', map { "$_->{field} $_->{code}" } @{$t->tx->res->json->{errors} // []} }
 
 my $profile = ask('owner', GET => '/profiles/me')->json;
@@ -277,7 +277,7 @@ subtest 'includes' => sub {
     is $parts->($_), 'Amaurot 1 1', "$_ sees all" for qw(owner other root);
     ok !exists ask('other', GET => "$one=jobs")->json->{contacts}, 'only what is asked for';
     is_deeply $t->tx->res->json->{jobs}, [ask('other', GET => "/jobs/$job->{id}")->json],
-        'as by itself';
+        'as in its own response';
     is ask('other', GET => "$one=location")->json->{location}{created_by}, undef,
         'who made it is not told';
     is ask($_, GET => "$one=location")->json->{location}{created_by}, $who{owner}{user}{id},
@@ -352,7 +352,7 @@ subtest 'filters' => sub {
     is status('other', GET => '/contacts?type=fax'), 422;
 };
 
-subtest 'what there may be one of' => sub {
+subtest 'unique resources' => sub {
     my @emails = map { make('/contacts', {type => 'email', value => "$_\@b.example",
         is_primary => true}, 'other') } 1 .. 2;
     my $phone = make('/contacts', {type => 'phone', value => '1', is_primary => true}, 'other');
@@ -376,7 +376,7 @@ subtest 'what there may be one of' => sub {
     make('/organizations', {name => 'society'}, 'other');
 };
 
-subtest 'locations that are used' => sub {
+subtest 'used locations' => sub {
     my $shared = make('/locations', {country => 'Shared'});
     my $seen   = sub { status('other', GET => "/locations/$shared->{id}") };
     is $seen->(), 404, 'nobody uses it';
@@ -403,8 +403,8 @@ subtest 'locations that are used' => sub {
     $t->patch_ok('/profiles/me' => $as{other} => json => {is_public => false})->status_is(200);
 };
 
-# Foreign keys are checked before it is locked in order: two who exchange
-# their locations would wait for each other.
+# Foreign keys are checked before it is locked in order: two profiles that
+# exchange their locations could deadlock.
 subtest 'whoever takes up a location keeps nobody from leaving it' => sub {
     my @place = map { make('/locations', {country => "Place $_"}) } 1, 2;
     my $moves = sub ($place) { status('owner', PATCH => '/profiles/me', json => {
@@ -444,11 +444,11 @@ subtest 'export' => sub {
         $who{root}{user}{id}, $all->{user}{id});
     my $more = ask('export', GET => '/user/export')->json;
     is scalar @{$more->{events}}, 10_000, 'the latest 10,000';
-    is $more->{complete}, false, 'which it says';
+    is $more->{complete}, false, 'reported';
     is $more->{events}[0]{ip_address}, undef, "whose address is another one's";
 };
 
-subtest 'what an account leaves' => sub {
+subtest 'deleting an account' => sub {
     my $ada  = $t->register;
     my $as   = $as{ada} = $t->bearer($ada);
     my $mine = make('/locations', {country => 'Mine'}, 'ada');
@@ -480,7 +480,7 @@ subtest 'what an account leaves' => sub {
     }
 };
 
-subtest 'as many as there may be' => sub {
+subtest 'maximum numbers' => sub {
     my $ada = $as{many} = $t->bearer($t->register);
     my $id  = ask('many', GET => '/profiles/me')->json->{id};
     $t->db->do(q{INSERT INTO autoflow.contacts (profile_id, user_id, type, value)

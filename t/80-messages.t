@@ -1,4 +1,4 @@
-# Messages: who may send what to whom, who sees it, and what is left of it.
+# Messages: who may send what to whom, who sees it, and what is kept of it.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(false true);
@@ -25,7 +25,7 @@ $root = {%$root,
 
 sub value ($sql, @values) { scalar $db->selectrow_array("SELECT $sql", {}, @values) }
 
-# a request as somebody, and one that has to be answered so
+# a request as someone, and one with an expected status
 sub ask ($who, $method, $path, @body) {
     return $t->tx(
         $t->ua->start($t->ua->build_tx($method => "/api/v1$path" => $t->bearer($who), @body
@@ -50,7 +50,7 @@ sub seen ($who, $message) { done(200, $who, GET => "/messages/$message->{id}") }
 sub deleted ($who, $message) { done(204, $who, DELETE => "/messages/$message->{id}") }
 sub read_by ($who, $message) { done(200, $who, PUT => "/messages/$message->{id}/read") }
 
-# the contents of a list, in its order
+# a list's elements, in order
 sub contents ($who, $query = '') {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return join ' ',
@@ -93,7 +93,7 @@ subtest 'a message' => sub {
     counted_right();
 };
 
-subtest 'who may what' => sub {
+subtest 'access' => sub {
     my $message = sent($ada, $bob);
     my @requests = ([GET => '/messages'],
         [POST => '/messages', {recipient_id => $bob->{id}, content => 'x'}],
@@ -122,7 +122,7 @@ subtest 'who may what' => sub {
         ->header_is(Allow => 'GET, HEAD, DELETE, OPTIONS');
 };
 
-subtest 'what it may be' => sub {
+subtest 'valid contents' => sub {
     my $wrong = sub ($fields, $errors) { attempt($ada, $bob, %$fields)
         ->problem_is(422, 'validation_failed')->errors_are($errors) };
     for my $good ('x', ' ', "\n", 'x' x 10_000, "\x{1F600}" x 10_000, "\t\n\x{a0}", "a\x{300}",
@@ -150,7 +150,7 @@ subtest 'what it may be' => sub {
     isnt $message->{id}, $nobody;
 };
 
-subtest 'to whom' => sub {
+subtest 'recipients' => sub {
     my $refused = sub ($to, $name) {
         my $before = value('count(*) FROM autoflow.messages');
         attempt($ada, $to)->problem_is(422, 'validation_failed', $name)
@@ -215,9 +215,9 @@ subtest 'replies and conversations' => sub {
             "$field: a superuser"];
     }
     $refused->($ada, $bob, {parent_id => $nobody, conversation_id => $nobody},
-        {map { $_ => 'reference' } qw(parent_id conversation_id)}, 'each is told');
+        {map { $_ => 'reference' } qw(parent_id conversation_id)}, 'each is reported');
     $refused->($ada, $nobody, {parent_id => $nobody},
-        {map { $_ => 'reference' } qw(recipient_id parent_id)}, 'each is told');
+        {map { $_ => 'reference' } qw(recipient_id parent_id)}, 'each is reported');
     $refused->($ada, $ada, {parent_id => $first->{id}},
         {map { $_ => 'reference' } qw(recipient_id parent_id)}, 'oneself');
 
@@ -344,7 +344,7 @@ subtest 'lists' => sub {
     counted_right();
 };
 
-# whatever comes and goes meanwhile
+# whatever is added and deleted meanwhile
 subtest 'walks' => sub {
     my ($me, $other) = (account(), account());
     for my $size (1, 7, 100) {
@@ -424,7 +424,7 @@ subtest 'conversations' => sub {
     is_deeply conversations($me)->[2]{last_message}, $messages[0], 'what they wrote is there';
 };
 
-subtest 'an account that is deleted' => sub {
+subtest 'a deleted account' => sub {
     my ($me, $gone) = (account(), account());
     my @messages = map { sent($_ % 2 ? ($gone, $me) : ($me, $gone)) } 1 .. 6;
     deleted($me, $_) for @messages[0, 1];

@@ -1,6 +1,6 @@
 # Many rows of the directory, of which few are public: an index finds them in
-# the order of each list, whoever asks, and nothing is read that isn't shown or
-# counted.
+# the order of each list, for every user, and nothing is read that isn't
+# returned or counted.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -16,7 +16,8 @@ $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {}, $ro
 $root = $t->ua->post('/auth/login' => json =>
     {email => $root->{user}{email}, password => $root->{password}})->res->json;
 
-# a public profile of 200, and what they have; by hand what triggers would find out
+# one profile in 200 is public, with its resources; columns of triggers are set
+# manually
 for my $table (qw(users profiles contacts employments locations organizations)) {
     $t->db->do("ALTER TABLE autoflow.$table DISABLE TRIGGER USER");
 }
@@ -73,12 +74,13 @@ for my $who (['anyone', $user], ['a superuser', $root]) {
             my $most = $who->[0] eq 'anyone' ? $n / $hidden : $n;
             $most = 10_001 if $most > 10_001;
 
-            # each is found, and counted; a few are read besides to see where an index begins
+            # each is found, and counted; a few more are read to see where an
+            # index begins
             for my $query (@queries) {
                 my $url  = "$list?size=5" . ($query && "&$query");
                 my $next = $plans->reads_at_most(2 * $most + 100, $url);
                 unlike $plans->plan($url), qr/Seq Scan on/, 'by an index';
-                # of what a filter finds, all may be sorted
+                # what a filter finds may all be sorted
                 $plans->reads_at_most($query =~ /company|industry|type|q=/ ? 4000 : 30,
                     "$url&cursor=$next") if $next;
             }

@@ -1,5 +1,5 @@
-# Many messages at once: none is lost, none waits for another for ever, and who
-# polls sees each of them, once.
+# Many concurrent messages: none is lost, there are no deadlocks, and a poll
+# sees each of them once.
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(shuffle);
@@ -12,7 +12,7 @@ my $t = Test::Autoflow->new(workers => 2)->start;
 
 sub account { my $pair = $t->register; return {%$pair, id => $pair->{user}{id}} }
 
-# requests of whoever, for at_once()
+# anyone's requests, for at_once()
 sub ask ($who, $method, $path, @body) {
     return [$method => "/api/v1$path" => $t->bearer($who), @body ? (json => $body[0]) : ()];
 }
@@ -22,7 +22,7 @@ sub message ($from, $to, %fields) {
     return ask($from, POST => '/messages', \%body);
 }
 
-# what they were answered, if each of them has this status
+# their responses, if each has this status
 sub done ($status, @requests) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my @txs = $t->at_once(@requests);
@@ -38,7 +38,7 @@ my @all = map { account() } 1 .. 33;
 my ($me, @others) = @all;
 
 
-subtest 'to one' => sub {
+subtest 'to one account' => sub {
     my @sent = done(qr/^201$/, map { message($_, $me) } @others);
     my $inbox = list($me, 'box=inbox&size=100');
     is_deeply ids($inbox->{data}), ids(\@sent), 'all have come';
@@ -46,7 +46,7 @@ subtest 'to one' => sub {
     sound();
 };
 
-subtest 'from one' => sub {
+subtest 'from one account' => sub {
     done(qr/^201$/, map { message($me, $_) } @others);
     is list($me, 'box=sent')->{total}, 32, 'all are sent';
     sound();
@@ -62,8 +62,8 @@ subtest 'in both directions, in one conversation' => sub {
     sound();
 };
 
-# reads, deletions by both, and answers to what is being deleted
-subtest 'whatever' => sub {
+# reads, deletions by both, and replies to what is being deleted
+subtest 'everything at once' => sub {
     my ($ada, $bob) = map { account() } 1, 2;
     for my $round (1 .. 4) {
         my @sent = done(qr/^201$/, map { message($ada, $bob) } 1 .. 4);
@@ -80,8 +80,8 @@ subtest 'whatever' => sub {
     }
 };
 
-# Each sends one after the other, all of them beside the poll: which begins with
-# what it has seen last, each time.
+# Each sends one after another, all of them beside the poll, which each time
+# begins with the latest that it has seen.
 subtest 'a poll' => sub {
     my $poller = account();
     my ($last) = map { $_->{id} } done(qr/^201$/, message($others[0], $poller));

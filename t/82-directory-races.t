@@ -1,4 +1,4 @@
-# The directory when many write at once.
+# The directory with many concurrent writers.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(true false);
@@ -12,7 +12,7 @@ my ($eve) = $t->bearer($t->register);
 
 sub get ($path, $as) { $t->ua->get($path => $as)->res->json }
 
-# how often each status was answered
+# the number of responses by status
 sub statuses (@txs) {
     my %count;
     $count{$_->res->code}++ for @txs;
@@ -35,7 +35,7 @@ subtest 'primary contacts' => sub {
             'one of each type is it';
 };
 
-subtest 'as many as there may be' => sub {
+subtest 'maximum numbers' => sub {
     $t->db->do(q{INSERT INTO autoflow.employments (profile_id, user_id, title, company)
         SELECT id, user_id, 'T', 'C' FROM autoflow.profiles, generate_series(1, 95) WHERE id = ?},
             {},
@@ -44,7 +44,7 @@ subtest 'as many as there may be' => sub {
         {title => 'T', company => 'C'}] } 1 .. 16)), {201 => 5, 409 => 11}, 'and no more';
 };
 
-subtest 'a location is shown while somebody uses it' => sub {
+subtest 'a location is visible while it is used' => sub {
     my @places = map { $t->ua->post('/locations' => $ada => json => {country => "C$_"})
         ->res->json->{id} } 1 .. 2;
     my @organizations = map { $t->ua->post('/organizations' => $ada => json => {name => "O$_"})
@@ -62,7 +62,7 @@ subtest 'a location is shown while somebody uses it' => sub {
             } 0, 1),
         ));
 
-        # who doesn't own a location may use it while it is shown
+        # a non-owner may use a location while it is shown
         is_deeply [grep { !/200|422/ } keys %$got], [], 'no error';
         is_deeply $t->db->selectcol_arrayref(q{SELECT country FROM autoflow.locations l
             WHERE (visibility = 2) <> (EXISTS (SELECT FROM autoflow.profiles

@@ -1,6 +1,6 @@
 # 20,000 messages of one account, and as many of others: each request finds what
-# it needs by an index.  What it reads is no more than what is counted, before a
-# page; by a cursor, or for one message, it is next to nothing.
+# it needs by an index.  It reads at most what is counted, before a page; with a
+# cursor, or for one message, next to nothing.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;
@@ -14,8 +14,8 @@ my $db = $t->db;
 sub account { my $pair = $t->register; return {%$pair, id => $pair->{user}{id}} }
 my ($me, $other, $gone) = map { account() } 1 .. 3;
 
-# A conversation is of up to 50 messages; some are replies to the one before.
-# Of mine half were sent, and one in 50 is unread.
+# A conversation has up to 50 messages; some are replies to the previous one.
+# Half of mine were sent, and one in 50 is unread.
 $db->do($_) for (
     q{INSERT INTO autoflow.users (email, password_hash)
       SELECT 'many' || n || '@example.com', '' FROM generate_series(1, 20000) AS n},
@@ -70,15 +70,15 @@ cmp_ok entries($me), '>=', 20_000, 'mine are many';
 
 my $plans = Test::Autoflow::Plans->new(test => $t, nested => 'on')->start;
 
-# of the statement that answers
+# of the statement that returns the response
 sub text_of ($method, $path) {
     return $method eq 'DELETE' ? 'SELECT message_id AS id'
         : $method eq 'GET' && $path !~ m{/messages/} ? "AS next" : 'AS json';
 }
 
-# A request, as somebody, which reads so many rows at most: all that it made its
-# connection to the database do, the checks of keys and triggers included, up to
-# the statement that answers.
+# A request, as someone, that reads at most so many rows: everything that its
+# connection made the database do, including foreign keys and triggers, up to
+# the statement that returns the response.
 sub reads ($max, $who, $method, $path, @body) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $tx = $t->ua->build_tx($method => "/api/v1$path" => $t->bearer($who),
@@ -119,7 +119,7 @@ subtest 'the list' => sub {
         my $filters = $query =~ s/^(?=.)/&/r =~ s/&page=900//r;
         reads(60, $me, GET => "/messages?cursor=$next$filters");
     }
-    is reads(100, $other, GET => "/messages?$c")->{total}, 0, 'of somebody else';
+    is reads(100, $other, GET => "/messages?$c")->{total}, 0, 'of someone else';
 };
 
 subtest 'conversations' => sub {
@@ -128,7 +128,7 @@ subtest 'conversations' => sub {
     reads(150, $me, GET => "/conversations?cursor=$page->{next}");
 };
 
-# often, so that PostgreSQL plans them for any value
+# often, so that PostgreSQL uses a generic plan
 subtest 'a message' => sub {
     for my $round (1 .. 8) {
         my ($message, $conversation) = mine('', 5000);

@@ -7,7 +7,7 @@ package Test::Autoflow;
 #     $t->finish;
 #     done_testing;
 #
-# It is a Test::Mojo; a path without a host is one of the nginx under test.
+# It is a Test::Mojo; paths without a host are requested from this nginx.
 
 use Mojo::Base 'Test::Mojo', -signatures;
 
@@ -83,7 +83,7 @@ sub new ($class, %options) {
     return $self;
 }
 
-# Every answer that came whole is judged.  What is wrong is kept in a file, as
+# Every complete response is checked.  Faults are kept in a file, since
 # processes that a test has started send requests, too.
 sub judge ($self, $tx) {
     return if $self->tree ne $root || !defined $tx->res->code || !$tx->res->is_finished;
@@ -104,7 +104,7 @@ sub db ($self) {
 sub url ($self, $path = '') { 'http://127.0.0.1:' . $self->port . $path }
 
 
-# The server
+# Server
 
 sub start ($self) {
     $self->postgresql->start if !$self->postgresql->process;
@@ -130,14 +130,14 @@ sub start_nginx ($self) {
 }
 
 # every worker has its connections to the database: they are idle, too, before
-# they have prepared all they need; what the last of these had to say has been
-# sent, and so was read by a worker that answers then
+# all their statements are prepared; the last of these has sent its responses,
+# so a worker that responds then has read them
 sub ready ($self) {
     my ($pool) = $self->settings_text =~ /pool=(\d+)/;
     my ($wide) = $self->settings_text =~ /wide=(\d+)/;
     $wide //= $self->lanes;
 
-    # what a connection has asked last before it is one of the pool
+    # a connection's last query before it enters the pool
     my $prepared = $self->lanes ? q{query !~ '^$|AS schema_version'} : q{query <> ''};
     $self->wait_for(sub {
         ($self->beside
@@ -149,48 +149,48 @@ sub ready ($self) {
     return $self;
 }
 
-# ready again, as soon as the database is: who would try to connect in two seconds
-# at the latest does so at once
+# ready again, as soon as the database is: connection attempts due in at most
+# two seconds happen at once
 sub recovered ($self) { $self->pass(2)->ready }
 
-# how many connections the module has to the database, but for those of wide
-# statements, the feed's and the jobs'
+# the number of the module's connections to the database, without those for wide
+# statements, the feed and the jobs
 sub connections ($self, $and = '') {
     return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
         WHERE usename = 'autoflow_app' AND application_name = 'autoflow' $and");
 }
 
-# how many for wide statements
+# the number of those for wide statements
 sub wide ($self) {
     return $self->db->selectrow_array("SELECT count(*) FROM pg_stat_activity
         WHERE application_name = 'autoflow wide'");
 }
 
-# the process id of its listener's backend
+# the process id of the listener's backend
 sub feed ($self) {
     return $self->db->selectrow_array("SELECT pid FROM pg_stat_activity
         WHERE application_name = 'autoflow feed'");
 }
 
-# the same of what runs its jobs
+# likewise of the one that runs jobs
 sub jobs ($self) {
     return $self->db->selectrow_array("SELECT pid FROM pg_stat_activity
         WHERE application_name = 'autoflow jobs'");
 }
 
-# jobs are due, whenever they were done: all of them or one, and then no other
+# makes jobs due: all of them, or only one
 sub jobs_due ($self, $name = undef) {
     $self->db->do(q{UPDATE autoflow.jobs SET until = CASE WHEN name = coalesce(?, name)
         THEN now() ELSE now() + interval '1 hour' END}, {}, $name);
 }
 
-# how many of its statements wait for a lock
+# the number of its statements that wait for a lock
 sub blocked ($self) { $self->connections("AND wait_event_type = 'Lock'") }
 
-# a connection of the owner's that holds up whatever answers with an account,
-# while that is executed, until it rolls back or is forgotten: the function that
-# reads roles waits for it.  Or that holds a table: what names it can't even be
-# prepared.
+# a connection of the owner's that delays all responses with an account, while
+# they are executed, until it rolls back or is destroyed: they wait for the
+# function that reads roles.  Or it locks a table: statements with that can't
+# even be prepared.
 sub locked ($self, $table = undef) {
     my $lock = 4711;
     my $db = $self->postgresql->connect;
@@ -223,7 +223,7 @@ sub command ($self) {
         '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr', '-g', 'daemon off;');
 }
 
-# nginx -t: its exit status and what it says
+# nginx -t: its exit status and output
 sub check ($self) {
     $self->write_conf;
     open my $out, '-|', 'sh', '-c', '"$@" 2>&1', 'sh', $self->command, '-t', '-q';
@@ -232,7 +232,7 @@ sub check ($self) {
     return ($? >> 8, $text);
 }
 
-# a graceful stop; undef if it lasted too long, else the master's status
+# a graceful stop; undef if it took too long, else the master's status
 sub stop ($self) { $self->process->signal('QUIT')->ended }
 
 sub reload ($self) {
@@ -247,34 +247,34 @@ sub reload ($self) {
 }
 
 
-# The time of nginx, where there is a clock to move.  It is not the database's,
-# nor this test's, until nginx is started again.
+# nginx's clock, if it can be moved.  Until a restart it differs from the
+# database's and from this test's.
 
 sub now ($self) { Time::HiRes::time() + $self->ahead / 1e9 }
 
-# so many seconds pass
+# advances it by so many seconds
 sub pass ($self, $seconds) {
     return $self->set_clock($self->{clocked} + 2 * int(5e8 * $seconds));
 }
 
-# and so many again and again, until a condition is true
+# repeats that until a condition is true
 sub pass_until ($self, $seconds, $condition) {
     return $self->wait_for(sub { $condition->() || !$self->pass($seconds) });
 }
 
-# from now on time stands still, but for what passes by pass(); or goes on
+# stops the clock, which then only advances by pass(); or lets it run again
 sub hold ($self) { $self->set_clock(monotonic() + $self->ahead | 1) }
 sub go ($self)   { my $ahead = $self->ahead; $self->set_clock($ahead - $ahead % 2) }
 
 sub monotonic { int 1e9 * Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) }
 
-# by how many nanoseconds it differs from that of others
+# its difference from others, in nanoseconds
 sub ahead ($self) {
     my $set = $self->{clocked} // 0;
     return $set % 2 ? $set - monotonic() : $set;
 }
 
-# what t/clock/clock.c says of the file
+# the format of the file, see t/clock/clock.c
 sub set_clock ($self, $nanoseconds) {
     sysopen my $file, $self->dir . '/clock', O_WRONLY | O_CREAT or Carp::croak("clock: $!");
     syswrite $file, pack 'q', $self->{clocked} = $nanoseconds;
@@ -288,14 +288,14 @@ sub clock_library ($self) {
     return $self;
 }
 
-# until timers have been looked at by the one worker, by a clock that was moved:
-# a second request finds that done which the first one may still be before
+# until the one worker has handled its timers by the moved clock: a second
+# request comes after that, which the first one need not
 sub timed ($self) {
     $self->ua->get('/health/live') for 1, 2;
     return $self;
 }
 
-# until it has read all that was sent to it, on whatever connection
+# waits until it has read all that was sent to it, on any connection
 sub all_read ($self) {
     my $ports = join '|', map { sprintf '%04X', $_ } $self->port, $self->port_h2;
     my $unread = qr/^\s*\d+: \w+:(?:$ports) \w+:\w+ \w+ \w+:(?!0{8})/;
@@ -305,7 +305,7 @@ sub all_read ($self) {
 
 sub worker_pids ($self) { $self->process->children }
 
-# what nginx had to say, and the sanitizers
+# the output of nginx and the sanitizers
 sub error_log ($self) {
     return join '', map { -e $_ ? $_->slurp : '' }
         map { path($self->dir, $_) } 'error.log', 'stderr';
@@ -316,7 +316,7 @@ sub wait_for ($self, $condition, @seconds) {
 }
 
 
-# Its configuration
+# Configuration
 
 sub write_conf ($self) {
     my $conf = $self->conf;
@@ -335,7 +335,7 @@ sub conf ($self) {
     my $api = $self->api ? "include $tree/conf/snippets/autoflow_api.conf;" : '';
     my $settings = $self->settings_text;
 
-    # "listen … http2" is deprecated since 1.25.1
+    # "listen … http2" has been deprecated since 1.25.1
     state $minor = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)} ? $1 : 0;
     my $h2 = $minor > 25 ? "$port_h2; http2 on" : "$port_h2 http2";
 
@@ -368,7 +368,8 @@ sub conf ($self) {
                 @{[$self->server]}
             }
 
-            # for proxy_pass http://echo: says what reached the upstream
+            # for proxy_pass http://echo: responds with what reached the
+            # upstream
             upstream echo { server 127.0.0.1:$echo; }
             server {
                 listen 127.0.0.1:$echo;
@@ -384,7 +385,7 @@ sub conf ($self) {
         END
 }
 
-# copies of folders of conf/, where workers can read them too
+# copies of folders of conf/, readable by workers
 sub copied ($self, @names) {
     system('cp', '-r', map({ $self->tree . "/conf/$_" } @names), $self->dir) == 0
         or die "can't copy @names";
@@ -407,7 +408,7 @@ sub settings_text ($self) {
         grep { defined $settings{$_} } sort keys %settings;
 }
 
-# a certificate of this machine's names, signed by itself, and its key
+# a self-signed certificate for this machine's names, and its key
 sub certificate ($self) {
     my @files = map { $self->dir . "/tls.$_" } 'crt', 'key';
     system('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', qw(openssl req -x509 -days 2 -nodes
@@ -417,18 +418,17 @@ sub certificate ($self) {
     return @files;
 }
 
-# a port that nobody listens at, nor is about to: no other test is given it until
-# this one has ended
+# a port without a listener: no other test gets it until this one has ended
 sub free_port {
     for (1 .. 100) {
-        # below the ports that the kernel gives to clients
+        # below the kernel's ephemeral ports
         my $port = 10_000 + int rand 20_000;
         return $port if reserve($port) && listens($port);
     }
     die 'no free port';
 }
 
-# two of them, one behind the other: the first
+# two in succession: the first
 sub free_ports {
     for (1 .. 100) {
         my $port = free_port();
@@ -437,7 +437,7 @@ sub free_ports {
     die 'no free ports';
 }
 
-# whoever has a name that stands for it; the kernel frees that
+# reserves it by an abstract socket name, which the kernel frees
 my @reserved;
 sub reserve ($port) {
     my $name = IO::Socket::UNIX->new(Local => "\0autoflow's test at port $port", Listen => 1);
@@ -463,7 +463,7 @@ sub at_once ($self, @requests) {
     return @done;
 }
 
-# sends octets as they are; what came back until the connection was closed
+# sends raw octets; returns what was received until the connection was closed
 sub raw ($self, $octets) {
     my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1',
         PeerPort => $self->port, Timeout => 10) or die "connect: $@";
@@ -473,7 +473,7 @@ sub raw ($self, $octets) {
     return scalar <$socket>;
 }
 
-# clients that do no more than they are told
+# clients under a test's full control
 sub client ($self, %options) {
     return Test::Autoflow::Client->new(port => $self->port, %options);
 }
@@ -484,7 +484,7 @@ sub client_h2 ($self, %options) {
 
 my $accounts = 0;
 
-# a new account: its token pair, with the password beside it
+# a new account: its token pair, with its password
 sub register ($self, %fields) {
     my $body = {
         email    => 'account' . ++$accounts . '@example.com',
@@ -500,7 +500,7 @@ sub bearer ($self, $token) {
     return {Authorization => 'Bearer ' . (ref $token ? $token->{access_token} : $token)};
 }
 
-# a token of this server's making, were it not for what is changed
+# a token like this server's, except for what is changed
 sub token ($self, $claims, %options) {
     my $now = time;
     $claims = {iss => 'autoflow', iat => $now, exp => $now + 60, %$claims};
@@ -517,9 +517,10 @@ sub sign ($key, @texts) {
 }
 
 
-# Answers
+# Responses
 
-# the last answer is this problem; that its document is right all are judged by
+# the last response is this problem; all responses are checked against their
+# schema
 sub problem_is ($self, $status, $code, $name = "$status $code") {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $res = $self->tx->res;
@@ -529,7 +530,7 @@ sub problem_is ($self, $status, $code, $name = "$status $code") {
         || Test::More::diag($res->body));
 }
 
-# the last answer says of these fields, and no others, what is wrong
+# the last response has errors for these fields, and no others
 sub errors_are ($self, $expected, $name = 'wrong fields') {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $res = $self->tx->res;
@@ -539,7 +540,7 @@ sub errors_are ($self, $expected, $name = 'wrong fields') {
 }
 
 
-# The end: nginx quits well, and has left nothing behind
+# The end: nginx exits cleanly, and leaves nothing behind
 
 sub finish ($self) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;

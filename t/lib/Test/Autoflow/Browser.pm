@@ -1,6 +1,6 @@
 package Test::Autoflow::Browser;
 
-# A real browser, Chromium without a window, driven by the WebDriver protocol
+# A real browser, headless Chromium, driven by the WebDriver protocol
 # (https://www.w3.org/TR/webdriver2/), which is JSON over HTTP.
 #
 #     my $browser = Test::Autoflow::Browser->new->start;
@@ -9,8 +9,8 @@ package Test::Autoflow::Browser;
 #     is $browser->text('#who'), 'Ada';
 #     is $browser->script('return fetch(arguments[0]).then(r => r.status)', '/health'), 200;
 #
-# What it is told to find it waits for.  Any name below "localhost" is this
-# machine, and any certificate will do.
+# It waits for the elements that it is told to find.  All names below
+# "localhost" are this machine, and any certificate is accepted.
 
 use Mojo::Base -base, -signatures;
 
@@ -27,7 +27,7 @@ has seconds => 60;            # how long it waits for what it is to find
 has ua      => sub { Mojo::UserAgent->new(inactivity_timeout => 90) };
 has [qw(process session)];
 
-# Its sandbox is against pages of strangers, and is not to be had by root.
+# Its sandbox protects from untrusted pages, and is not available to root.
 my @arguments = qw(headless no-sandbox disable-dev-shm-usage disable-gpu
     disable-background-networking disable-component-update disable-sync no-first-run
     no-proxy-server);
@@ -59,7 +59,7 @@ sub quit ($self) {
     return;
 }
 
-# a command of the protocol: its value
+# runs a command of the protocol: its value
 sub call ($self, $method, $path, $json = undef) {
     my $url = 'http://127.0.0.1:' . $self->port . $path;
     my $res = $self->ua->start(
@@ -82,14 +82,14 @@ sub go ($self, $url) { $self->post(url => {url => $url}); return $self }
 
 sub url ($self) { $self->get('url') }
 
-# the first element of a CSS selector
+# the first element for a CSS selector
 sub find ($self, $css) {
     return (values %{$self->post(element => {using => 'css selector', value => $css})})[0];
 }
 
 sub click ($self, $css) { $self->post('element/' . $self->find($css) . '/click'); return $self }
 
-# in place of what was there
+# replaces the text
 sub type ($self, $css, $text) {
     my $element = 'element/' . $self->find($css);
     $self->post("$element/clear");
@@ -97,7 +97,7 @@ sub type ($self, $css, $text) {
     return $self;
 }
 
-# Keys for whatever has the focus; Tab and Enter are keys(Tab => 'Enter').
+# Keys for the focused element; Tab and Enter are keys(Tab => 'Enter').
 my %keys = (Tab => "\x{E004}", Enter => "\x{E007}");
 sub keys ($self, @keys) {
     my @strokes = map { $keys{$_} // split //, $_ } @keys;
@@ -106,10 +106,10 @@ sub keys ($self, @keys) {
     return $self;
 }
 
-# what is to be seen of it
+# its visible text
 sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
 
-# that an element says this, at last
+# waits for an element to have this text
 sub says ($self, $css, $text, $name = "$css: $text") {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $said;
@@ -119,18 +119,19 @@ sub says ($self, $css, $text, $name = "$css: $text") {
 }
 
 
-# Inside of a page
+# Inside a page
 
-# the value of a function's body, for which a promise is waited
+# the value of a function's body, or of its promise
 sub script ($self, $body, @arguments) {
 $self->post('execute/sync', {script => $body, args => \@arguments}) }
 
-# by name, those that the page's URL gets: value, path, domain, secure, httpOnly, sameSite
+# by name, those that are sent to the page's URL: value, path, domain, secure,
+# httpOnly, sameSite
 sub cookies ($self) { return {map { $_->{name} => $_ } @{$self->get('cookie')}} }
 
 sub forget_cookies ($self) { $self->call(DELETE => $self->session . '/cookie'); return $self }
 
-# what the console has said since it was asked last
+# new messages on the console
 sub console ($self) { map { $_->{message} } @{$self->post('se/log', {type => 'browser'})} }
 
 1;

@@ -1,7 +1,7 @@
 package Test::Autoflow::Client;
 
-# A client that sends octets as they are, when it likes and as many as it
-# likes, and that goes away whenever it likes.
+# A client that sends raw octets, as many and whenever the test likes, and
+# disconnects at any time.
 #
 #     my $client = $t->client;
 #     $client->send("GET /health HTTP/1.1\r\n")->send("Host: x\r\n\r\n");
@@ -27,7 +27,8 @@ has socket  => sub ($self) {
     return $socket;
 };
 
-# the octets of a request; a body has a length unless the headers say otherwise
+# the octets of a request; a body has a Content-Length unless the headers say
+# otherwise
 sub request ($method, $path, $headers = {}, $body = undef) {
     my %headers = (
         Host => 'localhost',
@@ -45,7 +46,7 @@ sub chunked (@chunks) {
     return join '', map { sprintf "%x\r\n%s\r\n", length, $_ } @chunks, '';
 }
 
-# as much as the server takes, if it closes the connection
+# as much as the server accepts before it closes the connection
 sub send ($self, $octets) {
     local $SIG{PIPE} = 'IGNORE';
     while (length $octets) {
@@ -61,8 +62,8 @@ sub slowly ($self, $octets, $size, $pause) {
     return $self;
 }
 
-# the next answer of HTTP/1.1: {status, headers, body, continued}; undef if
-# the connection ends before
+# the next HTTP/1.1 response: {status, headers, body, continued}; undef at the
+# end of the connection
 sub answer ($self, $method = 'GET') {
     my $continued = 0;
 
@@ -90,10 +91,10 @@ sub answer ($self, $method = 'GET') {
     }
 }
 
-# only the status of the next answer; 0 if the connection ends before
+# only the status of the next response; 0 at the end of the connection
 sub status ($self, $method = 'GET') { ($self->answer($method) // {status => 0})->{status} }
 
-# reads until the server closes the connection: what came
+# reads until the server closes the connection: what was received
 sub rest ($self) {
     1 while $self->more;
     my $rest = $self->buffer;
@@ -101,7 +102,7 @@ sub rest ($self) {
     return $rest;
 }
 
-# reads something: how much; 0 if the connection has ended
+# reads something: the number of octets; 0 at the end of the connection
 sub more ($self, $seconds = $self->seconds) {
     IO::Select->new($self->socket)->can_read($seconds)
         or Carp::confess("nothing came within $seconds seconds");
@@ -111,15 +112,15 @@ sub more ($self, $seconds = $self->seconds) {
     return $got;
 }
 
-# whether something has come, or the end
+# whether something was received, or the end
 sub waits ($self) { IO::Select->new($self->socket)->can_read(0) }
 
-# says that it will send nothing more
+# half-closes the connection
 sub half_close ($self) { shutdown $self->socket, SHUT_WR; return $self }
 
 sub close ($self) { CORE::close $self->socket }
 
-# as when its process is killed with something unread
+# as when its process is killed with unread data
 sub reset ($self) {
     setsockopt $self->socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
     $self->close;

@@ -1,6 +1,6 @@
 package Test::Autoflow::HTTP2;
 
-# The same over HTTP/2 with prior knowledge, frame by frame (RFC 9113).
+# Likewise for HTTP/2 with prior knowledge, frame by frame (RFC 9113).
 #
 #     my $client = $t->client_h2;
 #     my $stream = $client->headers(POST => '/auth/login', {...});
@@ -18,7 +18,7 @@ has stream  => -1;            # the last one
 has answers => sub { {} };
 has granted => sub { {} };    # by WINDOW_UPDATE, for bodies
 
-# RFC 7541, appendix A: what nginx uses of the static table
+# RFC 7541, appendix A: nginx's part of the static table
 my %statuses = (8 => 200, 9 => 204, 10 => 206, 11 => 304, 12 => 400, 13 => 404, 14 => 500);
 
 sub greet ($self) {
@@ -44,7 +44,7 @@ sub headers ($self, $method, $path, $headers = {}, $end = 0) {
     return $self->stream;
 }
 
-# a literal without Huffman's code
+# a literal without Huffman coding
 sub string ($octets) {
     my $length = length $octets;
     return chr($length) . $octets if $length < 127;
@@ -59,7 +59,7 @@ sub data ($self, $stream, $octets, $end = 0) {
     return $self->frame(DATA, $end ? END_STREAM : 0, $stream, $octets);
 }
 
-# CANCEL unless it says otherwise
+# CANCEL by default
 sub cancel ($self, $stream, $code = 8) {
     return $self->frame(RST_STREAM, 0, $stream, pack 'N', $code);
 }
@@ -68,8 +68,7 @@ sub widen ($self, $stream, $octets) {
     return $self->frame(WINDOW_UPDATE, 0, $stream, pack 'N', $octets);
 }
 
-# the answer of a stream: {status, body, reset}; undef if the connection ends
-# before
+# a stream's response: {status, body, reset}; undef at the end of the connection
 sub answer ($self, $stream) {
     my $answer = $self->answers->{$stream} //= {status => 0, body => '', reset => undef};
     while (!$answer->{ended}) {
@@ -80,7 +79,7 @@ sub answer ($self, $stream) {
 
 sub status ($self, $stream) { ($self->answer($stream) // {status => 0})->{status} }
 
-# reads a frame and keeps what it says; 0 if the connection has ended
+# reads and processes a frame; 0 at the end of the connection
 sub read_frame ($self) {
     while (length $self->buffer < 9) {
         $self->more or return 0;

@@ -1,13 +1,13 @@
 package Test::Autoflow::Load;
 
-# Processes that do one thing again and again until they are told to stop.
+# Processes that repeat something until they are stopped.
 #
 #     my $load = Test::Autoflow::Load->start(4, sub ($process, $round) {
 #         ...
-#         return 'how it went';
+#         return 'the result';
 #     });
-#     $load->more(50);              # until it has done so many rounds more
-#     my $count = $load->stop;      # {'how it went' => how often}
+#     $load->more(50);              # until so many more rounds are done
+#     my $count = $load->stop;      # {'the result' => how often}
 
 use Mojo::Base -base, -signatures;
 
@@ -53,7 +53,7 @@ sub work ($control, $rounds, $n, $work) {
     return \%count;
 }
 
-# waits until as many more rounds are done
+# waits until so many more rounds are done
 sub more ($self, $number) {
     my $until = $number + -s $self->rounds->filename;
     wait_until(sub { -s $self->rounds->filename >= $until })

@@ -1,7 +1,7 @@
 package Test::Autoflow::Mail;
 
-# A real mail server, aiosmtpd, that can be stopped and started again, and
-# what it has received.
+# A real mail server, aiosmtpd, that can be stopped and restarted, and the mails
+# that it has received.
 
 use Mojo::Base -base, -signatures;
 
@@ -23,7 +23,7 @@ sub log_file ($self) { path($self->dir, 'smtp.log') }
 sub ca ($self) { $self->dir . '/smtp.pem' }
 sub url ($self) { 'smtp://127.0.0.1:' . $self->port }
 
-# options: STARTTLS with a certificate of its own making, and a login
+# options: STARTTLS with a self-signed certificate, and a login
 sub with_tls ($self) {
     my ($dir, $ca) = ($self->dir, $self->ca);
     system('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 '
@@ -49,7 +49,7 @@ sub stop ($self) {
     return $self;
 }
 
-# what it receives is not answered; until it is let go
+# received mails are not answered until it is released
 sub hold ($self)   { $self->held->touch; return $self }
 sub let_go ($self) { $self->held->remove; return $self }
 sub held ($self)   { path($self->dir, 'smtp.held') }
@@ -58,7 +58,7 @@ sub told ($self) {
     return -e $self->log_file ? map { decode_json($_) } split /\n/, $self->log_file->slurp : ();
 }
 
-# every mail so far, oldest first
+# all mails so far, oldest first
 sub mails ($self) { grep { $_->{recipients} } $self->told }
 
 sub has_answered ($self, $address) {
@@ -67,7 +67,7 @@ sub has_answered ($self, $address) {
 
 sub mails_to ($self, $address) { grep { $_->{recipients}[0] eq $address } $self->mails }
 
-# a port that is listened at, where nobody ever answers
+# a port with a listener that never responds
 sub black_hole ($self) {
     return IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $self->port, Listen => 64,
         ReuseAddr => 1)

@@ -1,8 +1,8 @@
 package Test::Autoflow::Mailboxes;
 
-# What mailboxes must be like whenever nothing is under way in them.
+# The invariants of mailboxes that are not being changed.
 #
-#     is_deeply [faults($db)], [], 'as they must be';
+#     is_deeply [faults($db)], [], 'consistent';
 
 use Mojo::Base -strict, -signatures;
 use Exporter qw(import);
@@ -34,7 +34,7 @@ my %rules = (
        WHERE earlier},
 );
 
-# the rules that something breaks
+# the invariants that are violated
 sub faults ($db) {
     return grep { $db->selectrow_array("SELECT count(*) $rules{$_}") } sort keys %rules;
 }

@@ -1,6 +1,7 @@
 package Test::Autoflow::Maildir;
 
-# The mails of a test's nginx, which go to a folder, and the tokens in them.
+# The mails of a test's nginx, which are written to a folder, and the tokens in
+# them.
 #
 #     my $mails = Test::Autoflow::Maildir->new(t => $t);
 #     $mails->configure->start;
@@ -17,7 +18,7 @@ has 't';
 has dir => sub ($self) { $self->t->dir . '/mail' };
 has link_base => 'https://example.com';
 
-# writes the settings, and these
+# writes the settings, with these
 sub configure ($self, %settings) {
     return $self->t->settings({
         autoflow_mail           => 'maildir:' . $self->dir,
@@ -27,8 +28,8 @@ sub configure ($self, %settings) {
     });
 }
 
-# in the order in which they were written: their names have the second alone,
-# so those of two mails of one second say nothing
+# in the order in which they were written: the names only have the second, so
+# they don't tell the order within one
 sub files ($self) {
     my $new = path($self->dir, 'new');
     return -d $new ? sort { written($a) <=> written($b) } $new->list->each : ();
@@ -36,16 +37,16 @@ sub files ($self) {
 
 sub written ($file) { (Time::HiRes::stat($file))[9] }
 
-# what is in the mails to an address
+# the contents of the mails to an address
 sub to ($self, $address) { grep { /^To: \Q$address\E$/m } map { $_->slurp } $self->files }
 
-# as their reader sees them: what is not ASCII goes out quoted
+# decoded: non-ASCII text is quoted-printable
 sub read ($self, $address) {
     return map { /^Content-Transfer-Encoding: quoted-printable$/m ? decode_qp($_)
         : $_ } $self->to($address);
 }
 
-# the link of the n-th mail to an address about something, and its token alone
+# the link of the n-th mail to an address about something, and its token
 sub link ($self, $address, $about, $n = 1) {
     my @links;
     $self->t->wait_for(
@@ -56,14 +57,14 @@ sub link ($self, $address, $about, $n = 1) {
 
 sub token ($self, @about) { $self->link(@about) =~ s/.*token=//r }
 
-# until nothing is left to be sent of what was asked for
+# waits until all requested mails are sent
 sub all_sent ($self) {
     $self->t->wait_for(sub { !$self->t->db->selectrow_array(
         'SELECT count(*) FROM autoflow.outbox WHERE sent_at IS NULL AND failed_at IS NULL') });
     return $self;
 }
 
-# time passes for all mails
+# advances the time for all mails
 sub elapse ($self, $interval) {
     $self->t->db->do('UPDATE autoflow.outbox SET created_at = created_at - ?::interval',
         undef, $interval);

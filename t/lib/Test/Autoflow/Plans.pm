@@ -1,7 +1,7 @@
 package Test::Autoflow::Plans;
 
-# What PostgreSQL does for a list, as it tells itself: with which plan, and how
-# many rows it goes through.
+# How PostgreSQL executes a list's statement, from its log: the plan, and the
+# number of rows that it reads.
 #
 #     my $plans = Test::Autoflow::Plans->new(test => $t, as => $t->bearer($root))->start;
 #     $plans->reads_at_most(250, '/auth/users?sort=email');
@@ -13,7 +13,7 @@ use Test::More ();
 has [qw(test as)];
 has nested => 'off';           # "on": the statements of functions, too
 
-# the server logs what new connections do
+# the server logs the plans of new connections
 sub start ($self) {
     my $admin = $self->test->postgresql->connect('postgres');
     $admin->do("ALTER ROLE autoflow_app SET $_")
@@ -23,8 +23,7 @@ sub start ($self) {
     return $self;
 }
 
-# what is logged while something is done, from the beginning of it to the plan of
-# the last statement that has this text
+# the log of an action, up to the plan of the last statement that has this text
 sub logged ($self, $text, $do) {
     my $log    = path($self->test->postgresql->log);
     my $before = length $log->slurp;
@@ -35,13 +34,13 @@ sub logged ($self, $text, $do) {
     return $plans;
 }
 
-# that of the list's statement, which alone has a column "next"
+# that of the list's statement, which is the only one with a column "next"
 sub plan ($self, $url) {
     my $get = sub { $self->test->get_ok($url => $self->as)->status_is(200) };
     return $self->logged("AS next\n", $get) =~ s/.*(?=duration: )//sr;
 }
 
-# how many rows of tables a plan went through, used or not
+# the number of table rows that a plan reads, used or not
 sub rows_read ($self, $plan) {
     my ($sum, $loops) = (0, 0);
     for (split /\n/, $plan) {
@@ -52,7 +51,7 @@ sub rows_read ($self, $plan) {
     return $sum;
 }
 
-# undef: as many as it likes.  Returns the cursor of the next page.
+# undef: any number.  Returns the cursor of the next page.
 sub reads_at_most ($self, $max, $url) {
     my $plan = $self->plan($url);
     my $rows = $self->rows_read($plan);

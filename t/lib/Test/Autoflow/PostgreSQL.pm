@@ -1,8 +1,7 @@
 package Test::Autoflow::PostgreSQL;
 
-# A PostgreSQL server of a test's own, with the schema deployed: a copy of the
-# cluster that `./build.sh template` makes.  In AUTOFLOW_CLUSTERS, which may be in
-# memory, it is made and written the fastest.
+# A test's own PostgreSQL server, with the schema: a copy of the cluster that
+# `./build.sh template` creates.  Fastest if AUTOFLOW_CLUSTERS is in memory.
 
 use Mojo::Base -base, -signatures;
 
@@ -51,7 +50,7 @@ sub start ($self) {
     return $self;
 }
 
-# fast: INT; as in a crash: QUIT
+# fast: INT; like a crash: QUIT
 sub stop ($self, $signal = 'INT') {
     $self->process->signal($signal)->ended;
     return $self;

@@ -1,7 +1,7 @@
 package Test::Autoflow::Process;
 
-# A server that a test starts: in a session of its own, so that whatever it
-# leaves behind can be found, and ending with the test, whatever ends that.
+# A server that a test starts: in a session of its own, so that all its
+# processes can be found, and terminated with the test, however that ends.
 
 use Mojo::Base -base, -signatures;
 
@@ -10,7 +10,7 @@ use Mojo::File qw(path);
 use POSIX qw(setsid :sys_wait_h);
 use Test::Autoflow::Wait qw(wait_until);
 
-# a test that is told to end says what it was at, and takes along what it started
+# a terminated test reports where it was, and terminates what it started
 my $test = $$;
 $SIG{$_} = sub { $$ == $test ? Carp::confess('told to end') : POSIX::_exit(143) } for qw(INT TERM);
 
@@ -33,7 +33,7 @@ sub start ($self) {
     return $self->pid($pid)->status(undef);
 }
 
-# until it does what it was started for; it may end before, and says why
+# waits until it is ready; if it exits before, reports why
 sub serves ($self, $condition, @seconds) {
     my $served;
     wait_until(sub { ($served = $condition->()) || !$self->running }, @seconds);
@@ -41,13 +41,13 @@ sub serves ($self, $condition, @seconds) {
     Carp::croak("@{$self->command} did not start:\n" . path($self->log)->slurp);
 }
 
-# sends a signal; waits for the end if there should be one
+# sends a signal; waits for the exit if one is expected
 sub signal ($self, $name) {
     kill $name, $self->pid or die "kill: $!";
     return $self;
 }
 
-# the exit status as $? says it; undef if it is still running after $seconds
+# the exit status as in $?; undef if it is still running after $seconds
 sub ended ($self, @seconds) {
     wait_until(sub {
         $self->status($?) if !defined $self->status && waitpid($self->pid, WNOHANG) > 0;
@@ -58,7 +58,7 @@ sub ended ($self, @seconds) {
 
 sub running ($self) { $self->pid && !defined $self->ended(0) }
 
-# the living processes of its session
+# the running processes of its session
 sub processes ($self) {
     return grep { (stat_of($_))[3] eq $self->pid } all_pids();
 }
@@ -77,7 +77,7 @@ sub stat_of ($pid) {
     return @fields && $fields[0] ne 'Z' ? @fields : ('', '', '', '');
 }
 
-# the descriptors that a process has open
+# a process's open descriptors
 sub files_of ($pid) { map { readlink // () } glob "/proc/$pid/fd/*" }
 
 # its resident memory, in octets

@@ -1,12 +1,11 @@
 package Test::Autoflow::Routes;
 
-# What is known of the API as the module under test has it, from t/routes: its
-# routes, with what goes in and out, its problems and statements; and whether an
-# answer is one of these.
+# The API of the module under test, from t/routes: its routes with their input
+# and output, problems and statements; and whether a response conforms to it.
 #
 #     my $routes = Test::Autoflow::Routes->new(module => $module);
 #     $_->{method}, $_->{path} for @{$routes->routes};
-#     my @wrong = $routes->wrong(GET => '/api/v1/auth/me', $res);   # none: it is right
+#     my @wrong = $routes->wrong(GET => '/api/v1/auth/me', $res);   # none: it conforms
 
 use Mojo::Base -base, -signatures;
 
@@ -22,8 +21,8 @@ has 'module';
 has table => sub ($self) { decode_json($self->printed->slurp) };
 has routes => sub ($self) { $self->table->{routes} };
 
-# where it was printed, by a program that is linked with what the module is made
-# of: once for each build
+# printed by a program that is linked with the module's objects: once for each
+# build
 sub printed ($self) {
     my $module  = path($self->module)->realpath;
     my $printed = $module->sibling('autoflow', 'routes.json');
@@ -56,9 +55,10 @@ sub build ($self, $objs) {
 }
 
 
-# Answers
+# Responses
 
-# what is wrong with an answer to a request; what isn't the module's is never wrong
+# the faults of a response to a request; none for responses that aren't the
+# module's
 sub wrong ($self, $method, $path, $res) {
     my $headers = $res->headers;
     return () if $method eq 'HEAD' || !defined $headers->header('X-Request-ID')
@@ -68,7 +68,7 @@ sub wrong ($self, $method, $path, $res) {
 
     my $route = $self->route_of($method, $path);
 
-    # nothing at all is what CORS answers, or autoflow_verify, at whatever path
+    # responses of CORS and autoflow_verify, at any path, are empty
     return () if $res->body eq '' && (!$route || $route->{path} eq '/');
     return "it isn't of any route" if !$route;
     return "its status is not $route->{status}"
@@ -88,7 +88,7 @@ sub route_of ($self, $method, $path) {
     return;
 }
 
-# each string may be any, but for its own rules
+# any string, except for its own rules
 my $string  = {json => 'string',  min => 1, max => 0};
 my $integer = {json => 'integer', min => 0, max => 0};
 
@@ -96,7 +96,7 @@ sub members (@members) {
     return [map { {name => $_->[0], type => $_->[1], nested => $_->[2], required => 1} } @members];
 }
 
-# RFC 9457, and what the contract adds
+# RFC 9457, and the contract's additions
 my $errors  = members(map { [$_ => $string] } qw(field code message));
 my @problem = (
     map({ [$_ => $string] } qw(type title code detail request_id)),
@@ -159,7 +159,7 @@ sub text_wrong ($at, $text, $type) {
         ? () : "$at is \"$text\"";
 }
 
-# as JSON has it
+# as in JSON
 sub kind ($value) {
     return {HASH => 'object', ARRAY => 'array'}->{ref $value} // 'boolean' if ref $value;
     my $json = encode_json([$value]);

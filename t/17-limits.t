@@ -216,6 +216,11 @@ my @limits = (
     }],
     ['api.md', 'Administration', 'an account has at most 32 roles',
         't/71-roles.t: the maximum number of roles'],
+    ['api.md', 'Directory', 'at most 100 contacts and 100 jobs',
+        't/80-directory.t: maximum numbers'],
+    ['api.md', 'Directory', 'at most 1000 locations and 1000 organizations',
+        't/80-directory.t: maximum numbers'],
+    ['api.md', 'The HTTP API', 'more than 10,000 messages or events', 't/80-directory.t: export'],
     ['api.md', 'Lists', 'by `?page=` from 1 and `?size=` from 1 to 100, 10 by default', sub {
         my $list = sub ($query) { $t->get_ok("/auth/sessions$query" => $t->bearer($ada)) };
         $list->("?page=$_")->status_is(200)->json_is('/page' => $_) for 1, 2;

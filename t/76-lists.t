@@ -156,7 +156,8 @@ my %order = (
 );
 
 is_deeply [sort keys %order], [sort map { @{$_->{type}{values}} } grep { $_->{type}{order} }
-    map { @{$_->{query} // []} } @{$t->routes->routes}], 'all orders of lists';
+    map { @{$_->{query} // []} } grep { $_->{path} eq '/auth/users' } @{$t->routes->routes}],
+    'all orders of accounts';
 
 for my $sort (map { ($_, "-$_") } sort keys %order) {
     for my $size (1, 7, 100) {

@@ -483,14 +483,26 @@ subtest 'deleting an account' => sub {
 subtest 'maximum numbers' => sub {
     my $ada = $as{many} = $t->bearer($t->register);
     my $id  = ask('many', GET => '/profiles/me')->json->{id};
-    $t->db->do(q{INSERT INTO autoflow.contacts (profile_id, user_id, type, value)
-        SELECT ?::uuid, ?::uuid, 'other', n FROM generate_series(1, 99) AS n}, undef, $id, $id);
-    make('/contacts', {type => 'other', value => 'the last'}, 'many');
-    $t->post_ok('/contacts' => $ada => json => {type => 'other', value => 'x'})->problem_is(409,
-        'limit_reached');
-    my ($one) = ids('many', "/profiles/$id/contacts");
-    $t->delete_ok("/contacts/$one" => $ada)->status_is(204);
-    make('/contacts', {type => 'other', value => 'x'}, 'many');
+    my %rows = (
+        contacts  => [100, q{contacts (profile_id, user_id, type, value)
+            SELECT $1::uuid, $1::uuid, 'other', n}, sub { {type => 'other', value => $_[0]} }],
+        jobs      => [100, q{employments (profile_id, user_id, title, company)
+            SELECT $1::uuid, $1::uuid, n, 'C'}, sub { {title => $_[0], company => 'C'} }],
+        locations => [1000, q{locations (created_by, country) SELECT $1::uuid, n},
+            sub { {country => $_[0]} }],
+        organizations => [1000, q{organizations (created_by, name) SELECT $1::uuid, 'many' || n},
+            sub { {name => "Many $_[0]"} }],
+    );
+    for my $name (sort keys %rows) {
+        my ($most, $insert, $body) = @{$rows{$name}};
+        $t->db->do("INSERT INTO autoflow.$insert FROM generate_series(1, \$2::integer) AS n", {},
+            $id, $most - 1);
+        my $last = make("/$name", $body->('last'), 'many');
+        $t->post_ok("/$name" => $ada => json => $body->('more'))
+            ->problem_is(409, 'limit_reached', $name);
+        $t->delete_ok("/$name/$last->{id}" => $ada)->status_is(204);
+        make("/$name", $body->('next'), 'many');
+    }
 };
 
 $t->finish;

@@ -63,6 +63,8 @@ subtest 'headers of every response' => sub {
             ->header_like('X-Request-ID' => qr/^[A-Za-z0-9._-]{1,128}$/);
     }
 
+    $t->get_ok('/health/live' => {'If-Match' => '"one"'})->status_is(200, 'what is done is told');
+
     my $id = sub ($sent) {
         return $t->ua->get('/health/live' => {'X-Request-ID' => $sent})
             ->res->headers->header('X-Request-ID');

@@ -68,6 +68,16 @@ subtest "a database that doesn't respond" => sub {
     ok $t->recovered, 'and then it does';
 };
 
+subtest 'a schema that is newer' => sub {
+    my $newer = 1 + $t->db->selectrow_array('SELECT autoflow.schema_version()');
+    $t->db->do("CREATE OR REPLACE FUNCTION autoflow.schema_version() RETURNS integer
+                LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN $newer");
+    $t->stop;
+    $t->start_nginx;
+    $t->ready;
+    $t->get_ok('/health')->status_is(200)->json_is('/schema' => $newer);
+};
+
 subtest 'a schema that is too old' => sub {
     $t->db->do('CREATE OR REPLACE FUNCTION autoflow.schema_version() RETURNS integer
                 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 0');

@@ -475,6 +475,59 @@ subtest 'waiting for a mailbox' => sub {
     is_deeply [faults($db)], [], 'and is the later one in every respect';
 };
 
+# what a request has made
+sub made ($request) { decode_json(begin($request)->answer->{body}) }
+
+subtest 'what is in the directory, changed twice' => sub {
+    my $ada = account();
+    my %of  = (
+        contacts  => ['contacts', {type => 'phone', value => '1'}, {type => 'other'},
+            {value => '2'}],
+        jobs      => ['employments', {title => 'T', company => 'C'}, {title => 'U'},
+            {company => 'D'}],
+        locations => ['locations', {country => 'C'}, {country => 'D'}, {city => 'T'}],
+        organizations => ['organizations', {name => 'Overlapping'}, {name => 'Overlapped'},
+            {industry => 'I'}],
+    );
+    for my $name (sort keys %of) {
+        my ($table, $body, @changes) = @{$of{$name}};
+        my $one = "/$name/" . made([POST => "/$name", $ada, $body])->{id};
+        my @answers = into(held($table, $one =~ s{.*/}{}r),
+            [map { [PATCH => $one, $ada, $_] } @changes]);
+        is join(' ', map { said($_) } @answers), '200 200', $name;
+        my $both = {%$body, map { %$_ } @changes};
+        my $json = made([GET => $one, $ada]);
+        is_deeply {map { $_ => $json->{$_} } keys %$both}, $both, 'both are there';
+    }
+};
+
+subtest 'the last there may be, made twice' => sub {
+    my $ada     = account();
+    my $profile = value('id FROM autoflow.profiles WHERE user_id = ?', id($ada));
+    my $twice   = sub ($hold, @request) {
+        is join(' ', map { said($_) } into($hold, [(\@request) x 2])), '201 409 limit_reached',
+            "$request[1]: one of them";
+    };
+    $db->do(q{INSERT INTO autoflow.contacts (profile_id, user_id, type, value)
+        SELECT id, user_id, 'other', n FROM autoflow.profiles, generate_series(1, 99) AS n
+         WHERE id = ?}, {}, $profile);
+    $twice->(held(profiles => $profile), POST => '/contacts', $ada,
+        {type => 'other', value => 'x'});
+    $db->do(q{INSERT INTO autoflow.locations (created_by, country)
+        SELECT ?::uuid, n FROM generate_series(1, 999) AS n}, {}, id($ada));
+    $twice->(held(users => id($ada)), POST => '/locations', $ada, {country => 'x'});
+};
+
+subtest 'a location that one leaves and another one begins to use' => sub {
+    my ($ada, $bob) = (account(), account());
+    my @place = (location_id => made([POST => '/locations', $ada, {country => 'C'}])->{id});
+    my $club  = made([POST => '/organizations', $ada, {name => 'Club of one', @place}]);
+    is result([PATCH => '/profiles/me', $bob, {@place}]), '200';
+    is said(into(transaction('UPDATE autoflow.profiles SET is_public = true WHERE user_id = ?',
+        id($bob)), [[DELETE => "/organizations/$club->{id}", $ada]])), '204';
+    is value('visibility FROM autoflow.locations WHERE id = ?', $place[1]), 2, 'is still shown';
+};
+
 $strict->finish;
 $t->finish;
 done_testing;

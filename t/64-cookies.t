@@ -64,6 +64,7 @@ my $t = Test::Autoflow->new(
         location /without/ { autoflow_cookies off; autoflow_api; }
         location /open/ { $echo }
         location /mapped/ { autoflow_auth on token=\$mapped; $echo }
+        location /listed/ { autoflow_cors_origins http://friend.example; autoflow_auth on; $echo }
         location /strict/ { autoflow_cors_origins off; autoflow_auth on; $echo }
         location /try/ { try_files /none \@api; }
         location \@api { autoflow_api /try; }
@@ -330,6 +331,8 @@ subtest 'unsafe methods' => sub {
     $t->get_ok('/app/x' => with($s, 'X-Forwarded-Method' => 'POST'))->status_is(200);
     $t->post_ok('/strict/x' => with($s, %$friend))->status_is(403, 'whom another location trusts');
     $t->post_ok('/strict/x' => with($s, %$own))->status_is(200);
+    $t->post_ok('/listed/x' => with($s, %$friend))
+        ->status_is(403, 'whom a location lists without credentials');
 };
 
 subtest 'a WebSocket' => sub {

@@ -141,8 +141,8 @@ subtest 'months are created' => sub {
     $t->wait_for(sub { !$overdue->() });
     pass 'a job makes them';
     my $indexes = sub ($table) {
-        return $t->db->selectcol_arrayref(q{SELECT regexp_replace(pg_get_indexdef(indexrelid), '.*
-            USING ', '') FROM pg_index
+        return $t->db->selectcol_arrayref(q{
+            SELECT regexp_replace(pg_get_indexdef(indexrelid), '.* USING ', '') FROM pg_index
             WHERE indrelid = ?::regclass ORDER BY 1}, {}, "autoflow.$table");
     };
     is_deeply $indexes->('audit_events_2031_05'), $indexes->('audit_events'),

@@ -239,6 +239,13 @@ subtest 'profiles' => sub {
     my $events = $t->db->selectcol_arrayref(q{SELECT details::text FROM autoflow.audit_events
         WHERE action = 'profile_visibility_changed' ORDER BY id DESC LIMIT 1});
     is $events->[0], '{"is_public": false, "allow_contact": false}', 'who may see it is audited';
+    my $audited = sub { $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
+        WHERE action = 'profile_visibility_changed'}) };
+    my $before = $audited->();
+    shown(0, 1);
+    is $audited->(), $before + 1, 'so is who may see its contacts';
+    shown(0, 1);
+    is $audited->(), $before + 1, 'but not what stays as it was';
 };
 
 subtest 'lists of profiles' => sub {
@@ -323,6 +330,15 @@ subtest 'includes' => sub {
     is status('owner', POST => '/organizations', json => {name => 'Far away',
         location_id => $far->{id}}), 422;
     is errors(), 'location_id reference';
+    my $near = make('/organizations', {name => 'Nearby'});
+    is status('owner', PATCH => "/organizations/$near->{id}",
+        json => {location_id => $far->{id}}), 422;
+    is errors(), 'location_id reference';
+    is status('other', PATCH => "/jobs/$job->{id}", json => {organization_id => $nothing}), 403;
+    is errors(), '', 'whoever may not write is told no more';
+    $t->delete_ok("/locations/$far->{id}" => $as{other})->status_is(204);
+    is status('root', PATCH => '/profiles/me', json => {location_id => $far->{id}}), 422,
+        'nor one that is no more, though superusers read it';
 };
 
 subtest 'filters' => sub {
@@ -483,25 +499,29 @@ subtest 'deleting an account' => sub {
 subtest 'maximum numbers' => sub {
     my $ada = $as{many} = $t->bearer($t->register);
     my $id  = ask('many', GET => '/profiles/me')->json->{id};
-    my %rows = (
-        contacts  => [100, q{contacts (profile_id, user_id, type, value)
-            SELECT $1::uuid, $1::uuid, 'other', n}, sub { {type => 'other', value => $_[0]} }],
-        jobs      => [100, q{employments (profile_id, user_id, title, company)
-            SELECT $1::uuid, $1::uuid, n, 'C'}, sub { {title => $_[0], company => 'C'} }],
-        locations => [1000, q{locations (created_by, country) SELECT $1::uuid, n},
-            sub { {country => $_[0]} }],
-        organizations => [1000, q{organizations (created_by, name) SELECT $1::uuid, 'many' || n},
-            sub { {name => "Many $_[0]"} }],
-    );
-    for my $name (sort keys %rows) {
-        my ($most, $insert, $body) = @{$rows{$name}};
-        $t->db->do("INSERT INTO autoflow.$insert FROM generate_series(1, \$2::integer) AS n", {},
-            $id, $most - 1);
-        my $last = make("/$name", $body->('last'), 'many');
-        $t->post_ok("/$name" => $ada => json => $body->('more'))
-            ->problem_is(409, 'limit_reached', $name);
-        $t->delete_ok("/$name/$last->{id}" => $ada)->status_is(204);
-        make("/$name", $body->('next'), 'many');
+    $t->db->do(q{INSERT INTO autoflow.contacts (profile_id, user_id, type, value)
+        SELECT ?::uuid, ?::uuid, 'other', n FROM generate_series(1, 99) AS n}, undef, $id, $id);
+    make('/contacts', {type => 'other', value => 'the last'}, 'many');
+    $t->post_ok('/contacts' => $ada => json => {type => 'other', value => 'x'})->problem_is(409,
+        'limit_reached');
+    my ($one) = ids('many', "/profiles/$id/contacts");
+    $t->delete_ok("/contacts/$one" => $ada)->status_is(204);
+    make('/contacts', {type => 'other', value => 'x'}, 'many');
+
+    $t->db->do(q{INSERT INTO autoflow.employments (profile_id, user_id, title, company)
+        SELECT ?::uuid, ?::uuid, 'T', n FROM generate_series(1, 99) AS n}, undef, $id, $id);
+    for my $of ([locations => 'country'], [organizations => 'name']) {
+        my ($table, $column) = @$of;
+        $t->db->do("INSERT INTO autoflow.$table (created_by, $column)
+            SELECT user_id, 'One of many, ' || n
+              FROM autoflow.profiles, generate_series(1, 999) AS n WHERE id = ?", undef, $id);
+    }
+    my %last = (jobs => {title => 'T', company => 'C'}, locations => {country => 'The last'},
+        organizations => {name => 'The last'});
+    for my $name (sort keys %last) {
+        make("/$name", $last{$name}, 'many');
+        $t->post_ok("/$name" => $ada => json => {%{$last{$name}}, name => 'One more'})
+            ->problem_is(409, 'limit_reached');
     }
 };
 

@@ -112,9 +112,9 @@ my @limits = (
     't/58-familiar.t: for 30 days'],
     ['directives.md', 'autoflow_attempts', 'the latest 32 addresses',
         't/58-familiar.t: at most 32'],
-    ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: of an account"],
+    ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: an account's"],
     ['directives.md', 'autoflow_attempts', 'each a quarter of that',
-        "$budgets: what rids one of an intruder"],
+        "$budgets: the reserved budgets"],
     ['directives.md', 'autoflow_key', "the algorithm's digest (32 octets for HS256)", sub {
         for (['', 32], [' alg=HS256', 32], [' alg=HS384', 48], [' alg=HS512', 64]) {
             my ($alg, $octets) = @$_;
@@ -161,7 +161,8 @@ my @limits = (
     ['directives.md', 'Variables', 'has more than 8192 octets', sub {
         # three octets are four characters, so that not every header will do
         my $token = sub ($octets) {
-            my %claims = (sub => 'x', exp => time + 60, iat => time, iss => 'autoflow', fill => '');
+            my %claims = (sub => 'x', exp => time + 600, iat => time - 60, iss => 'autoflow',
+                fill => '');
             for my $blanks (0 .. 3) {
                 my $header = '{"alg":"HS256"' . ' ' x $blanks . '}';
                 my $made = sub ($n) {
@@ -408,7 +409,7 @@ subtest 'documented limits' => sub {
         ok index(words($docs{$file}{$section} // ''), $words) >= 0, "$file, $section: $words";
         next if ref $shown;
         my ($other, $name) = split /: /, $shown, 2;
-        like path($Test::Autoflow::root, $other)->slurp, qr/^ *subtest '\Q$name\E'/m,
+        like path($Test::Autoflow::root, $other)->slurp, qr/^ *subtest (['"])\Q$name\E\1/m,
             "is shown by $shown";
     }
 

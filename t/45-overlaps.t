@@ -173,7 +173,7 @@ sub free ($table, $who) {
 sub beside ($who, @requests) {
     return into(held(users => id($who)), \@requests, sub ($hold) {
         for my $table (qw(sessions outbox)) {
-            ok eval { $t->wait_for(sub { free($table, $who) }, 5) },
+            ok eval { $t->wait_for(sub { free($table, $who) }) },
                 "whoever waits holds none of its $table";
         }
     });

@@ -21,15 +21,15 @@ my $t = Test::Autoflow->new(
 my $mails = Test::Autoflow::Maildir->new(t => $t, dir => $t->dir . '/mails/mail');
 $mails->configure;
 
-# small disks: of the database's tables, and of mails
-my %disks = (tables => $t->dir . '/tables', mails => $t->dir . '/mails');
+# small disks: of the database's tables, of its write-ahead log, and of mails
+my %disks = map { $_ => $t->dir . "/$_" } qw(tables wal mails);
 my @mounted;
 END { local $?; system('umount', '-l', $_) for @mounted }
 
 my $can_mount = $> == 0;
 for (sort values %disks) {
     mkdir $_;
-    $can_mount &&= system('mount', '-t', 'tmpfs', '-o', 'size=48m', 'none', $_) == 0;
+    $can_mount &&= system('mount', '-t', 'tmpfs', '-o', 'size=100m', 'none', $_) == 0;
     push @mounted, $_ if $can_mount;
 }
 
@@ -44,6 +44,10 @@ if ($can_mount) {
     $admin->do("CREATE TABLESPACE small LOCATION '$disks{tables}/space'");
     $admin->do('ALTER DATABASE autoflow SET TABLESPACE small');
     $admin->disconnect;
+
+    my $wal = $t->postgresql->stop->data . '/pg_wal';
+    system('mv', $wal, $disks{wal}) == 0 && symlink "$disks{wal}/pg_wal", $wal or die;
+    $t->postgresql->start;
 }
 $t->start;
 
@@ -331,6 +335,30 @@ SKIP: {
         $t->db->do('UPDATE autoflow.outbox SET due_at = now() WHERE recipient = ?', undef, $email);
         status(register());
         ok $t->wait_for(sub { $mails->to($email) }), 'it is sent when there is room';
+    };
+
+    # PostgreSQL panics when it can't write that, and perhaps can't even recover
+    subtest 'a disk of the write-ahead log that is full' => sub {
+        my $file = $fill->('wal');
+        my (%status, @done);
+        $t->wait_for(sub {
+            my $email  = 'full' . ++$n . '@faults.example';
+            my $status = status(register($email));
+            $status{$status}++;
+            push @done, $email if $status == 201;
+            # some segments are there already
+            eval { $t->postgresql->connect('postgres')->do('SELECT pg_switch_wal()') };
+            return $status == 503;
+        });
+        is_deeply [grep { !/^(?:201|503)$/ } keys %status], [], 'writes are done, or refused';
+        like path($t->postgresql->log)->slurp, qr/PANIC: .* No space left on device/, 'why';
+        is status(app()), 200, 'tokens are judged without it';
+
+        unlink $file;
+        $t->wait_for(sub { !$t->postgresql->process->running || eval { $t->db } });
+        $t->postgresql->start if !$t->postgresql->process->running;
+        is_well();
+        all_are_there(@done);
     };
 }
 

@@ -580,7 +580,7 @@ sub checks ($self) {
     if (!$self->beside && $self->postgresql->process->running) {
         Test::More::ok(eval {
             $self->wait_for(sub { !$self->connections && !$self->wide && !$self->feed
-                && !$self->jobs }, 5);
+                && !$self->jobs });
         }, 'no connection to the database is left');
     }
     return;

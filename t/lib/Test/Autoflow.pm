@@ -18,7 +18,7 @@ use File::Temp;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64url);
-use List::Util qw(uniq);
+use List::Util qw(max uniq);
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(encode_json);
 use Mojo::Promise;
@@ -262,9 +262,10 @@ sub pass_until ($self, $seconds, $condition) {
     return $self->wait_for(sub { $condition->() || !$self->pass($seconds) });
 }
 
-# stops the clock, which then only advances by pass(); or lets it run again
+# stops the clock, which then only advances by pass(); or lets it run again, no
+# later than elsewhere
 sub hold ($self) { $self->set_clock(monotonic() + $self->ahead | 1) }
-sub go ($self)   { my $ahead = $self->ahead; $self->set_clock($ahead - $ahead % 2) }
+sub go ($self)   { my $ahead = max($self->ahead, 0); $self->set_clock($ahead - $ahead % 2) }
 
 sub monotonic { int 1e9 * Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) }
 
@@ -502,7 +503,7 @@ sub bearer ($self, $token) {
 
 # a token like this server's, except for what is changed
 sub token ($self, $claims, %options) {
-    my $now = time;
+    my $now = int $self->now;
     $claims = {iss => 'autoflow', iat => $now, exp => $now + 60, %$claims};
     delete @$claims{grep { !defined $claims->{$_} } keys %$claims};
     return sign($options{key} // $self->key,

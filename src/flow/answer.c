@@ -102,18 +102,7 @@ af_answer_html(af_ctx_t *ctx, const char *html, size_t len)
 ngx_int_t
 af_answer_redirect(af_ctx_t *ctx, const char *url)
 {
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    ngx_http_clear_location(r);
-
-    if (af_set_header(r, "Location", (u_char *) url, ngx_strlen(url),
-                      &r->headers_out.location)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return af_answer_text(ctx, NULL, 0);
+    return (af_set_location(ctx->request, (u_char *) url, ngx_strlen(url))
+            == NGX_OK)
+           ? af_answer_text(ctx, NULL, 0) : NGX_ERROR;
 }

@@ -161,3 +161,12 @@ af_set_header(ngx_http_request_t *r, const char *name, u_char *value,
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+af_set_location(ngx_http_request_t *r, u_char *url, size_t len)
+{
+    ngx_http_clear_location(r);
+
+    return af_set_header(r, "Location", url, len, &r->headers_out.location);
+}

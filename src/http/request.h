@@ -49,5 +49,8 @@ ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
 ngx_int_t af_set_header(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len, ngx_table_elt_t **slot);
 
+/* Sets the header Location, to a value that lives as long as the request. */
+ngx_int_t af_set_location(ngx_http_request_t *r, u_char *url, size_t len);
+
 
 #endif /* AF_HTTP_REQUEST_H */

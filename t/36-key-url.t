@@ -240,7 +240,7 @@ subtest 'the issuer is down' => sub {
 
     my ($pid) = $t->worker_pids;
     kill KILL => $pid;
-    $t->wait_for(sub { my @pids = $t->worker_pids; @pids == 1 && $pids[0] != $pid });
+    $t->wait_for(sub { $t->workers_are($pid) });
     get(token($second))->status_is(200);
 };
 

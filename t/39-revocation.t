@@ -212,7 +212,7 @@ subtest 'worker 0 is killed' => sub {
     logout($pair);
     heard($other, $pair);
     is app($other, $pair), '401 token_revoked', 'another one takes over';
-    $other->wait_for(sub { $other->worker_pids == 2 });
+    $other->wait_for(sub { $other->workers_are });
     $other->ready;
     my $next = login($ada);
     is app($other, $next), '200 ';

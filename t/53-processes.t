@@ -323,7 +323,7 @@ subtest 'workers delayed by a client' => sub {
     ok $t->wait_for(sub { backends() == 8 }), 'and give their connections back';
     is $t->client->send($_)->status, 200, 'all is well' for me(), login(), app();
     $_->close for @downloads;
-    $t->wait_for(sub { $t->worker_pids == 2 });
+    $t->wait_for(sub { $t->workers_are });
 };
 
 subtest 'a request in such a worker' => sub {
@@ -349,7 +349,7 @@ subtest 'a request in such a worker' => sub {
     is $halves[-1][0]->status, 503, 'the database is away';
     $t->postgresql->start;
     $_->close for @downloads, map { $_->[0] } @halves;
-    $t->wait_for(sub { $t->worker_pids == 2 });
+    $t->wait_for(sub { $t->workers_are });
     $t->ready;
 };
 
@@ -389,7 +389,7 @@ subtest 'killed workers' => sub {
     for (1 .. 5) {
         my ($pid) = $t->worker_pids;
         kill 'KILL', $pid;
-        $t->wait_for(sub { my @now = $t->worker_pids; @now == 2 && !grep { $_ == $pid } @now });
+        $t->wait_for(sub { $t->workers_are($pid) });
         $load->more(20);
     }
     # the upstream is one of them, too

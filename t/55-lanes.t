@@ -174,8 +174,7 @@ subtest 'workers killed with lists in flight' => sub {
     my ($lock, @clients) = two_lists();
     my @pids = $t->worker_pids;
     kill 'KILL', @pids;
-    $t->wait_for(sub { my %now = map { $_ => 1 } $t->worker_pids; keys %now == 2
-        && !grep { $now{$_} } @pids });
+    $t->wait_for(sub { $t->workers_are(@pids) });
     are_refused('nobody knows yet', list());
     $lock->rollback;
     $t->pass_until(1, sub { list()->status == 200 });

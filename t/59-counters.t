@@ -121,7 +121,7 @@ subtest 'counters survive a reload' => sub {
 
     my ($killed) = $t->worker_pids;
     kill KILL => $killed;
-    $t->wait_for(sub { $t->worker_pids == 2 && !grep { $_ == $killed } $t->worker_pids });
+    $t->wait_for(sub { $t->workers_are($killed) });
     $t->ready;
     app($pair->{access_token})->status_is(200);
     is_deeply counted('verifications_total'), {ok => 3}, 'and of a worker that was killed';

@@ -119,14 +119,20 @@ sub start_nginx ($self) {
     $self->routes->table if $self->tree eq $root;
     $self->clock_library->set_clock(0) if $self->clock;
     $self->write_conf;
-    $self->process(
-        Test::Autoflow::Process->new(
-            log     => $self->dir . '/stderr',
-            command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
-        )->start->serves(
-            sub { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port) })
-    );
-    return $self;
+    my $process = Test::Autoflow::Process->new(
+        log     => $self->dir . '/stderr',
+        command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
+    )->start;
+
+    # the master listens before it handles signals and has workers
+    $process->serves(sub { $process->children == $self->workers });
+    return $self->process($process);
+}
+
+# all workers are there, and none of these others
+sub workers_are ($self, @not) {
+    my %now = map { $_ => 1 } $self->worker_pids;
+    return keys %now == $self->workers && !grep { $now{$_} } @not;
 }
 
 # every worker has its connections to the database: they are idle, too, before
@@ -239,10 +245,7 @@ sub reload ($self) {
     my @old = $self->worker_pids;
     $self->write_conf;
     $self->process->signal('HUP');
-    $self->wait_for(sub {
-        my %now = map { $_ => 1 } $self->worker_pids;
-        !grep { $now{$_} } @old;
-    });
+    $self->wait_for(sub { $self->workers_are(@old) });
     return $self;
 }
 

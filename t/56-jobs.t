@@ -65,9 +65,10 @@ sub purging {
     return $lock;
 }
 
-sub revocation {
+sub revocation ($number = 1) {
     $db->do(q{INSERT INTO autoflow.revocations
-        SELECT gen_random_uuid(), NULL, now(), now() - interval '2 days'});
+        SELECT gen_random_uuid(), NULL, now(), now() - interval '2 days'
+          FROM generate_series(1, ?)}, {}, $number);
 }
 sub revocations { $db->selectrow_array('SELECT count(*) FROM autoflow.revocations') }
 
@@ -99,6 +100,14 @@ subtest 'mails without a notification' => sub {
             WHERE recipient = 'late@example.com'});
     });
     pass 'are found by a worker that looks';
+};
+
+subtest 'what takes many batches' => sub {
+    revocation(2500);
+    my $fence = jobs('fence')->{purge};
+    $t->jobs_due('purge');
+    comes_true(sub { !revocations() });
+    is jobs('fence')->{purge}, $fence + 1, 'is claimed once';
 };
 
 subtest 'the node with a job is killed' => sub {

@@ -33,12 +33,13 @@ sub answers (@clients) {
 
 sub memory { Test::Autoflow::Process::memory_of($t->worker_pids) }
 
-# The first floods allocate memory, which sanitizers keep after it is freed.
+# The first floods allocate memory, which sanitizers keep after it is freed.  How
+# much is needed at once depends on chance; what leaks adds up.
 sub is_bounded (@memory) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $growth = $memory[-1] - $memory[1];
     note join ' ', 'KiB:', map { $_ / 1024 } @memory;
-    cmp_ok $growth, '<', 1536 * 1024,
+    cmp_ok $growth, '<', 4096 * 1024,
         "$growth octets more after the last flood than after the second"
         if !$ENV{AUTOFLOW_ASAN};
 }

@@ -7,6 +7,7 @@ package Test::Autoflow::Load;
 #         return 'the result';
 #     });
 #     $load->more(50);              # until so many more rounds are done
+#     $load->each_done;             # until whatever was under way is done
 #     my $count = $load->stop;      # {'the result' => how often}
 
 use Mojo::Base -base, -signatures;
@@ -14,11 +15,13 @@ use Mojo::Base -base, -signatures;
 use Carp ();
 use File::Temp;
 use IO::Select;
+use List::Util qw(uniq);
+use Mojo::File qw(path);
 use POSIX ();
 use Test::Autoflow::Wait qw(wait_until);
 
 has [qw(control processes)];
-has rounds => sub { File::Temp->new };      # an octet for each that was done
+has rounds => sub { File::Temp->new };      # the number of the process of each that was done
 
 sub start ($class, $number, $work) {
     pipe my $control, my $stop or die "pipe: $!";
@@ -48,7 +51,7 @@ sub work ($control, $rounds, $n, $work) {
     for (my $round = 1; !$stop->can_read(0); $round++) {
         my $outcome = eval { $work->($n, $round) } // "died: $@" =~ s/\n.*//sr;
         $count{$outcome}++;
-        syswrite $done, '.';
+        syswrite $done, chr $n;
     }
     return \%count;
 }
@@ -58,6 +61,15 @@ sub more ($self, $number) {
     my $until = $number + -s $self->rounds->filename;
     wait_until(sub { -s $self->rounds->filename >= $until })
         or Carp::croak("$number rounds are not done within a minute");
+    return $self;
+}
+
+# waits until each process has done another round
+sub each_done ($self) {
+    my $rounds = path($self->rounds->filename);
+    my $before = length $rounds->slurp;
+    wait_until(sub { uniq(split //, substr $rounds->slurp, $before) == @{$self->processes} })
+        or Carp::croak("not every process has done a round within a minute");
     return $self;
 }
 

@@ -116,6 +116,7 @@ my %in_test = (
     qr/^http \{/m             => "http { access_log off; $temporary
         server { listen 127.0.0.1:$upstream; return 200 \$http_x_user_email; }",
     qr{/etc/nginx/autoflow/}  => "$dir/",
+    qr{/var/log/nginx/}       => "$dir/",
     qr{/etc/letsencrypt\S+fullchain\.pem} => $certificate,
     qr{/etc/letsencrypt\S+privkey\.pem}   => $key,
     qr/(?<=listen) +80;/      => " 127.0.0.1:$plain;",

@@ -247,9 +247,9 @@ af_password_verified(af_ctx_t *ctx)
         return NGX_OK;
 
     case AF_PASSWORD_EXCESSIVE:
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "autoflow: an account's stored hash has excessive costs, "
-                      "and is not verified");
+        af_request_log(NGX_LOG_ERR, ctx->request,
+                       "an account's stored hash has excessive costs, "
+                       "and is not verified: a new password replaces it");
         return NGX_DECLINED;
 
     case AF_PASSWORD_MISMATCH:

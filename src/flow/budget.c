@@ -212,9 +212,10 @@ af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
     }
 
     if (first) {
-        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "autoflow: too many changes of %s %s",
-                      kind == 's' ? "session" : "account", id);
+        af_request_log(NGX_LOG_WARN, ctx->request,
+                       "too many changes of %s %s: \"autoflow_attempts "
+                       "changes=\" is the limit",
+                       kind == 's' ? "session" : "account", id);
     }
 
     return (af_retry_after(ctx, seconds) == NGX_OK)

@@ -16,11 +16,15 @@ struct af_job_s {
     af_job_pt     run;
     void         *data;
     uint64_t      posted;      /* when, in microseconds */
+    uint64_t      started;     /* likewise; 0: not yet */
+    uint64_t      ended;
     ngx_atomic_t  cancelled;
     unsigned      done:1;      /* owned by the thread until it is done */
 };
 
 
+static void af_engine_time_database(af_ctx_t *ctx);
+static void af_engine_time_thread(af_ctx_t *ctx, const af_job_t *job);
 static void af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered);
 static void af_engine_count(const ngx_http_request_t *r);
 static void af_engine_resume(af_ctx_t *ctx);
@@ -67,6 +71,7 @@ af_engine_cancel(af_ctx_t *ctx)
     af_engine_notify(ctx, 0);
     af_db_cancel(&ctx->op);
     af_lane_leave(&ctx->lane);
+    af_engine_time_database(ctx);
 
     if (ctx->job) {
         __atomic_store_n(&ctx->job->cancelled, 1, __ATOMIC_RELAXED);
@@ -75,6 +80,39 @@ af_engine_cancel(af_ctx_t *ctx)
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
+    }
+}
+
+
+/* an operation is over: for $autoflow_db_time */
+
+static void
+af_engine_time_database(af_ctx_t *ctx)
+{
+    ngx_http_autoflow_ctx_t  *times;
+
+    times = ctx->asked ? af_request_ctx(ctx->request) : NULL;
+
+    if (times) {
+        times->db_time += af_microseconds() - ctx->asked;
+    }
+
+    ctx->asked = 0;
+}
+
+
+/* likewise a job, for $autoflow_hash_wait and $autoflow_hash_time */
+
+static void
+af_engine_time_thread(af_ctx_t *ctx, const af_job_t *job)
+{
+    ngx_http_autoflow_ctx_t  *times;
+
+    times = af_request_ctx(ctx->request);
+
+    if (times) {
+        times->hash_wait += job->started - job->posted;
+        times->hash_time += job->ended - job->started;
     }
 }
 
@@ -107,9 +145,9 @@ af_engine_run(af_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
-                      "autoflow: the flow of \"%s\" ends without an answer",
-                      ctx->match.route->path);
+        af_request_log(NGX_LOG_ALERT, ctx->request,
+                       "the flow of \"%s\" ends without an answer",
+                       ctx->match.route->path);
     }
 
     af_engine_end(ctx, rc);
@@ -255,6 +293,7 @@ af_engine_timeout(ngx_event_t *ev)
     af_db_cancel(&ctx->op);
     af_db_clear(&ctx->op);
     af_lane_leave(&ctx->lane);
+    af_engine_time_database(ctx);
 
     (void) af_problem(ctx, AF_UNAVAILABLE, "the database is too slow");
 
@@ -362,6 +401,7 @@ af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
                ? af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL) : NGX_ERROR;
     }
 
+    ctx->asked = af_microseconds();
     rc = af_db_submit(ctx->lane.db, &ctx->op);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
@@ -373,6 +413,7 @@ af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
     }
 
     af_lane_leave(&ctx->lane);
+    ctx->asked = 0;
 
     switch (rc) {
 
@@ -403,9 +444,9 @@ af_engine_values(af_ctx_t *ctx, af_db_call_t *call)
         rc = af_value(ctx, call->statement->params[i], &values[i]);
 
         if (rc == NGX_DECLINED) {
-            ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
-                          "autoflow: nothing is bound to \":%s\" of \"%s\"",
-                          call->statement->params[i], call->statement->name);
+            af_request_log(NGX_LOG_ALERT, ctx->request,
+                           "nothing is bound to \":%s\" of \"%s\"",
+                           call->statement->params[i], call->statement->name);
         }
 
         if (rc != NGX_OK) {
@@ -427,6 +468,7 @@ af_engine_query_done(af_db_op_t *op)
     ctx = op->data;
 
     af_lane_leave(&ctx->lane);
+    af_engine_time_database(ctx);
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
@@ -511,18 +553,19 @@ af_engine_thread(void *data, ngx_log_t *log)
 {
     af_job_t *job = data;
 
-    uint64_t  started;
+    job->started = af_microseconds();
+    job->ended = job->started;
 
-    started = af_microseconds();
-    af_observe(AF_METRIC_HASH_WAIT, started - job->posted);
+    af_observe(AF_METRIC_HASH_WAIT, job->started - job->posted);
 
     /* a terminating worker waits for its threads: start nothing new */
 
     if (!ngx_terminate && !__atomic_load_n(&job->cancelled, __ATOMIC_RELAXED)) {
         job->run(job->data);
         job->done = 1;
+        job->ended = af_microseconds();
 
-        af_observe(AF_METRIC_HASH_TIME, af_microseconds() - started);
+        af_observe(AF_METRIC_HASH_TIME, job->ended - job->started);
     }
 
     (void) ngx_atomic_fetch_add(&af_thread_jobs, -1);
@@ -569,6 +612,8 @@ af_engine_thread_done(ngx_event_t *ev)
 
     job = ctx->job;
     ctx->job = NULL;
+
+    af_engine_time_thread(ctx, job);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "autoflow: thread done: %ui, cancelled: %ui",

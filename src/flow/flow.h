@@ -88,6 +88,7 @@ struct af_ctx_s {
     unsigned                        paused:1;
     unsigned                        unavailable:1;
     ngx_msec_t                      started;   /* of the first step */
+    uint64_t                        asked;     /* of the operation, in us */
     af_problem_id_t                 problem;
     af_problem_id_t                 pending_problem;  /* after the query */
     const char                     *cause;

@@ -73,8 +73,8 @@ af_outcome_revoke(af_ctx_t *ctx, const PGresult *res)
         if (revoked
             && af_zone_revoke(ctx->conf->zone, revoked, ngx_time()) != 0)
         {
-            ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
-                          "autoflow: can't revoke \"%s\"", revoked);
+            af_request_log(NGX_LOG_ALERT, ctx->request,
+                           "can't revoke \"%s\"", revoked);
         }
     }
 }
@@ -113,8 +113,8 @@ af_outcome_decide(af_ctx_t *ctx, const PGresult *res)
     problem = af_problem_named(code);
 
     if (problem == AF_PROBLEM_NONE) {
-        ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
-                      "autoflow: there is no problem \"%s\"", code);
+        af_request_log(NGX_LOG_ALERT, ctx->request,
+                       "there is no problem \"%s\"", code);
         problem = AF_INTERNAL_ERROR;
     }
 

@@ -61,6 +61,10 @@ af_flow(ngx_http_request_t *r, const ngx_str_t *path)
     af_route_match(af_loc_conf(r)->dialect->routes, r->method, path, &r->args,
                    &ctx->match);
 
+    if (ctx->match.route) {
+        af_request_find_ctx(r)->route = ctx->match.route->path;
+    }
+
     problem = af_flow_admit(ctx);
 
     if (problem == AF_PROBLEM_NONE && af_flow_has_body(ctx)) {
@@ -109,7 +113,8 @@ af_flow_create(ngx_http_request_t *r)
     ngx_pool_cleanup_t  *cln;
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(af_ctx_t));
-    if (cln == NULL) {
+
+    if (cln == NULL || af_request_ctx(r) == NULL) {
         return NULL;
     }
 

@@ -18,8 +18,8 @@ af_bind(af_ctx_t *ctx, const char *name, const char *value)
     }
 
     if (i == AF_BINDINGS) {
-        ngx_log_error(NGX_LOG_ALERT, ctx->request->connection->log, 0,
-                      "autoflow: no room to bind \":%s\"", name);
+        af_request_log(NGX_LOG_ALERT, ctx->request,
+                       "no room to bind \":%s\"", name);
         return;
     }
 

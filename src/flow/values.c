@@ -1,9 +1,4 @@
 #include "flow/flow.h"
-#include "check/input.h"
-
-
-/* octets of a User-Agent that are kept */
-#define AF_USER_AGENT_MAX  255
 
 
 static ngx_int_t af_value_bound(af_ctx_t *ctx, const char *name,
@@ -378,20 +373,11 @@ af_value_ip_address(af_ctx_t *ctx)
 static const char *
 af_value_user_agent(af_ctx_t *ctx)
 {
-    char              text[AF_USER_AGENT_MAX];
-    size_t            len;
-    ngx_table_elt_t  *h;
+    ngx_str_t  text;
 
-    h = ctx->request->headers_in.user_agent;
-
-    if (h == NULL) {
-        return NULL;
-    }
-
-    len = af_text_clean(text, sizeof(text), (char *) h->value.data,
-                        h->value.len);
-
-    return af_string(ctx, text, len);
+    return (ctx->request->headers_in.user_agent
+            && af_request_user_agent(ctx->request, &text) == NGX_OK)
+           ? af_string(ctx, text.data, text.len) : NULL;
 }
 
 

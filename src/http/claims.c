@@ -51,9 +51,9 @@ af_claim_text(ngx_http_request_t *r, const json_t *value,
         return rc;
     }
 
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "autoflow: the claim \"%V\" is withheld: it has a "
-                  "character that could forge another value", name);
+    af_request_log(NGX_LOG_WARN, r,
+                   "the claim \"%V\" is withheld: it has a character that "
+                   "could forge another value", name);
 
     ngx_str_set(text, "");
 

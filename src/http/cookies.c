@@ -180,9 +180,9 @@ af_cookies_set_access(ngx_http_request_t *r, const ngx_str_t *access)
                              af_main_conf(r)->access_ttl);
     }
 
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "autoflow: an access token of %uz octets is too long for a "
-                  "cookie: its account has too many roles", access->len);
+    af_request_log(NGX_LOG_ERR, r,
+                   "an access token of %uz octets is too long for a "
+                   "cookie: its account has too many roles", access->len);
 
     return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root,
                          &af_cookie_empty, 0);

@@ -147,10 +147,10 @@ af_https_refuse(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "autoflow: refused, as \"autoflow_require_https\" demands: "
-                  "it did not come by https, nor with X-Forwarded-Proto from "
-                  "a peer of \"set_real_ip_from\"");
+    af_request_log(NGX_LOG_INFO, r,
+                   "refused, as \"autoflow_require_https\" demands: "
+                   "it did not come by https, nor with X-Forwarded-Proto from "
+                   "a peer of \"set_real_ip_from\"");
 
     if (af_loc_conf(r)->dialect == NULL) {
         return NGX_HTTP_FORBIDDEN;

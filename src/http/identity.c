@@ -44,7 +44,8 @@ static af_jwt_status_t af_identity_verify_token(
     af_identity_t *identity);
 static af_jwt_status_t af_identity_verify_with(const af_jwt_rules_t *rules,
     af_identity_t *identity);
-static void af_identity_log(ngx_log_t *log, const af_identity_t *identity);
+static void af_identity_log(ngx_http_request_t *r,
+    const af_identity_t *identity);
 static ngx_uint_t af_identity_is_unknown_key(af_jwt_status_t status);
 static ngx_uint_t af_identity_may_be_remote(af_jwt_status_t status);
 static af_verified_t *af_identity_cached(af_cache_t *cache,
@@ -360,28 +361,27 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 
     af_identity_clear(identity);
 
-    af_identity_log(r->connection->log, identity);
+    af_identity_log(r, identity);
 
     return NGX_OK;
 }
 
 
 static void
-af_identity_log(ngx_log_t *log, const af_identity_t *identity)
+af_identity_log(ngx_http_request_t *r, const af_identity_t *identity)
 {
     char  kid[AF_KID_MAX + 1];
 
     if (identity->status != AF_TOKEN_UNKNOWN_KEY) {
-        ngx_log_error(NGX_LOG_INFO, log, 0, "autoflow: token refused: %V",
-                      &af_token_statuses[identity->status].word);
+        af_request_log(NGX_LOG_INFO, r, "token refused: %V",
+                       &af_token_statuses[identity->status].word);
         return;
     }
 
     af_jwt_kid((char *) identity->token.data, identity->token.len, kid,
                sizeof(kid));
 
-    ngx_log_error(NGX_LOG_INFO, log, 0,
-                  "autoflow: token refused: unknown_key \"%s\"", kid);
+    af_request_log(NGX_LOG_INFO, r, "token refused: unknown_key \"%s\"", kid);
 }
 
 

@@ -1,7 +1,15 @@
 #include "http/request.h"
+#include "check/input.h"
+
+
+/* octets of what is kept of a User-Agent, and of a path */
+#define AF_REQUEST_AGENT_MAX  255
+#define AF_REQUEST_PATH_MAX   1024
 
 
 static void af_request_cleanup(void *data);
+static ngx_int_t af_request_clean(ngx_http_request_t *r, const ngx_str_t *raw,
+    size_t max, ngx_str_t *text);
 
 
 ngx_http_autoflow_ctx_t *
@@ -105,6 +113,88 @@ af_request_id(ngx_http_request_t *r)
     }
 
     return id;
+}
+
+
+ngx_int_t
+af_request_user_agent(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.user_agent;
+
+    if (h == NULL) {
+        ngx_str_null(text);
+        return NGX_OK;
+    }
+
+    return af_request_clean(r, &h->value, AF_REQUEST_AGENT_MAX, text);
+}
+
+
+/* a mail program may have escaped the question mark of a link */
+
+ngx_int_t
+af_request_path(ngx_http_request_t *r, ngx_str_t *text)
+{
+    u_char     *p, *last;
+    ngx_str_t   path;
+
+    path = r->unparsed_uri;
+    last = path.data + path.len;
+
+    for (p = path.data; p < last; p++) {
+        if (*p == '?' || *p == '#'
+            || (last - p >= 3 && ngx_strncasecmp(p, (u_char *) "%3F", 3) == 0))
+        {
+            break;
+        }
+    }
+
+    path.len = p - path.data;
+
+    return af_request_clean(r, &path, AF_REQUEST_PATH_MAX, text);
+}
+
+
+static ngx_int_t
+af_request_clean(ngx_http_request_t *r, const ngx_str_t *raw, size_t max,
+    ngx_str_t *text)
+{
+    size_t  size;
+
+    size = ngx_min(raw->len, max);
+
+    text->data = ngx_pnalloc(r->pool, size);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = af_text_clean((char *) text->data, size, (char *) raw->data,
+                              raw->len);
+
+    return NGX_OK;
+}
+
+
+void
+af_request_log_line(ngx_uint_t level, ngx_http_request_t *r, const char *fmt,
+    ...)
+{
+    u_char     *p;
+    va_list     args;
+    ngx_str_t   id;
+    u_char      text[NGX_MAX_ERROR_STR / 2];
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    id = af_request_id(r);
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "autoflow: %*s, request_id: %V", (size_t) (p - text), text,
+                  &id);
 }
 
 

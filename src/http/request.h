@@ -18,6 +18,15 @@ typedef struct {
     const u_char          *authorization;
 
     const ngx_str_t         *refused_status;  /* $autoflow_status */
+    const char              *route;      /* of the API; NULL: none */
+    const char              *problem;    /* its code; NULL: none */
+    struct af_request_trace_s  *trace;   /* NULL: not needed yet */
+
+    /* microseconds spent until now */
+    uint64_t                 db_time;    /* awaiting the database */
+    uint64_t                 hash_wait;  /* awaiting a thread */
+    uint64_t                 hash_time;  /* in threads */
+
     struct af_body_s        *body;       /* being read */
     const struct af_cors_s  *cors;       /* of an earlier location, or NULL */
     ngx_array_t             *hidden;     /* cookies hidden from upstreams */
@@ -40,6 +49,27 @@ ngx_http_autoflow_ctx_t *af_request_find_ctx(ngx_http_request_t *r);
  * Empty if there is no memory.
  */
 ngx_str_t af_request_id(ngx_http_request_t *r);
+
+/*
+ * The request's User-Agent, and its path as it was sent but without the query,
+ * which may have a token: valid UTF-8 without control characters, cut off if
+ * too long.  Return NGX_OK, *text being empty if there is none, or NGX_ERROR if
+ * there is no memory.
+ */
+ngx_int_t af_request_user_agent(ngx_http_request_t *r, ngx_str_t *text);
+ngx_int_t af_request_path(ngx_http_request_t *r, ngx_str_t *text);
+
+/*
+ * Logs a line about a request, with the id that its response has; the arguments
+ * are evaluated only if the level is logged.
+ */
+#define af_request_log(level, r, ...)                                         \
+    if ((r)->connection->log->log_level >= (level)) {                         \
+        af_request_log_line(level, r, __VA_ARGS__);                           \
+    }
+
+void af_request_log_line(ngx_uint_t level, ngx_http_request_t *r,
+    const char *fmt, ...);
 
 /* The header of this lower-case name with this index, or NULL. */
 ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,

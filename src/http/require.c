@@ -152,11 +152,11 @@ af_verdict_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
     }
 
     ctx->refused_status = af_token_status(verdict->status);
+    ctx->problem = af_problems[verdict->problem].code;
 
     if (verdict->condition) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "autoflow: forbidden by \"%V\"",
-                      &verdict->condition->text);
+        af_request_log(NGX_LOG_INFO, r, "forbidden by \"%V\"",
+                       &verdict->condition->text);
     }
 
     return NGX_OK;

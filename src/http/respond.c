@@ -187,9 +187,6 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
 static void
 af_log_cause(ngx_http_request_t *r, af_problem_id_t id, const char *cause)
 {
-    ngx_str_t   request_id;
-    ngx_uint_t  level;
-
     static time_t  overloaded;
 
     if (id == AF_OVERLOADED) {
@@ -201,11 +198,8 @@ af_log_cause(ngx_http_request_t *r, af_problem_id_t id, const char *cause)
         overloaded = ngx_time();
     }
 
-    request_id = af_request_id(r);
-    level = (af_problems[id].status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
-
-    ngx_log_error(level, r->connection->log, 0,
-                  "autoflow: %s, request_id: %V", cause, &request_id);
+    af_request_log((af_problems[id].status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO,
+                   r, "%s", cause);
 }
 
 
@@ -213,12 +207,13 @@ ngx_int_t
 af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     const char *cause, json_t *errors)
 {
-    char                *text;
-    json_t              *json;
-    ngx_str_t            request_id;
-    const af_problem_t  *problem;
-    const af_dialect_t  *dialect;
-    ngx_pool_cleanup_t  *cln;
+    char                     *text;
+    json_t                   *json;
+    ngx_str_t                 request_id;
+    const af_problem_t       *problem;
+    const af_dialect_t       *dialect;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_autoflow_ctx_t  *ctx;
 
     if (cause) {
         af_log_cause(r, id, cause);
@@ -232,12 +227,15 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     }
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
+    ctx = af_request_ctx(r);
+
+    if (cln == NULL || ctx == NULL) {
         return NGX_ERROR;
     }
 
     dialect = af_dialect(r);
     problem = &dialect->problems[id];
+    ctx->problem = problem->code;
     request_id = af_request_id(r);
 
     json = dialect->problem(problem, af_problem_detail(r, problem, id, cause),

@@ -1,5 +1,6 @@
 #include "http/claims.h"
 #include "http/require.h"
+#include "http/trace.h"
 #include "http/variables.h"
 
 
@@ -14,6 +15,18 @@ static ngx_int_t af_variable_claim_path(ngx_http_request_t *r,
 static ngx_int_t af_variable_header_prefix(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_status(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_request_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_word(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_trace(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_path(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_user_agent(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_value(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, const json_t *value, const ngx_str_t *name);
@@ -53,6 +66,40 @@ static ngx_http_variable_t  af_variables[] = {
       0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
     { ngx_string("autoflow_status"), NULL, af_variable_status,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    /* changeable: earlier snippets have a map of this name */
+
+    { ngx_string("autoflow_request_id"), NULL, af_variable_request_id,
+      0, NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_CHANGEABLE, 0 },
+
+    { ngx_string("autoflow_route"), NULL, af_variable_word,
+      offsetof(ngx_http_autoflow_ctx_t, route), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_problem"), NULL, af_variable_word,
+      offsetof(ngx_http_autoflow_ctx_t, problem), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_db_time"), NULL, af_variable_time,
+      offsetof(ngx_http_autoflow_ctx_t, db_time), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_hash_wait"), NULL, af_variable_time,
+      offsetof(ngx_http_autoflow_ctx_t, hash_wait), NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    { ngx_string("autoflow_hash_time"), NULL, af_variable_time,
+      offsetof(ngx_http_autoflow_ctx_t, hash_time), NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    { ngx_string("autoflow_traceparent"), NULL, af_variable_trace,
+      offsetof(af_request_trace_t, traceparent), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_tracestate"), NULL, af_variable_trace,
+      offsetof(af_request_trace_t, tracestate), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_path"), NULL, af_variable_path,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_user_agent"), NULL, af_variable_user_agent,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     ngx_http_null_variable
@@ -243,6 +290,120 @@ af_variable_status(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     }
 
     af_variable_text(v, af_token_status(verdict.status));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_variable_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t  id;
+
+    id = af_request_id(r);
+    af_variable_text(v, &id);
+
+    return NGX_OK;
+}
+
+
+/* a member of the request's context, at this offset: a literal, or NULL */
+
+static ngx_int_t
+af_variable_word(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t                 text;
+    const char               *word;
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    ctx = af_request_find_ctx(r);
+    word = ctx ? *(const char **) ((u_char *) ctx + data) : NULL;
+
+    text.data = (u_char *) (word ? word : "");
+    text.len = ngx_strlen(text.data);
+
+    af_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+/* likewise of microseconds: in seconds, always a number */
+
+static ngx_int_t
+af_variable_time(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    uint64_t                  time;
+    ngx_str_t                 text;
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    text.data = ngx_pnalloc(r->pool, NGX_INT64_LEN + sizeof(".000000"));
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx = af_request_find_ctx(r);
+    time = ctx ? *(uint64_t *) ((u_char *) ctx + data) : 0;
+
+    text.len = ngx_sprintf(text.data, "%uL.%06uL", time / 1000000,
+                           time % 1000000)
+               - text.data;
+
+    af_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+/* a member of the request's trace, at this offset */
+
+static ngx_int_t
+af_variable_trace(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    const af_request_trace_t  *trace;
+
+    trace = af_request_trace(r);
+    if (trace == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, (ngx_str_t *) ((u_char *) trace + data));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_variable_path(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t  text;
+
+    if (af_request_path(r, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_variable_user_agent(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t  text;
+
+    if (af_request_user_agent(r, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, &text);
 
     return NGX_OK;
 }

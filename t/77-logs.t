@@ -99,7 +99,8 @@ subtest 'a line' => sub {
         ["/api/v1/users/$id", '/auth/users/{id}', 'ok', $id, 0], 'the route, and whose token';
     like $line->{session_id}, qr/^[0-9a-f-]{36}$/, 'and session';
 
-    $t->get_ok('/auth/users/01234567-89ab-7def-8123-456789abcdef' => $bearer)->problem_is(404, 'not_found');
+    $t->get_ok('/auth/users/01234567-89ab-7def-8123-456789abcdef' => $bearer)
+        ->problem_is(404, 'not_found');
     is_deeply [@{logged()}{qw(problem status route)}], ['not_found', 404, '/auth/users/{id}'],
         'a problem';
     $t->post_ok('/auth/me' => $bearer)->problem_is(405, 'method_not_allowed');
@@ -214,8 +215,9 @@ subtest 'no log has a password or a token' => sub {
     my $pair = sub ($name) {
         my $json = $t->tx->res->json;
         $secret{"$name, $_"} = $json->{$_} for qw(access_token refresh_token);
-        $secret{"$name, $_->[0]"} = $_->[1] for grep { length $_->[1] > 20 } map { [split /=/, (split /;/)[0], 2] }
+        my @cookies = map { [split /=/, (split /;/)[0], 2] }
             @{$t->tx->res->headers->every_header('Set-Cookie')};
+        $secret{"$name, $_->[0]"} = $_->[1] for grep { length $_->[1] > 20 } @cookies;
         return $json;
     };
     my $mailed = sub ($name, $number) {

@@ -290,6 +290,7 @@ my @limits = (
         }
         $t->errors_are({bio => 'length'});
     }],
+    ['api.md', 'Bodies', 'what follows, at most 2000 characters', 't/80-directory.t: profiles'],
     ['api.md', 'Bodies', '1 to 10000 characters, no control characters',
     't/80-messages.t: valid contents'],
     ['api.md', 'Bodies', '`token`, `refresh_token` | 1 to 1024 octets', sub {

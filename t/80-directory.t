@@ -248,6 +248,28 @@ subtest 'profiles' => sub {
     is $audited->(), $before + 1, 'but not what stays as it was';
 };
 
+subtest 'white space' => sub {
+    my $blank = " \x{a0}\x{2003}\x{3000}";
+    my $url   = "https://a.example/$blank";
+    my %wrong = (
+        contacts      => [{type => 'phone', value => $blank}, 'value format'],
+        jobs          => [{title => $blank, company => ' ', industry => $blank},
+            'title format company format industry format'],
+        locations     => [{country => $blank, city => ' '}, 'country format city format'],
+        organizations => [{name => $blank, website_url => $url}, 'name format website_url format'],
+    );
+    for my $name (sort keys %wrong) {
+        my ($body, $errors) = @{$wrong{$name}};
+        is status('owner', POST => "/$name", json => $body), 422, $name;
+        is errors(), $errors, 'alone is refused';
+    }
+    is status('owner', PATCH => '/profiles/me', json => {first_name => $blank,
+        profile_picture_url => $url}), 422, 'of a profile';
+    is errors(), 'first_name format profile_picture_url format';
+    is make('/locations', {country => "${blank}x$blank"})->{country}, "${blank}x$blank",
+        'around a text it stays';
+};
+
 subtest 'lists of profiles' => sub {
     my @others = map { $t->register(first_name => $_, last_name => $_) } qw(Dora anna Carl Berta);
     $t->patch_ok('/profiles/me' => $t->bearer($_) => json => {is_public => true})->status_is(200)

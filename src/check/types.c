@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <unictype.h>
 
 #include "check/schema.h"
 #include "check/email.h"
@@ -22,6 +23,7 @@ static const char *af_role_check(const char *s, size_t len);
 static const char *af_name_check(const char *s, size_t len);
 static const char *af_text_check(const char *s, size_t len);
 static int af_has_control(const char *s, size_t len, const char *allowed);
+static long af_spaces(const char *s, size_t len);
 static const char *af_uuid_check(const char *s, size_t len);
 static const char *af_time_check(const char *s, size_t len);
 static const char *af_date_check(const char *s, size_t len);
@@ -143,8 +145,12 @@ af_role_check(const char *s, size_t len)
 static const char *
 af_name_check(const char *s, size_t len)
 {
-    return af_has_control(s, len, "") ? "must not contain control characters"
-                                      : NULL;
+    if (af_has_control(s, len, "")) {
+        return "must not contain control characters";
+    }
+
+    return (af_spaces(s, len) == af_text_length(s, len))
+           ? "must not be only white space" : NULL;
 }
 
 
@@ -177,6 +183,32 @@ af_has_control(const char *s, size_t len, const char *allowed)
     }
 
     return 0;
+}
+
+
+/* the number of characters that are white space, in any script */
+
+static long
+af_spaces(const char *s, size_t len)
+{
+    long         n;
+    int32_t      c;
+    const char  *end;
+
+    n = 0;
+    end = s + len;
+
+    while (s < end) {
+        c = af_text_next(&s, end);
+
+        if (c == -1) {
+            break;
+        }
+
+        n += uc_is_property_white_space(c);
+    }
+
+    return n;
 }
 
 
@@ -233,8 +265,8 @@ af_url_check(const char *s, size_t len)
     scheme = (strncasecmp(s, "http://", 7) == 0) ? 7
              : (strncasecmp(s, "https://", 8) == 0) ? 8 : 0;
 
-    return (scheme != 0 && len > scheme && strchr(s, ' ') == NULL
-            && !af_has_control(s, len, ""))
+    return (scheme != 0 && len > scheme
+            && af_spaces(s, len) == 0 && !af_has_control(s, len, ""))
            ? NULL : "must be a URL that begins with http:// or https://";
 }
 

@@ -116,7 +116,7 @@ static const struct {
     { &af_type_email, right_email, 0 },
     { &af_type_username, right_username, 1 },
     { &af_type_role, right_role, 1 },
-    { &af_type_name, right_name, 1 },
+    { &af_type_name, right_name, 0 },
     { &af_type_text, right_text, 1 },
     { &af_type_uuid, right_uuid, 1 },
     { &af_type_time, right_time, 1 }

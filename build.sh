@@ -22,11 +22,13 @@ run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
     postgresql
 )
+# a package after which there is a command isn't needed where that is found;
 # dbus-x11 is for Chromium: otherwise apt would bring systemd into a container
 test_packages=(
     "${run_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
-    libio-socket-ssl-perl libmojolicious-perl openssl python3-aiosmtpd
+    libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
+    python3-aiosmtpd
 )
 
 usage() {
@@ -106,15 +108,24 @@ step() {
 
 # Packages
 
+# need_packages PACKAGE[:COMMAND]…: installs what is missing; a command may also
+# come from elsewhere
 need_packages() {
-    local missing installer=()
+    local package packages=() missing installer=()
 
     # on other systems nginx's configure reports what is missing
     command -v dpkg-query >/dev/null || return 0
 
-    mapfile -t missing < <(comm -23 <(printf '%s\n' "$@" | sort) \
-        <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" \
-              2>/dev/null | sed -n 's/^installed //p' | sort))
+    for package in "$@"; do
+        case $package in
+            *:*) ! command -v "${package#*:}" >/dev/null || continue ;;
+        esac
+        packages+=("${package%:*}")
+    done
+
+    mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}" | sort) \
+        <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
+              "${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' | sort))
     [ ${#missing[@]} != 0 ] || return 0
 
     if [ $EUID != 0 ]; then
@@ -745,6 +756,26 @@ prepare_tests() {
         export AUTOFLOW_CLUSTERS=/dev/shm
 }
 
+# need_npm FILE…: what t/npm/ names from npm, in build/npm/, if one of these
+# tests uses it
+need_npm() {
+    local npm=$build/npm
+    grep -q 'build/npm' "$@" || return 0
+    (
+        flock 8
+        ! cmp -s "$root/t/npm/package-lock.json" "$npm/package-lock.json" ||
+            exit 0
+        rm -rf "$npm.new"
+        mkdir "$npm.new"
+        cp "$root"/t/npm/package*.json "$npm.new/"
+        cd "$npm.new"
+        step "Installing packages from npm" \
+            npm ci --ignore-scripts --no-audit --no-fund
+        rm -rf "$npm"
+        mv "$npm.new" "$npm"
+    ) 8>"$build/npm.lock"
+}
+
 # whether tests can have their clusters there: each needs some 100 MB
 room_in_memory() {
     local free
@@ -766,6 +797,7 @@ run_tests() {
     # in t/testrules.yml
     cd "$root"
     [ $# != 0 ] || set -- t/*.t
+    need_npm "$@"
     run_prove -j "$(($(nproc) + 1))" "$@"
 }
 

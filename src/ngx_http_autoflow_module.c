@@ -4,6 +4,7 @@
  */
 
 #include "api/api.h"
+#include "api/openapi.h"
 #include "api/password.h"
 #include "api/tokens.h"
 #include "flow/budget.h"
@@ -455,7 +456,7 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
 
     af_cors_filter_add();
 
-    return NGX_OK;
+    return af_openapi_init(cf);
 }
 
 
@@ -571,6 +572,7 @@ ngx_http_autoflow_create_srv_conf(ngx_conf_t *cf)
      *     ascf->jwks = { 0, NULL };
      *     ascf->issuer = { 0, NULL };
      *     ascf->cookies = 0;
+     *     ascf->openapis = NULL;
      *     ascf->legacy_paths = NULL;
      */
 
@@ -623,6 +625,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->preflight_deny = 0;
      *     alcf->require = NULL;
      *     alcf->dialect = NULL;
+     *     alcf->openapi = NULL;
      *     alcf->verify = 0;
      *     alcf->https = AF_HTTPS_OFF;
      *     alcf->methods = NULL;
@@ -675,6 +678,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
         conf->dialect = prev->dialect;
         conf->base = prev->base;
         conf->mount = prev->mount;
+        conf->openapi = prev->openapi;
         conf->verify = prev->verify;
         conf->line = prev->line;
     }

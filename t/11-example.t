@@ -39,6 +39,7 @@ is system("$copy/build.sh build >$copy/log 2>&1"), 0, 'it compiles' or diag path
     ->slurp;
 
 # the harness uses the module that is here when it is loaded
+my $without = $ENV{AUTOFLOW_MODULE};
 local $ENV{AUTOFLOW_MODULE} = "$copy/build/ngx_http_autoflow_module.so";
 require Test::Autoflow;
 
@@ -55,6 +56,21 @@ subtest 'an endpoint' => sub {
     $t->post_ok('/auth/whoami')->problem_is(405, 'method_not_allowed');
     $t->get_ok('/api/v1/auth/whoami' => $t->bearer($ada))->status_is(200)
         ->json_is('/id' => $ada->{user}{id})->json_like('/session' => qr/^[0-9a-f-]{36}$/);
+};
+
+subtest 'the OpenAPI document differs by that endpoint' => sub {
+    my $with = $t->get_ok('/api/v1/openapi.json')->status_is(200)->tx->res->json;
+    my $item = delete $with->{paths}{'/auth/whoami'};
+    is $item->{get}{operationId}, 'getAuthWhoami', 'a path';
+    is $item->{get}{summary}, 'Read whose token it is', 'with a summary';
+    is_deeply [sort keys %{$item->{get}{responses}}], [200, 401, 429, 500, 503],
+        'and responses';
+    is_deeply delete($with->{components}{schemas}{WhoAmI}{required}), ['id', 'session'],
+        'a schema';
+    delete $with->{components}{schemas}{WhoAmI};
+    my $plain = Test::Autoflow->new(module => $without)->start;
+    is_deeply $plain->get_ok('/api/v1/openapi.json')->tx->res->json, $with, 'and nothing else';
+    $plain->finish;
 };
 
 subtest 'a route selected by a query value' => sub {

@@ -12,7 +12,7 @@ use Test::More;
 # public ones, and those where a token is optional
 my %open = map { $_ => 1 } (
     'GET /', 'GET /health', 'GET /health/live', 'GET /health/ready', 'GET /db-test',
-        'GET /.well-known/jwks.json',
+        'GET /.well-known/jwks.json', 'GET /openapi.json',
     'POST /auth/register', 'POST /auth/signup', 'POST /auth/login', 'POST /auth/refresh',
     'POST /auth/logout',
     'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email',
@@ -58,10 +58,7 @@ for my $route (@{$t->routes->routes}) {
     for my $name (map { "$route->{method} $_" } grep { defined } @$route{qw(path alias)}) {
         $table{$name}   = $route->{auth};
         $budgets{$name} = $route->{budget} if $route->{budget};
-        for my $where (qw(body query)) {
-            push @{$fields{$name}}, map { [$where, $_->{name}, $_->{type}{json}, $_->{required}] }
-                @{$route->{$where} // []};
-        }
+        $fields{$name} = [$t->routes->fields(split / /, $name)];
     }
 }
 
@@ -141,13 +138,12 @@ sub reached ($file, @names) {
 
 # the parameters available to a route's statements, by src/flow/values.c
 sub known ($route) {
-    my @body  = @{$route->{body} // []};
     my @names = (
         @{$t->routes->table->{values}},
             "$route->{path} @{[$route->{alias} // q()]}" =~ /\{(\w+)\}/g, $route->{self}
             ? 'id' : (),
-        map({ $_->{name} } @body, @{$route->{query} // []}),
-        map({ "$_->{name}_key" } grep { $_->{type}{key} } @body),
+        map({ $_->[1] } $t->routes->fields(@$route{qw(method path)})),
+        map({ "${_}_key" } @{$route->{keys}}),
     );
     return map { $_ => 1 } @names;
 }

@@ -155,8 +155,8 @@ my %order = (
     last_login_at => q{coalesce(last_login_at, '-infinity')},
 );
 
-is_deeply [sort keys %order], [sort map { @{$_->{type}{values}} } grep { $_->{type}{order} }
-    map { @{$_->{query} // []} } grep { $_->{path} eq '/auth/users' } @{$t->routes->routes}],
+is_deeply [sort map { ($_, "-$_") } keys %order], [sort map { @{$_->{schema}{enum}} }
+    grep { $_->{name} eq 'sort' } @{$t->routes->document->{paths}{'/auth/users'}{get}{parameters}}],
     'all orders of accounts';
 
 for my $sort (map { ($_, "-$_") } sort keys %order) {

@@ -109,12 +109,16 @@ static const af_schema_t  export_schema = { "Export", export_fields, NULL };
 const af_route_t  af_account_routes[] = {
 
     { NGX_HTTP_GET, "/auth/me", AF_USER,
+      .summary = "Read the account",
       .alias = "/user/profile",
       .answer = &af_schema_user,
       .statement = &af_sql_auth_me,
       .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_PUT, "/auth/me", AF_USER,
+      .summary = "Change the account",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN,
+                                  AF_WRONG_PASSWORD),
       .alias = "/user/profile",
       .body = &profile_schema,
       .partial = 1,
@@ -125,6 +129,9 @@ const af_route_t  af_account_routes[] = {
       .steps = change_steps },
 
     { NGX_HTTP_PATCH, "/auth/me", AF_USER,
+      .summary = "Change the account",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN,
+                                  AF_WRONG_PASSWORD),
       .alias = "/user/profile",
       .body = &profile_schema,
       .partial = 1,
@@ -135,11 +142,14 @@ const af_route_t  af_account_routes[] = {
       .steps = change_steps },
 
     { NGX_HTTP_GET, "/user/export", AF_USER,
+      .summary = "Read all stored data of the account",
       .answer = &export_schema,
       .statement = &af_sql_account_export,
       .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_DELETE, "/auth/me", AF_USER,
+      .summary = "Delete the account",
+      .problems = AF_PROBLEM_LIST(AF_LAST_SUPERUSER),
       .alias = "/user/account",
       .self = 1,
       .lock = &af_sql_admin_lock_user,
@@ -147,6 +157,7 @@ const af_route_t  af_account_routes[] = {
       .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
+      .summary = "Change the password",
       .budget = AF_BUDGET_PASSWORD,
       .body = &password_schema,
       .lock = &af_sql_auth_lock_account,

@@ -42,6 +42,7 @@ static const af_schema_t  events_schema = {
 const af_route_t  af_audit_routes[] = {
 
     { NGX_HTTP_GET, "/auth/audit", AF_SUPERUSER,
+      .summary = "List audit events",
       .query = &list_schema,
       .answer = &events_schema,
       .statement = &af_sql_admin_audit,

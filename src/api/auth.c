@@ -84,6 +84,9 @@ static const af_schema_t  login_schema = {
 const af_route_t  af_auth_routes[] = {
 
     { NGX_HTTP_POST, "/auth/register", AF_PUBLIC,
+      .summary = "Register an account",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN,
+                                  AF_TOO_MANY_ATTEMPTS),
       .alias = "/auth/signup",
       .body = &register_schema,
       .answer = &registered_schema,
@@ -92,6 +95,9 @@ const af_route_t  af_auth_routes[] = {
       .steps = register_steps },
 
     { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
+      .summary = "Log in",
+      .problems = AF_PROBLEM_LIST(AF_INVALID_CREDENTIALS, AF_ACCOUNT_DISABLED,
+                                  AF_EMAIL_NOT_VERIFIED, AF_TOO_MANY_ATTEMPTS),
       .body = &login_schema,
       .form = 1,
       .answer = &af_schema_token_pair,

@@ -71,6 +71,7 @@ static const af_schema_t  change_schema = {
 const af_route_t  af_contacts_routes[] = {
 
     { NGX_HTTP_GET, "/contacts", AF_USER,
+      .summary = "List contacts",
       .alias = "/profiles/{id}/contacts",
       .query = &query_schema,
       .answer = &list_schema,
@@ -78,6 +79,8 @@ const af_route_t  af_contacts_routes[] = {
       .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/contacts", AF_USER,
+      .summary = "Create a contact",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN, AF_LIMIT_REACHED),
       .alias = "/profiles/{id}/contacts",
       .body = &create_schema,
       .answer = &af_schema_contact,
@@ -85,16 +88,21 @@ const af_route_t  af_contacts_routes[] = {
       .statement = &af_sql_directory_create_contact },
 
     { NGX_HTTP_GET, "/contacts/{id}", AF_USER,
+      .summary = "Read a contact",
       .answer = &af_schema_contact,
       .statement = &af_sql_directory_contact },
 
     { NGX_HTTP_PUT, "/contacts/{id}", AF_USER,
+      .summary = "Replace a contact",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &change_schema,
       .answer = &af_schema_contact,
       .lock = &af_sql_directory_lock_contact,
       .statement = &af_sql_directory_save_contact },
 
     { NGX_HTTP_PATCH, "/contacts/{id}", AF_USER,
+      .summary = "Change a contact",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &change_schema,
       .partial = 1,
       .answer = &af_schema_contact,
@@ -102,6 +110,8 @@ const af_route_t  af_contacts_routes[] = {
       .statement = &af_sql_directory_save_contact },
 
     { NGX_HTTP_DELETE, "/contacts/{id}", AF_USER,
+      .summary = "Delete a contact",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .lock = &af_sql_directory_lock_contact,
       .statement = &af_sql_directory_delete_contact },
 

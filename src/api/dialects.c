@@ -9,31 +9,36 @@
 static json_t *autoflow_tokens(const af_token_pair_t *pair);
 
 
-static const af_route_t *const  autoflow_routes[] = {
-    af_auth_routes,
-    af_sessions_routes,
-    af_account_routes,
-    af_recovery_routes,
-    af_users_routes,
-    af_roles_routes,
-    af_audit_routes,
-    af_profiles_routes,
-    af_contacts_routes,
-    af_jobs_routes,
-    af_locations_routes,
-    af_organizations_routes,
-    af_messages_routes,
-    af_system_routes,
-    NULL
+static const af_section_t  autoflow_sections[] = {
+    { "Tokens", "Registration, login", af_auth_routes },
+    { "Sessions", "Refresh, logout, and the sessions of an account",
+      af_sessions_routes },
+    { "Account", "The requesting account", af_account_routes },
+    { "Recovery", "Forgotten passwords and addresses to verify, by mail",
+      af_recovery_routes },
+    { "Users", "All accounts, for superusers", af_users_routes },
+    { "Roles", "Roles, for superusers", af_roles_routes },
+    { "Audit", "What was done by whom, for superusers", af_audit_routes },
+    { "Profiles", "Accounts, as others see them", af_profiles_routes },
+    { "Contacts", "Ways to contact the owner of a profile",
+      af_contacts_routes },
+    { "Jobs", "Jobs of the owner of a profile", af_jobs_routes },
+    { "Locations", "Places that profiles and organizations refer to",
+      af_locations_routes },
+    { "Organizations", "Employers", af_organizations_routes },
+    { "Messages", "Messages between accounts", af_messages_routes },
+    { "System", "Health, keys, and this document", af_system_routes },
+    { NULL, NULL, NULL }
 };
 
 
 static const af_dialect_t  autoflow_dialect = {
     .name = "autoflow",
-    .routes = autoflow_routes,
+    .sections = autoflow_sections,
     .problems = af_problems,
     .problem = af_problem_document,
     .problem_type = ngx_string("application/problem+json"),
+    .problem_schema = &af_problem_schema,
     .tokens = autoflow_tokens
 };
 

@@ -76,6 +76,7 @@ static const af_schema_t  change_schema = { "JobChange", change_fields, NULL };
 const af_route_t  af_jobs_routes[] = {
 
     { NGX_HTTP_GET, "/jobs", AF_USER,
+      .summary = "List jobs",
       .alias = "/profiles/{id}/jobs",
       .query = &query_schema,
       .answer = &list_schema,
@@ -83,6 +84,8 @@ const af_route_t  af_jobs_routes[] = {
       .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/jobs", AF_USER,
+      .summary = "Create a job",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN, AF_LIMIT_REACHED),
       .alias = "/profiles/{id}/jobs",
       .body = &create_schema,
       .answer = &af_schema_job,
@@ -90,16 +93,21 @@ const af_route_t  af_jobs_routes[] = {
       .statement = &af_sql_directory_create_job },
 
     { NGX_HTTP_GET, "/jobs/{id}", AF_USER,
+      .summary = "Read a job",
       .answer = &af_schema_job,
       .statement = &af_sql_directory_job },
 
     { NGX_HTTP_PUT, "/jobs/{id}", AF_USER,
+      .summary = "Replace a job",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &change_schema,
       .answer = &af_schema_job,
       .lock = &af_sql_directory_lock_job,
       .statement = &af_sql_directory_save_job },
 
     { NGX_HTTP_PATCH, "/jobs/{id}", AF_USER,
+      .summary = "Change a job",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &change_schema,
       .partial = 1,
       .answer = &af_schema_job,
@@ -107,6 +115,8 @@ const af_route_t  af_jobs_routes[] = {
       .statement = &af_sql_directory_save_job },
 
     { NGX_HTTP_DELETE, "/jobs/{id}", AF_USER,
+      .summary = "Delete a job",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .lock = &af_sql_directory_lock_job,
       .statement = &af_sql_directory_delete_job },
 

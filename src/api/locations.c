@@ -56,28 +56,36 @@ static const af_schema_t  body_schema = { "LocationChange", body_fields, NULL };
 const af_route_t  af_locations_routes[] = {
 
     { NGX_HTTP_GET, "/locations", AF_USER,
+      .summary = "List locations",
       .query = &query_schema,
       .answer = &list_schema,
       .statement = &af_sql_directory_locations,
       .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/locations", AF_USER,
+      .summary = "Create a location",
+      .problems = AF_PROBLEM_LIST(AF_LIMIT_REACHED),
       .body = &body_schema,
       .answer = &af_schema_location,
       .status = NGX_HTTP_CREATED,
       .statement = &af_sql_directory_create_location },
 
     { NGX_HTTP_GET, "/locations/{id}", AF_USER,
+      .summary = "Read a location",
       .answer = &af_schema_location,
       .statement = &af_sql_directory_location },
 
     { NGX_HTTP_PUT, "/locations/{id}", AF_USER,
+      .summary = "Replace a location",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &body_schema,
       .answer = &af_schema_location,
       .lock = &af_sql_directory_lock_location,
       .statement = &af_sql_directory_save_location },
 
     { NGX_HTTP_PATCH, "/locations/{id}", AF_USER,
+      .summary = "Change a location",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &body_schema,
       .partial = 1,
       .answer = &af_schema_location,
@@ -85,6 +93,8 @@ const af_route_t  af_locations_routes[] = {
       .statement = &af_sql_directory_save_location },
 
     { NGX_HTTP_DELETE, "/locations/{id}", AF_USER,
+      .summary = "Delete a location",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .lock = &af_sql_directory_lock_location,
       .statement = &af_sql_directory_delete_location },
 

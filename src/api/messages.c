@@ -96,6 +96,7 @@ static const af_schema_t  conversations_schema = {
 const af_route_t  af_messages_routes[] = {
 
     { NGX_HTTP_POST, "/messages", AF_USER,
+      .summary = "Send a message",
       .body = &send_schema,
       .answer = &message_schema,
       .status = NGX_HTTP_CREATED,
@@ -104,25 +105,30 @@ const af_route_t  af_messages_routes[] = {
       .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_GET, "/messages", AF_USER,
+      .summary = "List messages",
       .query = &list_schema,
       .answer = &messages_schema,
       .statement = &af_sql_messages_messages,
       .steps = af_list_steps },
 
     { NGX_HTTP_GET, "/messages/{id}", AF_USER,
+      .summary = "Read a message",
       .answer = &message_schema,
       .statement = &af_sql_messages_message },
 
     { NGX_HTTP_PUT, "/messages/{id}/read", AF_USER,
+      .summary = "Mark a message as read",
       .answer = &message_schema,
       .lock = &af_sql_messages_lock_mailbox,
       .statement = &af_sql_messages_read },
 
     { NGX_HTTP_DELETE, "/messages/{id}", AF_USER,
+      .summary = "Delete one's own copy of a message",
       .lock = &af_sql_messages_lock_mailbox,
       .statement = &af_sql_messages_delete },
 
     { NGX_HTTP_GET, "/conversations", AF_USER,
+      .summary = "List conversations",
       .query = &af_schema_page,
       .answer = &conversations_schema,
       .statement = &af_sql_messages_conversations,

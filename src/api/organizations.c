@@ -67,28 +67,36 @@ static const af_schema_t  body_schema = {
 const af_route_t  af_organizations_routes[] = {
 
     { NGX_HTTP_GET, "/organizations", AF_USER,
+      .summary = "List organizations",
       .query = &query_schema,
       .answer = &list_schema,
       .statement = &af_sql_directory_organizations,
       .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/organizations", AF_USER,
+      .summary = "Create an organization",
+      .problems = AF_PROBLEM_LIST(AF_NAME_TAKEN, AF_LIMIT_REACHED),
       .body = &body_schema,
       .answer = &organization_schema,
       .status = NGX_HTTP_CREATED,
       .statement = &af_sql_directory_create_organization },
 
     { NGX_HTTP_GET, "/organizations/{id}", AF_USER,
+      .summary = "Read an organization",
       .answer = &organization_schema,
       .statement = &af_sql_directory_organization },
 
     { NGX_HTTP_PUT, "/organizations/{id}", AF_USER,
+      .summary = "Replace an organization",
+      .problems = AF_PROBLEM_LIST(AF_NAME_TAKEN, AF_FORBIDDEN),
       .body = &body_schema,
       .answer = &organization_schema,
       .lock = &af_sql_directory_lock_organization,
       .statement = &af_sql_directory_save_organization },
 
     { NGX_HTTP_PATCH, "/organizations/{id}", AF_USER,
+      .summary = "Change an organization",
+      .problems = AF_PROBLEM_LIST(AF_NAME_TAKEN, AF_FORBIDDEN),
       .body = &body_schema,
       .partial = 1,
       .answer = &organization_schema,
@@ -96,6 +104,8 @@ const af_route_t  af_organizations_routes[] = {
       .statement = &af_sql_directory_save_organization },
 
     { NGX_HTTP_DELETE, "/organizations/{id}", AF_USER,
+      .summary = "Delete an organization",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .lock = &af_sql_directory_lock_organization,
       .statement = &af_sql_directory_delete_organization },
 

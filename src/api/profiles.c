@@ -89,18 +89,21 @@ static const af_schema_t  body_schema = { "ProfileBody", body_fields, NULL };
 const af_route_t  af_profiles_routes[] = {
 
     { NGX_HTTP_GET, "/profiles", AF_USER,
+      .summary = "List profiles",
       .query = &query_schema,
       .answer = &list_schema,
       .statement = &af_sql_directory_profiles,
       .steps = af_list_steps },
 
     { NGX_HTTP_GET, "/profiles/me", AF_USER,
+      .summary = "Read one's own profile",
       .self = 1,
       .query = &parts_schema,
       .answer = &profile_schema,
       .statement = &af_sql_directory_profile },
 
     { NGX_HTTP_PUT, "/profiles/me", AF_USER,
+      .summary = "Replace one's own profile",
       .self = 1,
       .body = &body_schema,
       .answer = &profile_schema,
@@ -108,6 +111,7 @@ const af_route_t  af_profiles_routes[] = {
       .statement = &af_sql_directory_save_profile },
 
     { NGX_HTTP_PATCH, "/profiles/me", AF_USER,
+      .summary = "Change one's own profile",
       .self = 1,
       .body = &body_schema,
       .partial = 1,
@@ -116,17 +120,22 @@ const af_route_t  af_profiles_routes[] = {
       .statement = &af_sql_directory_save_profile },
 
     { NGX_HTTP_GET, "/profiles/{id}", AF_USER,
+      .summary = "Read a profile",
       .query = &parts_schema,
       .answer = &profile_schema,
       .statement = &af_sql_directory_profile },
 
     { NGX_HTTP_PUT, "/profiles/{id}", AF_USER,
+      .summary = "Replace a profile",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &body_schema,
       .answer = &profile_schema,
       .lock = &af_sql_directory_lock_profile,
       .statement = &af_sql_directory_save_profile },
 
     { NGX_HTTP_PATCH, "/profiles/{id}", AF_USER,
+      .summary = "Change a profile",
+      .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
       .body = &body_schema,
       .partial = 1,
       .answer = &profile_schema,

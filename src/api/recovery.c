@@ -101,6 +101,8 @@ static const af_schema_t  verify_schema = {
 const af_route_t  af_recovery_routes[] = {
 
     { NGX_HTTP_POST, "/auth/forgot-password", AF_PUBLIC,
+      .summary = "Request a mail to reset the password",
+      .problems = AF_PROBLEM_LIST(AF_TOO_MANY_ATTEMPTS),
       .body = &address_schema,
       .answer = &af_schema_notice,
       .status = NGX_HTTP_ACCEPTED,
@@ -108,6 +110,8 @@ const af_route_t  af_recovery_routes[] = {
       .steps = mail_steps },
 
     { NGX_HTTP_POST, "/auth/reset-password", AF_PUBLIC,
+      .summary = "Set a new password with a token from a mail",
+      .problems = AF_PROBLEM_LIST(AF_TOO_MANY_ATTEMPTS),
       .body = &reset_schema,
       .lock = &af_sql_account_lock_owner,
       .statement = &af_sql_account_reset_password,
@@ -115,12 +119,16 @@ const af_route_t  af_recovery_routes[] = {
       .steps = reset_steps },
 
     { NGX_HTTP_POST, "/user/verify-email", AF_PUBLIC,
+      .summary = "Verify an address with a token from a mail",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_TOO_MANY_ATTEMPTS),
       .body = &verify_schema,
       .statement = &af_sql_account_verify_email,
       .missing = AF_INVALID_MAIL_TOKEN,
       .steps = verify_steps },
 
     { NGX_HTTP_POST, "/user/verify-email/resend", AF_OPTIONAL,
+      .summary = "Request a mail to verify an address",
+      .problems = AF_PROBLEM_LIST(AF_TOO_MANY_ATTEMPTS),
       .body = &address_schema,
       .answer = &af_schema_notice,
       .status = NGX_HTTP_ACCEPTED,

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/openapi.h"
 #include "conf/params.h"
 
 
@@ -93,7 +94,7 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf->handler = af_api_handler;
 
-    return NGX_CONF_OK;
+    return af_openapi_add(cf, alcf);
 }
 
 
@@ -210,8 +211,8 @@ af_api_methods(ngx_http_request_t *r)
     af_match_t  match;
 
     af_api_path(r, &path);
-    af_route_match(af_loc_conf(r)->dialect->routes, r->method, &path, &r->args,
-                   &match);
+    af_route_match(af_loc_conf(r)->dialect->sections, r->method, &path,
+                   &r->args, &match);
 
     return match.methods;
 }

@@ -44,11 +44,13 @@ const af_schema_t  af_schema_token_pair = {
 
 
 const af_type_t  af_type_page = {
-    .name = "page", .json = JSON_INTEGER, .min = 1, .max = 1000000000
+    .name = "page", .json = JSON_INTEGER, .preset = "1",
+    .min = 1, .max = 1000000000
 };
 
 const af_type_t  af_type_size = {
-    .name = "page size", .json = JSON_INTEGER, .min = 1, .max = 100
+    .name = "page size", .json = JSON_INTEGER, .preset = "10",
+    .min = 1, .max = 100
 };
 
 const af_type_t  af_type_cursor = {

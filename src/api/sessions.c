@@ -53,6 +53,10 @@ static const af_schema_t  logout_schema = { "Logout", logout_fields, NULL };
 const af_route_t  af_sessions_routes[] = {
 
     { NGX_HTTP_POST, "/auth/refresh", AF_PUBLIC,
+      .summary = "Exchange a refresh token for new tokens",
+      .problems = AF_PROBLEM_LIST(AF_TOKEN_REQUIRED, AF_EXPIRED_TOKEN,
+                                  AF_REUSED_TOKEN, AF_EMAIL_NOT_VERIFIED,
+                                  AF_TOO_MANY_ATTEMPTS),
       .body = &refresh_schema,
       .body_optional = 1,
       .answer = &af_schema_token_pair,
@@ -61,6 +65,10 @@ const af_route_t  af_sessions_routes[] = {
       .steps = af_refresh_steps },
 
     { NGX_HTTP_POST, "/auth/logout", AF_OPTIONAL,
+      .summary = "End this session, or all others",
+      .problems = AF_PROBLEM_LIST(AF_TOKEN_REQUIRED, AF_INVALID_TOKEN,
+                                  AF_NOT_YET_VALID_TOKEN, AF_EXPIRED_TOKEN,
+                                  AF_REVOKED_TOKEN, AF_REUSED_TOKEN),
       .budget = AF_BUDGET_LOGOUT,
       .query = &logout_schema,
       .body = &refresh_schema,
@@ -70,17 +78,20 @@ const af_route_t  af_sessions_routes[] = {
       .steps = logout_steps },
 
     { NGX_HTTP_POST, "/auth/logout-all", AF_USER,
+      .summary = "End all sessions of the account",
       .budget = AF_BUDGET_LOGOUT_ALL,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_auth_logout_all },
 
     { NGX_HTTP_GET, "/auth/sessions", AF_USER,
+      .summary = "List the sessions of the account",
       .query = &af_schema_page,
       .answer = &af_schema_sessions,
       .statement = &af_sql_auth_sessions,
       .steps = af_list_steps },
 
     { NGX_HTTP_DELETE, "/auth/sessions/{id}", AF_USER,
+      .summary = "End a session of the account",
       .budget = AF_BUDGET_END_SESSION,
       .statement = &af_sql_auth_end_session },
 

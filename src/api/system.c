@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/openapi.h"
 #include "keys/remote.h"
 
 
@@ -17,6 +18,7 @@ static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
+static ngx_int_t answer_openapi(af_ctx_t *ctx);
 
 
 static const af_step_pt  health_steps[] = { query_health, answer_health, NULL };
@@ -24,6 +26,7 @@ static const af_step_pt  ready_steps[] = { query_ready, answer_ready, NULL };
 static const af_step_pt  live_steps[] = { answer_live, NULL };
 static const af_step_pt  root_steps[] = { answer_root, NULL };
 static const af_step_pt  jwks_steps[] = { answer_jwks, NULL };
+static const af_step_pt  openapi_steps[] = { answer_openapi, NULL };
 
 static const af_step_pt  db_test_steps[] = {
     start_clock,
@@ -85,6 +88,7 @@ static const af_schema_t  db_test_schema = { "DbTest", db_test_fields, NULL };
 static const af_field_t  root_fields[] = {
     { "name", &af_type_string, AF_REQUIRED, NULL },
     { "version", &af_type_string, AF_REQUIRED, NULL },
+    { "openapi", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -99,33 +103,60 @@ static const af_field_t  jwks_fields[] = {
 static const af_schema_t  jwks_schema = { "JwkSet", jwks_fields, NULL };
 
 
+static const af_field_t  openapi_fields[] = {
+    { "openapi", &af_type_string, AF_REQUIRED, NULL },
+    { "info", &af_type_object, AF_REQUIRED, NULL },
+    { "servers", &af_type_array, AF_REQUIRED, NULL },
+    { "tags", &af_type_array, AF_REQUIRED, NULL },
+    { "paths", &af_type_object, AF_REQUIRED, NULL },
+    { "components", &af_type_object, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  openapi_schema = { "OpenApi", openapi_fields, NULL };
+
+
 const af_route_t  af_system_routes[] = {
 
     { NGX_HTTP_GET, "/", AF_PUBLIC,
+      .summary = "Read the name and version of the service",
       .answer = &root_schema,
       .steps = root_steps },
 
     { NGX_HTTP_GET, "/health", AF_PUBLIC,
+      .summary = "Is the service available?",
+      .unavailable = 1,
       .answer = &health_schema,
       .steps = health_steps },
 
     { NGX_HTTP_GET, "/health/live", AF_PUBLIC,
+      .summary = "Is the process running?",
       .answer = &live_schema,
       .steps = live_steps },
 
     { NGX_HTTP_GET, "/health/ready", AF_PUBLIC,
+      .summary = "Can this node verify tokens?",
+      .unavailable = 1,
       .query = &ready_query,
       .answer = &ready_schema,
       .steps = ready_steps },
 
     { NGX_HTTP_GET, "/db-test", AF_PUBLIC,
+      .summary = "Measure the latency of the database",
       .answer = &db_test_schema,
       .statement = &af_sql_system_db_test,
       .steps = db_test_steps },
 
     { NGX_HTTP_GET, "/.well-known/jwks.json", AF_PUBLIC,
+      .summary = "Read the public keys that verify access tokens",
       .answer = &jwks_schema,
       .steps = jwks_steps },
+
+    { NGX_HTTP_GET, "/openapi.json", AF_PUBLIC,
+      .summary = "Read this document",
+      .cached = 1,
+      .answer = &openapi_schema,
+      .steps = openapi_steps },
 
     { .path = NULL }
 };
@@ -265,8 +296,13 @@ answer_latency(af_ctx_t *ctx)
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
-    return af_answer(ctx, json_pack("{ss ss}", "name", "autoflow",
-                                    "version", AUTOFLOW_VERSION), NULL, NULL);
+    json_t  *openapi;
+
+    openapi = af_openapi_path(ctx->request, "/openapi.json");
+
+    return af_answer(ctx, json_pack("{ss ss so}", "name", "autoflow",
+                                    "version", AUTOFLOW_VERSION,
+                                    "openapi", openapi), NULL, NULL);
 }
 
 
@@ -280,4 +316,17 @@ answer_jwks(af_ctx_t *ctx)
     jwks = &ctx->server->jwks;
 
     return af_answer_text(ctx, (char *) jwks->data, jwks->len);
+}
+
+
+static ngx_int_t
+answer_openapi(af_ctx_t *ctx)
+{
+    af_openapi_t  *openapi;
+
+    openapi = af_loc_conf(ctx->request)->openapi;
+
+    return openapi->text.len
+           ? af_answer_cached(ctx, &openapi->text, &openapi->etag)
+           : af_problem(ctx, AF_NOT_FOUND, NULL);
 }

@@ -90,6 +90,7 @@ static const af_schema_t  roles_schema = { "UserRoles", roles_fields, NULL };
 const af_route_t  af_users_routes[] = {
 
     { NGX_HTTP_GET, "/auth/users", AF_SUPERUSER,
+      .summary = "List accounts",
       .alias = "/users",
       .query = &list_schema,
       .answer = &users_schema,
@@ -97,6 +98,8 @@ const af_route_t  af_users_routes[] = {
       .steps = af_list_steps },
 
     { NGX_HTTP_POST, "/auth/users", AF_SUPERUSER,
+      .summary = "Create an account",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN),
       .alias = "/users",
       .body = &create_schema,
       .answer = &af_schema_user,
@@ -105,11 +108,14 @@ const af_route_t  af_users_routes[] = {
       .steps = create_steps },
 
     { NGX_HTTP_GET, "/auth/users/{id}", AF_SELF,
+      .summary = "Read an account",
       .alias = "/users/{id}",
       .answer = &af_schema_user,
       .statement = &af_sql_admin_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}", AF_SUPERUSER,
+      .summary = "Change an account",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN),
       .alias = "/users/{id}",
       .body = &update_schema,
       .partial = 1,
@@ -118,6 +124,8 @@ const af_route_t  af_users_routes[] = {
       .statement = &af_sql_admin_update_user },
 
     { NGX_HTTP_PATCH, "/auth/users/{id}", AF_SUPERUSER,
+      .summary = "Change an account",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN),
       .alias = "/users/{id}",
       .body = &update_schema,
       .partial = 1,
@@ -126,11 +134,15 @@ const af_route_t  af_users_routes[] = {
       .statement = &af_sql_admin_update_user },
 
     { NGX_HTTP_DELETE, "/auth/users/{id}", AF_SUPERUSER,
+      .summary = "Delete an account",
+      .problems = AF_PROBLEM_LIST(AF_LAST_SUPERUSER),
       .alias = "/users/{id}",
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_delete_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/disable", AF_SUPERUSER,
+      .summary = "Disable an account",
+      .problems = AF_PROBLEM_LIST(AF_LAST_SUPERUSER),
       .alias = "/users/{id}/disable",
       .budget = AF_BUDGET_DISABLE,
       .answer = &af_schema_user,
@@ -138,12 +150,15 @@ const af_route_t  af_users_routes[] = {
       .statement = &af_sql_admin_disable_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/enable", AF_SUPERUSER,
+      .summary = "Enable an account",
       .alias = "/users/{id}/enable",
       .answer = &af_schema_user,
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_enable_user },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/superuser", AF_SUPERUSER,
+      .summary = "Make an account a superuser, or no longer",
+      .problems = AF_PROBLEM_LIST(AF_LAST_SUPERUSER),
       .alias = "/users/{id}/superuser",
       .body = &superuser_schema,
       .body_optional = 1,
@@ -152,11 +167,13 @@ const af_route_t  af_users_routes[] = {
       .statement = &af_sql_admin_set_superuser },
 
     { NGX_HTTP_GET, "/auth/users/{id}/roles", AF_SUPERUSER,
+      .summary = "Read an account's roles",
       .alias = "/users/{id}/roles",
       .answer = &roles_schema,
       .statement = &af_sql_admin_user_roles },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/roles", AF_SUPERUSER,
+      .summary = "Replace an account's roles",
       .alias = "/users/{id}/roles",
       .body = &roles_schema,
       .answer = &roles_schema,

@@ -35,6 +35,8 @@ struct af_type_s {
     /* the values that a string may have, NULL-ended; or NULL */
     const char *const  *values;
 
+    const char  *preset;       /* what a query has without it, or NULL */
+
     /*
      * of strings: characters; of integers: the value; of arrays: elements; max
      * 0: unlimited

@@ -29,6 +29,7 @@ struct af_jobs_s;
 struct af_key_s;
 struct af_keyring_s;
 struct af_mail_conf_s;
+struct af_openapi_s;
 struct af_outbox_s;
 struct af_password_conf_s;
 struct af_zone_s;
@@ -113,6 +114,7 @@ typedef struct {
     ngx_array_t                *audience;  /* of const char *, NULL-ended */
     time_t                      leeway;
     ngx_uint_t                  cookies;   /* some location has them on */
+    ngx_array_t                *openapis;  /* of af_openapi_t *, or NULL */
     ngx_array_t                *legacy_paths;  /* of refresh cookies, or NULL */
 } ngx_http_autoflow_srv_conf_t;
 
@@ -142,6 +144,7 @@ typedef struct {
     const struct af_dialect_s  *dialect;   /* of autoflow_api; NULL: no API */
     ngx_str_t                   base;      /* of its paths, no last '/' */
     ngx_str_t                   mount;     /* what they begin with */
+    struct af_openapi_s        *openapi;   /* its document */
     ngx_uint_t                  verify;    /* a status; 0: none */
     ngx_uint_t                  require_https; /* as configured, or unset */
     ngx_uint_t                  https;     /* af_https_mode_t */

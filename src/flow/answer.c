@@ -66,14 +66,10 @@ af_answer_insert(af_ctx_t *ctx, const char *text, const char *name,
 ngx_int_t
 af_answer_text(af_ctx_t *ctx, const char *json, size_t len)
 {
-    ngx_uint_t         status;
-    const af_route_t  *route;
-
-    route = ctx->match.route;
+    ngx_uint_t  status;
 
     status = ctx->unavailable ? NGX_HTTP_SERVICE_UNAVAILABLE
-             : route->status ? route->status
-             : route->answer ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;
+                              : af_route_status(ctx->match.route);
 
     ctx->rc = af_respond(ctx->request, status, json, len);
 
@@ -96,6 +92,16 @@ af_answer_html(af_ctx_t *ctx, const char *html, size_t len)
     af_content_type(ctx->request, "text/html; charset=utf-8");
 
     return af_answer_text(ctx, html, len);
+}
+
+
+ngx_int_t
+af_answer_cached(af_ctx_t *ctx, const ngx_str_t *text, ngx_str_t *etag)
+{
+    return (af_set_header(ctx->request, "ETag", etag->data, etag->len,
+                          &ctx->request->headers_out.etag)
+            == NGX_OK)
+           ? af_answer_text(ctx, (char *) text->data, text->len) : NGX_ERROR;
 }
 
 

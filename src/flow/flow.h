@@ -193,6 +193,13 @@ ngx_int_t af_answer_text(af_ctx_t *ctx, const char *json, size_t len);
 ngx_int_t af_answer_html(af_ctx_t *ctx, const char *html, size_t len);
 ngx_int_t af_answer_redirect(af_ctx_t *ctx, const char *url);
 
+/*
+ * Likewise with what clients may keep, and ask for anew by its ETag; both live
+ * as long as the configuration.
+ */
+ngx_int_t af_answer_cached(af_ctx_t *ctx, const ngx_str_t *text,
+    ngx_str_t *etag);
+
 /* Ends the flow with a problem; `cause` may be NULL. */
 ngx_int_t af_problem(af_ctx_t *ctx, af_problem_id_t id, const char *cause);
 

@@ -8,7 +8,7 @@ static ngx_uint_t af_route_selected(const af_route_t *route,
 
 
 void
-af_route_match(const af_route_t *const *tables, ngx_uint_t method,
+af_route_match(const af_section_t *sections, ngx_uint_t method,
     const ngx_str_t *path, const ngx_str_t *args, af_match_t *match)
 {
     int                n;
@@ -28,8 +28,8 @@ af_route_match(const af_route_t *const *tables, ngx_uint_t method,
         method = NGX_HTTP_GET;
     }
 
-    for ( /* void */ ; *tables; tables++) {
-        for (route = *tables; route->path; route++) {
+    for ( /* void */ ; sections->routes; sections++) {
+        for (route = sections->routes; route->path; route++) {
 
             n = af_route_path(route, (char *) path->data, len, params);
 

@@ -47,6 +47,7 @@ typedef struct af_route_s {
     ngx_uint_t             method;       /* NGX_HTTP_GET includes HEAD */
     const char            *path;         /* "/auth/users/{id}" */
     af_auth_t              auth;
+    const char            *summary;      /* for people: "Change a role" */
     const char            *alias;        /* another path, or NULL */
     const char            *selector;     /* "name=value" in the URI's query;
                                             NULL: any */
@@ -58,12 +59,36 @@ typedef struct af_route_s {
     const af_step_pt      *steps;        /* NULL: the default flow */
     ngx_uint_t             status;       /* 0: 200, 204 without .answer */
     af_problem_id_t        missing;      /* without a row; 0: 404 */
+    const af_problem_id_t *problems;     /* ended by 0; besides those that
+                                            follow from the row */
     af_budget_t            budget;
     unsigned               form:1;       /* the body may also be a form */
     unsigned               body_optional:1;
     unsigned               partial:1;    /* omitted fields keep their values */
     unsigned               self:1;       /* ":id" is the requesting account */
+    unsigned               unavailable:1;  /* a 503 may have the answer, too */
+    unsigned               cached:1;     /* the answer has an ETag */
 } af_route_t;
+
+
+/* for .problems */
+#define AF_PROBLEM_LIST(...)                                                  \
+    (const af_problem_id_t[]) { __VA_ARGS__, AF_PROBLEM_NONE }
+
+
+/* of its responses, unless there is a problem */
+#define af_route_status(route)                                                \
+    ((route)->status ? (route)->status                                        \
+     : (route)->answer ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT)
+
+
+/* a table of routes, ended by one without a path */
+
+typedef struct af_section_s {
+    const char        *name;             /* for people */
+    const char        *description;
+    const af_route_t  *routes;
+} af_section_t;
 
 
 typedef struct {
@@ -77,11 +102,10 @@ typedef struct {
 
 
 /*
- * Finds a request's route in the tables, which are NULL-ended arrays of arrays
- * ended by a route without a path; `args` is the URI's query.  The first match
- * counts.
+ * Finds a request's route in the sections, which end with one without routes;
+ * `args` is the URI's query.  The first match counts.
  */
-void af_route_match(const af_route_t *const *tables, ngx_uint_t method,
+void af_route_match(const af_section_t *sections, ngx_uint_t method,
     const ngx_str_t *path, const ngx_str_t *args, af_match_t *match);
 
 #endif /* AF_FLOW_ROUTE_H */

@@ -28,8 +28,6 @@ static const char *af_value_access_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_grace(af_ctx_t *ctx);
 static const char *af_value_max_sessions(af_ctx_t *ctx);
-static const char *af_value_page(af_ctx_t *ctx);
-static const char *af_value_size(af_ctx_t *ctx);
 static const char *af_value_mail(af_ctx_t *ctx);
 static const char *af_value_require_verified(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
@@ -73,8 +71,6 @@ static const struct {
     { "refresh_ttl", af_value_refresh_ttl, 0 },
     { "refresh_grace", af_value_refresh_grace, 0 },
     { "max_sessions", af_value_max_sessions, 0 },
-    { "page", af_value_page, 0 },
-    { "size", af_value_size, 0 },
     { "mail", af_value_mail, 0 },
     { "require_verified", af_value_require_verified, 0 },
     { "version", af_value_version, 0 },
@@ -205,27 +201,16 @@ af_value_key(af_ctx_t *ctx, const char *name, const char **value)
 }
 
 
-/* otherwise any request may have the value, such as a page's size */
-
 static ngx_int_t
 af_value_query(af_ctx_t *ctx, const char *name, const char **value)
 {
-    if (ctx->query == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (json_object_get(ctx->query, name) == NULL
-        && af_value_request(ctx, name, value) == NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-    return af_value_field(ctx, ctx->match.route->query, ctx->query, name,
-                          value);
+    return ctx->query ? af_value_field(ctx, ctx->match.route->query, ctx->query,
+                                       name, value)
+                      : NGX_DECLINED;
 }
 
 
-/* a field of the schema that the input lacks is null */
+/* a field of the schema that the input lacks is null, or what its type says */
 
 static ngx_int_t
 af_value_field(af_ctx_t *ctx, const af_schema_t *schema, json_t *input,
@@ -243,7 +228,7 @@ af_value_field(af_ctx_t *ctx, const af_schema_t *schema, json_t *input,
         json = json_object_get(input, name);
 
         if (json == NULL || json_is_null(json)) {
-            *value = NULL;
+            *value = field->type->preset;
             return NGX_OK;
         }
 
@@ -417,22 +402,6 @@ static const char *
 af_value_max_sessions(af_ctx_t *ctx)
 {
     return af_value_number(ctx, ctx->conf->max_sessions);
-}
-
-
-/* of a list, by default */
-
-static const char *
-af_value_page(af_ctx_t *ctx)
-{
-    return "1";
-}
-
-
-static const char *
-af_value_size(af_ctx_t *ctx)
-{
-    return "10";
 }
 
 

@@ -285,12 +285,20 @@ af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie, const ngx_str_t *path,
 static const ngx_str_t *
 af_cookie_name(ngx_http_request_t *r, af_cookie_t cookie)
 {
-    if (af_main_conf(r)->environment == AF_DEVELOPMENT) {
+    return af_cookie_name_in(af_main_conf(r), af_loc_conf(r)->cookies, cookie);
+}
+
+
+const ngx_str_t *
+af_cookie_name_in(const ngx_http_autoflow_main_conf_t *conf,
+    const af_cookies_t *cookies, af_cookie_t cookie)
+{
+    if (conf->environment == AF_DEVELOPMENT) {
         return &af_cookies[cookie].plain;
     }
 
-    return af_loc_conf(r)->cookies->domain.len ? &af_cookies[cookie].domain
-                                               : &af_cookies[cookie].host;
+    return cookies->domain.len ? &af_cookies[cookie].domain
+                               : &af_cookies[cookie].host;
 }
 
 

@@ -65,6 +65,10 @@ ngx_uint_t af_cookies_on(ngx_http_request_t *r);
 ngx_uint_t af_cookie(ngx_http_request_t *r, af_cookie_t cookie,
     ngx_str_t values[AF_COOKIE_VALUES]);
 
+/* The name of a cookie in a configuration where they are on. */
+const ngx_str_t *af_cookie_name_in(const ngx_http_autoflow_main_conf_t *conf,
+    const af_cookies_t *cookies, af_cookie_t cookie);
+
 /* Whether a text occurs in any cookie, as the value or a part of it. */
 ngx_uint_t af_cookies_contain(ngx_http_request_t *r, const ngx_str_t *text);
 

@@ -25,8 +25,8 @@ typedef struct af_dialect_s {
     /* in autoflow_api, and for SQL's user_as(), which formats accounts */
     const char           *name;
 
-    /* NULL-ended */
-    const struct af_route_s *const  *routes;
+    /* its routes, ended by a section without any */
+    const struct af_section_s  *sections;
 
     /* af_problems[], or a similar table with other statuses, codes and texts */
     const af_problem_t   *problems;
@@ -36,6 +36,7 @@ typedef struct af_dialect_s {
                             const char *detail, const ngx_str_t *request_id,
                             json_t *errors);
     ngx_str_t             problem_type;        /* their media type */
+    const af_schema_t    *problem_schema;
 
     /* returns an object; if its "user" is null, an account's JSON goes there */
     json_t             *(*tokens)(const af_token_pair_t *pair);

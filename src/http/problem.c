@@ -90,6 +90,34 @@ const af_problem_t  af_problems[] = {
 };
 
 
+static const af_field_t  af_error_fields[] = {
+    { "field", &af_type_string, AF_REQUIRED, NULL },
+    { "code", &af_type_string, AF_REQUIRED, NULL },
+    { "message", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  af_error_schema = {
+    "FieldError", af_error_fields, NULL
+};
+
+static const af_field_t  af_problem_fields[] = {
+    { "type", &af_type_string, AF_REQUIRED, NULL },
+    { "title", &af_type_string, AF_REQUIRED, NULL },
+    { "status", &af_type_integer, AF_REQUIRED, NULL },
+    { "status_code", &af_type_integer, AF_REQUIRED, NULL },
+    { "code", &af_type_string, AF_REQUIRED, NULL },
+    { "detail", &af_type_string, AF_REQUIRED, NULL },
+    { "request_id", &af_type_string, AF_REQUIRED, NULL },
+    { "errors", &af_type_array, 0, &af_error_schema },
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_problem_schema = {
+    "Problem", af_problem_fields, NULL
+};
+
+
 /* status lines of problems, some of which nginx lacks; RFC 9110, section 15 */
 
 static const struct {

@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#include "check/schema.h"
+
 
 /* rows of af_problems[] */
 
@@ -84,6 +86,9 @@ ngx_str_t af_status_line(ngx_uint_t status);
  */
 json_t *af_problem_document(const af_problem_t *problem, const char *detail,
     const ngx_str_t *request_id, json_t *errors);
+
+/* of these documents; only a 422 has errors */
+extern const af_schema_t  af_problem_schema;
 
 
 #endif /* AF_HTTP_PROBLEM_H */

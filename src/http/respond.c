@@ -98,19 +98,25 @@ af_respond(ngx_http_request_t *r, ngx_uint_t status, const char *text,
 static ngx_int_t
 af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
 {
-    ngx_str_t  id;
+    ngx_str_t  id, cache;
 
     r->headers_out.status = status;
-
-    /* the request was processed: ignore If-Match and the like */
-    r->disable_not_modified = 1;
     r->headers_out.status_line = af_status_line(status);
+
+    if (r->headers_out.etag) {
+        ngx_str_set(&cache, "no-cache");
+
+    } else {
+        ngx_str_set(&cache, "no-store");
+
+        /* the request was processed: ignore If-Match and the like */
+        r->disable_not_modified = 1;
+    }
 
     id = af_request_id(r);
 
     if (af_set_header(r, "X-Request-ID", id.data, id.len, NULL) != NGX_OK
-        || af_set_header(r, "Cache-Control", (u_char *) "no-store",
-                         sizeof("no-store") - 1, NULL)
+        || af_set_header(r, "Cache-Control", cache.data, cache.len, NULL)
            != NGX_OK
         || af_set_header(r, "X-Content-Type-Options", (u_char *) "nosniff",
                          sizeof("nosniff") - 1, NULL)

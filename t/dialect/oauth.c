@@ -39,9 +39,21 @@ static const af_schema_t  refresh_schema = {
 };
 
 
+static const af_field_t  problem_fields[] = {
+    { "error", &af_type_string, AF_REQUIRED, NULL },
+    { "error_description", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  problem_schema = {
+    "Error", problem_fields, NULL
+};
+
+
 static const af_route_t  oauth_routes[] = {
 
     { NGX_HTTP_POST, "/token", AF_PUBLIC,
+      .summary = "Get tokens",
       .selector = "grant_type=password",
       .body = &password_schema,
       .form = 1,
@@ -51,6 +63,7 @@ static const af_route_t  oauth_routes[] = {
       .steps = af_login_steps },
 
     { NGX_HTTP_POST, "/token", AF_PUBLIC,
+      .summary = "Get tokens",
       .selector = "grant_type=refresh_token",
       .body = &refresh_schema,
       .form = 1,
@@ -60,30 +73,37 @@ static const af_route_t  oauth_routes[] = {
       .steps = af_refresh_steps },
 
     { NGX_HTTP_GET, "/user", AF_USER,
+      .summary = "Read the account",
       .answer = &af_schema_user,
       .statement = &af_sql_auth_me,
       .missing = AF_INVALID_TOKEN },
 
     { NGX_HTTP_GET, "/page", AF_PUBLIC,
+      .summary = "A page",
       .status = NGX_HTTP_OK,
       .steps = page_steps },
 
     { NGX_HTTP_GET, "/", AF_PUBLIC,
+      .summary = "Where the page is",
       .status = NGX_HTTP_SEE_OTHER,
       .steps = place_steps },
 
     { .path = NULL }
 };
 
-static const af_route_t *const  oauth_tables[] = { oauth_routes, NULL };
+static const af_section_t  oauth_sections[] = {
+    { "Tokens", "RFC 6749", oauth_routes },
+    { NULL, NULL, NULL }
+};
 
 
 const af_dialect_t  af_oauth_dialect = {
     .name = "oauth",
-    .routes = oauth_tables,
+    .sections = oauth_sections,
     .problems = af_problems,
     .problem = oauth_problem,
     .problem_type = ngx_string("application/json"),
+    .problem_schema = &problem_schema,
     .tokens = oauth_tokens
 };
 

@@ -7,15 +7,15 @@
 
 #include "flow/values.c"
 #include "api/api.h"
+#include "api/document.h"
 
 
+static json_t *document(void);
 static json_t *routes(void);
 static json_t *route_json(const af_route_t *route);
 static const char *method_name(ngx_uint_t method);
 static const char *statement_name(const af_statement_t *statement);
-static json_t *schema_json(const af_schema_t *schema);
-static json_t *field_json(const af_field_t *field);
-static json_t *type_json(const af_type_t *type);
+static json_t *keys(const af_schema_t *schema);
 static json_t *strings(const char *const *strings);
 static json_t *problems(void);
 static json_t *statements(void);
@@ -25,7 +25,8 @@ static json_t *values(void);
 int
 main(void)
 {
-    return json_dumpf(json_pack("{so so so so}",
+    return json_dumpf(json_pack("{so so so so so}",
+                                "document", document(),
                                 "routes", routes(),
                                 "problems", problems(),
                                 "statements", statements(),
@@ -34,17 +35,34 @@ main(void)
 }
 
 
+/* as it is where all routes are served, and cookies are on */
+
+static json_t *
+document(void)
+{
+    af_document_conf_t  conf = {
+        .dialect = af_dialects[0],
+        .base = "",
+        .cookie = "af_access",
+        .readable = "af_csrf",
+        .https = 1
+    };
+
+    return af_document(&conf);
+}
+
+
 static json_t *
 routes(void)
 {
-    json_t                   *all;
-    const af_route_t         *route;
-    const af_route_t *const  *table;
+    json_t              *all;
+    const af_route_t    *route;
+    const af_section_t  *section;
 
     all = json_array();
 
-    for (table = af_dialects[0]->routes; *table; table++) {
-        for (route = *table; route->path; route++) {
+    for (section = af_dialects[0]->sections; section->routes; section++) {
+        for (route = section->routes; route->path; route++) {
             json_array_append_new(all, route_json(route));
         }
     }
@@ -52,6 +70,8 @@ routes(void)
     return all;
 }
 
+
+/* what the document doesn't tell */
 
 static json_t *
 route_json(const af_route_t *route)
@@ -64,19 +84,14 @@ route_json(const af_route_t *route)
         [AF_SELF] = "self"
     };
 
-    return json_pack("{ss ss ss? ss sI si sb so so so ss? ss?}",
+    return json_pack("{ss ss ss? ss sI sb so ss? ss?}",
                      "method", method_name(route->method),
                      "path", route->path,
                      "alias", route->alias,
                      "auth", auths[route->auth],
                      "budget", (json_int_t) route->budget,
-                     "status", (int) (route->status ? route->status
-                                      : route->answer ? NGX_HTTP_OK
-                                                      : NGX_HTTP_NO_CONTENT),
                      "self", (int) route->self,
-                     "query", schema_json(route->query),
-                     "body", schema_json(route->body),
-                     "answer", schema_json(route->answer),
+                     "keys", keys(route->body),
                      "lock", statement_name(route->lock),
                      "statement", statement_name(route->statement));
 }
@@ -115,67 +130,26 @@ statement_name(const af_statement_t *statement)
 }
 
 
-/* its fields, in their order */
+/* the fields of a body that have a key */
 
 static json_t *
-schema_json(const af_schema_t *schema)
+keys(const af_schema_t *schema)
 {
-    json_t            *fields;
+    json_t            *names;
     const af_field_t  *field;
 
-    if (schema == NULL) {
-        return json_null();
+    names = json_array();
+
+    for (field = schema ? schema->fields : NULL;
+         field && field->name;
+         field++)
+    {
+        if (field->type->key) {
+            json_array_append_new(names, json_string(field->name));
+        }
     }
 
-    fields = json_array();
-
-    for (field = schema->fields; field->name; field++) {
-        json_array_append_new(fields, field_json(field));
-    }
-
-    return fields;
-}
-
-
-static json_t *
-field_json(const af_field_t *field)
-{
-    return json_pack("{ss sb sb so so}",
-                     "name", field->name,
-                     "required", (field->flags & AF_REQUIRED) != 0,
-                     "nullable", (field->flags & AF_NULLABLE) != 0,
-                     "type", type_json(field->type),
-                     "nested", schema_json(field->nested));
-}
-
-
-static json_t *
-type_json(const af_type_t *type)
-{
-    static const char *const  types[] = {
-        [JSON_OBJECT] = "object",
-        [JSON_ARRAY] = "array",
-        [JSON_STRING] = "string",
-        [JSON_INTEGER] = "integer",
-        [JSON_REAL] = "number",
-        [JSON_TRUE] = "boolean"
-    };
-
-    if (type == NULL) {
-        return json_null();
-    }
-
-    return json_pack("{ss ss? ss? so sb sI sI sb sb so}",
-                     "json", types[type->json],
-                     "format", type->format,
-                     "pattern", type->pattern,
-                     "values", strings(type->values),
-                     "order", (int) type->order,
-                     "min", (json_int_t) type->min,
-                     "max", (json_int_t) type->max,
-                     "octets", (int) type->octets,
-                     "key", type->key != NULL,
-                     "element", type_json(type->element));
+    return names;
 }
 
 

@@ -1,7 +1,8 @@
 package Test::Autoflow::Routes;
 
-# The API of the module under test, from t/routes: its routes with their input
-# and output, problems and statements; and whether a response conforms to it.
+# The API of the module under test, from t/routes: its OpenAPI document, and
+# what that doesn't tell of routes, problems and statements; and whether a
+# response conforms to the document.
 #
 #     my $routes = Test::Autoflow::Routes->new(module => $module);
 #     $_->{method}, $_->{path} for @{$routes->routes};
@@ -9,17 +10,25 @@ package Test::Autoflow::Routes;
 
 use Mojo::Base -base, -signatures;
 
-use Encode qw(encode);
 use Fcntl qw(:flock);
+use List::Util qw(uniq);
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(decode_json encode_json);
+use Scalar::Util qw(refaddr);
 
 my $source = curfile->dirname->sibling('../../routes/routes.c')->realpath;
 my $root   = $source->dirname->dirname->dirname;
 
 has 'module';
 has table => sub ($self) { decode_json($self->printed->slurp) };
-has routes => sub ($self) { $self->table->{routes} };
+has document => sub ($self) { $self->table->{document} };
+has routes   => sub ($self) { $self->table->{routes} };
+
+# each path of the document as a pattern, with its methods
+has paths => sub ($self) {
+    my $paths = $self->document->{paths};
+    return [map { [qr{^@{[s/\{\w+\}/[^\/]+/gr]}/?\z}, $paths->{$_}, $_] } sort keys %$paths];
+};
 
 # printed by a program that is linked with the module's objects: once for each
 # build
@@ -55,109 +64,176 @@ sub build ($self, $objs) {
 }
 
 
+# Requests
+
+# the fields of the body of a route, at one of its paths, and of its query:
+# [where, name, type, required]
+sub fields ($self, $method, $path) {
+    my $op   = $self->document->{paths}{$path}{lc $method};
+    my $json = $op->{requestBody}{content}{'application/json'};
+    my $body = $json ? $self->flat($json->{schema}) : {};
+    my %required = map { $_ => 1 } @{$body->{required} // []};
+    return (
+        map({ ['body', $_, type($body->{properties}{$_}), $required{$_}] }
+            sort keys %{$body->{properties} // {}}),
+        map({ ['query', $_->{name}, type($_->{schema}), $_->{required}] }
+            grep { $_->{in} eq 'query' } @{$op->{parameters} // []}),
+    );
+}
+
+sub type ($schema) { ref $schema->{type} ? $schema->{type}[0] : $schema->{type} }
+
+
 # Responses
+
+# where the API is for sure
+my %mounts = map { $_ => 1 } '', '/api', '/api/v1';
 
 # the faults of a response to a request; none for responses that aren't the
 # module's
 sub wrong ($self, $method, $path, $res) {
     my $headers = $res->headers;
     return () if $method eq 'HEAD' || !defined $headers->header('X-Request-ID')
-        || ($headers->cache_control // '') ne 'no-store';
-    return $self->problem_wrong($res)
-        if ($headers->content_type // '') =~ m{^application/problem\+json};
-
-    my $route = $self->route_of($method, $path);
+        || ($headers->cache_control // '') !~ /^no-(?:store|cache)\z/;
+    my ($op, $at, $mount) = $self->operation($method, $path);
 
     # responses of CORS and autoflow_verify, at any path, are empty
-    return () if $res->body eq '' && (!$route || $route->{path} eq '/');
-    return "it isn't of any route" if !$route;
-    return "its status is not $route->{status}"
-        if $res->code != $route->{status} && $res->code != 503;
-    return $res->body eq '' ? () : 'it has a body' if !$route->{answer};
-    return object_wrong('', $res->json, $route->{answer});
+    return () if $res->body eq '' && (!$op || $at eq '/');
+    my $problem = ($headers->content_type // '') =~ m{^application/problem\+json};
+    return $problem ? $self->problem_wrong($res) : "it isn't of any route"
+        if !$op || $problem && ($at eq '/' || $res->code == 404 && !$mounts{$mount});
+
+    my $response = $self->resolved($op->{responses}{$res->code})
+        // return 'it has no response ' . $res->code;
+    return ($self->content_wrong($response->{content}, $res),
+        $problem ? problem_consistent($res) : (),
+        map({ "$_ is missing" } grep { $_ ne 'Set-Cookie' && !defined $headers->header($_) }
+            sort keys %{$response->{headers}}));
 }
 
-# wherever the API is mounted
-sub route_of ($self, $method, $path) {
+# wherever the API is mounted: also the path in the document, and what precedes
+# it
+sub operation ($self, $method, $path) {
+    my $mount = '';
     do {
-        for my $route (grep { $_->{method} eq $method } @{$self->routes}) {
-            return $route if grep { $path =~ m{^$_/?\z} }
-                map { s/\{\w+\}/[^\/]+/gr } grep { defined } @$route{qw(path alias)};
+        for my $known (@{$self->paths}) {
+            my ($pattern, $item, $name) = @$known;
+            return ($item->{lc $method}, $name, $mount)
+                if $item->{lc $method} && $path =~ $pattern;
         }
-    } while $path =~ s{^/[^/]+(?=/)}{};
+    } while $path =~ s{^/[^/]+(?=/)}{} && ($mount .= $&);
     return;
 }
 
-# any string, except for its own rules
-my $string  = {json => 'string',  min => 1, max => 0};
-my $integer = {json => 'integer', min => 0, max => 0};
-
-sub members (@members) {
-    return [map { {name => $_->[0], type => $_->[1], nested => $_->[2], required => 1} } @members];
+sub content_wrong ($self, $content, $res) {
+    return $res->body eq '' ? () : 'it has a body' if !$content;
+    my $type = ($res->headers->content_type // '') =~ s/;.*//r;
+    my $media = $content->{$type} // return "it is of the type $type";
+    return $type =~ /json/ ? $self->value_wrong('', $res->json, $media->{schema}) : ();
 }
 
-# RFC 9457, and the contract's additions
-my $errors  = members(map { [$_ => $string] } qw(field code message));
-my @problem = (
-    map({ [$_ => $string] } qw(type title code detail request_id)),
-    map({ [$_ => $integer] } qw(status status_code)),
-);
-my @invalid = (@problem, [errors => {json => 'array', min => 1, max => 0}, $errors]);
-
+# of no route, or given before there was one
 sub problem_wrong ($self, $res) {
+    my ($status, $problem) = ($res->code, $res->json);
+    my @wrong = $self->value_wrong('', $problem, {'$ref' => '#/components/schemas/Problem'});
+    push @wrong, problem_consistent($res) if !@wrong;
+    return @wrong, (grep { $_->[0] == $status && $_->[1] eq $problem->{code} }
+        @{$self->table->{problems}}) ? () : "$status has no code $problem->{code}";
+}
+
+sub problem_consistent ($res) {
     my $problem = $res->json;
-    my $status  = $res->code;
-    my @wrong   = object_wrong('', $problem, members($status == 422 ? @invalid : @problem));
-    return @wrong if @wrong;
-    my %is = (type => 'about:blank', status => $status, status_code => $status,
+    my %is = (type => 'about:blank', status => $res->code, status_code => $res->code,
         request_id => $res->headers->header('X-Request-ID'));
-    return map({ "$_ is not $is{$_}" } grep { $problem->{$_} ne $is{$_} } sort keys %is),
-        (grep { $_->[0] == $status && $_->[1] eq $problem->{code} } @{$self->table->{problems}})
-            ? () : "$status has no code $problem->{code}";
+    return map({ "$_ is not $is{$_}" } grep { ($problem->{$_} // '') ne $is{$_} } sort keys %is),
+        map({ "$_ is empty" } grep { ($problem->{$_} // '') eq '' } qw(title detail)),
+        $res->code == 422 ? @{$problem->{errors} // []} ? () : 'errors are missing'
+        : exists $problem->{errors} ? 'errors are only for a 422' : ();
 }
 
-sub object_wrong ($at, $object, $fields) {
-    return ($at =~ s/\.\z//r || 'it') . ' is not an object' if ref $object ne 'HASH';
-    my %unknown = %$object;
-    delete @unknown{map { $_->{name} } @$fields};
-    return map({ "$at$_ is unknown" } sort keys %unknown),
-        map { field_wrong("$at$_->{name}", $object, $_) } @$fields;
+
+# JSON Schema, as far as the document uses it; a member that no schema knows is
+# a fault
+
+sub resolved ($self, $object) {
+    while (ref $object && defined(my $ref = $object->{'$ref'})) {
+        $object = $self->document;
+        $object = $object->{$_ =~ s{~1}{/}gr} for grep { $_ ne '#' } split m{/}, $ref;
+    }
+    return $object;
 }
 
-sub field_wrong ($at, $object, $field) {
-    return $field->{required} ? "$at is missing" : () if !exists $object->{$field->{name}};
-    my $value = $object->{$field->{name}};
-    return $field->{nullable} ? () : "$at is null" if !defined $value;
-    return value_wrong($at, $value, @$field{qw(type nested)});
+# without references, and with the members of "allOf" as its own
+sub flat ($self, $schema) {
+    return $self->{flat}{refaddr $schema} //= do {
+        my $flat = $self->resolved($schema);
+        my @all = map { $self->flat($_) } @{$flat->{allOf} // []};
+        !@all ? $flat : {
+            %{$all[0]},
+            properties => {map { %{$_->{properties} // {}} } @all},
+            required   => [uniq map { @{$_->{required} // []} } @all],
+        };
+    };
 }
 
-sub value_wrong ($at, $value, $type, $nested = undef) {
-    my $kind = kind($value);
-    return "$at is not of the type $type->{json}"
-        if $kind ne $type->{json} && ($kind ne 'integer' || $type->{json} ne 'number');
-    return $nested ? object_wrong("$at.", $value, $nested) : () if $kind eq 'object';
-    my $size = $kind eq 'array' ? @$value
-        : $kind eq 'integer' ? $value
-        : $type->{octets} ? length encode('UTF-8', $value) : length $value;
-    return "$at is out of bounds"
-        if $kind ne 'boolean' && ($size < $type->{min} || $type->{max} && $size > $type->{max});
-    return text_wrong($at, $value, $type) if $kind eq 'string';
-    return () if $kind ne 'array' || !($nested || $type->{element});
-    return map { $nested ? object_wrong("$at.$_.", $value->[$_], $nested)
-        : value_wrong("$at.$_", $value->[$_], $type->{element}) } 0 .. $#$value;
+sub value_wrong ($self, $at, $value, $schema) {
+    $schema = $self->flat($schema);
+    return $self->any_wrong($at, $value, $schema->{anyOf}) if $schema->{anyOf};
+    return () if !defined $schema->{type};
+
+    my $kind  = kind($value);
+    my @types = ref $schema->{type} ? @{$schema->{type}} : $schema->{type};
+    my $name  = $at =~ s/\.\z//r || 'it';
+    return $kind eq 'null' ? "$name is null" : $types[0] eq 'object' ? "$name is not an object"
+        : "$name is not of the type $types[0]"
+        if !grep { $_ eq $kind || $_ eq 'number' && $kind eq 'integer' } @types;
+    my $check = $self->can("${kind}_wrong") // return ();
+    return $self->$check($name, $value, $schema);
 }
 
+sub any_wrong ($self, $at, $value, $schemas) {
+    my @first;
+    for my $schema (@$schemas) {
+        my @wrong = $self->value_wrong($at, $value, $schema) or return ();
+        @first = @wrong if !@first;
+    }
+    return @first;
+}
+
+sub object_wrong ($self, $name, $object, $schema) {
+    my $known = $schema->{properties} // return ();
+    my $at    = $name eq 'it' ? '' : "$name.";
+    return map({ "$at$_ is unknown" } grep { !$known->{$_} } sort keys %$object),
+        map({ "$at$_ is missing" } grep { !exists $object->{$_} } @{$schema->{required} // []}),
+        map { $self->value_wrong("$at$_", $object->{$_}, $known->{$_}) }
+        grep { $known->{$_} } sort keys %$object;
+}
+
+sub array_wrong ($self, $name, $array, $schema) {
+    return "$name is out of bounds" if outside(scalar @$array, @$schema{qw(minItems maxItems)});
+    return map { $self->value_wrong("$name.$_", $array->[$_], $schema->{items}) } 0 .. $#$array;
+}
+
+sub integer_wrong ($self, $name, $n, $schema) {
+    return outside($n, @$schema{qw(minimum maximum)}) ? "$name is out of bounds" : ();
+}
+
+# of those that responses have
 my %formats = (
     email       => qr/^[^@]+@[^@]+\.[^@]+\z/,
     uuid        => qr/^[0-9a-f]{8}(?:-[0-9a-f]{4}){4}[0-9a-f]{8}\z/,
     'date-time' => qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\z/,
+    date        => qr/^\d{4}-\d\d-\d\d\z/,
 );
 
-sub text_wrong ($at, $text, $type) {
-    my $rule = $formats{$type->{format} // ''} // $type->{pattern} // '(?:)';
-    return $text =~ /$rule/ && (!$type->{values} || grep { $_ eq $text } @{$type->{values}})
-        ? () : "$at is \"$text\"";
+sub string_wrong ($self, $name, $text, $schema) {
+    return "$name is out of bounds" if outside(length $text, @$schema{qw(minLength maxLength)});
+    my $rule = $formats{$schema->{format} // ''} // $schema->{pattern} // '(?:)';
+    return $text =~ /$rule/ && (!$schema->{enum} || grep { ($_ // '') eq $text } @{$schema->{enum}})
+        ? () : "$name is \"$text\"";
 }
+
+sub outside ($n, $min, $max) { $n < ($min // $n) || $n > ($max // $n) }
 
 # as in JSON
 sub kind ($value) {

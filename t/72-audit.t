@@ -77,7 +77,7 @@ subtest "an account's life" => sub {
         or diag explain [map { $_->{action} } @events];
 
     my ($from_phone) = grep { ($_->{user_agent} // '') eq 'Phone/1' } @events;
-    is_deeply $from_phone, {id => $from_phone->{id}, at => $from_phone->{at}, actor_id => $id,
+    is_deeply $from_phone, {(map { $_ => $from_phone->{$_} } qw(id at trace_id)), actor_id => $id,
         action => 'logged_in', target_id => $id,
         ip_address => '127.0.0.1', user_agent => 'Phone/1', request_id => 'from-the-phone',
         details => {}}, 'who, what, whom, from where, by what';

@@ -7,6 +7,7 @@ static const af_field_t  list_fields[] = {
     { "action", &af_type_name, 0, NULL },
     { "actor_id", &af_type_uuid, 0, NULL },
     { "target_id", &af_type_uuid, 0, NULL },
+    { "after", &af_type_uuid, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -22,6 +23,7 @@ static const af_field_t  event_fields[] = {
     { "ip_address", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { "user_agent", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { "request_id", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
+    { "trace_id", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { "details", &af_type_object, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };

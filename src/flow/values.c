@@ -1,4 +1,5 @@
 #include "flow/flow.h"
+#include "http/trace.h"
 
 
 static ngx_int_t af_value_bound(af_ctx_t *ctx, const char *name,
@@ -24,6 +25,7 @@ static const char *af_value_self(af_ctx_t *ctx);
 static const char *af_value_ip_address(af_ctx_t *ctx);
 static const char *af_value_user_agent(af_ctx_t *ctx);
 static const char *af_value_request_id(af_ctx_t *ctx);
+static const char *af_value_trace_id(af_ctx_t *ctx);
 static const char *af_value_access_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_grace(af_ctx_t *ctx);
@@ -67,6 +69,7 @@ static const struct {
     { "ip_address", af_value_ip_address, 1 },
     { "user_agent", af_value_user_agent, 1 },
     { "request_id", af_value_request_id, 0 },
+    { "trace_id", af_value_trace_id, 0 },
     { "access_ttl", af_value_access_ttl, 0 },
     { "refresh_ttl", af_value_refresh_ttl, 0 },
     { "refresh_grace", af_value_refresh_grace, 0 },
@@ -374,6 +377,18 @@ af_value_request_id(af_ctx_t *ctx)
     id = af_request_id(ctx->request);
 
     return af_string(ctx, id.data, id.len);
+}
+
+
+static const char *
+af_value_trace_id(af_ctx_t *ctx)
+{
+    const af_request_trace_t  *trace;
+
+    trace = af_request_trace(ctx->request);
+
+    return trace ? af_string(ctx, trace->trace_id.data, trace->trace_id.len)
+                 : NULL;
 }
 
 

@@ -6,7 +6,7 @@
 --
 -- :email, :email_key
 -- :mail        whether mails are on
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a Notice, always the same
 
@@ -25,9 +25,10 @@ WITH account AS MATERIALIZED (
      WHERE :mail::boolean
 )
 INSERT INTO autoflow.audit_events
-       (action, target_id, ip_address, user_agent, request_id, details)
+       (action, target_id, ip_address, user_agent, request_id, trace_id,
+        details)
 SELECT 'password_reset_requested', (SELECT id FROM account),
-       :ip_address::inet, :user_agent::text, :request_id::text,
+       :ip_address::inet, :user_agent::text, :request_id::text, :trace_id::text,
        jsonb_build_object('mailed', EXISTS (SELECT FROM mail
                                              WHERE id IS NOT NULL))
 RETURNING autoflow.mailed_json() AS json;

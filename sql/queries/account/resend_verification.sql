@@ -9,7 +9,7 @@
 -- :email, :email_key
 -- :user_id             of the access token; null: none
 -- :mail                whether mails are on
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a Notice, always the same
 
@@ -39,9 +39,9 @@ WITH account AS MATERIALIZED (
 )
 INSERT INTO autoflow.audit_events
        (actor_id, action, target_id, ip_address, user_agent, request_id,
-        details)
+        trace_id, details)
 SELECT :user_id::uuid, 'verification_requested', (SELECT id FROM account),
-       :ip_address::inet, :user_agent::text, :request_id::text,
+       :ip_address::inet, :user_agent::text, :request_id::text, :trace_id::text,
        jsonb_build_object('mailed', EXISTS (SELECT FROM mail
                                              WHERE id IS NOT NULL))
 RETURNING autoflow.mailed_json() AS json;

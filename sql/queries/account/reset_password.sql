@@ -10,7 +10,7 @@
 --
 -- :mail_id     the token's outbox entry
 -- :password_hash
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- user_id      no row: the token was used or has expired, or the account has
 --              changed its address
@@ -50,9 +50,9 @@ WITH token AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT id, 'password_reset', id, :ip_address::inet, :user_agent::text,
-           :request_id::text,
+           :request_id::text, :trace_id::text,
            jsonb_build_object('scope', 'all',
                               'count', (SELECT count(*) FROM ended))
       FROM account

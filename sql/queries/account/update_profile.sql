@@ -13,7 +13,7 @@
 -- :verified_hash       the stored hash that was verified; null: none was
 -- :mail                whether mails are on
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      email_taken: another account has the address, and nothing was
 --              changed; if it was never verified, it can be claimed
@@ -92,15 +92,16 @@ WITH before AS (
     SELECT CASE WHEN :mail::boolean
                 THEN autoflow.claim_address(
                          :email::text, :email_key::text, :ip_address::inet,
-                         :user_agent::text, :request_id::text) END
+                         :user_agent::text, :request_id::text,
+                         :trace_id::text) END
       FROM before
      WHERE taken
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT id, action, id, :ip_address::inet, :user_agent::text,
-           :request_id::text, details
+           :request_id::text, :trace_id::text, details
       FROM changes,
            LATERAL (VALUES
                (fields <> '{}', 'updated',

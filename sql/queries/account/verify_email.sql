@@ -6,7 +6,7 @@
 -- columns: user_id uuid, revoked text
 --
 -- :mail_id     the token's outbox entry
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- user_id      no row: the token was used or has expired; or users_email_key
 --              violated: another account has the address now
@@ -47,13 +47,13 @@ WITH owner AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT account.id,
            CASE WHEN account.email <> owner.email
                 THEN 'email_changed'
                 ELSE 'email_verified' END,
            account.id, :ip_address::inet, :user_agent::text,
-           :request_id::text,
+           :request_id::text, :trace_id::text,
            CASE WHEN account.email <> owner.email
                 THEN jsonb_build_object('from', owner.email,
                                         'to', account.email,

@@ -12,7 +12,7 @@
 -- :mail                whether mails are on
 -- :user_id             the requesting user
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json, errors         a User; or unknown roles, and nothing was changed; or
 --                      users_email_key, users_username_key violated
@@ -59,9 +59,9 @@ WITH given AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, 'created', account.id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('is_superuser', is_superuser, 'roles', roles)
       FROM account, names
 )

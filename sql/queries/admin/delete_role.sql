@@ -6,7 +6,7 @@
 -- :id
 -- :access_ttl          in seconds
 -- :user_id             the requesting user
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- id           no row: not found
 -- revoked      its name
@@ -18,9 +18,9 @@ WITH role AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, 'role_deleted', id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('name', name)
       FROM role
 )

@@ -6,7 +6,7 @@
 --
 -- :id
 -- :user_id             the requesting user, possibly the same
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- revoked      the account; may be null; no row: not found; or
 --              users_last_superuser violated
@@ -31,9 +31,9 @@ WITH account AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, 'deleted', id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('scope', 'all',
                               'count', (SELECT count(*) FROM ended))
       FROM account

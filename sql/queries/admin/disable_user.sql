@@ -6,7 +6,7 @@
 -- :id
 -- :user_id             the requesting user
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a User; no row: not found; or users_last_superuser violated
 -- revoked      the account, if it was active; may be null
@@ -39,9 +39,9 @@ WITH before AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, 'disabled', (account).id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('scope', 'all',
                               'count', (SELECT count(*) FROM ended))
       FROM after

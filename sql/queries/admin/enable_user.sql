@@ -6,7 +6,7 @@
 -- :id
 -- :user_id             the requesting user
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a User; no row: not found
 
@@ -25,9 +25,10 @@ WITH before AS (
     RETURNING u AS account
 ), event AS (
     INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id)
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            trace_id)
     SELECT :user_id::uuid, 'enabled', (account).id, :ip_address::inet,
-           :user_agent::text, :request_id::text
+           :user_agent::text, :request_id::text, :trace_id::text
       FROM after
 )
 SELECT autoflow.user_as(:dialect::text,

@@ -6,7 +6,7 @@
 -- :id
 -- :roles               a JSON array of names
 -- :user_id             the requesting user
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json, errors         {"roles"}; or unknown roles, and nothing was changed; no
 --                      row: no such account
@@ -56,9 +56,9 @@ WITH given AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, 'roles_changed', id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('from', roles_before, 'to', roles)
       FROM changed
 )

@@ -7,7 +7,7 @@
 -- :is_superuser        null: toggles it, without a body
 -- :user_id             the requesting user
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a User; no row: not found; or users_last_superuser violated
 -- revoked      the account, if it was changed; may be null
@@ -27,11 +27,12 @@ WITH before AS (
     RETURNING u AS account
 ), event AS (
     INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id)
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            trace_id)
     SELECT :user_id::uuid,
            CASE WHEN (account).is_superuser THEN 'promoted' ELSE 'demoted' END,
            (account).id, :ip_address::inet, :user_agent::text,
-           :request_id::text
+           :request_id::text, :trace_id::text
       FROM after
 )
 SELECT autoflow.user_as(:dialect::text,

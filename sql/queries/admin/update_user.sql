@@ -10,7 +10,7 @@
 -- :email, :email_key                                   likewise
 -- :user_id             the requesting user
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a User; no row: not found; or users_email_key,
 --              users_username_key violated
@@ -64,9 +64,9 @@ WITH before AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, action, (account).id, :ip_address::inet,
-           :user_agent::text, :request_id::text, details
+           :user_agent::text, :request_id::text, :trace_id::text, details
       FROM changes,
            LATERAL (VALUES
                (fields <> '{}', 'updated',

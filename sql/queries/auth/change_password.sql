@@ -8,7 +8,7 @@
 -- :user_id, :session_id
 -- :verified_hash       the stored hash that was verified
 -- :password_hash       the new one
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- user_id              no row: the hash was replaced after it was read
 -- revoked              each session that was ended; or the account, if there
@@ -48,9 +48,9 @@ WITH others AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT id, 'password_changed', id, :ip_address::inet, :user_agent::text,
-           :request_id::text,
+           :request_id::text, :trace_id::text,
            jsonb_build_object('scope', 'others',
                               'count', (SELECT count(*) FROM ended))
       FROM account

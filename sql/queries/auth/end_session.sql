@@ -4,7 +4,7 @@
 -- columns: revoked text, ended uuid
 --
 -- :id, :user_id
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- revoked      may be null; no row: it is not the account's, or has ended
 -- ended        its id
@@ -19,9 +19,9 @@ WITH ended AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT user_id, 'logged_out', user_id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('session_id', id)
       FROM ended
 )

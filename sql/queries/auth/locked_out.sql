@@ -5,12 +5,14 @@
 --
 -- :user_id     null: no such account, or none was requested
 -- :limit       account, account_total or address
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- id           the event's
 
 INSERT INTO autoflow.audit_events
-       (action, target_id, ip_address, user_agent, request_id, details)
+       (action, target_id, ip_address, user_agent, request_id, trace_id,
+        details)
 VALUES ('locked_out', :user_id::uuid, :ip_address::inet, :user_agent::text,
-        :request_id::text, jsonb_build_object('limit', :limit::text))
+        :request_id::text, :trace_id::text,
+        jsonb_build_object('limit', :limit::text))
 RETURNING id;

@@ -11,7 +11,7 @@
 -- :require_verified    whether its address must be verified
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- as open_session() no row: meanwhile the account was disabled or deleted, its
 --                   address became unverified, or its hash was replaced, by a
@@ -33,9 +33,9 @@ WITH opened AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT user_id, 'logged_in', user_id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            CASE WHEN excess > 0
                 THEN jsonb_build_object('ended', excess) ELSE '{}' END
       FROM opened

@@ -8,14 +8,15 @@
 -- :login       the login name
 -- :reason      unknown_account, wrong_password, account_disabled,
 --              email_not_verified
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- id           the event's
 
 INSERT INTO autoflow.audit_events
-       (action, target_id, ip_address, user_agent, request_id, details)
+       (action, target_id, ip_address, user_agent, request_id, trace_id,
+        details)
 VALUES ('login_failed', :user_id::uuid, :ip_address::inet, :user_agent::text,
-        :request_id::text,
+        :request_id::text, :trace_id::text,
         jsonb_strip_nulls(jsonb_build_object(
             'reason', :reason::text,
             'login', CASE WHEN :user_id::uuid IS NOT NULL

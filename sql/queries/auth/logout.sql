@@ -10,7 +10,7 @@
 -- :token_hash          the SHA-256 of a legacy token, in hex; or null
 -- :others              true: the other ones
 -- :refresh_grace       in seconds
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem              the refresh token is invalid
 -- ended                the session, if it has ended
@@ -70,12 +70,12 @@ WITH presented AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT CASE WHEN verdict <> 'reused' THEN :user_id::uuid END,
            CASE WHEN verdict <> 'reused' THEN 'logged_out'
                 ELSE 'refresh_token_reused' END,
            :user_id::uuid, :ip_address::inet, :user_agent::text,
-           :request_id::text,
+           :request_id::text, :trace_id::text,
            CASE WHEN others
                 THEN jsonb_build_object('scope', 'others', 'count', count)
                 ELSE jsonb_build_object('session_id', session_id) END

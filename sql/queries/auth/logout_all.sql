@@ -4,7 +4,7 @@
 -- columns: revoked text, ended uuid
 --
 -- :user_id
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- revoked              the account; may be null
 -- ended                likewise
@@ -25,9 +25,9 @@ WITH account AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT id, 'logged_out', id, :ip_address::inet, :user_agent::text,
-           :request_id::text,
+           :request_id::text, :trace_id::text,
            jsonb_build_object('scope', 'all',
                               'count', (SELECT count(*) FROM ended))
       FROM account

@@ -20,7 +20,7 @@
 --                      token is not exchanged
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem              the refresh token is invalid; no row: no such session
 -- ended                the session, if it has ended
@@ -84,9 +84,10 @@ WITH presented AS MATERIALIZED (
     RETURNING s.*
 ), event AS (
     INSERT INTO autoflow.audit_events
-           (action, target_id, ip_address, user_agent, request_id, details)
+           (action, target_id, ip_address, user_agent, request_id, trace_id,
+            details)
     SELECT 'refresh_token_reused', user_id, :ip_address::inet,
-           :user_agent::text, :request_id::text,
+           :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('session_id', id)
       FROM ended
 )

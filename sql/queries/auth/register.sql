@@ -13,7 +13,7 @@
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :mail                whether to mail a token that verifies the address
 -- :dialect             of user_as()
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- as open_session() all but "user" are null without a session; or
 --                   users_username_key violated
@@ -48,15 +48,17 @@ WITH account AS (
      WHERE :mail::boolean
 ), event AS (
     INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id)
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            trace_id)
     SELECT id, 'registered', id, :ip_address::inet, :user_agent::text,
-           :request_id::text
+           :request_id::text, :trace_id::text
       FROM account
 ), taken AS MATERIALIZED (
     SELECT CASE WHEN :mail::boolean
                 THEN autoflow.claim_address(
                          :email::text, :email_key::text, :ip_address::inet,
-                         :user_agent::text, :request_id::text) END
+                         :user_agent::text, :request_id::text,
+                         :trace_id::text) END
      WHERE NOT EXISTS (SELECT FROM account)
 )
 SELECT coalesce(opened."user",

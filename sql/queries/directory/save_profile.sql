@@ -8,7 +8,7 @@
 -- :body                the fields that change
 -- :replace             true: other fields are reset
 -- :user_id, :superuser         the requesting user
--- :ip_address, :user_agent, :request_id                may be null
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      forbidden: readable, but not writable; no row: neither
 -- errors       for a reference to what is not readable, or no longer, if the
@@ -58,9 +58,10 @@ WITH target AS MATERIALIZED (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            details)
+            trace_id, details)
     SELECT :user_id::uuid, 'profile_visibility_changed', (item).user_id,
            :ip_address::inet, :user_agent::text, :request_id::text,
+           :trace_id::text,
            jsonb_build_object('is_public', (item).is_public,
                               'allow_contact', (item).allow_contact)
       FROM target, after

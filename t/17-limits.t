@@ -221,7 +221,21 @@ my @limits = (
         't/80-directory.t: maximum numbers'],
     ['api.md', 'Directory', 'at most 1000 locations and 1000 organizations',
         't/80-directory.t: maximum numbers'],
+    ['api.md', 'Administration', 'two letters or digits are next to each other', sub {
+        my $q = sub ($q) {
+            $t->get_ok('/auth/users?q=' . url_escape(encode 'UTF-8', $q) => $t->bearer($root));
+        };
+        $q->($_)->status_is(200) for '--ab', 'ä&öü', '株式-';
+        $q->($_)->problem_is(422, 'validation_failed')->errors_are({q => 'format'})
+            for 'a-b', '   ', '株-式';
+    }],
+    ['api.md', 'Directory', 'its first 10 contacts and 10 jobs',
+        't/80-directory.t: includes of many'],
+    ['api.md', 'Directory', '100 of a profile or 1000 of a creator',
+        't/80-directory.t: what was deactivated'],
     ['api.md', 'The HTTP API', 'more than 10,000 messages or events', 't/80-directory.t: export'],
+    ['api.md', 'The HTTP API', 'more than 8 MiB together',
+        't/80-directory.t: export of long texts'],
     ['api.md', 'Lists', 'by `?page=` from 1 and `?size=` from 1 to 100, 10 by default', sub {
         my $list = sub ($query) { $t->get_ok("/auth/sessions$query" => $t->bearer($ada)) };
         $list->("?page=$_")->status_is(200)->json_is('/page' => $_) for 1, 2;

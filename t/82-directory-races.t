@@ -86,6 +86,40 @@ subtest 'a profile becomes public while it gets a job' => sub {
     }
 };
 
+# each doesn't see what the other one deactivates: so that one more may remain,
+# until the next time
+subtest 'many delete at once, with as many deactivated as are kept' => sub {
+    my ($id, $profile) = @{get('/profiles/me', $ada)}{qw(user_id id)};
+    my %add = (contacts => {type => 'other', value => 'x'}, jobs => {title => 'T', company => 'C'},
+        locations => {country => 'C'}, organizations => {});
+    my %of = (
+        contacts      => [contacts => 100, 'profile_id, user_id, type, value',
+            q{$1::uuid, $1, 'other', n}],
+        jobs          => [employments => 100, 'profile_id, user_id, title, company',
+            q{$1::uuid, $1, 'T', n}],
+        locations     => [locations => 1000, 'created_by, country', q{$1::uuid, n}],
+        organizations => [organizations => 1000, 'created_by, name', q{$1::uuid, 'Old ' || n}],
+    );
+    for my $name (sort keys %of) {
+        my ($table, $most, $columns, $values) = @{$of{$name}};
+        my ($owner) = $columns =~ /(\w+)/;
+        my $its = $owner eq 'profile_id' ? $profile : $id;
+        my @made = map { $t->ua->post("/$name" => $ada => json =>
+            {%{$add{$name}}, name => "One of $name $_"})->res->json->{id} } 1 .. 9;
+        $t->db->do("ALTER TABLE autoflow.$table DISABLE TRIGGER USER");
+        $t->db->do("INSERT INTO autoflow.$table ($columns, is_active, visibility, deactivated_at)
+            SELECT $values, false, 0, now() FROM generate_series(1, $most) AS n", undef, $its);
+        $t->db->do("ALTER TABLE autoflow.$table ENABLE TRIGGER USER");
+        my $kept = sub { $t->db->selectrow_array("SELECT count(*) FROM autoflow.$table
+            WHERE $owner = ? AND NOT is_active", undef, $its) };
+        is_deeply statuses($t->at_once(map { [DELETE => "/$name/$_" => $ada] } @made[0 .. 7])),
+            {204 => 8}, "$name: no error";
+        cmp_ok $kept->(), '<=', $most + 8, 'a few may be too many';
+        is_deeply statuses($t->at_once([DELETE => "/$name/$made[8]" => $ada])), {204 => 1};
+        is $kept->(), $most, 'until the next';
+    }
+};
+
 unlike $t->error_log, qr/deadlock/, 'nobody waited for each other';
 
 $t->finish;

@@ -89,6 +89,7 @@ static const af_schema_t  profile_schema = {
 static const af_field_t  export_fields[] = {
     { "exported_at", &af_type_time, AF_REQUIRED, NULL },
     { "complete", &af_type_boolean, AF_REQUIRED, NULL },
+    { "cut", &af_type_array, AF_REQUIRED, NULL },
     { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
     { "profile", &af_type_object, AF_REQUIRED|AF_NULLABLE, NULL },
     { "contacts", &af_type_array, AF_REQUIRED, &af_schema_contact },

@@ -1,5 +1,11 @@
 #include "api/schemas.h"
+#include "check/input.h"
 #include "token/cursor.h"
+
+#include <unictype.h>
+
+
+static const char *check_search(const char *s, size_t len);
 
 
 const af_type_t  af_type_roles = {
@@ -59,7 +65,8 @@ const af_type_t  af_type_cursor = {
 };
 
 const af_type_t  af_type_search = {
-    .name = "text to search", .json = JSON_STRING, .min = 3, .max = 255
+    .name = "text to search", .json = JSON_STRING, .min = 3, .max = 255,
+    .check = check_search
 };
 
 static const char *const  by_time[] = { "created_at", NULL };
@@ -105,3 +112,33 @@ static const af_field_t  notice_fields[] = {
 };
 
 const af_schema_t  af_schema_notice = { "Notice", notice_fields, NULL };
+
+
+/*
+ * The index is of each three letters or digits in a row, with the blank before
+ * or after a word.  Without two in a row it would be of no use: all rows would
+ * be read, or those that have a word with a certain initial.
+ */
+
+static const char *
+check_search(const char *s, size_t len)
+{
+    int32_t      c;
+    size_t       n;
+    const char  *end;
+
+    n = 0;
+    end = s + len;
+
+    while (s < end && n < 2) {
+        c = af_text_next(&s, end);
+
+        if (c == -1) {
+            break;
+        }
+
+        n = uc_is_alnum(c) ? n + 1 : 0;
+    }
+
+    return (n == 2) ? NULL : "must have two letters or digits in a row";
+}

@@ -1,5 +1,6 @@
 -- All stored data of an account, except credentials; of unbounded data the
--- latest 10,000.
+-- latest 10,000.  Of messages and organizations the latest whose texts have 8
+-- MiB together: lengths are known without reading the texts.
 --
 -- reads
 -- wide
@@ -17,11 +18,29 @@ WITH account AS (
        AND is_active
        AND deleted_at IS NULL
 ), entries AS MATERIALIZED (
-    SELECT number, message_id
-      FROM autoflow.message_entries
-     WHERE user_id = :user_id::uuid
-     ORDER BY number DESC
-     LIMIT 10001
+    SELECT number,
+           message_id,
+           row_number() OVER latest > 10000
+               OR sum(octet_length(content)) OVER latest > 8388608 AS cut
+      FROM (SELECT number, message_id
+              FROM autoflow.message_entries
+             WHERE user_id = :user_id::uuid
+             ORDER BY number DESC
+             LIMIT 10001) AS e
+      JOIN autoflow.messages m ON m.id = message_id
+    WINDOW latest AS (ORDER BY number DESC)
+), created AS MATERIALIZED (
+    SELECT id,
+           row_number() OVER latest > 10000
+               OR sum(octet_length(concat(name, website_url, industry))
+                      + coalesce(octet_length(description), 0))
+                  OVER latest > 8388608 AS cut
+      FROM (SELECT *
+              FROM autoflow.organizations
+             WHERE created_by = :user_id::uuid
+             ORDER BY created_at DESC, id DESC
+             LIMIT 10001) AS o
+    WINDOW latest AS (ORDER BY created_at DESC, id DESC)
 ), events AS MATERIALIZED (
     SELECT *
       FROM (SELECT *
@@ -42,10 +61,17 @@ WITH account AS (
 )
 SELECT row_to_json(export) AS json
   FROM account,
+       (SELECT json_agg(name) AS cut
+          FROM (VALUES
+              ('organizations', EXISTS (SELECT FROM created WHERE cut)),
+              ('messages', EXISTS (SELECT FROM entries WHERE cut)),
+              ('events', (SELECT count(*) FROM events) > 10000))
+               AS v (name, cut)
+         WHERE cut) AS c,
        LATERAL (
     SELECT autoflow.rfc3339(now()) AS exported_at,
-           (SELECT count(*) FROM entries) <= 10000
-               AND (SELECT count(*) FROM events) <= 10000 AS complete,
+           cut IS NULL AS complete,
+           coalesce(cut, '[]') AS cut,
            autoflow.user_as(:dialect::text, u) AS "user",
            (SELECT autoflow.profile_json(p)
               FROM autoflow.profiles p
@@ -69,14 +95,14 @@ SELECT row_to_json(export) AS json
                      LIMIT 10000) AS l) AS locations,
            (SELECT coalesce(json_agg(autoflow.organization_json(o, true)
                                      ORDER BY id), '[]')
-              FROM (SELECT *
-                      FROM autoflow.organizations
-                     WHERE created_by = (u).id
-                     LIMIT 10000) AS o) AS organizations,
+              FROM autoflow.organizations o
+             WHERE id IN (SELECT id FROM created WHERE NOT cut))
+               AS organizations,
            (SELECT coalesce(json_agg(autoflow.message_json(m)
                                      ORDER BY number), '[]')
-              FROM (SELECT * FROM entries LIMIT 10000) AS e
-              JOIN autoflow.messages m ON m.id = message_id) AS messages,
+              FROM entries
+              JOIN autoflow.messages m ON m.id = message_id
+             WHERE NOT cut) AS messages,
            (SELECT coalesce(json_agg(row_to_json(session)), '[]')
               FROM (SELECT id,
                            device_info,

@@ -4,6 +4,7 @@
 use Mojo::Base -strict, -signatures;
 use File::Temp;
 use Mojo::File qw(curfile path);
+use Mojo::JSON qw(true);
 use Test::More;
 
 plan skip_all => 'under the sanitizers it is the same' if $ENV{AUTOFLOW_ASAN};
@@ -100,6 +101,24 @@ subtest 'a route selected by a query value' => sub {
         ->json_is('/error' => 'validation_failed');
     $t->get_ok('/oauth/auth/me' => $t->bearer($pair))->status_is(404);
     $t->get_ok('/plain/auth/me')->status_is(404);
+};
+
+subtest 'their document' => sub {
+    my $document = $t->get_ok('/oauth/openapi.json')->status_is(200)->tx->res->json;
+    is_deeply [sort keys %{$document->{paths}}],
+        ['/', '/openapi.json', '/page', '/token', '/user'], 'the paths';
+    my $token = $document->{paths}{'/token'}{post};
+    is_deeply $token->{parameters}, [{name => 'grant_type', in => 'query', required => true,
+        schema => {type => 'string', enum => ['password', 'refresh_token']}}], 'the selector';
+    is_deeply [sort keys %{$token->{requestBody}{content}}],
+        ['application/json', 'application/x-www-form-urlencoded'], 'a form or JSON';
+    is_deeply [map { $_->{schema} } values %{$token->{requestBody}{content}}],
+        [({anyOf => [map { {'$ref' => "#/components/schemas/${_}Grant"} }
+            qw(Password Refresh)]}) x 2], 'of either';
+    is_deeply $document->{components}{securitySchemes}{password}{flows}{password},
+        {tokenUrl => '/oauth/token?grant_type=password', scopes => {}}, 'where tokens come from';
+    is_deeply [sort keys %{$document->{components}{schemas}{Error}{properties}}],
+        ['error', 'error_description'], 'problems of its own';
 };
 
 subtest 'an account, a page, a redirect' => sub {

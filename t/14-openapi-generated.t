@@ -21,22 +21,40 @@ my $routes = Test::Autoflow::Routes->new(module => $t->module, document => $docu
 sub any (@of) { $of[rand @of] }
 sub chance ($of) { rand() < $of }
 
+# what is not as the document says, in later requests
+my $wild = 0;
+sub odd ($of) { $wild && chance($of) }
+
 
 # Values
 
-my ($n, @ids) = (0);
+my $n = 0;
 my $password = 'correct horse battery staple';
 
+# ids, addresses and tokens that were in responses, by what they are of
+my %known;
+my %kinds = (recipient => 'users', sender => 'users', actor => 'users', target => 'users',
+    parent => 'messages', after => 'messages');
+
 sub uuid { sprintf '%08x-%04x-7%03x-8%03x-%012x', map { int rand 2**$_ } 32, 16, 12, 12, 40 }
+sub kind ($name) { my $of = $name =~ s/_id\z//r; $kinds{$of} // "${of}s" }
+sub known ($kind) { $known{$kind} && !odd(0.2) ? any(@{$known{$kind}}) : uuid() }
 
 my %formats = (
-    email       => sub { 'made' . ++$n . '@example.com' },
-    uuid        => sub { @ids && chance(0.8) ? any(@ids) : uuid() },
-    date        => sub { sprintf '%d-%02d-%02d', 1950 + rand 70, 1 + rand 12, 1 + rand 28 },
-    'date-time' => sub { '2026-01-01T00:00:00Z' },
-    password    => sub { $password },
-    uri         => sub { 'https://example.com/' . ++$n },
+    email       => sub ($name) { 'made' . ++$n . '@example.com' },
+    uuid        => sub ($name) { known(kind($name)) },
+    date        => sub ($name) { sprintf '%d-%02d-%02d', 1950 + rand 70, 1 + rand 12, 1 + rand 28 },
+    'date-time' => sub ($name) { '2026-01-01T00:00:00Z' },
+    uri         => sub ($name) { 'https://example.com/' . ++$n },
 );
+
+# what no schema tells
+my %named = (
+    email         => sub { any('made' . ++$n . '@example.com', @{$known{emails} // []}) },
+    refresh_token => sub { known('refresh_tokens') },
+    cursor        => sub { known('cursors') },
+);
+$named{$_} = sub { $password } for qw(password current_password new_password);
 
 # a string of these lengths, which a pattern may restrict
 sub text ($schema) {
@@ -50,7 +68,8 @@ sub text ($schema) {
 
 sub valid ($schema, $name = '') {
     $schema = $routes->flat($schema);
-    return valid(any(@{$schema->{anyOf}})) if $schema->{anyOf};
+    return valid(any(@{$schema->{anyOf}}), $name) if $schema->{anyOf};
+    return $named{$name}->() if $named{$name};
     return any(@{$schema->{enum}}) if $schema->{enum};
     my $type = any(ref $schema->{type} ? @{$schema->{type}} : $schema->{type});
     return undef if $type eq 'null';
@@ -58,8 +77,7 @@ sub valid ($schema, $name = '') {
     return $type eq 'number' ? rand 100 : integer($schema) if $type =~ /number|integer/;
     return [map { valid($schema->{items}) } 1 .. rand 3] if $type eq 'array';
     return object($schema) if $type eq 'object';
-    return $password if $name =~ /password$/;
-    return ($formats{$schema->{format} // ''} // sub { text($schema) })->();
+    return ($formats{$schema->{format} // ''} // sub ($name) { text($schema) })->($name);
 }
 
 sub integer ($schema) {
@@ -94,7 +112,7 @@ my %pairs;
 # a token pair of the account that this kind of requests is sent by
 sub pair ($who) {
     return $pairs{$who} //= do {
-        my $made = $t->register(email => $formats{email}->());
+        my $made = $t->register(email => $formats{email}->('email'));
         if ($who eq 'superuser') {
             $t->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {},
                 $made->{user}{id});
@@ -107,22 +125,21 @@ sub pair ($who) {
 
 sub path_of ($path) {
     my %wrong = (malformed => 'x', unknown => uuid());
-    return $path =~ s/\{\w+\}/
-        my $known = @ids ? any(@ids) : uuid();
-        chance(0.85) ? $known : $wrong{any(sort keys %wrong)}/ger;
+    return $path =~ s{(\w+)/\K\{\w+\}}{
+        odd(0.1) ? $wrong{any(sort keys %wrong)} : known($1)}ger;
 }
 
 sub query_of ($op) {
-    my @given = grep { $_->{required} || chance(0.3) } grep { $_->{in} eq 'query' }
+    my @given = grep { $_->{required} || chance(0.2) } grep { $_->{in} eq 'query' }
         @{$op->{parameters} // []};
     my @pairs;
     for my $parameter (@given) {
-        my $value = chance(0.8) ? valid($parameter->{schema}) : any(@strange);
+        my $value = odd(0.2) ? any(@strange) : valid(@$parameter{qw(schema name)});
         $value = ref $value eq 'JSON::PP::Boolean' ? ($value ? 'true' : 'false')
             : ref $value ? encode_json($value) : $value // 'null';
         push @pairs, "$parameter->{name}=" . url_escape(Mojo::Util::encode('UTF-8', $value));
     }
-    push @pairs, any('%', 'x=%zz', 'size=1&size=2', '&&', 'x', "\%ff=1") if chance(0.05);
+    push @pairs, any('%', 'x=%zz', 'size=1&size=2', '&&', 'x', "\%ff=1") if odd(0.05);
     return @pairs ? '?' . join('&', @pairs) : '';
 }
 
@@ -135,14 +152,14 @@ sub body_of ($op) {
     my ($body, $mistyped) = (object($schema), 0);
     my $known = $schema->{properties};
     my $some  = any(sort keys %$known);
-    if (chance(0.2)) {
+    if (odd(0.2)) {
         $body->{$some} = mistyped($routes->flat($known->{$some}));
         $mistyped = 1;
     }
-    elsif (chance(0.2)) { $body->{$some} = any(@strange) }
-    elsif (chance(0.1)) { delete $body->{$some} }
-    elsif (chance(0.1)) { $body->{unknown} = any(@strange) }
-    return (encode_json($body), 'application/json', $mistyped) if chance(0.9);
+    elsif (odd(0.2)) { $body->{$some} = any(@strange) }
+    elsif (odd(0.1)) { delete $body->{$some} }
+    elsif (odd(0.1)) { $body->{unknown} = any(@strange) }
+    return (encode_json($body), 'application/json', $mistyped) if !odd(0.1);
     return any(
         ['{', 'application/json'], ['', 'application/json'], ['[]', 'application/json'],
         ['{"a":1,"a":2}', 'application/json'], ["{\"a\":\"\xff\"}", 'application/json'],
@@ -168,23 +185,32 @@ sub ask ($method, $path, $op, $who) {
     push @failed, "$said " . $res->body if $code !~ /^[234]/;
     push @accepted, $said if $mistyped && $code =~ /^2/;
     $succeeded{"$method $path"}++ if $code =~ /^2/;
-    learn($res->json) if $code =~ /^2/ && $path !~ /openapi|jwks/;
+    learn($res->json, $path =~ s{/\{.*|/me$}{}r =~ s{.*/}{}r)
+        if $code =~ /^2/ && $path !~ /openapi/;
 
     # logged out, disabled, deleted, or no longer a superuser
-    delete $pairs{$who} if $code == 401 || $method ne 'get' && $path =~ m{/auth|/user};
+    delete $pairs{$who} if $code == 401 || $method ne 'get' && $path =~ m{^/auth/[lm]|/user};
     return;
 }
 
-# ids that are in responses
-sub learn ($value) {
-    if (ref $value eq 'ARRAY') { learn($_) for @$value }
-    elsif (ref $value eq 'HASH') {
-        push @ids, grep { ($_ // '') =~ /^[0-9a-f-]{36}\z/ } map { $value->{$_} }
-            grep { /^id$|_id$/ } sort keys %$value;
-        @ids = (shuffle @ids)[0 .. 199] if @ids > 400;
-        learn($value->{$_}) for sort keys %$value;
-    }
+# what is in a response that others may need
+sub learn ($value, $kind) {
+    return map { learn($_, $kind) } @$value if ref $value eq 'ARRAY';
+    return if ref $value ne 'HASH';
+    keep($kind, $value->{id}) if ($value->{id} // '') =~ /^[0-9a-f-]{36}\z/;
+    keep(kind($_), $value->{$_}) for grep { /_id\z/ && $_ ne 'request_id' } sort keys %$value;
+    keep(emails => $value->{email});
+    keep(refresh_tokens => $value->{refresh_token});
+    keep(cursors => $value->{next});
+    learn($value->{$_}, $_ eq 'data' ? $kind : $_ eq 'user' ? 'users' : $_) for sort keys %$value;
     return;
+}
+
+# the latest ones
+sub keep ($kind, $value) {
+    return if !defined $value || ref $value;
+    unshift @{$known{$kind}}, $value;
+    splice @{$known{$kind}}, 5;
 }
 
 my @operations;
@@ -192,8 +218,19 @@ for my $path (sort keys %{$document->{paths}}) {
     my $item = $document->{paths}{$path};
     push @operations, map { [$_, $path, $item->{$_}] } grep { $_ ne 'parameters' } sort keys %$item;
 }
-my @who = qw(nobody user user superuser superuser superuser);
-ask(@{$_->[0]}, $_->[1]) for shuffle map { my $op = $_; map { [$op, $_] } @who } @operations;
+
+# first as the document says, what makes others before what may end them or the
+# sessions; then anything in any order
+sub place ($op) {
+    return $op->[0] eq 'delete' || $op->[0] ne 'get' && $op->[1] =~ m{logout|/me|users/\{} ? 2
+        : $op->[0] ne 'post';
+}
+for my $op (sort { place($a) <=> place($b) } shuffle @operations) {
+    ask(@$op, $_) for qw(user superuser);
+}
+$wild = 1;
+ask(@{$_->[0]}, $_->[1]) for shuffle
+    map { my $op = $_; map { [$op, $_] } qw(nobody user superuser superuser) } @operations;
 
 is_deeply \@wrong, [], "$sent responses are as the document says, with the seed $seed";
 is_deeply \@failed, [], 'none is a server error';

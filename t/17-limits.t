@@ -355,7 +355,7 @@ my @others = (
     'SQLSTATE 40P01 and 40001', '+ 1 connections per node', 'revocations, 32 octets each',
     '16m has room for 250 000 revocations', 'port 25 by default', 'port 465.',
     'PKCS#8, PKCS#1, SEC 1', 'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519',
-    'HS256', 'RS256', 'base64', 'IPv6', '5xx',
+    'HS256', 'RS256', 'base64', 'IPv6', '5xx', 'OpenAPI 3.1', 'W3C',
 );
 
 

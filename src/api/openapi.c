@@ -25,6 +25,25 @@ static ngx_uint_t af_openapi_covers(const af_openapi_t *openapi,
     const char *path);
 static ngx_uint_t af_openapi_is_sibling(const af_openapi_t *a,
     const af_openapi_t *b);
+static ngx_int_t af_openapi_answer(af_ctx_t *ctx);
+
+
+const af_step_pt  af_openapi_steps[] = { af_openapi_answer, NULL };
+
+
+static const af_field_t  af_openapi_fields[] = {
+    { "openapi", &af_type_string, AF_REQUIRED, NULL },
+    { "info", &af_type_object, AF_REQUIRED, NULL },
+    { "servers", &af_type_array, AF_REQUIRED, NULL },
+    { "tags", &af_type_array, AF_REQUIRED, NULL },
+    { "paths", &af_type_object, AF_REQUIRED, NULL },
+    { "components", &af_type_object, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+const af_schema_t  af_openapi_schema = {
+    "OpenApi", af_openapi_fields, NULL
+};
 
 
 char *
@@ -295,4 +314,17 @@ af_openapi_path(ngx_http_request_t *r, const char *path)
     return af_openapi_serves(af_loc_conf(r)->openapi, path)
            ? json_sprintf("%.*s%s", (int) base->len, base->data, path)
            : json_null();
+}
+
+
+static ngx_int_t
+af_openapi_answer(af_ctx_t *ctx)
+{
+    af_openapi_t  *openapi;
+
+    openapi = af_loc_conf(ctx->request)->openapi;
+
+    return openapi->text.len
+           ? af_answer_cached(ctx, &openapi->text, &openapi->etag)
+           : af_problem(ctx, AF_NOT_FOUND, NULL);
 }

@@ -22,6 +22,11 @@ typedef struct af_openapi_s {
 } af_openapi_t;
 
 
+/* the route GET /openapi.json of a dialect: .cached, with these */
+extern const af_step_pt   af_openapi_steps[];
+extern const af_schema_t  af_openapi_schema;
+
+
 /* Notes a location with autoflow_api. */
 char *af_openapi_add(ngx_conf_t *cf, ngx_http_autoflow_loc_conf_t *alcf);
 

@@ -18,7 +18,6 @@ static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
-static ngx_int_t answer_openapi(af_ctx_t *ctx);
 
 
 static const af_step_pt  health_steps[] = { query_health, answer_health, NULL };
@@ -26,7 +25,6 @@ static const af_step_pt  ready_steps[] = { query_ready, answer_ready, NULL };
 static const af_step_pt  live_steps[] = { answer_live, NULL };
 static const af_step_pt  root_steps[] = { answer_root, NULL };
 static const af_step_pt  jwks_steps[] = { answer_jwks, NULL };
-static const af_step_pt  openapi_steps[] = { answer_openapi, NULL };
 
 static const af_step_pt  db_test_steps[] = {
     start_clock,
@@ -103,19 +101,6 @@ static const af_field_t  jwks_fields[] = {
 static const af_schema_t  jwks_schema = { "JwkSet", jwks_fields, NULL };
 
 
-static const af_field_t  openapi_fields[] = {
-    { "openapi", &af_type_string, AF_REQUIRED, NULL },
-    { "info", &af_type_object, AF_REQUIRED, NULL },
-    { "servers", &af_type_array, AF_REQUIRED, NULL },
-    { "tags", &af_type_array, AF_REQUIRED, NULL },
-    { "paths", &af_type_object, AF_REQUIRED, NULL },
-    { "components", &af_type_object, AF_REQUIRED, NULL },
-    { NULL, NULL, 0, NULL }
-};
-
-static const af_schema_t  openapi_schema = { "OpenApi", openapi_fields, NULL };
-
-
 const af_route_t  af_system_routes[] = {
 
     { NGX_HTTP_GET, "/", AF_PUBLIC,
@@ -155,8 +140,8 @@ const af_route_t  af_system_routes[] = {
     { NGX_HTTP_GET, "/openapi.json", AF_PUBLIC,
       .summary = "Read this document",
       .cached = 1,
-      .answer = &openapi_schema,
-      .steps = openapi_steps },
+      .answer = &af_openapi_schema,
+      .steps = af_openapi_steps },
 
     { .path = NULL }
 };
@@ -316,17 +301,4 @@ answer_jwks(af_ctx_t *ctx)
     jwks = &ctx->server->jwks;
 
     return af_answer_text(ctx, (char *) jwks->data, jwks->len);
-}
-
-
-static ngx_int_t
-answer_openapi(af_ctx_t *ctx)
-{
-    af_openapi_t  *openapi;
-
-    openapi = af_loc_conf(ctx->request)->openapi;
-
-    return openapi->text.len
-           ? af_answer_cached(ctx, &openapi->text, &openapi->etag)
-           : af_problem(ctx, AF_NOT_FOUND, NULL);
 }

@@ -4,6 +4,7 @@
  */
 
 #include "api/auth.h"
+#include "api/openapi.h"
 #include "api/schemas.h"
 
 
@@ -87,6 +88,12 @@ static const af_route_t  oauth_routes[] = {
       .summary = "Where the page is",
       .status = NGX_HTTP_SEE_OTHER,
       .steps = place_steps },
+
+    { NGX_HTTP_GET, "/openapi.json", AF_PUBLIC,
+      .summary = "Read this document",
+      .cached = 1,
+      .answer = &af_openapi_schema,
+      .steps = af_openapi_steps },
 
     { .path = NULL }
 };

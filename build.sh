@@ -28,7 +28,7 @@ test_packages=(
     "${run_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
-    python3-aiosmtpd
+    prometheus python3-aiosmtpd
 )
 
 usage() {
@@ -150,11 +150,13 @@ apt_install() {
     clusters=/etc/postgresql-common/createcluster.d/autoflow.conf
     trap 'rm -f $undo' EXIT
 
-    case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | *" haproxy "*)
+    case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | \
+        *" haproxy "* | *" prometheus "*)
         if [ ! -e $policy ]; then
             undo="$policy"
             printf '%s\n' '#!/bin/sh' \
-                'case "$*" in *nginx*|*postgresql*|*caddy*|*haproxy*)' \
+                'case "$*" in' \
+                '*nginx*|*postgresql*|*caddy*|*haproxy*|*prometheus*)' \
                 'exit 101 ;; esac' >$policy
             chmod 755 $policy
         fi
@@ -168,7 +170,7 @@ apt_install() {
     apt-get update || true
     apt-get install -y --no-install-recommends "$@"
 
-    for service in nginx caddy haproxy; do
+    for service in nginx caddy haproxy prometheus; do
         case " $* " in *" $service "*)
             at_boot disable $service
             mkdir -p /var/lib/autoflow
@@ -693,8 +695,9 @@ install_module() {
     keep_edited "$conf/mail" "$root"/conf/mail/*
     keep_edited "$prefix/landing" "$root"/conf/landing/*
     mkdir -p "$prefix/autoflow"
-    rm -rf "$prefix/autoflow/sql"
-    cp -r --no-preserve=ownership "$root/sql" "$prefix/autoflow/"
+    rm -rf "$prefix"/autoflow/{sql,monitoring}
+    cp -r --no-preserve=ownership "$root/sql" "$root/conf/monitoring" \
+        "$prefix/autoflow/"
     at_boot_again nginx
     cat <<END
 Installed $module_dir/$module, $conf/snippets/autoflow_*.conf,
@@ -990,7 +993,7 @@ clean() {
     case $place in
         */autoflow.??????/temp) rm -rf "${place%/temp}" ;;
     esac
-    at_boot_again nginx caddy haproxy
+    at_boot_again nginx caddy haproxy prometheus
     say "Removed $state and its database."
 }
 

@@ -4,6 +4,7 @@
  */
 
 #include "api/api.h"
+#include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/password.h"
 #include "api/tokens.h"
@@ -297,6 +298,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS,
+      af_metrics_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_cors_origins"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_1MORE,
@@ -479,6 +487,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->io_name = { 0, NULL };
      *     amcf->connect_name = { 0, NULL };
      *     amcf->zone = NULL;
+     *     amcf->metrics = NULL;
+     *     amcf->metrics_used = 0;
      *     amcf->fail_open = 0;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
@@ -511,7 +521,9 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    ngx_conf_init_size_value(amcf->zone_size, 16 * 1024 * 1024);
+    /* without a database there are only metrics in it */
+    ngx_conf_init_size_value(amcf->zone_size, amcf->database
+                                              ? 16 * 1024 * 1024 : 1024 * 1024);
     ngx_conf_init_msec_value(amcf->staleness, 5 * 60 * 1000);
     ngx_conf_init_uint_value(amcf->max_sessions, 100);
     ngx_conf_init_uint_value(amcf->environment, AF_PRODUCTION);
@@ -524,6 +536,15 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
+    }
+
+    af_metrics_init();
+
+    if (amcf->database || amcf->metrics_used) {
+        amcf->metrics = af_zone_add(cf, amcf->zone_size);
+        if (amcf->metrics == NULL) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return amcf->database ? ngx_http_autoflow_init_service(cf, amcf)
@@ -539,10 +560,7 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    amcf->zone = af_zone_add(cf, amcf->zone_size);
-    if (amcf->zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    amcf->zone = amcf->metrics;
 
     amcf->feed = af_feed_create(cf->pool, amcf->database, amcf->zone,
                                 amcf->staleness);
@@ -627,6 +645,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->dialect = NULL;
      *     alcf->openapi = NULL;
      *     alcf->verify = 0;
+     *     alcf->metrics = 0;
      *     alcf->https = AF_HTTPS_OFF;
      *     alcf->methods = NULL;
      */
@@ -674,12 +693,16 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->noname && conf->dialect == NULL && conf->verify == 0) {
+    if (clcf->noname && conf->dialect == NULL && conf->verify == 0
+        && conf->metrics == 0)
+    {
         conf->dialect = prev->dialect;
+        conf->series = prev->series;
         conf->base = prev->base;
         conf->mount = prev->mount;
         conf->openapi = prev->openapi;
         conf->verify = prev->verify;
+        conf->metrics = prev->metrics;
         conf->line = prev->line;
     }
 
@@ -690,6 +713,9 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
         } else if (conf->verify) {
             clcf->handler = af_verify_handler;
+
+        } else if (conf->metrics) {
+            clcf->handler = af_metrics_handler;
         }
     }
 
@@ -730,8 +756,8 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         af_remotes_start(amcf->remotes, amcf->io, cycle->log);
     }
 
-    if (amcf->zone) {
-        af_counters_join(amcf->zone->counters, ngx_worker);
+    if (amcf->metrics) {
+        af_counters_join(amcf->metrics->counters, ngx_process_slot);
     }
 
     if (amcf->db) {
@@ -791,4 +817,6 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
 
     af_cache_free(amcf->cache);
     amcf->cache = NULL;
+
+    af_counters_leave();
 }

@@ -302,6 +302,17 @@ accepted_server "in a server: $_", $_
     for 'location /x/ { autoflow_verify status=200; }',
         'location /x/ { limit_except GET { autoflow_verify; } }';
 
+# autoflow_metrics
+
+refused_server "in a server: $_->[0]", $_->[1], $_->[0]
+    for ['autoflow_metrics;', qr/not allowed here/],
+        ['location /x/ { autoflow_metrics; autoflow_metrics; }', qr/duplicate/],
+        ['location /x/ { autoflow_metrics on; }', qr/invalid number of arguments/],
+        ['location /x/ { autoflow_api; autoflow_metrics; }', qr/conflicts with another/];
+accepted_server "in a server: $_", $_
+    for 'location /x/ { autoflow_metrics; }',
+        'location /x/ { limit_except GET { autoflow_metrics; } }';
+
 $t->api(0)->server('location / { autoflow_verify; }');
 refused 'autoflow_verify without a key',
     qr{"autoflow_verify" needs an "autoflow_key" in \S+nginx.conf:\d+},

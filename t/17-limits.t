@@ -45,6 +45,7 @@ my %defaults = (
     autoflow_leeway                 => 'autoflow_leeway 0s;',
     autoflow_api                    => '—',
     autoflow_verify                 => '—',
+    autoflow_metrics                => '—',
     autoflow_cors_origins           => '—',
     autoflow_cookies                => 'autoflow_cookies off;',
     autoflow_require_https          => 'autoflow_require_https on; in production, where there is'

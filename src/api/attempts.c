@@ -53,7 +53,7 @@ struct af_attempt_s {
 
 static ngx_int_t af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
     const af_account_key_t *account);
-static ngx_int_t af_attempt_refuse(af_ctx_t *ctx, const char *limit,
+static ngx_int_t af_attempt_refuse(af_ctx_t *ctx, af_attempt_kind_t kind,
     ngx_uint_t seconds, int first);
 static const af_rate_t *af_attempt_rate(af_ctx_t *ctx, af_attempt_kind_t kind);
 static void af_attempt_key(af_ctx_t *ctx, af_attempt_kind_t kind,
@@ -74,24 +74,28 @@ static void af_attempt_clear(af_limits_t *limits, const void *key,
 
 static const struct {
     const char     *limit;         /* as in the audit log */
+    af_limit_t      metric;
     size_t          rate;          /* in autoflow_attempts */
     af_attempt_pt   settle[4];     /* by outcome */
 } af_attempt_kinds[] = {
 
-    [AF_ATTEMPT_ADDRESS] = { "address", offsetof(af_attempts_t, address),
+    [AF_ATTEMPT_ADDRESS] = { "address", AF_LIMIT_ADDRESS,
+        offsetof(af_attempts_t, address),
         { af_limits_failed, af_limits_release,
           af_limits_failed, af_limits_release } },
 
-    [AF_ATTEMPT_ACCOUNT] = { "account", offsetof(af_attempts_t, account),
+    [AF_ATTEMPT_ACCOUNT] = { "account", AF_LIMIT_ACCOUNT,
+        offsetof(af_attempts_t, account),
         { af_limits_failed, af_attempt_clear,
           af_limits_release, af_limits_release } },
 
-    [AF_ATTEMPT_TOTAL] = { "account_total",
+    [AF_ATTEMPT_TOTAL] = { "account_total", AF_LIMIT_ACCOUNT_TOTAL,
         offsetof(af_attempts_t, account_total),
         { af_limits_failed, af_limits_release,
           af_limits_release, af_limits_release } },
 
-    [AF_ATTEMPT_LOGIN] = { "changes", offsetof(af_attempts_t, reserved),
+    [AF_ATTEMPT_LOGIN] = { "changes", AF_LIMIT_LOGINS,
+        offsetof(af_attempts_t, reserved),
         { af_limits_release, af_limits_failed,
           af_limits_failed, af_limits_release } }
 };
@@ -193,8 +197,7 @@ af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
     seconds = af_limits_take(ctx->conf->zone->limits, rate, &attempt->key,
                              sizeof(af_attempt_key_t), ngx_time(), &first);
     if (seconds) {
-        return af_attempt_refuse(ctx, af_attempt_kinds[kind].limit, seconds,
-                                 first);
+        return af_attempt_refuse(ctx, kind, seconds, first);
     }
 
     attempt->next = ctx->attempts;
@@ -208,9 +211,11 @@ af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
 /* no credential was checked, whatever was counted before; the address counts */
 
 static ngx_int_t
-af_attempt_refuse(af_ctx_t *ctx, const char *limit, ngx_uint_t seconds,
+af_attempt_refuse(af_ctx_t *ctx, af_attempt_kind_t kind, ngx_uint_t seconds,
     int first)
 {
+    af_count(AF_METRIC_REFUSED, af_attempt_kinds[kind].metric);
+
     af_attempts_settle(ctx, AF_ATTEMPT_UNSENT);
 
     if (af_retry_after(ctx, seconds) != NGX_OK) {
@@ -221,7 +226,7 @@ af_attempt_refuse(af_ctx_t *ctx, const char *limit, ngx_uint_t seconds,
         return af_problem(ctx, AF_TOO_MANY_ATTEMPTS, NULL);
     }
 
-    af_bind(ctx, "limit", limit);
+    af_bind(ctx, "limit", af_attempt_kinds[kind].limit);
 
     return af_problem_after_try(ctx, AF_TOO_MANY_ATTEMPTS,
                                 &af_sql_auth_locked_out);

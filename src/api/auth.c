@@ -6,6 +6,7 @@
 #include "api/tokens.h"
 #include "check/email.h"
 #include "check/input.h"
+#include "shm/counters.h"
 
 
 static int one_identifier(json_t *body, json_t *errors);
@@ -363,6 +364,7 @@ static ngx_int_t
 refuse_login(af_ctx_t *ctx, af_problem_id_t problem, const char *reason)
 {
     af_attempts_failed(ctx);
+    af_count_named(AF_METRIC_LOGINS, reason);
     af_bind(ctx, "reason", reason);
 
     return af_problem_after(ctx, problem, &af_sql_auth_login_failed);
@@ -376,6 +378,7 @@ answer_tokens(af_ctx_t *ctx)
 
     if (af_found(ctx)) {
         af_attempts_succeeded(ctx);
+        af_count_named(AF_METRIC_LOGINS, "success");
         return af_step_tokens(ctx);
     }
 

@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/metrics.h"
 #include "api/openapi.h"
 #include "conf/params.h"
 
@@ -88,6 +89,7 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     alcf->dialect = dialect;
+    alcf->series = af_metrics_series(dialect);
     alcf->base = base;
     alcf->mount = mount;
     af_conf_line(cf, &alcf->line);

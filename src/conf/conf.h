@@ -81,6 +81,10 @@ typedef struct {
     struct af_db_s             *wide;
     struct af_feed_s           *feed;
 
+    /* `zone`, or one for metrics alone; NULL: they are off */
+    struct af_zone_s           *metrics;
+    ngx_uint_t                  metrics_used;  /* some location has them */
+
     struct af_jobs_s           *jobs;      /* per worker */
 
     ngx_array_t                *remotes;   /* of af_remote_t *; all servers' */
@@ -142,10 +146,12 @@ typedef struct {
     ngx_array_t                *require;   /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t   *realm;
     const struct af_dialect_s  *dialect;   /* of autoflow_api; NULL: no API */
+    ngx_uint_t                  series;    /* of its first route, in metrics */
     ngx_str_t                   base;      /* of its paths, no last '/' */
     ngx_str_t                   mount;     /* what they begin with */
     struct af_openapi_s        *openapi;   /* its document */
     ngx_uint_t                  verify;    /* a status; 0: none */
+    ngx_uint_t                  metrics;   /* autoflow_metrics */
     ngx_uint_t                  require_https; /* as configured, or unset */
     ngx_uint_t                  https;     /* af_https_mode_t */
 
@@ -158,7 +164,7 @@ typedef struct {
     /* the methods of a request's path as a mask, 0: none; NULL: unknown */
     ngx_uint_t                (*methods)(ngx_http_request_t *r);
 
-    af_conf_line_t              line;      /* autoflow_api, autoflow_verify */
+    af_conf_line_t              line;      /* autoflow_api, _verify, _metrics */
     af_conf_line_t              auth_line;
     af_conf_line_t              require_line;
     af_conf_line_t              cookies_line;

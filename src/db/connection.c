@@ -24,6 +24,8 @@ typedef struct {
 
 
 static void af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state);
+static void af_db_conn_count(const af_db_conn_t *conn, af_db_event_t event);
+static void af_db_conn_in_flight(const af_db_conn_t *conn, int n);
 static void af_db_conn_defer(af_db_conn_t *conn);
 static void af_db_conn_thread(void *data, ngx_log_t *log);
 static void af_db_conn_connected(ngx_event_t *ev);
@@ -92,11 +94,17 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
     af_transition(conn->db->log, "database connection", next, conn->state,
                   state);
 
+    if (state == AF_DB_READY || conn->state == AF_DB_READY) {
+        af_gauge_add(AF_METRIC_DB_CONNECTIONS, conn->db->profile->lane,
+                     state == AF_DB_READY ? 1 : -1);
+    }
+
     conn->state = state;
 
     switch (state) {
 
     case AF_DB_READY:
+        af_db_conn_count(conn, AF_DB_EVENT_OPENED);
         conn->used = 0;
         break;
 
@@ -119,6 +127,21 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
     case AF_DB_DORMANT:
         break;
     }
+}
+
+
+static void
+af_db_conn_count(const af_db_conn_t *conn, af_db_event_t event)
+{
+    af_count(AF_METRIC_DB_EVENTS,
+             conn->db->profile->lane * AF_DB_EVENTS + event);
+}
+
+
+static void
+af_db_conn_in_flight(const af_db_conn_t *conn, int n)
+{
+    af_gauge_add(AF_METRIC_DB_IN_FLIGHT, conn->db->profile->lane, n);
 }
 
 
@@ -193,6 +216,8 @@ af_db_conn_connected(ngx_event_t *ev)
 
     if (task->pg == NULL) {
 
+        af_db_conn_count(conn, AF_DB_EVENT_FAILED);
+
         /* once, not at each attempt */
         level = db->down ? NGX_LOG_INFO : NGX_LOG_ERR;
 
@@ -211,6 +236,7 @@ af_db_conn_connected(ngx_event_t *ev)
         PQfinish(conn->pg);
         conn->pg = NULL;
 
+        af_db_conn_count(conn, AF_DB_EVENT_FAILED);
         af_db_conn_defer(conn);
         af_db_connect_failed(db);
         return;
@@ -359,6 +385,7 @@ af_db_conn_break(af_db_conn_t *conn, const char *error)
                   "%s: a database connection is lost: %*s",
                   conn->db->profile->name, strcspn(error, "\n"), error);
 
+    af_db_conn_count(conn, AF_DB_EVENT_LOST);
     af_db_conn_state(conn, AF_DB_BROKEN);
 }
 
@@ -395,6 +422,7 @@ af_db_conn_teardown(ngx_event_t *ev)
     }
 
     n = conn->busy;
+    af_db_conn_in_flight(conn, - (int) n);
 
     for (i = 0; i < n; i++) {
         slot = &conn->slots[(conn->head + i) % db->conf->inflight];
@@ -454,6 +482,7 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
 
     slot = &conn->slots[(conn->head + conn->busy) % conn->db->conf->inflight];
     conn->busy++;
+    af_db_conn_in_flight(conn, 1);
 
     slot->op = op;
     slot->sent = af_microseconds();
@@ -609,6 +638,11 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
     if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
         severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 
+        if (severity) {
+            af_count(AF_METRIC_DB_ERRORS, af_sqlstate_class(
+                         PQresultErrorField(res, PG_DIAG_SQLSTATE)));
+        }
+
         /* libpq's own errors have no severity: the connection is gone */
 
         if (severity == NULL || ngx_strcmp(severity, "ERROR") != 0
@@ -667,11 +701,12 @@ af_db_conn_complete(af_db_conn_t *conn)
 
     op = conn->slots[conn->head].op;
 
-    af_observe(AF_METRIC_DB_TIME,
+    af_observe(AF_METRIC_DB_TIME, conn->db->profile->lane,
                af_microseconds() - conn->slots[conn->head].sent);
 
     conn->head = (conn->head + 1) % conn->db->conf->inflight;
     conn->busy--;
+    af_db_conn_in_flight(conn, -1);
 
     conn->used = 1;
     conn->failures = 0;

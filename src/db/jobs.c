@@ -1,4 +1,5 @@
 #include "db/jobs.h"
+#include "shm/counters.h"
 #include "queries.h"
 #include "conf/transition.h"
 
@@ -8,6 +9,9 @@
 
 /* milliseconds until a job's next batch, while there is more to do */
 #define AF_JOBS_PAUSE  200
+
+/* milliseconds between looks at what metrics tell */
+#define AF_JOBS_WATCH  5000
 
 /* the minimal timeout of a job, in milliseconds: above statement_timeout */
 #define AF_JOBS_TIMEOUT  15000
@@ -20,7 +24,8 @@ typedef enum {
     AF_JOBS_IDLE = 0,
     AF_JOBS_CLAIMING,
     AF_JOBS_RUNNING,
-    AF_JOBS_PAUSED
+    AF_JOBS_PAUSED,
+    AF_JOBS_WATCHING
 } af_jobs_state_t;
 
 
@@ -46,6 +51,7 @@ struct af_jobs_s {
     af_jobs_state_t        state;
     ngx_event_t            timer;
     const af_jobs_row_t   *job;        /* the one being run */
+    ngx_msec_t             watched;    /* when */
 
     const char            *claim[3];   /* names, periods, the holder */
     const char            *fence[2];   /* the job's name and number */
@@ -74,6 +80,9 @@ static void af_jobs_run(af_jobs_t *jobs);
 static void af_jobs_done(af_db_op_t *op);
 static ngx_uint_t af_jobs_more(const PGresult *res);
 static void af_jobs_failed(af_jobs_t *jobs, const char *name);
+static void af_jobs_watch(af_jobs_t *jobs);
+static void af_jobs_watched(af_db_op_t *op);
+static int64_t af_jobs_number(const PGresult *res, int row, const char *name);
 
 
 af_jobs_t *
@@ -173,10 +182,10 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     ngx_uint_t              i, n;
     const af_statement_t  **statements;
 
-    /* those of the jobs, our own two, and NULL */
+    /* those of the jobs, our own three, and NULL */
 
     statements = ngx_pcalloc(cycle->pool,
-                             (jobs->n + 3) * sizeof(af_statement_t *));
+                             (jobs->n + 4) * sizeof(af_statement_t *));
 
     if (statements == NULL || af_jobs_claim_values(jobs, cycle) != NGX_OK) {
         return NGX_ERROR;
@@ -185,6 +194,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     n = 0;
     statements[n++] = &af_sql_jobs_claim;
     statements[n++] = &af_sql_jobs_fence;
+    statements[n++] = &af_sql_jobs_watch;
 
     for (i = 0; i < jobs->n; i++) {
         if (jobs->table[i].statement) {
@@ -201,6 +211,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     jobs->conf.timeout = ngx_max(2 * db->timeout, AF_JOBS_TIMEOUT);
 
     jobs->profile.name = "autoflow jobs";
+    jobs->profile.lane = AF_DB_LANE_JOBS;
     jobs->profile.statements = statements;
 
     jobs->timer.handler = af_jobs_timer;
@@ -297,10 +308,11 @@ af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
 {
     /* the states that may follow each state */
     static const unsigned  next[] = {
-        1 << AF_JOBS_CLAIMING,
+        1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_WATCHING,
         1 << AF_JOBS_RUNNING | 1 << AF_JOBS_IDLE,
         1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_PAUSED | 1 << AF_JOBS_IDLE,
-        1 << AF_JOBS_RUNNING
+        1 << AF_JOBS_RUNNING,
+        1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_IDLE
     };
 
     af_transition(jobs->log, jobs->job ? jobs->job->name : "jobs", next,
@@ -331,6 +343,9 @@ af_jobs_timer(ngx_event_t *ev)
 
     if (jobs->state == AF_JOBS_PAUSED) {
         af_jobs_run(jobs);
+
+    } else if (ngx_current_msec - jobs->watched >= AF_JOBS_WATCH) {
+        af_jobs_watch(jobs);
 
     } else {
         af_jobs_claim(jobs);
@@ -482,9 +497,70 @@ af_jobs_failed(af_jobs_t *jobs, const char *name)
         return;
     }
 
+    af_count_named(AF_METRIC_JOB_ERRORS, name);
+
     message = PQresultErrorField(jobs->op.error, PG_DIAG_MESSAGE_PRIMARY);
 
     ngx_log_error(NGX_LOG_ERR, jobs->log, 0,
                   "autoflow: the job \"%s\" failed: %s", name,
                   message ? message : "");
+}
+
+
+/* each node for itself: nothing is written */
+
+static void
+af_jobs_watch(af_jobs_t *jobs)
+{
+    jobs->watched = ngx_current_msec;
+
+    jobs->calls[0].statement = &af_sql_jobs_watch;
+    jobs->calls[0].values = NULL;
+    jobs->op.ncalls = 1;
+
+    af_jobs_send(jobs, AF_JOBS_WATCHING, af_jobs_watched);
+}
+
+
+static void
+af_jobs_watched(af_db_op_t *op)
+{
+    int              row, job;
+    af_jobs_t       *jobs;
+    const PGresult  *res;
+
+    jobs = op->data;
+
+    if (op->status != AF_DB_OK) {
+        af_jobs_failed(jobs, jobs->calls[0].statement->name);
+        af_db_clear(op);
+        af_jobs_state(jobs, AF_JOBS_IDLE);
+        return;
+    }
+
+    res = jobs->results[0];
+
+    for (row = 0; row < PQntuples(res); row++) {
+        af_gauge_set(AF_METRIC_MAILS_QUEUED, 0,
+                     af_jobs_number(res, row, "queued"));
+        af_gauge_set(AF_METRIC_MAILS_OLDEST, 0,
+                     af_jobs_number(res, row, "oldest"));
+
+        job = af_metric_value(AF_METRIC_JOB_RUN,
+                              PQgetvalue(res, row, PQfnumber(res, "job")));
+        if (job != -1) {
+            af_gauge_set(AF_METRIC_JOB_RUN, job,
+                         af_jobs_number(res, row, "ran_at"));
+        }
+    }
+
+    af_db_clear(op);
+    af_jobs_claim(jobs);
+}
+
+
+static int64_t
+af_jobs_number(const PGresult *res, int row, const char *name)
+{
+    return strtoll(PQgetvalue(res, row, PQfnumber(res, name)), NULL, 10);
 }

@@ -13,11 +13,12 @@
  * check that the number is unchanged: whoever lost the lease writes nothing.
  *
  *   state      what is pending                     next
- *   IDLE       a timer, until the next poll        CLAIMING
+ *   IDLE       a timer, until the next poll        CLAIMING, WATCHING
  *   CLAIMING   the statement that leases a job     RUNNING; IDLE if none is due
  *   RUNNING    the check and the job's statement   CLAIMING; PAUSED if there is
  *                                                  more to do
  *   PAUSED     a short timer                       RUNNING
+ *   WATCHING   the statement that metrics need     CLAIMING
  *
  * Any state becomes IDLE when the database is unavailable.  A worker that exits
  * doesn't wait: the server completes what was sent.

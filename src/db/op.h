@@ -11,6 +11,7 @@
 #include <libpq-fe.h>
 
 #include "db/statement.h"
+#include "shm/counters.h"
 
 
 typedef struct af_db_s     af_db_t;
@@ -38,6 +39,7 @@ typedef struct af_db_conf_s {
 typedef struct {
     const char                   *name;        /* as the server shows it */
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
+    af_db_lane_t                  lane;        /* in metrics */
     unsigned                      wide:1;      /* as the statements are */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *backlog;
@@ -99,6 +101,7 @@ struct af_db_op_s {
     af_db_t              *db;
     af_db_op_state_t      state;
     ngx_queue_t           queue;
+    uint64_t              waiting;    /* since when, in microseconds */
     struct af_db_slot_s  *slot;
     ngx_uint_t            received;
     ngx_uint_t            retries;

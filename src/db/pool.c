@@ -9,17 +9,21 @@ static af_db_conn_t *af_db_least_busy(af_db_t *db);
 static void af_db_wake(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
+static void af_db_queued(af_db_op_t *op, int n);
+static void af_db_refused(const af_db_t *db, af_db_refused_t reason);
 static ngx_uint_t af_db_is_serialization_failure(const PGresult *res);
 static void af_db_requeue(af_db_op_t *op);
 static void af_db_finish(af_db_op_t *op, af_db_status_t status);
 
 
 static const af_db_profile_t  af_db_point = {
-    .name = "autoflow", .statements = af_point_statements
+    .name = "autoflow", .statements = af_point_statements,
+    .lane = AF_DB_LANE_POINT
 };
 
 static const af_db_profile_t  af_db_wide = {
-    .name = "autoflow wide", .statements = af_wide_statements, .wide = 1
+    .name = "autoflow wide", .statements = af_wide_statements, .wide = 1,
+    .lane = AF_DB_LANE_WIDE
 };
 
 
@@ -126,12 +130,12 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     af_db_wake(db);
 
     if (db->down) {
-        af_count(AF_METRIC_DB_REFUSED, AF_DB_REFUSED_DOWN);
+        af_db_refused(db, AF_DB_REFUSED_DOWN);
         return NGX_DECLINED;
     }
 
     if (db->queued == db->conf->queue) {
-        af_count(AF_METRIC_DB_REFUSED, AF_DB_REFUSED_QUEUE_FULL);
+        af_db_refused(db, AF_DB_REFUSED_QUEUE_FULL);
         return NGX_BUSY;
     }
 
@@ -266,6 +270,10 @@ af_db_dispatch(af_db_t *db)
         op = ngx_queue_data(ngx_queue_head(&db->queue), af_db_op_t, queue);
 
         af_db_dequeue(op);
+
+        af_observe(AF_METRIC_DB_WAIT, db->profile->lane,
+                   af_microseconds() - op->waiting);
+
         af_db_conn_send(conn, op);
     }
 }
@@ -376,7 +384,7 @@ af_db_requeue(af_db_op_t *op)
     af_db_op_state(op, AF_DB_QUEUED);
 
     ngx_queue_insert_head(&op->db->queue, &op->queue);
-    op->db->queued++;
+    af_db_queued(op, 1);
 }
 
 
@@ -386,7 +394,7 @@ af_db_enqueue(af_db_t *db, af_db_op_t *op)
     af_db_op_state(op, AF_DB_QUEUED);
 
     ngx_queue_insert_tail(&db->queue, &op->queue);
-    db->queued++;
+    af_db_queued(op, 1);
 }
 
 
@@ -394,7 +402,25 @@ static void
 af_db_dequeue(af_db_op_t *op)
 {
     ngx_queue_remove(&op->queue);
-    op->db->queued--;
+    af_db_queued(op, -1);
+}
+
+
+static void
+af_db_queued(af_db_op_t *op, int n)
+{
+    op->db->queued += n;
+    op->waiting = (n > 0) ? af_microseconds() : op->waiting;
+
+    af_gauge_add(AF_METRIC_DB_QUEUED, op->db->profile->lane, n);
+}
+
+
+static void
+af_db_refused(const af_db_t *db, af_db_refused_t reason)
+{
+    af_count(AF_METRIC_DB_REFUSED,
+             db->profile->lane * AF_DB_REFUSED_VALUES + reason);
 }
 
 

@@ -211,6 +211,9 @@ af_budget_take(af_ctx_t *ctx, const af_rate_t *rate, u_char kind,
         return NGX_OK;
     }
 
+    af_count(AF_METRIC_REFUSED, kind == 's' ? AF_LIMIT_SESSION_CHANGES
+                                            : AF_LIMIT_ACCOUNT_CHANGES);
+
     if (first) {
         af_request_log(NGX_LOG_WARN, ctx->request,
                        "too many changes of %s %s: \"autoflow_attempts "

@@ -26,7 +26,7 @@ struct af_job_s {
 static void af_engine_time_database(af_ctx_t *ctx);
 static void af_engine_time_thread(af_ctx_t *ctx, const af_job_t *job);
 static void af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered);
-static void af_engine_count(const ngx_http_request_t *r);
+static void af_engine_count(const af_ctx_t *ctx);
 static void af_engine_resume(af_ctx_t *ctx);
 static ngx_int_t af_engine_wait(af_ctx_t *ctx, ngx_msec_t timeout);
 static void af_engine_timeout(ngx_event_t *ev);
@@ -165,6 +165,7 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
 
         if (ctx->problem == AF_PROBLEM_NONE) {
             ctx->problem = AF_INTERNAL_ERROR;
+            ctx->cause = "no memory";
         }
 
         af_engine_notify(ctx, af_problems[ctx->problem].status < 500);
@@ -181,7 +182,7 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
         ctx->rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    af_engine_count(r);
+    af_engine_count(ctx);
 
     ngx_http_finalize_request(r, ctx->rc);
 }
@@ -190,14 +191,19 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
 /* a response that isn't ours is nginx's answer to our error */
 
 static void
-af_engine_count(const ngx_http_request_t *r)
+af_engine_count(const af_ctx_t *ctx)
 {
-    ngx_uint_t  status;
+    ngx_uint_t                 status;
+    const ngx_http_request_t  *r;
 
+    r = ctx->request;
     status = r->header_sent ? r->headers_out.status
                             : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
-    af_count(AF_METRIC_ANSWERS, status / 100 - 1);
+    af_count(AF_METRIC_REQUESTS,
+             ctx->series * AF_STATUS_CLASSES + status / 100 - 2);
+    af_observe(AF_METRIC_REQUEST_TIME, ctx->series,
+               af_microseconds() - ctx->received);
 }
 
 
@@ -397,6 +403,8 @@ af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
     if (af_lane_enter(&ctx->lane, ctx->conf, &ctx->op, ctx->identity)
         != NGX_OK)
     {
+        af_count(AF_METRIC_REFUSED, AF_LIMIT_LISTS);
+
         return (af_retry_after(ctx, 1) == NGX_OK)
                ? af_problem(ctx, AF_TOO_MANY_REQUESTS, NULL) : NGX_ERROR;
     }
@@ -509,9 +517,11 @@ af_in_thread(af_ctx_t *ctx, ngx_thread_pool_t *pool, af_job_pt run, void *data)
     task->event.data = ctx;
 
     (void) ngx_atomic_fetch_add(&af_thread_jobs, 1);
+    af_gauge_add(AF_METRIC_HASH_WAITING, 0, 1);
 
     if (af_engine_post(pool, task) != NGX_OK) {
         (void) ngx_atomic_fetch_add(&af_thread_jobs, -1);
+        af_gauge_add(AF_METRIC_HASH_WAITING, 0, -1);
         return af_problem(ctx, AF_OVERLOADED, "the threads' queue is full");
     }
 
@@ -556,7 +566,9 @@ af_engine_thread(void *data, ngx_log_t *log)
     job->started = af_microseconds();
     job->ended = job->started;
 
-    af_observe(AF_METRIC_HASH_WAIT, job->started - job->posted);
+    af_observe(AF_METRIC_HASH_WAIT, 0, job->started - job->posted);
+    af_gauge_add(AF_METRIC_HASH_WAITING, 0, -1);
+    af_gauge_add(AF_METRIC_HASH_RUNNING, 0, 1);
 
     /* a terminating worker waits for its threads: start nothing new */
 
@@ -565,9 +577,10 @@ af_engine_thread(void *data, ngx_log_t *log)
         job->done = 1;
         job->ended = af_microseconds();
 
-        af_observe(AF_METRIC_HASH_TIME, job->ended - job->started);
+        af_observe(AF_METRIC_HASH_TIME, 0, job->ended - job->started);
     }
 
+    af_gauge_add(AF_METRIC_HASH_RUNNING, 0, -1);
     (void) ngx_atomic_fetch_add(&af_thread_jobs, -1);
 }
 

@@ -66,6 +66,7 @@ struct af_ctx_s {
     const af_identity_t            *identity;
 
     af_match_t                      match;
+    ngx_uint_t                      series;    /* the route's, in metrics */
     const af_step_pt               *step;      /* the next step */
 
     json_t                         *query;     /* checked, or NULL */
@@ -87,6 +88,7 @@ struct af_ctx_s {
     unsigned                        best_effort:1;
     unsigned                        paused:1;
     unsigned                        unavailable:1;
+    uint64_t                        received;  /* when, in microseconds */
     ngx_msec_t                      started;   /* of the first step */
     uint64_t                        asked;     /* of the operation, in us */
     af_problem_id_t                 problem;

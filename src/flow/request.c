@@ -6,6 +6,7 @@
 #include "flow/engine.h"
 #include "flow/budget.h"
 #include "http/csrf.h"
+#include "shm/counters.h"
 #include "check/input.h"
 
 #include <sodium.h>
@@ -21,6 +22,7 @@ static void af_flow_cancel(void *data);
 static void af_flow_free(void *data);
 static af_problem_id_t af_flow_admit(af_ctx_t *ctx);
 static af_problem_id_t af_flow_authenticate(af_ctx_t *ctx);
+static af_token_status_t af_flow_judge(af_ctx_t *ctx);
 static ngx_uint_t af_flow_is_self(af_ctx_t *ctx);
 static af_problem_id_t af_flow_media(af_ctx_t *ctx);
 static void af_flow_body(ngx_http_request_t *r, af_body_t *input,
@@ -63,6 +65,7 @@ af_flow(ngx_http_request_t *r, const ngx_str_t *path)
 
     if (ctx->match.route) {
         af_request_find_ctx(r)->route = ctx->match.route->path;
+        ctx->series = af_loc_conf(r)->series + ctx->match.number;
     }
 
     problem = af_flow_admit(ctx);
@@ -134,6 +137,7 @@ af_flow_create(ngx_http_request_t *r)
     ctx->request = r;
     ctx->conf = af_main_conf(r);
     ctx->server = af_srv_conf(r);
+    ctx->received = af_microseconds();
 
     af_engine_init(ctx);
 
@@ -206,7 +210,8 @@ af_flow_admit(af_ctx_t *ctx)
 static af_problem_id_t
 af_flow_authenticate(af_ctx_t *ctx)
 {
-    const af_route_t  *route;
+    af_token_status_t   status;
+    const af_route_t   *route;
 
     route = ctx->match.route;
 
@@ -228,20 +233,35 @@ af_flow_authenticate(af_ctx_t *ctx)
         return AF_PROBLEM_NONE;
     }
 
-    if (ctx->identity->status != AF_TOKEN_OK) {
-        return af_token_problem(ctx->identity->status);
+    status = af_flow_judge(ctx);
+
+    af_count(AF_METRIC_VERIFICATIONS, status);
+
+    return (status == AF_TOKEN_FORBIDDEN) ? AF_FORBIDDEN
+                                          : af_token_problem(status);
+}
+
+
+static af_token_status_t
+af_flow_judge(af_ctx_t *ctx)
+{
+    const af_route_t     *route;
+    const af_identity_t  *identity;
+
+    route = ctx->match.route;
+    identity = ctx->identity;
+
+    if (identity->status != AF_TOKEN_OK) {
+        return identity->status;
     }
 
-    if (!ctx->identity->first_party) {
-        return AF_INVALID_TOKEN;
+    if (!identity->first_party) {
+        return AF_TOKEN_ISSUER;
     }
 
-    if (ctx->identity->superuser || route->auth == AF_USER) {
-        return AF_PROBLEM_NONE;
-    }
-
-    return (route->auth == AF_SELF && af_flow_is_self(ctx))
-           ? AF_PROBLEM_NONE : AF_FORBIDDEN;
+    return (identity->superuser || route->auth == AF_USER
+            || (route->auth == AF_SELF && af_flow_is_self(ctx)))
+           ? AF_TOKEN_OK : AF_TOKEN_FORBIDDEN;
 }
 
 

@@ -13,6 +13,7 @@ af_route_match(const af_section_t *sections, ngx_uint_t method,
 {
     int                n;
     size_t             len;
+    ngx_uint_t         number;
     af_path_param_t    params[AF_PATH_PARAMS];
     const af_route_t  *route;
 
@@ -28,8 +29,10 @@ af_route_match(const af_section_t *sections, ngx_uint_t method,
         method = NGX_HTTP_GET;
     }
 
+    number = 0;
+
     for ( /* void */ ; sections->routes; sections++) {
-        for (route = sections->routes; route->path; route++) {
+        for (route = sections->routes; route->path; route++, number++) {
 
             n = af_route_path(route, (char *) path->data, len, params);
 
@@ -43,6 +46,7 @@ af_route_match(const af_section_t *sections, ngx_uint_t method,
                 && af_route_selected(route, args))
             {
                 match->route = route;
+                match->number = number;
                 match->nparams = n;
                 ngx_memcpy(match->params, params, n * sizeof(params[0]));
             }

@@ -95,6 +95,7 @@ typedef struct {
     const af_route_t  *route;            /* NULL: see `problem` */
     af_problem_id_t    problem;
     ngx_uint_t         methods;          /* of the path, as a mask */
+    ngx_uint_t         number;           /* of the route in all the tables */
 
     ngx_uint_t         nparams;
     af_path_param_t    params[AF_PATH_PARAMS];

@@ -158,7 +158,7 @@ af_access_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (af_require_evaluate(r, &verdict) != NGX_OK) {
+    if (af_require_judge(r, AF_PROTECTED_AUTH, &verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -184,6 +184,8 @@ af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
     ngx_uint_t  status;
 
     status = af_problems[verdict->problem].status;
+
+    af_problem_note(r, verdict->problem, NULL);
 
     if (af_verdict_refuse(r, verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

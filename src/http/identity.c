@@ -260,8 +260,6 @@ af_identity_get(ngx_http_request_t *r, const ngx_str_t *token,
         return NULL;
     }
 
-    af_count(AF_METRIC_VERIFICATIONS, identity->status);
-
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "autoflow: token: %V, by cookie: %ui",
                    &af_token_statuses[identity->status].word, cookie);
@@ -317,6 +315,8 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     key.len = identity->token.len;
 
     verified = af_identity_cached(af_main_conf(r)->cache, &key, identity);
+
+    af_count(AF_METRIC_CACHE, verified ? AF_CACHE_HIT : AF_CACHE_MISS);
 
     if (verified) {
         status = af_jwt_times(&rules, identity->claims);

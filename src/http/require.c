@@ -100,6 +100,25 @@ af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict)
 }
 
 
+ngx_int_t
+af_require_judge(ngx_http_request_t *r, af_protected_t by,
+    af_verdict_t *verdict)
+{
+    uint64_t  started;
+
+    started = af_microseconds();
+
+    if (af_require_evaluate(r, verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_count(AF_METRIC_VERIFICATIONS, verdict->status);
+    af_observe(AF_METRIC_PROTECTED_TIME, by, af_microseconds() - started);
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 af_require_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
     af_verdict_t *verdict)

@@ -6,6 +6,7 @@
 #define AF_HTTP_REQUIRE_H
 
 #include "http/identity.h"
+#include "shm/counters.h"
 
 
 typedef struct af_condition_s  af_condition_t;
@@ -43,6 +44,13 @@ char *af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  * request. Returns NGX_ERROR if there is no memory.
  */
 ngx_int_t af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict);
+
+/*
+ * Likewise, for autoflow_auth or autoflow_verify, whose requests are counted
+ * and timed: without their upstream, which is not ours to judge.
+ */
+ngx_int_t af_require_judge(ngx_http_request_t *r, af_protected_t by,
+    af_verdict_t *verdict);
 
 /*
  * Notes that a verdict refused the request: from now on $autoflow_status says

@@ -1,11 +1,12 @@
 #include "http/respond.h"
+#include "shm/counters.h"
 
 
 static ngx_int_t af_respond_headers(ngx_http_request_t *r, ngx_uint_t status);
 static const char *af_problem_detail(ngx_http_request_t *r,
     const af_problem_t *problem, af_problem_id_t id, const char *cause);
-static void af_log_cause(ngx_http_request_t *r, af_problem_id_t id,
-    const char *cause);
+static const char *af_problem_cause(af_problem_id_t id);
+static ngx_uint_t af_problem_is_muted(af_problem_id_t id, ngx_uint_t caused);
 static const af_dialect_t *af_dialect(ngx_http_request_t *r);
 static void af_respond_free(void *data);
 
@@ -188,24 +189,62 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
 }
 
 
-/* under overload, each worker logs only one line a second */
-
-static void
-af_log_cause(ngx_http_request_t *r, af_problem_id_t id, const char *cause)
+void
+af_problem_note(ngx_http_request_t *r, af_problem_id_t id, const char *cause)
 {
-    static time_t  overloaded;
+    const af_problem_t  *problem;
 
-    if (id == AF_OVERLOADED) {
+    problem = &af_problems[id];
 
-        if (overloaded == ngx_time()) {
-            return;
+    /* several have the same code */
+    af_count(AF_METRIC_PROBLEMS, af_problem_named(problem->code));
+
+    if (problem->status < 500) {
+
+        if (cause) {
+            af_request_log(NGX_LOG_INFO, r, "%s", cause);
         }
 
-        overloaded = ngx_time();
+        return;
     }
 
-    af_request_log((af_problems[id].status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO,
-                   r, "%s", cause);
+    if (!af_problem_is_muted(id, cause != NULL)) {
+        af_request_log(NGX_LOG_ERR, r, "%s, problem: %s",
+                       cause ? cause : af_problem_cause(id), problem->code);
+    }
+}
+
+
+static const char *
+af_problem_cause(af_problem_id_t id)
+{
+    return (id == AF_UNAVAILABLE) ? "tokens can't be verified: revocations or "
+                                    "keys are not up to date"
+                                  : "no memory";
+}
+
+
+/*
+ * Thousands of requests a second may be refused under overload, or while no
+ * token can be verified: each worker logs only one line a second.
+ */
+
+static ngx_uint_t
+af_problem_is_muted(af_problem_id_t id, ngx_uint_t caused)
+{
+    static time_t  logged[AF_PROBLEMS];
+
+    if (id != AF_OVERLOADED && (id != AF_UNAVAILABLE || caused)) {
+        return 0;
+    }
+
+    if (logged[id] == ngx_time()) {
+        return 1;
+    }
+
+    logged[id] = ngx_time();
+
+    return 0;
 }
 
 
@@ -221,9 +260,7 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     ngx_pool_cleanup_t       *cln;
     ngx_http_autoflow_ctx_t  *ctx;
 
-    if (cause) {
-        af_log_cause(r, id, cause);
-    }
+    af_problem_note(r, id, cause);
 
     if ((af_problems[id].status == NGX_HTTP_UNAUTHORIZED
          || af_problems[id].error)
@@ -308,6 +345,19 @@ static void
 af_respond_free(void *data)
 {
     free(data);
+}
+
+
+const ngx_str_t *
+af_method_name(ngx_uint_t method)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; af_methods[i].method && af_methods[i].method != method; i++) {
+        /* void */
+    }
+
+    return &af_methods[i].name;
 }
 
 

@@ -35,6 +35,15 @@ ngx_int_t af_challenge(ngx_http_request_t *r, af_problem_id_t id);
 ngx_int_t af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
     const char *cause, json_t *errors);
 
+/*
+ * Counts a problem, and logs its cause (may be NULL): that of a server error
+ * always.  Of a flood of the same one, one line a second.
+ */
+void af_problem_note(ngx_http_request_t *r, af_problem_id_t id,
+    const char *cause);
+
+/* The name of a method, empty if there is none. */
+const ngx_str_t *af_method_name(ngx_uint_t method);
 
 /* Sets Allow, or another header, from a mask of methods. */
 ngx_int_t af_allow(ngx_http_request_t *r, const char *header,

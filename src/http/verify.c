@@ -67,7 +67,7 @@ af_verify_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (af_require_evaluate(r, &verdict) != NGX_OK) {
+    if (af_require_judge(r, AF_PROTECTED_VERIFY, &verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

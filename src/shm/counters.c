@@ -1,5 +1,8 @@
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "shm/block.h"
 #include "shm/counters.h"
@@ -7,12 +10,14 @@
 
 #define AF_COUNTERS_MAGIC  0x6166636e
 
-/* the maximum numbers of the table's cells, and of slots */
-#define AF_COUNTERS_CELLS_MAX  128
+/* the maximum number of slots */
 #define AF_COUNTERS_SLOTS_MAX  64
 
 /* slots don't share cache lines */
 #define AF_COUNTERS_LINE_CELLS  (AF_BLOCK_ALIGN / sizeof(uint64_t))
+
+/* the first cell of a slot: the process that has joined it last, 0: left */
+#define AF_COUNTERS_OWNER  0
 
 
 typedef _Atomic uint64_t  af_cell_t;
@@ -23,108 +28,274 @@ struct af_counters_s {
     af_block_t   block;                /* its version is the table's */
     uint32_t     slots;
 
+    /* the node's, and then a slot after the other */
     _Alignas(AF_BLOCK_ALIGN)
     af_cell_t    cell[];
 };
 
 
+/* where a metric's cells are: those of the node, or of each slot */
+
+typedef struct {
+    unsigned     offset;
+    unsigned     width;                /* cells for each index */
+} af_place_t;
+
+
+/* what the calls of a process add to */
+
+typedef enum {
+    AF_SCOPE_WORKER = 0,
+    AF_SCOPE_NODE,
+    AF_SCOPES
+} af_scope_t;
+
+
 static void af_counters_layout(void);
 static uint32_t af_counters_version(void);
 static uint32_t af_counters_mix(uint32_t hash, const void *data, size_t len);
-static size_t af_counters_stride(void);
-static unsigned af_metric_cells(const af_metric_t *metric);
+static size_t af_counters_stride(af_scope_t scope);
+static uint64_t af_counters_alive(const af_counters_t *counters);
+static void af_counters_reset_gauges(af_cell_t *slot);
+static af_cell_t *af_counters_slot(const af_counters_t *counters,
+    size_t number);
+static af_cell_t *af_counters_cell(af_metric_id_t metric, unsigned index);
 static unsigned af_metric_bounds(const af_metric_t *metric);
-static uint64_t af_counters_sum(const af_counters_t *counters, size_t cell);
-static void af_counters_sample(const af_counters_t *counters, size_t cell,
-    af_sample_t *sample);
+static unsigned af_label_values(const af_label_t *label);
+static void af_counters_sample(const af_counters_t *counters, uint64_t alive,
+    af_metric_id_t id, unsigned index, af_sample_t *sample);
+static uint64_t af_counters_sum(const af_counters_t *counters, uint64_t alive,
+    af_metric_id_t id, unsigned cell);
 
+
+#define af_label(id, name, ...)                                               \
+    static const char *const  af_values_##id[] = { __VA_ARGS__, NULL };       \
+                                                                              \
+    static const af_label_t  af_label_##id = {                                \
+        name, af_values_##id, AF_DIMENSION_CONSTANT                           \
+    }
+
+#define af_label_count(id)  (sizeof(af_values_##id) / sizeof(char *) - 1)
+
+
+static const af_label_t  af_label_route = {
+    "route", NULL, AF_DIMENSION_ROUTES
+};
+
+static const af_label_t  af_label_code = {
+    "code", NULL, AF_DIMENSION_PROBLEMS
+};
+
+
+af_label(status, "status", "2xx", "3xx", "4xx", "5xx");
+_Static_assert(af_label_count(status) == AF_STATUS_CLASSES, "values");
+
+af_label(outcome, "outcome", "success", "unknown_account", "wrong_password",
+         "account_disabled", "email_not_verified", "changed_meanwhile");
+
+/* in the order of af_limit_t */
+af_label(limit, "limit", "address", "account", "account_total", "logins",
+         "session_changes", "account_changes", "lists");
+_Static_assert(af_label_count(limit) == AF_LIMIT_VALUES, "values");
 
 /* in the order of af_token_status_t */
+af_label(token, "status", "ok", "missing", "too_long", "malformed",
+         "unknown_key", "signature", "issuer", "audience", "not_yet_valid",
+         "expired", "token_revoked", "forbidden", "cross_site", "unavailable");
+_Static_assert(af_label_count(token) == AF_VERIFICATION_VALUES, "values");
 
-static const char *const  af_metric_verifications[] = {
-    "ok", "missing", "too_long", "malformed", "unknown_key", "signature",
-    "issuer", "audience", "not_yet_valid", "expired", "revoked", "forbidden",
-    "cross_site", "unavailable", NULL
-};
+af_label(cache, "result", "hit", "miss");
+af_label(directive, "directive", "autoflow_auth", "autoflow_verify");
 
-_Static_assert(sizeof(af_metric_verifications) / sizeof(char *)
-               == AF_VERIFICATION_VALUES + 1, "values");
+/* in the order of af_db_lane_t, af_db_event_t and af_db_refused_t */
+af_label(lane, "lane", "point", "wide", "feed", "jobs");
+_Static_assert(af_label_count(lane) == AF_DB_LANES, "values");
 
+af_label(event, "event", "opened", "failed", "lost");
+_Static_assert(af_label_count(event) == AF_DB_EVENTS, "values");
 
-static const char *const  af_metric_answers[] = {
-    "1xx", "2xx", "3xx", "4xx", "5xx", NULL
-};
+af_label(reason, "reason", "queue_full", "down");
+_Static_assert(af_label_count(reason) == AF_DB_REFUSED_VALUES, "values");
 
-
-static const char *const  af_metric_refusals[] = {
-    "queue_full", "down", NULL
-};
-
+/* classes of SQLSTATEs, the last one for all others */
+af_label(class, "class", "08", "22", "23", "25", "26", "28", "40", "42", "53",
+         "54", "55", "57", "58", "P0", "XX", "other");
 
 /* in the order of af_delivery_t */
+af_label(result, "result", "sent", "deferred", "unavailable", "failed");
+_Static_assert(af_label_count(result) == AF_DELIVERY_VALUES, "values");
 
-static const char *const  af_metric_mails[] = {
-    "sent", "deferred", "unavailable", "failed", NULL
+/* the statements among the module's jobs */
+af_label(job, "name", "purge", "addresses", "roles", "messages", "mails",
+         "audit");
+
+
+/* judging takes microseconds, a statement tenths of a millisecond */
+
+static const uint32_t  af_protected_bounds[] = {
+    5, 10, 25, 50, 100, 250, 1000, 10000, 0
 };
 
-_Static_assert(sizeof(af_metric_mails) / sizeof(char *)
-               == AF_DELIVERY_VALUES + 1, "values");
-
-
-/* a statement takes tenths of a millisecond, a hash tens of milliseconds */
-
-static const uint32_t  af_metric_db_bounds[] = {
+static const uint32_t  af_db_bounds[] = {
     100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
     1000000, 0
 };
 
+/* a request is some statements, and perhaps a hash */
 
-static const uint32_t  af_metric_hash_bounds[] = {
+static const uint32_t  af_request_bounds[] = {
+    1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000, 0
+};
+
+static const uint32_t  af_hash_bounds[] = {
     100, 1000, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
     2500000, 10000000, 0
 };
 
 
 static const af_metric_t  af_metrics[AF_METRICS] = {
+    [AF_METRIC_REQUEST_TIME] = {
+        "autoflow_request_duration_seconds",
+        "How long requests to the API took until their response was sent.",
+        AF_HISTOGRAM, { &af_label_route }, af_request_bounds, .node = 1 },
+
+    [AF_METRIC_REQUESTS] = {
+        "autoflow_requests_total", "Requests to the API that were answered.",
+        AF_COUNTER, { &af_label_route, &af_label_status }, .node = 1 },
+
+    [AF_METRIC_PROBLEMS] = {
+        "autoflow_problems_total",
+        "Problems that clients were answered, by their code.",
+        AF_COUNTER, { &af_label_code } },
+
+    [AF_METRIC_LOGINS] = {
+        "autoflow_logins_total", "Logins by password that were decided.",
+        AF_COUNTER, { &af_label_outcome }, .node = 1 },
+
+    [AF_METRIC_REFUSED] = {
+        "autoflow_refused_total", "Requests refused by a limit.",
+        AF_COUNTER, { &af_label_limit }, .node = 1 },
+
     [AF_METRIC_VERIFICATIONS] = {
-        "autoflow_verifications_total", "Tokens that were verified.",
-        "status", af_metric_verifications, NULL },
+        "autoflow_verifications_total",
+        "Requests whose token was verified, or missing.",
+        AF_COUNTER, { &af_label_token } },
 
-    [AF_METRIC_ANSWERS] = {
-        "autoflow_answers_total", "Requests to the API that were answered.",
-        "status", af_metric_answers, NULL },
+    [AF_METRIC_CACHE] = {
+        "autoflow_token_cache_lookups_total",
+        "Tokens that were looked up among those that had been verified.",
+        AF_COUNTER, { &af_label_cache } },
 
-    [AF_METRIC_DB_TIME] = {
-        "autoflow_database_seconds",
-        "From when statements were sent until all their results were there.",
-        NULL, NULL, af_metric_db_bounds },
+    [AF_METRIC_PROTECTED_TIME] = {
+        "autoflow_protected_duration_seconds",
+        "How long it took to judge a protected request.",
+        AF_HISTOGRAM, { &af_label_directive }, af_protected_bounds },
 
-    [AF_METRIC_DB_REFUSED] = {
-        "autoflow_database_refused_total",
-        "Statements that were not sent nor queued.",
-        "reason", af_metric_refusals, NULL },
+    [AF_METRIC_HASH_WAITING] = {
+        "autoflow_hash_waiting", "Hashes that wait for a thread.",
+        AF_GAUGE, { NULL } },
+
+    [AF_METRIC_HASH_RUNNING] = {
+        "autoflow_hash_running", "Hashes that are being computed.",
+        AF_GAUGE, { NULL } },
 
     [AF_METRIC_HASH_WAIT] = {
         "autoflow_hash_wait_seconds", "How long hashes waited for a thread.",
-        NULL, NULL, af_metric_hash_bounds },
+        AF_HISTOGRAM, { NULL }, af_hash_bounds },
 
     [AF_METRIC_HASH_TIME] = {
-        "autoflow_hash_seconds", "How long hashes took.",
-        NULL, NULL, af_metric_hash_bounds },
+        "autoflow_hash_duration_seconds", "How long hashes took.",
+        AF_HISTOGRAM, { NULL }, af_hash_bounds },
+
+    [AF_METRIC_DB_CONNECTIONS] = {
+        "autoflow_database_connections", "Open connections to PostgreSQL.",
+        AF_GAUGE, { &af_label_lane } },
+
+    [AF_METRIC_DB_EVENTS] = {
+        "autoflow_database_connection_events_total",
+        "Connections to PostgreSQL that were opened, lost, or failed to open.",
+        AF_COUNTER, { &af_label_lane, &af_label_event }, .node = 1 },
+
+    [AF_METRIC_DB_IN_FLIGHT] = {
+        "autoflow_database_in_flight",
+        "Operations that were sent to PostgreSQL and not answered yet.",
+        AF_GAUGE, { &af_label_lane } },
+
+    [AF_METRIC_DB_TIME] = {
+        "autoflow_database_duration_seconds",
+        "From when operations were sent until all their results were there.",
+        AF_HISTOGRAM, { &af_label_lane }, af_db_bounds },
+
+    [AF_METRIC_DB_QUEUED] = {
+        "autoflow_database_queued",
+        "Operations that wait for a connection.",
+        AF_GAUGE, { &af_label_lane } },
+
+    [AF_METRIC_DB_WAIT] = {
+        "autoflow_database_wait_seconds",
+        "How long operations waited for a connection, of those that had to.",
+        AF_HISTOGRAM, { &af_label_lane }, af_db_bounds },
+
+    [AF_METRIC_DB_REFUSED] = {
+        "autoflow_database_refused_total",
+        "Operations that were not sent nor queued.",
+        AF_COUNTER, { &af_label_lane, &af_label_reason } },
+
+    [AF_METRIC_DB_ERRORS] = {
+        "autoflow_database_errors_total",
+        "Errors from PostgreSQL by the class of their SQLSTATE.",
+        AF_COUNTER, { &af_label_class }, .node = 1 },
 
     [AF_METRIC_MAILS] = {
         "autoflow_mails_total", "Attempts to deliver mails.",
-        "result", af_metric_mails, NULL }
+        AF_COUNTER, { &af_label_result }, .node = 1 },
+
+    [AF_METRIC_MAILS_QUEUED] = {
+        "autoflow_mails_queued", "Mails to be sent by any node.",
+        AF_GAUGE, { NULL }, .node = 1 },
+
+    [AF_METRIC_MAILS_OLDEST] = {
+        "autoflow_mails_oldest_seconds",
+        "The age of the oldest mail to be sent, 0 without any.",
+        AF_GAUGE, { NULL }, .node = 1, .time = 1 },
+
+    [AF_METRIC_JOB_RUN] = {
+        "autoflow_job_last_run_timestamp_seconds",
+        "When any node ran the job last, 0 if never.",
+        AF_GAUGE, { &af_label_job }, .node = 1, .time = 1 },
+
+    [AF_METRIC_JOB_ERRORS] = {
+        "autoflow_job_errors_total", "How often the job failed on this node.",
+        AF_COUNTER, { &af_label_job }, .node = 1 }
 };
 
 
-/* where each metric begins in a slot, and where the last one ends */
-static unsigned    af_metric_offsets[AF_METRICS + 1];
+static unsigned    af_dimension_values[AF_DIMENSIONS] = { 0, 1, 1 };
+static uint32_t    af_dimension_hashes[AF_DIMENSIONS];
 
-/* of a process that hasn't joined */
-static af_cell_t   af_counters_dummy_slot[AF_COUNTERS_CELLS_MAX];
+static af_place_t  af_metric_places[AF_METRICS];
 
-static af_cell_t  *af_counters_slot = af_counters_dummy_slot;
+/* the cells of the node, and of a slot */
+static unsigned    af_scope_cells[AF_SCOPES];
+
+/* of this process, once it has joined */
+static af_cell_t  *af_counters_base[AF_SCOPES];
+
+
+void
+af_counters_set_dimension(af_dimension_t dimension, unsigned values,
+    uint32_t hash)
+{
+    af_dimension_values[dimension] = values;
+    af_dimension_hashes[dimension] = hash;
+}
+
+
+uint32_t
+af_counters_hash(uint32_t hash, const char *s)
+{
+    return af_counters_mix(hash ? hash : 0x811c9dc5, s, strlen(s) + 1);
+}
 
 
 size_t
@@ -132,17 +303,18 @@ af_counters_size_min(void)
 {
     af_counters_layout();
 
-    return sizeof(af_counters_t) + af_counters_stride() * sizeof(af_cell_t);
+    return sizeof(af_counters_t)
+           + (af_counters_stride(AF_SCOPE_NODE)
+              + af_counters_stride(AF_SCOPE_WORKER)) * sizeof(af_cell_t);
 }
 
 
 size_t
 af_counters_size_max(void)
 {
-    af_counters_layout();
-
-    return sizeof(af_counters_t)
-           + AF_COUNTERS_SLOTS_MAX * af_counters_stride() * sizeof(af_cell_t);
+    return af_counters_size_min()
+           + (AF_COUNTERS_SLOTS_MAX - 1) * af_counters_stride(AF_SCOPE_WORKER)
+             * sizeof(af_cell_t);
 }
 
 
@@ -152,9 +324,7 @@ af_counters_open(void *memory, size_t size)
     size_t          slots;
     af_counters_t  *counters = memory;
 
-    if (size < af_counters_size_min()
-        || af_metric_offsets[AF_METRICS] > AF_COUNTERS_CELLS_MAX)
-    {
+    if (size < af_counters_size_min()) {
         return NULL;
     }
 
@@ -167,8 +337,8 @@ af_counters_open(void *memory, size_t size)
         return NULL;
     }
 
-    slots = (size - sizeof(af_counters_t))
-            / (af_counters_stride() * sizeof(af_cell_t));
+    slots = 1 + (size - af_counters_size_min())
+                / (af_counters_stride(AF_SCOPE_WORKER) * sizeof(af_cell_t));
 
     counters->slots = slots < AF_COUNTERS_SLOTS_MAX ? slots
                                                     : AF_COUNTERS_SLOTS_MAX;
@@ -181,37 +351,127 @@ af_counters_open(void *memory, size_t size)
 
 
 void
-af_counters_join(af_counters_t *counters, unsigned worker)
+af_counters_join(af_counters_t *counters, unsigned process)
 {
-    worker %= counters->slots;
+    af_cell_t  *slot;
 
-    af_counters_slot = &counters->cell[worker * af_counters_stride()];
+    process %= counters->slots;
+
+    slot = af_counters_slot(counters, process);
+
+    if (((af_counters_alive(counters) >> process) & 1) == 0) {
+        af_counters_reset_gauges(slot);
+    }
+
+    atomic_store(&slot[AF_COUNTERS_OWNER], getpid());
+
+    af_counters_base[AF_SCOPE_WORKER] = slot;
+    af_counters_base[AF_SCOPE_NODE] = counters->cell;
 }
 
 
 void
-af_count(af_metric_id_t metric, unsigned value)
+af_counters_leave(void)
+{
+    uint64_t    self;
+    af_cell_t  *slot;
+
+    slot = af_counters_base[AF_SCOPE_WORKER];
+    self = getpid();
+
+    if (slot
+        && atomic_compare_exchange_strong(&slot[AF_COUNTERS_OWNER], &self, 0))
+    {
+        af_counters_reset_gauges(slot);
+    }
+
+    af_counters_base[AF_SCOPE_WORKER] = NULL;
+    af_counters_base[AF_SCOPE_NODE] = NULL;
+}
+
+
+static void
+af_counters_reset_gauges(af_cell_t *slot)
+{
+    unsigned  i, n;
+
+    for (i = 0; i < AF_METRICS; i++) {
+        if (af_metrics[i].kind != AF_GAUGE || af_metrics[i].node) {
+            continue;
+        }
+
+        for (n = 0; n < af_metric_values(i); n++) {
+            atomic_store(&slot[af_metric_places[i].offset + n], 0);
+        }
+    }
+}
+
+
+/* the slots whose processes live, as a mask; one may be of another user */
+
+static uint64_t
+af_counters_alive(const af_counters_t *counters)
+{
+    size_t    i;
+    uint64_t  pid, alive;
+
+    alive = 0;
+
+    for (i = 0; i < counters->slots; i++) {
+        pid = atomic_load(&af_counters_slot(counters, i)[AF_COUNTERS_OWNER]);
+
+        if (pid && (kill((pid_t) pid, 0) == 0 || errno == EPERM)) {
+            alive |= (uint64_t) 1 << i;
+        }
+    }
+
+    return alive;
+}
+
+
+void
+af_count(af_metric_id_t metric, unsigned index)
 {
     af_cell_t  *cell;
 
-    cell = &af_counters_slot[af_metric_offsets[metric]];
+    cell = af_counters_cell(metric, index);
 
-    atomic_fetch_add_explicit(&cell[value], 1, memory_order_relaxed);
+    if (cell) {
+        atomic_fetch_add_explicit(cell, 1, memory_order_relaxed);
+    }
+}
+
+
+void
+af_count_named(af_metric_id_t metric, const char *value)
+{
+    int  n;
+
+    n = af_metric_value(metric, value);
+
+    if (n != -1) {
+        af_count(metric, n);
+    }
 }
 
 
 /* a cell for each bound, one for what exceeds all, and the sum */
 
 void
-af_observe(af_metric_id_t metric, uint64_t time)
+af_observe(af_metric_id_t metric, unsigned index, uint64_t time)
 {
     unsigned         i, n;
     af_cell_t       *cell;
     const uint32_t  *bounds;
 
+    cell = af_counters_cell(metric, index);
+
+    if (cell == NULL) {
+        return;
+    }
+
     bounds = af_metrics[metric].bounds;
-    cell = &af_counters_slot[af_metric_offsets[metric]];
-    n = af_metric_offsets[metric + 1] - af_metric_offsets[metric] - 2;
+    n = af_metric_places[metric].width - 2;
 
     for (i = 0; i < n && time > bounds[i]; i++) { /* void */ }
 
@@ -221,22 +481,66 @@ af_observe(af_metric_id_t metric, uint64_t time)
 
 
 void
+af_gauge_add(af_metric_id_t metric, unsigned index, int n)
+{
+    af_cell_t  *cell;
+
+    cell = af_counters_cell(metric, index);
+
+    if (cell) {
+        atomic_fetch_add_explicit(cell, (uint64_t) (int64_t) n,
+                                  memory_order_relaxed);
+    }
+}
+
+
+void
+af_gauge_set(af_metric_id_t metric, unsigned index, int64_t n)
+{
+    af_cell_t  *cell;
+
+    cell = af_counters_cell(metric, index);
+
+    if (cell) {
+        atomic_store_explicit(cell, (uint64_t) n, memory_order_relaxed);
+    }
+}
+
+
+static af_cell_t *
+af_counters_cell(af_metric_id_t metric, unsigned index)
+{
+    af_cell_t         *base;
+    const af_place_t  *place;
+
+    base = af_counters_base[af_metrics[metric].node];
+    place = &af_metric_places[metric];
+
+    return base ? &base[place->offset + index * place->width] : NULL;
+}
+
+
+void
 af_counters_each(const af_counters_t *counters, af_sample_pt handler,
     void *data)
 {
-    unsigned            i, value;
-    af_sample_t         sample;
-    const af_metric_t  *metric;
+    unsigned      i, index, inner;
+    uint64_t      alive;
+    af_sample_t   sample;
+
+    alive = af_counters_alive(counters);
 
     for (i = 0; i < AF_METRICS; i++) {
-        metric = &af_metrics[i];
+        inner = af_label_values(af_metrics[i].labels[1]);
 
-        for (value = 0; value < af_metric_values(i); value++) {
+        for (index = 0; index < af_metric_values(i); index++) {
             memset(&sample, 0, sizeof(sample));
 
-            sample.metric = metric;
-            sample.value = metric->label ? metric->values[value] : NULL;
-            af_counters_sample(counters, af_metric_offsets[i] + value, &sample);
+            sample.metric = &af_metrics[i];
+            sample.values[0] = index / inner;
+            sample.values[1] = index % inner;
+
+            af_counters_sample(counters, alive, i, index, &sample);
 
             handler(data, &sample);
         }
@@ -245,41 +549,107 @@ af_counters_each(const af_counters_t *counters, af_sample_pt handler,
 
 
 static void
-af_counters_sample(const af_counters_t *counters, size_t cell,
-    af_sample_t *sample)
+af_counters_sample(const af_counters_t *counters, uint64_t alive,
+    af_metric_id_t id, unsigned index, af_sample_t *sample)
 {
-    unsigned  i, n;
+    unsigned  i, n, cell;
 
-    if (sample->metric->bounds == NULL) {
-        sample->count = af_counters_sum(counters, cell);
+    cell = af_metric_places[id].offset + index * af_metric_places[id].width;
+
+    if (sample->metric->kind == AF_GAUGE) {
+        sample->gauge = (int64_t) af_counters_sum(counters, alive, id, cell);
+        return;
+    }
+
+    alive = UINT64_MAX;
+
+    if (sample->metric->kind == AF_COUNTER) {
+        sample->count = af_counters_sum(counters, alive, id, cell);
         return;
     }
 
     n = af_metric_bounds(sample->metric);
 
     for (i = 0; i <= n; i++) {
-        sample->count += af_counters_sum(counters, cell + i);
+        sample->count += af_counters_sum(counters, alive, id, cell + i);
 
         if (i < n) {
             sample->buckets[i] = sample->count;
         }
     }
 
-    sample->sum = af_counters_sum(counters, cell + n + 1);
+    sample->sum = af_counters_sum(counters, alive, id, cell + n + 1);
+}
+
+
+/* of the node, or of these slots */
+
+static uint64_t
+af_counters_sum(const af_counters_t *counters, uint64_t alive,
+    af_metric_id_t id, unsigned cell)
+{
+    size_t    i;
+    uint64_t  sum;
+
+    if (af_metrics[id].node) {
+        return atomic_load_explicit(&counters->cell[cell],
+                                    memory_order_relaxed);
+    }
+
+    sum = 0;
+
+    for (i = 0; i < counters->slots; i++) {
+        if ((alive >> i) & 1) {
+            sum += atomic_load_explicit(&af_counters_slot(counters, i)[cell],
+                                        memory_order_relaxed);
+        }
+    }
+
+    return sum;
 }
 
 
 unsigned
 af_metric_values(af_metric_id_t metric)
 {
-    unsigned            n;
+    const af_label_t *const  *labels;
+
+    labels = af_metrics[metric].labels;
+
+    return af_label_values(labels[0]) * af_label_values(labels[1]);
+}
+
+
+int
+af_metric_value(af_metric_id_t metric, const char *value)
+{
+    unsigned            i;
     const char *const  *values;
 
-    values = af_metrics[metric].values;
+    values = af_metrics[metric].labels[0]->values;
 
-    for (n = 0; values && values[n]; n++) { /* void */ }
+    for (i = 0; values[i]; i++) {
+        if (strcmp(values[i], value) == 0) {
+            return i;
+        }
+    }
 
-    return n ? n : 1;
+    return -1;
+}
+
+
+unsigned
+af_sqlstate_class(const char *sqlstate)
+{
+    unsigned  i;
+
+    for (i = 0; i < af_label_count(class) - 1; i++) {
+        if (sqlstate && strncmp(sqlstate, af_values_class[i], 2) == 0) {
+            break;
+        }
+    }
+
+    return i;
 }
 
 
@@ -299,37 +669,49 @@ af_microseconds(void)
 static void
 af_counters_layout(void)
 {
-    unsigned  i, n;
+    unsigned            i, *next;
+    const af_metric_t  *metric;
 
-    n = 0;
+    af_scope_cells[AF_SCOPE_NODE] = 0;
+    af_scope_cells[AF_SCOPE_WORKER] = AF_COUNTERS_OWNER + 1;
 
     for (i = 0; i < AF_METRICS; i++) {
-        af_metric_offsets[i] = n;
-        n += af_metric_cells(&af_metrics[i]);
-    }
+        metric = &af_metrics[i];
+        next = &af_scope_cells[metric->node];
 
-    af_metric_offsets[AF_METRICS] = n;
+        af_metric_places[i].offset = *next;
+        af_metric_places[i].width = metric->bounds
+                                    ? af_metric_bounds(metric) + 2 : 1;
+
+        *next += af_metric_values(i) * af_metric_places[i].width;
+    }
 }
 
 
-/* of everything that determines the cells' meaning: FNV-1a, 32 bits */
+/* of everything that determines the cells' meaning */
 
 static uint32_t
 af_counters_version(void)
 {
-    unsigned            i, j;
+    unsigned            i, j, k;
     uint32_t            hash;
+    const af_label_t   *label;
     const af_metric_t  *metric;
 
-    hash = 0x811c9dc5;
+    hash = 0;
 
     for (i = 0; i < AF_METRICS; i++) {
         metric = &af_metrics[i];
-        hash = af_counters_mix(hash, metric->name, strlen(metric->name) + 1);
+        hash = af_counters_hash(hash, metric->name);
 
-        for (j = 0; metric->values && metric->values[j]; j++) {
-            hash = af_counters_mix(hash, metric->values[j],
-                                   strlen(metric->values[j]) + 1);
+        for (j = 0; j < AF_METRIC_LABELS && metric->labels[j]; j++) {
+            label = metric->labels[j];
+            hash ^= af_dimension_hashes[label->dimension];
+            hash = af_counters_hash(hash, label->name);
+
+            for (k = 0; label->values && label->values[k]; k++) {
+                hash = af_counters_hash(hash, label->values[k]);
+            }
         }
 
         if (metric->bounds) {
@@ -358,18 +740,19 @@ af_counters_mix(uint32_t hash, const void *data, size_t len)
 
 
 static size_t
-af_counters_stride(void)
+af_counters_stride(af_scope_t scope)
 {
-    return (af_metric_offsets[AF_METRICS] + AF_COUNTERS_LINE_CELLS - 1)
+    return (af_scope_cells[scope] + AF_COUNTERS_LINE_CELLS - 1)
            / AF_COUNTERS_LINE_CELLS * AF_COUNTERS_LINE_CELLS;
 }
 
 
-static unsigned
-af_metric_cells(const af_metric_t *metric)
+static af_cell_t *
+af_counters_slot(const af_counters_t *counters, size_t number)
 {
-    return metric->bounds ? af_metric_bounds(metric) + 2
-                          : af_metric_values(metric - af_metrics);
+    return (af_cell_t *) &counters->cell[
+               af_counters_stride(AF_SCOPE_NODE)
+               + number * af_counters_stride(AF_SCOPE_WORKER)];
 }
 
 
@@ -384,19 +767,20 @@ af_metric_bounds(const af_metric_t *metric)
 }
 
 
-static uint64_t
-af_counters_sum(const af_counters_t *counters, size_t cell)
+static unsigned
+af_label_values(const af_label_t *label)
 {
-    size_t    i;
-    uint64_t  sum;
+    unsigned  n;
 
-    sum = 0;
-
-    for (i = 0; i < counters->slots; i++) {
-        sum += atomic_load_explicit(
-                   &counters->cell[i * af_counters_stride() + cell],
-                   memory_order_relaxed);
+    if (label == NULL) {
+        return 1;
     }
 
-    return sum;
+    if (label->dimension != AF_DIMENSION_CONSTANT) {
+        return af_dimension_values[label->dimension];
+    }
+
+    for (n = 0; label->values[n]; n++) { /* void */ }
+
+    return n;
 }

@@ -35,7 +35,10 @@ af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
     revocations = af_zone_align(size / 4 * 3);
     counters = af_zone_align(size / 16);
 
-    if (counters > af_counters_size_max()) {
+    if (counters < af_counters_size_min()) {
+        counters = af_counters_size_min();
+
+    } else if (counters > af_counters_size_max()) {
         counters = af_counters_size_max();
     }
 

@@ -4,6 +4,7 @@
  */
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,7 +17,7 @@
 
 /* the samples, in the order of the table */
 
-#define SAMPLES  64
+#define SAMPLES  256
 
 typedef struct {
     size_t        n;
@@ -44,9 +45,12 @@ sample_of(const af_counters_t *counters, const char *name, const char *value)
     af_counters_each(counters, tell, &told);
 
     for (i = 0; i < told.n; i++) {
-        if (strcmp(told.sample[i].metric->name, name) == 0
-            && (value == NULL) == (told.sample[i].value == NULL)
-            && (value == NULL || strcmp(told.sample[i].value, value) == 0))
+        const af_sample_t  *s = &told.sample[i];
+        const af_label_t   *label = s->metric->labels[0];
+
+        if (strcmp(s->metric->name, name) == 0
+            && (value == NULL
+                || strcmp(label->values[s->values[0]], value) == 0))
         {
             return &told.sample[i];
         }
@@ -62,6 +66,13 @@ static uint64_t
 count_of(const af_counters_t *counters, const char *name, const char *value)
 {
     return sample_of(counters, name, value)->count;
+}
+
+
+static int64_t
+gauge_of(const af_counters_t *counters, const char *name)
+{
+    return sample_of(counters, name, NULL)->gauge;
 }
 
 
@@ -105,15 +116,19 @@ test_the_table(void **state)
 
         af_row(s->count == 0 && s->sum == 0, "%s", metric->name);
         af_row(strncmp(metric->name, "autoflow_", 9) == 0, "%s", metric->name);
-        af_row(strlen(metric->help) > 0, "%s", metric->name);
-        af_row((metric->label != NULL) == (metric->values != NULL), "%s",
-               metric->name);
+        af_row(strlen(metric->help) > 0
+               && strpbrk(metric->help, "\\\"\n") == NULL,
+               "%s", metric->name);
+        af_row((metric->kind == AF_HISTOGRAM) == (metric->bounds != NULL),
+               "%s", metric->name);
 
         /* as Prometheus names them */
 
-        af_row(strcmp(strrchr(metric->name, '_'),
-                      metric->bounds ? "_seconds" : "_total") == 0,
-               "%s", metric->name);
+        af_row((strcmp(strrchr(metric->name, '_'), "_total") == 0)
+               == (metric->kind == AF_COUNTER), "%s", metric->name);
+        af_row((strcmp(strrchr(metric->name, '_'), "_seconds") == 0)
+               == (metric->kind == AF_HISTOGRAM || metric->time), "%s",
+               metric->name);
 
         for (j = 0, bounds = 0; metric->bounds && metric->bounds[j]; j++) {
             af_row(metric->bounds[j] > bounds, "%s", metric->name);
@@ -121,12 +136,12 @@ test_the_table(void **state)
         }
 
         af_row(j <= AF_METRIC_BOUNDS_MAX, "%s", metric->name);
-        af_row(metric->label == NULL || metric->bounds == NULL, "%s",
-               metric->name);
 
         for (j = 0; j < i; j++) {
             af_row(strcmp(told.sample[j].metric->name, metric->name) != 0
-                   || strcmp(told.sample[j].value, s->value) != 0,
+                   || (told.sample[j].metric == metric
+                       && memcmp(told.sample[j].values, s->values,
+                                 sizeof(s->values)) != 0),
                    "%s twice", metric->name);
         }
     }
@@ -167,26 +182,29 @@ test_samples(void **state)
                  af_metric_values(AF_METRIC_VERIFICATIONS) - 1);
     }
 
-    af_count(AF_METRIC_ANSWERS, 0);
+    af_count_named(AF_METRIC_LOGINS, "success");
+    af_count_named(AF_METRIC_LOGINS, "a mistake");
     af_count(AF_METRIC_MAILS, af_metric_values(AF_METRIC_MAILS) - 1);
 
     assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
                      2);
     assert_int_equal(count_of(counters, "autoflow_verifications_total",
                               "unavailable"), 3);
-    assert_int_equal(count_of(counters, "autoflow_answers_total", "1xx"), 1);
-    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
+    assert_int_equal(count_of(counters, "autoflow_logins_total", "success"),
+                     1);
+    assert_int_equal(count_of(counters, "autoflow_logins_total",
+                              "wrong_password"), 0);
     assert_int_equal(count_of(counters, "autoflow_mails_total", "failed"), 1);
     assert_int_equal(count_of(counters, "autoflow_mails_total", "sent"), 0);
 
     /* the first bound, the next one, and beyond all */
 
-    af_observe(AF_METRIC_DB_TIME, 0);
-    af_observe(AF_METRIC_DB_TIME, 100);
-    af_observe(AF_METRIC_DB_TIME, 101);
-    af_observe(AF_METRIC_DB_TIME, 5000000000);
+    af_observe(AF_METRIC_DB_TIME, AF_DB_LANE_WIDE, 0);
+    af_observe(AF_METRIC_DB_TIME, AF_DB_LANE_WIDE, 100);
+    af_observe(AF_METRIC_DB_TIME, AF_DB_LANE_WIDE, 101);
+    af_observe(AF_METRIC_DB_TIME, AF_DB_LANE_WIDE, 5000000000);
 
-    times = sample_of(counters, "autoflow_database_seconds", NULL);
+    times = sample_of(counters, "autoflow_database_duration_seconds", "wide");
     assert_int_equal(times->metric->bounds[0], 100);
     assert_int_equal(times->buckets[0], 2);
     assert_int_equal(times->buckets[1], 3);
@@ -194,7 +212,10 @@ test_samples(void **state)
     assert_int_equal(times->count, 4);
     assert_int_equal(times->sum, 5000000201);
 
-    assert_int_equal(count_of(counters, "autoflow_hash_seconds", NULL), 0);
+    assert_int_equal(count_of(counters, "autoflow_database_duration_seconds",
+                              "point"), 0);
+    assert_int_equal(count_of(counters, "autoflow_hash_duration_seconds",
+                              NULL), 0);
     assert_int_equal(count_of(counters, "autoflow_hash_wait_seconds", NULL),
                      0);
 
@@ -214,8 +235,8 @@ hammer(void *data)
     (void) data;
 
     for (i = 0; i < ROUNDS; i++) {
-        af_count(AF_METRIC_ANSWERS, i % 5);
-        af_observe(AF_METRIC_HASH_WAIT, i % 2 ? 50 : 20000000);
+        af_count(AF_METRIC_VERIFICATIONS, i % 5);
+        af_observe(AF_METRIC_HASH_WAIT, 0, i % 2 ? 50 : 20000000);
     }
 
     return NULL;
@@ -255,6 +276,10 @@ test_none_is_lost(void **state)
     /* two of the same number, and another; more than there are slots share */
     static const unsigned  workers[] = { 1, 1, 1000 };
 
+    static const char *const  values[] = {
+        "ok", "missing", "too_long", "malformed", "unknown_key"
+    };
+
     (void) state;
 
     size = af_counters_size_max();
@@ -278,9 +303,8 @@ test_none_is_lost(void **state)
     }
 
     for (i = 0; i < 5; i++) {
-        char  value[] = { '1' + i, 'x', 'x', '\0' };
-
-        assert_int_equal(count_of(counters, "autoflow_answers_total", value),
+        assert_int_equal(count_of(counters, "autoflow_verifications_total",
+                                  values[i]),
                          3 * THREADS * ROUNDS / 5);
     }
 
@@ -320,15 +344,12 @@ test_workers_have_slots_of_their_own(void **state)
         af_counters_join(counters, worker);
 
         for (n = 0; n <= worker; n++) {
-            af_count(AF_METRIC_VERIFICATIONS, 0);
-            af_count(AF_METRIC_MAILS, AF_DELIVERY_VALUES - 1);
+            af_count(AF_METRIC_PROBLEMS, 0);
+            af_count(AF_METRIC_DB_REFUSED, AF_DB_LANES * 2 - 1);
         }
     }
 
-    assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
-                     64 * 65 / 2);
-
-    /* after the head */
+    /* after the head, and what is the node's; not who owns a slot */
 
     slot = (size - af_counters_size_min()) / 63;
 
@@ -336,7 +357,7 @@ test_workers_have_slots_of_their_own(void **state)
         memcpy(line, memory + i, sizeof(line));
         writer = 0;
 
-        for (j = 0; j < 8; j++) {
+        for (j = ((i - (size - 64 * slot)) % slot == 0); j < 8; j++) {
             af_row(line[j] == 0 || writer == 0 || line[j] == writer,
                    "line %zu", i / 64);
             writer = line[j] ? line[j] : writer;
@@ -366,10 +387,10 @@ test_what_was_counted_is_found_again(void **state)
     counters = af_counters_open(memory, size);
     assert_non_null(counters);
     af_counters_join(counters, 7);
-    af_count(AF_METRIC_ANSWERS, 1);
+    af_count(AF_METRIC_LOGINS, 0);
 
     assert_ptr_equal(af_counters_open(memory, size), counters);
-    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
+    assert_int_equal(count_of(counters, "autoflow_logins_total", NULL), 1);
 
     /* of another table */
 
@@ -377,20 +398,141 @@ test_what_was_counted_is_found_again(void **state)
     block->version++;
 
     assert_ptr_equal(af_counters_open(memory, size), counters);
-    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
-    af_count(AF_METRIC_ANSWERS, 1);
-    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 1);
+    assert_int_equal(count_of(counters, "autoflow_logins_total", NULL), 0);
+    af_count(AF_METRIC_LOGINS, 0);
+    assert_int_equal(count_of(counters, "autoflow_logins_total", NULL), 1);
+
+    /* of other routes */
+
+    af_counters_set_dimension(AF_DIMENSION_ROUTES, 1,
+                              af_counters_hash(0, "/new"));
+    assert_ptr_equal(af_counters_open(memory, size), counters);
+    assert_int_equal(count_of(counters, "autoflow_logins_total", NULL), 0);
+    af_counters_set_dimension(AF_DIMENSION_ROUTES, 1, 0);
 
     /* never published */
 
     atomic_store(&block->magic, 0);
     assert_ptr_equal(af_counters_open(memory, size), counters);
-    assert_int_equal(count_of(counters, "autoflow_answers_total", "2xx"), 0);
+    assert_int_equal(count_of(counters, "autoflow_logins_total", NULL), 0);
 
     assert_null(af_counters_open(memory, size - 1));
     assert_null(af_counters_open((char *) memory + 8, size));
 
     munmap(memory, size);
+}
+
+
+/* the process waits to be killed */
+
+static pid_t
+worker_of(af_counters_t *counters, unsigned process, int n)
+{
+    int    ready[2];
+    char   c;
+    pid_t  pid;
+
+    assert_int_equal(pipe(ready), 0);
+
+    pid = fork();
+    assert_int_not_equal(pid, -1);
+
+    if (pid == 0) {
+        af_counters_join(counters, process);
+        af_count(AF_METRIC_VERIFICATIONS, 0);
+        af_gauge_add(AF_METRIC_HASH_WAITING, 0, n);
+        af_gauge_set(AF_METRIC_MAILS_QUEUED, 0, n);
+        (void) !write(ready[1], "", 1);
+
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+
+    return pid;
+}
+
+
+static void
+kill_worker(pid_t pid)
+{
+    int  status;
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+
+static void
+test_gauges_end_with_their_process(void **state)
+{
+    void           *memory;
+    pid_t           a, b;
+    size_t          size;
+    af_counters_t  *counters;
+
+    (void) state;
+
+    size = af_counters_size_max();
+    memory = memory_of(size);
+    counters = af_counters_open(memory, size);
+    assert_non_null(counters);
+
+    a = worker_of(counters, 0, 3);
+    b = worker_of(counters, 1, 4);
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 7);
+
+    kill_worker(a);
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 4);
+    assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
+                     2);
+
+    a = worker_of(counters, 0, 1);
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 5);
+    assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
+                     3);
+
+    /* the node's has no owner */
+
+    kill_worker(a);
+    kill_worker(b);
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 0);
+    assert_int_equal(gauge_of(counters, "autoflow_mails_queued"), 1);
+
+    /* more processes than slots share one */
+
+    a = worker_of(counters, 0, 3);
+    af_counters_join(counters, 64);
+    af_gauge_add(AF_METRIC_HASH_WAITING, 0, 2);
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 5);
+    kill_worker(a);
+
+    af_counters_leave();
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 0);
+
+    af_gauge_add(AF_METRIC_HASH_WAITING, 0, 2);    /* lost */
+    af_counters_join(counters, 0);
+    assert_int_equal(gauge_of(counters, "autoflow_hash_waiting"), 0);
+
+    munmap(memory, size);
+}
+
+
+static void
+test_classes_of_errors(void **state)
+{
+    (void) state;
+
+    assert_int_equal(af_sqlstate_class("23505"), af_sqlstate_class("23503"));
+    assert_int_not_equal(af_sqlstate_class("23505"),
+                         af_sqlstate_class("22P02"));
+    assert_int_equal(af_sqlstate_class("ZZ000"), af_sqlstate_class(NULL));
+    assert_int_equal(af_sqlstate_class("ZZ000"),
+                     af_metric_values(AF_METRIC_DB_ERRORS) - 1);
 }
 
 
@@ -402,7 +544,9 @@ main(void)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_none_is_lost),
         cmocka_unit_test(test_workers_have_slots_of_their_own),
-        cmocka_unit_test(test_what_was_counted_is_found_again)
+        cmocka_unit_test(test_what_was_counted_is_found_again),
+        cmocka_unit_test(test_gauges_end_with_their_process),
+        cmocka_unit_test(test_classes_of_errors)
     };
 
     return cmocka_run_group_tests_name("counters", tests, NULL, NULL);

@@ -12,7 +12,7 @@ my $t  = Test::Autoflow->new(database => 'pool=1')->start;
 my $db = $t->db;
 
 sub account { my $pair = $t->register; return {%$pair, id => $pair->{user}{id}} }
-my ($me, $other, $gone) = map { account() } 1 .. 3;
+my ($me, $other, $gone, $busy) = map { account() } 1 .. 4;
 
 # A conversation has up to 50 messages; some are replies to the previous one.
 # Half of mine were sent, and one in 50 is unread.
@@ -42,6 +42,17 @@ $db->do(q{
            'number ' || n, CASE WHEN n % 100 <> 5 THEN now() END,
            now() + n * interval '1 second'
       FROM written}, {}, $me->{id}, $other->{id}, $gone->{id});
+# The busy one has conversations of 2,000: one in which ten messages were sent,
+# and then the rest received and read, and a later one, not read yet.
+my %with = map { $_ => $db->selectrow_array('SELECT autoflow.uuid7()') } qw(read unread);
+$db->do(q{
+    INSERT INTO autoflow.messages
+           (conversation_id, sender_id, recipient_id, content, read_at, created_at)
+    SELECT CASE WHEN n < 2000 THEN $3::uuid ELSE $4::uuid END,
+           CASE WHEN n < 10 THEN $1::uuid ELSE $2::uuid END,
+           CASE WHEN n < 10 THEN $2::uuid ELSE $1::uuid END,
+           'busy ' || n, CASE WHEN n < 2000 THEN now() END, now() + n * interval '1 second'
+      FROM generate_series(0, 3999) AS n}, {}, $busy->{id}, $other->{id}, @with{qw(read unread)});
 $db->do($_) for (
     q{UPDATE autoflow.messages m
          SET parent_id = before
@@ -120,6 +131,16 @@ subtest 'the list' => sub {
         reads(60, $me, GET => "/messages?cursor=$next$filters");
     }
     is reads(100, $other, GET => "/messages?$c")->{total}, 0, 'of someone else';
+};
+
+subtest 'the list with filters that find many each, but few together' => sub {
+    for (["conversation_id=$with{read}&box=sent", 10, 40], ['box=sent&unread=true', 0, 0],
+        ["conversation_id=$with{read}&unread=true", 0, 10],
+        ['box=inbox&unread=false', 1990, 2100])
+    {
+        my ($query, $total, $max) = @$_;
+        is reads($max, $busy, GET => "/messages?$query")->{total}, $total, 'all are found';
+    }
 };
 
 subtest 'conversations' => sub {

@@ -35,6 +35,9 @@ WITH start AS MATERIALIZED (
        AND (:conversation_id::uuid IS NULL
             OR conversation_id = :conversation_id::uuid)
        AND (:unread::boolean IS NULL OR unread = :unread::boolean)
+       -- there are none: what was sent isn't unread
+       AND (:unread::boolean IS DISTINCT FROM true
+            OR :box::text IS DISTINCT FROM 'sent')
        AND (:after::uuid IS NULL
             OR :position::text IS NOT NULL
             OR number > (SELECT number FROM start))

@@ -16,6 +16,7 @@
 #include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
+#include "db/audit_log.h"
 #include "db/feed.h"
 #include "db/jobs.h"
 #include "mail/conf.h"
@@ -119,13 +120,17 @@ static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "mails", 60 * 60 * 1000, .statement = &af_sql_jobs_mails },
     { "audit", 60 * 60 * 1000, .statement = &af_sql_jobs_audit },
 
+    { "audit_log", 5 * 1000, .statement = &af_sql_jobs_audit_log,
+      .receive = af_audit_log_write,
+      .offset = offsetof(ngx_http_autoflow_main_conf_t, audit_log) },
+
     { "send_mails", 15 * 1000, .function = af_outbox_poll,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, outbox) },
 
     { "fetch_keys", 1000, .function = af_remotes_poll,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, remotes) },
 
-    { NULL, 0, NULL, NULL, 0 }
+    { NULL, 0, NULL, NULL, NULL, 0 }
 };
 
 
@@ -234,6 +239,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_link_base"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       af_link_base_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_audit_log"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      af_audit_log_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -493,6 +505,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->feed = NULL;
+     *     amcf->audit_log = NULL;
      *     amcf->mail_conf = NULL;
      *     amcf->mail_templates = { 0, NULL };
      *     amcf->link_base = { 0, NULL };
@@ -533,6 +546,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(amcf->refresh_grace, 10);
 
     if (af_conf_check_insecure(cf, amcf) != NGX_CONF_OK
+        || af_audit_log_check(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

@@ -38,6 +38,7 @@ my %defaults = (
     autoflow_mail_templates         => 'autoflow_mail_templates mail;',
     autoflow_link_base              => '—',
     autoflow_require_verified_email => 'autoflow_require_verified_email off;',
+    autoflow_audit_log              => 'autoflow_audit_log off;',
     autoflow_key                    => '—',
     autoflow_key_url                => 'refresh=10m',
     autoflow_issuer                 => 'autoflow with autoflow_database, otherwise not demanded',

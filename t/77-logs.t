@@ -17,6 +17,7 @@ my $t = Test::Autoflow->new(
     settings => {
         autoflow_mail => 'maildir:mails', autoflow_link_base => 'https://example.com',
         autoflow_mail_templates => "$root/conf/mail", autoflow_cookies => 'on',
+        autoflow_audit_log => 'audit.json',
     },
     http => qq{
         include snippets/autoflow_http.conf;
@@ -262,7 +263,12 @@ subtest 'no log has a password or a token' => sub {
     $t->get_ok('/health/live' => {'X-Request-ID' => 'the-end'});
     line('the-end');
 
-    my %log = ('access.json' => path($dir, 'access.json')->slurp, 'error.log' => $t->error_log,
+    my ($event) = $t->db->selectrow_array(
+        q{INSERT INTO autoflow.audit_events (action) VALUES ('end') RETURNING id});
+    $t->wait_for(sub { path($dir, 'audit.json')->slurp =~ /$event/ });
+
+    my %log = ('audit.json' => path($dir, 'audit.json')->slurp,
+        'access.json' => path($dir, 'access.json')->slurp, 'error.log' => $t->error_log,
         'the audit' => join "\n", @{$t->db->selectcol_arrayref(
             'SELECT e::text FROM autoflow.audit_events e')});
     cmp_ok length $log{$_}, '>', 1000, "$_ is there" for keys %log;

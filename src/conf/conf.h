@@ -18,6 +18,7 @@
 
 
 struct af_attempts_s;
+struct af_audit_log_s;
 struct af_cache_s;
 struct af_cookies_s;
 struct af_cors_s;
@@ -86,6 +87,7 @@ typedef struct {
     ngx_uint_t                  metrics_used;  /* some location has them */
 
     struct af_jobs_s           *jobs;      /* per worker */
+    struct af_audit_log_s      *audit_log; /* NULL: off */
 
     ngx_array_t                *remotes;   /* of af_remote_t *; all servers' */
 
@@ -99,6 +101,7 @@ typedef struct {
     time_t                      started;
 
     af_conf_line_t              line;      /* autoflow_database */
+    af_conf_line_t              audit_log_line;
     af_conf_line_t              mail_line;
     af_conf_line_t              verified_line;
 

@@ -16,6 +16,9 @@
 /* the minimal timeout of a job, in milliseconds: above statement_timeout */
 #define AF_JOBS_TIMEOUT  15000
 
+/* octets of a position */
+#define AF_JOBS_POSITION  128
+
 /* the fence, and the statement that it protects */
 #define AF_JOBS_CALLS  2
 
@@ -56,6 +59,8 @@ struct af_jobs_s {
     const char            *claim[3];   /* names, periods, the holder */
     const char            *fence[2];   /* the job's name and number */
     char                   number[NGX_INT64_LEN + 1];
+    const char            *received[1];    /* the position, or NULL */
+    char                   position[AF_JOBS_POSITION];
 
     af_db_op_t             op;
     af_db_call_t           calls[AF_JOBS_CALLS];
@@ -79,6 +84,10 @@ static void af_jobs_set_current(af_jobs_t *jobs, const PGresult *res);
 static void af_jobs_run(af_jobs_t *jobs);
 static void af_jobs_done(af_db_op_t *op);
 static ngx_uint_t af_jobs_more(const PGresult *res);
+static void *af_jobs_data(const af_jobs_t *jobs, const af_jobs_row_t *job);
+static ngx_uint_t af_jobs_is_ours(const af_jobs_t *jobs,
+    const af_jobs_row_t *job);
+static ngx_int_t af_jobs_receive(af_jobs_t *jobs, const PGresult *res);
 static void af_jobs_failed(af_jobs_t *jobs, const char *name);
 static void af_jobs_watch(af_jobs_t *jobs);
 static void af_jobs_watched(af_db_op_t *op);
@@ -143,13 +152,13 @@ af_jobs_functions(af_jobs_t *jobs, ngx_cycle_t *cycle, void *conf)
         function->timer.log = jobs->log;
         function->timer.cancelable = 1;
 
-        if (function->job->function == NULL) {
+        if (function->job->function == NULL && function->job->receive == NULL) {
             continue;
         }
 
         function->data = *(void **) ((u_char *) conf + function->job->offset);
 
-        if (function->data) {
+        if (function->data && function->job->function) {
             ngx_add_timer(&function->timer,
                           ngx_random() % function->job->period);
         }
@@ -257,7 +266,7 @@ af_jobs_claim_values(af_jobs_t *jobs, ngx_cycle_t *cycle)
     p = periods;
 
     for (job = jobs->table; job->name; job++) {
-        if (job->statement) {
+        if (af_jobs_is_ours(jobs, job)) {
             n = ngx_sprintf(n, ",%s", job->name);
             p = ngx_sprintf(p, ",%M", job->period);
         }
@@ -275,6 +284,24 @@ af_jobs_claim_values(af_jobs_t *jobs, ngx_cycle_t *cycle)
     jobs->claim[2] = (char *) holder;
 
     return NGX_OK;
+}
+
+
+/* what its function, or receive(), is called with */
+
+static void *
+af_jobs_data(const af_jobs_t *jobs, const af_jobs_row_t *job)
+{
+    return jobs->functions[job - jobs->table].data;
+}
+
+
+/* a statement that this node runs */
+
+static ngx_uint_t
+af_jobs_is_ours(const af_jobs_t *jobs, const af_jobs_row_t *job)
+{
+    return job->statement && (job->receive == NULL || af_jobs_data(jobs, job));
 }
 
 
@@ -310,7 +337,8 @@ af_jobs_state(af_jobs_t *jobs, af_jobs_state_t state)
     static const unsigned  next[] = {
         1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_WATCHING,
         1 << AF_JOBS_RUNNING | 1 << AF_JOBS_IDLE,
-        1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_PAUSED | 1 << AF_JOBS_IDLE,
+        1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_PAUSED | 1 << AF_JOBS_IDLE
+            | 1 << AF_JOBS_RUNNING,
         1 << AF_JOBS_RUNNING,
         1 << AF_JOBS_CLAIMING | 1 << AF_JOBS_IDLE
     };
@@ -424,6 +452,8 @@ af_jobs_set_current(af_jobs_t *jobs, const PGresult *res)
             jobs->job = job;
         }
     }
+
+    jobs->received[0] = NULL;
 }
 
 
@@ -438,7 +468,7 @@ af_jobs_run(af_jobs_t *jobs)
     jobs->calls[0].statement = &af_sql_jobs_fence;
     jobs->calls[0].values = jobs->fence;
     jobs->calls[1].statement = jobs->job->statement;
-    jobs->calls[1].values = NULL;
+    jobs->calls[1].values = jobs->job->receive ? jobs->received : NULL;
     jobs->op.ncalls = 2;
 
     af_jobs_send(jobs, AF_JOBS_RUNNING, af_jobs_done);
@@ -455,7 +485,8 @@ af_jobs_done(af_db_op_t *op)
     more = 0;
 
     if (op->status == AF_DB_OK) {
-        more = af_jobs_more(jobs->results[1]);
+        more = af_jobs_more(jobs->results[1])
+               && af_jobs_receive(jobs, jobs->results[1]) == NGX_OK;
 
     } else {
         af_jobs_failed(jobs, jobs->job->name);
@@ -463,7 +494,10 @@ af_jobs_done(af_db_op_t *op)
 
     af_db_clear(op);
 
-    if (more) {
+    if (more && jobs->job->receive) {
+        af_jobs_run(jobs);
+
+    } else if (more) {
         af_jobs_state(jobs, AF_JOBS_PAUSED);
 
     } else if (op->status == AF_DB_UNAVAILABLE || ngx_exiting) {
@@ -483,6 +517,34 @@ af_jobs_more(const PGresult *res)
     n = PQfnumber(res, "more");
 
     return n >= 0 && PQntuples(res) == 1 && PQgetvalue(res, 0, n)[0] == 't';
+}
+
+
+/* what is done with is not sent again: hence no pause before the next batch */
+
+static ngx_int_t
+af_jobs_receive(af_jobs_t *jobs, const PGresult *res)
+{
+    const af_jobs_row_t  *job;
+
+    job = jobs->job;
+
+    if (job->receive == NULL) {
+        return NGX_OK;
+    }
+
+    if (job->receive(af_jobs_data(jobs, job), res) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn((u_char *) jobs->position,
+                       (u_char *) PQgetvalue(res, 0,
+                                             PQfnumber(res, "position")),
+                       sizeof(jobs->position));
+
+    jobs->received[0] = jobs->position;
+
+    return NGX_OK;
 }
 
 

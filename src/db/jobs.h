@@ -16,7 +16,8 @@
  *   IDLE       a timer, until the next poll        CLAIMING, WATCHING
  *   CLAIMING   the statement that leases a job     RUNNING; IDLE if none is due
  *   RUNNING    the check and the job's statement   CLAIMING; PAUSED if there is
- *                                                  more to do
+ *                                                  more to do, or RUNNING with
+ *                                                  a job that receives
  *   PAUSED     a short timer                       RUNNING
  *   WATCHING   the statement that metrics need     CLAIMING
  *
@@ -42,9 +43,18 @@ typedef struct {
      */
     const af_statement_t  *statement;
 
-    /* or a function, called with the pointer at this offset of conf */
+    /*
+     * Gets what the statement returned, when that is committed.  If it returns
+     * NGX_OK, the column "position" is the parameter of the next batch's
+     * statement, which follows at once; of the first batch, it is null.
+     */
+    ngx_int_t            (*receive)(void *data, const PGresult *batch);
+
+    /* or a function */
     void                 (*function)(void *data);
-    size_t                 offset;     /* if NULL, it is not called */
+
+    /* what both are called with: a pointer in conf; if NULL, they are not */
+    size_t                 offset;
 } af_jobs_row_t;
 
 

@@ -31,6 +31,11 @@ test_packages=(
     prometheus python3-aiosmtpd
 )
 
+# the page /docs is Swagger UI, from npm
+docs_package=swagger-ui-dist-5.35.0
+docs_sha512=534eaba4cb56f55dd73c638179a993512af4674f63317e0826e00da44fc465b0\
+21c341bc0a0c2bcd4e18997927fe1d3008336c5dd19aad334d1c2dec53cc9551
+
 usage() {
     cat <<'END'
 Usage: ./build.sh COMMAND
@@ -450,6 +455,7 @@ run() {
     (umask 077; printf '%s\n' "$app_url" >"$state/keys/database")
     (umask 077; printf '%s=%q\n' AUTOFLOW_URL "$url" \
         AUTOFLOW_DATABASE_URL "$owner_url" >"$state/env")
+    get_docs || say "The page /docs is left out."
     write_configuration
     start_nginx
     say_hello
@@ -547,7 +553,8 @@ write_configuration() {
 
     ln -sfn "$out/$module" "$state/modules/$module"
     cp -r "$root/conf/." "$state/conf/"
-    cp -r "$root"/conf/{demo,landing} "$place/"
+    cp -r "$root"/conf/{demo,docs,landing} "$place/"
+    ! has_docs || cp "$build/$docs_package"/* "$place/docs/"
     sed -i -e "s#\(127\.0\.0\.1\|\[::1\]\|localhost\):8080#\1:$port#" \
         -e "$(has_ipv6 || echo '/listen \[::1\]/d')" \
         -e "s|127\.0\.0\.1:8081|127.0.0.1:$((port + 1))|" \
@@ -557,7 +564,35 @@ write_configuration() {
         -e "s|maildir:|&$place/|" \
         -e "s|\(alias *\)\(.*\);|\1\"$place/\2\";|" \
         -e "$([ $EUID = 0 ] || echo '/^user /d')" \
-        "$state/conf/nginx.conf" "$state/conf/snippets/autoflow_landing.conf"
+        "$state/conf/nginx.conf" \
+        "$state"/conf/snippets/autoflow_{docs,landing}.conf
+}
+
+# the page's scripts and styles, in a folder of build/; npm install would also
+# run a package that reports installations
+get_docs() {
+    local temp
+    ! has_docs || return 0
+    if ! command -v npm >/dev/null; then
+        say "Swagger UI, for the page /docs, needs npm: apt install npm"
+        return 1
+    fi
+    temp=$(mktemp -d)
+    say "Getting Swagger UI from npm…"
+    (
+        cd "$temp"
+        npm pack --silent "${docs_package/dist-/dist@}" >npm.log 2>&1 &&
+            sha512sum -c --quiet <<<"$docs_sha512  $docs_package.tgz" &&
+            tar xzf "$docs_package.tgz" package/{LICENSE,NOTICE} \
+                package/swagger-ui{-bundle.js,.css} &&
+            mkdir -p "$build" && mv package "$build/$docs_package"
+    ) || say "npm does not have it."
+    rm -rf "$temp"
+    has_docs
+}
+
+has_docs() {
+    [ -e "$build/$docs_package" ]
 }
 
 start_nginx() {
@@ -588,7 +623,7 @@ TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"ada-'\$(date +%s)'@
 curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"; echo
 curl -s $url/app/hello -H "Authorization: Bearer \$TOKEN"
 
-or $url/demo/ in a browser.
+or $url/demo/ in a browser; $url/docs has the whole API.
 
 A page of yours that uses cookies has to be at http://localhost, too, on any
 port: for a browser, 127.0.0.1 is another site, and keeps its cookies apart.
@@ -694,6 +729,9 @@ install_module() {
     keep_edited "$conf/snippets" "$root"/conf/snippets/*
     keep_edited "$conf/mail" "$root"/conf/mail/*
     keep_edited "$prefix/landing" "$root"/conf/landing/*
+    keep_edited "$prefix/docs" "$root"/conf/docs/*
+    get_docs && cp "$build/$docs_package"/* "$prefix/docs/" ||
+        say "The page /docs is left out."
     mkdir -p "$prefix/autoflow"
     rm -rf "$prefix"/autoflow/{sql,monitoring}
     cp -r --no-preserve=ownership "$root/sql" "$root/conf/monitoring" \
@@ -702,7 +740,8 @@ install_module() {
     cat <<END
 Installed $module_dir/$module, $conf/snippets/autoflow_*.conf,
 the templates of mails in $conf/mail, the pages that their links
-open in $prefix/landing, and the schema in $prefix/autoflow/sql.
+open in $prefix/landing, that of /docs in $prefix/docs, and the
+schema in $prefix/autoflow/sql.
 At the beginning of $conf/nginx.conf, add:
 
 load_module $module_dir/$module;
@@ -801,6 +840,8 @@ run_tests() {
     cd "$root"
     [ $# != 0 ] || set -- t/*.t
     need_npm "$@"
+    ! grep -q 'autoflow_docs' "$@" || get_docs ||
+        fail "the tests of the page /docs need it"
     run_prove -j "$(($(nproc) + 1))" "$@"
 }
 

@@ -51,8 +51,8 @@ subtest 'it lists what is served there' => sub {
     is $all->{info}{version}, $t->get_ok('/health')->tx->res->json('/version'), 'of which version';
     my $root = document('');
     is_deeply $root->{servers}, [{url => '/'}], 'at the root';
-    is_deeply [grep { !m{^/(?:$|auth/|health|db-test$|openapi|\.well)} } keys %{$root->{paths}}],
-        [], 'what the locations there serve';
+    is_deeply [grep { !m{^/(?:$|auth/|health|db-test$|docs$|openapi|\.well)} }
+        keys %{$root->{paths}}], [], 'what the locations there serve';
     ok $root->{paths}{$_}, $_ for '/', '/auth/me', '/auth/users/{id}', '/health/ready';
     is_deeply [sort keys %{document('/other')->{paths}}], ['/health', '/openapi.json'],
         'locations of a single path';

@@ -10,9 +10,9 @@ my $t = Test::Autoflow->new(workers => 2, clock => 1)->start->hold;
 
 $t->get_ok('/')->status_is(200)->content_type_is('application/json')
     ->json_like('/name' => qr/./)->json_like('/version' => qr/^\d+\.\d+\.\d+$/)
-    ->json_is('/openapi' => '/openapi.json')->json_hasnt('/docs');
+    ->json_is('/openapi' => '/openapi.json')->json_is('/docs' => '/docs');
 my $version = $t->tx->res->json('/version');
-$t->get_ok('/docs')->status_is(404, 'what is not there is not named');
+$t->get_ok('/docs')->status_is(200)->content_like(qr/<html/, 'what is named is there');
 
 $t->get_ok('/health')->status_is(200)->json_is('/status' => 'ok')
     ->json_is('/version' => $version)->json_is('/database' => 'ok')

@@ -12,7 +12,7 @@ use Test::More;
 # public ones, and those where a token is optional
 my %open = map { $_ => 1 } (
     'GET /', 'GET /health', 'GET /health/live', 'GET /health/ready', 'GET /db-test',
-        'GET /.well-known/jwks.json', 'GET /openapi.json',
+        'GET /.well-known/jwks.json', 'GET /openapi.json', 'GET /docs',
     'POST /auth/register', 'POST /auth/signup', 'POST /auth/login', 'POST /auth/refresh',
     'POST /auth/logout',
     'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email',

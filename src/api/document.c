@@ -773,6 +773,14 @@ af_document_success(af_document_t *doc, json_t *responses,
                                   af_document_success_headers(doc, route,
                                                               status)));
     }
+
+    if (route->redirects) {
+        af_document_set(doc, responses, "303",
+                        json_pack("{ss so}", "description",
+                                  "Browsers are redirected", "headers",
+                                  af_document_success_headers(doc, route,
+                                                       NGX_HTTP_SEE_OTHER)));
+    }
 }
 
 

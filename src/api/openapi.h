@@ -24,6 +24,9 @@ typedef struct af_openapi_s {
 
 /* the route GET /openapi.json of a dialect: .cached, with these */
 extern const af_step_pt   af_openapi_steps[];
+
+/* those of the page that shows it */
+extern const af_step_pt   af_docs_steps[];
 extern const af_schema_t  af_openapi_schema;
 
 

@@ -18,6 +18,7 @@ static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
+static ngx_uint_t wants_html(ngx_http_request_t *r);
 
 
 static const af_step_pt  health_steps[] = { query_health, answer_health, NULL };
@@ -86,6 +87,7 @@ static const af_schema_t  db_test_schema = { "DbTest", db_test_fields, NULL };
 static const af_field_t  root_fields[] = {
     { "name", &af_type_string, AF_REQUIRED, NULL },
     { "version", &af_type_string, AF_REQUIRED, NULL },
+    { "docs", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { "openapi", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { NULL, NULL, 0, NULL }
 };
@@ -105,6 +107,7 @@ const af_route_t  af_system_routes[] = {
 
     { NGX_HTTP_GET, "/", AF_PUBLIC,
       .summary = "Read the name and version of the service",
+      .redirects = 1,
       .answer = &root_schema,
       .steps = root_steps },
 
@@ -142,6 +145,11 @@ const af_route_t  af_system_routes[] = {
       .cached = 1,
       .answer = &af_openapi_schema,
       .steps = af_openapi_steps },
+
+    { NGX_HTTP_GET, "/docs", AF_PUBLIC,
+      .summary = "Open this document as a page",
+      .status = NGX_HTTP_OK,
+      .steps = af_docs_steps },
 
     { .path = NULL }
 };
@@ -278,20 +286,49 @@ answer_latency(af_ctx_t *ctx)
 }
 
 
+/* a browser goes to the page, if there is one */
+
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
-    json_t  *openapi;
+    json_t     *docs, *openapi;
+    ngx_int_t   rc;
+
+    docs = af_openapi_path(ctx->request, "/docs");
+
+    if (json_is_string(docs) && wants_html(ctx->request)) {
+        rc = af_answer_redirect(ctx, json_string_value(docs));
+        json_decref(docs);
+        return rc;
+    }
 
     openapi = af_openapi_path(ctx->request, "/openapi.json");
 
-    return af_answer(ctx, json_pack("{ss ss so}", "name", "autoflow",
+    return af_answer(ctx, json_pack("{ss ss so so}", "name", "autoflow",
                                     "version", AUTOFLOW_VERSION,
-                                    "openapi", openapi), NULL, NULL);
+                                    "docs", docs, "openapi", openapi),
+                     NULL, NULL);
 }
 
 
-/* as application/json: not all clients know application/jwk-set+json */
+static ngx_uint_t
+wants_html(ngx_http_request_t *r)
+{
+    u_char           *last;
+    ngx_table_elt_t  *h;
+
+    h = af_header_in(r, "accept", 0);
+    if (h == NULL) {
+        return 0;
+    }
+
+    last = h->value.data + h->value.len;
+
+    return ngx_strlcasestrn(h->value.data, last, (u_char *) "text/html",
+                            sizeof("text/html") - 2)
+           != NULL;
+}
+
 
 static ngx_int_t
 answer_jwks(af_ctx_t *ctx)

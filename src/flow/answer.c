@@ -108,7 +108,18 @@ af_answer_cached(af_ctx_t *ctx, const ngx_str_t *text, ngx_str_t *etag)
 ngx_int_t
 af_answer_redirect(af_ctx_t *ctx, const char *url)
 {
-    return (af_set_location(ctx->request, (u_char *) url, ngx_strlen(url))
-            == NGX_OK)
-           ? af_answer_text(ctx, NULL, 0) : NGX_ERROR;
+    ngx_uint_t  status;
+
+    if (af_set_location(ctx->request, (u_char *) url, ngx_strlen(url))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    status = ctx->match.route->redirects ? NGX_HTTP_SEE_OTHER
+                                         : af_route_status(ctx->match.route);
+
+    ctx->rc = af_respond(ctx->request, status, NULL, 0);
+
+    return NGX_DONE;
 }

@@ -68,6 +68,7 @@ typedef struct af_route_s {
     unsigned               self:1;       /* ":id" is the requesting account */
     unsigned               unavailable:1;  /* a 503 may have the answer, too */
     unsigned               cached:1;     /* the answer has an ETag */
+    unsigned               redirects:1;  /* some clients are redirected */
 } af_route_t;
 
 

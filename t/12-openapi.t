@@ -35,6 +35,11 @@ subtest 'it is served' => sub {
             ->header_is(ETag => $etag)->header_like('X-Request-ID' => qr/./);
     }
     $t->get_ok('/openapi.json' => {'If-None-Match' => '"x"'})->status_is(200);
+    my $old = 'Thu, 01 Jan 2026 00:00:00 GMT';
+    $t->get_ok('/openapi.json' => $_)->status_is(200)->header_is(ETag => $etag, 'nothing else')
+        for {'If-Match' => '"x"'}, {'If-Unmodified-Since' => $old};
+    $t->get_ok('/openapi.json' => {'If-None-Match' => $etag, 'If-Modified-Since' => $old})
+        ->status_is(304, 'not even beside it');
     $t->head_ok('/openapi.json')->status_is(200)->header_is(ETag => $etag)->content_is('');
     $t->post_ok('/openapi.json')->problem_is(405, 'method_not_allowed');
     $t->get_ok('/api/v1/openapi.json')->header_isnt(ETag => $etag, 'another is another');

@@ -21,6 +21,7 @@ my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure(
     autoflow_zone     => '1m',
     autoflow_attempts => 'account=2/15m account_total=off address=off changes=20/1m',
+    autoflow_audit_log => 'audit.json',
 )->start;
 
 # family => {the values of its labels => value}
@@ -144,7 +145,7 @@ subtest 'the database' => sub {
     from_now();
     get('/auth/me', $ada);
     is counted('database_duration_seconds_count')->{point}, 1;
-    is gauge(database_connections => $_->[0]), $_->[1], "connections: $_->[0]"
+    $t->wait_for(sub { gauge(database_connections => $_->[0]) == $_->[1] })
         for ['point', 4], ['wide', 2], ['feed', 1], ['jobs', 1];
     is gauge(database_queued => 'point'), 0;
 
@@ -242,12 +243,15 @@ subtest 'counters survive' => sub {
     $t->wait_for(sub { gauge(database_connections => 'point') == 4 });
     pass "the old workers' connections no longer count";
 
+    my $opened = sub { gauge(database_connection_events_total => 'point opened') };
+    my $before = $opened->();
     my ($killed) = $t->worker_pids;
     kill KILL => $killed;
     $t->wait_for(sub { $t->workers_are($killed) });
     $t->ready;
     get('/app/x', $dan)->status_is(200);
     counted_is(protected_duration_seconds_count => {autoflow_auth => 3}, 'a killed worker');
+    $t->wait_for(sub { $opened->() >= $before + 2 });
     is gauge(database_connections => 'point'), 4, 'but not its connections';
 };
 
@@ -265,7 +269,8 @@ subtest 'without a database' => sub {
         ->content_like(qr/^autoflow_verifications_total\{status="ok"\} 1$/m)
         ->content_like(qr/^autoflow_verifications_total\{status="missing"\} 1$/m)
         ->content_like(qr/^autoflow_zone_size_bytes 1048576$/m)
-        ->content_unlike(qr/^autoflow_feed_/m);
+        ->content_unlike(qr/^autoflow_feed_/m)
+        ->content_unlike(qr/"audit_log"/, 'a job without a file to write to');
     $verifier->finish;
 };
 

@@ -56,8 +56,14 @@ $t->jobs_due;
 
 subtest 'Prometheus accepts what it scrapes' => sub {
     my $up = sub { (api('/api/v1/targets') // {})->{activeTargets}[0] // {health => 'no'} };
-    $t->wait_for(sub { load(); $up->()->{health} eq 'up' || $up->()->{lastError} });
-    is $up->()->{lastError}, '', 'in OpenMetrics, which it prefers';
+    # on a busy machine a scrape may time out
+    my $now;
+    $t->wait_for(sub {
+        load();
+        $now = $up->();
+        $now->{health} eq 'up' || ($now->{lastError} // '') =~ /^(?!.*deadline exceeded)./;
+    });
+    is $now->{lastError}, '', 'in OpenMetrics, which it prefers';
     my %types = map { $_ => api("/api/v1/metadata?metric=$_")->{$_}[0]{type} }
         qw(autoflow_logins autoflow_hash_waiting autoflow_hash_wait_seconds autoflow_build);
     is_deeply \%types, {autoflow_logins => 'counter', autoflow_hash_waiting => 'gauge',

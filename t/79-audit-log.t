@@ -17,7 +17,7 @@ package Node {
     }
 }
 
-my $t = Node->new(settings => {});
+my $t = Node->new(settings => {}, server => 'location = /metrics { autoflow_metrics; }');
 my $other = Node->new(settings => {}, beside => $t);
 
 sub event ($action) {
@@ -113,6 +113,8 @@ subtest 'a full disk' => sub {
     my $tried = $fence->();
     $t->wait_for(sub { $t->jobs_due('audit_log'); $fence->() > $tried + 2 });
     is error_lines($t), 1, 'is logged once';
+    $t->get_ok('/metrics')->content_like(
+        qr/^autoflow_job_errors_total\{name="audit_log"\} [1-9]/m, 'and counted each time');
     $t->log('audit.json')->reload;
     $t->wait_for(sub { actions($t) =~ /\bfull\z/ });
     pass 'and nothing is lost';

@@ -327,8 +327,9 @@ af_metrics_sample(void *data, const af_sample_t *sample)
 
 
 /*
- * Routes that were never requested, of which there may be many, and the problem
- * that isn't one: several have the same code, and are counted as the first.
+ * Routes that were never requested, of which there may be many; the problem
+ * that isn't one: several have the same code, and are counted as the first; and
+ * a job that this node never does.
  */
 
 static ngx_uint_t
@@ -361,7 +362,8 @@ af_metrics_is_left_out(af_scrape_t *scrape, const af_sample_t *sample)
                || af_problem_named(af_problems[value].code) != value;
 
     default:
-        return 0;
+        return af_main_conf(scrape->request)->audit_log == NULL
+               && ngx_strcmp(labels[0]->values[value], "audit_log") == 0;
     }
 }
 

@@ -534,6 +534,7 @@ af_jobs_receive(af_jobs_t *jobs, const PGresult *res)
     }
 
     if (job->receive(af_jobs_data(jobs, job), res) != NGX_OK) {
+        af_count_named(AF_METRIC_JOB_ERRORS, job->name);
         return NGX_ERROR;
     }
 

@@ -98,6 +98,15 @@ af_answer_html(af_ctx_t *ctx, const char *html, size_t len)
 ngx_int_t
 af_answer_cached(af_ctx_t *ctx, const ngx_str_t *text, ngx_str_t *etag)
 {
+    ngx_http_headers_in_t  *in;
+
+    /* nginx would answer them with a 412 of its own; only the ETag matters */
+
+    in = &ctx->request->headers_in;
+    in->if_match = NULL;
+    in->if_modified_since = NULL;
+    in->if_unmodified_since = NULL;
+
     return (af_set_header(ctx->request, "ETag", etag->data, etag->len,
                           &ctx->request->headers_out.etag)
             == NGX_OK)

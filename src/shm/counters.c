@@ -127,7 +127,7 @@ _Static_assert(af_label_count(result) == AF_DELIVERY_VALUES, "values");
 
 /* the statements among the module's jobs */
 af_label(job, "name", "purge", "addresses", "roles", "messages", "mails",
-         "audit");
+         "audit", "audit_log");
 
 
 /* judging takes microseconds, a statement tenths of a millisecond */
@@ -703,6 +703,7 @@ af_counters_version(void)
     for (i = 0; i < AF_METRICS; i++) {
         metric = &af_metrics[i];
         hash = af_counters_hash(hash, metric->name);
+        hash ^= metric->kind << 1 | metric->node;
 
         for (j = 0; j < AF_METRIC_LABELS && metric->labels[j]; j++) {
             label = metric->labels[j];

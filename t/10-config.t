@@ -313,6 +313,9 @@ accepted_server "in a server: $_", $_
     for 'location /x/ { autoflow_metrics; }',
         'location /x/ { limit_except GET { autoflow_metrics; } }';
 
+refused_server 'a base that no document can name', qr/"autoflow_api".* is not UTF-8/,
+    "location /x/ { autoflow_api /\xe9; }";
+
 $t->api(0)->server('location / { autoflow_verify; }');
 refused 'autoflow_verify without a key',
     qr{"autoflow_verify" needs an "autoflow_key" in \S+nginx.conf:\d+},

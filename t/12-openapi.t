@@ -7,14 +7,22 @@ use Mojo::JSON qw(decode_json);
 use Test::Autoflow;
 use Test::More;
 
-my $t = Test::Autoflow->new(server => <<'END')->start;
+# of one server; that of another is the same only if it serves the same
+my $part = 'location = /other/openapi.json { autoflow_api /other; }
+    location = /other/health { autoflow_api /other; }';
+my %port = map { $_ => Test::Autoflow::free_port() } qw(same more less);
+sub server ($name, @locations) { "server { listen 127.0.0.1:$port{$name}; @locations }\n" }
+
+my $t = Test::Autoflow->new(server => <<'END' . $part, http => join '',
 location /cookies/ { autoflow_api; autoflow_cookies on; }
 location /part/users { autoflow_api /part; }
 location = /part/ { autoflow_api /part; }
 location ~ ^/pattern/ { autoflow_api /pattern; }
-location = /other/openapi.json { autoflow_api /other; }
-location = /other/health { autoflow_api /other; }
 END
+    server(same => $part),
+    server(more => $part, 'location = /other/db-test { autoflow_api /other; }'),
+    server(less => $part =~ s/\n.*//r),
+)->start;
 
 sub document ($base) {
     return $t->get_ok("$base/openapi.json")->status_is(200)->tx->res->json;
@@ -61,6 +69,11 @@ subtest 'it lists what is served there' => sub {
     ok $root->{paths}{$_}, $_ for '/', '/auth/me', '/auth/users/{id}', '/health/ready';
     is_deeply [sort keys %{document('/other')->{paths}}], ['/health', '/openapi.json'],
         'locations of a single path';
+    my %other = map { $_ => document("http://127.0.0.1:$port{$_}/other") } sort keys %port;
+    is_deeply $other{same}, document('/other'), 'the same in another server';
+    is_deeply [sort keys %{$other{more}{paths}}], ['/db-test', '/health', '/openapi.json'],
+        'or of one with more';
+    is_deeply [sort keys %{$other{less}{paths}}], ['/openapi.json'], 'or with less';
     is_deeply document('/pattern')->{paths}, $all->{paths}, 'a pattern may lead anywhere';
     is_deeply $all->{paths}{'/users'}{get}{responses}, $all->{paths}{'/auth/users'}{get}{responses},
         'an alias is a path of its own';

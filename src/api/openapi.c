@@ -14,8 +14,14 @@
 
 static void af_openapi_place(af_openapi_t *openapi,
     const ngx_http_core_loc_conf_t *clcf);
-static ngx_int_t af_openapi_make(ngx_conf_t *cf, af_openapi_t *openapi);
-static ngx_uint_t af_openapi_share(af_openapi_t *openapi);
+static ngx_int_t af_openapi_make(ngx_conf_t *cf, ngx_array_t *made,
+    af_openapi_t *openapi);
+static ngx_uint_t af_openapi_is_same(ngx_conf_t *cf, const af_openapi_t *a,
+    const af_openapi_t *b);
+static ngx_uint_t af_openapi_lists_same(const af_openapi_t *a,
+    const af_openapi_t *b);
+static ngx_uint_t af_openapi_serve_both(const af_openapi_t *a,
+    const af_openapi_t *b, const char *path);
 static ngx_int_t af_openapi_text(ngx_conf_t *cf, af_openapi_t *openapi);
 static char *af_openapi_document(ngx_conf_t *cf, const af_openapi_t *openapi);
 static const char *af_openapi_cookie(ngx_conf_t *cf,
@@ -106,6 +112,7 @@ ngx_int_t
 af_openapi_init(ngx_conf_t *cf)
 {
     ngx_uint_t                      i, n;
+    ngx_array_t                    *made;
     af_openapi_t                  **openapi;
     ngx_http_core_srv_conf_t      **cscf;
     ngx_http_core_main_conf_t      *cmcf;
@@ -114,13 +121,18 @@ af_openapi_init(ngx_conf_t *cf)
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscf = cmcf->servers.elts;
 
+    made = ngx_array_create(cf->temp_pool, 4, sizeof(af_openapi_t *));
+    if (made == NULL) {
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < cmcf->servers.nelts; i++) {
         ascf = cscf[i]->ctx->srv_conf[ngx_http_autoflow_module.ctx_index];
 
         openapi = ascf->openapis ? ascf->openapis->elts : NULL;
 
         for (n = 0; openapi && n < ascf->openapis->nelts; n++) {
-            if (af_openapi_make(cf, openapi[n]) != NGX_OK) {
+            if (af_openapi_make(cf, made, openapi[n]) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -130,39 +142,85 @@ af_openapi_init(ngx_conf_t *cf)
 }
 
 
+/* or take that of another location: hundreds of servers may have the same */
+
 static ngx_int_t
-af_openapi_make(ngx_conf_t *cf, af_openapi_t *openapi)
-{
-    return (!af_openapi_covers(openapi, "/openapi.json")
-            || af_openapi_share(openapi))
-           ? NGX_OK : af_openapi_text(cf, openapi);
-}
-
-
-/* that of an earlier location, if it is the same */
-
-static ngx_uint_t
-af_openapi_share(af_openapi_t *openapi)
+af_openapi_make(ngx_conf_t *cf, ngx_array_t *made, af_openapi_t *openapi)
 {
     ngx_uint_t      i;
     af_openapi_t  **other;
 
-    other = openapi->siblings->elts;
+    if (!af_openapi_covers(openapi, "/openapi.json")) {
+        return NGX_OK;
+    }
 
-    for (i = 0; other[i] != openapi; i++) {
+    other = made->elts;
 
-        if (other[i]->text.len
-            && af_openapi_is_sibling(other[i], openapi)
-            && other[i]->conf->cookies == openapi->conf->cookies
-            && other[i]->conf->https == openapi->conf->https)
-        {
+    for (i = 0; i < made->nelts; i++) {
+        if (af_openapi_is_same(cf, other[i], openapi)) {
             openapi->text = other[i]->text;
             openapi->etag = other[i]->etag;
-            return 1;
+            return NGX_OK;
         }
     }
 
-    return 0;
+    other = ngx_array_push(made);
+    if (other == NULL) {
+        return NGX_ERROR;
+    }
+
+    *other = openapi;
+
+    return af_openapi_text(cf, openapi);
+}
+
+
+/* compares all that a document depends on */
+
+static ngx_uint_t
+af_openapi_is_same(ngx_conf_t *cf, const af_openapi_t *a,
+    const af_openapi_t *b)
+{
+    return af_openapi_is_sibling(a, b)
+           && af_openapi_cookie(cf, a->conf, AF_COOKIE_ACCESS)
+              == af_openapi_cookie(cf, b->conf, AF_COOKIE_ACCESS)
+           && (a->conf->https == AF_HTTPS_OFF)
+              == (b->conf->https == AF_HTTPS_OFF)
+           && (a->siblings == b->siblings || af_openapi_lists_same(a, b));
+}
+
+
+/* in different servers */
+
+static ngx_uint_t
+af_openapi_lists_same(const af_openapi_t *a, const af_openapi_t *b)
+{
+    const af_route_t    *route;
+    const af_section_t  *section;
+
+    for (section = a->conf->dialect->sections; section->routes; section++) {
+        for (route = section->routes; route->path; route++) {
+
+            if (!af_openapi_serve_both(a, b, route->path)
+                || (route->alias
+                    && !af_openapi_serve_both(a, b, route->alias)))
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+/* or neither */
+
+static ngx_uint_t
+af_openapi_serve_both(const af_openapi_t *a, const af_openapi_t *b,
+    const char *path)
+{
+    return af_openapi_serves(a, path) == af_openapi_serves(b, path);
 }
 
 

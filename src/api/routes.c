@@ -11,6 +11,7 @@
 static const char *af_api_args(ngx_conf_t *cf, ngx_str_t *base,
     const af_dialect_t **dialect);
 static const af_dialect_t *af_api_dialect(const ngx_str_t *name);
+static const char *af_api_base(const ngx_str_t *base);
 static void af_api_path(ngx_http_request_t *r, ngx_str_t *path);
 
 
@@ -19,7 +20,6 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
-    size_t                     i;
     ngx_str_t                  base, mount;
     ngx_uint_t                 prefix;
     const char                *error;
@@ -57,16 +57,9 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         base = clcf->name;
     }
 
-    if (base.len > AF_API_BASE_MAX) {
-        return "has a base that is too long";
-    }
-
-    /* it appears in JSON */
-
-    for (i = 0; i < base.len; i++) {
-        if (base.data[i] < 0x20 || ngx_strchr("\"\\\x7f", base.data[i])) {
-            return "has a base with a quote, backslash or control character";
-        }
+    error = af_api_base(&base);
+    if (error) {
+        return (char *) error;
     }
 
     if (base.data[base.len - 1] == '/') {
@@ -152,6 +145,35 @@ af_api_dialect(const ngx_str_t *name)
     }
 
     return af_dialects[i];
+}
+
+
+/* it appears in JSON; returns NULL or an error message */
+
+static const char *
+af_api_base(const ngx_str_t *base)
+{
+    size_t   i;
+    json_t  *text;
+
+    if (base->len > AF_API_BASE_MAX) {
+        return "has a base that is too long";
+    }
+
+    for (i = 0; i < base->len; i++) {
+        if (base->data[i] < 0x20 || ngx_strchr("\"\\\x7f", base->data[i])) {
+            return "has a base with a quote, backslash or control character";
+        }
+    }
+
+    text = json_stringn((char *) base->data, base->len);
+    if (text == NULL) {
+        return "has a base that is not UTF-8";
+    }
+
+    json_decref(text);
+
+    return NULL;
 }
 
 

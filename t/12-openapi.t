@@ -18,7 +18,9 @@ location /cookies/ { autoflow_api; autoflow_cookies on; }
 location /part/users { autoflow_api /part; }
 location = /part/ { autoflow_api /part; }
 location ~ ^/pattern/ { autoflow_api /pattern; }
+location /logged/ { autoflow_api; access_log places.log place; }
 END
+    q{log_format place '$sent_http_location'; },
     server(same => $part),
     server(more => $part, 'location = /other/db-test { autoflow_api /other; }'),
     server(less => $part =~ s/\n.*//r),
@@ -53,6 +55,9 @@ subtest 'it is served' => sub {
     $t->get_ok('/api/v1/openapi.json')->header_isnt(ETag => $etag, 'another is another');
     $t->reload->get_ok('/openapi.json')->header_is(ETag => $etag, 'a reload changes nothing');
     $t->get_ok('/api/v1/')->json_is('/openapi' => '/api/v1/openapi.json');
+    $t->get_ok('/logged/' => {Accept => 'text/html'})->status_is(303)
+        ->header_is(Location => '/logged/docs', 'on whatever host and port the browser knows');
+    $t->wait_for(sub { path($t->dir, 'places.log')->slurp eq "/logged/docs\n" });
     $t->get_ok('/part/')->json_is('/openapi' => undef, 'what no location serves is not named');
 };
 

@@ -47,8 +47,8 @@ system('cp', glob($t->tree . '/build/swagger-ui-dist-*/*'), $t->dir . '/docs') =
 subtest 'response headers' => sub {
     $t->get_ok('/')->status_is(200)->json_is('/docs' => '/docs', 'a program is told where it is');
     $t->get_ok('/' => {Accept => 'text/html,application/xml;q=0.9,*/*;q=0.8'})->status_is(303)
-        ->header_like(Location => qr{^http://[^/]+/docs\z}, 'a browser is sent there');
-    $t->get_ok('/docs')->status_is(303)->header_like(Location => qr{/api/v1/docs\z});
+        ->header_is(Location => '/docs', 'a browser is sent there');
+    $t->get_ok('/docs')->status_is(303)->header_is(Location => '/api/v1/docs');
     $t->get_ok('/api/v1/docs')->status_is(200)->content_type_is('text/html; charset=utf-8');
     my @policies = @{$t->tx->res->headers->every_header('Content-Security-Policy')};
     is @policies, 1, 'one policy';

@@ -17,6 +17,7 @@ static const char *api_state(af_ctx_t *ctx);
 static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
+static ngx_int_t redirect_to(af_ctx_t *ctx, json_t *docs);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
 static ngx_uint_t wants_html(ngx_http_request_t *r);
 
@@ -291,15 +292,12 @@ answer_latency(af_ctx_t *ctx)
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
-    json_t     *docs, *openapi;
-    ngx_int_t   rc;
+    json_t  *docs, *openapi;
 
     docs = af_openapi_path(ctx->request, "/docs");
 
     if (json_is_string(docs) && wants_html(ctx->request)) {
-        rc = af_answer_redirect(ctx, json_string_value(docs));
-        json_decref(docs);
-        return rc;
+        return redirect_to(ctx, docs);
     }
 
     openapi = af_openapi_path(ctx->request, "/openapi.json");
@@ -308,6 +306,27 @@ answer_root(af_ctx_t *ctx)
                                     "version", AUTOFLOW_VERSION,
                                     "docs", docs, "openapi", openapi),
                      NULL, NULL);
+}
+
+
+/* takes it; the header is read again for the access log */
+
+static ngx_int_t
+redirect_to(af_ctx_t *ctx, json_t *docs)
+{
+    char    *url;
+    size_t   len;
+
+    len = json_string_length(docs) + 1;
+
+    url = ngx_pnalloc(ctx->request->pool, len);
+    if (url) {
+        ngx_memcpy(url, json_string_value(docs), len);
+    }
+
+    json_decref(docs);
+
+    return url ? af_answer_redirect(ctx, url) : NGX_ERROR;
 }
 
 

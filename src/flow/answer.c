@@ -119,7 +119,13 @@ af_answer_redirect(af_ctx_t *ctx, const char *url)
 {
     ngx_uint_t  status;
 
-    if (af_set_location(ctx->request, (u_char *) url, ngx_strlen(url))
+    /*
+     * Not as headers_out.location, which nginx would make absolute, with the
+     * scheme and the port of this server: clients may know others.
+     */
+
+    if (af_set_header(ctx->request, "Location", (u_char *) url,
+                      ngx_strlen(url), NULL)
         != NGX_OK)
     {
         return NGX_ERROR;

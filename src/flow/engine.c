@@ -193,15 +193,19 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
 static void
 af_engine_count(const af_ctx_t *ctx)
 {
-    ngx_uint_t                 status;
+    ngx_uint_t                 status, class;
     const ngx_http_request_t  *r;
 
     r = ctx->request;
     status = r->header_sent ? r->headers_out.status
                             : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
-    af_count(AF_METRIC_REQUESTS,
-             ctx->series * AF_STATUS_CLASSES + status / 100 - 2);
+    /* another module's filter may set any status */
+
+    class = ngx_max(status / 100, 2) - 2;
+    class = ngx_min(class, AF_STATUS_CLASSES - 1);
+
+    af_count(AF_METRIC_REQUESTS, ctx->series * AF_STATUS_CLASSES + class);
     af_observe(AF_METRIC_REQUEST_TIME, ctx->series,
                af_microseconds() - ctx->received);
 }

@@ -79,8 +79,8 @@ static const struct {
     { NGX_HTTP_CREATED, "Created" },
     { NGX_HTTP_ACCEPTED, "Accepted" },
     { NGX_HTTP_NO_CONTENT, "No content" },
-    { NGX_HTTP_MOVED_TEMPORARILY, "Elsewhere" },
-    { NGX_HTTP_SEE_OTHER, "Elsewhere" },
+    { NGX_HTTP_MOVED_TEMPORARILY, "Redirect" },
+    { NGX_HTTP_SEE_OTHER, "Redirect" },
     { 0, "OK" }
 };
 
@@ -248,7 +248,7 @@ af_document_header(af_document_t *doc, const char *name)
         { "Challenge", "string", "What is required (RFC 6750, section 3)" },
         { "RetryAfter", "integer", "Seconds after which to try again" },
         { "Tag", "string", "The version of the response" },
-        { "Place", "string", "Where to go" },
+        { "Place", "string", "The URL to go to" },
         { "Cookies", "string", "The tokens, for a browser" },
         { NULL, NULL, NULL }
     };
@@ -304,7 +304,7 @@ af_document_security_schemes(af_document_t *doc)
                                   "in", "header", "name", "X-CSRF-Token",
                                   "description",
                                   json_sprintf("The value of the cookie %s; "
-                                               "needless with an Origin that "
+                                               "not needed if the Origin "
                                                "is trusted",
                                                doc->conf->readable)));
     }

@@ -71,12 +71,14 @@ static const struct {
                    "Whether the feed of revocations is complete, so that "
                    "tokens are trusted.", AF_GAUGE, 0, 1),
     af_node_metric(feed_lag, "autoflow_feed_lag_seconds",
-                   "Since when the feed of revocations may lack some.",
+                   "How long ago the revocations were last known to "
+                   "be complete.",
                    AF_GAUGE, 1, 1),
     af_node_metric(revocations, "autoflow_revocations",
                    "Revocations in the shared memory.", AF_GAUGE, 0, 1),
     af_node_metric(revocations_max, "autoflow_revocations_capacity",
-                   "How many there is room for; a third should stay free.",
+                   "Revocations that there is room for; a third should "
+                   "stay free.",
                    AF_GAUGE, 0, 1),
     af_node_metric(revocations_evicted,
                    "autoflow_revocations_evictions_total",
@@ -87,7 +89,7 @@ static const struct {
                    "Tokens issued until then count as revoked, 0: none.",
                    AF_GAUGE, 1, 1),
     af_node_metric(attempts_max, "autoflow_attempts_capacity",
-                   "How many counters of attempts there is room for.",
+                   "Counters of attempts that there is room for.",
                    AF_GAUGE, 0, 1),
     af_node_metric(attempts_evicted, "autoflow_attempts_evictions_total",
                    "Counters of attempts that made room for others before "

@@ -238,7 +238,7 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
 
     [AF_METRIC_DB_REFUSED] = {
         "autoflow_database_refused_total",
-        "Operations that were not sent nor queued.",
+        "Operations that were neither sent nor queued.",
         AF_COUNTER, { &af_label_lane, &af_label_reason } },
 
     [AF_METRIC_DB_ERRORS] = {

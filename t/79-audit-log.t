@@ -102,6 +102,38 @@ subtest 'an unconfirmed batch' => sub {
     pass 'is written again, with the same ids';
 };
 
+# each batch causes another one
+subtest 'events without end' => sub {
+    $t->db->do($_) for q{
+        CREATE FUNCTION public.busy() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO autoflow.audit_events (action) VALUES ('busy');
+            RETURN NULL;
+        END $$}, q{
+        CREATE TRIGGER busy AFTER UPDATE OF until ON autoflow.jobs FOR EACH ROW
+        WHEN (NEW.name = 'audit_log') EXECUTE FUNCTION public.busy()};
+    my $ran = sub { $t->db->selectrow_array(
+        q{SELECT ran_at FROM autoflow.jobs WHERE name = 'purge'}) };
+    my $before = $ran->();
+    $t->jobs_due('audit_log');
+    $t->wait_for(sub { actions($t) =~ /(?:busy ){3}/ });
+    $t->jobs_due;
+    $t->wait_for(sub { $ran->() ne $before });
+    pass 'leave other jobs their turn';
+    my $written = lines($t);
+    $t->wait_for(sub { lines($t) > $written });
+    $t->reload;
+    $t->db->do('DROP TRIGGER busy ON autoflow.jobs; DROP FUNCTION public.busy()');
+    my $last = event('enough');
+    $t->wait_for(sub { position() =~ /\Q$last\E$/ });
+    my %times;
+    $times{$_->{id}}++ for grep { $_->{action} eq 'busy' } lines($t);
+    is_deeply [grep { $times{$_} > 1 } keys %times], [], 'and each is written once';
+    my @all = map { $_->{id} } grep { $_->{action} eq 'busy' } lines($t);
+    is scalar @all, $t->db->selectrow_array(
+        q{SELECT count(*) FROM autoflow.audit_events WHERE action = 'busy'}), 'all of them';
+};
+
 subtest 'a full disk' => sub {
     $t->wait_for(sub { !grep { $_->{action} eq 'full' } lines($t) });
     $t->log('/dev/full')->reload;
@@ -146,6 +178,9 @@ subtest 'off' => sub {
     $check->settings->{autoflow_audit_log} = 'audit.json';
     like +($check->check)[1], qr/"autoflow_audit_log" needs an "autoflow_database"/,
         'it needs a database';
+    $check->settings->{autoflow_audit_log} = 'syslog:server=localhost';
+    like +($check->check)[1], qr/"autoflow_audit_log" directive needs a file, not syslog/,
+        'and a file';
 };
 
 $t->finish;

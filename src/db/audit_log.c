@@ -33,6 +33,10 @@ af_audit_log_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
+    if (ngx_strncmp(value[1].data, "syslog:", sizeof("syslog:") - 1) == 0) {
+        return "needs a file, not syslog";
+    }
+
     amcf->audit_log = ngx_pcalloc(cf->pool, sizeof(af_audit_log_t));
     if (amcf->audit_log == NULL) {
         return NGX_CONF_ERROR;

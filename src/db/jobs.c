@@ -10,6 +10,9 @@
 /* milliseconds until a job's next batch, while there is more to do */
 #define AF_JOBS_PAUSE  200
 
+/* milliseconds that a job which receives may take, while others wait */
+#define AF_JOBS_TURN  2000
+
 /* milliseconds between looks at what metrics tell */
 #define AF_JOBS_WATCH  5000
 
@@ -54,7 +57,8 @@ struct af_jobs_s {
     af_jobs_state_t        state;
     ngx_event_t            timer;
     const af_jobs_row_t   *job;        /* the one being run */
-    ngx_msec_t             watched;    /* when */
+    ngx_msec_t             claimed;    /* when */
+    ngx_msec_t             watched;    /* when metrics were */
 
     const char            *claim[3];   /* names, periods, the holder */
     const char            *fence[2];   /* the job's name and number */
@@ -84,6 +88,7 @@ static void af_jobs_set_current(af_jobs_t *jobs, const PGresult *res);
 static void af_jobs_run(af_jobs_t *jobs);
 static void af_jobs_done(af_db_op_t *op);
 static ngx_uint_t af_jobs_more(const PGresult *res);
+static ngx_uint_t af_jobs_turn_ends(const af_jobs_t *jobs);
 static void *af_jobs_data(const af_jobs_t *jobs, const af_jobs_row_t *job);
 static ngx_uint_t af_jobs_is_ours(const af_jobs_t *jobs,
     const af_jobs_row_t *job);
@@ -453,6 +458,7 @@ af_jobs_set_current(af_jobs_t *jobs, const PGresult *res)
         }
     }
 
+    jobs->claimed = ngx_current_msec;
     jobs->received[0] = NULL;
 }
 
@@ -486,6 +492,7 @@ af_jobs_done(af_db_op_t *op)
 
     if (op->status == AF_DB_OK) {
         more = af_jobs_more(jobs->results[1])
+               && !af_jobs_turn_ends(jobs)
                && af_jobs_receive(jobs, jobs->results[1]) == NGX_OK;
 
     } else {
@@ -517,6 +524,20 @@ af_jobs_more(const PGresult *res)
     n = PQfnumber(res, "more");
 
     return n >= 0 && PQntuples(res) == 1 && PQgetvalue(res, 0, n)[0] == 't';
+}
+
+
+/*
+ * There may always be more to receive.  What it has received is confirmed by
+ * now; what it hasn't is sent again in its next turn.
+ */
+
+static ngx_uint_t
+af_jobs_turn_ends(const af_jobs_t *jobs)
+{
+    return jobs->received[0]
+           && (ngx_exiting
+               || ngx_current_msec - jobs->claimed >= AF_JOBS_TURN);
 }
 
 

@@ -46,7 +46,8 @@ typedef struct {
     /*
      * Gets what the statement returned, when that is committed.  If it returns
      * NGX_OK, the column "position" is the parameter of the next batch's
-     * statement, which follows at once; of the first batch, it is null.
+     * statement, which follows at once; of the first batch, it is null.  After
+     * two seconds it is the other jobs' turn, and the last batch is dropped.
      */
     ngx_int_t            (*receive)(void *data, const PGresult *batch);
 

@@ -144,7 +144,9 @@ subtest 'logins, hashes, limits' => sub {
 subtest 'the database' => sub {
     from_now();
     get('/auth/me', $ada);
-    is counted('database_duration_seconds_count')->{point}, 1;
+
+    # the workers also look for mails
+    cmp_ok counted('database_duration_seconds_count')->{point}, '>=', 1, 'a statement';
     $t->wait_for(sub { gauge(database_connections => $_->[0]) == $_->[1] })
         for ['point', 4], ['wide', 2], ['feed', 1], ['jobs', 1];
     is gauge(database_queued => 'point'), 0;
@@ -153,8 +155,9 @@ subtest 'the database' => sub {
     $t->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name = 'autoflow'});
     $t->wait_for(sub { (counted('database_connection_events_total')->{'point lost'} // 0) == 4 });
-    $t->wait_for(sub { gauge(database_connections => 'point') == 4 });
-    is counted('database_connection_events_total')->{'point opened'}, 4;
+    my $opened = sub { counted('database_connection_events_total')->{'point opened'} // 0 };
+    $t->wait_for(sub { $opened->() == 4 });
+    is gauge(database_connections => 'point'), 4;
 };
 
 subtest 'what waits in a worker' => sub {
@@ -164,7 +167,8 @@ subtest 'what waits in a worker' => sub {
     $t->wait_for(sub { gauge(database_in_flight => 'point') == 3 });
     $lock->rollback;
     is $_->status, 200 for @waiting;
-    is gauge(database_in_flight => 'point'), 0, 'nothing is in flight any more';
+    $t->wait_for(sub { gauge(database_in_flight => 'point') == 0 });
+    pass 'nothing is in flight any more';
 
     $lock = $t->locked;
     from_now();

@@ -342,6 +342,10 @@ af_openapi_covers(const af_openapi_t *openapi, const char *path)
 
     place = &openapi->name;
 
+    if (place->len == 0) {
+        return 1;
+    }
+
     len = ngx_snprintf(name, sizeof(name), "%V%s", &openapi->conf->base, path)
           - name;
 

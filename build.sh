@@ -581,7 +581,8 @@ get_docs() {
     say "Getting Swagger UI from npm…"
     (
         cd "$temp"
-        npm pack --silent "${docs_package/dist-/dist@}" >npm.log 2>&1 &&
+        npm pack --silent --fetch-retries=1 --fetch-timeout=30000 \
+            "${docs_package/dist-/dist@}" >npm.log 2>&1 &&
             sha512sum -c --quiet <<<"$docs_sha512  $docs_package.tgz" &&
             tar xzf "$docs_package.tgz" package/{LICENSE,NOTICE} \
                 package/swagger-ui{-bundle.js,.css} &&

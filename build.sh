@@ -800,10 +800,10 @@ prepare_tests() {
 }
 
 # need_npm FILE…: what t/npm/ names from npm, in build/npm/, if one of these
-# tests uses it
+# tests uses it.  Where npm can't be reached, they skip what needs it.
 need_npm() {
     local npm=$build/npm
-    grep -q 'build/npm' "$@" || return 0
+    grep -q 'Autoflow::npm' "$@" || return 0
     (
         flock 8
         ! cmp -s "$root/t/npm/package-lock.json" "$npm/package-lock.json" ||
@@ -812,8 +812,13 @@ need_npm() {
         mkdir "$npm.new"
         cp "$root"/t/npm/package*.json "$npm.new/"
         cd "$npm.new"
-        step "Installing packages from npm" \
-            npm ci --ignore-scripts --no-audit --no-fund
+        say "Installing packages from npm…"
+        if ! npm ci --ignore-scripts --no-audit --no-fund \
+            --fetch-retries=1 >npm.log 2>&1; then
+            tail -n 5 npm.log
+            say "npm can't be reached: tests that need its packages are skipped."
+            exit 0
+        fi
         rm -rf "$npm"
         mv "$npm.new" "$npm"
     ) 8>"$build/npm.lock"
@@ -842,7 +847,7 @@ run_tests() {
     [ $# != 0 ] || set -- t/*.t
     need_npm "$@"
     ! grep -q 'autoflow_docs' "$@" || get_docs ||
-        fail "the tests of the page /docs need it"
+        say "The tests of the page /docs are skipped."
     run_prove -j "$(($(nproc) + 1))" "$@"
 }
 

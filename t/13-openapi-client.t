@@ -6,8 +6,8 @@ use Mojo::JSON qw(decode_json true);
 use Test::Autoflow;
 use Test::More;
 
+my $npm = Test::Autoflow::npm() // plan skip_all => 'npm was not reached';
 my $t   = Test::Autoflow->new->start;
-my $npm = "$Test::Autoflow::root/build/npm/node_modules";
 my $dir = path($t->dir, 'client')->make_path;
 
 sub run_ok (@command) {

@@ -6,6 +6,8 @@ use Test::Autoflow;
 use Test::Autoflow::Browser;
 use Test::More;
 
+my ($swagger_ui) = glob "$Test::Autoflow::root/build/swagger-ui-dist-*"
+    or plan skip_all => 'npm was not reached';
 my $t = Test::Autoflow->new(
     http   => 'include snippets/autoflow_http.conf;',
     server => '
@@ -42,7 +44,7 @@ subtest 'without Swagger UI' => sub {
     $browser->console;           # what is missing
 };
 
-system('cp', glob($t->tree . '/build/swagger-ui-dist-*/*'), $t->dir . '/docs') == 0 or die;
+system('cp', glob("$swagger_ui/*"), $t->dir . '/docs') == 0 or die;
 
 subtest 'response headers' => sub {
     $t->get_ok('/')->status_is(200)->json_is('/docs' => '/docs', 'a program is told where it is');

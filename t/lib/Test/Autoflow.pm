@@ -389,6 +389,9 @@ sub conf ($self) {
         END
 }
 
+# the packages of t/npm/; undef if build.sh could not have them
+sub npm { my $folder = "$root/build/npm/node_modules"; return -d $folder ? $folder : undef }
+
 # copies of folders of conf/, readable by workers
 sub copied ($self, @names) {
     system('cp', '-r', map({ $self->tree . "/conf/$_" } @names), $self->dir) == 0

@@ -381,6 +381,7 @@ af_metrics_labels(af_exposition_t *e, const af_label_t *label, unsigned value)
         return;
     }
 
+    dialect = NULL;
     route = value ? af_metrics_route(value, &dialect) : NULL;
 
     if (route == NULL) {

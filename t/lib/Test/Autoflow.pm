@@ -124,8 +124,13 @@ sub start_nginx ($self) {
         command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
     )->start;
 
-    # the master listens before it handles signals and has workers
-    $process->serves(sub { $process->children == $self->workers });
+    # the master listens before it handles signals, and may have other children,
+    # which check the configuration
+    my $worker = qr/^nginx: worker process\0/;
+    $process->serves(sub {
+        $self->workers == grep { Test::Autoflow::Process::title_of($_) =~ $worker }
+            $process->children;
+    });
     return $self->process($process);
 }
 

@@ -77,6 +77,12 @@ sub stat_of ($pid) {
     return @fields && $fields[0] ne 'Z' ? @fields : ('', '', '', '');
 }
 
+# a process's command line, which may be a title that it has set
+sub title_of ($pid) {
+    open my $file, '<', "/proc/$pid/cmdline" or return '';
+    return join '', <$file>;
+}
+
 # a process's open descriptors
 sub files_of ($pid) { map { readlink // () } glob "/proc/$pid/fd/*" }
 

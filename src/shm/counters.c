@@ -157,116 +157,119 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
     [AF_METRIC_REQUEST_TIME] = {
         "autoflow_request_duration_seconds",
         "How long requests to the API took until their response was sent.",
-        AF_HISTOGRAM, { &af_label_route }, af_request_bounds, .node = 1 },
+        AF_HISTOGRAM, .labels = { &af_label_route },
+        .bounds = af_request_bounds, .node = 1 },
 
     [AF_METRIC_REQUESTS] = {
         "autoflow_requests_total", "Requests to the API that were answered.",
-        AF_COUNTER, { &af_label_route, &af_label_status }, .node = 1 },
+        AF_COUNTER, .labels = { &af_label_route, &af_label_status },
+        .node = 1 },
 
     [AF_METRIC_PROBLEMS] = {
         "autoflow_problems_total",
         "Problems that clients were answered, by their code.",
-        AF_COUNTER, { &af_label_code } },
+        AF_COUNTER, .labels = { &af_label_code } },
 
     [AF_METRIC_LOGINS] = {
         "autoflow_logins_total", "Logins by password that were decided.",
-        AF_COUNTER, { &af_label_outcome }, .node = 1 },
+        AF_COUNTER, .labels = { &af_label_outcome }, .node = 1 },
 
     [AF_METRIC_REFUSED] = {
         "autoflow_refused_total", "Requests refused by a limit.",
-        AF_COUNTER, { &af_label_limit }, .node = 1 },
+        AF_COUNTER, .labels = { &af_label_limit }, .node = 1 },
 
     [AF_METRIC_VERIFICATIONS] = {
         "autoflow_verifications_total",
         "Requests whose token was verified, or missing.",
-        AF_COUNTER, { &af_label_token } },
+        AF_COUNTER, .labels = { &af_label_token } },
 
     [AF_METRIC_CACHE] = {
         "autoflow_token_cache_lookups_total",
         "Tokens that were looked up among those that had been verified.",
-        AF_COUNTER, { &af_label_cache } },
+        AF_COUNTER, .labels = { &af_label_cache } },
 
     [AF_METRIC_PROTECTED_TIME] = {
         "autoflow_protected_duration_seconds",
         "How long it took to judge a protected request.",
-        AF_HISTOGRAM, { &af_label_directive }, af_protected_bounds },
+        AF_HISTOGRAM, .labels = { &af_label_directive },
+        .bounds = af_protected_bounds },
 
     [AF_METRIC_HASH_WAITING] = {
         "autoflow_hash_waiting", "Hashes that wait for a thread.",
-        AF_GAUGE, { NULL } },
+        AF_GAUGE, .labels = { NULL } },
 
     [AF_METRIC_HASH_RUNNING] = {
         "autoflow_hash_running", "Hashes that are being computed.",
-        AF_GAUGE, { NULL } },
+        AF_GAUGE, .labels = { NULL } },
 
     [AF_METRIC_HASH_WAIT] = {
         "autoflow_hash_wait_seconds", "How long hashes waited for a thread.",
-        AF_HISTOGRAM, { NULL }, af_hash_bounds },
+        AF_HISTOGRAM, .labels = { NULL }, .bounds = af_hash_bounds },
 
     [AF_METRIC_HASH_TIME] = {
         "autoflow_hash_duration_seconds", "How long hashes took.",
-        AF_HISTOGRAM, { NULL }, af_hash_bounds },
+        AF_HISTOGRAM, .labels = { NULL }, .bounds = af_hash_bounds },
 
     [AF_METRIC_DB_CONNECTIONS] = {
         "autoflow_database_connections", "Open connections to PostgreSQL.",
-        AF_GAUGE, { &af_label_lane } },
+        AF_GAUGE, .labels = { &af_label_lane } },
 
     [AF_METRIC_DB_EVENTS] = {
         "autoflow_database_connection_events_total",
         "Connections to PostgreSQL that were opened, lost, or failed to open.",
-        AF_COUNTER, { &af_label_lane, &af_label_event }, .node = 1 },
+        AF_COUNTER, .labels = { &af_label_lane, &af_label_event }, .node = 1 },
 
     [AF_METRIC_DB_IN_FLIGHT] = {
         "autoflow_database_in_flight",
         "Operations that were sent to PostgreSQL and not answered yet.",
-        AF_GAUGE, { &af_label_lane } },
+        AF_GAUGE, .labels = { &af_label_lane } },
 
     [AF_METRIC_DB_TIME] = {
         "autoflow_database_duration_seconds",
         "From when operations were sent until all their results were there.",
-        AF_HISTOGRAM, { &af_label_lane }, af_db_bounds },
+        AF_HISTOGRAM, .labels = { &af_label_lane }, .bounds = af_db_bounds },
 
     [AF_METRIC_DB_QUEUED] = {
         "autoflow_database_queued",
         "Operations that wait for a connection.",
-        AF_GAUGE, { &af_label_lane } },
+        AF_GAUGE, .labels = { &af_label_lane } },
 
     [AF_METRIC_DB_WAIT] = {
         "autoflow_database_wait_seconds",
         "How long operations waited for a connection, of those that had to.",
-        AF_HISTOGRAM, { &af_label_lane }, af_db_bounds },
+        AF_HISTOGRAM, .labels = { &af_label_lane }, .bounds = af_db_bounds },
 
     [AF_METRIC_DB_REFUSED] = {
         "autoflow_database_refused_total",
         "Operations that were neither sent nor queued.",
-        AF_COUNTER, { &af_label_lane, &af_label_reason } },
+        AF_COUNTER, .labels = { &af_label_lane, &af_label_reason } },
 
     [AF_METRIC_DB_ERRORS] = {
         "autoflow_database_errors_total",
         "Errors from PostgreSQL by the class of their SQLSTATE.",
-        AF_COUNTER, { &af_label_class }, .node = 1 },
+        AF_COUNTER, .labels = { &af_label_class }, .node = 1 },
 
     [AF_METRIC_MAILS] = {
         "autoflow_mails_total", "Attempts to deliver mails.",
-        AF_COUNTER, { &af_label_result }, .node = 1 },
+        AF_COUNTER, .labels = { &af_label_result }, .node = 1 },
 
     [AF_METRIC_MAILS_QUEUED] = {
         "autoflow_mails_queued", "Mails to be sent by any node.",
-        AF_GAUGE, { NULL }, .node = 1 },
+        AF_GAUGE, .labels = { NULL }, .node = 1 },
 
     [AF_METRIC_MAILS_OLDEST] = {
         "autoflow_mails_oldest_seconds",
         "The age of the oldest mail to be sent, 0 without any.",
-        AF_GAUGE, { NULL }, .node = 1, .time = 1 },
+        AF_GAUGE, .labels = { NULL }, .node = 1, .time = 1 },
 
     [AF_METRIC_JOB_RUN] = {
         "autoflow_job_last_run_timestamp_seconds",
         "When any node ran the job last, 0 if never.",
-        AF_GAUGE, { &af_label_job }, .node = 1, .time = 1 },
+        AF_GAUGE, .labels = { &af_label_job }, .node = 1, .time = 1 },
 
     [AF_METRIC_JOB_ERRORS] = {
         "autoflow_job_errors_total", "How often the job failed on this node.",
-        AF_COUNTER, { &af_label_job }, .node = 1 }
+        AF_COUNTER, .labels = { &af_label_job }, .node = 1 }
 };
 
 

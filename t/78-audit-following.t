@@ -197,8 +197,11 @@ subtest 'the cost' => sub {
         WHERE action = 'newer'});
     my ($xid) = $t->db->selectrow_array('SELECT xid FROM autoflow.audit_events WHERE id = ?', {},
         $id);
-    cmp_ok $reads->("SELECT * FROM autoflow.audit_after($cluster, '$xid', '$id', 11)"), '<', 400,
-        'a page reads few blocks, however many there are';
+    # the first time it reads the catalogs, too
+    my (undef, $read) = map {
+        $reads->("SELECT * FROM autoflow.audit_after($cluster, '$xid', '$id', 11)")
+    } 1 .. 2;
+    cmp_ok $read, '<', 200, "a page reads few blocks ($read), however many there are";
 };
 
 subtest 'traces' => sub {

@@ -128,7 +128,8 @@ sub start_nginx ($self) {
     # which check the configuration
     my $worker = qr/^nginx: worker process\0/;
     $process->serves(sub {
-        $self->workers == grep { Test::Autoflow::Process::title_of($_) =~ $worker }
+        IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port)
+            && $self->workers == grep { Test::Autoflow::Process::title_of($_) =~ $worker }
             $process->children;
     });
     return $self->process($process);

@@ -67,7 +67,10 @@ sub children ($self) { children_of($self->pid) }
 
 sub children_of ($pid) { grep { (stat_of($_))[1] eq $pid } all_pids() }
 
-sub all_pids { map { m{(\d+)} } glob '/proc/[0-9]*' }
+sub all_pids {
+    opendir my $folder, '/proc' or die "/proc: $!";
+    return sort { $a <=> $b } grep { /^\d+\z/ } readdir $folder;
+}
 
 # state, parent, group, session: proc(5)
 sub stat_of ($pid) {

@@ -18,7 +18,7 @@ use File::Temp;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64url);
-use List::Util qw(max uniq);
+use List::Util qw(all max none uniq);
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(encode_json);
 use Mojo::Promise;
@@ -124,21 +124,23 @@ sub start_nginx ($self) {
         command => ['setpriv', '--pdeathsig', 'TERM', $self->command],
     )->start;
 
-    # the master listens before it handles signals, and may have other children,
-    # which check the configuration
-    my $worker = qr/^nginx: worker process\0/;
+    # the master listens before it handles signals
     $process->serves(sub {
         IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port)
-            && $self->workers == grep { Test::Autoflow::Process::title_of($_) =~ $worker }
-            $process->children;
+            && $self->workers_are_of($process);
     });
     return $self->process($process);
 }
 
 # all workers are there, and none of these others
-sub workers_are ($self, @not) {
-    my %now = map { $_ => 1 } $self->worker_pids;
-    return keys %now == $self->workers && !grep { $now{$_} } @not;
+sub workers_are ($self, @not) { $self->workers_are_of($self->process, @not) }
+
+# a master may have other children, which check the configuration
+sub workers_are_of ($self, $master, @not) {
+    my %title = map { $_ => Test::Autoflow::Process::title_of($_) } $master->children;
+    return keys %title == $self->workers
+        && none(sub { defined $title{$_} }, @not)
+        && all(sub { /^nginx: worker process\0/ }, values %title);
 }
 
 # every worker has its connections to the database: they are idle, too, before

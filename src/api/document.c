@@ -50,6 +50,9 @@ static json_t *af_document_responses(af_document_t *doc,
     const af_operation_t *op);
 static void af_document_success(af_document_t *doc, json_t *responses,
     const af_operation_t *op);
+static void af_document_response(af_document_t *doc, json_t *responses,
+    ngx_uint_t status, const char *description, json_t *headers,
+    json_t *content);
 static json_t *af_document_success_headers(af_document_t *doc,
     const af_route_t *route, ngx_uint_t status);
 static json_t *af_document_success_content(af_document_t *doc,
@@ -743,7 +746,6 @@ static void
 af_document_success(af_document_t *doc, json_t *responses,
     const af_operation_t *op)
 {
-    char               key[NGX_INT_T_LEN + 1];
     ngx_uint_t         i, status;
     const af_route_t  *route;
 
@@ -756,31 +758,41 @@ af_document_success(af_document_t *doc, json_t *responses,
         }
     }
 
-    (void) snprintf(key, sizeof(key), "%u", (unsigned) status);
-
-    af_document_set(doc, responses, key,
-                    json_pack("{ss so so*}", "description",
-                              af_document_statuses[i].description,
-                              "headers",
-                              af_document_success_headers(doc, route, status),
-                              "content",
-                              af_document_success_content(doc, op, status)));
+    af_document_response(doc, responses, status,
+                         af_document_statuses[i].description,
+                         af_document_success_headers(doc, route, status),
+                         af_document_success_content(doc, op, status));
 
     if (route->cached) {
-        af_document_set(doc, responses, "304",
-                        json_pack("{ss so}", "description", "Not modified",
-                                  "headers",
-                                  af_document_success_headers(doc, route,
-                                                              status)));
+        af_document_response(doc, responses, NGX_HTTP_NOT_MODIFIED,
+                             "Not modified",
+                             af_document_success_headers(doc, route, status),
+                             NULL);
     }
 
     if (route->redirects) {
-        af_document_set(doc, responses, "303",
-                        json_pack("{ss so}", "description",
-                                  "Browsers are redirected", "headers",
-                                  af_document_success_headers(doc, route,
-                                                       NGX_HTTP_SEE_OTHER)));
+        af_document_response(doc, responses, NGX_HTTP_SEE_OTHER,
+                             "Browsers are redirected",
+                             af_document_success_headers(doc, route,
+                                                         NGX_HTTP_SEE_OTHER),
+                             NULL);
     }
+}
+
+
+/* takes the headers and the content, which may be NULL */
+
+static void
+af_document_response(af_document_t *doc, json_t *responses, ngx_uint_t status,
+    const char *description, json_t *headers, json_t *content)
+{
+    char  key[NGX_INT_T_LEN + 1];
+
+    (void) snprintf(key, sizeof(key), "%u", (unsigned) status);
+
+    af_document_set(doc, responses, key,
+                    json_pack("{ss so so*}", "description", description,
+                              "headers", headers, "content", content));
 }
 
 

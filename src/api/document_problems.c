@@ -12,7 +12,6 @@ static void af_document_input(const af_route_t *route,
     u_char set[AF_PROBLEMS]);
 static void af_document_add(u_char set[AF_PROBLEMS],
     const af_problem_id_t *problems);
-static ngx_uint_t af_document_is_counted(const af_route_t *route);
 static json_t *af_document_refusal(af_document_t *doc, ngx_uint_t status,
     const u_char set[AF_PROBLEMS]);
 static ngx_uint_t af_document_refusal_name(af_document_t *doc,
@@ -78,7 +77,9 @@ af_document_access(const af_document_t *doc, const af_route_t *route,
         set[AF_CSRF_REFUSED] = 1;
     }
 
-    if (route->auth >= AF_OPTIONAL && af_document_is_counted(route)) {
+    if (route->auth >= AF_OPTIONAL
+        && af_route_budget(route) != AF_BUDGET_NONE)
+    {
         set[AF_TOO_MANY_ATTEMPTS] = 1;
     }
 
@@ -89,17 +90,6 @@ af_document_access(const af_document_t *doc, const af_route_t *route,
     if (route->auth > AF_USER) {
         set[AF_FORBIDDEN] = 1;
     }
-}
-
-
-/* as flow/budget.c does */
-
-static ngx_uint_t
-af_document_is_counted(const af_route_t *route)
-{
-    return (route->budget == AF_BUDGET_BY_METHOD)
-           ? route->method != NGX_HTTP_GET
-           : route->budget != AF_BUDGET_NONE;
 }
 
 

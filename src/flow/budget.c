@@ -21,7 +21,6 @@ typedef struct {
 
 static ngx_int_t af_param_rate(const af_param_t *param, ngx_str_t *value,
     void *member);
-static af_budget_t af_budget_of(const af_ctx_t *ctx);
 static ngx_int_t af_budget_take(af_ctx_t *ctx, const af_rate_t *rate,
     u_char kind, af_budget_t budget, const char *id);
 
@@ -133,24 +132,6 @@ af_budget_spend(af_ctx_t *ctx)
 }
 
 
-/* the default: whatever may change something */
-
-static af_budget_t
-af_budget_of(const af_ctx_t *ctx)
-{
-    const af_route_t  *route;
-
-    route = ctx->match.route;
-
-    if (route->budget != AF_BUDGET_BY_METHOD) {
-        return route->budget;
-    }
-
-    return (route->method & (NGX_HTTP_GET|NGX_HTTP_OPTIONS))
-           ? AF_BUDGET_NONE : AF_BUDGET_CHANGES;
-}
-
-
 ngx_int_t
 af_budget_spend_session(af_ctx_t *ctx, const char *session_id)
 {
@@ -158,7 +139,7 @@ af_budget_spend_session(af_ctx_t *ctx, const char *session_id)
     const af_rate_t      *rate;
     const af_attempts_t  *attempts;
 
-    budget = af_budget_of(ctx);
+    budget = af_route_budget(ctx->match.route);
     attempts = ctx->conf->attempts;
 
     rate = (budget == AF_BUDGET_CHANGES) ? &attempts->changes
@@ -173,7 +154,7 @@ af_budget_spend_session(af_ctx_t *ctx, const char *session_id)
 ngx_int_t
 af_budget_spend_account(af_ctx_t *ctx, const char *user_id)
 {
-    if (af_budget_of(ctx) != AF_BUDGET_CHANGES) {
+    if (af_route_budget(ctx->match.route) != AF_BUDGET_CHANGES) {
         return NGX_OK;
     }
 

@@ -101,3 +101,15 @@ af_route_selected(const af_route_t *route, const ngx_str_t *args)
 
     return 0;
 }
+
+
+af_budget_t
+af_route_budget(const af_route_t *route)
+{
+    if (route->budget != AF_BUDGET_BY_METHOD) {
+        return route->budget;
+    }
+
+    return (route->method & (NGX_HTTP_GET|NGX_HTTP_OPTIONS))
+           ? AF_BUDGET_NONE : AF_BUDGET_CHANGES;
+}

@@ -110,4 +110,7 @@ typedef struct {
 void af_route_match(const af_section_t *sections, ngx_uint_t method,
     const ngx_str_t *path, const ngx_str_t *args, af_match_t *match);
 
+/* A route's budget: by default changes, of whatever may change something. */
+af_budget_t af_route_budget(const af_route_t *route);
+
 #endif /* AF_FLOW_ROUTE_H */

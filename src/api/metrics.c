@@ -37,7 +37,6 @@ typedef struct {
 } af_scrape_t;
 
 
-static ngx_uint_t af_metrics_accept(ngx_http_request_t *r);
 static ngx_int_t af_metrics_refuse(ngx_http_request_t *r);
 static ngx_int_t af_metrics_print(af_scrape_t *scrape);
 static void af_metrics_add(void *data, const char *text, size_t len);
@@ -257,28 +256,6 @@ af_metrics_refuse(ngx_http_request_t *r)
 }
 
 
-/* whoever names it, with whatever weight, can read it */
-
-static ngx_uint_t
-af_metrics_accept(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_table_elt_t  *accept;
-
-    static u_char  type[] = "application/openmetrics-text";
-
-    for (i = 0; (accept = af_header_in(r, "accept", i)) != NULL; i++) {
-        if (ngx_strcasestrn(accept->value.data, (char *) type,
-                            sizeof(type) - 2))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static ngx_int_t
 af_metrics_print(af_scrape_t *scrape)
 {
@@ -294,7 +271,8 @@ af_metrics_print(af_scrape_t *scrape)
         return NGX_ERROR;
     }
 
-    scrape->exposition.openmetrics = af_metrics_accept(r);
+    scrape->exposition.openmetrics =
+        af_accepts(r, "application/openmetrics-text");
     scrape->exposition.add = af_metrics_add;
     scrape->exposition.labels = af_metrics_labels;
     scrape->exposition.data = scrape;

@@ -17,9 +17,7 @@ static const char *api_state(af_ctx_t *ctx);
 static ngx_int_t start_clock(af_ctx_t *ctx);
 static ngx_int_t answer_latency(af_ctx_t *ctx);
 static ngx_int_t answer_root(af_ctx_t *ctx);
-static ngx_int_t redirect_to(af_ctx_t *ctx, json_t *docs);
 static ngx_int_t answer_jwks(af_ctx_t *ctx);
-static ngx_uint_t wants_html(ngx_http_request_t *r);
 
 
 static const af_step_pt  health_steps[] = { query_health, answer_health, NULL };
@@ -292,12 +290,15 @@ answer_latency(af_ctx_t *ctx)
 static ngx_int_t
 answer_root(af_ctx_t *ctx)
 {
-    json_t  *docs, *openapi;
+    json_t     *docs, *openapi;
+    ngx_int_t   rc;
 
     docs = af_openapi_path(ctx->request, "/docs");
 
-    if (json_is_string(docs) && wants_html(ctx->request)) {
-        return redirect_to(ctx, docs);
+    if (json_is_string(docs) && af_accepts(ctx->request, "text/html")) {
+        rc = af_answer_redirect(ctx, json_string_value(docs));
+        json_decref(docs);
+        return rc;
     }
 
     openapi = af_openapi_path(ctx->request, "/openapi.json");
@@ -309,45 +310,7 @@ answer_root(af_ctx_t *ctx)
 }
 
 
-/* takes it; the header is read again for the access log */
-
-static ngx_int_t
-redirect_to(af_ctx_t *ctx, json_t *docs)
-{
-    char    *url;
-    size_t   len;
-
-    len = json_string_length(docs) + 1;
-
-    url = ngx_pnalloc(ctx->request->pool, len);
-    if (url) {
-        ngx_memcpy(url, json_string_value(docs), len);
-    }
-
-    json_decref(docs);
-
-    return url ? af_answer_redirect(ctx, url) : NGX_ERROR;
-}
-
-
-static ngx_uint_t
-wants_html(ngx_http_request_t *r)
-{
-    u_char           *last;
-    ngx_table_elt_t  *h;
-
-    h = af_header_in(r, "accept", 0);
-    if (h == NULL) {
-        return 0;
-    }
-
-    last = h->value.data + h->value.len;
-
-    return ngx_strlcasestrn(h->value.data, last, (u_char *) "text/html",
-                            sizeof("text/html") - 2)
-           != NULL;
-}
-
+/* as application/json: not all clients know application/jwk-set+json */
 
 static ngx_int_t
 answer_jwks(af_ctx_t *ctx)

@@ -117,15 +117,25 @@ af_answer_cached(af_ctx_t *ctx, const ngx_str_t *text, ngx_str_t *etag)
 ngx_int_t
 af_answer_redirect(af_ctx_t *ctx, const char *url)
 {
-    ngx_uint_t  status;
+    u_char      *location;
+    size_t       len;
+    ngx_uint_t   status;
+
+    len = ngx_strlen(url);
+
+    location = ngx_pnalloc(ctx->request->pool, len);
+    if (location == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(location, url, len);
 
     /*
      * Not as headers_out.location, which nginx would make absolute, with the
      * scheme and the port of this server: clients may know others.
      */
 
-    if (af_set_header(ctx->request, "Location", (u_char *) url,
-                      ngx_strlen(url), NULL)
+    if (af_set_header(ctx->request, "Location", location, len, NULL)
         != NGX_OK)
     {
         return NGX_ERROR;

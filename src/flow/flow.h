@@ -189,8 +189,9 @@ ngx_int_t af_answer_unavailable(af_ctx_t *ctx, json_t *object);
 ngx_int_t af_answer_text(af_ctx_t *ctx, const char *json, size_t len);
 
 /*
- * Likewise with a page, or with a URL to redirect to, if the route's status is
- * a redirect's; a literal or from the request's pool.
+ * Likewise with a page, a literal or from the request's pool; or with a URL to
+ * redirect to, which is copied, if the route's status is a redirect's or it is
+ * .redirects.
  */
 ngx_int_t af_answer_html(af_ctx_t *ctx, const char *html, size_t len);
 ngx_int_t af_answer_redirect(af_ctx_t *ctx, const char *url);

@@ -188,6 +188,13 @@ af_https_redirect(ngx_http_request_t *r)
 
     (void) ngx_sprintf(p, "https://%V%V", host, &r->unparsed_uri);
 
-    return (af_set_location(r, p, len) == NGX_OK)
-           ? NGX_HTTP_PERMANENT_REDIRECT : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ngx_http_clear_location(r);
+
+    if (af_set_header(r, "Location", p, len, &r->headers_out.location)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_PERMANENT_REDIRECT;
 }

@@ -225,6 +225,27 @@ af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t index)
 }
 
 
+ngx_uint_t
+af_accepts(ngx_http_request_t *r, const char *type)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(type);
+
+    for (i = 0; (h = af_header_in(r, "accept", i)) != NULL; i++) {
+        if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                             (u_char *) type, len - 1))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 af_set_header(ngx_http_request_t *r, const char *name, u_char *value,
     size_t len, ngx_table_elt_t **slot)
@@ -250,13 +271,4 @@ af_set_header(ngx_http_request_t *r, const char *name, u_char *value,
     }
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-af_set_location(ngx_http_request_t *r, u_char *url, size_t len)
-{
-    ngx_http_clear_location(r);
-
-    return af_set_header(r, "Location", url, len, &r->headers_out.location);
 }

@@ -75,12 +75,12 @@ void af_request_log_line(ngx_uint_t level, ngx_http_request_t *r,
 ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
     ngx_uint_t index);
 
+/* Whether Accept names a media type, in lower case, with whatever weight. */
+ngx_uint_t af_accepts(ngx_http_request_t *r, const char *type);
+
 /* Adds a header; `slot` (may be NULL) is nginx's own pointer to it. */
 ngx_int_t af_set_header(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len, ngx_table_elt_t **slot);
-
-/* Sets the header Location, to a value that lives as long as the request. */
-ngx_int_t af_set_location(ngx_http_request_t *r, u_char *url, size_t len);
 
 
 #endif /* AF_HTTP_REQUEST_H */

@@ -49,7 +49,7 @@ Usage: ./build.sh COMMAND
                          database
   coverage [FILE…]       run all tests, or these, and report for each folder
                          and file of src/ which lines were not run
-  mutate [N|FILE:LINE…]  put the small faults of t/mutants/ into a copy of the
+  mutate [N|FILE:LINE…]  put the small faults of t/mutants/ into copies of the
                          sources, one at a time, all, N at random or these, and
                          report which of them no test notices
   install                install the module, the snippets and the schema for

@@ -13,16 +13,6 @@ chmod 0755, $dir;
 my $postgresql = Test::Autoflow::PostgreSQL->new(dir => "$dir/postgresql")->start;
 my $owner = $postgresql->connect;
 
-sub sqitch ($command, @options) {
-    local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
-    my $url = 'db:' . $postgresql->url('autoflow');
-    open my $out, '-|', 'sh', '-c', 'cd "$0/sql" && exec sqitch "$@" 2>&1',
-        $root, $command, @options, $url or die $!;
-    my $text = join '', <$out>;
-    close $out;
-    is $?, 0, "sqitch $command" or diag $text;
-}
-
 # the SQLSTATE of a statement; empty if it succeeds
 sub sqlstate ($db, $sql) {
     return eval { $db->do($sql, {pg_direct => 1}); 1 } ? '' : $db->state;
@@ -38,17 +28,17 @@ sub objects {
 
 
 subtest 'deploy, revert and deploy again' => sub {
-    sqitch('verify');
+    $postgresql->sqitch_ok('verify');
     my $before = objects();
     cmp_ok scalar @$before, '>', 10, 'the schema has its objects';
 
-    sqitch('revert', '-y');
+    $postgresql->sqitch_ok('revert', '-y');
     ok !defined $owner->selectrow_array(q{SELECT to_regnamespace('autoflow')}),
         'nothing is left of it';
 
-    sqitch('deploy', '--verify');
+    $postgresql->sqitch_ok('deploy', '--verify');
     is_deeply objects(), $before, 'the same objects again';
-    sqitch('deploy');
+    $postgresql->sqitch_ok('deploy');
 };
 
 subtest 'a directory that was in use' => sub {
@@ -60,12 +50,12 @@ subtest 'a directory that was in use' => sub {
     $owner->do(q{INSERT INTO autoflow.profiles (user_id, is_public, location_id)
         SELECT u.id, email LIKE 'public%', l.id FROM autoflow.users u, autoflow.locations l});
 
-    sqitch('revert', '-y', '--to', 'directory^');
+    $postgresql->sqitch_ok('revert', '-y', '--to', 'directory^');
     is sqlstate($app, 'SELECT first_name, is_public FROM autoflow.profiles'), '',
         'messages may still read names';
     $owner->do(q{UPDATE autoflow.users SET deleted_at = now() WHERE email LIKE 'gone%'});
 
-    sqitch('deploy', '--verify');
+    $postgresql->sqitch_ok('deploy', '--verify');
     is_deeply $read->(q{SELECT email, p.is_active, visibility, deactivated_at IS NOT NULL,
         location_id FROM autoflow.profiles p JOIN autoflow.users u ON u.id = user_id ORDER BY 1}),
         [['gone@example.com', 0, 0, 1, undef], ['private@example.com', 1, 1, 0, undef],

@@ -225,18 +225,8 @@ $t->finish;
 my $postgresql = Test::Autoflow::PostgreSQL->new(dir => $t->dir . '/upgraded')->start;
 my $owner = $postgresql->connect;
 
-sub sqitch ($command, @options) {
-    local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
-    my $url = 'db:' . $postgresql->url('autoflow');
-    open my $out, '-|', 'sh', '-c', 'cd "$0/sql" && exec sqitch "$@" 2>&1',
-        $Test::Autoflow::root, $command, @options, $url or die $!;
-    my $text = join '', <$out>;
-    close $out;
-    is $?, 0, "sqitch $command" or diag $text;
-}
-
 subtest 'deployed on many sessions' => sub {
-    sqitch('revert', '-y', '--to', 'sessions_bounded^');
+    $postgresql->sqitch_ok('revert', '-y', '--to', 'sessions_bounded^');
     my %id = map { $_ => scalar $owner->selectrow_array(q{INSERT INTO autoflow.users (email,
         password_hash)
         VALUES (?, 'x') RETURNING id}, {}, "$_\@example.com") } qw(ada eve);
@@ -249,7 +239,7 @@ subtest 'deployed on many sessions' => sub {
     };
     $crowd->(ada => 20_000);
     $crowd->(eve => 1000);
-    sqitch('deploy', '--verify');
+    $postgresql->sqitch_ok('deploy', '--verify');
 
     my $of = sub ($who, $column) { $owner->selectrow_array("SELECT $column FROM autoflow.sessions
         WHERE user_id = ? AND ended_at IS NULL", {}, $id{$who}) };
@@ -264,7 +254,7 @@ subtest 'deployed on many sessions' => sub {
 
     $owner->do('INSERT INTO autoflow.sessions (user_id, number, expires_at, access_expires_at)
         VALUES (?, 1, now(), now())', {}, $id{eve});
-    sqitch('revert', '-y', '--to', 'sessions_bounded^');
+    $postgresql->sqitch_ok('revert', '-y', '--to', 'sessions_bounded^');
     is $owner->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE user_id = ?', {},
         $id{eve}), 1000,
         'back again: sessions of the new form are gone';

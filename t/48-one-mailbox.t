@@ -118,24 +118,10 @@ subtest 'without a key' => sub {
 
 # existing accounts, whose addresses were compared as written
 subtest 'migration from the previous schema' => sub {
-    my $run = sub (@command) {
-        local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
-        open my $out, '-|', 'sh', '-c', 'cd "$0/sql" && exec sqitch "$@" 2>&1',
-            $Test::Autoflow::root, @command,
-            'db:' . $t->postgresql->url('autoflow') or die $!;
-        my $text = do { local $/; <$out> };
-        close $out;
-        return ($text, $?);
-    };
-    my $sqitch = sub (@command) {
-        my ($text, $status) = $run->(@command);
-        is $status, 0, "sqitch @command" or diag $text;
-        return $text;
-    };
     $t->db->do('DELETE FROM autoflow.users');
     $t->handle->disconnect;
     is $t->stop, 0;
-    $sqitch->('revert', '-y', '--to', 'addresses^');
+    $t->postgresql->sqitch_ok('revert', '-y', '--to', 'addresses^');
 
     my $n = 0;
     my $add = sub ($email, $verified, $days, %more) {
@@ -166,8 +152,8 @@ subtest 'migration from the previous schema' => sub {
     my $dump = $t->postgresql->connect;
     $dump->begin_work;
     $dump->selectrow_array('SELECT count(*) FROM autoflow.users');
-    my ($failed, $status) = $run->('deploy');
-    isnt $status, 0, 'during a dump it fails';
+    my $failed = $t->postgresql->sqitch('deploy');
+    isnt $?, 0, 'during a dump it fails';
     like $failed, qr/lock timeout/, 'for want of a lock';
     $dump->rollback;
 
@@ -176,12 +162,12 @@ subtest 'migration from the previous schema' => sub {
     $t->postgresql->connect('postgres')->do(q{UPDATE pg_index SET indisvalid = false
         WHERE indexrelid = 'autoflow.users_address_key'::regclass});
 
-    my $text = $sqitch->('deploy', '--to', 'addresses', '--verify');
+    my $text = $t->postgresql->sqitch_ok('deploy', '--to', 'addresses', '--verify');
     is +(() = $text =~ /have one address/g), 3, 'collisions are reported';
 
     # all of it again, as after a failure at its end
-    $sqitch->('revert', '-y', '--log-only', '--to', 'addresses^');
-    unlike $sqitch->('deploy', '--verify'), qr/have one address/, 'which is told once';
+    $t->postgresql->sqitch_ok('revert', '-y', '--log-only', '--to', 'addresses^');
+    unlike $t->postgresql->sqitch_ok('deploy', '--verify'), qr/have one address/, 'which is told once';
 
     my %row = %{$t->db->selectall_hashref('SELECT *, email_key = id::text AS lost
         FROM autoflow.users WHERE username IS NOT NULL', 'username')};

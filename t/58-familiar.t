@@ -8,7 +8,6 @@ use Test::Autoflow::Maildir;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $root  = $Test::Autoflow::root;
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
 my $t     = Test::Autoflow->new(http => 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;');
@@ -176,15 +175,8 @@ chmod 0755, $dir;
 my $postgresql = Test::Autoflow::PostgreSQL->new(dir => "$dir/postgresql")->start;
 my $owner = $postgresql->connect;
 
-sub sqitch (@command) {
-    local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
-    is system('sh', '-c', 'cd "$0/sql" && exec sqitch "$@" >/dev/null', $root, @command,
-        'db:' . $postgresql->url('autoflow')), 0,
-        "sqitch $command[0]";
-}
-
 subtest '300,000 sessions of one account' => sub {
-    sqitch('revert', '-y', '--to', 'familiar_addresses^');
+    $postgresql->sqitch_ok('revert', '-y', '--to', 'familiar_addresses^');
     my ($many) = $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash)
         VALUES ('many@example.com', 'x') RETURNING id});
     my ($gone) = $owner->selectrow_array(q{INSERT INTO autoflow.users (email, password_hash,
@@ -201,7 +193,7 @@ subtest '300,000 sessions of one account' => sub {
     $insert->($gone, 3);
 
     my $began = time;
-    sqitch('deploy');
+    $postgresql->sqitch_ok('deploy');
     note sprintf 'deployed in %.1f s', time - $began;
     is_deeply $owner->selectcol_arrayref('SELECT user_id, network FROM autoflow.user_addresses
         ORDER BY used_on DESC, network', {Columns => [2]}),

@@ -31,8 +31,17 @@ use Test::Autoflow::PostgreSQL;
 use Test::Autoflow::Process;
 use Test::Autoflow::Routes;
 use Test::Autoflow::Wait qw(wait_until);
+use Test2::API ();
 use Test::More ();
 use Time::HiRes ();
+
+# names of tests are Unicode
+binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output todo_output);
+
+# for whoever asks only whether a test notices a fault
+Test2::API::test2_add_callback_context_release(sub ($context) {
+    exit 1 if !$context->hub->is_passing;
+}) if $ENV{AUTOFLOW_FIRST_FAILURE};
 
 our $root = curfile->dirname->dirname->dirname->dirname->to_abs;
 
@@ -436,8 +445,8 @@ sub certificate ($self) {
 # a port without a listener: no other test gets it until this one has ended
 sub free_port {
     for (1 .. 100) {
-        # below the kernel's ephemeral ports
-        my $port = 10_000 + int rand 20_000;
+        # below the kernel's ephemeral ports, above 10080, which browsers block
+        my $port = 11_000 + int rand 19_000;
         return $port if reserve($port) && listens($port);
     }
     die 'no free port';

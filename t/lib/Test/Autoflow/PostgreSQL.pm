@@ -10,6 +10,7 @@ use DBD::Pg;
 use File::Temp;
 use Mojo::File qw(curfile path);
 use Test::Autoflow::Process;
+use Test::More ();
 
 has 'dir';
 has 'process';
@@ -54,6 +55,24 @@ sub start ($self) {
 sub stop ($self, $signal = 'INT') {
     $self->process->signal($signal)->ended;
     return $self;
+}
+
+# sqitch COMMAND OPTION…, as the owner: returns its output, its status is in $?
+sub sqitch ($self, @command) {
+    local @ENV{qw(SQITCH_FULLNAME SQITCH_EMAIL)} = ('test', 'test@localhost');
+    open my $out, '-|', 'sh', '-c', 'cd "$0" && exec sqitch "$@" 2>&1',
+        curfile->dirname->sibling('../../../sql'), @command, 'db:' . $self->url('autoflow')
+        or die $!;
+    my $text = join '', <$out>;
+    close $out;
+    return $text;
+}
+
+# likewise, as a test
+sub sqitch_ok ($self, @command) {
+    my $text = $self->sqitch(@command);
+    Test::More::is($?, 0, "sqitch $command[0]") or Test::More::diag($text);
+    return $text;
 }
 
 sub url ($self, $role) { 'postgresql:///autoflow?host=' . $self->dir . "&user=$role" }

@@ -451,6 +451,7 @@ run() {
     step "Deploying the schema" deploy "$owner_url"
 
     make_key secret
+    make_key seal
     make_key signing
     (umask 077; printf '%s\n' "$app_url" >"$state/keys/database")
     (umask 077; printf '%s=%q\n' AUTOFLOW_URL "$url" \

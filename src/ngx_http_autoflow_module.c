@@ -159,6 +159,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_seal_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      af_seal_key_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_environment"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -495,6 +502,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *
      *     amcf->database = NULL;
      *     amcf->secrets = NULL;
+     *     amcf->seal_secrets = NULL;
+     *     amcf->seals = 0;
      *     amcf->hash_name = { 0, NULL };
      *     amcf->io_name = { 0, NULL };
      *     amcf->connect_name = { 0, NULL };

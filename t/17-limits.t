@@ -22,6 +22,7 @@ my ($t, $ada, $root);
 my %defaults = (
     autoflow_database               => 'pool=2 wide=1 inflight=64 queue=1024 timeout=5s',
     autoflow_secret                 => '—',
+    autoflow_seal_key               => '—',
     autoflow_zone                   => 'autoflow_zone 16m;',
     autoflow_revocation_staleness   => 'autoflow_revocation_staleness 5m fail=closed;',
     autoflow_attempts               => 'autoflow_attempts account=10/15m account_total=100/15m'
@@ -103,6 +104,10 @@ my @limits = (
     ['directives.md', 'autoflow_secret', 'At least 32 octets', sub {
         accepted(autoflow_secret => $_) for 'x' x 32, 'hex:' . '0f' x 32;
         refused(autoflow_secret => $_, qr/32 octets/) for 'x' x 31, 'hex:' . '0f' x 31;
+    }],
+    ['directives.md', 'autoflow_seal_key', 'At least 32 octets', sub {
+        accepted(autoflow_seal_key => $_) for 'x' x 32, 'hex:' . '0f' x 32;
+        refused(autoflow_seal_key => $_, qr/32 octets/) for 'x' x 31, 'hex:' . '0f' x 31;
     }],
     ['directives.md', 'autoflow_database', 'may run two of them at once',
         't/55-lanes.t: lists that take long'],

@@ -1,6 +1,7 @@
 #include "api/password.h"
 #include "conf/params.h"
 #include "crypto/password.h"
+#include "token/seal.h"
 
 
 /* the maximum number of words that a new password is compared with */
@@ -17,17 +18,28 @@ typedef struct {
     double                 strength;       /* the minimum, in bits */
     const char            *words[AF_PASSWORD_WORDS + 1];
     const char            *stored;
+    const af_purpose_keys_t  *keys;        /* of seals */
 
+    unsigned               seals:1;        /* or only opens */
     unsigned               weak:1;
     unsigned               similar:1;
+    unsigned               closed:1;       /* "stored" can't be opened */
     af_password_status_t   status;
-    char                   hash[AF_PASSWORD_HASH_SIZE];
+    char                   hash[AF_SEALED_SIZE];   /* to be stored */
 } af_password_job_t;
+
+
+/* who has sealed a stored hash: the index of the key, or */
+#define AF_NOT_SEALED  -1
+#define AF_CLOSED      -2
 
 
 static af_password_job_t *af_password_job(af_ctx_t *ctx, const char *field);
 static void af_password_hash_job(void *data);
 static void af_password_verify_job(void *data);
+static ptrdiff_t af_password_open(const af_password_job_t *job,
+    char text[AF_SEAL_TEXT_SIZE], const char **hash);
+static void af_password_store(af_password_job_t *job, const char *hash);
 
 
 const af_password_conf_t  af_password_defaults = {
@@ -123,6 +135,8 @@ af_password_job(af_ctx_t *ctx, const char *field)
     job->cost.memory = ctx->conf->password->memory;
     job->cost.time = ctx->conf->password->time;
     job->strength = ctx->conf->password->strength;
+    job->keys = &ctx->conf->seal_keys;
+    job->seals = ctx->conf->seals;
 
     ctx->job_data = job;
 
@@ -154,6 +168,8 @@ af_password_hash_job(void *data)
 {
     af_password_job_t *job = data;
 
+    char  hash[AF_PASSWORD_HASH_SIZE];
+
     job->similar = af_password_similar(job->password, job->words);
 
     if (job->similar) {
@@ -167,11 +183,12 @@ af_password_hash_job(void *data)
         return;
     }
 
-    if (af_password_hash(&job->cost, job->password, job->len, job->hash)
-        != 0)
-    {
+    if (af_password_hash(&job->cost, job->password, job->len, hash) != 0) {
         job->status = AF_PASSWORD_ERROR;
+        return;
     }
+
+    af_password_store(job, hash);
 }
 
 
@@ -221,13 +238,76 @@ af_password_verify_job(void *data)
 {
     af_password_job_t *job = data;
 
-    job->status = af_password_verify(&job->cost, job->stored, job->password,
+    char         text[AF_SEAL_TEXT_SIZE], replacement[AF_PASSWORD_HASH_SIZE];
+    ptrdiff_t    seal;
+    const char  *hash;
+
+    seal = af_password_open(job, text, &hash);
+    job->closed = (seal == AF_CLOSED);
+
+    job->status = af_password_verify(&job->cost, hash, job->password,
                                      job->len);
 
-    if (job->status == AF_PASSWORD_NEEDS_REHASH
-        && af_password_hash(&job->cost, job->password, job->len, job->hash)
-           != 0)
-    {
+    switch (job->status) {
+
+    case AF_PASSWORD_MATCH:
+        if (seal != (job->seals ? 0 : AF_NOT_SEALED)) {
+            af_password_store(job, hash);
+        }
+
+        break;
+
+    case AF_PASSWORD_NEEDS_REHASH:
+        if (af_password_hash(&job->cost, job->password, job->len, replacement)
+            == 0)
+        {
+            af_password_store(job, replacement);
+
+        } else {
+            job->status = AF_PASSWORD_ERROR;
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    sodium_memzero(text, sizeof(text));
+}
+
+
+/* the stored hash, or NULL: then verifying takes as long, and fails */
+
+static ptrdiff_t
+af_password_open(const af_password_job_t *job, char text[AF_SEAL_TEXT_SIZE],
+    const char **hash)
+{
+    ptrdiff_t  key;
+
+    *hash = job->stored;
+
+    if (job->stored == NULL || !af_sealed(job->stored)) {
+        return AF_NOT_SEALED;
+    }
+
+    key = af_unseal(job->keys, AF_PURPOSE_PASSWORD, job->stored,
+                    ngx_strlen(job->stored), text);
+
+    *hash = (key == -1) ? NULL : text;
+
+    return (key == -1) ? AF_CLOSED : key;
+}
+
+
+static void
+af_password_store(af_password_job_t *job, const char *hash)
+{
+    if (!job->seals) {
+        (void) ngx_cpystrn((u_char *) job->hash, (u_char *) hash,
+                           sizeof(job->hash));
+
+    } else if (af_seal(job->keys, AF_PURPOSE_PASSWORD, hash, job->hash) != 0) {
         job->status = AF_PASSWORD_ERROR;
     }
 }
@@ -253,6 +333,12 @@ af_password_verified(af_ctx_t *ctx)
         return NGX_DECLINED;
 
     case AF_PASSWORD_MISMATCH:
+        if (job->closed) {
+            af_request_log(NGX_LOG_ERR, ctx->request,
+                           "no \"autoflow_seal_key\" opens an account's "
+                           "stored hash, which is not verified");
+        }
+
         return NGX_DECLINED;
 
     default:

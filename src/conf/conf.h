@@ -57,6 +57,10 @@ typedef struct {
 
     af_purpose_keys_t           purpose_keys;  /* derived from the secrets */
 
+    ngx_array_t                *seal_secrets;  /* likewise; NULL: none */
+    ngx_uint_t                  seals;     /* the first one, not just opens */
+    af_purpose_keys_t           seal_keys;
+
     size_t                      zone_size;
     ngx_msec_t                  staleness; /* the feed of revocations' limit */
     ngx_uint_t                  fail_open; /* trust tokens beyond it */

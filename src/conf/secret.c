@@ -14,6 +14,17 @@
 
 static ngx_int_t af_secret_value_env(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
+static char *af_secret_add(ngx_conf_t *cf, ngx_array_t **secrets);
+static ngx_int_t af_secrets_derive(ngx_conf_t *cf, ngx_array_t *secrets,
+    af_purpose_keys_t *keys);
+
+
+/* of autoflow_seal_key; any other key seals, too, if it is the first */
+
+static const ngx_conf_enum_t  af_seal_uses[] = {
+    { ngx_string("open"), 1 },
+    { ngx_null_string, 0 }
+};
 
 
 ngx_int_t
@@ -218,18 +229,56 @@ af_secret_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
+    return af_secret_add(cf, &amcf->secrets);
+}
+
+
+char *
+af_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    ngx_uint_t  opens;
+
+    static const af_param_t  params[] = {
+        { ngx_string("use="), af_param_enum, .values = af_seal_uses },
+        { .name = ngx_null_string }
+    };
+
+    opens = 0;
+
+    if (af_params(cf, 2, params, &opens) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->seal_secrets == NULL) {
+        amcf->seals = !opens;
+
+    } else if (!amcf->seals && !opens) {
+        return "must come first, before keys with \"use=open\"";
+    }
+
+    return af_secret_add(cf, &amcf->seal_secrets);
+}
+
+
+/* adds a directive's first argument */
+
+static char *
+af_secret_add(ngx_conf_t *cf, ngx_array_t **secrets)
+{
     ngx_int_t           rc;
     ngx_str_t          *value, *secret;
     af_secret_value_t   given;
 
-    if (amcf->secrets == NULL) {
-        amcf->secrets = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
-        if (amcf->secrets == NULL) {
+    if (*secrets == NULL) {
+        *secrets = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+        if (*secrets == NULL) {
             return NGX_CONF_ERROR;
         }
     }
 
-    secret = ngx_array_push(amcf->secrets);
+    secret = ngx_array_push(*secrets);
     if (secret == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -266,34 +315,46 @@ af_secret_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 af_secrets_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
 {
-    ngx_str_t          *secret;
-    af_purpose_keys_t  *keys;
-
     if (amcf->secrets == NULL) {
         return af_conf_needs(cf, "autoflow_database", "an \"autoflow_secret\"",
                              &amcf->line);
     }
 
-    keys = &amcf->purpose_keys;
-
-    keys->secrets = ngx_pcalloc(cf->pool, amcf->secrets->nelts
-                                          * sizeof(af_secret_keys_t));
-    if (keys->secrets == NULL) {
+    if (af_secrets_derive(cf, amcf->secrets, &amcf->purpose_keys) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    secret = amcf->secrets->elts;
+    return (amcf->seal_secrets == NULL
+            || af_secrets_derive(cf, amcf->seal_secrets, &amcf->seal_keys)
+               == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
 
-    for (keys->n = 0; keys->n < amcf->secrets->nelts; keys->n++) {
+
+static ngx_int_t
+af_secrets_derive(ngx_conf_t *cf, ngx_array_t *secrets,
+    af_purpose_keys_t *keys)
+{
+    ngx_str_t  *secret;
+
+    keys->secrets = ngx_pcalloc(cf->pool, secrets->nelts
+                                          * sizeof(af_secret_keys_t));
+    if (keys->secrets == NULL) {
+        return NGX_ERROR;
+    }
+
+    secret = secrets->elts;
+
+    for (keys->n = 0; keys->n < secrets->nelts; keys->n++) {
         if (af_secret_keys_derive(secret[keys->n].data, secret[keys->n].len,
                                   &keys->secrets[keys->n])
             != 0)
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "could not derive keys from \"autoflow_secret\"");
-            return NGX_CONF_ERROR;
+                          "could not derive keys from a secret");
+            return NGX_ERROR;
         }
     }
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * Values of directives that are secrets: a literal, or the contents of an
- * environment variable or a file.  And autoflow_secret, from which keys are
- * derived.
+ * environment variable or a file.  And autoflow_secret and autoflow_seal_key,
+ * from which keys are derived.
  */
 
 #ifndef AF_CONF_SECRET_H
@@ -44,6 +44,7 @@ void af_secret_value_note_exposed(ngx_conf_t *cf,
 
 
 char *af_secret_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *af_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Derives the secrets' keys, for init_main_conf.  Returns NGX_CONF_ERROR, which

@@ -15,7 +15,8 @@ static const char *const  af_purposes[AF_PURPOSES] = {
     [AF_PURPOSE_REFRESH_LEGACY] = "autoflow refresh token",
     [AF_PURPOSE_MAIL] = "autoflow mail",
     [AF_PURPOSE_CSRF] = "autoflow csrf",
-    [AF_PURPOSE_CURSOR] = "autoflow cursor"
+    [AF_PURPOSE_CURSOR] = "autoflow cursor",
+    [AF_PURPOSE_PASSWORD] = "autoflow password"
 };
 
 

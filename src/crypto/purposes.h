@@ -1,8 +1,8 @@
 /*
- * The purposes of keys.  Each autoflow_secret has a key for every purpose, and
- * each key an id, which goes with whatever is made with it.  So a reader uses
- * exactly this key, rather than trying them all, except for legacy forms
- * without ids.  Pure C: no nginx types.
+ * The purposes of keys.  Each secret of autoflow_secret and autoflow_seal_key
+ * has a key for every purpose, and each key an id, which goes with whatever is
+ * made with it.  So a reader uses exactly this key, rather than trying them
+ * all, except for legacy forms without ids.  Pure C: no nginx types.
  *
  * An id is four octets derived beside the key.  It reveals nothing of the
  * secret or the key, and the ids of one secret's purposes are unrelated.
@@ -25,6 +25,7 @@ typedef enum {
     AF_PURPOSE_MAIL,
     AF_PURPOSE_CSRF,
     AF_PURPOSE_CURSOR,
+    AF_PURPOSE_PASSWORD,           /* of keys of autoflow_seal_key */
     AF_PURPOSES
 } af_purpose_t;
 

@@ -11,6 +11,7 @@
 #include "token/csrf.h"
 #include "token/cursor.h"
 #include "token/refresh.h"
+#include "token/seal.h"
 
 
 #define A  "a secret of 32 octets and a few more"
@@ -18,6 +19,7 @@
 
 #define USER     "019ada00-0000-7000-8000-000000000001"
 #define SESSION  "019ada00-0000-7000-8000-0000000000ff"
+#define HASH     "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA"
 #define ROW      "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
 
 /* cursors are the longest */
@@ -147,7 +149,27 @@ open_cursor(const af_purpose_keys_t *keys, const char *text, size_t len)
 }
 
 
-/* `former` and `present` are by Python's hmac, from A and the values above */
+static void
+seal_password(const af_purpose_keys_t *keys, char *text)
+{
+    assert_int_equal(af_seal(keys, AF_PURPOSE_PASSWORD, HASH, text), 0);
+}
+
+
+static int
+open_password(const af_purpose_keys_t *keys, const char *text, size_t len)
+{
+    char  hash[AF_SEAL_TEXT_SIZE];
+
+    return af_unseal(keys, AF_PURPOSE_PASSWORD, text, len, hash) != -1
+           && strcmp(hash, HASH) == 0;
+}
+
+
+/*
+ * `former` and `present` are by Python's hmac, from A and the values above; the
+ * password's hash with the nonce 00 01 02 …
+ */
 
 static const struct {
     const char  *name;
@@ -156,22 +178,27 @@ static const struct {
                        size_t len);
     const char  *present;
     const char  *former;
+    int          random;       /* what is made differs each time */
 } sealed[] = {
     { "refresh token", seal_refresh, open_refresh,
       "rivYIBgBmtoAAABwAIAAAAAAAAABAZraAAAAcACAAAAAAAAA_wAAAAAAAAABBj-KsbPR"
       "hE7deGPTCodg3GDLQmoI0xERUsgmfbm71YIRJcWzW6aXoA",
       "rwGa2gAAAHAAgAAAAAAAAAEBmtoAAABwAIAAAAAAAAD_AAAAAAAAAAF9auk-SaMOkbLH"
-      "FBUaGuuQaDyaZOXl4IG5KgXGHKAoE8HtG9aTkR1o" },
+      "FBUaGuuQaDyaZOXl4IG5KgXGHKAoE8HtG9aTkR1o", 0 },
     { "mail token", seal_mail, open_mail,
       "8g0G_3xePwobLE0-j5ChssPU5faWKyTn2b501qWegN-Q7mDwTM6XZNcFtFathX7eU0wB"
       "kw",
-      "fF4_ChssTT6PkKGyw9Tl9pYrJOfZvnTWpZ6A35DuYPBMzpdk1wW0Vq2Fft5TTAGT" },
+      "fF4_ChssTT6PkKGyw9Tl9pYrJOfZvnTWpZ6A35DuYPBMzpdk1wW0Vq2Fft5TTAGT", 0 },
     { "CSRF token", seal_csrf, open_csrf,
       "MSmiQpkZNRUnOMMm-klqqbVDrefr38KC70IC0wDxgZXrwzOt",
-      "mRk1FSc4wyb6SWqptUOt5-vfwoLvQgLTAPGBlevDM60" },
+      "mRk1FSc4wyb6SWqptUOt5-vfwoLvQgLTAPGBlevDM60", 0 },
     { "cursor", seal_cursor, open_cursor,
       "Am1XZ-Vwb3NpdGlvbuoQH6IS5v1Ytj6LTxmmYFo",
-      NULL }
+      NULL, 0 },
+    { "password hash", seal_password, open_password,
+      "$sealed$NP0jjgABAgMEBQYHCAkKCwwNDg8QERITFBUWF-a4yUGwCm0qqePmXnKFjYKl"
+      "lGrKP3PL7evRGxb_oTVhzSZ-eZ9XO-ArlD0B5KcQADW87UWVuBlx",
+      NULL, 1 }
 };
 
 
@@ -205,7 +232,10 @@ test_keys_and_their_ids(void **state)
             "3129a242" },
         [AF_PURPOSE_CURSOR] = {
             "c1237a031de084f9c970b73fffe605727fdab7c8cc8ba89d99c75f8a03944d2e",
-            "6d5767e5" }
+            "6d5767e5" },
+        [AF_PURPOSE_PASSWORD] = {
+            "310bf235c0f59a582543cb38eb7e94359783407b001201dd87cc7fd21c85afa4",
+            "34fd238e" }
     };
 
     (void) state;
@@ -249,7 +279,11 @@ test_another_implementation_makes_the_same(void **state)
 
     for (i = 0; i < af_nelts(sealed); i++) {
         sealed[i].seal(&configured[A_ALONE].keys, text);
-        af_row(strcmp(text, sealed[i].present) == 0, "%s", sealed[i].name);
+        af_row((strcmp(text, sealed[i].present) == 0) == !sealed[i].random,
+               "%s", sealed[i].name);
+        af_row(sealed[i].open(&configured[A_ALONE].keys, sealed[i].present,
+                              strlen(sealed[i].present)),
+               "%s", sealed[i].name);
     }
 
     assert_int_equal(failed, 0);
@@ -388,6 +422,39 @@ test_nothing_that_was_altered(void **state)
 }
 
 
+static void
+test_no_text_is_cut_or_seen_through_its_seal(void **state)
+{
+    char  text[AF_SEAL_TEXT_SIZE + 1], sealed_text[AF_SEALED_SIZE];
+    char  again[AF_SEALED_SIZE], opened[AF_SEAL_TEXT_SIZE];
+
+    const af_purpose_keys_t *keys = &configured[A_ALONE].keys;
+
+    (void) state;
+
+    memset(text, 'x', AF_SEAL_TEXT_SIZE);
+    text[AF_SEAL_TEXT_SIZE] = '\0';
+    assert_int_equal(af_seal(keys, AF_PURPOSE_PASSWORD, text, sealed_text), -1);
+
+    text[AF_SEAL_TEXT_MAX] = '\0';
+    assert_int_equal(af_seal(keys, AF_PURPOSE_PASSWORD, text, sealed_text), 0);
+    assert_int_equal(af_unseal(keys, AF_PURPOSE_PASSWORD, sealed_text,
+                               strlen(sealed_text), opened), 0);
+    assert_string_equal(opened, text);
+
+    assert_true(af_sealed(sealed_text));
+    assert_false(af_sealed(HASH));
+
+    /* who has the same password can't be seen */
+    assert_int_equal(af_seal(keys, AF_PURPOSE_PASSWORD, text, again), 0);
+    assert_string_not_equal(again, sealed_text);
+
+    /* nor can it be opened for anything else */
+    assert_int_equal(af_unseal(keys, AF_PURPOSE_CURSOR, sealed_text,
+                               strlen(sealed_text), opened), -1);
+}
+
+
 int
 main(void)
 {
@@ -397,7 +464,8 @@ main(void)
         cmocka_unit_test(test_a_secret_is_replaced),
         cmocka_unit_test(test_the_key_that_is_named_is_the_only_one_tried),
         cmocka_unit_test(test_forms_without_an_id),
-        cmocka_unit_test(test_nothing_that_was_altered)
+        cmocka_unit_test(test_nothing_that_was_altered),
+        cmocka_unit_test(test_no_text_is_cut_or_seen_through_its_seal)
     };
 
     return sodium_init() == -1

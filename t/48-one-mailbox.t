@@ -167,7 +167,8 @@ subtest 'migration from the previous schema' => sub {
 
     # all of it again, as after a failure at its end
     $t->postgresql->sqitch_ok('revert', '-y', '--log-only', '--to', 'addresses^');
-    unlike $t->postgresql->sqitch_ok('deploy', '--verify'), qr/have one address/, 'which is told once';
+    unlike $t->postgresql->sqitch_ok('deploy', '--verify'), qr/have one address/,
+        'which is told once';
 
     my %row = %{$t->db->selectall_hashref('SELECT *, email_key = id::text AS lost
         FROM autoflow.users WHERE username IS NOT NULL', 'username')};

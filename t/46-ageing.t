@@ -387,8 +387,9 @@ sub move ($who, $email) {
         {email => $email, current_password => $good})->status_is(200);
 }
 
-sub reset_with ($token) {
-    return $t->post_ok('/auth/reset-password' => json => {token => $token, new_password => $fresh});
+sub reset_with ($token, $password = $fresh) {
+    return $t->post_ok('/auth/reset-password' =>
+        json => {token => $token, new_password => $password});
 }
 
 sub verify ($token) { $t->post_ok('/api/user/verify-email' => json => {token => $token}) }
@@ -428,6 +429,13 @@ for my $kind (sort keys %kinds) {
         $use->($tokens[1])->problem_is(400, 'invalid_token', 'and has expired');
     };
 }
+
+subtest 'an expired token' => sub {
+    my $token = token('reset_password', account());
+    reset_with($token, 'password')->problem_is(422, 'validation_failed', 'until then it is kept');
+    elapse(HOUR + 1);
+    reset_with($token, 'password')->problem_is(400, 'invalid_token', 'before anything is hashed');
+};
 
 subtest 'a reset that expires while its password is hashed' => sub {
     my $ada   = account();

@@ -45,6 +45,9 @@ Usage: ./build.sh COMMAND
   build                  make build/ngx_http_autoflow_module.so
   test [--asan] [FILE…]  run all tests, or these; --asan: under AddressSanitizer
                          and UndefinedBehaviorSanitizer
+  fuzz [MINUTES]         fuzz the parsers and the whole server, under the
+                         sanitizers, for so long (default 60); what is found
+                         is in build/found/
   test-upgrade [--asan]  run the previous version beside this one, on one
                          database
   coverage [FILE…]       run all tests, or these, and report for each folder
@@ -74,6 +77,7 @@ Environment:
   CC                     the compiler (default: what nginx finds)
   AUTOFLOW_FUZZ_SECONDS  processor seconds for which `test` runs each fuzz
                          target (default 10; with --asan 0: only its corpus)
+  AUTOFLOW_SEED          a number that a test has reported, to repeat its run
   AUTOFLOW_TEST_SECONDS  how long a file of tests may take (default 900)
   AUTOFLOW_CLUSTERS      where tests put their clusters (default: /dev/shm if
                          there is room, or else in their temporary folders)
@@ -852,6 +856,22 @@ run_tests() {
     run_prove -j "$(($(nproc) + 1))" "$@"
 }
 
+# ./build.sh fuzz
+
+# Inputs are kept, so that the next time goes on from there.
+fuzz() {
+    local minutes=${1-60}
+    [[ $# -le 1 && $minutes =~ ^[1-9][0-9]*$ ]] ||
+        fail "usage: ./build.sh fuzz [MINUTES]"
+    prepare_tests --asan
+
+    export AUTOFLOW_FUZZ_MINUTES=$minutes AUTOFLOW_FOUND=$build/found
+    AUTOFLOW_TEST_SECONDS=$((600 + 3 * 60 * minutes))
+    cd "$root"
+    run_prove -v -j 2 t/90-fuzz.t t/91-fuzz-server.t
+}
+
+
 # ./build.sh coverage
 
 # Programs write their data below `data` when they exit: workers may not write,
@@ -1052,6 +1072,7 @@ case ${1-} in
         build_module
         say "Built ${out#"$root"/}/$module." ;;
     test) shift; run_tests "$@" ;;
+    fuzz) shift; fuzz "$@" ;;
     test-upgrade) shift; test_upgrade "$@" ;;
     coverage) shift; coverage "$@" ;;
     mutate) shift; mutate "$@" ;;

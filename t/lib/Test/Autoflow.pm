@@ -520,6 +520,17 @@ sub register ($self, %fields) {
     return {%{$res->json}, password => $body->{password}};
 }
 
+# makes it a superuser's: another pair
+sub superuser ($self, $pair) {
+    my ($email, $password) = ($pair->{user}{email}, $pair->{password});
+    $self->db->do('UPDATE autoflow.users SET is_superuser = true WHERE id = ?', {},
+        $pair->{user}{id});
+    my $res = $self->ua->post('/api/v1/auth/login',
+        json => {email => $email, password => $password})->res;
+    $res->code == 200 or Carp::croak($res->code . ' ' . $res->body);
+    return {%{$res->json}, password => $password};
+}
+
 sub bearer ($self, $token) {
     return {Authorization => 'Bearer ' . (ref $token ? $token->{access_token} : $token)};
 }

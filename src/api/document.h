@@ -10,6 +10,10 @@
 #include "flow/route.h"
 
 
+/* the maximum number of routes that share a path and a method */
+#define AF_DOCUMENT_ROUTES  8
+
+
 /* what of the configuration the document depends on */
 
 typedef struct {
@@ -44,6 +48,19 @@ typedef struct {
 } af_document_t;
 
 
+/*
+ * What OpenAPI calls an operation: a route, or those that only differ in the
+ * selector, at one of their paths.
+ */
+
+typedef struct {
+    const char        *path;
+    const char        *section;
+    ngx_uint_t         n;
+    const af_route_t  *routes[AF_DOCUMENT_ROUTES];
+} af_operation_t;
+
+
 /* The document, or NULL: no memory, or two schemas of one name. */
 json_t *af_document(const af_document_conf_t *conf);
 
@@ -57,6 +74,26 @@ json_t *af_document_ref(const char *kind, const char *name);
 
 /* A reference to a header, which is added to the components. */
 json_t *af_document_header(af_document_t *doc, const char *name);
+
+/* Where a form of "username" and "password" is exchanged for tokens. */
+const af_route_t *af_document_password_grant(const af_document_t *doc);
+
+/* One of an array of references, which is taken. */
+json_t *af_document_any(json_t *schemas);
+
+
+/* document_operations.c */
+
+/* Adds all paths with their operations. */
+void af_document_paths(af_document_t *doc);
+
+/* Whether requests for a path get here. */
+ngx_uint_t af_document_is_listed(const af_document_t *doc, const char *path);
+
+
+/* document_responses.c */
+
+json_t *af_document_responses(af_document_t *doc, const af_operation_t *op);
 
 
 /* document_schemas.c */

@@ -377,6 +377,7 @@ END
         postgres <<END
 CREATE ROLE autoflow LOGIN CREATEROLE
 CREATE DATABASE autoflow OWNER autoflow
+REVOKE ALL ON DATABASE autoflow FROM PUBLIC
 END
 
     mv "$data.new" "$data"
@@ -405,6 +406,14 @@ deploy() {
     export SQITCH_EMAIL=${SQITCH_EMAIL-autoflow@localhost}
     cd "$root/sql"
     sqitch deploy --verify "db:$1"
+}
+
+# minimize_privileges URL [OPTION…]: for nodes of this version alone, or with
+# `-v previous=1` of the previous one, too
+minimize_privileges() {
+    local url=$1
+    shift
+    psql -qX "$@" -f "$root/sql/privileges.sql" "$url"
 }
 
 # wait_until PID COMMAND…: for a minute, as long as the process lives
@@ -453,6 +462,8 @@ run() {
         use_own_database
     fi
     step "Deploying the schema" deploy "$owner_url"
+    [ -z "${own_database-}" ] ||
+        step "Taking needless privileges away" minimize_privileges "$owner_url"
 
     make_key secret
     make_key seal
@@ -525,6 +536,7 @@ use_own_database() {
     start_cluster "$data" "$place/socket" "$state/logs/postgresql.log"
     owner_url="$base&user=autoflow"
     app_url="$base&user=autoflow_app"
+    own_database=1
 }
 
 use_given_database() {
@@ -908,11 +920,11 @@ mutate() {
 # tests to copy: without what makes that slow, such as databases that no test
 # needs
 template() {
-    local key data
+    local key data url
     use_postgresql "$build"
     key=$({ cd "$root/sql" && postgres -V && id -u &&
         declare -f template make_cluster && find deploy verify \
-        sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
+        privileges.sql sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
     data=$build/cluster-${key:0:16}
     if [ ! -d "$data" ]; then
         temp=$(mktemp -d)
@@ -922,8 +934,9 @@ template() {
         step "Making a PostgreSQL cluster for tests" \
             make_cluster "$temp/data" --wal-segsize=1 >&2
         start_cluster "$temp/data" "$temp/socket" "$temp/log"
-        step "Deploying the schema" deploy \
-            "postgresql:///autoflow?host=$temp/socket&user=autoflow" >&2
+        url="postgresql:///autoflow?host=$temp/socket&user=autoflow"
+        step "Deploying the schema" deploy "$url" >&2
+        step "Taking needless privileges away" minimize_privileges "$url" >&2
         setpriv "${as_cluster_user[@]}" psql -qX -v ON_ERROR_STOP=1 \
             -h "$temp/socket" -U postgres template1 <<END
 UPDATE pg_database SET datistemplate = false WHERE datname = 'template0';
@@ -978,9 +991,30 @@ test_upgrade() {
 
     cd "$root"
     run_prove t/upgrade
+
+    AUTOFLOW_TEMPLATE=$(template_for_previous)
     cd "$tree"
     AUTOFLOW_MODULE=$AUTOFLOW_PREVIOUS_MODULE \
         prove -It/lib -j 2 "${previous_tests[@]}"
+}
+
+# prints the name of a copy of the template with what that version needs, too
+template_for_previous() {
+    local data=$build/upgrade/cluster
+    use_postgresql "$build"
+    temp=$(mktemp -d)
+    trap 'stop_cluster; rm -rf "$temp"' EXIT
+    chmod 755 "$temp"
+    install -d -m 755 -o "$cluster_user" "$temp/socket"
+    cp -a "$AUTOFLOW_TEMPLATE" "$temp/data"
+    start_cluster "$temp/data" "$temp/socket" "$temp/log"
+    step "Granting what the previous version needs" minimize_privileges \
+        "postgresql:///autoflow?host=$temp/socket&user=autoflow" \
+        -v previous=1 >&2
+    stop_cluster
+    rm -rf "$data"
+    cp -a "$temp/data" "$data"
+    say "$data"
 }
 
 

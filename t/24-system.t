@@ -1,6 +1,7 @@
 # GET /, /health, /health/live, /db-test, with the database up and down
 
 use Mojo::Base -strict, -signatures;
+use Mojo::JSON qw(encode_json);
 use Test::Autoflow;
 use Test::More;
 
@@ -66,6 +67,24 @@ subtest "a database that doesn't respond" => sub {
     $t->get_ok('/health/live')->status_is(200);
     kill 'CONT', @pids;
     ok $t->recovered, 'and then it does';
+};
+
+subtest 'what clients are told of a fault' => sub {
+    my $ada = $t->register;
+    $t->db->do('REVOKE SELECT ON autoflow.user_roles FROM autoflow_app');
+    my $fault = sub { $t->get_ok('/auth/me' => $t->bearer($ada))
+        ->problem_is(500, 'internal_error')->tx->res->json };
+    like $fault->()->{detail}, qr/SQLSTATE 42501.*user_roles/, 'in development all of it';
+    $t->settings({autoflow_environment => 'testing', autoflow_require_https => 'off'})
+        ->reload->ready;
+    my $problem = $fault->();
+    unlike encode_json($problem), qr/42501|permission|user_roles|SELECT/,
+        'elsewhere nothing of the cause';
+    like $t->error_log, qr/SQLSTATE 42501.*request_id: $problem->{request_id}/,
+        'which the log has, with the id that they were told';
+    $t->postgresql->privileges_ok;
+    $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
+    $t->settings({})->reload->ready;
 };
 
 subtest 'a schema that is newer' => sub {

@@ -1,10 +1,10 @@
-# The schema: deployed, verified, reverted and deployed again; the rights of the
-# module's role; every statement.
+# The schema: deployed, verified, reverted and deployed again; every statement.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;
 use Mojo::File qw(path);
 use Test::Autoflow;
+use Test::Autoflow::Statements;
 use Test::More;
 
 my $root = $Test::Autoflow::root;
@@ -64,22 +64,6 @@ subtest 'a directory that was in use' => sub {
 };
 
 
-# the statements in the module: {name, sql, count, reads}
-sub statements {
-    system($^X, "$root/sql/embed", $dir) == 0 or die;
-    my $c = path($dir, 'queries.c')->slurp;
-    my %c = (n => "\n");
-    my @all;
-    for my $statement ($c =~ /^const af_statement_t  \w+ = \{\n(.*?)^\};/msg) {
-        my ($name, @lines) = $statement =~ /^\s+"(.*)",?$/mg;
-        my $sql = join '', @lines;
-        $sql =~ s/\\([0-7]{3}|.)/length $1 == 3 ? chr oct $1 : $c{$1} \/\/ $1/ge;
-        my ($count, $reads) = $statement =~ /_params, (\d+), (\d),/;
-        push @all, {name => $name, sql => $sql, count => $count, reads => $reads};
-    }
-    return @all;
-}
-
 # a file's columns, by the statement's name: "-- columns: id uuid, …"
 sub declared {
     my %columns;
@@ -108,7 +92,7 @@ sub described (@statements) {
     return \%columns;
 }
 
-my @statements = statements();
+my @statements = Test::Autoflow::Statements::all();
 my $columns    = declared();
 
 subtest 'every statement' => sub {
@@ -173,37 +157,8 @@ subtest 'every column that is read by name' => sub {
 };
 
 
-subtest "forbidden to the module's role" => sub {
+subtest "the module's role, and others" => sub {
     my $app = $postgresql->connect('autoflow_app');
-    is sqlstate($app, $_), '42501', $_ for (
-        'CREATE TABLE autoflow.t (id int)',
-        'CREATE TABLE public.t (id int)',
-        'CREATE SCHEMA s',
-        'DROP TABLE autoflow.users',
-        'ALTER TABLE autoflow.users ADD c int',
-        'TRUNCATE autoflow.users',
-        'DELETE FROM autoflow.users',
-        'UPDATE autoflow.users SET id = autoflow.uuid7()',
-        'UPDATE autoflow.audit_events SET action = \'x\'',
-        'DELETE FROM autoflow.audit_events',
-        'TRUNCATE autoflow.audit_events',
-        'DELETE FROM autoflow.audit_events_default',
-        'UPDATE autoflow.outbox SET id = gen_random_uuid()',
-        'UPDATE autoflow.outbox SET created_at = now()',
-        'DELETE FROM autoflow.outbox',
-        'UPDATE autoflow.messages SET content = \'x\'',
-        'UPDATE autoflow.messages SET recipient_id = sender_id',
-        'DELETE FROM autoflow.messages',
-        'UPDATE autoflow.message_entries SET user_id = user_id',
-        'UPDATE autoflow.mailboxes SET closed_at = NULL',
-        'DELETE FROM autoflow.mailboxes',
-        'UPDATE autoflow.roles SET name = \'x\'',
-        'UPDATE autoflow.roles SET deleted_at = NULL',
-        'SELECT autoflow.revoke(gen_random_uuid(), 1, now(), now())',
-        'SELECT * FROM sqitch.changes',
-        'SET ROLE autoflow',
-        'SET ROLE postgres',
-    );
     ok !$owner->selectrow_array(q{SELECT bool_or(rolsuper OR rolcreaterole OR rolcreatedb
         OR rolreplication OR rolbypassrls) FROM pg_roles WHERE rolname = 'autoflow_app'}),
         'it has no attribute';
@@ -260,7 +215,7 @@ subtest 'partitions of the audit log' => sub {
     is $of->('now()'), $month, 'this month has one';
     is $of->(q{'2031-05-06'}), 'default', 'what has none goes to the default one';
 
-    $app->do('SELECT autoflow.audit_maintain(NULL)');
+    $app->do('SELECT autoflow.audit_partitions()');
     is $of->(q{'2031-05-07'}), '2031_05', 'until the module makes one';
     is $owner->selectrow_array('SELECT count(*) FROM autoflow.audit_events_default'), 0,
         'which takes the rows over';

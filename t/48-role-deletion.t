@@ -279,6 +279,7 @@ subtest 'removed manually' => sub {
 
 # by statements of the previous version, running beside this one
 subtest 'the previous version' => sub {
+    $t->postgresql->privileges_ok(previous => 1);
     my $former = $t->postgresql->connect('autoflow_app');
     my ($id, $ada) = member('former');
     delete_role($id);

@@ -146,6 +146,7 @@ subtest 'at most 32' => sub {
 };
 
 subtest 'every way to open a session' => sub {
+    $t->postgresql->privileges_ok(previous => 1);
     my $ada = account();
     my $app = $t->postgresql->connect('autoflow_app');
     $app->do(q{INSERT INTO autoflow.sessions (user_id, ip_address, token_hash, expires_at,

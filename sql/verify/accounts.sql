@@ -107,8 +107,7 @@ BEGIN
                    ('user_roles', 'SELECT'),
                    ('profiles', 'INSERT'),
                    ('sessions', 'SELECT'),
-                   ('sessions', 'INSERT'),
-                   ('refresh_tokens', 'INSERT')) AS needed (name, privilege)
+                   ('sessions', 'INSERT')) AS needed (name, privilege)
      WHERE NOT has_any_column_privilege('autoflow_app', 'autoflow.' || name,
                                         privilege);
 

@@ -67,14 +67,11 @@ BEGIN
                                     privilege);
 
     IF wrong IS NOT NULL
-       OR NOT has_table_privilege('autoflow_app', 'autoflow.roles', 'DELETE')
        OR NOT has_table_privilege('autoflow_app', 'autoflow.user_roles',
                                   'DELETE')
-       OR NOT has_function_privilege('autoflow_app',
-                                     'autoflow.audit_is_overdue()', 'EXECUTE')
     THEN
         RAISE EXCEPTION 'autoflow_app lacks rights: %',
-                        coalesce(wrong, 'DELETE, EXECUTE');
+                        coalesce(wrong, 'DELETE');
     END IF;
 
     IF has_any_column_privilege('autoflow_app', 'autoflow.roles', 'UPDATE')

@@ -49,9 +49,6 @@ BEGIN
                                    'action', 'INSERT')
        OR has_column_privilege('autoflow_app', 'autoflow.audit_events',
                                'at', 'INSERT')
-       OR NOT has_function_privilege('autoflow_app',
-                                     'autoflow.audit_maintain(interval)',
-                                     'EXECUTE')
     THEN
         RAISE EXCEPTION 'autoflow_app lacks rights';
     END IF;

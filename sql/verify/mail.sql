@@ -103,7 +103,6 @@ BEGIN
     SELECT string_agg(function, ', ')
       INTO wrong
       FROM unnest(ARRAY['autoflow.mail_expiry(text, timestamptz)',
-                        'autoflow.request_mail(text, uuid, text)',
                         'autoflow.mail_maintain()']) AS function
      WHERE NOT has_function_privilege('autoflow_app', function, 'EXECUTE');
 

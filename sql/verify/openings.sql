@@ -11,9 +11,6 @@ BEGIN
     SELECT string_agg(name, ', ')
       INTO missing
       FROM unnest(ARRAY[
-          'autoflow.open_session(uuid, text[], integer, bigint, bigint, '
-          'bigint, inet, text)',
-          'autoflow.claim_address(text, text, inet, text, text)',
           'autoflow.mailed_json()', 'autoflow.refresh_problem(text)']) AS name
      WHERE NOT has_function_privilege('autoflow_app', name, 'EXECUTE');
 

@@ -386,6 +386,17 @@ subtest 'an existing pending address' => sub {
     refused($new, $previous, $before{moving}, 'tokens with the old one');
 };
 
+# docs/operations.md: when no node of the previous version is left
+subtest 'privileges of the previous version are taken away' => sub {
+    my $who = account($previous);
+    $previous->stop;
+    $previous->postgresql->privileges_ok;
+    my $pair = login($new, $who->{user}{email});
+    is app($new, $pair), '200 ', 'this one needs none of them';
+    is((refresh($new, $pair))[0], 200);
+    is status($new, POST => '/auth/logout', $new->bearer($pair)), 204;
+};
+
 $new->finish;
 $previous->finish;
 done_testing;

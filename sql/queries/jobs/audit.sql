@@ -4,4 +4,4 @@
 -- writes
 -- columns: done void
 
-SELECT autoflow.audit_maintain(NULL) AS done;
+SELECT autoflow.audit_partitions() AS done;

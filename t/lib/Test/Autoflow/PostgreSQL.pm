@@ -75,6 +75,14 @@ sub sqitch_ok ($self, @command) {
     return $text;
 }
 
+# sql/privileges.sql, by which tests begin; with `previous => 1` what the previous
+# version needs, too
+sub privileges_ok ($self, %variables) {
+    system('psql', '-qX', map({ ('-v', "$_=$variables{$_}") } keys %variables), '-f',
+        curfile->dirname->sibling('../../../sql/privileges.sql'), $self->url('autoflow'));
+    Test::More::is($?, 0, join ' ', 'privileges.sql', %variables);
+}
+
 sub url ($self, $role) { 'postgresql:///autoflow?host=' . $self->dir . "&user=$role" }
 sub dsn ($self, $role) { 'dbi:Pg:dbname=autoflow;host=' . $self->dir . ";user=$role" }
 

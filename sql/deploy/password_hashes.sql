@@ -10,7 +10,7 @@ BEGIN;
 -- password_hash_problem(hash) returns null if the module can verify passwords
 -- against the hash, or why it can't: 'unknown_scheme', 'malformed', or
 -- 'excessive', as that would take too long or too much memory.  It judges as
--- src/crypto/hash.c does, with the default of autoflow_password.
+-- src/crypto/schemes.c does, with the default of autoflow_password.
 --
 -- Work is counted in passes of Argon2 over a KiB, half a microsecond each, and
 -- `weight` is that of the smallest step of a scheme.  PBKDF2 takes its steps
@@ -24,7 +24,7 @@ BEGIN;
 --   %t  a salt as text
 --   %s  a salt in base64, of any dialect, with or without padding
 --   %d  a digest or a key, likewise, of 16 octets or more
---   %a  a salt or a digest as Argon2 has them, in base64
+--   %a  a salt, and %g a digest, as Argon2 has them
 --   %x  a digest in hexadecimal digits
 --
 -- The unused bits of base64 must be zero: most texts that were cut off are
@@ -34,10 +34,10 @@ CREATE FUNCTION autoflow.password_hash_problem(hash text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (
     WITH schemes (family, prefix, form, weight, block) AS (
-        VALUES ('argon2', '$argon2id$', 'v=19$m=%n,t=%n,p=%n$%a$%a', 1, 1),
-               ('argon2', '$argon2i$', 'v=19$m=%n,t=%n,p=%n$%a$%a', 1, 1),
-               ('argon2', 'argon2$argon2id$', 'v=19$m=%n,t=%n,p=%n$%a$%a', 1, 1),
-               ('argon2', 'argon2$argon2i$', 'v=19$m=%n,t=%n,p=%n$%a$%a', 1, 1),
+        VALUES ('argon2', '$argon2id$', 'v=19$m=%n,t=%n,p=%n$%a$%g', 1, 1),
+               ('argon2', '$argon2i$', 'v=19$m=%n,t=%n,p=%n$%a$%g', 1, 1),
+               ('argon2', 'argon2$argon2id$', 'v=19$m=%n,t=%n,p=%n$%a$%g', 1, 1),
+               ('argon2', 'argon2$argon2i$', 'v=19$m=%n,t=%n,p=%n$%a$%g', 1, 1),
 
                ('bcrypt', '$2a$', '%c$%b', 100, 1),
                ('bcrypt', '$2b$', '%c$%b', 100, 1),
@@ -70,7 +70,7 @@ RETURN (
         SELECT *,
                '^'
                || replace(replace(replace(replace(replace(replace(replace(
-                  replace(replace(
+                  replace(replace(replace(
                       prefix || form,
                       '$', '[$]'),
                       '%n', '([1-9][0-9]{0,19})'),
@@ -86,6 +86,10 @@ RETURN (
                             '(?:[A-Za-z0-9+/._-][AQgw]'
                             '|[A-Za-z0-9+/._-]{2}[AEIMQUYcgkosw048])?={0,2}'),
                       '%a', '(?=[A-Za-z0-9+/]{11,86}(?:[$]|$))'
+                            '(?:[A-Za-z0-9+/]{4})*'
+                            '(?:[A-Za-z0-9+/][AQgw]'
+                            '|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048])?'),
+                      '%g', '(?=[A-Za-z0-9+/]{22,86}$)'
                             '(?:[A-Za-z0-9+/]{4})*'
                             '(?:[A-Za-z0-9+/][AQgw]'
                             '|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048])?'),

@@ -1,5 +1,6 @@
 #include "api/password.h"
 #include "conf/params.h"
+#include "crypto/hash.h"
 #include "crypto/password.h"
 #include "token/seal.h"
 
@@ -53,7 +54,7 @@ static const af_param_t  af_password_params[] = {
     af_param("memory=", af_param_size, af_password_conf_t, memory,
              .min = crypto_pwhash_argon2id_MEMLIMIT_MIN,
              .too_small = "has less memory than Argon2id needs, 8k",
-             .max = AF_ARGON2_MEMORY_MAX,
+             .max = AF_HASH_MEMORY_MAX,
              .too_large = "has more than 1024m of memory, the most that a "
                           "stored hash may ask for"),
     af_param("time=", af_param_count, af_password_conf_t, time,

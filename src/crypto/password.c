@@ -1,10 +1,10 @@
 /*
- * Passwords.  Every verification costs one run of Argon2id, whatever is stored,
- * so that the time doesn't reveal whether there is an account.
+ * Passwords.  A verification costs one run of Argon2id, also if nothing is
+ * stored that could match, so that the time doesn't reveal whether there is an
+ * account; only a hash of another system costs what that chose, until a login
+ * replaces it.
  */
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +12,13 @@
 #include <zxcvbn.h>
 
 #include "check/normalize.h"
+#include "crypto/hash.h"
 #include "crypto/password.h"
 
 
-#define AF_PHC_PREFIX     crypto_pwhash_argon2id_STRPREFIX
-
-/* in libsodium's PHC strings */
+/* in libsodium's PHC strings: a digest, and how long it and a salt are there */
 #define AF_ARGON2_OCTETS  32
+#define AF_ARGON2_CHARS   (22 + 1 + 43)
 
 /*
  * zxcvbn's time grows with more than the fourth power of the length: at worst
@@ -26,12 +26,7 @@
  */
 #define AF_STRENGTH_OCTETS  40
 
-/*
- * The limit of a stored hash's cost, beside AF_ARGON2_MEMORY_MAX: four passes
- * over that, or sixteen times the configured cost.  A manipulated database must
- * not block a thread for minutes.
- */
-#define AF_ARGON2_WORK_MAX    (4 * 1024 * 1024)     /* passes over a KiB */
+/* a stored hash may cost this many times what is configured, if that is more */
 #define AF_ARGON2_WORK_TIMES  16
 
 /* NFC, as typed, NFD */
@@ -65,9 +60,10 @@ static int af_password_forms_make(af_password_forms_t *forms,
 static void af_password_forms_add(af_password_forms_t *forms, char *text,
     size_t len);
 static void af_password_forms_free(af_password_forms_t *forms);
-static af_password_status_t af_password_compare(const af_argon2_t *cost,
-    const char *hash, const char *password, size_t len);
-static int af_password_excessive(const af_argon2_t *cost, const char *hash);
+static double af_password_work_max(const af_argon2_t *cost);
+static af_password_status_t af_password_compare(const af_hash_t *hash,
+    const char *password, size_t len);
+static int af_password_current(const af_argon2_t *cost, const char *hash);
 static af_password_status_t af_password_dummy_hash(const af_argon2_t *cost,
     const char *password, size_t len);
 static void af_dictionary_add_parts(af_dictionary_t *words, const char *word);
@@ -98,8 +94,10 @@ af_password_status_t
 af_password_verify(const af_argon2_t *cost, const char *hash,
     const char *password, size_t len)
 {
-    int                   excessive;
     size_t                i;
+    double                most;
+    af_hash_t             stored;
+    af_hash_problem_t     problem;
     af_password_forms_t   forms;
     af_password_status_t  status;
 
@@ -107,21 +105,31 @@ af_password_verify(const af_argon2_t *cost, const char *hash,
         return AF_PASSWORD_ERROR;
     }
 
-    excessive = (hash != NULL && af_password_excessive(cost, hash));
+    most = af_password_work_max(cost);
+    problem = hash ? af_hash_parse(&stored, hash, most) : AF_HASH_UNKNOWN;
     status = AF_PASSWORD_MISMATCH;
 
-    for (i = 0; i < forms.n && status == AF_PASSWORD_MISMATCH; i++) {
-        status = af_password_compare(cost, excessive ? NULL : hash,
-                                     forms.text[i], forms.len[i]);
+    /* all forms together are within the bound of one */
 
-        if (status == AF_PASSWORD_MATCH && i > 0) {
+    for (i = 0; i < forms.n && status == AF_PASSWORD_MISMATCH; i++) {
+
+        if (problem != AF_HASH_VALID) {
+            status = af_password_dummy_hash(cost, forms.text[i], forms.len[i]);
+
+        } else if (i == 0 || stored.work * (double) (i + 1) <= most) {
+            status = af_password_compare(&stored, forms.text[i], forms.len[i]);
+        }
+
+        if (status == AF_PASSWORD_MATCH
+            && (i > 0 || !af_password_current(cost, hash)))
+        {
             status = AF_PASSWORD_NEEDS_REHASH;
         }
     }
 
     af_password_forms_free(&forms);
 
-    return (excessive && status == AF_PASSWORD_MISMATCH)
+    return (status == AF_PASSWORD_MISMATCH && problem == AF_HASH_EXCESSIVE)
            ? AF_PASSWORD_EXCESSIVE : status;
 }
 
@@ -187,56 +195,49 @@ af_password_forms_free(af_password_forms_t *forms)
 }
 
 
-static af_password_status_t
-af_password_compare(const af_argon2_t *cost, const char *hash,
-    const char *password, size_t len)
+static double
+af_password_work_max(const af_argon2_t *cost)
 {
-    if (hash == NULL
-        || strncmp(hash, AF_PHC_PREFIX, sizeof(AF_PHC_PREFIX) - 1) != 0)
-    {
-        return af_password_dummy_hash(cost, password, len);
-    }
+    double  most;
 
-    errno = 0;
+    most = (double) cost->memory / 1024 * (double) cost->time
+           * AF_ARGON2_WORK_TIMES;
 
-    if (crypto_pwhash_str_verify(hash, password, len) == 0) {
-        return crypto_pwhash_str_needs_rehash(hash, cost->time, cost->memory)
-               ? AF_PASSWORD_NEEDS_REHASH : AF_PASSWORD_MATCH;
-    }
-
-    if (errno == EINVAL) {
-        return AF_PASSWORD_MISMATCH;
-    }
-
-    /* the string is malformed, and nothing was computed */
-
-    return af_password_dummy_hash(cost, password, len);
+    return (most > AF_HASH_WORK_MAX) ? most : AF_HASH_WORK_MAX;
 }
 
 
-/* of "$argon2id$v=19$m=19456,t=2,p=1$…" */
+static af_password_status_t
+af_password_compare(const af_hash_t *hash, const char *password, size_t len)
+{
+    switch (af_hash_compare(hash, password, len)) {
+
+    case AF_HASH_MATCH:
+        return AF_PASSWORD_MATCH;
+
+    case AF_HASH_MISMATCH:
+        return AF_PASSWORD_MISMATCH;
+
+    default:
+        return AF_PASSWORD_ERROR;
+    }
+}
+
+
+/* whether the hash is as af_password_hash() would make it now */
 
 static int
-af_password_excessive(const af_argon2_t *cost, const char *hash)
+af_password_current(const af_argon2_t *cost, const char *hash)
 {
-    uint64_t  most;
-    uint32_t  memory, time;
+    int   len;
+    char  start[AF_PASSWORD_HASH_SIZE];
 
-    if (sscanf(hash, AF_PHC_PREFIX "v=%*u$m=%" SCNu32 ",t=%" SCNu32, &memory,
-               &time)
-        != 2)
-    {
-        return 0;
-    }
+    len = snprintf(start, sizeof(start),
+                   crypto_pwhash_argon2id_STRPREFIX "v=19$m=%zu,t=%llu,p=1$",
+                   cost->memory / 1024, cost->time);
 
-    most = (uint64_t) cost->memory / 1024 * cost->time * AF_ARGON2_WORK_TIMES;
-
-    if (most < AF_ARGON2_WORK_MAX) {
-        most = AF_ARGON2_WORK_MAX;
-    }
-
-    return memory > AF_ARGON2_MEMORY_MAX / 1024
-           || (uint64_t) memory * time > most;
+    return strncmp(hash, start, (size_t) len) == 0
+           && strlen(hash) == (size_t) len + AF_ARGON2_CHARS;
 }
 
 

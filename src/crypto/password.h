@@ -15,13 +15,6 @@
 /* a PHC string, including the terminating zero */
 #define AF_PASSWORD_HASH_SIZE  crypto_pwhash_STRBYTES
 
-/*
- * the maximal memory of a hash, in octets; a stored one that asks for more is
- * never computed
- */
-#define AF_ARGON2_MEMORY_MAX   (1024 * 1024 * 1024)
-
-
 typedef struct {
     size_t              memory;     /* octets */
     unsigned long long  time;       /* passes */
@@ -30,7 +23,7 @@ typedef struct {
 
 typedef enum {
     AF_PASSWORD_MATCH = 0,
-    AF_PASSWORD_NEEDS_REHASH,  /* a match whose cost or form is outdated */
+    AF_PASSWORD_NEEDS_REHASH,  /* a match of outdated cost, form or scheme */
     AF_PASSWORD_MISMATCH,
     AF_PASSWORD_EXCESSIVE,     /* a mismatch: the hash's cost is excessive */
     AF_PASSWORD_ERROR          /* no memory */
@@ -42,11 +35,12 @@ int af_password_hash(const af_argon2_t *cost, const char *password, size_t len,
     char hash[AF_PASSWORD_HASH_SIZE]);
 
 /*
- * Compares a password with a stored hash: its NFC, and, where they differ, the
- * forms that it was typed in or may have been hashed in formerly.  If `hash` is
- * NULL (no such account), not of Argon2id, or of excessive cost, it computes a
- * dummy hash of the configured cost, and returns a mismatch.  libsodium 1.0.18
- * reports a lack of memory as a mismatch, too.
+ * Compares a password with a stored hash of any scheme that hash.h knows: its
+ * NFC, and, where they differ, the forms that it was typed in or may have been
+ * hashed in formerly, as long as that isn't too much work.  If `hash` is NULL
+ * (no such account), not such a hash, or of excessive cost, it computes a dummy
+ * hash of the configured cost, and returns a mismatch.  libsodium 1.0.18
+ * reports a lack of memory for Argon2 as a mismatch, too.
  */
 af_password_status_t af_password_verify(const af_argon2_t *cost,
     const char *hash, const char *password, size_t len);

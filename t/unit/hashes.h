@@ -2,7 +2,7 @@
  * Stored hashes, for a table of { problem, password, hash }: what is wrong with
  * the hash, or "", and the password that it matches, if there is one.  Those
  * with a password were made by the systems themselves, or are test vectors that
- * these publish.  t/unit/hash.c compares with src/crypto/hash.c, and
+ * these publish.  t/unit/hash.c compares with src/crypto/schemes.c, and
  * t/83-imported-hashes.t with autoflow.password_hash_problem().
  */
 
@@ -15,7 +15,7 @@
   "$2b$04$4bGFGzZWEd2g9Q7gvMeYVuKoULU9jaFYp22i2AvrAmsmyobD0ILQi" },
 /* the salt's last bits aren't zero, as some old libraries had it */
 { "", "correct horse",
-  "$2b$04$4bGFGzZWEd2g9Q7gvMeYV.KoULU9jaFYp22i2AvrAmsmyobD0ILQi" },
+  "$2b$04$4bGFGzZWEd2g9Q7gvMeYVvKoULU9jaFYp22i2AvrAmsmyobD0ILQi" },
 { "", "",
   "$2b$15$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW" },
 { "excessive", "",
@@ -59,6 +59,9 @@
   "/iG9diw7F/Ed1cfZeI4DwQ" },
 { "", "correct horse", "$argon2id$v=19$m=64,t=2,p=4$ltKa07r3XosxBmCstRaCMA$"
   "2MiYbD18rNmzqTd3iCrRtA" },
+/* of the cost of t/unit/hash.c, but a shorter digest than ours */
+{ "", "correct horse", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
+  "lYD0Di7s7zpwShn+aU4MmQ" },
 { "", "correct horse", "argon2$argon2id$v=19$m=64,t=2,p=8$"
   "elVjTnlSZWw2amZjNWhudFlLYnZDdw$HMHFxmwLM8PoxPvEXk0IgQ" },
 { "", "", "$argon2id$v=19$m=1048576,t=4,p=1$bGJRWThNOHJJTVBSdHl2dQ$"
@@ -97,6 +100,8 @@
 { "malformed", "", "$argon2id$v=19$m=16,t=2,p=1$c2FsdA$"
   "NfEnUOuUpb7F2fQkgFUG4g" },
 { "malformed", "", "$argon2id$v=19$m=16,t=2,p=1$bGJRWThNOHJJTVBSdHl2dQ$" },
+{ "malformed", "", "$argon2id$v=19$m=16,t=2,p=1$bGJRWThNOHJJTVBSdHl2dQ$"
+  "NfEnUOuUpb7F2fQkgFUQ" },
 { "malformed", "", "$argon2id$v=19$m=16,t=2" },
 { "malformed", "", "$argon2id$" },
 { "unknown_scheme", "", "$argon2d$v=19$m=16,t=2,p=1$bGJRWThNOHJJTVBSdHl2dQ$"
@@ -158,6 +163,18 @@
   "79499f72984a4b58facedc60a8e901aa7eb120a24756a38996433201f41ecb7" },
 { "malformed", "", "pbkdf2:sha256:1000$Ztc4b6anQnOfzluf$"
   "79499f72984a4b58facedc60a8e901aa7eb120a24756a38996433201f41ecb7g" },
+{ "malformed", "", "pbkdf2:sha256:1000$Ztc4b6anQnOfzluf$"
+  "79499f72984a4b58facedc60a8e901aa7eb120a24756a38996433201f41ecb79 " },
+{ "malformed", "", "pbkdf2_sha256$1000$lYu2KyOuUKuAfKA3Bkk0Dg$"
+  "qbcHIbQkRqjvMfzCJFV/u9JPVQsmopQw11EbEPujhHs=$" },
+{ "malformed", "", "pbkdf2_sha256$1000$lYu2KyOuUKuAfKA3Bkk0Dg$"
+  "qbcHIbQkRqjvMfzCJFV/u9JPVQsmopQw11EbEPujhHs===" },
+{ "", "", "$pbkdf2$1048576$P5rtFkGtPfoaryJ6PizUJw==$"
+  "hXcqOzEYDupyO66F4ELlBhxgoa90by5jAmdO2ofrQdAPNNJQlH0HtA7Yk1p/pQsQW3qZzUVdhX/+"
+  "9vyO8HZuKg==" },
+{ "excessive", "", "$pbkdf2$1048577$P5rtFkGtPfoaryJ6PizUJw==$"
+  "hXcqOzEYDupyO66F4ELlBhxgoa90by5jAmdO2ofrQdAPNNJQlH0HtA7Yk1p/pQsQW3qZzUVdhX/+"
+  "9vyO8HZuKg==" },
 { "malformed", "", "pbkdf2_sha256$1000$lYu2KyOuUKuAfKA3Bkk0Dg$"
   "qbcHIbQkRqjvMfzCJFV/u9JPVQsmopQw11EbEPujhHt=" },
 { "malformed", "", "$pbkdf2-sha256$1000$P.e8F6I0BuC8975X6t37Pw$" },

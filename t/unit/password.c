@@ -12,9 +12,6 @@
 #include "crypto/password.h"
 
 
-#define BCRYPT  "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"
-
-
 static const af_argon2_t  cheap = { crypto_pwhash_MEMLIMIT_MIN, 1 };
 static const af_argon2_t  cheap_too = { crypto_pwhash_MEMLIMIT_MIN, 2 };
 static const af_argon2_t  usual = { 19 * 1024 * 1024, 2 };
@@ -27,7 +24,8 @@ static const struct {
     { "no account", NULL },
     { "empty", "" },
     { "in plain text", "secret" },
-    { "bcrypt", BCRYPT },
+    { "of an unknown scheme", "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMH"
+      "WjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1" },
     { "only a prefix", "$argon2id$" },
     { "no salt", "$argon2id$v=19$m=8,t=1,p=1$" },
     { "no digest", "$argon2id$v=19$m=8,t=1,p=1$Dt49sxFoyH0zf6ASuYYyWg" },
@@ -165,13 +163,6 @@ test_no_other_hash_matches(void **state)
         af_row(af_password_verify(&cheap, foreign[i].hash, "secret", 6)
                == AF_PASSWORD_MISMATCH, "%s", foreign[i].name);
     }
-
-    assert_int_equal(crypto_pwhash_str_alg(old, "secret", 6,
-                         crypto_pwhash_argon2i_OPSLIMIT_MIN,
-                         crypto_pwhash_argon2i_MEMLIMIT_MIN,
-                         crypto_pwhash_ALG_ARGON2I13), 0);
-    assert_int_equal(af_password_verify(&cheap, old, "secret", 6),
-                     AF_PASSWORD_MISMATCH);
 
     assert_int_equal(af_password_hash(&cheap, "secret", 6, hash), 0);
     len = strlen(hash);
@@ -376,7 +367,7 @@ test_out_of_memory_is_not_a_mismatch(void **state)
     assert_int_equal(af_password_hash(&large, "secret", 6, hash), -1);
     assert_int_equal(af_password_verify(&large, NULL, "secret", 6),
                      AF_PASSWORD_ERROR);
-    assert_int_equal(af_password_verify(&large, BCRYPT, "secret", 6),
+    assert_int_equal(af_password_verify(&large, "secret", "secret", 6),
                      AF_PASSWORD_ERROR);
 
     assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);

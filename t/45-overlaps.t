@@ -68,6 +68,11 @@ sub events ($who, $action) {
 my %request = (
     login      => sub ($who) { [POST => '/auth/login', undef,
         {email => email($who), password => $good}] },
+    upgrade    => sub ($who) {          # a login that replaces a hash of bcrypt
+        $db->do('UPDATE autoflow.users SET password_hash = ? WHERE id = ?', {},
+            crypt($good, '$2b$04$abcdefghijklmnopqrstuu'), id($who));
+        return a(login => $who);
+    },
     refresh    => sub ($who) { [POST => '/auth/refresh', undef,
         {refresh_token => $who->{refresh_token}}] },
     logout     => sub ($who) { [POST => '/auth/logout?scope=others', undef,
@@ -220,11 +225,13 @@ subtest 'an account changes during a request' => sub {
         replaced   => q{password_hash = 'x'},
         unverified => 'email_verified = false',
     );
+    my %login = (
+        disabled => '403 account_disabled',    unverified => '403 email_not_verified',
+        deleted  => '401 invalid_credentials', replaced   => '401 invalid_credentials',
+    );
     my %expected = (
-        login    => {
-            disabled => '403 account_disabled',    unverified => '403 email_not_verified',
-            deleted  => '401 invalid_credentials', replaced   => '401 invalid_credentials',
-        },
+        login    => \%login,
+        upgrade  => \%login,
         refresh  => {map { $_ => '401 invalid_token' } keys %gone},
         bio      => {map { $_ => '401 invalid_token' } keys %gone},
         password => {map { $_ => '403 wrong_password' } keys %gone, 'replaced'},
@@ -240,8 +247,9 @@ subtest 'an account changes during a request' => sub {
         for my $change (sort keys %{$expected{$name}}) {
             my $ada = account();
             $db->do('UPDATE autoflow.users SET email_verified = true WHERE id = ?', {}, id($ada));
+            my $made    = a($name => $ada);
             my $hold    = held(users => id($ada));
-            my $request = begin(a($name => $ada), $change eq 'unverified' ? $strict : $t);
+            my $request = begin($made, $change eq 'unverified' ? $strict : $t);
             $t->wait_for(sub { $t->blocked == 1 });
             $hold->do("UPDATE autoflow.users SET $changes{$change} WHERE id = ?", {}, id($ada));
             my $before = $row->($hold, $ada);

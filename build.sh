@@ -22,10 +22,13 @@ run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl
     postgresql
 )
+import_packages=(
+    jq libdbd-pg-perl libjson-xs-perl libnet-libidn2-perl libtext-csv-xs-perl
+)
 # a package after which there is a command isn't needed where that is found;
 # dbus-x11 is for Chromium: otherwise apt would bring systemd into a container
 test_packages=(
-    "${run_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
+    "${run_packages[@]}" "${import_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
     prometheus python3-aiosmtpd
@@ -59,6 +62,10 @@ Usage: ./build.sh COMMAND
                          nginx; edited files are kept
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
+  import [OPTION…] FILE… import accounts of other systems into the running
+                         database, or AUTOFLOW_DATABASE_URL: --help, and
+                         docs/moving.md
+  export [FILE]          export all accounts, with their password hashes
   format                 remove tabs and trailing blanks from the sources
   check                  check formatting, includes, scripts, schema, and the
                          warnings of gcc and clang
@@ -71,7 +78,8 @@ Environment:
                          demonstration's upstream takes the next port)
   AUTOFLOW_STATE         cluster, keys, logs, mails of `run` (default .autoflow/)
   AUTOFLOW_DATABASE_URL  a database for `run` to use instead of its own: a
-                         postgresql:// URL of a role that may create in it
+                         postgresql:// URL of a role that may create in it;
+                         or for `import` and `export`, of the schema's owner
   NGINX_SRC              a folder of nginx's sources to build against instead
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
@@ -132,7 +140,7 @@ need_packages() {
         packages+=("${package%:*}")
     done
 
-    mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}" | sort) \
+    mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}" | sort -u) \
         <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
               "${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' | sort))
     [ ${#missing[@]} != 0 ] || return 0
@@ -724,6 +732,17 @@ SELECT email || ' is a superuser from the next login or refresh on'
 END
 }
 
+# move_accounts import|export ARGUMENT…
+move_accounts() {
+    need_packages "${import_packages[@]}"
+    case " $* " in
+        *" --help "* | *" --database"*) ;;
+        *) [ -n "${AUTOFLOW_DATABASE_URL-}" ] || need_running ;;
+    esac
+    export AUTOFLOW_DATABASE_URL
+    exec "$root/import/autoflow" "$@"
+}
+
 
 # ./build.sh install
 
@@ -751,15 +770,16 @@ install_module() {
     get_docs && cp "$build/$docs_package"/* "$prefix/docs/" ||
         say "The page /docs is left out."
     mkdir -p "$prefix/autoflow"
-    rm -rf "$prefix"/autoflow/{sql,monitoring}
+    rm -rf "$prefix"/autoflow/{sql,monitoring,import}
     cp -r --no-preserve=ownership "$root/sql" "$root/conf/monitoring" \
-        "$prefix/autoflow/"
+        "$root/import" "$prefix/autoflow/"
     at_boot_again nginx
     cat <<END
 Installed $module_dir/$module, $conf/snippets/autoflow_*.conf,
 the templates of mails in $conf/mail, the pages that their links
-open in $prefix/landing, that of /docs in $prefix/docs, and the
-schema in $prefix/autoflow/sql.
+open in $prefix/landing, that of /docs in $prefix/docs, the schema
+in $prefix/autoflow/sql, and what imports accounts in
+$prefix/autoflow/import.
 At the beginning of $conf/nginx.conf, add:
 
 load_module $module_dir/$module;
@@ -1022,10 +1042,10 @@ template_for_previous() {
 
 sources() {
     cd "$root"
-    find build.sh config .ci conf sql src t -type f \
+    find build.sh config .ci conf import sql src t -type f \
         \( -name '*.[chtl]' -o -name '*.p[lm]' -o -name '*.sql' -o -name \
-        '*.conf' -o -name build.sh -o -name config -o -name run -o \
-        -name embed \) "$@"
+        '*.conf' -o -name '*.jq' -o -name build.sh -o -name config -o \
+        -name run -o -name embed -o -name autoflow \) "$@"
 }
 
 format() {
@@ -1038,7 +1058,7 @@ check_format() {
         fail "these lines have tabs or trailing blanks: ./build.sh format"
     ! sources -name '*.[ch]' -exec grep -nP '^.{81}' {} + ||
         fail "these lines are longer than 80 columns"
-    ! sources \( -name '*.t' -o -name '*.pm' \) \
+    ! sources \( -name '*.t' -o -name '*.pm' -o -name autoflow \) \
         -exec grep -nP '^.{101}' {} + ||
         fail "these lines are longer than 100 columns"
 }
@@ -1060,7 +1080,8 @@ check_scripts() {
     bash -n "$root/build.sh"
     bash -n "$root/.ci/run"
     for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \
-        "$root"/t/*.t "$root"/t/upgrade/*.t "$root/sql/embed"; do
+        "$root"/t/*.t "$root"/t/upgrade/*.t "$root/sql/embed" \
+        "$root/import/autoflow"; do
         ! perl -I"$root/t/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' ||
             fail "$file has errors"
     done
@@ -1112,6 +1133,7 @@ case ${1-} in
     mutate) shift; mutate "$@" ;;
     install) install_module ;;
     psql) shift; open_psql "$@" ;;
+    import | export) move_accounts "$@" ;;
     grant-superuser) shift; grant_superuser "$@" ;;
     format) format ;;
     check) check ;;

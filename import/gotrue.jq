@@ -1,0 +1,24 @@
+# GoTrue's auth.users (Supabase).  What users may write themselves,
+# raw_user_meta_data, is only asked for names and a picture.
+select((.deleted_at | text == null) and (.is_anonymous | boolean | not))
+| (.raw_user_meta_data | parsed // {}) as $user
+| (.raw_app_meta_data | parsed // {}) as $app
+| {
+    id,
+    email,
+    email_verified: (.email_confirmed_at | text != null),
+    verified_at: .email_confirmed_at,
+    full_name: ($user.full_name // $user.name | text),
+    password_hash: (.encrypted_password | text),
+    is_active: (.banned_until | text
+                | if . == null then true
+                  elif . == "infinity" then false
+                  else .[:19] < (now | strftime("%Y-%m-%d %H:%M:%S")) end),
+    is_superuser: (.is_super_admin | boolean),
+    roles: ($app.roles // [] | roles),
+    created_at,
+    updated_at,
+    last_login_at: .last_sign_in_at,
+    profile: ({profile_picture_url: ($user.avatar_url // $user.picture)}
+              | profile)
+}

@@ -511,6 +511,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->metrics = NULL;
      *     amcf->metrics_used = 0;
      *     amcf->fail_open = 0;
+     *     amcf->session_lifetime = 0;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->feed = NULL;

@@ -136,6 +136,8 @@ my @rows = (
     [autoflow_zone        => 'large',                         qr/autoflow_zone/],
     [autoflow_zone        => '1m; autoflow_zone 1m',          qr/duplicate/],
     [autoflow_sessions    => 'account=off',                   qr/account=off/],
+    [autoflow_sessions    => 'lifetime=59s',                  qr/less than a minute/],
+    [autoflow_sessions    => 'lifetime=1h; autoflow_sessions account=5', qr/duplicate/],
     [autoflow_sessions    => 'account=5; autoflow_sessions account=5', qr/duplicate/],
     [autoflow_attempts    => 'account=10',                    qr/account=10/],
     [autoflow_attempts    => 'account=10/',                   qr{account=10/}],

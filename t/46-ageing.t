@@ -437,6 +437,36 @@ subtest 'an expired token' => sub {
     reset_with($token, 'password')->problem_is(400, 'invalid_token', 'before anything is hashed');
 };
 
+subtest 'the lifetime of a session' => sub {
+    reload(autoflow_sessions => 'lifetime=10d');
+    my $now = my $ada = account();
+    for (1, 2) {
+        elapse(3 * DAY);
+        $now = next_of($now);
+    }
+    my $day = sub ($account) { one(q{SELECT round(extract(epoch FROM expires_at - created_at)
+        / 86400) FROM autoflow.sessions WHERE id = ?}, sid($account)) };
+    is $day->($now), 10, 'however often it is refreshed';
+    elapse(4 * DAY - 2 * MINUTE);
+    $now = next_of($now);
+    elapse(3 * MINUTE);
+    refresh($now)->problem_is(401, 'token_expired', 'it ends');
+    is sid(login($ada)) eq sid($now), '', 'another login opens another one';
+
+    reload(autoflow_sessions => 'lifetime=2h');
+    my $eve = account();
+    elapse(2 * HOUR + 1);
+    refresh($eve)->problem_is(401, 'token_expired', 'also if refresh tokens would live longer');
+    reload();
+    my $long = account();
+    elapse(3 * DAY);
+    $long = next_of($long);
+    reload(autoflow_sessions => 'lifetime=2d');
+    refresh($long)->problem_is(401, 'token_expired', 'and for sessions from before');
+    reload();
+    is sid(next_of($long)), sid($long), 'until it is unlimited again';
+};
+
 subtest 'a reset that expires while its password is hashed' => sub {
     my $ada   = account();
     my $token = token('reset_password', $ada);

@@ -103,6 +103,9 @@ static const af_param_t  sessions_params[] = {
     af_param("account=", af_param_count,
              ngx_http_autoflow_main_conf_t, max_sessions, .max = 1000,
              .too_large = "allows an account more than 1000 sessions"),
+    af_param("lifetime=", af_param_msec,
+             ngx_http_autoflow_main_conf_t, session_lifetime, .min = 60 * 1000,
+             .too_small = "has a lifetime of less than a minute"),
     { .name = ngx_null_string }
 };
 
@@ -112,7 +115,8 @@ af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
-    return (amcf->max_sessions == NGX_CONF_UNSET_UINT)
+    return (amcf->max_sessions == NGX_CONF_UNSET_UINT
+            && amcf->session_lifetime == 0)
            ? af_params(cf, 1, sessions_params, conf) : "is duplicate";
 }
 

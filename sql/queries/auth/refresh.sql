@@ -19,6 +19,7 @@
 -- :require_verified    whether the address must be verified; until it is, the
 --                      token is not exchanged
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
+-- :session_lifetime    since the login, in seconds; 0: unlimited
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -43,13 +44,19 @@ WITH presented AS MATERIALIZED (
                      AND :require_verified::boolean
                      AND NOT (account).email_verified
                 THEN 'email_not_verified'
+                WHEN worth IN ('current', 'former') AND ends_at <= now()
+                THEN 'expired'
                 ELSE worth
-           END AS verdict
+           END AS verdict,
+           ends_at
       FROM presented,
            LATERAL autoflow.refresh_verdict(
                account, session, :number::bigint,
                decode(:token_hash::text, 'hex'),
-               :refresh_grace::bigint) AS worth
+               :refresh_grace::bigint) AS worth,
+           LATERAL (SELECT (session).created_at
+                           + nullif(:session_lifetime::bigint, 0)
+                             * interval '1 second') AS e (ends_at)
 ), rotated AS (
     UPDATE autoflow.sessions s
        SET number = greatest(s.number, :number::bigint) + 1,
@@ -57,7 +64,9 @@ WITH presented AS MATERIALIZED (
            token_hash = NULL,
            previous_hash = s.token_hash,
            rotated_at = now(),
-           expires_at = now() + :refresh_ttl::bigint * interval '1 second',
+           expires_at =
+               least(now() + :refresh_ttl::bigint * interval '1 second',
+                     ends_at),
            last_used_at = now(),
            ip_address = coalesce(:ip_address::inet, s.ip_address),
            access_expires_at =

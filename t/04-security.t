@@ -49,8 +49,8 @@ my %level2 = map { $_ => 1 } qw(
 );
 
 sub in_order (@numbers) {
-    return sort { sprintf('%03d%03d%03d', split /\./, $a) cmp sprintf('%03d%03d%03d', split /\./, $b) }
-        @numbers;
+    my %key = map { $_ => join '', map { sprintf '%03d', $_ } split /\./ } @numbers;
+    return sort { $key{$a} cmp $key{$b} } @numbers;
 }
 
 my %all;
@@ -81,7 +81,8 @@ for my $number (sort keys %all) {
     my (undef, $verdict, $shown) = @{$all{$number}};
     like $verdict, qr/^(?:yes|set|partly|no|—)$/, "$number: a verdict";
     next if $verdict !~ /^(?:yes|set|partly)$/;
-    like $shown, qr{`t/|\bas \d|there (?:is|are) (?:none|no)\b|only the application}, 'and what shows it';
+    like $shown, qr{`t/|\bas \d|there (?:is|are) (?:none|no)\b|only the application},
+        'and what shows it';
 }
 
 for my $link ($text =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g) {

@@ -444,9 +444,9 @@ subtest 'the lifetime of a session' => sub {
         elapse(3 * DAY);
         $now = next_of($now);
     }
-    my $day = sub ($account) { one(q{SELECT round(extract(epoch FROM expires_at - created_at)
-        / 86400) FROM autoflow.sessions WHERE id = ?}, sid($account)) };
-    is $day->($now), 10, 'however often it is refreshed';
+    my $hours = sub ($account) { one(q{SELECT round(extract(epoch FROM expires_at - created_at)
+        / 3600) FROM autoflow.sessions WHERE id = ?}, sid($account)) };
+    is $hours->($now), 240, 'however often it is refreshed';
     elapse(4 * DAY - 2 * MINUTE);
     $now = next_of($now);
     elapse(3 * MINUTE);
@@ -455,6 +455,7 @@ subtest 'the lifetime of a session' => sub {
 
     reload(autoflow_sessions => 'lifetime=2h');
     my $eve = account();
+    is $hours->($eve), 2, 'from the login on';
     elapse(2 * HOUR + 1);
     refresh($eve)->problem_is(401, 'token_expired', 'also if refresh tokens would live longer');
     reload();

@@ -408,20 +408,9 @@ stop_cluster() {
     cluster_pid=
 }
 
-# deploy URL
-deploy() {
-    export SQITCH_FULLNAME=${SQITCH_FULLNAME-autoflow}
-    export SQITCH_EMAIL=${SQITCH_EMAIL-autoflow@localhost}
-    cd "$root/sql"
-    sqitch deploy --verify "db:$1"
-}
-
-# minimize_privileges URL [OPTION…]: for nodes of this version alone, or with
-# `-v previous=1` of the previous one, too
-minimize_privileges() {
-    local url=$1
-    shift
-    psql -qX "$@" -f "$root/sql/privileges.sql" "$url"
+# administer URL COMMAND…: tools/autoflow, as the schema's owner
+administer() {
+    AUTOFLOW_DATABASE_URL=$1 "$root/tools/autoflow" "${@:2}"
 }
 
 # wait_until PID COMMAND…: for a minute, as long as the process lives
@@ -469,13 +458,14 @@ run() {
     else
         use_own_database
     fi
-    step "Deploying the schema" deploy "$owner_url"
+    step "Deploying the schema" administer "$owner_url" deploy
     [ -z "${own_database-}" ] ||
-        step "Taking needless privileges away" minimize_privileges "$owner_url"
+        step "Taking needless privileges away" \
+            administer "$owner_url" privileges
 
-    make_key secret
-    make_key seal
-    make_key signing
+    "$root/tools/autoflow" make-key secret "$state/keys/secret"
+    "$root/tools/autoflow" make-key secret "$state/keys/seal"
+    "$root/tools/autoflow" make-key secret "$state/keys/signing"
     (umask 077; printf '%s\n' "$app_url" >"$state/keys/database")
     (umask 077; printf '%s=%q\n' AUTOFLOW_URL "$url" \
         AUTOFLOW_DATABASE_URL "$owner_url" >"$state/env")
@@ -561,15 +551,6 @@ use_given_database() {
         *)
             fail "AUTOFLOW_DATABASE_URL is not a postgresql:// URL" ;;
     esac
-}
-
-make_key() {
-    [ -s "$state/keys/$1" ] || (
-        umask 077
-        printf 'base64url:%s\n' "$(head -c 32 /dev/urandom |
-            basenc --base64url -w 0 | tr -d =)" >"$state/keys/$1.new"
-        mv "$state/keys/$1.new" "$state/keys/$1"
-    )
 }
 
 write_configuration() {
@@ -704,32 +685,10 @@ open_psql() {
     exec psql "$AUTOFLOW_DATABASE_URL" "$@"
 }
 
-grant_superuser() {
-    [ $# = 1 ] || fail "usage: ./build.sh grant-superuser EMAIL"
+# on_running COMMAND…: a command of tools/autoflow
+on_running() {
     need_running
-    psql "$AUTOFLOW_DATABASE_URL" -qtAX -v ON_ERROR_STOP=1 -v email="$1" \
-        <<'END' | grep . || fail "there is no account with the address $1"
-WITH account AS (
-    SELECT id, email
-      FROM autoflow.users
-     WHERE (email = :'email' OR email_key = autoflow.email_key(:'email'))
-       AND deleted_at IS NULL
-     ORDER BY email <> :'email'
-     LIMIT 1
-), promoted AS (
-    UPDATE autoflow.users
-       SET is_superuser = true,
-           updated_at = now()
-     WHERE id = (SELECT id FROM account)
-       AND NOT is_superuser
-    RETURNING id
-), event AS (
-    INSERT INTO autoflow.audit_events (action, target_id)
-    SELECT 'promoted', id FROM promoted
-)
-SELECT email || ' is a superuser from the next login or refresh on'
-  FROM account;
-END
+    administer "$AUTOFLOW_DATABASE_URL" "$@"
 }
 
 # move_accounts import|export ARGUMENT…
@@ -770,16 +729,16 @@ install_module() {
     get_docs && cp "$build/$docs_package"/* "$prefix/docs/" ||
         say "The page /docs is left out."
     mkdir -p "$prefix/autoflow"
-    rm -rf "$prefix"/autoflow/{sql,monitoring,import}
+    rm -rf "$prefix"/autoflow/{sql,monitoring,import,tools}
     cp -r --no-preserve=ownership "$root/sql" "$root/conf/monitoring" \
-        "$root/import" "$prefix/autoflow/"
+        "$root/import" "$root/tools" "$prefix/autoflow/"
     at_boot_again nginx
     cat <<END
 Installed $module_dir/$module, $conf/snippets/autoflow_*.conf,
 the templates of mails in $conf/mail, the pages that their links
 open in $prefix/landing, that of /docs in $prefix/docs, the schema
-in $prefix/autoflow/sql, and what imports accounts in
-$prefix/autoflow/import.
+in $prefix/autoflow/sql, and the administrator's command,
+$prefix/autoflow/tools/autoflow.
 At the beginning of $conf/nginx.conf, add:
 
 load_module $module_dir/$module;
@@ -955,8 +914,7 @@ template() {
             make_cluster "$temp/data" --wal-segsize=1 >&2
         start_cluster "$temp/data" "$temp/socket" "$temp/log"
         url="postgresql:///autoflow?host=$temp/socket&user=autoflow"
-        step "Deploying the schema" deploy "$url" >&2
-        step "Taking needless privileges away" minimize_privileges "$url" >&2
+        step "Deploying the schema" administer "$url" deploy >&2
         setpriv "${as_cluster_user[@]}" psql -qX -v ON_ERROR_STOP=1 \
             -h "$temp/socket" -U postgres template1 <<END
 UPDATE pg_database SET datistemplate = false WHERE datname = 'template0';
@@ -1028,9 +986,9 @@ template_for_previous() {
     install -d -m 755 -o "$cluster_user" "$temp/socket"
     cp -a "$AUTOFLOW_TEMPLATE" "$temp/data"
     start_cluster "$temp/data" "$temp/socket" "$temp/log"
-    step "Granting what the previous version needs" minimize_privileges \
+    step "Granting what the previous version needs" administer \
         "postgresql:///autoflow?host=$temp/socket&user=autoflow" \
-        -v previous=1 >&2
+        privileges former >&2
     stop_cluster
     rm -rf "$data"
     cp -a "$temp/data" "$data"
@@ -1042,10 +1000,10 @@ template_for_previous() {
 
 sources() {
     cd "$root"
-    find build.sh config .ci conf import sql src t -type f \
-        \( -name '*.[chtl]' -o -name '*.p[lm]' -o -name '*.sql' -o -name \
-        '*.conf' -o -name '*.jq' -o -name build.sh -o -name config -o \
-        -name run -o -name embed -o -name autoflow \) "$@"
+    find build.sh config .ci conf import sql src t tools -type f \
+        \( -path 'tools/*' -o -name '*.[chtl]' -o -name '*.p[lm]' -o \
+        -name '*.sql' -o -name '*.conf' -o -name '*.jq' -o -name build.sh -o \
+        -name config -o -name run -o -name embed -o -name autoflow \) "$@"
 }
 
 format() {
@@ -1079,6 +1037,9 @@ check_scripts() {
     local file
     bash -n "$root/build.sh"
     bash -n "$root/.ci/run"
+    for file in autoflow keys node; do
+        bash -n "$root/tools/$file"
+    done
     for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \
         "$root"/t/*.t "$root"/t/upgrade/*.t "$root/sql/embed" \
         "$root/import/autoflow"; do
@@ -1134,7 +1095,7 @@ case ${1-} in
     install) install_module ;;
     psql) shift; open_psql "$@" ;;
     import | export) move_accounts "$@" ;;
-    grant-superuser) shift; grant_superuser "$@" ;;
+    grant-superuser) on_running "$@" ;;
     format) format ;;
     check) check ;;
     clean) shift; clean "$@" ;;

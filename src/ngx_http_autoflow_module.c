@@ -17,6 +17,7 @@
 #include "http/variables.h"
 #include "http/verify.h"
 #include "db/audit_log.h"
+#include "db/connect.h"
 #include "db/feed.h"
 #include "db/jobs.h"
 #include "mail/conf.h"
@@ -36,6 +37,12 @@
 
 /* sets of verified tokens in each worker, with AF_CACHE_WAYS tokens each */
 #define NGX_HTTP_AUTOFLOW_CACHE_SETS  512
+
+
+/* by which tools/node tells the versions of files, and of what nginx runs */
+static const char  ngx_http_autoflow_ident[] __attribute__((used)) =
+    "autoflow module " AUTOFLOW_VERSION
+    " schema " ngx_value(AF_DB_SCHEMA_VERSION);
 
 
 static ngx_int_t ngx_http_autoflow_preconfiguration(ngx_conf_t *cf);

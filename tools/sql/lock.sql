@@ -1,0 +1,43 @@
+-- Locks an account (:account) out that somebody else has taken over.  They know
+-- its password, and have used it from their own address, which counts as
+-- familiar; what they have requested by mail may still be under way.
+
+BEGIN;
+
+-- raises the epoch, so that all access tokens are revoked at once, and
+-- withdraws a pending address
+UPDATE autoflow.users
+   SET is_active = false,
+       password_hash = NULL,
+       pending_email = NULL,
+       pending_email_key = NULL,
+       token_epoch = token_epoch + 1,
+       updated_at = now()
+ WHERE id = :'account';
+
+WITH ended AS (
+    UPDATE autoflow.sessions
+       SET ended_at = now(),
+           access_expires_at = '-infinity'   -- revoked with the account
+     WHERE user_id = :'account'
+       AND ended_at IS NULL
+    RETURNING id
+)
+INSERT INTO autoflow.audit_events (action, target_id, details)
+SELECT 'disabled', :'account',
+       jsonb_build_object('scope', 'all', 'count', count(*))
+  FROM ended;
+
+UPDATE autoflow.outbox
+   SET used_at = now()
+ WHERE user_id = :'account'
+   AND used_at IS NULL
+   AND expires_at > now();
+
+DELETE FROM autoflow.user_addresses WHERE user_id = :'account';
+
+SELECT email || ' is disabled, without sessions and password'
+  FROM autoflow.users
+ WHERE id = :'account';
+
+COMMIT;

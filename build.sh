@@ -23,7 +23,8 @@ run_packages=(
     postgresql
 )
 import_packages=(
-    jq libdbd-pg-perl libjson-xs-perl libnet-libidn2-perl libtext-csv-xs-perl
+    jq libdbd-pg-perl libffi-platypus-perl libjson-xs-perl libnet-libidn2-perl
+    libtext-csv-xs-perl
 )
 # a package after which there is a command isn't needed where that is found;
 # dbus-x11 is for Chromium: otherwise apt would bring systemd into a container

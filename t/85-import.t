@@ -8,7 +8,8 @@ use Test::Autoflow;
 use Test::Autoflow::Import;
 use Test::More;
 
-my $t = Test::Autoflow->new->start;
+my $seal = 'hex:' . 'a1' x 32;
+my $t = Test::Autoflow->new(settings => {autoflow_seal_key => $seal})->start;
 my $db = $t->db;
 my $import = Test::Autoflow::Import->new(t => $t);
 my $hash = $db->selectrow_array('SELECT password_hash FROM autoflow.users WHERE email = ?', {},
@@ -323,11 +324,48 @@ subtest 'an export, and its import' => sub {
     is $exit, 0, 'and imported into an empty database' or diag $said;
     ($exit, $said) = $there->run('export', "$file.again");
     is path("$file.again")->slurp, path($file)->slurp, 'they are the same';
-    ok scalar(grep { /\$argon2id/ } @lines), 'with their hashes';
+    ok scalar(grep { /"password_hash":"\$sealed\$/ } @lines), 'with their hashes';
     $empty->stop;
 
     ($exit, $said) = $import->run('export');
     is scalar(() = $said =~ /^\{.*\}$/mg), @lines, 'or to the standard output';
+};
+
+subtest 'sealed hashes' => sub {
+    my ($key, $other) = map { $import->file('key', "$_\n") } $seal, 'base64url:' . 'A' x 43;
+    my $hashes = sub (@options) {
+        my ($exit, $said) = $import->run('export', @options);
+        is $exit, 0, "exported with (@options)" or diag $said;
+        return {map { $_->{email} => $_->{password_hash} } map { decode_json($_) }
+            $said =~ /^\{.*\}$/mg}, $said;
+    };
+    my ($kept, $said) = $hashes->();
+    is $kept->{'first@example.com'}, $hash, 'stay sealed';
+    like $said, qr/^\d+ hashes are sealed/m, 'as is said';
+    my ($opened) = $hashes->('--seal-key', $other, '--seal-key', $key);
+    like $opened->{'first@example.com'}, qr/^\$argon2id\$v=19\$m=1024,t=1,p=1\$/,
+        'or are opened with their key';
+    ($kept) = $hashes->('--seal-key', $other);
+    is $kept->{'first@example.com'}, $hash, 'but not with another one';
+
+    import_lines([], {email => 'opened@example.com', username => 'opened',
+        password_hash => $opened->{'first@example.com'}}, {email => 'shut@example.com',
+        username => 'shut', password_hash => $hash});
+    for my $name (qw(opened shut)) {
+        $t->post_ok('/auth/login' => json => {username => $name, password => $good})
+            ->status_is(200, "an account that is imported with it: $name");
+    }
+};
+
+subtest 'what the server logs' => sub {
+    my $secret = '$2b$04$' . 'S' x 53;
+    $t->postgresql->connect('postgres')->do(
+        'ALTER ROLE autoflow SET log_min_duration_statement = 0');
+    import_lines([], {email => 'logged@example.com', password_hash => $secret});
+    is account('logged@example.com')->{password_hash}, $secret, 'an account is imported';
+    like path($t->postgresql->log)->slurp, qr/duration: .* autoflow\.import_batch/,
+        'the server logs its statements';
+    unlike path($t->postgresql->log)->slurp, qr/SSSSSS/, 'its hash is nowhere in the log';
 };
 
 subtest 'the command' => sub {

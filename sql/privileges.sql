@@ -35,6 +35,8 @@ GRANT SELECT ON autoflow.user_names TO autoflow_app;
 
 GRANT SELECT ON autoflow.user_addresses TO autoflow_app;
 
+GRANT SELECT ON autoflow.imported_accounts TO autoflow_app;
+
 GRANT SELECT,
       INSERT (name, description)
     ON autoflow.roles TO autoflow_app;

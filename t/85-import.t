@@ -85,6 +85,9 @@ subtest 'everything of an account' => sub {
     $t->get_ok('/api/v1/profiles/me' => $t->bearer($login))->status_is(200)
         ->json_is('/first_name' => 'Ada')->json_is('/date_of_birth' => '1815-12-10')
         ->json_is('/is_public' => true);
+    $t->get_ok('/api/user/export' => $t->bearer($login))->status_is(200)
+        ->json_is('/imports' => [{source => 'accounts', source_id => '4711'}],
+            'its owner gets to see it');
     $t->get_ok('/auth/audit?action=created' => $t->bearer($login))->status_is(200)
         ->json_is('/data/0/target_id' => $account->{id})
         ->json_is('/data/0/details/is_superuser' => true);

@@ -123,6 +123,11 @@ SELECT row_to_json(export) AS json
                      WHERE user_id = (u).id
                      ORDER BY used_on DESC
                      LIMIT 10000) AS address) AS addresses,
+           (SELECT coalesce(json_agg(row_to_json(import)), '[]')
+              FROM (SELECT source, source_id
+                      FROM autoflow.imported_accounts i
+                     WHERE i.user_id = (u).id
+                     LIMIT 10000) AS import) AS imports,
            (SELECT coalesce(json_agg(row_to_json(mail)), '[]')
               FROM (SELECT kind,
                            recipient,

@@ -100,7 +100,7 @@ $t->copied('snippets', 'mail', 'landing');
 ($certificate, $key) = $t->certificate;
 $t->ua->ca($certificate);
 
-path($dir, 'secret')->spurt('x' x 32)->chmod(0600);
+path($dir, $_)->spurt('x' x 32)->chmod(0600) for 'secret', 'seal';
 path($dir, 'database')->spurt($t->postgresql->url('autoflow_app'))->chmod(0600);
 system('sh', '-c', 'openssl genpkey -algorithm ed25519 -out "$1" 2>/dev/null', 'sh',
     "$dir/signing.pem") == 0
@@ -147,6 +147,35 @@ subtest 'the configuration for production' => sub {
     $t->get_ok("$url/app/x")->status_is(401)
         ->header_like('Strict-Transport-Security' => qr/max-age/);
     $t->get_ok("$url/app/x" => $t->bearer($token))->status_is(200)->content_is('ada@example.com');
+};
+
+$t->finish;
+
+
+# docs/security.md: the superusers' paths closed to strangers
+
+my ($closed) = path($root, 'docs', 'security.md')->slurp
+    =~ /^( +location ~ \^.*?^ +\}\n\n +location .*?^ +\}\n)/ms or die;
+$closed .= 'location /health { autoflow_api /; }';
+
+$t = Test::Autoflow->new(api => 0, server => $closed)->start;
+my %asked = map { $_->{path} => $_->{auth} } grep { $_->{method} eq 'GET' } @{$t->routes->routes};
+
+subtest "the superusers' API is closed to strangers" => sub {
+    my $who = $t->post_ok('/api/v1/auth/register' => json => {email => 'root@example.com',
+        password => 'correct horse battery staple'})->status_is(201)->tx->res->json;
+    $t->db->do('UPDATE autoflow.users SET is_superuser = true');
+    my $as_root = $t->bearer($t->post_ok('/api/v1/auth/login' => json => {
+        email => 'root@example.com', password => 'correct horse battery staple'})->tx->res->json);
+    my @theirs = grep { $asked{$_} =~ /superuser|self/i } sort keys %asked;
+    cmp_ok scalar @theirs, '>=', 5, 'there are some';
+    for my $path (map { s/\{id\}/$who->{user}{id}/r } @theirs) {
+        $t->get_ok($_ => $as_root)->status_is(403)->content_like(qr/nginx/, 'by nginx')
+            for "/api/v1$path", "/api/v1$path/", "/api//v1$path", "/api/v1/x/..$path";
+    }
+    $t->get_ok('/api/v1/auth/me' => $as_root)->status_is(200);
+    $t->server($closed =~ s{10.0.0.0/8}{127.0.0.1}r)->reload->ready;
+    $t->get_ok('/api/v1/auth/users' => $as_root)->status_is(200)->json_is('/total' => 1);
 };
 
 $t->finish;

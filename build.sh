@@ -32,7 +32,7 @@ test_packages=(
     "${run_packages[@]}" "${import_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
-    prometheus python3-aiosmtpd
+    prometheus python3-aiosmtpd slowhttptest
 )
 
 # the page /docs is Swagger UI, from npm

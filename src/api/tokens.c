@@ -3,6 +3,7 @@
 #include "http/csrf.h"
 #include "token/base64url.h"
 #include "token/jwt.h"
+#include "check/wipe.h"
 
 
 /* the maximum lifetime of a token, in seconds */
@@ -70,7 +71,8 @@ af_step_tokens(af_ctx_t *ctx)
         rc = af_answer_tokens(ctx, &pair);
     }
 
-    free(access);
+    af_wipe_free(access);
+    sodium_memzero(refresh, sizeof(refresh));
 
     return rc;
 }

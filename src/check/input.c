@@ -70,6 +70,9 @@ af_json_parse(const char *text, size_t len, const char **error)
 
     if (json == NULL) {
         *error = af_json_reason(&err);
+
+        /* jansson quotes the text */
+        sodium_memzero(&err, sizeof(err));
         return NULL;
     }
 

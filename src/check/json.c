@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "check/json.h"
+#include "check/wipe.h"
 
 
 static void *af_json_malloc(size_t size);
@@ -13,14 +14,15 @@ static size_t  af_json_alloc_failures;
 
 /*
  * jansson is shared by the whole process, and may outlive the module.  What one
- * function allocates the other's free() can free.
+ * function allocates the other's free() can free.  Ours wipes everything:
+ * copies of a password are in strings, and in the buffers of jansson's parser.
  */
 
 __attribute__((constructor))
 static void
 af_json_set_allocator(void)
 {
-    json_set_alloc_funcs(af_json_malloc, free);
+    json_set_alloc_funcs(af_json_malloc, af_wipe_free);
 }
 
 

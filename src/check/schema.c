@@ -121,23 +121,6 @@ af_schema_error(json_t *errors, const char *field, const char *code,
 }
 
 
-void
-af_schema_wipe(const af_schema_t *schema, json_t *body)
-{
-    json_t            *value;
-    const af_field_t  *field;
-
-    for (field = schema->fields; field->name != NULL; field++) {
-        value = json_object_get(body, field->name);
-
-        if (field->type->secret && json_is_string(value)) {
-            sodium_memzero((char *) json_string_value(value),
-                           json_string_length(value));
-        }
-    }
-}
-
-
 static int
 af_check_fields(const af_schema_t *schema, json_t *body, const char *within,
     int change, json_t *errors)
@@ -387,8 +370,6 @@ af_trim(json_t *string)
 }
 
 
-/* jansson frees strings without wiping them, and this may be a secret */
-
 static int
 af_normalize_string(json_t *string)
 {
@@ -401,9 +382,6 @@ af_normalize_string(json_t *string)
     if (normal == NULL) {
         return -1;
     }
-
-    sodium_memzero((char *) json_string_value(string),
-                   json_string_length(string));
 
     rc = json_string_setn(string, normal, len);
 

@@ -51,7 +51,7 @@ struct af_type_s {
     unsigned     trim:1;       /* strip surrounding white space first */
     unsigned     normalize:1;  /* likewise convert to NFC */
     unsigned     octets:1;     /* a string's min and max count octets */
-    unsigned     secret:1;     /* wiped by af_schema_wipe() */
+    unsigned     secret:1;     /* the database must not see it */
 
     /* beyond min and max: returns NULL, or what is wrong with `s` */
     const char  *(*check)(const char *s, size_t len);
@@ -137,9 +137,6 @@ int af_schema_convert(const af_schema_t *schema, json_t *input);
  */
 int af_schema_error(json_t *errors, const char *field, const char *code,
     const char *message);
-
-/* Overwrites the values of the schema's secret fields (not of nested ones). */
-void af_schema_wipe(const af_schema_t *schema, json_t *body);
 
 /* Returns 1 if `s` is a UUID in the usual form, in upper or lower case. */
 int af_is_uuid(const char *s, size_t len);

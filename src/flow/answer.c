@@ -3,6 +3,7 @@
  */
 
 #include "flow/flow.h"
+#include "check/wipe.h"
 
 
 static char *af_answer_insert(af_ctx_t *ctx, const char *text,
@@ -23,10 +24,18 @@ af_answer(af_ctx_t *ctx, json_t *object, const char *name, const char *json)
 
     answer = json ? af_answer_insert(ctx, text, name, json)
                   : af_string(ctx, text, ngx_strlen(text));
-    free(text);
+    af_wipe_free(text);
 
-    return answer ? af_answer_text(ctx, answer, ngx_strlen(answer))
-                  : NGX_ERROR;
+    if (answer == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* tokens, perhaps */
+
+    ctx->answer.data = (u_char *) answer;
+    ctx->answer.len = ngx_strlen(answer);
+
+    return af_answer_text(ctx, answer, ctx->answer.len);
 }
 
 

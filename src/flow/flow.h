@@ -95,6 +95,7 @@ struct af_ctx_s {
     af_problem_id_t                 pending_problem;  /* after the query */
     const char                     *cause;
     ngx_int_t                       rc;        /* returned by the filters */
+    ngx_str_t                       answer;    /* wiped with the request */
 
     ngx_event_t                     timer;
     af_job_t                       *job;

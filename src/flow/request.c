@@ -9,8 +9,6 @@
 #include "shm/counters.h"
 #include "check/input.h"
 
-#include <sodium.h>
-
 
 typedef int (*af_schema_check_pt)(const af_schema_t *schema, json_t *input,
     json_t *errors);
@@ -160,11 +158,11 @@ af_flow_free(void *data)
     af_db_clear(&ctx->op);
 
     if (ctx->input.data) {
-        sodium_memzero(ctx->input.data, ctx->input.len);
+        ngx_explicit_memzero(ctx->input.data, ctx->input.len);
     }
 
-    if (ctx->body) {
-        af_schema_wipe(ctx->match.route->body, ctx->body);
+    if (ctx->answer.data) {
+        ngx_explicit_memzero(ctx->answer.data, ctx->answer.len);
     }
 
     json_decref(ctx->query);

@@ -476,7 +476,10 @@ af_value_dialect(af_ctx_t *ctx)
 }
 
 
-/* the fields of its schema that were sent, and no others: it becomes a row */
+/*
+ * The fields of its schema that were sent, and no others: it becomes a row.
+ * Passwords never do, and PostgreSQL may log parameters.
+ */
 
 static const char *
 af_value_whole_body(af_ctx_t *ctx)
@@ -488,7 +491,8 @@ af_value_whole_body(af_ctx_t *ctx)
     known = json_object();
 
     for (field = ctx->match.route->body->fields; field->name; field++) {
-        value = json_object_get(ctx->body, field->name);
+        value = field->type->secret ? NULL
+                                    : json_object_get(ctx->body, field->name);
 
         if (value && json_object_set(known, field->name, value) != 0) {
             json_decref(known);

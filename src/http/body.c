@@ -97,6 +97,7 @@ af_body_read(ngx_http_request_t *r, af_body_t *body)
     }
 
     ctx->body = body;
+    body->ours = (r->request_body == NULL);
     rc = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
 
     if (r->headers_in.content_length_n <= AF_BODY_MAX) {
@@ -198,8 +199,9 @@ af_body_done(ngx_http_request_t *r, af_body_t *body, ngx_int_t rc)
 
 
 /*
- * Copies what nginx has read into the body, and frees its buffers, unless
- * another handler had the whole body read before, and may still need it.
+ * Copies what nginx has read into the body, and wipes its buffers, which may be
+ * that of the header; unless another handler had the whole body read before,
+ * and may still need it.
  */
 
 static ngx_int_t
@@ -225,7 +227,8 @@ af_body_take(ngx_http_request_t *r, af_body_t *body)
         if (ngx_buf_in_memory(b)) {
             ngx_memcpy(body->data + body->len, b->pos, len);
 
-            if (r->request_body_no_buffering) {
+            if (body->ours) {
+                ngx_explicit_memzero(b->pos, len);
                 b->pos = b->last;
             }
 
@@ -241,7 +244,7 @@ af_body_take(ngx_http_request_t *r, af_body_t *body)
         body->len += len;
     }
 
-    if (r->request_body_no_buffering) {
+    if (body->ours) {
         r->request_body->bufs = NULL;
     }
 

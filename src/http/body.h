@@ -35,6 +35,7 @@ struct af_body_s {
     u_char      *data;
     size_t       len;
     size_t       size;
+    unsigned     ours:1;       /* nobody else reads it: nginx's copy is wiped */
 };
 
 

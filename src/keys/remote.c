@@ -1,9 +1,8 @@
 #include "keys/remote.h"
+#include "net/curl.h"
 #include "conf/params.h"
 #include "conf/secret.h"
 #include "conf/transition.h"
-
-#include <curl/curl.h>
 
 
 /* milliseconds between refetches, and after a failure */
@@ -317,8 +316,7 @@ af_remotes_start(ngx_array_t *remotes, ngx_thread_pool_t *io, ngx_log_t *log)
     ngx_uint_t     i;
     af_remote_t  **remote;
 
-    /* before any thread uses it */
-    (void) curl_global_init(CURL_GLOBAL_DEFAULT);
+    af_curl_init();
 
     remote = remotes->elts;
 

@@ -1,11 +1,11 @@
 #include "mail/outbox.h"
 #include "mail/maildir.h"
+#include "net/curl.h"
 #include "check/input.h"
 #include "shm/counters.h"
 #include "queries.h"
 #include "conf/transition.h"
 
-#include <curl/curl.h>
 #include <time.h>
 
 
@@ -133,8 +133,7 @@ af_outbox_create(ngx_pool_t *pool, const af_mail_conf_t *conf, af_db_t *db)
 void
 af_outbox_start(af_outbox_t *outbox, ngx_thread_pool_t *io, ngx_log_t *log)
 {
-    /* before any thread uses it */
-    (void) curl_global_init(CURL_GLOBAL_DEFAULT);
+    af_curl_init();
 
     outbox->io = io;
     outbox->log = log;

@@ -1,6 +1,6 @@
 /*
  * Sends by SMTP, synchronously: for a thread.  Pure C, with libcurl;
- * curl_global_init() was called before there were threads.
+ * af_curl_init() was called before there were threads.
  */
 
 #ifndef AF_MAIL_SMTP_H

@@ -1,12 +1,23 @@
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "net/curl.h"
+#include "check/wipe.h"
 
 
 static int af_curl_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
     curl_off_t ultotal, curl_off_t ulnow);
 static CURLcode af_curl_perform_utf8(CURL *curl);
+
+
+void
+af_curl_init(void)
+{
+    (void) curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, af_wipe_free,
+                                af_wipe_realloc, strdup, calloc);
+}
 
 
 CURL *

@@ -1,6 +1,5 @@
 /*
- * What all uses of libcurl have in common: synchronous, for a thread.  Pure C;
- * curl_global_init() was called before there were threads.
+ * What all uses of libcurl have in common: synchronous, for a thread.  Pure C.
  */
 
 #ifndef AF_NET_CURL_H
@@ -10,6 +9,12 @@
 #include <stddef.h>
 #include <curl/curl.h>
 
+
+/*
+ * To be called in each process before a thread uses libcurl.  It then wipes
+ * what it frees: passwords, and mails with their tokens.
+ */
+void af_curl_init(void);
 
 /*
  * Returns a handle for transfers of `url`, whose scheme must be one of

@@ -1,6 +1,6 @@
 /*
  * The HTTP client: one request and its response, synchronously, for a thread.
- * Pure C, with libcurl; curl_global_init() was called before there were
+ * Pure C, with libcurl; af_curl_init() was called before there were
  * threads.
  *
  * The time and the size of the response are limited, redirects are not

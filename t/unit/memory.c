@@ -365,7 +365,6 @@ checked(const char *text, int expected)
 
     outcome = (n == expected) ? DONE : (n == -1) ? REFUSED : WRONG;
 
-    af_schema_wipe(&schema, body);
     json_decref(body);
     json_decref(errors);
 

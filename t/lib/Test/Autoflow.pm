@@ -60,6 +60,7 @@ has database => '';             # more arguments of autoflow_database
 has patient  => 1;              # 0: as soon given up as by default, on a busy machine, too
 has [qw(main http server)] => '';     # more text for these blocks
 has clock    => 0;              # 1: nginx's can be moved by pass() and hold()
+has freed    => 0;              # 1: memory that is freed with a secret() is reported
 has api      => 1;              # 0: without the mounts of conf/snippets
 has allow    => sub { [] };     # what the error log may hold all the same
 has beside   => undef;          # another one, whose database it uses
@@ -126,7 +127,8 @@ sub start ($self) {
 
 sub start_nginx ($self) {
     $self->routes->table if $self->tree eq $root;
-    $self->clock_library->set_clock(0) if $self->clock;
+    $self->library('clock')->set_clock(0) if $self->clock;
+    $self->library('freed')->secret('') if $self->freed;
     $self->write_conf;
     my $process = Test::Autoflow::Process->new(
         log     => $self->dir . '/stderr',
@@ -242,6 +244,10 @@ sub command ($self) {
         push @preload, "$dir/clock.so";
         push @env, "AUTOFLOW_CLOCK=$dir/clock";
     }
+    if ($self->freed) {
+        push @preload, "$dir/freed.so";
+        push @env, "AUTOFLOW_SECRETS=$dir/secrets";
+    }
     return (@preload ? ('env', 'LD_PRELOAD=' . join(':', @preload), @env) : (), $nginx,
         '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr', '-g', 'daemon off;');
 }
@@ -302,11 +308,20 @@ sub set_clock ($self, $nanoseconds) {
     return $self;
 }
 
-sub clock_library ($self) {
-    my $library = $self->dir . '/clock.so';
-    my @gcc = (qw(gcc -std=gnu11 -shared -fPIC -o), $library, "$root/t/clock/clock.c");
-    -e $library or system(@gcc) == 0 or Carp::croak("can't build t/clock/clock.c");
+# builds one to preload, from t/
+sub library ($self, $name) {
+    my ($library, $source) = ($self->dir . "/$name.so", "t/$name/$name.c");
+    my @gcc = (qw(gcc -std=gnu11 -shared -fPIC -o), $library, "$root/$source");
+    -e $library or system(@gcc) == 0 or Carp::croak("can't build $source");
     return $self;
+}
+
+# one more for which freed memory is searched; the file is as t/freed/freed.c says
+sub secret ($self, $text) {
+    push @{$self->{secrets}}, substr $text, -60 if $text ne '';
+    sysopen my $file, $self->dir . '/secrets', O_WRONLY | O_CREAT or Carp::croak("secrets: $!");
+    syswrite $file, pack '(a64)64', @{$self->{secrets} // []};
+    return $text;
 }
 
 # until the one worker has handled its timers by the moved clock: a second

@@ -96,6 +96,20 @@ sub memory_of ($pid) {
     return 1024 * ($kilobytes // 0);
 }
 
+# what a process would leave in a core dump, if it may be read
+sub contents_of ($pid) {
+    no warnings 'portable';
+    open my $memory, '<:raw', "/proc/$pid/mem" or die "/proc/$pid/mem: $!";
+    my $text = '';
+    for my $line (split /\n/, path("/proc/$pid/maps")->slurp) {
+        my ($start, $end) = $line =~ /^(\w+)-(\w+) rw/ or next;
+        sysseek $memory, hex $start, 0;
+        sysread $memory, my $part, hex($end) - hex $start;
+        $text .= $part // '';
+    }
+    return $text;
+}
+
 sub DESTROY ($self) {
     return if !$self->pid || defined $self->status;
     local $?;

@@ -61,6 +61,10 @@ Usage: ./build.sh COMMAND
                          report which of them no test notices
   install                install the module, the snippets and the schema for
                          nginx; edited files are kept
+  blocklist [--passwords|--sha1] FILE [OUT]
+                         make a file for autoflow_password_blocklist, by default
+                         FILE.blocklist, from a list of passwords or of their
+                         SHA-1 digests, one per line
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
   import [OPTION…] FILE… import accounts of other systems into the running
@@ -778,6 +782,27 @@ nginx_path() {
 }
 
 
+# ./build.sh blocklist
+
+make_blocklist() {
+    local options=() program=$build/blocklist
+    local sources=("$root"/blocklist/*.c "$root/src/crypto/blocklist.c"
+        "$root/src/check/normalize.c")
+    case ${1-} in --*) options=("$1"); shift ;; esac
+    [ $# = 1 ] || [ $# = 2 ] ||
+        fail "usage: ./build.sh blocklist [--passwords|--sha1] FILE [OUT]"
+
+    need_packages gcc libc6-dev libsodium-dev libssl-dev libunistring-dev
+    mkdir -p "$build"
+    [ -e "$program" ] && [ -z "$(find "${sources[@]}" "${sources[@]/%.c/.h}" \
+            -newer "$program" -print -quit 2>/dev/null)" ] ||
+        step "Compiling build/blocklist" "${CC:-cc}" -O2 -Wall -Wextra -Werror \
+            -std=gnu11 -I"$root/src" -o "$program" "${sources[@]}" \
+            -lsodium -lcrypto -lunistring -lm
+    "$program" "${options[@]}" "$1" "${2-$1.blocklist}"
+}
+
+
 # ./build.sh test
 
 # prepare_tests [--asan]: what tests run against
@@ -1001,7 +1026,7 @@ template_for_previous() {
 
 sources() {
     cd "$root"
-    find build.sh config .ci conf import sql src t tools -type f \
+    find build.sh config .ci blocklist conf import sql src t tools -type f \
         \( -path 'tools/*' -o -name '*.[chtl]' -o -name '*.p[lm]' -o \
         -name '*.sql' -o -name '*.conf' -o -name '*.jq' -o -name build.sh -o \
         -name config -o -name run -o -name embed -o -name autoflow \) "$@"
@@ -1094,6 +1119,7 @@ case ${1-} in
     coverage) shift; coverage "$@" ;;
     mutate) shift; mutate "$@" ;;
     install) install_module ;;
+    blocklist) shift; make_blocklist "$@" ;;
     psql) shift; open_psql "$@" ;;
     import | export) move_accounts "$@" ;;
     grant-superuser) on_running "$@" ;;

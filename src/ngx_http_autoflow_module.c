@@ -24,6 +24,7 @@
 #include "mail/outbox.h"
 #include "keys/keys.h"
 #include "keys/remote.h"
+#include "conf/blocklist.h"
 #include "conf/params.h"
 #include "conf/secret.h"
 #include "conf/threads.h"
@@ -225,6 +226,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_password"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       af_password_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_password_blocklist"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      af_blocklist_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

@@ -18,6 +18,7 @@ const words = {
 
 const fieldWords = {
   length: 'A password has from 8 to 128 characters.',
+  password_too_common: 'This password is in a list of common or leaked passwords.',
   password_too_weak: 'This password is too easy to guess.',
   password_too_similar: 'This password is too similar to your name or your address.',
 };

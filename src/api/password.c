@@ -1,5 +1,6 @@
 #include "api/password.h"
 #include "conf/params.h"
+#include "crypto/blocklist.h"
 #include "crypto/hash.h"
 #include "crypto/password.h"
 #include "token/seal.h"
@@ -7,6 +8,14 @@
 
 /* the maximum number of words that a new password is compared with */
 #define AF_PASSWORD_WORDS  4
+
+
+/* why nobody may choose a password */
+
+typedef struct {
+    const char            *code;
+    const char            *message;
+} af_refusal_t;
 
 
 /* everything that the thread needs: copies, or constants of the request */
@@ -18,13 +27,13 @@ typedef struct {
     af_argon2_t            cost;
     double                 strength;       /* the minimum, in bits */
     const char            *words[AF_PASSWORD_WORDS + 1];
+    const af_blocklist_t  *blocklist;      /* or NULL */
     const char            *stored;
     const af_purpose_keys_t  *keys;        /* of seals */
 
     unsigned               seals:1;        /* or only opens */
-    unsigned               weak:1;
-    unsigned               similar:1;
     unsigned               closed:1;       /* "stored" can't be opened */
+    const af_refusal_t    *refusal;        /* of a new password */
     af_password_status_t   status;
     char                   hash[AF_SEALED_SIZE];   /* to be stored */
 } af_password_job_t;
@@ -37,6 +46,7 @@ typedef struct {
 
 static af_password_job_t *af_password_job(af_ctx_t *ctx, const char *field);
 static void af_password_hash_job(void *data);
+static const af_refusal_t *af_password_refusal(af_password_job_t *job);
 static void af_password_verify_job(void *data);
 static ptrdiff_t af_password_open(const af_password_job_t *job,
     char text[AF_SEAL_TEXT_SIZE], const char **hash);
@@ -136,6 +146,7 @@ af_password_job(af_ctx_t *ctx, const char *field)
     job->cost.memory = ctx->conf->password->memory;
     job->cost.time = ctx->conf->password->time;
     job->strength = ctx->conf->password->strength;
+    job->blocklist = ctx->conf->blocklist;
     job->keys = &ctx->conf->seal_keys;
     job->seals = ctx->conf->seals;
 
@@ -171,16 +182,9 @@ af_password_hash_job(void *data)
 
     char  hash[AF_PASSWORD_HASH_SIZE];
 
-    job->similar = af_password_similar(job->password, job->words);
+    job->refusal = af_password_refusal(job);
 
-    if (job->similar) {
-        return;
-    }
-
-    job->weak = af_password_strength(job->password, job->words)
-                < job->strength;
-
-    if (job->weak) {
+    if (job->refusal != NULL || job->status == AF_PASSWORD_ERROR) {
         return;
     }
 
@@ -193,6 +197,47 @@ af_password_hash_job(void *data)
 }
 
 
+/* the cheapest first; without memory, the job's status says so */
+
+static const af_refusal_t *
+af_password_refusal(af_password_job_t *job)
+{
+    int                        blocked;
+
+    static const af_refusal_t  similar = {
+        "password_too_similar", "is too similar to the account's names"
+    };
+
+    static const af_refusal_t  common = {
+        "password_too_common", "is in a list of common or leaked passwords"
+    };
+
+    static const af_refusal_t  weak = {
+        "password_too_weak", "is too easy to guess"
+    };
+
+    if (af_password_similar(job->password, job->words)) {
+        return &similar;
+    }
+
+    blocked = (job->blocklist == NULL)
+              ? 0 : af_blocklist_blocks(job->blocklist, job->password,
+                                        job->len);
+
+    if (blocked == 1) {
+        return &common;
+    }
+
+    if (blocked == -1) {
+        job->status = AF_PASSWORD_ERROR;
+        return NULL;
+    }
+
+    return af_password_strength(job->password, job->words) < job->strength
+           ? &weak : NULL;
+}
+
+
 ngx_int_t
 af_password_hashed(af_ctx_t *ctx)
 {
@@ -202,14 +247,9 @@ af_password_hashed(af_ctx_t *ctx)
         return af_problem(ctx, AF_OVERLOADED, "no memory for a hash");
     }
 
-    if (job->similar) {
-        return af_invalid(ctx, job->field, "password_too_similar",
-                          "is too similar to the account's names");
-    }
-
-    if (job->weak) {
-        return af_invalid(ctx, job->field, "password_too_weak",
-                          "is too easy to guess");
+    if (job->refusal != NULL) {
+        return af_invalid(ctx, job->field, job->refusal->code,
+                          job->refusal->message);
     }
 
     af_bind(ctx, "password_hash", job->hash);

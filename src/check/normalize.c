@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sodium.h>
+#include <unicase.h>
 #include <uninorm.h>
 
 #include "check/normalize.h"
@@ -20,9 +21,15 @@ af_normalize(af_normal_form_t form, const char *text, size_t len,
     result = (const uint8_t *) text;
     *normal_len = len;
 
-    if (form != AF_AS_TYPED) {
+    if (form == AF_LOWER_CASE) {
+        normal = u8_tolower(result, len, NULL, UNINORM_NFC, NULL, normal_len);
+
+    } else if (form != AF_AS_TYPED) {
         normal = u8_normalize(form == AF_NFC ? UNINORM_NFC : UNINORM_NFD,
                               result, len, NULL, normal_len);
+    }
+
+    if (form != AF_AS_TYPED) {
         if (normal == NULL) {
             return NULL;
         }

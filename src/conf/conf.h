@@ -33,6 +33,7 @@ struct af_mail_conf_s;
 struct af_openapi_s;
 struct af_outbox_s;
 struct af_password_conf_s;
+struct af_blocklist_s;
 struct af_zone_s;
 
 
@@ -73,6 +74,7 @@ typedef struct {
     time_t                      refresh_ttl;
     time_t                      refresh_grace;
     const struct af_password_conf_s  *password;
+    const struct af_blocklist_s  *blocklist;   /* NULL: none */
 
     ngx_str_t                   hash_name;
     ngx_str_t                   io_name;

@@ -302,6 +302,13 @@ subtest 'in SQL' => sub {
     is_deeply $db->selectall_arrayref($sql, {}, $accounts, '{}'),
         [[1, 'known', []], [2, 'refused', ['email taken']]], 'again';
 
+    my $begun = $db->selectrow_hashref(q{SELECT * FROM autoflow.import_begin('x', 'y', 'z', '{}')});
+    my $rows = encode_json([{number => 1, account => {email => 's3@example.com'}}]);
+    my $batch = $db->prepare('SELECT outcome FROM autoflow.import_batch(?, ?, ?)');
+    ok !eval { $batch->execute($begun->{id}, 1, $rows) }, 'a batch has its position';
+    ok $batch->execute($begun->{id}, 0, $rows), 'the next one is accepted';
+    ok !eval { $batch->execute($begun->{id}, 0, $rows) }, 'only once';
+
     my $app = $t->postgresql->connect('autoflow_app');
     for my $what (q{autoflow.import_accounts('x', '[]')},
         q{autoflow.import_preview('x', '[]', '{}')},

@@ -158,6 +158,14 @@ subtest 'while it runs' => sub {
     is $exit, 1, 'not of an unknown address';
     like $text, qr/no account/, 'and says why';
 
+    my $file = path($state, 'accounts.jsonl')->spurt(qq({"email":"moved\@example.com"}\n));
+    ($exit, $text) = build('import', "$file");
+    is $exit, 0, 'import' or diag $text;
+    like $text, qr/: 1 created/, 'imports accounts';
+    ($exit, $text) = build('export', '--seal-key', "$state/keys/seal");
+    like $text, qr/"email":"moved\@example\.com"/, 'export has them';
+    like $text, qr/"password_hash":"\$argon2id\$/, 'and the hashes of others';
+
     my %env = path($state, 'env')->slurp =~ /^(\w+)=(.*)$/mg;
     is_deeply [sort keys %env], [qw(AUTOFLOW_DATABASE_URL AUTOFLOW_URL)], 'the file env';
     is $env{AUTOFLOW_URL}, $url, 'with its address';

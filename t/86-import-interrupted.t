@@ -110,6 +110,27 @@ subtest 'the server dies' => sub {
     continues('after a crash');
 };
 
+# the report of a batch is written first
+subtest 'a batch that is not committed' => sub {
+    my $lock = $t->postgresql->connect;
+    $lock->do('SELECT pg_advisory_lock(4711)');
+    $t->db->do(q{CREATE FUNCTION autoflow.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$});
+    $t->db->do(q{CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON autoflow.users
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.full_name = 'Name 2222')
+        EXECUTE FUNCTION autoflow.slow()});
+    fresh();
+    my $process = $import->start('import', $file);
+    waits();
+    is +($import->report($file))[-1]{record}, 2996, 'is in the report';
+    $process->signal('KILL')->ended;
+    $t->db->do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'autoflow import'");
+    $lock->disconnect;
+    continues('not committed');
+    $t->db->do('DROP FUNCTION autoflow.slow() CASCADE');
+};
+
 subtest 'someone is faster' => sub {
     my $somebody = do { fresh(); somebody(2346) };
     my $process = $import->start('import', $file);

@@ -33,6 +33,7 @@ my %defaults = (
     autoflow_refresh_ttl            => 'autoflow_refresh_ttl 7d;',
     autoflow_refresh_grace          => 'autoflow_refresh_grace 10s;',
     autoflow_password               => 'autoflow_password memory=19m time=2 strength=20;',
+    autoflow_password_blocklist     => '—',
     autoflow_threads                => 'autoflow_threads hash=autoflow_hash io=autoflow_io'
         . ' connect=autoflow_connect;',
     autoflow_mail                   => 'autoflow_mail off;',
@@ -94,6 +95,7 @@ my @ranges = (
 # subtest of another file
 
 my $budgets = 't/57-budgets.t';
+my $hashes  = 't/83-imported-hashes.t: what is wrong with a hash, as the module judges';
 my @limits = (
     ['directives.md', 'Directives', 'A file may have 64 KiB', sub {
         my $file = path($t->dir, 'a-secret');
@@ -347,6 +349,12 @@ my @limits = (
         like $id->($_), qr/^[0-9a-f]{32}\z/, length($_) . ' are too many or few' for '', 'x' x 129;
     }],
 
+    (map { ['passwords.md', 'Hashes of other systems', $_, $hashes] } 'a cost of 15',
+        '1048576 KiB, and 4194304 for KiB × passes',
+        '4194304 iterations with SHA-1 or SHA-256, 2097152 with SHA-512',
+        '4194304 for *N* × *r* × *p*', 'has 16 to 64 octets'),
+    ['passwords.md', 'Hashes of other systems', 'the first 72 octets',
+        't/83-imported-hashes.t: the password is replaced as a whole'],
     ['mail.md', 'What is mailed', "the account's address | valid for 24 hours",
         't/41-recovery.t: and expire'],
     ['mail.md', 'What is mailed', "the account's address | valid for an hour",
@@ -394,7 +402,8 @@ sub head ($text) {
 
 sub words ($text) { $text =~ s/\s+/ /gr }
 
-my %docs = map { ($_ => sections($_)) } 'directives.md', 'api.md', 'mail.md';
+my %docs = map { ($_ => sections($_)) }
+    'directives.md', 'api.md', 'mail.md', 'passwords.md';
 my %heads = map { ($_ => head($docs{'directives.md'}{$_})) }
     grep { /^autoflow_/ } keys %{$docs{'directives.md'}};
 

@@ -100,7 +100,14 @@ subtest 'a new password' => sub {
     $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200, 'nothing has changed');
     $browser->type('#new_password' => '')->type('#repeated' => '');
     $browser->script('document.getElementById("new_password").focus()');
-    $browser->keys($fresh, Tab => $fresh, Tab => 'Enter');
+    my $types = sub { $browser->script('return ["new_password", "repeated"]
+        .map(id => document.getElementById(id).type).join(" ")') };
+    is $types->(), 'password password', 'what is typed is hidden';
+    $browser->keys($fresh, Tab => $fresh, Tab => ' ');
+    is $types->(), 'text text', 'until its owner wants to see it';
+    $browser->keys(' ');
+    is $types->(), 'password password', 'and hidden again';
+    $browser->keys(Tab => 'Enter');
     $browser->says('#done' => qr/password is set/);
     focus_is('done', 'what has come of it has the focus');
     is $browser->text('#error'), '', 'no error is left';

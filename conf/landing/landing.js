@@ -75,6 +75,15 @@ function finish(form, text) {
   $('done').focus();
 }
 
+// whoever sees what they type can choose a longer one
+if ($('show')) {
+  $('show').onchange = event => {
+    for (const id of ['new_password', 'repeated']) {
+      $(id).type = event.target.checked ? 'text' : 'password';
+    }
+  };
+}
+
 // one request at a time
 function submits(form, work) {
   let busy = false;

@@ -171,6 +171,7 @@ subtest 'a thief can not' => sub {
             'CREATE INDEX ON autoflow.users (bio)',
             "SELECT pg_terminate_backend($owner->{pg_pid})",
             'CHECKPOINT',
+            q{DO 'BEGIN LOCK TABLE autoflow.users; END'},
         ],
         'create' => [
             'CREATE TABLE autoflow.t (id int)',
@@ -220,6 +221,9 @@ subtest 'a thief can' => sub {
         'UPDATE autoflow.sessions SET ended_at = NULL',
         q{NOTIFY autoflow_revocations, 'x'},
         'SET statement_timeout = 0',
+        'SELECT lo_create(0)',
+        'SELECT pg_advisory_xact_lock(1)',
+        'LOCK TABLE autoflow.user_roles',
     );
     $app->rollback;
 };

@@ -78,22 +78,29 @@ my ($issuer, $issuer_pid) = peer(sub ($client, $send) {
 });
 
 
-# nobody waits long for the rest of a request
-my $t = Test::Autoflow->new(
-    workers  => 2,
-    http => qq{autoflow_key_url http://127.0.0.1:$issuer/ issuer=http://issuer.example
-        refresh=50ms;},
-    server => q{
+# a server that doesn't wait long for the rest of a request, which the test's own
+# requests might take, too, on a busy machine
+my ($port, $port_h2) = map { Test::Autoflow::free_port() } 1, 2;
+my $h2 = Test::Autoflow::h2($port_h2);
+my $t  = Test::Autoflow->new(
+    workers => 2,
+    http => qq{
+        autoflow_key_url http://127.0.0.1:$issuer/ issuer=http://issuer.example refresh=50ms;
         autoflow_cookies on;
-        client_header_timeout 150ms;
-        client_body_timeout 150ms;
-        keepalive_timeout 150ms;
-        send_timeout 1s;
-        lingering_timeout 150ms;
-        location /app/ { autoflow_auth on; autoflow_require verified; proxy_pass http://echo; }
-        location /optional/ { autoflow_auth optional; proxy_pass http://echo; }
-        location /verify { autoflow_verify; }
-        location /metrics { autoflow_metrics; }
+        server {
+            listen 127.0.0.1:$port;
+            listen 127.0.0.1:$h2;
+            client_header_timeout 150ms;
+            client_body_timeout 150ms;
+            keepalive_timeout 150ms;
+            send_timeout 1s;
+            lingering_timeout 150ms;
+            include $Test::Autoflow::root/conf/snippets/autoflow_api.conf;
+            location /app/ { autoflow_auth on; autoflow_require verified; proxy_pass http://echo; }
+            location /optional/ { autoflow_auth optional; proxy_pass http://echo; }
+            location /verify { autoflow_verify; }
+            location /metrics { autoflow_metrics; }
+        }
     },
 );
 Test::Autoflow::Maildir->new(t => $t)->configure(
@@ -107,8 +114,8 @@ my $make = Test::Autoflow::Generator->new(routes => $t->routes, wild => 1);
 # each client has accounts of its own, which may end in a round
 sub fuzzer ($of) {
     my ($user, $superuser) = map { $t->register(email => "$of-$_\@example.com") } 1, 2;
-    return Test::Autoflow::Fuzzer->new(t => $t, pairs => {user => $user,
-        superuser => $t->superuser($superuser)},
+    return Test::Autoflow::Fuzzer->new(t => $t, port => $port, port_h2 => $port_h2,
+        pairs => {user => $user, superuser => $t->superuser($superuser)},
         make => Test::Autoflow::Generator->new(routes => $t->routes, wild => 1, made => "$of-made",
             known => $make->known));
 }

@@ -371,9 +371,7 @@ sub conf ($self) {
     my $api = $self->api ? "include $tree/conf/snippets/autoflow_api.conf;" : '';
     my $settings = $self->settings_text;
 
-    # "listen … http2" has been deprecated since 1.25.1
-    state $minor = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)} ? $1 : 0;
-    my $h2 = $minor > 25 ? "$port_h2; http2 on" : "$port_h2 http2";
+    my $h2 = h2($port_h2);
 
     return <<~"END";
         load_module $module;
@@ -419,6 +417,12 @@ sub conf ($self) {
             }
         }
         END
+}
+
+# a port for HTTP/2: "listen … http2" has been deprecated since 1.25.1
+sub h2 ($port) {
+    state $minor = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)} ? $1 : 0;
+    return $minor > 25 ? "$port; http2 on" : "$port http2";
 }
 
 # the packages of t/npm/; undef if build.sh could not have them

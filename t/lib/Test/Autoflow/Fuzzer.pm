@@ -3,7 +3,8 @@ package Test::Autoflow::Fuzzer;
 # Conversations with the whole server, from requests of a generator that are
 # then damaged: in their parts, their octets or frames, and how these are sent.
 #
-#     my $fuzzer = Test::Autoflow::Fuzzer->new(t => $t, make => $make, pairs => {…});
+#     my $fuzzer = Test::Autoflow::Fuzzer->new(t => $t, make => $make, pairs => {…},
+#         port => …, port_h2 => …);
 #     my $conversation = $fuzzer->conversation;
 #     my @wrong = $fuzzer->judge($conversation, $fuzzer->hold($conversation));
 #
@@ -20,7 +21,7 @@ use Test::Autoflow::Generator qw(any chance);
 use Test::Autoflow::HTTP2;
 use Time::HiRes qw(sleep);
 
-has [qw(t make)];
+has [qw(t make port port_h2)];
 has pairs => sub { {} };      # token pairs: of a user, a superuser
 has operations => sub ($self) { [$self->make->operations] };
 
@@ -331,7 +332,7 @@ sub damaged_frames ($self, @all) {
 # connection, or undef where that isn't waited for, or did not come
 sub hold ($self, $said) {
     my $port = $said->{port};
-    my $client = Test::Autoflow::Client->new(port => $self->t->$port, seconds => 30);
+    my $client = Test::Autoflow::Client->new(port => $self->$port, seconds => 30);
     for my $octets (@{$said->{writes}}) {
         $client->send($octets);
         sleep 0.002 if @{$said->{writes}} > 1;

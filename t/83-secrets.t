@@ -175,6 +175,8 @@ subtest 'no log has them' => sub {
     is_deeply [grep { !/debug\.log: / } @found], [], 'which is in its debug log alone';
 };
 
+# the sanitizer has a free() of its own, and more memory than can be read
+
 subtest 'nor has freed memory' => sub {
     my $freed = path("$dir/secrets.freed");
     is $freed->slurp, '', 'all was wiped';
@@ -189,7 +191,7 @@ subtest 'nor has a core dump' => sub {
     my $core = Test::Autoflow::Process::contents_of($pid);
     cmp_ok index($core, $configured{'the secret'}), '>', 0, 'it has what the configuration says';
     is_deeply [grep { index($core, $secrets{$_}) >= 0 } sort keys %secrets], [], 'but no password';
-};
+} if !$ENV{AUTOFLOW_ASAN};
 
 $t->finish;
 done_testing;

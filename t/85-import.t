@@ -302,6 +302,10 @@ subtest 'in SQL' => sub {
     is_deeply $db->selectall_arrayref($sql, {}, $accounts, '{}'),
         [[1, 'known', []], [2, 'refused', ['email taken']]], 'again';
 
+    is_deeply $db->selectall_arrayref($sql, {}, encode_json([map { {id => 3,
+        email => "s$_\@example.com"} } 4, 5]), '{}'),
+        [[1, 'created', []], [2, 'refused', ['id taken']]], 'two of one id';
+
     my $begun = $db->selectrow_hashref(q{SELECT * FROM autoflow.import_begin('x', 'y', 'z', '{}')});
     my $rows = encode_json([{number => 1, account => {email => 's3@example.com'}}]);
     my $batch = $db->prepare('SELECT outcome FROM autoflow.import_batch(?, ?, ?)');

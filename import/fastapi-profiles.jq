@@ -3,7 +3,9 @@
 #   users (id, username, email, password_hash, is_active, is_super_admin,
 #          created_at, updated_at, last_login_at)
 #
-# with a column profile, its row as JSON, that the query adds.
+# with a column profile that the query adds: its row as JSON, with those of
+# location, contacts and jobs.
+def active: map(select(.is_active != false));
 (.profile | parsed // {}) as $profile
 | {
     id,
@@ -18,6 +20,16 @@
     last_login_at,
     profile: ($profile
               | {first_name, last_name, date_of_birth, gender, bio,
-                 profile_picture_url, is_public, allow_contact}
+                 profile_picture_url, is_public, allow_contact,
+                 location: (.location // null
+                            | if . == null then null
+                              else {country, state_province, city, postal_code}
+                              end),
+                 contacts: (.contacts // []
+                            | active | map({type, value, is_primary})),
+                 jobs: (.jobs // []
+                        | active
+                        | map({title, company, industry, start_date,
+                               end_date}))}
               | profile)
 }

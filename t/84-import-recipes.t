@@ -111,7 +111,17 @@ subtest 'FastAPI with profiles' => sub {
         last_login_at => '2024-08-01T08:00:00.500000Z', 'profile.date_of_birth' => '1990-02-28',
         'profile.gender' => 'female', 'profile.bio' => 'Likes "quotes"',
         'profile.is_public' => true, 'profile.allow_contact' => false,
-        'profile.profile_picture_url' => 'https://example.com/maria.png');
+        'profile.profile_picture_url' => 'https://example.com/maria.png',
+        'profile.location' => {country => 'Portugal', city => 'Porto',
+            postal_code => '4000-001'},
+        'profile.contacts' => [
+            {type => 'phone', value => '+351 22 000 0000', is_primary => true},
+            {type => 'website', value => 'https://maria.example', is_primary => false}],
+        'profile.jobs' => [
+            {title => 'Engineer', company => 'Example Lda.', industry => 'Software',
+                start_date => '2019-01-01', end_date => '2023-12-31'},
+            {title => 'Head of Engineering', company => 'Example Lda.',
+                start_date => '2024-01-01'}]);
     account_is('joao@example.com', is_superuser => false, 'profile.is_public' => false);
     logs_in($_) for qw(maria joao);
 };

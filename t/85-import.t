@@ -140,6 +140,13 @@ subtest 'what is refused' => sub {
         [{email => 'u18@example.com', profile => {date_of_birth => '1990-13-01',
             profile_picture_url => 'javascript:alert(1)'}},
             'profile.profile_picture_url format', 'profile.date_of_birth format'],
+        [{email => 'u19@example.com', profile => {location => {city => 'Nowhere'},
+            contacts => [{type => 'phone', value => '1'}, {type => 'pigeon', value => '2'}],
+            jobs => [{title => 'a', company => 'b', start_date => '2020-02-02',
+                end_date => '2020-02-01'}]}},
+            map { "profile.$_ format" } qw(location contacts jobs)],
+        [{email => 'u20@example.com', profile => {contacts => [({}) x 101], jobs => {}}},
+            'profile.contacts length', 'profile.jobs format'],
         [['an array'], 'record recipe'],
         [{email => 'x', username => 'y', full_name => "\x{1}"},
             'email format', 'username format', 'full_name format'],
@@ -171,6 +178,28 @@ subtest 'one of several' => sub {
         'the first that is accepted has an address, a name, an id';
     $t->post_ok('/auth/register' => json => {email => "b\@B\x{dc}CHER.example",
         password => $good})->problem_is(409, 'email_taken');
+};
+
+subtest 'a directory' => sub {
+    my $contact = sub ($value, $primary) {
+        {type => 'phone', value => $value, is_primary => $primary} };
+    import_lines(['--drop', 'profile'], map { {id => "dir$_", email => "dir$_\@example.com",
+        username => "dir$_", password_hash => $hash, profile => {is_public => true,
+            allow_contact => true, location => {country => $_ == 2 ? '' : 'Chile'},
+            contacts => [$contact->('1', false), $contact->('2', true), $contact->('3', true)],
+            jobs => [{title => 'Cook', company => 'Inn', industry => 'Food'}]}} } 1, 2);
+    my $login = $t->ua->post('/auth/login' => json => {username => 'dir2', password => $good})
+        ->res->json;
+    my ($id) = $db->selectrow_array('SELECT p.id FROM autoflow.profiles p
+        JOIN autoflow.users u ON u.id = user_id WHERE username = ?', {}, 'dir1');
+    $t->get_ok("/api/v1/profiles/$id?include=location,contacts,jobs" => $t->bearer($login))
+        ->status_is(200)->json_is('/location/country' => 'Chile')
+        ->json_is('/jobs/0/title' => 'Cook');
+    is_deeply {map { @$_{qw(value is_primary)} } @{$t->tx->res->json->{contacts}}},
+        {1 => false, 2 => true, 3 => false}, 'the first of its kind is primary';
+    is $db->selectrow_array('SELECT location_id FROM autoflow.profiles JOIN autoflow.users u
+        ON u.id = user_id WHERE username = ?', {}, 'dir2'), undef,
+        'what is refused of it can be left out';
 };
 
 subtest 'again' => sub {

@@ -1063,7 +1063,7 @@ check_scripts() {
     local file
     bash -n "$root/build.sh"
     bash -n "$root/.ci/run"
-    for file in autoflow keys node; do
+    for file in autoflow doctor keys node setup; do
         bash -n "$root/tools/$file"
     done
     for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \

@@ -1,0 +1,81 @@
+-- Rows of "ok" or "problem", what it is, and what to do.
+--
+-- :needed       the schema's version that the module requires, or 0
+-- :connections  that a node may open
+-- :skew         by how many seconds the clocks differ
+
+SELECT CASE
+    WHEN autoflow.schema_version() >= :needed THEN
+        format('ok|the schema has version %s', autoflow.schema_version())
+    ELSE
+        format('problem|the schema has version %s, the module requires %s|'
+               'run: autoflow deploy', autoflow.schema_version(), :needed)
+    END;
+
+SELECT CASE
+    WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        'ok|the extension pg_trgm is there'
+    ELSE
+        'problem|the extension pg_trgm is missing|in the database, as an '
+        'administrator: CREATE EXTENSION pg_trgm (on Debian it is in the '
+        'package postgresql)'
+    END;
+
+-- revocations allow for five minutes; times in the audit are worth less
+SELECT CASE
+    WHEN :skew < 5 THEN 'ok|the clocks of this machine and the database agree'
+    ELSE
+        format('problem|the clocks of this machine and the database differ by '
+               '%s seconds|synchronize both, as by chrony', round(:skew))
+    END;
+
+WITH room AS (
+    SELECT current_setting('max_connections')::integer
+           - current_setting('superuser_reserved_connections')::integer AS most,
+           (SELECT count(*)
+              FROM pg_stat_activity
+             WHERE backend_type = 'client backend'
+               AND application_name NOT LIKE 'autoflow%') AS others
+)
+SELECT CASE
+    WHEN :connections + others <= most THEN
+        format('ok|a node may open %s connections, of %s', :connections, most)
+    ELSE
+        format('problem|a node may open %s connections, others have %s, but '
+               'PostgreSQL allows %s|raise max_connections, or have fewer '
+               'workers, or a smaller pool= of autoflow_database',
+               :connections, others, most)
+    END
+  FROM room;
+
+SELECT CASE
+    WHEN EXISTS (SELECT
+                   FROM autoflow.users
+                  WHERE is_superuser
+                    AND is_active
+                    AND deleted_at IS NULL)
+    THEN 'ok|there is a superuser'
+    ELSE 'problem|there is no superuser|run: autoflow grant-superuser EMAIL'
+    END;
+
+SELECT CASE
+    WHEN count(*) = 0 THEN 'ok|no mail is stuck'
+    ELSE
+        format('problem|%s mails have waited for more than an hour%s|look at '
+               'the mail server, and in operations.md', count(*),
+               ', with the error ' || translate(max(last_error), E'|\n', '  '))
+    END
+  FROM autoflow.outbox
+ WHERE sent_at IS NULL
+   AND failed_at IS NULL
+   AND created_at < now() - interval '1 hour';
+
+SELECT CASE
+    WHEN count(*) = 0 THEN 'ok|the jobs are done in time'
+    ELSE
+        format('problem|jobs are overdue: %s|nginx has to run on a node; its '
+               'error log says why a job fails', string_agg(name, ', '))
+    END
+  FROM autoflow.jobs
+ WHERE name <> 'audit_log'
+   AND coalesce(ran_at, until) < now() - 3 * period - interval '10 minutes';

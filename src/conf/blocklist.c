@@ -1,7 +1,7 @@
-#include <sys/mman.h>
-
 #include "conf/blocklist.h"
 #include "crypto/blocklist.h"
+
+#include <sys/mman.h>
 
 
 typedef struct {

@@ -76,7 +76,7 @@ my @ranges = (
     [autoflow_attempts => 'number',   '1', '1000000',   '',   'account=%s/1m',   qr/account=/],
     [autoflow_attempts => 'time',     '1s', '1d',       's',  'account=5/%s',    qr/account=/],
     [autoflow_sessions => 'account',  '1', '1000',      '',   'account=%s',      qr/account/],
-    [autoflow_sessions => 'lifetime', '1m', undef,      'm',  'lifetime=%s',     qr/lifetime/],
+    [autoflow_sessions => 'lifetime', '1m', '3650d',    's',  'lifetime=%s',     qr/lifetime/],
     [autoflow_access_ttl    => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
     [autoflow_refresh_ttl   => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
     [autoflow_refresh_grace => undef, '0s', '1m',       's',  '%s',

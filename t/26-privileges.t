@@ -221,11 +221,19 @@ subtest 'a thief can' => sub {
         'UPDATE autoflow.sessions SET ended_at = NULL',
         q{NOTIFY autoflow_revocations, 'x'},
         'SET statement_timeout = 0',
+        'SELECT autoflow.delete_role(id, \'0\') FROM autoflow.roles',
+        q{UPDATE autoflow.sessions SET ended_at = '-infinity'},
+        'SELECT autoflow.purge()',
         'SELECT lo_create(0)',
         'SELECT pg_advisory_xact_lock(1)',
         'LOCK TABLE autoflow.user_roles',
     );
     $app->rollback;
+};
+
+subtest "a deleted role's tokens are revoked, however it is deleted" => sub {
+    is sqlstate($app, q{SELECT autoflow.delete_role(gen_random_uuid(), '-1 year')}), '22023',
+        'the revocation can not end in the past';
 };
 
 subtest 'functions that run as the owner' => sub {

@@ -162,6 +162,8 @@ subtest "the module's role, and others" => sub {
     ok !$owner->selectrow_array(q{SELECT bool_or(rolsuper OR rolcreaterole OR rolcreatedb
         OR rolreplication OR rolbypassrls) FROM pg_roles WHERE rolname = 'autoflow_app'}),
         'it has no attribute';
+    is $postgresql->connect('postgres')->selectrow_array(q{SELECT rolpassword FROM pg_authid
+        WHERE rolname = 'autoflow_app'}), undef, 'nor a password, until it is given one';
     like $app->selectrow_array('SHOW statement_timeout'), qr/^[1-9]/, 'its statements end';
 
     $owner->do('DROP ROLE IF EXISTS stranger');

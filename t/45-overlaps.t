@@ -220,6 +220,22 @@ subtest 'ending sessions while one is opened or refreshed' => sub {
 # each condition separately: deleted ones are still active here
 my %gone = (disabled => 'is_active = false', deleted => 'deleted_at = now()');
 
+# by a login that upgrades it, or `autoflow seal`
+subtest 'a hash is replaced by one of the same password' => sub {
+    my %done = (login => '200', password => '204', move => '200');
+    for my $name (sort keys %done) {
+        my $ada     = account();
+        my $hold    = held(users => id($ada));
+        my $request = begin(a($name => $ada));
+        $t->wait_for(sub { $t->blocked == 1 });
+        $hold->do('UPDATE autoflow.users SET password_hash = ? WHERE id = ?', {},
+            crypt($good, '$2b$04$abcdefghijklmnopqrstuu'), id($ada));
+        $hold->commit;
+        is said($request->answer), $done{$name}, "$name: the password is as right as before";
+        is_deeply events($ada, 'login_failed'), [], 'nothing has failed';
+    }
+};
+
 subtest 'an account changes during a request' => sub {
     my %changes  = (%gone,
         replaced   => q{password_hash = 'x'},
@@ -234,8 +250,10 @@ subtest 'an account changes during a request' => sub {
         upgrade  => \%login,
         refresh  => {map { $_ => '401 invalid_token' } keys %gone},
         bio      => {map { $_ => '401 invalid_token' } keys %gone},
-        password => {map { $_ => '403 wrong_password' } keys %gone, 'replaced'},
-        move     => {map { $_ => '403 wrong_password' } keys %gone, 'replaced'},
+        password => {map({ $_ => '401 invalid_token' } keys %gone),
+            replaced => '403 wrong_password'},
+        move     => {map({ $_ => '401 invalid_token' } keys %gone),
+            replaced => '403 wrong_password'},
         leave    => {deleted => '204'},
         map({ $_ => {deleted => '404 not_found'} } qw(update delete disable enable promote roles)),
     );

@@ -9,6 +9,7 @@
 
 static ngx_int_t hash_new_password(af_ctx_t *ctx);
 static ngx_int_t change_password(af_ctx_t *ctx);
+static ngx_int_t answer_password(af_ctx_t *ctx);
 
 static int email_needs_password(json_t *body, json_t *errors);
 static ngx_int_t choose_change(af_ctx_t *ctx);
@@ -23,7 +24,7 @@ static const af_step_pt  password_steps[] = {
     af_step_reauth_check,
     hash_new_password,
     change_password,
-    af_step_answer,
+    answer_password,
     NULL
 };
 
@@ -164,7 +165,7 @@ const af_route_t  af_account_routes[] = {
       .body = &password_schema,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_auth_change_password,
-      .missing = AF_WRONG_PASSWORD,      /* or a concurrent change won */
+      .missing = AF_WRONG_PASSWORD,
       .steps = password_steps },
 
     { .path = NULL }
@@ -182,6 +183,13 @@ static ngx_int_t
 change_password(af_ctx_t *ctx)
 {
     return (af_password_hashed(ctx) == NGX_OK) ? af_step_query(ctx) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+answer_password(af_ctx_t *ctx)
+{
+    return af_reauth_answer(ctx, password_steps);
 }
 
 
@@ -212,13 +220,10 @@ choose_change(af_ctx_t *ctx)
 }
 
 
-/* the hash was replaced after it was read */
-
 static ngx_int_t
 answer_address(af_ctx_t *ctx)
 {
-    return af_found(ctx) ? af_step_answer(ctx)
-                         : af_problem(ctx, AF_WRONG_PASSWORD, NULL);
+    return af_reauth_answer(ctx, address_steps);
 }
 
 

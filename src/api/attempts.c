@@ -254,6 +254,20 @@ af_attempts_unchecked(af_ctx_t *ctx)
 }
 
 
+ngx_int_t
+af_attempt_again(af_ctx_t *ctx, const af_step_pt *steps)
+{
+    if (ctx->again) {
+        return NGX_DECLINED;
+    }
+
+    ctx->again = 1;
+    af_attempts_unchecked(ctx);
+
+    return af_follow(ctx, steps);
+}
+
+
 /* of what no step has settled */
 
 static void

@@ -52,6 +52,13 @@ void af_attempts_failed(af_ctx_t *ctx);
 void af_attempts_succeeded(af_ctx_t *ctx);
 void af_attempts_unchecked(af_ctx_t *ctx);
 
+/*
+ * What a password was compared with has been replaced since it was read, which
+ * may have been by another hash of the same password: follows the steps again,
+ * which count again.  NGX_DECLINED: they were already.
+ */
+ngx_int_t af_attempt_again(af_ctx_t *ctx, const af_step_pt *steps);
+
 /* Clears an account's failures from this address. */
 void af_attempts_clear(af_ctx_t *ctx, const af_account_key_t *key);
 

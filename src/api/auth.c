@@ -118,7 +118,6 @@ typedef struct {
     const char       *hash;
     unsigned          active:1;
     unsigned          verified:1;
-    unsigned          retried:1;
     unsigned          too_many:1;      /* from all addresses */
     af_account_key_t  key;
 } login_t;
@@ -374,7 +373,7 @@ refuse_login(af_ctx_t *ctx, af_problem_id_t problem, const char *reason)
 static ngx_int_t
 answer_tokens(af_ctx_t *ctx)
 {
-    login_t *login = ctx->data;
+    ngx_int_t  rc;
 
     if (af_found(ctx)) {
         af_attempts_succeeded(ctx);
@@ -382,19 +381,9 @@ answer_tokens(af_ctx_t *ctx)
         return af_step_tokens(ctx);
     }
 
-    /*
-     * The hash was replaced after it was read, by a change of the password or
-     * by another login that upgraded it: retry once.
-     */
+    rc = af_attempt_again(ctx, af_login_steps);
 
-    if (login->retried) {
-        return refuse_login(ctx, AF_INVALID_CREDENTIALS, "changed_meanwhile");
-    }
-
-    login->retried = 1;
-
-    /* everything is counted again */
-    af_attempts_unchecked(ctx);
-
-    return af_follow(ctx, af_login_steps);
+    return (rc == NGX_DECLINED)
+           ? refuse_login(ctx, AF_INVALID_CREDENTIALS, "changed_meanwhile")
+           : rc;
 }

@@ -194,6 +194,7 @@ af_password_hash_job(void *data)
     }
 
     af_password_store(job, hash);
+    sodium_memzero(hash, sizeof(hash));
 }
 
 
@@ -303,6 +304,7 @@ af_password_verify_job(void *data)
             == 0)
         {
             af_password_store(job, replacement);
+            sodium_memzero(replacement, sizeof(replacement));
 
         } else {
             job->status = AF_PASSWORD_ERROR;

@@ -85,6 +85,21 @@ af_step_reauth_check(af_ctx_t *ctx)
 }
 
 
+ngx_int_t
+af_reauth_answer(af_ctx_t *ctx, const af_step_pt *steps)
+{
+    ngx_int_t  rc;
+
+    if (af_found(ctx)) {
+        return af_step_answer(ctx);
+    }
+
+    rc = af_attempt_again(ctx, steps);
+
+    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSWORD, NULL) : rc;
+}
+
+
 const char *const *
 af_reauth_names(af_ctx_t *ctx)
 {

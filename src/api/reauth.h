@@ -18,6 +18,12 @@ ngx_int_t af_step_reauth_find(af_ctx_t *ctx);
 ngx_int_t af_step_reauth_verify(af_ctx_t *ctx);
 ngx_int_t af_step_reauth_check(af_ctx_t *ctx);
 
+/*
+ * Without a row of the statement, these steps: follows all of them again, once,
+ * since the hash may have been replaced by another one of the same password.
+ */
+ngx_int_t af_reauth_answer(af_ctx_t *ctx, const af_step_pt *steps);
+
 /* Afterwards: the account's names, which no password may be similar to. */
 const char *const *af_reauth_names(af_ctx_t *ctx);
 

@@ -103,9 +103,11 @@ static const af_param_t  sessions_params[] = {
     af_param("account=", af_param_count,
              ngx_http_autoflow_main_conf_t, max_sessions, .max = 1000,
              .too_large = "allows an account more than 1000 sessions"),
-    af_param("lifetime=", af_param_msec,
-             ngx_http_autoflow_main_conf_t, session_lifetime, .min = 60 * 1000,
-             .too_small = "has a lifetime of less than a minute"),
+    af_param("lifetime=", af_param_sec,
+             ngx_http_autoflow_main_conf_t, session_lifetime, .min = 60,
+             .too_small = "has a lifetime of less than a minute",
+             .max = 3650 * 86400,
+             .too_large = "has a lifetime of more than 3650 days"),
     { .name = ngx_null_string }
 };
 

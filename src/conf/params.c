@@ -105,6 +105,23 @@ af_param_msec(const af_param_t *param, ngx_str_t *value, void *member)
 
 
 ngx_int_t
+af_param_sec(const af_param_t *param, ngx_str_t *value, void *member)
+{
+    ngx_int_t  seconds;
+
+    seconds = ngx_parse_time(value, 1);
+
+    if (seconds == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    *(ngx_uint_t *) member = seconds;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 af_param_size(const af_param_t *param, ngx_str_t *value, void *member)
 {
     ssize_t  size;

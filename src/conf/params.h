@@ -41,6 +41,8 @@ ngx_int_t af_param_str(const af_param_t *param, ngx_str_t *value,
     void *member);
 ngx_int_t af_param_msec(const af_param_t *param, ngx_str_t *value,
     void *member);
+ngx_int_t af_param_sec(const af_param_t *param, ngx_str_t *value,
+    void *member);
 ngx_int_t af_param_size(const af_param_t *param, ngx_str_t *value,
     void *member);
 

@@ -408,7 +408,7 @@ af_value_refresh_ttl(af_ctx_t *ctx)
 {
     time_t  lifetime;
 
-    lifetime = ctx->conf->session_lifetime / 1000;
+    lifetime = ctx->conf->session_lifetime;
 
     return af_value_number(ctx, lifetime
                                 ? ngx_min(ctx->conf->refresh_ttl, lifetime)
@@ -433,7 +433,7 @@ af_value_max_sessions(af_ctx_t *ctx)
 static const char *
 af_value_session_lifetime(af_ctx_t *ctx)
 {
-    return af_value_number(ctx, ctx->conf->session_lifetime / 1000);
+    return af_value_number(ctx, ctx->conf->session_lifetime);
 }
 
 

@@ -26,6 +26,7 @@ struct af_job_s {
 static void af_engine_time_database(af_ctx_t *ctx);
 static void af_engine_time_thread(af_ctx_t *ctx, const af_job_t *job);
 static void af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered);
+static json_t *af_engine_errors(const af_ctx_t *ctx);
 static void af_engine_count(const af_ctx_t *ctx);
 static void af_engine_resume(af_ctx_t *ctx);
 static ngx_int_t af_engine_wait(af_ctx_t *ctx, ngx_msec_t timeout);
@@ -171,8 +172,7 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
         af_engine_notify(ctx, af_problems[ctx->problem].status < 500);
 
         ctx->rc = af_respond_problem(r, ctx->problem, ctx->cause,
-                                     json_array_size(ctx->errors)
-                                     ? ctx->errors : NULL);
+                                     af_engine_errors(ctx));
 
     } else {
         af_engine_notify(ctx, 1);
@@ -185,6 +185,17 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
     af_engine_count(ctx);
 
     ngx_http_finalize_request(r, ctx->rc);
+}
+
+
+/* a body may have had some before its query turned out to be malformed */
+
+static json_t *
+af_engine_errors(const af_ctx_t *ctx)
+{
+    return (af_problems[ctx->problem].status == 422
+            && json_array_size(ctx->errors))
+           ? ctx->errors : NULL;
 }
 
 

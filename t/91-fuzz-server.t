@@ -7,8 +7,9 @@
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::IP;
-use Mojo::File qw(curfile path);
+use Mojo::File qw(curfile path tempdir);
 use Mojo::JSON qw(decode_json encode_json);
+use POSIX ();
 use Test::Autoflow;
 use Test::Autoflow::Fuzzer;
 use Test::Autoflow::Generator qw(any chance);
@@ -23,7 +24,12 @@ my $until   = time + 60 * ($minutes // 60);
 my $corpus  = curfile->sibling('fuzz', 'server');
 note "AUTOFLOW_SEED=$seed";
 
-# Peers, each a process with one client after the other
+# Peers, each a process with one client after the other; they reply as they should
+# until there is a file
+
+my $folder = tempdir;
+my $begun  = $folder->child('begun');
+sub damages ($of) { chance($of) && -e $begun }
 
 sub peer ($serve) {
     my $listener = IO::Socket::IP->new(LocalHost => '127.0.0.1', Listen => 64) // die "listen: $@";
@@ -34,7 +40,7 @@ sub peer ($serve) {
     while (1) {
         my $client = $listener->accept // next;
         my $send = sub ($text) {
-            $text = Test::Autoflow::Fuzzer->damaged($text) if chance(0.1);
+            $text = Test::Autoflow::Fuzzer->damaged($text) if damages(0.1);
             print {$client} $text;
             $client->flush;
         };
@@ -72,7 +78,7 @@ my ($issuer, $issuer_pid) = peer(sub ($client, $send) {
             x => 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
             y => 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'},
     ]});
-    $keys = Test::Autoflow::Fuzzer->damaged($keys) if chance(0.7);
+    $keys = Test::Autoflow::Fuzzer->damaged($keys) if damages(0.7);
     $send->("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
         . length($keys) . "\r\nConnection: close\r\n\r\n$keys");
 });
@@ -109,6 +115,13 @@ Test::Autoflow::Maildir->new(t => $t)->configure(
 )->start;
 my @workers = $t->worker_pids;
 
+# every worker knows the issuer's keys; until then, it would be unavailable
+my $unknown = $t->bearer($t->token({sub => 'x'}, key => 'another key, of 32 octets at least'));
+$t->wait_for(sub {
+    !grep { $_->res->code != 401 } $t->at_once(([GET => '/auth/me' => $unknown]) x 40);
+});
+$begun->touch;
+
 my $make = Test::Autoflow::Generator->new(routes => $t->routes, wild => 1);
 
 # each client has accounts of its own, which may end in a round
@@ -121,12 +134,17 @@ sub fuzzer ($of) {
 }
 
 # Each client is a process, which writes what it says, and then what was wrong
-# about that.
+# about that.  It must not end as a test does, which takes the server with it.
 sub client ($fuzzer, $seed, $file) {
     my $pid = fork // die "fork: $!";
     return $pid if $pid;
     srand $seed;
-    my $log = path($file)->open('>>');
+    eval { converse($fuzzer, path($file)->open('>>')); 1 } and POSIX::_exit(0);
+    print STDERR "a client: $@";
+    POSIX::_exit(1);
+}
+
+sub converse ($fuzzer, $log) {
     $log->autoflush(1);
     for (1 .. $conversations) {
         my $said = $fuzzer->conversation;
@@ -141,7 +159,7 @@ sub client ($fuzzer, $seed, $file) {
         print {$log} encode_json({wrong => \@wrong}), "\n" if @wrong;
         $fuzzer->learn($said, $received);
     }
-    POSIX::_exit(0);
+    return;
 }
 
 my $logged = 0;
@@ -170,7 +188,7 @@ sub is_wrong ($fuzzer, $said) {
 # finds the conversation that did it, and keeps the least of it
 sub report ($fuzzer, $name, @said) {
     my ($wrong) = grep { is_wrong($fuzzer, $_) } @said
-        or return diag "$name: it does not happen again";
+        or return diag "$name: it does not happen again with ", substr encode_json(\@said), 0, 5000;
     my $least = $wrong->{intact} ? $wrong
         : $fuzzer->minimized($wrong, sub ($said) { is_wrong($fuzzer, $said) });
     my $text = encode_json($least);
@@ -183,8 +201,9 @@ sub report ($fuzzer, $name, @said) {
 sub play ($round) {
     my @fuzzers = map { fuzzer("round-$round-$_") } 1 .. $clients;
     my %files = map { $_ => $t->dir . "/said-$round-$_" } 1 .. $clients;
-    waitpid $_, 0 for map { client($fuzzers[$_ - 1], $seed + 1000 * $round + $_, $files{$_}) }
+    my @clients = map { client($fuzzers[$_ - 1], $seed + 1000 * $round + $_, $files{$_}) }
         1 .. $clients;
+    my @statuses = map { waitpid $_, 0; $? } @clients;
 
     my (@said, @suspects, @wrong);
     for my $line (map { split /\n/, path($_)->slurp } values %files) {
@@ -196,9 +215,12 @@ sub play ($round) {
     unlink values %files;
 
     my @damage = damage();
-    my $name = 'round ' . $round . ': ' . @said . ' conversations';
+    my $name = 'round ' . $round;
+    is_deeply [@statuses, scalar @said], [(0) x $clients, $clients * $conversations],
+        "$name: all clients have said all";
     return if is_deeply [@wrong, @damage], [], $name;
-    report(fuzzer("round-$round-again"), "found-$seed-$round", @damage ? @said : (), @suspects);
+    diag $t->error_log =~ /^.* \[error\] .*$/mg;
+    report(fuzzer("round-$round-again"), "found-$seed-$round", @suspects, @damage ? @said : ());
 }
 
 subtest 'what once broke it' => sub {
@@ -216,7 +238,9 @@ for (my $round = 1; $round <= $rounds && time < $until; $round++) {
     last if !Test::More->builder->is_passing;
 }
 
+# the peers are there to the end
 kill TERM => $smtp_pid, $issuer_pid;
-waitpid $_, 0 for $smtp_pid, $issuer_pid;
+is_deeply [map { waitpid $_, 0; $? } $smtp_pid, $issuer_pid], [(POSIX::SIGTERM) x 2],
+    'its peers have replied all the time';
 $t->finish;
 done_testing;

@@ -114,7 +114,6 @@ subtest 'what is refused' => sub {
         [{email => "b\@b\x{fc}cher..example"}, 'email format'],
         [{email => "b\@\x{ff20}.example"}, 'email format'],
         [{email => 'First@example.com'}, 'email taken'],
-        [{id => 4711, email => 'other@example.com'}, 'id taken'],
         [{id => '00000000-0000-0000-0000-000000000000', email => 'nil@example.com'}, 'id format'],
         [{id => 'x' x 1001, email => 'long@example.com'}, 'id length'],
         [{email => 'u1@example.com', username => 'fIRST'}, 'username taken'],
@@ -160,6 +159,13 @@ subtest 'what is refused' => sub {
     }
     like $said, qr/^  refused + 4 email format$/m, 'the reasons are counted';
     unlike path("$file.report.jsonl")->slurp, qr/5f4dcc|aaaaaa/, 'no hash is in the report';
+
+    my $csv = $import->file('csv', "email,pwd,totp_secret,bio\nx,Hash,Secret,a bio\n");
+    my ($exit) = $import->run('import', '--map', 'password_hash=pwd', '--map',
+        'profile.token=totp_secret', '--map', 'profile.first_name=bio', $csv);
+    is_deeply +($import->report($csv))[0]{account}, {email => 'x', bio => 'a bio',
+        password_hash => true, profile => {first_name => 'a bio'}},
+        'nor anything that is no field of an account';
     is sprintf('%o', (stat "$file.report.jsonl")[2] & 0777), 600, 'which is ours alone';
 };
 
@@ -214,6 +220,16 @@ subtest 'again' => sub {
     like $said, qr/: 1 created .* 2 known, 0 skipped, 0 refused/, 'what was there is known';
     is account('again1@example.com')->{full_name}, 'Changed', 'and is not changed';
     is account('again2@example.com'), undef, 'who was deleted since does not come back';
+
+    $db->do('UPDATE autoflow.users SET email = ? WHERE email = ?', {},
+        qw(moved@example.com again1@example.com));
+    $db->do('DELETE FROM autoflow.users WHERE email = ?', {}, 'again2@example.com');
+    my $dry = $import->lines(@accounts);
+    like +($import->run('import', '--dry-run', $dry))[1], qr/0 created .* 3 known, 0 skipped/,
+        'nor whose row was removed; who has another address is known, too';
+    (undef, $said) = import_lines([], @accounts, {id => 'again4', email => 'again4@example.com'});
+    like $said, qr/1 created .* 3 known/, 'likewise';
+    is account('again2@example.com'), undef, 'there is no account';
 
     (undef, $said) = import_lines(['--source', 'other'], $accounts[2]);
     like $said, qr/ 1 refused/, 'the same id in another system is another account';
@@ -288,7 +304,7 @@ subtest 'JSON' => sub {
     }
     is count_of('users', q{email ~ '^j\d@'}), 8, 'all are there';
 
-    for my $broken ('[{"email":"j9@example.com"}', '[', '', '"x"', '[1 2]') {
+    for my $broken ('[{"email":"j9@example.com"}', '[', '', '[1 2]') {
         my ($exit, $said) = $import->run('import', $import->file('json', $broken));
         is $exit, 1, "an error: $broken" or diag $said;
     }
@@ -301,6 +317,41 @@ subtest 'JSON' => sub {
     is $db->selectrow_array(q{SELECT source_id FROM autoflow.imported_accounts
         JOIN autoflow.users ON id = user_id WHERE email = 'big@example.com'}), $big, 'is exact';
     is account('big@example.com')->{bio}, "1:$big, 1.$big", 'in a text it was anyway';
+};
+
+subtest 'what one record could stop' => sub {
+    my $deep = sub ($depth) { '{"email":"deep@example.com","x":' . '[' x $depth . ']' x $depth
+        . '}' };
+    my $good = sub ($n) { qq({"id":"odd$n","email":"odd$n\@example.com"}) };
+    my $long = '{"id":"odd4","email":"odd4@example.com","x":"'
+        . '\\u00e9:1234567890123456789' x 4000 . '"}';
+    my $escaped = '{"id":"odd5","email":"odd5@example.com","x":"' . '\\n' x 70_000
+        . ',1234567890123456"}';
+    my $literal = '{"id":"odd6","email":"odd6@example.com","bio":"\\\\u0000"}';
+    my $file = $import->file('jsonl', map { "$_\n" } $deep->(300), $good->(1), $deep->(600),
+        $deep->(240), $good->(2), $long, $escaped, $literal);
+    my ($exit, $said) = $import->run('import', $file);
+    is $exit, 0, 'does not stop an import' or diag $said;
+    is_deeply $import->refused($file), {map { $_ => ['record json'] } 1, 3, 4},
+        'those that are too deep are refused';
+    is account('odd6@example.com')->{bio}, '\\u0000', 'a backslash and letters are no U+0000';
+
+    $file = $import->file('json', '[', join(',', $deep->(600), $good->(7), '{"a": tru}',
+        $deep->(3000), $good->(8), '{"email":"\\u0000"}'), ']');
+    ($exit, $said) = $import->run('import', $file);
+    is $exit, 0, 'nor in an array' or diag $said;
+    is_deeply $import->refused($file), {map({ $_ => ['record json'] } 1, 3, 4),
+        6 => ['record characters']}, 'likewise';
+
+    my $wide = '{"id":"odd9","email":"odd9@example.com","x":"' . 'x' x 2e6 . '"}';
+    for my $text ("$wide\n" . $good->(10),
+        '{"x":"' . 'x' x 2e6 . '","users":[' . $good->(11) . ']}')
+    {
+        $file = $import->file('json', $text);
+        ($exit, $said) = $import->run('import', $file);
+        is $exit, 0, 'a long line' or diag $said;
+    }
+    is_deeply [grep { !account("odd$_\@example.com") } 1 .. 11], [3], 'the others are there';
 };
 
 subtest 'a recipe of one\'s own' => sub {
@@ -353,7 +404,11 @@ subtest 'in SQL' => sub {
 
 subtest 'an export, and its import' => sub {
     my $file = $import->dir->child('all.jsonl');
+    my $victim = $import->file('txt', 'precious');
+    chmod 0666, $victim;
+    symlink $victim, "$file.new";
     my ($exit, $said) = $import->run('export', "$file");
+    is path($victim)->slurp, 'precious', 'whatever was there is not written to';
     is $exit, 0, 'all accounts are exported' or diag $said;
     like $said, qr/password hashes/, 'with a warning';
     is sprintf('%o', (stat $file)[2] & 0777), 600, 'to a file that is ours alone';

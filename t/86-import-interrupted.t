@@ -144,6 +144,46 @@ subtest 'someone is faster' => sub {
     complete('someone is faster', 2346);
 };
 
+subtest 'another import from the same system is faster' => sub {
+    fresh();
+    my $other = $t->postgresql->connect;
+    $other->begin_work;
+    $other->do(q{SELECT autoflow.import_accounts('accounts', ?)}, {}, encode_json([{
+        id => "${round}2346", email => "${round}2346\@example.com"}]));
+    my $process = $import->start('import', $file);
+    waits();
+    $other->commit;
+    is $process->ended, 0, 'the import ends well';
+    is_deeply [$t->db->selectrow_array('SELECT known, refused FROM autoflow.imports
+        WHERE file = ?', {}, path($file)->basename)], [1, int $size / 7], 'the account is known';
+};
+
+subtest 'someone else takes a name that may be left out' => sub {
+    fresh();
+    my $lines = $import->lines(map { {email => "$round$_\@example.com",
+        username => "$round.name.$_"} } 1 .. 2500);
+    $file = $lines;
+    my $somebody = $t->postgresql->connect;
+    $somebody->begin_work;
+    $somebody->do('INSERT INTO autoflow.users (email, username) VALUES (?, ?)', {},
+        "somebody$round\@example.com", "$round.name.2346");
+    my $process = $import->start('import', '--drop', 'username', $file);
+    waits();
+    $somebody->commit;
+    is $process->ended, 0, 'the import ends well';
+    is_deeply [map { [@$_{qw(record outcome dropped)}] } $import->report($file)],
+        [[2346, 'created', ['username']]], 'without the name';
+};
+
+subtest 'several processes begin one import' => sub {
+    fresh();
+    my @imports = map { Test::Autoflow::Import->new(t => $t) } 1 .. 4;
+    my @processes = map { $_->start('import', $file) } @imports;
+    is_deeply [map { $_->ended } @processes], [(0) x 4], 'all of them end'
+        or diag map { path($_->dir, 'output')->slurp } @imports;
+    complete('at once');
+};
+
 subtest 'the same import twice at once' => sub {
     my $somebody = do { fresh(); somebody(2346) };
     my $process = $import->start('import', $file);

@@ -22,7 +22,9 @@ sub keys_are (@keys) {
     $t->reload->ready;
 }
 
-sub seal (@files) { $import->run('seal', map { ('--seal-key', $_) } @files) }
+sub seal (@files) {
+    return $import->run('seal', map { /^--/ ? $_ : ('--seal-key', $_) } @files);
+}
 
 sub account ($name) {
     return $t->db->selectrow_hashref('SELECT * FROM autoflow.users WHERE username = ?', {}, $name);
@@ -59,6 +61,9 @@ subtest 'all that there are' => sub {
     my %before = map { $_ => rest($_) } qw(ada bob nobody long);
     my $bob = account('bob')->{password_hash};
     my ($exit, $said) = seal($file[0]);
+    is $exit, 1, 'not with a key that nothing was sealed with before';
+    like $said, qr/no hash has been sealed.*--first/, 'it might be a wrong one';
+    ($exit, $said) = seal('--first', $file[0]);
     is $exit, 1, 'one is left';
     is $said, "3 sealed, 1 too long\n", 'as is said';
     like account($_)->{password_hash}, qr/^\$sealed\$/, $_ for qw(ada bob gone);
@@ -84,7 +89,8 @@ subtest 'the module opens them' => sub {
 };
 
 subtest 'a key is replaced' => sub {
-    is_deeply [seal($file[1])], [1, "3 of another key\n"], 'without the former one, nothing is';
+    is_deeply [seal('--first', $file[1])], [1, "3 of another key\n"],
+        'without the former one, nothing is';
     keys_are(reverse @key);
     login_ok('ada', 'with either key');
     my $ada = account('ada')->{password_hash};
@@ -124,6 +130,13 @@ subtest 'its arguments' => sub {
     is((seal())[0], 1, 'no key');
     is(($import->run('seal', '--seal-key', $file[0], 'file'))[0], 1, 'a file');
     is((seal('/nowhere'))[0], 1, 'no such key');
+    for my $text ('', 'too short', 'hex:' . 'a1' x 31, 'hex:' . 'xy' x 32, 'hex:' . 'a' x 65,
+        'base64url:' . 'A' x 42, 'base64url:' . '!' x 43, 'base64url:' . 'A' x 42 . 'B')
+    {
+        my ($exit, $said) = seal('--first', $import->file('key', "$text\n"));
+        is $exit, 1, "no key: '$text'";
+        like $said, qr/decoded|less than 32/, 'as is said';
+    }
 };
 
 $t->finish;

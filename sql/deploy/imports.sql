@@ -11,6 +11,9 @@
 
 BEGIN;
 
+-- better to fail than to make everyone wait for the end of a dump
+SET LOCAL lock_timeout = '5s';
+
 CREATE TABLE autoflow.imports (
     id           uuid NOT NULL DEFAULT autoflow.uuid7(),
     source       text NOT NULL,
@@ -48,20 +51,23 @@ CREATE UNIQUE INDEX imports_unfinished_key
     ON autoflow.imports (source, digest) WHERE finished_at IS NULL;
 
 
--- By which applications translate what refers to an account.
+-- By which applications translate what refers to an account; and who was
+-- imported once isn't imported again, even if the account is gone.
 
 CREATE TABLE autoflow.imported_accounts (
     source     text COLLATE "C" NOT NULL,
     source_id  text COLLATE "C" NOT NULL,
-    user_id    uuid NOT NULL,
+    user_id    uuid,
 
     CONSTRAINT imported_accounts_pkey PRIMARY KEY (source, source_id),
     CONSTRAINT imported_accounts_user_id_fkey
-        FOREIGN KEY (user_id) REFERENCES autoflow.users ON DELETE CASCADE
+        FOREIGN KEY (user_id) REFERENCES autoflow.users ON DELETE SET NULL
 );
 
 COMMENT ON COLUMN autoflow.imported_accounts.source_id IS
     'the account''s id in the system that it comes from';
+COMMENT ON COLUMN autoflow.imported_accounts.user_id IS
+    'null: its row was removed';
 
 CREATE INDEX imported_accounts_user_id_idx
     ON autoflow.imported_accounts (user_id);
@@ -146,7 +152,8 @@ RETURN autoflow.is_text(value, 1, 255) AND value ~ '\S';
 
 -- A row of an import: an account whose values have their types; what is wrong
 -- with it, each as "field code"; and which of its fields are left out, as an
--- option allows.
+-- option allows.  "known" is the account that an earlier import has made of it,
+-- or zero if that is gone.
 
 CREATE TYPE autoflow.import_row AS (
     number          bigint,
@@ -252,15 +259,16 @@ BEGIN
           FROM fields
     ), judged AS MATERIALIZED (
         SELECT f.*,
-               CASE WHEN owner.email_key = f.email_key
-                    THEN owner.id END AS known,
+               CASE WHEN m.source_id IS NOT NULL
+                    THEN coalesce(m.user_id,
+                                  '00000000-0000-0000-0000-000000000000')
+               END AS known,
                array_remove(ARRAY[
             CASE WHEN octet_length(f.source_id) > 1000 THEN 'id length'
                  WHEN f.id IN ('00000000-0000-0000-0000-000000000000',
                                'ffffffff-ffff-ffff-ffff-ffffffffffff')
                  THEN 'id format'
                  WHEN has_second_id
-                      OR owner.id IS NOT NULL
                       OR EXISTS (SELECT FROM autoflow.users u
                                   WHERE u.id = f.id)
                  THEN 'id taken' END,
@@ -317,7 +325,6 @@ BEGIN
           LEFT JOIN autoflow.imported_accounts m
                  ON m.source = import_read.source
                 AND m.source_id = f.source_id
-          LEFT JOIN autoflow.users owner ON owner.id = m.user_id
     ), dropping AS MATERIALIZED (
         SELECT *,
                ARRAY(SELECT split_part(problem, ' ', 1)
@@ -427,6 +434,21 @@ DECLARE
 BEGIN
     PERFORM autoflow.import_check_options(options);
 
+    INSERT INTO autoflow.imports (source, digest, file, options)
+    VALUES (import_begin.source, import_begin.digest, import_begin.file,
+            import_begin.options)
+    ON CONFLICT (source, digest) WHERE finished_at IS NULL DO NOTHING
+    RETURNING * INTO import;
+
+    IF FOUND THEN
+        INSERT INTO autoflow.audit_events (action, target_id, details)
+        VALUES ('import_begun', import.id,
+                jsonb_build_object('source', source, 'file', file,
+                                   'digest', digest, 'options', options,
+                                   'by', session_user));
+        RETURN import;
+    END IF;
+
     SELECT * INTO import
       FROM autoflow.imports i
      WHERE i.source = import_begin.source
@@ -434,16 +456,8 @@ BEGIN
        AND finished_at IS NULL;
 
     IF NOT FOUND THEN
-        INSERT INTO autoflow.imports (source, digest, file, options)
-        VALUES (import_begin.source, import_begin.digest, import_begin.file,
-                import_begin.options)
-        RETURNING * INTO import;
-
-        INSERT INTO autoflow.audit_events (action, target_id, details)
-        VALUES ('import_begun', import.id,
-                jsonb_build_object('source', source, 'file', file,
-                                   'digest', digest, 'options', options,
-                                   'by', session_user));
+        RAISE EXCEPTION 'the same import has just been finished'
+            USING ERRCODE = 'serialization_failure';
     END IF;
 
     RETURN import;
@@ -499,7 +513,7 @@ BEGIN
                               FROM unnest(batch) AS b
                              WHERE autoflow.import_creates(b))
     THEN
-        batch := ARRAY(SELECT autoflow.import_conflict(b, made)
+        batch := ARRAY(SELECT autoflow.import_conflict(import, b, made)
                          FROM unnest(batch) AS b);
     END IF;
 
@@ -522,7 +536,10 @@ BEGIN
 
     RETURN QUERY
         SELECT b.number, o,
-               CASE o WHEN 'created' THEN b.id WHEN 'known' THEN b.known END,
+               CASE o WHEN 'created' THEN b.id
+                      WHEN 'known'
+                      THEN nullif(b.known,
+                                  '00000000-0000-0000-0000-000000000000') END,
                CASE o WHEN 'refused' THEN b.problems ELSE '{}' END,
                CASE o WHEN 'created' THEN b.dropped ELSE '{}' END
           FROM unnest(batch) AS b,
@@ -654,13 +671,24 @@ $$;
 
 -- A row that was not inserted, with the reason.
 
-CREATE FUNCTION autoflow.import_conflict(b autoflow.import_row, made uuid[])
-RETURNS autoflow.import_row
+CREATE FUNCTION autoflow.import_conflict(import autoflow.imports,
+    b autoflow.import_row, made uuid[]) RETURNS autoflow.import_row
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT autoflow.import_creates(b) OR b.id = ANY (made) THEN
+        RETURN b;
+    END IF;
+
+    -- another import from this system
+    SELECT coalesce(user_id, '00000000-0000-0000-0000-000000000000')
+      INTO b.known
+      FROM autoflow.imported_accounts
+     WHERE source = import.source
+       AND source_id = b.source_id;
+
+    IF FOUND THEN
         RETURN b;
     END IF;
 
@@ -677,8 +705,11 @@ BEGIN
                              AND deleted_at IS NULL)
              THEN 'username taken' END], NULL);
 
-    IF b.problems = '{}' THEN
-        RAISE EXCEPTION 'a conflict is gone: try again'
+    IF b.problems = '{}'
+       OR (b.problems = '{"username taken"}'
+           AND 'username' = ANY (autoflow.import_names(import.options->'drop')))
+    THEN
+        RAISE EXCEPTION 'a conflict is gone, or a name is to be left out'
             USING ERRCODE = 'serialization_failure';
     END IF;
 
@@ -742,7 +773,7 @@ BEGIN
 
         number := b.number;
         outcome := autoflow.import_outcome(b);
-        user_id := b.known;
+        user_id := nullif(b.known, '00000000-0000-0000-0000-000000000000');
         problems := CASE outcome WHEN 'refused' THEN b.problems ELSE '{}' END;
         dropped := CASE outcome WHEN 'created' THEN b.dropped ELSE '{}' END;
         RETURN NEXT;
@@ -873,7 +904,7 @@ REVOKE ALL ON FUNCTION
     autoflow.import_creates(autoflow.import_row),
     autoflow.import_roles(uuid, text[]),
     autoflow.import_insert(autoflow.imports, autoflow.import_row[]),
-    autoflow.import_conflict(autoflow.import_row, uuid[]),
+    autoflow.import_conflict(autoflow.imports, autoflow.import_row, uuid[]),
     autoflow.import_end(uuid),
     autoflow.import_preview(text, jsonb, jsonb),
     autoflow.import_foresee(autoflow.import_row, jsonb),

@@ -198,7 +198,7 @@ BEGIN
                               FROM unnest(batch) AS b
                              WHERE autoflow.import_creates(b))
     THEN
-        batch := ARRAY(SELECT autoflow.import_conflict(b, made)
+        batch := ARRAY(SELECT autoflow.import_conflict(import, b, made)
                          FROM unnest(batch) AS b);
     END IF;
 
@@ -221,7 +221,10 @@ BEGIN
 
     RETURN QUERY
         SELECT b.number, o,
-               CASE o WHEN 'created' THEN b.id WHEN 'known' THEN b.known END,
+               CASE o WHEN 'created' THEN b.id
+                      WHEN 'known'
+                      THEN nullif(b.known,
+                                  '00000000-0000-0000-0000-000000000000') END,
                CASE o WHEN 'refused' THEN b.problems ELSE '{}' END,
                CASE o WHEN 'created' THEN b.dropped ELSE '{}' END
           FROM unnest(batch) AS b,

@@ -8,7 +8,7 @@ DROP FUNCTION
     autoflow.import_foresee(autoflow.import_row, jsonb),
     autoflow.import_preview(text, jsonb, jsonb),
     autoflow.import_end(uuid),
-    autoflow.import_conflict(autoflow.import_row, uuid[]),
+    autoflow.import_conflict(autoflow.imports, autoflow.import_row, uuid[]),
     autoflow.import_insert(autoflow.imports, autoflow.import_row[]),
     autoflow.import_roles(uuid, text[]),
     autoflow.import_creates(autoflow.import_row),

@@ -178,7 +178,7 @@ subtest 'a signing key has leaked' => sub {
     my $kid = sub { $t->get_ok('/.well-known/jwks.json')->tx->res->json('/keys/0/kid') };
     my $before = $kid->();
     reloaded_by(sub {
-        autoflow_ok(['renew', 'signing'], qr/Copy it to all other nodes/, 'replaces it');
+        autoflow_ok(['renew', 'signing'], qr/Copy what is new to all other nodes/, 'replaces it');
     });
     isnt $kid->(), $before, 'another key is published';
     me($eve)->problem_is(401, 'invalid_token');

@@ -245,6 +245,19 @@ subtest 'doctor' => sub {
 my $db = DBI->connect("dbi:Pg:dbname=service;host=$socket;port=$port", '', '',
     {PrintError => 0, RaiseError => 1});
 
+subtest 'a stolen node without a password' => sub {
+    my ($status, $text) = autoflow('renew', 'signing', 'secret', 'database');
+    is $status, 0, 'has other keys to be replaced' or diag $text;
+    like $text, qr/database has no password.*is reloading/s, 'which nginx gets';
+};
+
+subtest 'a deployment' => sub {
+    my $fake = $dir->child('bin/sqitch');
+    $fake->spurt("#!/bin/sh\npsql -qtAX -c 'SHOW lock_timeout' \${3#db:}\n")->chmod(0755);
+    local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+    like +(autoflow('deploy'))[1], qr/^5s$/m, "doesn't wait for locks";
+};
+
 subtest 'roles' => sub {
     is_deeply $db->selectcol_arrayref(q{SELECT DISTINCT usename FROM pg_stat_activity
         WHERE application_name LIKE 'autoflow%' AND pid <> pg_backend_pid()}), ['www-data'],
@@ -277,11 +290,36 @@ subtest 'over TCP' => sub {
     my $select = sub ($url) { qx(psql -qtAX '$url' -c 'SELECT autoflow.schema_version()' 2>&1) };
     like $select->($url), qr/^\d+$/, 'by which the module connects';
 
-    $text = (autoflow('renew', 'database'))[1];
-    like $text, qr/database is new/, 'which is renewed when it has leaked';
+    # nginx uses it
+    my $http_conf = $first->child('http.conf');
+    $http_conf->spurt($http_conf->slurp =~ s/\Q$first\E/$folder/gr);
+    $folder->child('database')->chmod(0640);
+    ($status, $text) = autoflow('renew', 'signing', 'secret', 'database');
+    is $status, 0, 'a node was stolen' or diag $text;
+    unlike $text, qr/numeric|\Q@{[$url =~ m{:([^:@]+)@}]}\E/, 'quietly';
     my $new = $folder->child('database')->slurp =~ s/\s+//r;
-    like $select->($new), qr/^\d+$/, 'the new one is accepted';
+    is sprintf('%o', $folder->child('database')->stat->mode & 07777), '640', 'the mode is kept';
+    like $select->($new), qr/^\d+$/, 'the new password is accepted';
     like $select->($url), qr/password authentication failed/, 'the former one is not';
+    $server->signal('HUP');
+    Test::Autoflow::Wait::wait_until(sub {
+        ($t->ua->post(at('/auth/register') => json => $account)->res->code // 0) == 201 });
+    $t->post_ok(at('/auth/login') => json => $account)->status_is(200, 'also by nginx');
+    $http_conf->spurt($http_conf->slurp =~ s/\Q$folder\E/$first/gr);
+
+    # all names are checked before anything is replaced
+    my $before = contents($folder);
+    ok +(autoflow('renew', 'signing', 'everything'))[0], 'an unknown name';
+    is_deeply contents($folder), $before, 'changes nothing';
+    {
+        local $ENV{AUTOFLOW_DATABASE_URL} = "postgresql://admin:little\@127.0.0.1:$port/remote";
+        my $signing = $folder->child('signing.pem')->slurp;
+        ($status, $text) = autoflow('renew', 'database', 'signing');
+        ok $status, 'the database refuses';
+        like $text, qr/keeps the former password.*is reloading/s, 'but nginx is reloaded';
+        is $folder->child('database')->slurp =~ s/\s+//r, $new, 'with that password';
+        isnt $folder->child('signing.pem')->slurp, $signing, 'and another key';
+    }
 
     $folder->child('seal')->remove;
     ($status, $text) = autoflow(@setup);

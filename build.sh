@@ -26,6 +26,9 @@ import_packages=(
     jq libdbd-pg-perl libffi-platypus-perl libjson-xs-perl libnet-libidn2-perl
     libtext-csv-xs-perl
 )
+package_packages=(
+    bash-completion debhelper dpkg-dev
+)
 # a package after which there is a command isn't needed where that is found;
 # dbus-x11 is for Chromium: otherwise apt would bring systemd into a container
 test_packages=(
@@ -65,6 +68,8 @@ Usage: ./build.sh COMMAND
                          make a file for autoflow_password_blocklist, by default
                          FILE.blocklist, from a list of passwords or of their
                          SHA-1 digests, one per line
+  packages [test]        make Debian packages in build/packages/; test: in an
+                         empty Debian 12, as root, and use them there
   psql [ARG…]            open the running database, as its owner
   grant-superuser EMAIL  make an account of the running database a superuser
   import [OPTION…] FILE… import accounts of other systems into the running
@@ -803,6 +808,36 @@ make_blocklist() {
 }
 
 
+# ./build.sh packages
+
+packages() {
+    local folder=$build/packages
+    mkdir -p "$folder"
+    case ${1-} in
+        '')
+            need_packages "${build_packages[@]}" "${package_packages[@]}"
+            get_docs || true
+            "$root/debian/copy-source" "$folder/source"
+            step "Building packages" make_packages "$folder/source"
+            rm -r "$folder/source"
+            ls "$folder"/*.deb ;;
+        test)
+            if [ $EUID != 0 ]; then
+                say "Skipped: only root can make another machine."
+                return
+            fi
+            need_packages debootstrap
+            "$root/t/packages/run" "$folder" ;;
+        *) fail "usage: ./build.sh packages [test]" ;;
+    esac
+}
+
+make_packages() {
+    cd "$1"
+    dpkg-buildpackage -b -us -uc
+}
+
+
 # ./build.sh test
 
 # prepare_tests [--asan]: what tests run against
@@ -1120,6 +1155,7 @@ case ${1-} in
     mutate) shift; mutate "$@" ;;
     install) install_module ;;
     blocklist) shift; make_blocklist "$@" ;;
+    packages) shift; packages "$@" ;;
     psql) shift; open_psql "$@" ;;
     import | export) move_accounts "$@" ;;
     grant-superuser) on_running "$@" ;;

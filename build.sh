@@ -94,7 +94,7 @@ Environment:
                          of Debian's nginx-dev; builds that nginx, too
   CC                     the compiler (default: what nginx finds)
   AUTOFLOW_FUZZ_SECONDS  processor seconds for which `test` runs each fuzz
-                         target (default 10; with --asan 0: only its corpus)
+                         target (default 4; with --asan 0: only its corpus)
   AUTOFLOW_SEED          a number that a test has reported, to repeat its run
   AUTOFLOW_TEST_SECONDS  how long a file of tests may take (default 900)
   AUTOFLOW_CLUSTERS      where tests put their clusters (default: /dev/shm if

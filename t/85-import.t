@@ -317,6 +317,10 @@ subtest 'JSON' => sub {
     is $db->selectrow_array(q{SELECT source_id FROM autoflow.imported_accounts
         JOIN autoflow.users ON id = user_id WHERE email = 'big@example.com'}), $big, 'is exact';
     is account('big@example.com')->{bio}, "1:$big, 1.$big", 'in a text it was anyway';
+    ($exit) = $import->run('import', '--recipe',
+        $import->file('jq', '{email, full_name: "\(.small + 1) \(.big)"}'),
+        $import->file('json', qq({"email":"sum\@example.com","small":1,"big":-$big})));
+    is account('sum@example.com')->{full_name}, "2 -$big", 'others stay numbers';
 };
 
 subtest 'what one record could stop' => sub {

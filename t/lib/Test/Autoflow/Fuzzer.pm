@@ -13,7 +13,7 @@ package Test::Autoflow::Fuzzer;
 
 use Mojo::Base -base, -signatures;
 
-use List::Util qw(all shuffle);
+use List::Util qw(all min shuffle);
 use Mojo::JSON qw(decode_json encode_json);
 use Mojo::Util qw(url_escape);
 use Test::Autoflow::Client;
@@ -311,6 +311,7 @@ my @frames = (
 
 sub damaged_frames ($self, @all) {
     for (0 .. rand 3) {
+        @all = ('') if !@all;
         my $at = int rand @all;
         my ($type, $flags, $payload) = any(@frames)->();
         my $frame = substr(pack('N', length $payload), 1)
@@ -320,7 +321,7 @@ sub damaged_frames ($self, @all) {
             sub { splice @all, $at, 1 },
             sub { splice @all, $at, 0, $all[$at] },
             sub { @all[$at, -1] = @all[-1, $at] },
-            sub { substr $all[$at], rand 9, 1, chr rand 256 },
+            sub { substr $all[$at], rand min(9, length $all[$at]), 1, chr rand 256 },
             sub { $all[$at] = $self->damaged($all[$at]) },
             sub { $all[$at] =~ s/\A...\x01/substr(pack('N', rand 50), 1) . "\x01"/se },
         )->();

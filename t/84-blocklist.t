@@ -5,6 +5,7 @@ use Mojo::Base -strict, -signatures;
 use Digest::SHA qw(sha1_hex);
 use Mojo::File qw(path tempdir);
 use Test::Autoflow;
+use Test::Autoflow::Maildir;
 use Test::More;
 
 my $dir  = tempdir;
@@ -101,7 +102,14 @@ subtest 'nginx -t reports what is wrong with a file' => sub {
     like +($twice->check)[1], qr/is duplicate/;
 };
 
-$t->start;
+my $mails = Test::Autoflow::Maildir->new(t => $t);
+
+# with this list, or without one
+sub listing ($list) {
+    return $mails->configure($list ? (autoflow_password_blocklist => $list) : ());
+}
+
+listing($file)->start;
 my $number = 0;
 
 sub registered ($password) {
@@ -127,17 +135,23 @@ subtest 'wherever a password is set' => sub {
     $t->put_ok('/auth/me/password' => $t->bearer($root) => json =>
         {current_password => $good, new_password => $listed[0]});
     refused('new_password', 'a changed password');
+
+    $t->post_ok('/auth/forgot-password' => json => {email => 'ada@example.com'});
+    my $reset = sub ($password) { $t->post_ok('/auth/reset-password' => json =>
+        {token => $mails->token('ada@example.com', 'reset-password'), new_password => $password}) };
+    $reset->($listed[0]);
+    refused('new_password', 'one that is reset');
+    $reset->("$listed[0]!")->status_is(204, 'which the token survives');
+
     registered('password')->errors_are({password => 'password_too_weak'},
         'others are still rated');
     registered('ada@example.com')->status_is(201);
 };
 
 subtest 'but not at a login' => sub {
-    $t->settings({});
-    $t->reload;
+    listing(undef)->reload;
     my $pair = $t->register(email => 'before@example.com', password => $listed[0]);
-    $t->settings({autoflow_password_blocklist => $file});
-    $t->reload;
+    listing($file)->reload;
     registered($listed[0]);
     refused('password', 'the list is back');
     $t->post_ok('/auth/login' => json =>

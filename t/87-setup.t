@@ -249,6 +249,13 @@ subtest 'a stolen node without a password' => sub {
     my ($status, $text) = autoflow('renew', 'signing', 'secret', 'database');
     is $status, 0, 'has other keys to be replaced' or diag $text;
     like $text, qr/database has no password.*is reloading/s, 'which nginx gets';
+
+    my ($break, $mend) = edit('database', qr/.*/, 'host=db.test password=much');
+    $break->();
+    ($status, $text) = autoflow('renew', 'database');
+    ok $status, 'a password in another form';
+    like $text, qr/renew it by hand/, 'is left alone';
+    $mend->();
 };
 
 subtest 'a deployment' => sub {
@@ -289,6 +296,19 @@ subtest 'over TCP' => sub {
     like $url, qr{^postgresql://autoflow_app:[\w-]{32}\@127\.0\.0\.1:$port/remote$}, 'a password';
     my $select = sub ($url) { qx(psql -qtAX '$url' -c 'SELECT autoflow.schema_version()' 2>&1) };
     like $select->($url), qr/^\d+$/, 'by which the module connects';
+
+    # wherever the password is, it isn't in the arguments
+    for my $with ("admin:much\@127.0.0.1:$port/remote", "admin:%6duch\@127.0.0.1:$port/remote",
+        "127.0.0.1:$port/remote?password=much&user=admin",
+        "admin\@127.0.0.1:$port/remote?sslmode=prefer&password=much")
+    {
+        local $ENV{AUTOFLOW_DATABASE_URL} = "postgresql://$with";
+        my $fake = $dir->child('bin/sqitch')->spurt("#!/bin/sh\necho \"\$@\"\n")->chmod(0755);
+        local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+        ($status, $text) = autoflow('deploy');
+        is $status, 0, $with;
+        unlike $text, qr/much/, 'not in the arguments';
+    }
 
     # nginx uses it
     my $http_conf = $first->child('http.conf');

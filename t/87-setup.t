@@ -7,6 +7,7 @@ use File::Temp;
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::Autoflow::Process;
+use Test::Autoflow::Wait qw(wait_until);
 use Test::More;
 
 plan skip_all => 'only root may set up a machine' if $> != 0;
@@ -33,7 +34,7 @@ my $postgresql = Test::Autoflow::Process->new(
 )->start->serves(sub { system("$bin/pg_isready -q -h $socket -p $port") == 0 });
 
 my $module = $ENV{AUTOFLOW_MODULE} // "$root/build/ngx_http_autoflow_module.so";
-my $nginx  = $ENV{AUTOFLOW_NGINX} // '/usr/sbin/nginx';
+my @nginx  = Test::Autoflow::nginx_with();
 system('cp', '-r', "$root/conf/snippets", "$root/conf/mail", $etc) == 0 or die;
 $dir->child($_)->make_path for 'log', 'share';
 system('cp', '-r', "$root/conf/landing", "$root/conf/docs", "$dir/share") == 0 or die;
@@ -62,7 +63,7 @@ sub settings ($name, $database) {
     $dir->child($name)->spurt(<<~"END");
         database $database
         folder   $folder
-        nginx    $nginx -p $dir/share -c $etc/nginx.conf -e stderr
+        nginx    @nginx -p $dir/share -c $etc/nginx.conf -e stderr
         END
     return "$dir/$name";
 }
@@ -132,7 +133,7 @@ subtest 'again' => sub {
 
 my $server = Test::Autoflow::Process->new(
     log     => "$dir/stderr",
-    command => ['setpriv', '--pdeathsig', 'TERM', $nginx, '-p', "$dir/share", '-c',
+    command => ['setpriv', '--pdeathsig', 'TERM', @nginx, '-p', "$dir/share", '-c',
         "$etc/nginx.conf", '-e', 'stderr', '-g', 'daemon off;'],
 )->start->serves(sub { system("curl -sfo /dev/null http://127.0.0.1:$http/") == 0 });
 
@@ -266,9 +267,10 @@ subtest 'a deployment' => sub {
 };
 
 subtest 'roles' => sub {
-    is_deeply $db->selectcol_arrayref(q{SELECT DISTINCT usename FROM pg_stat_activity
-        WHERE application_name LIKE 'autoflow%' AND pid <> pg_backend_pid()}), ['www-data'],
-        'the module connects as its workers';
+    my $connected = sub { $db->selectcol_arrayref(q{SELECT DISTINCT usename FROM pg_stat_activity
+        WHERE application_name LIKE 'autoflow%' AND pid <> pg_backend_pid()}) };
+    wait_until(sub { @{$connected->()} });      # after a reload
+    is_deeply $connected->(), ['www-data'], 'the module connects as its workers';
     is_deeply $db->selectall_arrayref(q{SELECT rolname, rolcanlogin, rolsuper OR rolcreaterole,
         pg_has_role('www-data', oid, 'MEMBER') FROM pg_roles WHERE rolname LIKE 'autoflow%'
         ORDER BY 1}), [['autoflow', 0, 0, 0], ['autoflow_app', 1, 0, 1]],

@@ -235,11 +235,6 @@ sub locked ($self, $table = undef) {
 sub command ($self) {
     my $dir = $self->dir;
     my (@preload, @env);
-    if ($ENV{AUTOFLOW_ASAN}) {
-        push @preload, $ENV{AUTOFLOW_PRELOAD};
-        push @env, 'ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0',
-            'UBSAN_OPTIONS=print_stacktrace=1';
-    }
     if ($self->clock) {
         push @preload, "$dir/clock.so";
         push @env, "AUTOFLOW_CLOCK=$dir/clock";
@@ -248,8 +243,21 @@ sub command ($self) {
         push @preload, "$dir/freed.so";
         push @env, "AUTOFLOW_SECRETS=$dir/secrets";
     }
-    return (@preload ? ('env', 'LD_PRELOAD=' . join(':', @preload), @env) : (), $nginx,
-        '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr', '-g', 'daemon off;');
+    return (nginx_with(\@preload, \@env), '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr',
+        '-g', 'daemon off;');
+}
+
+# the command for nginx with these libraries, and in this environment: those of
+# an instrumented module come first
+sub nginx_with ($preload = [], $env = []) {
+    my (@preload, @env);
+    if ($ENV{AUTOFLOW_ASAN}) {
+        @preload = $ENV{AUTOFLOW_PRELOAD};
+        @env = ('ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0',
+            'UBSAN_OPTIONS=print_stacktrace=1');
+    }
+    push @preload, @$preload;
+    return (@preload ? ('env', 'LD_PRELOAD=' . join(':', @preload), @env, @$env) : (), $nginx);
 }
 
 # nginx -t: its exit status and output

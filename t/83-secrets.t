@@ -116,6 +116,12 @@ subtest 'they are used' => sub {
 
     my $again = post('/auth/refresh', {refresh_token => hidden(refreshed =>
         $pair->{refresh_token})})->json;
+
+    # known before it is in a response: a retry gets the same one
+    hidden(successor => $again->{refresh_token});
+    is post('/auth/refresh', {refresh_token => $pair->{refresh_token}})->json->{refresh_token},
+        $again->{refresh_token}, 'in a response';
+
     my $bearer = $t->bearer($again);
     is $t->ua->patch('/auth/me' => $bearer => json => {email => 'new@example.com', bio => 'x',
         current_password => $first})->res->code, 200, 'another address';

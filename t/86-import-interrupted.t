@@ -52,6 +52,13 @@ sub somebody ($number) {
     return $db;
 }
 
+# the SQLSTATE of a batch from the beginning of the import
+sub stale {
+    return eval { $t->db->do(q{SELECT FROM autoflow.imports i,
+        autoflow.import_batch(i.id, 0, '[]') WHERE file = ?}, {}, path($file)->basename) }
+        ? '' : $t->db->state;
+}
+
 sub waits {
     $t->wait_for(sub { position() == 2000 && $t->db->selectrow_array(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'autoflow import'
@@ -83,6 +90,7 @@ for my $end (sort keys %ends) {
     waits();
     $ends{$end}->($process);
     $somebody->rollback;
+    is stale(), '55000', 'a batch that was done is not done again' if $end eq 'killed';
     if ($end eq 'SIGTERM') {
         is $process->ended, 1 << 8, "$end: it ends"
             or diag path($import->dir, 'output')->slurp;

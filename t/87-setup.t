@@ -272,7 +272,7 @@ subtest 'a deployment' => sub {
 subtest 'roles' => sub {
     my $connected = wait_until(sub {       # there may be none during a reload
         my $roles = $db->selectcol_arrayref(q{SELECT DISTINCT usename FROM pg_stat_activity
-            WHERE application_name LIKE 'autoflow%' AND pid <> pg_backend_pid()});
+            WHERE application_name LIKE 'autoflow%' AND application_name <> 'autoflow command'});
         return @$roles ? $roles : undef;
     });
     is_deeply $connected, ['www-data'], 'the module connects as its workers'

@@ -211,7 +211,7 @@ my @faults = (
         FROM autoflow.users}), sql('DELETE FROM autoflow.outbox')],
     ['jobs are overdue: purge', sql(q{UPDATE autoflow.jobs SET ran_at = now() - interval '1 day',
         until = now() + interval '1 day' WHERE name = 'purge'}),
-        sql('UPDATE autoflow.jobs SET until = now()')],
+        sql('UPDATE autoflow.jobs SET ran_at = now(), until = now()')],
 );
 
 subtest 'doctor' => sub {

@@ -5,6 +5,7 @@ use Mojo::Base -strict, -signatures;
 use MIME::Base64 qw(encode_base64 encode_base64url);
 use Mojo::File qw(path);
 use Test::Autoflow;
+use Test::Autoflow::Guide;
 use Test::More;
 
 my $t = Test::Autoflow->new;
@@ -617,8 +618,9 @@ $t->api(1)->server('');
 
 # docs/keys.md: its commands generate accepted keys
 
-my ($commands) = path($Test::Autoflow::root, 'docs', 'keys.md')
-    ->slurp =~ /^```sh\n(umask.*?)^```/ms;
+my $guide = Test::Autoflow::Guide->new('keys.md');
+my $commands = $guide->text(under => 'Making one');
+$guide->finish;
 for my $made (split /\n\n/, $commands) {
     path($t->dir, 'keys')->make_path;
     system 'sh', '-c', 'cd "$1" && umask 077 && eval "$2" 2>/dev/null', 'sh', $t->dir, $made;

@@ -5,6 +5,7 @@ use Mojo::Base -strict, -signatures;
 use File::Temp;
 use Mojo::File qw(curfile path);
 use Mojo::JSON qw(true);
+use Test::Autoflow::Guide;
 use Test::More;
 
 plan skip_all => 'under the sanitizers it is the same' if $ENV{AUTOFLOW_ASAN};
@@ -18,11 +19,11 @@ chdir $root;
 my @built = grep { -d } 'build/nginx-dev';
 system(qw(cp -a --parents build.sh config sql src), @built, "$copy") == 0 or die;
 
-my ($section) = path($root, 'docs/development.md')->slurp
-    =~ /^## A new endpoint\n(.*?)^## /ms;
-my @blocks = $section =~ /^```(?:sql|c)\n(.*?)^```/gms;
+my $guide  = Test::Autoflow::Guide->new('development.md');
+my @blocks = map { $_->{text} } $guide->blocks(under => 'A new endpoint');
 my ($statement, $route, $schema) = @blocks;
 is scalar @blocks, 3, 'a statement, a route and a schema';
+$guide->finish;
 
 path($copy, 'sql/queries/auth/whoami.sql')->spurt($statement);
 my $table = 'const af_route_t  af_account_routes[] = {';

@@ -5,18 +5,17 @@ use Mojo::Base -strict, -signatures;
 use IO::Socket::IP;
 use Mojo::File qw(path);
 use Test::Autoflow;
+use Test::Autoflow::Guide;
 use Test::More;
 
 my %port = map { $_ => Test::Autoflow::free_port() }
     qw(auth envoy app nginx caddy haproxy);
 
 # the documentation's configurations, with this test's ports
-my $docs   = path($Test::Autoflow::root, 'docs/forward-auth.md')->slurp;
-my %blocks;
-push @{$blocks{$1}}, $2 while $docs =~ /^```(\w+)\n(.*?)^```$/gms;
+my $guide = Test::Autoflow::Guide->new('forward-auth.md');
 
 sub block ($language, $pattern, %changes) {
-    my ($block) = grep { /$pattern/ } @{$blocks{$language}};
+    my $block = $guide->text(language => $language, like => $pattern);
     $block =~ s/127\.0\.0\.1:8080/127.0.0.1:$port{auth}/g;
     $block =~ s/127\.0\.0\.1:8081/127.0.0.1:$port{app}/g;
     $block =~ s/127\.0\.0\.1:8082/127.0.0.1:$port{envoy}/g;
@@ -254,5 +253,6 @@ subtest 'HAProxy' => sub {
     $haproxy->signal('TERM')->ended;
 };
 
+$guide->finish;
 $t->finish;
 done_testing;

@@ -3,6 +3,7 @@
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
 use Test::Autoflow;
+use Test::Autoflow::Guide;
 use Test::More;
 
 my $root = $Test::Autoflow::root;
@@ -86,7 +87,9 @@ $t->finish;
 
 # docs/production.md, with the test's ports and paths
 
-my ($conf) = path($root, 'docs', 'production.md')->slurp =~ /^```nginx\n(load_module.*?)^```/ms;
+my $guide = Test::Autoflow::Guide->new('production.md');
+my $conf  = $guide->text(language => 'nginx', like => qr/^load_module/);
+$guide->finish;
 
 package Documented {
     use Mojo::Base 'Test::Autoflow', -signatures;

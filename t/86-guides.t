@@ -1,0 +1,87 @@
+# Short blocks of the documents, as they stand there.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::JSON qw(decode_json);
+use Test::Autoflow;
+use Test::Autoflow::Guide;
+use Test::More;
+
+my $t = Test::Autoflow->new(server => <<'END')->start;
+location /app/ {
+    autoflow_auth on;
+    proxy_pass http://echo;
+    proxy_set_header X-User-Id    $autoflow_user_id;
+    proxy_set_header X-User-Email $autoflow_email;
+}
+END
+my $url   = $t->postgresql->url('autoflow');
+my $check = Test::Autoflow->new(beside => $t);       # for nginx -t
+
+subtest 'README.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('README.md');
+    my $port  = $t->port;
+    my ($output) = $guide->sh_ok(like => qr/^TOKEN=/,
+        change => {qr/\blocalhost:8080\b/ => "127.0.0.1:$port"});
+    my ($token, $account, $app) = split /\n/, $output;
+    like $token, qr/^eyJ[\w.-]+$/, 'a token';
+    like decode_json($account)->{email}, qr/^ada-\d+\@example\.com$/, 'its account';
+    is decode_json($app)->{email}, decode_json($account)->{email}, 'which an upstream gets';
+    $guide->nginx_ok($check, under => 'Protecting an upstream');
+    $guide->finish;
+};
+
+subtest 'keys.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('keys.md');
+    like $guide->sql_ok($url, under => 'Sealing passwords'), qr/^not sealed\|1\|/, 'one account';
+    $guide->finish;
+};
+
+subtest 'moving.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('moving.md');
+    $t->db->do($_) for q{CREATE SCHEMA old},
+        q{CREATE TABLE old.users (id integer, mail text, pwd text)},
+        q{INSERT INTO old.users VALUES (7, 'old@example.com', NULL)},
+        q{CREATE TABLE public.orders AS SELECT 7 AS user_id, NULL::uuid AS account_id},
+        q{INSERT INTO autoflow.imported_accounts (source, source_id, user_id)
+            SELECT 'django', 7, id FROM autoflow.users};
+    $guide->sql_ok($url, under => 'Ids');
+    is $t->db->selectrow_array('SELECT count(*) FROM orders JOIN autoflow.users u
+        ON u.id = account_id'), 1, 'what refers to accounts follows';
+    like $guide->sql_ok($url, under => 'In SQL'), qr/created/, 'an account is created';
+    $guide->finish;
+};
+
+subtest 'operations.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('operations.md');
+    $guide->sql_ok($url, under => 'Following the audit');
+    $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('editor'), ('writer')});
+    $guide->sql_ok($url, under => 'Changing roles by SQL');
+    is_deeply $t->db->selectcol_arrayref('SELECT name FROM autoflow.roles
+        WHERE deleted_at IS NULL'), ['author'], 'one is renamed';
+    $guide->finish;
+};
+
+subtest 'passwords.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('passwords.md');
+    like $guide->sql_ok($url, under => 'Hashes of other systems'), qr/^malformed$/m, 'an ellipsis';
+    $guide->finish;
+};
+
+subtest 'production.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('production.md');
+    like $guide->sh_ok(like => qr/openssl rand/), qr/^base64url:[\w-]{43}$/, 'a secret';
+    $guide->sql_ok($url, under => 'The role');
+    ok $t->db->selectrow_array(q{SELECT has_table_privilege('web', 'autoflow.users', 'SELECT')
+        AND NOT has_database_privilege('public', 'autoflow', 'CONNECT')}), 'which it has';
+    $guide->nginx_ok($check, under => 'Behind another proxy');
+    $guide->finish;
+};
+
+subtest 'security-memory.md' => sub {
+    my $guide = Test::Autoflow::Guide->new('security-memory.md');
+    $guide->nginx_ok($check, language => 'nginx');
+    $guide->finish;
+};
+
+$t->finish;
+done_testing;

@@ -35,7 +35,8 @@ test_packages=(
     "${run_packages[@]}" "${import_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
-    prometheus python3-aiosmtpd slowhttptest
+    php8.2-fpm prometheus python3-aiosmtpd python3-grpcio slowhttptest
+    uwsgi-core uwsgi-plugin-python3
 )
 
 # the page /docs is Swagger UI, from npm
@@ -178,12 +179,12 @@ apt_install() {
     trap 'rm -f $undo' EXIT
 
     case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | \
-        *" haproxy "* | *" prometheus "*)
+        *" haproxy "* | *" php8.2-fpm "* | *" prometheus "*)
         if [ ! -e $policy ]; then
             undo="$policy"
             printf '%s\n' '#!/bin/sh' \
                 'case "$*" in' \
-                '*nginx*|*postgresql*|*caddy*|*haproxy*|*prometheus*)' \
+                '*nginx*|*postgresql*|*caddy*|*haproxy*|*fpm*|*prometheus*)' \
                 'exit 101 ;; esac' >$policy
             chmod 755 $policy
         fi
@@ -197,7 +198,7 @@ apt_install() {
     apt-get update || true
     apt-get install -y --no-install-recommends "$@"
 
-    for service in nginx caddy haproxy prometheus; do
+    for service in nginx caddy haproxy php8.2-fpm prometheus; do
         case " $* " in *" $service "*)
             at_boot disable $service
             mkdir -p /var/lib/autoflow
@@ -1138,7 +1139,7 @@ clean() {
     case $place in
         */autoflow.??????/temp) rm -rf "${place%/temp}" ;;
     esac
-    at_boot_again nginx caddy haproxy prometheus
+    at_boot_again nginx caddy haproxy php8.2-fpm prometheus
     say "Removed $state and its database."
 }
 

@@ -148,7 +148,7 @@ sub workers_are ($self, @not) { $self->workers_are_of($self->process, @not) }
 
 # a master may have other children, which check the configuration
 sub workers_are_of ($self, $master, @not) {
-    my %title = map { $_ => Test::Autoflow::Process::title_of($_) } $master->children;
+    my %title = map { $_ => Test::Autoflow::Process::title_of($_) } workers_of($master);
     return keys %title == $self->workers
         && none(sub { defined $title{$_} }, @not)
         && all(sub { /^nginx: worker process\0/ }, values %title);
@@ -347,7 +347,13 @@ sub all_read ($self) {
     return $self;
 }
 
-sub worker_pids ($self) { $self->process->children }
+sub worker_pids ($self) { workers_of($self->process) }
+
+# without the processes for a proxy_cache
+sub workers_of ($master) {
+    return grep { Test::Autoflow::Process::title_of($_) !~ /^nginx: cache/ }
+        $master->children;
+}
 
 # the output of nginx and the sanitizers
 sub error_log ($self) {

@@ -5,6 +5,7 @@ use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json);
 use Test::Autoflow;
+use Test::Autoflow::Daemon;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -92,18 +93,14 @@ subtest 'reload' => sub {
 
 subtest 'binary upgrade' => sub {
     $t->stop;
-    $t->main(join '', map { "env $_;\n" } qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS));
-    my $watch = start_daemon();
+    my $daemon = Test::Autoflow::Daemon->new(t => $t)->start;
     $t->ready;
 
-    my $load     = load();
-    my ($old)    = masters();
-    my @workers  = workers($old);
-    my $new      = upgrade($old);
-    kill 'WINCH', $old;
-    $t->wait_for(sub { !workers($old) });
-    kill 'QUIT', $old;
-    $t->wait_for(sub { !grep { $_ == $old } masters() });
+    my $load    = load();
+    my $old     = $daemon->master;
+    my @workers = $daemon->workers($old);
+    my $new     = $daemon->upgrade;
+    $daemon->retire($old)->end($old);
     $load->more(60);
     all_right($load, 'every request is answered right while the binary is replaced');
     well_ended(@workers);
@@ -112,74 +109,21 @@ subtest 'binary upgrade' => sub {
 
     # … and reverted
     $load    = load();
-    @workers = workers($new);
-    my $third = upgrade($new);
-    kill 'WINCH', $new;
-    $t->wait_for(sub { !workers($new) });
-    kill 'HUP', $new;
-    $t->wait_for(sub { workers($new) == 2 });
-    push @workers, workers($third);
-    kill 'QUIT', $third;
-    $t->wait_for(sub { !grep { $_ == $third } masters() });
+    @workers = $daemon->workers($new);
+    my $third = $daemon->upgrade;
+    $daemon->retire($new)->revive($new);
+    push @workers, $daemon->workers($third);
+    $daemon->end($third);
     $load->more(60);
     all_right($load, 'and while that is taken back');
     $t->ready;
     is $t->connections, 4, 'as many connections as before';
 
-    push @workers, workers($new);
-    kill 'QUIT', $new;
-    $t->wait_for(sub { !masters() });
+    push @workers, $daemon->workers($new);
+    $daemon->end($new);
     well_ended(@workers);
     like $t->error_log, qr/\] $_#$_: exit$/m, "master $_ exits" for $old, $new, $third;
-    close $watch;
 };
-
-# Only a daemon handles WINCH.  It is not our child and would outlive us: a
-# process waits for our end, to kill it if necessary.
-sub start_daemon {
-    my @command = $t->command;
-    $t->write_conf;
-    system('sh', '-c', 'log=$1; shift; exec "$@" 2>>"$log"', 'sh', $t->dir . '/stderr',
-        @command[0 .. $#command - 1], 'daemon on;') == 0 or die 'nginx did not start';
-
-    $t->wait_for(sub { master() });
-    my $session = Test::Autoflow::Process->new(pid => master(), status => 0);
-    $t->process($session);
-
-    pipe my $read, my $write or die "pipe: $!";
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        close $write;
-        sysread $read, my $nothing, 1;
-        kill 'KILL', $session->processes;
-        POSIX::_exit(0);
-    }
-    return $write;
-}
-
-# by its file
-sub master { eval { path($t->dir, 'nginx.pid')->slurp =~ s/\s//gr } || 0 }
-
-sub masters {
-    my %all = map { $_ => 1 } $t->process->processes;
-    return grep { Test::Autoflow::Process::children_of($_)
-        || !$all{(Test::Autoflow::Process::stat_of($_))[1]} } keys %all;
-}
-
-sub workers ($master) {
-    my %masters = map { $_ => 1 } masters();
-    return grep { !$masters{$_} } Test::Autoflow::Process::children_of($master);
-}
-
-# begins to: returns the new master, when its workers have connected
-sub upgrade ($old) {
-    my $new;
-    my $before = $t->connections;
-    kill 'USR2', $old;
-    $t->wait_for(sub { ($new = master()) && $new != $old });
-    $t->wait_for(sub { workers($new) == 2 && $t->connections == $before + 4 });
-    return $new;
-}
 
 $t->finish;
 

@@ -1020,7 +1020,7 @@ test_upgrade() {
     # outside a repository, git just patches
     mkdir -p "$tree"
     git -C "$root" archive "$previous" | tar -x -C "$tree"
-    GIT_CEILING_DIRECTORIES=$build/upgrade git -C "$tree" apply \
+    GIT_CEILING_DIRECTORIES=$build/upgrade git -C "$tree" apply --allow-empty \
         "$root/t/upgrade/previous.patch"
 
     step "Building the previous version" "$tree/build.sh" build

@@ -736,6 +736,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
         && conf->metrics == 0)
     {
         conf->dialect = prev->dialect;
+        conf->routes = prev->routes;
         conf->series = prev->series;
         conf->base = prev->base;
         conf->mount = prev->mount;

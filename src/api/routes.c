@@ -81,6 +81,11 @@ af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_sprintf(mount.data, "%V/auth/", &base);
     }
 
+    alcf->routes = af_routes_create(cf->pool, dialect->sections);
+    if (alcf->routes == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
     alcf->dialect = dialect;
     alcf->series = af_metrics_series(dialect);
     alcf->base = base;
@@ -235,8 +240,7 @@ af_api_methods(ngx_http_request_t *r)
     af_match_t  match;
 
     af_api_path(r, &path);
-    af_route_match(af_loc_conf(r)->dialect->sections, r->method, &path,
-                   &r->args, &match);
+    af_route_match(af_loc_conf(r)->routes, r->method, &path, &r->args, &match);
 
     return match.methods;
 }

@@ -8,6 +8,9 @@
 #include "check/schema.h"
 
 
+static uint32_t af_path_add(uint32_t hash, const char *text, size_t len);
+
+
 int
 af_path_match(const char *pattern, const char *path, size_t len,
     af_path_param_t *params)
@@ -49,6 +52,49 @@ af_path_match(const char *pattern, const char *path, size_t len,
     }
 
     return (*pattern == '\0' && p == last) ? n : -1;
+}
+
+
+/* FNV-1a */
+
+uint32_t
+af_path_hash(const char *path, size_t len)
+{
+    size_t       n;
+    uint32_t     hash;
+    const char  *p, *last, *slash;
+
+    hash = 2166136261;
+    last = path + len;
+
+    for (p = path; p < last; p += n) {
+
+        if (*p == '/') {
+            n = 1;
+
+        } else {
+            slash = memchr(p, '/', last - p);
+            n = ((slash != NULL) ? slash : last) - p;
+        }
+
+        hash = (*p == '{' || af_is_uuid(p, n)) ? af_path_add(hash, "{", 1)
+                                               : af_path_add(hash, p, n);
+    }
+
+    return hash;
+}
+
+
+static uint32_t
+af_path_add(uint32_t hash, const char *text, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        hash = (hash ^ (unsigned char) text[i]) * 16777619;
+    }
+
+    return hash;
 }
 
 

@@ -6,6 +6,7 @@
 #define AF_CHECK_PATH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 
 /* the maximum number of {names} in a pattern */
@@ -29,6 +30,13 @@ typedef struct {
  */
 int af_path_match(const char *pattern, const char *path, size_t len,
     af_path_param_t *params);
+
+/*
+ * Returns a hash of a pattern or a path, in which all UUIDs are the same: that
+ * of a path equals those of the patterns that it matches, whose {names} must be
+ * whole segments.
+ */
+uint32_t af_path_hash(const char *path, size_t len);
 
 /* Returns 1 if the pattern has "{name}". */
 int af_path_has(const char *pattern, const char *name);

@@ -1,6 +1,6 @@
 #include "check/trace.h"
+#include "check/random.h"
 
-#include <sodium.h>
 #include <string.h>
 
 
@@ -15,7 +15,6 @@
 
 static int af_trace_is_hex(const char *text, size_t len);
 static int af_trace_is_zero(const char *text, size_t len);
-static void af_trace_random(char *hex, size_t len);
 
 
 int
@@ -69,7 +68,7 @@ af_trace_parse(const char *text, size_t len, af_trace_t *trace)
 void
 af_trace_begin(af_trace_t *trace)
 {
-    af_trace_random(trace->trace_id, AF_TRACE_ID_LEN);
+    af_random_hex(trace->trace_id, AF_TRACE_ID_LEN);
     af_trace_span(trace);
 
     trace->sampled = 0;
@@ -79,7 +78,7 @@ af_trace_begin(af_trace_t *trace)
 void
 af_trace_span(af_trace_t *trace)
 {
-    af_trace_random(trace->span_id, AF_SPAN_ID_LEN);
+    af_random_hex(trace->span_id, AF_SPAN_ID_LEN);
 }
 
 
@@ -123,21 +122,4 @@ af_trace_is_zero(const char *text, size_t len)
     }
 
     return 1;
-}
-
-
-/* never all zeros, which would be invalid */
-
-static void
-af_trace_random(char *hex, size_t len)
-{
-    char           text[AF_TRACE_ID_LEN + 1];
-    unsigned char  octets[AF_TRACE_ID_LEN / 2];
-
-    do {
-        randombytes_buf(octets, len / 2);
-    } while (sodium_is_zero(octets, len / 2));
-
-    sodium_bin2hex(text, sizeof(text), octets, len / 2);
-    memcpy(hex, text, len);
 }

@@ -156,6 +156,7 @@ typedef struct {
     ngx_array_t                *require;   /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t   *realm;
     const struct af_dialect_s  *dialect;   /* of autoflow_api; NULL: no API */
+    const struct af_routes_s   *routes;    /* likewise: the dialect's */
     ngx_uint_t                  series;    /* of its first route, in metrics */
     ngx_str_t                   base;      /* of its paths, no last '/' */
     ngx_str_t                   mount;     /* what they begin with */

@@ -127,10 +127,15 @@ af_result_column(const PGresult *res, int row, const char *name)
 {
     int  n;
 
-    n = PQfnumber(res, name);
+    /* PQfnumber() would copy the name, to fold its case */
 
-    return (n < 0 || PQgetisnull(res, row, n)) ? NULL
-                                               : PQgetvalue(res, row, n);
+    for (n = 0; n < PQnfields(res); n++) {
+        if (ngx_strcmp(PQfname(res, n), name) == 0) {
+            return PQgetisnull(res, row, n) ? NULL : PQgetvalue(res, row, n);
+        }
+    }
+
+    return NULL;
 }
 
 

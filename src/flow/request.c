@@ -58,8 +58,8 @@ af_flow(ngx_http_request_t *r, const ngx_str_t *path)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    af_route_match(af_loc_conf(r)->dialect->sections, r->method, path,
-                   &r->args, &ctx->match);
+    af_route_match(af_loc_conf(r)->routes, r->method, path, &r->args,
+                   &ctx->match);
 
     if (ctx->match.route) {
         af_request_find_ctx(r)->route = ctx->match.route->path;

@@ -104,10 +104,31 @@ typedef struct {
 
 
 /*
- * Finds a request's route in the sections, which end with one without routes;
- * `args` is the URI's query.  The first match counts.
+ * The paths and aliases of a dialect's routes, by their hashes: an open table,
+ * whose size is a power of 2.
  */
-void af_route_match(const af_section_t *sections, ngx_uint_t method,
+
+typedef struct {
+    const char        *path;             /* NULL: empty */
+    const af_route_t  *route;
+    uint32_t           number;           /* as in af_match_t */
+    uint32_t           hash;
+} af_route_slot_t;
+
+typedef struct af_routes_s {
+    af_route_slot_t   *slots;
+    ngx_uint_t         size;
+} af_routes_t;
+
+
+/* of sections that end with one without routes; returns NULL for no memory */
+af_routes_t *af_routes_create(ngx_pool_t *pool, const af_section_t *sections);
+
+/*
+ * Finds a request's route; `args` is the URI's query.  The first match in the
+ * order of the sections counts.
+ */
+void af_route_match(const af_routes_t *routes, ngx_uint_t method,
     const ngx_str_t *path, const ngx_str_t *args, af_match_t *match);
 
 /* A route's budget: by default changes, of whatever may change something. */

@@ -1,13 +1,18 @@
 #include "http/request.h"
 #include "check/input.h"
+#include "check/random.h"
 
 
 /* octets of what is kept of a User-Agent, and of a path */
 #define AF_REQUEST_AGENT_MAX  255
 #define AF_REQUEST_PATH_MAX   1024
 
+/* of an id, as nginx's own */
+#define AF_REQUEST_ID_LEN  32
+
 
 static void af_request_cleanup(void *data);
+static ngx_str_t af_request_new_id(ngx_http_request_t *r);
 static ngx_int_t af_request_clean(ngx_http_request_t *r, const ngx_str_t *raw,
     size_t max, ngx_str_t *text);
 
@@ -82,10 +87,8 @@ af_request_cleanup(void *data)
 ngx_str_t
 af_request_id(ngx_http_request_t *r)
 {
-    size_t                      i;
-    ngx_str_t                   id;
-    ngx_table_elt_t            *h;
-    ngx_http_variable_value_t  *v;
+    size_t            i;
+    ngx_table_elt_t  *h;
 
     h = af_header_in(r, "x-request-id", 0);
 
@@ -103,14 +106,38 @@ af_request_id(ngx_http_request_t *r)
         }
     }
 
-    v = ngx_http_get_indexed_variable(r, af_main_conf(r)->request_id);
+    return af_request_new_id(r);
+}
+
+
+/* $request_id, so that a log shows the same id; but without OpenSSL's costs */
+
+static ngx_str_t
+af_request_new_id(ngx_http_request_t *r)
+{
+    ngx_str_t                   id;
+    ngx_http_variable_value_t  *v;
+
+    v = &r->variables[af_main_conf(r)->request_id];
 
     ngx_str_null(&id);
 
-    if (v && !v->not_found) {
-        id.data = v->data;
-        id.len = v->len;
+    if (!v->valid) {
+        v->data = ngx_pnalloc(r->pool, AF_REQUEST_ID_LEN);
+        if (v->data == NULL) {
+            return id;
+        }
+
+        af_random_hex((char *) v->data, AF_REQUEST_ID_LEN);
+
+        v->len = AF_REQUEST_ID_LEN;
+        v->valid = 1;
+        v->no_cacheable = 0;
+        v->not_found = 0;
     }
+
+    id.data = v->data;
+    id.len = v->len;
 
     return id;
 }

@@ -34,11 +34,12 @@ static const struct {
     { "/users/{user_id}/roles/{role_id}", "^/users/" UUID "/roles/" UUID "$",
       { "user_id", "role_id", NULL } },
     { "/{a}/{b}", "^/" UUID "/" UUID "$", { "a", "b", NULL } },
-    { "/x{id}/", "^/x" UUID "/$", { "id", NULL } }
+    { "/x/{id}/", "^/x/" UUID "/$", { "id", NULL } }
 };
 
 
-static regex_t  compiled[af_nelts(patterns)];
+static regex_t   compiled[af_nelts(patterns)];
+static uint32_t  hashes[af_nelts(patterns)];
 
 
 int
@@ -51,6 +52,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
     for (i = 0; i < af_nelts(patterns); i++) {
         af_must(regcomp(&compiled[i], patterns[i].regex, REG_EXTENDED) == 0);
+        hashes[i] = af_path_hash(patterns[i].pattern,
+                                 strlen(patterns[i].pattern));
     }
 
     return 0;
@@ -91,6 +94,8 @@ matched(unsigned row, const char *path, size_t len)
     af_must((n != -1)
             == (strlen(copy) == len
                 && regexec(&compiled[row], copy, GROUPS, groups, 0) == 0));
+
+    af_must(n == -1 || af_path_hash(path, len) == hashes[row]);
 
     for (i = 0; i < n; i++) {
         group = &groups[2 * i + 1];

@@ -108,6 +108,38 @@ test_names_and_values_are_found(void **state)
 }
 
 
+/* paths of different patterns rarely have the same hash, and never here */
+
+static void
+test_a_path_has_the_hash_of_its_pattern(void **state)
+{
+    char      *path;
+    size_t     i, len;
+    unsigned   failed, same;
+
+    (void) state;
+
+    failed = 0;
+
+    for (i = 0; i < af_nelts(paths); i++) {
+        len = strlen(paths[i].path);
+        path = af_exact(paths[i].path, len);
+
+        same = (af_path_hash(path, len)
+                == af_path_hash(paths[i].pattern, strlen(paths[i].pattern)));
+
+        /* braces may be in a path, too */
+
+        af_row(same == (paths[i].n != -1) || strchr(path, '{'),
+               "%s %s", paths[i].pattern, paths[i].path);
+
+        free(path);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
 static void
 test_a_name_is_in_braces_and_whole(void **state)
 {
@@ -127,6 +159,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_paths_match_or_not),
+        cmocka_unit_test(test_a_path_has_the_hash_of_its_pattern),
         cmocka_unit_test(test_names_and_values_are_found),
         cmocka_unit_test(test_a_name_is_in_braces_and_whole)
     };

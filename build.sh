@@ -26,6 +26,11 @@ import_packages=(
     jq libdbd-pg-perl libffi-platypus-perl libjson-xs-perl libnet-libidn2-perl
     libtext-csv-xs-perl
 )
+bench_packages=(
+    libnginx-mod-http-lua python3-asyncpg python3-bcrypt python3-fastapi
+    python3-httptools python3-jose python3-passlib python3-sqlalchemy
+    python3-uvicorn python3-uvloop valgrind
+)
 package_packages=(
     bash-completion debhelper dpkg-dev
 )
@@ -36,7 +41,7 @@ test_packages=(
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
     php8.2-fpm prometheus python3-aiosmtpd python3-grpcio slowhttptest
-    uwsgi-core uwsgi-plugin-python3
+    uwsgi-core uwsgi-plugin-python3 wrk
 )
 
 # the page /docs is Swagger UI, from npm
@@ -56,6 +61,9 @@ Usage: ./build.sh COMMAND
   fuzz [MINUTES]         fuzz the parsers and the whole server, under the
                          sanitizers, for so long (default 60); what is found
                          is in build/found/
+  bench [--quick] [NAME…]
+                         measure how fast it is, beside nginx and PostgreSQL
+                         alone: docs/performance.md
   test-upgrade [--asan]  run the previous version beside this one, on one
                          database
   coverage [FILE…]       run all tests, or these, and report for each folder
@@ -930,6 +938,13 @@ fuzz() {
 # Programs write their data below `data` when they exit: workers may not write,
 # or even look, into build/.  The folders are created here, since whoever came
 # first would own them.
+bench() {
+    need_packages "${bench_packages[@]}"
+    prepare_tests
+    use_postgresql "$build"
+    exec "$root/bench/run" "$@"
+}
+
 coverage() {
     local data status
     export AUTOFLOW_COVERAGE=1 AUTOFLOW_FUZZ_SECONDS=0
@@ -1062,7 +1077,7 @@ template_for_previous() {
 
 sources() {
     cd "$root"
-    find build.sh config .ci blocklist conf import sql src t tools -type f \
+    find build.sh config .ci bench blocklist conf import sql src t tools -type f \
         \( -path 'tools/*' -o -name '*.[chtl]' -o -name '*.p[lm]' -o \
         -name '*.sql' -o -name '*.conf' -o -name '*.jq' -o -name build.sh -o \
         -name config -o -name run -o -name embed -o -name autoflow \) "$@"
@@ -1104,8 +1119,9 @@ check_scripts() {
     done
     for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \
         "$root"/t/*.t "$root"/t/upgrade/*.t "$root/sql/embed" \
-        "$root/import/autoflow"; do
-        ! perl -I"$root/t/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' ||
+        "$root/import/autoflow" "$root/bench/run" \
+        "$root"/bench/*/*.pm "$root"/bench/*/*/*.pm; do
+        ! perl -I"$root/t/lib" -I"$root/bench/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' ||
             fail "$file has errors"
     done
 }
@@ -1151,6 +1167,7 @@ case ${1-} in
         say "Built ${out#"$root"/}/$module." ;;
     test) shift; run_tests "$@" ;;
     fuzz) shift; fuzz "$@" ;;
+    bench) shift; bench "$@" ;;
     test-upgrade) shift; test_upgrade "$@" ;;
     coverage) shift; coverage "$@" ;;
     mutate) shift; mutate "$@" ;;

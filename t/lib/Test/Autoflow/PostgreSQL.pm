@@ -14,6 +14,7 @@ use Test::More ();
 
 has 'dir';
 has 'process';
+has options => sub { [qw(autovacuum=off shared_buffers=16MB max_wal_size=64MB)] };
 has data => sub ($self) { File::Temp->newdir(DIR => $ENV{AUTOFLOW_CLUSTERS} || $self->dir) };
 has template => sub {
     $ENV{AUTOFLOW_TEMPLATE} // do {
@@ -44,7 +45,7 @@ sub start ($self) {
                 ($user ? ("--reuid=$user", "--regid=$user", '--init-groups') : ()),
                 "/usr/lib/postgresql/$version/bin/postgres",
                 '-D', $self->data, '-k', $self->dir, '-h', '', '-F',
-                map({ ('-c', $_) } qw(autovacuum=off shared_buffers=16MB max_wal_size=64MB)),
+                map({ ('-c', $_) } @{$self->options}),
             ]
         )->start->serves(sub { DBI->connect($self->dsn('autoflow'), '', '', {PrintError => 0}) })
     );

@@ -27,7 +27,7 @@ use Test::More ();
 our $root = abs_path(dirname(__FILE__) . '/../../../..');
 
 # the languages that have to be run
-our @languages = qw(sh nginx sql);
+our @languages = qw(sh nginx sql js html python ruby php);
 
 sub new ($class, $file) {
     my $path = -e "$root/docs/$file" ? "$root/docs/$file" : "$root/$file";

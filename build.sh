@@ -64,6 +64,10 @@ Usage: ./build.sh COMMAND
   bench [--quick] [NAME…]
                          measure how fast it is, beside nginx and PostgreSQL
                          alone: docs/performance.md
+  soak [--asan] [MINUTES]
+                         ask two nodes of one database for everything at random,
+                         for so long (default 10), while workers, connections and
+                         PostgreSQL are killed, and check every promise
   test-upgrade [--asan]  run the previous version beside this one, on one
                          database
   coverage [FILE…]       run all tests, or these, and report for each folder
@@ -933,6 +937,20 @@ fuzz() {
 }
 
 
+# ./build.sh soak
+soak() {
+    prepare_tests "$@"
+    [ "${1-}" != --asan ] || shift
+    local minutes=${1-10}
+    [[ $# -le 1 && $minutes =~ ^[1-9][0-9]*$ ]] ||
+        fail "usage: ./build.sh soak [--asan] [MINUTES]"
+
+    export AUTOFLOW_SOAK_MINUTES=$minutes
+    AUTOFLOW_TEST_SECONDS=$((900 + 2 * 60 * minutes))
+    cd "$root"
+    run_prove t/92-soak.t
+}
+
 # ./build.sh coverage
 
 # Programs write their data below `data` when they exit: workers may not write,
@@ -1118,8 +1136,8 @@ check_scripts() {
         bash -n "$root/tools/$file"
     done
     for file in "$root"/t/lib/Test/*.pm "$root"/t/lib/Test/*/*.pm \
-        "$root"/t/*.t "$root"/t/upgrade/*.t "$root/sql/embed" \
-        "$root/import/autoflow" "$root/bench/run" \
+        "$root"/t/lib/Test/*/*/*.pm "$root"/t/*.t "$root"/t/upgrade/*.t \
+        "$root/sql/embed" "$root/import/autoflow" "$root/bench/run" \
         "$root"/bench/*/*.pm "$root"/bench/*/*/*.pm; do
         ! perl -I"$root/t/lib" -I"$root/bench/lib" -wc "$file" 2>&1 | grep -v 'syntax OK' ||
             fail "$file has errors"
@@ -1168,6 +1186,7 @@ case ${1-} in
     test) shift; run_tests "$@" ;;
     fuzz) shift; fuzz "$@" ;;
     bench) shift; bench "$@" ;;
+    soak) shift; soak "$@" ;;
     test-upgrade) shift; test_upgrade "$@" ;;
     coverage) shift; coverage "$@" ;;
     mutate) shift; mutate "$@" ;;

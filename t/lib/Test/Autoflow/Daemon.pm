@@ -54,7 +54,8 @@ sub masters ($self) {
         || !$all{(Test::Autoflow::Process::stat_of($_))[1]} } keys %all;
 }
 
-sub workers ($self, $master) {
+# of the current master, or another one
+sub workers ($self, $master = $self->master) {
     my %masters = map { $_ => 1 } $self->masters;
     return grep { !$masters{$_} } Test::Autoflow::Process::children_of($master);
 }
@@ -76,6 +77,17 @@ sub upgrade ($self) {
     $t->wait_for(sub { $self->workers($new) == $t->workers
         && $t->connections == $before + 2 * $t->workers });
     return $new;
+}
+
+# new workers instead of the current master's
+sub reload ($self) {
+    my %old = map { $_ => 1 } $self->workers;
+    kill 'HUP', $self->master;
+    $self->t->wait_for(sub {
+        my @now = $self->workers;
+        return @now == $self->t->workers && !grep { $old{$_} } @now;
+    });
+    return $self;
 }
 
 # has its workers end

@@ -9,7 +9,7 @@ package Test::Autoflow::HTTP2;
 
 use Mojo::Base 'Test::Autoflow::Client', -signatures;
 
-use constant {DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4,
+use constant {DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4, GOAWAY => 7,
     WINDOW_UPDATE => 8};
 use constant {END_STREAM => 1, ACK => 1, END_HEADERS => 4};
 
@@ -17,6 +17,7 @@ has window  => 65_535;        # that a stream has at first, for answers
 has stream  => -1;            # the last one
 has answers => sub { {} };
 has granted => sub { {} };    # by WINDOW_UPDATE, for bodies
+has gone    => 0;             # 1: there can be no further request
 
 # RFC 7541, appendix A: nginx's part of the static table
 my %statuses = (8 => 200, 9 => 204, 10 => 206, 11 => 304, 12 => 400, 13 => 404, 14 => 500);
@@ -103,6 +104,8 @@ sub read_frame ($self) {
         $answer->{reset} = unpack 'N', $payload;
     } elsif ($type == WINDOW_UPDATE) {
         $self->granted->{$stream} += unpack 'N', $payload;
+    } elsif ($type == GOAWAY) {
+        $self->gone(1);
     } elsif ($type == SETTINGS && !($flags & ACK)) {
         $self->frame(SETTINGS, ACK, 0);
     }

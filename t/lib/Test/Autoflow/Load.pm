@@ -9,6 +9,8 @@ package Test::Autoflow::Load;
 #     $load->more(50);              # until so many more rounds are done
 #     $load->each_done;             # until whatever was under way is done
 #     my $count = $load->stop;      # {'the result' => how often}
+#
+# A process calls another function, if there is one, when it is stopped.
 
 use Mojo::Base -base, -signatures;
 
@@ -23,7 +25,7 @@ use Test::Autoflow::Wait qw(wait_until);
 has [qw(control processes)];
 has rounds => sub { File::Temp->new };      # the number of the process of each that was done
 
-sub start ($class, $number, $work) {
+sub start ($class, $number, $work, $last = sub ($process) { }) {
     pipe my $control, my $stop or die "pipe: $!";
 
     my $self = $class->new(control => $stop);
@@ -34,7 +36,9 @@ sub start ($class, $number, $work) {
         my $pid = fork // die "fork: $!";
         if (!$pid) {
             CORE::close $_ for $stop, $results;
-            report($out, work($control, $rounds, $n, $work));
+            my $count = work($control, $rounds, $n, $work);
+            eval { $last->($n); 1 } or $count->{"died at last: $@" =~ s/\n.*//sr}++;
+            report($out, $count);
             POSIX::_exit(0);       # nothing of the parent's is to be destroyed
         }
         [$pid, $results];

@@ -8,8 +8,18 @@
 #define AF_DB_BACKOFF_MIN  100
 #define AF_DB_BACKOFF_MAX  2000
 
+/* the maximum number of operations that share a transaction */
+#define AF_DB_GROUP  16
+
 /* milliseconds that an idle connection stays open in an exiting worker */
 #define AF_DB_LINGER  1000
+
+
+#if (AF_HAVE_SEND_PIPELINE_SYNC)
+#define af_db_pipeline_sync  PQsendPipelineSync
+#else
+#define af_db_pipeline_sync  PQpipelineSync
+#endif
 
 
 /* what a thread works on; the thread owns it while the task is active */
@@ -35,11 +45,14 @@ static void af_db_conn_retry(ngx_event_t *ev);
 static void af_db_conn_timeout(af_db_conn_t *conn);
 static void af_db_conn_break(af_db_conn_t *conn, const char *error);
 static void af_db_conn_teardown(ngx_event_t *ev);
+static void af_db_conn_sync(af_db_conn_t *conn);
+static void af_db_conn_push(ngx_event_t *ev);
 static int af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call);
 static void af_db_conn_read(ngx_event_t *rev);
 static void af_db_conn_notified(af_db_conn_t *conn);
 static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
 static void af_db_conn_store(af_db_op_t *op, PGresult *res);
+static void af_db_conn_synced(af_db_conn_t *conn);
 static void af_db_conn_complete(af_db_conn_t *conn);
 static ngx_uint_t af_db_conn_is_stale(const PGresult *res);
 static void af_db_conn_write(ngx_event_t *wev);
@@ -72,6 +85,9 @@ af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool)
 
     conn->teardown.handler = af_db_conn_teardown;
     conn->teardown.data = conn;
+
+    conn->push.handler = af_db_conn_push;
+    conn->push.data = conn;
 
     return NGX_OK;
 }
@@ -177,6 +193,7 @@ af_db_conn_open(af_db_conn_t *conn)
     conn->task->event.log = conn->db->log;
     conn->backoff.log = conn->db->log;
     conn->teardown.log = conn->db->log;
+    conn->push.log = conn->db->log;
 
     af_db_conn_state(conn, AF_DB_CONNECTING);
 
@@ -331,6 +348,10 @@ af_db_conn_detach(af_db_conn_t *conn)
         ngx_delete_posted_event(c->write);
     }
 
+    if (conn->push.posted) {
+        ngx_delete_posted_event(&conn->push);
+    }
+
     /* events already fetched from the kernel are stale now */
     c->read->closed = 1;
     c->write->closed = 1;
@@ -433,6 +454,8 @@ af_db_conn_teardown(ngx_event_t *ev)
     }
 
     conn->busy = 0;
+    conn->answered = 0;
+    conn->open = 0;
 
     af_db_dispatch(db);
 
@@ -472,20 +495,35 @@ af_db_conn_close(af_db_conn_t *conn)
 }
 
 
+ngx_uint_t
+af_db_op_is_shared(const af_db_op_t *op)
+{
+    return op->ncalls == 1 && op->calls[0].statement->by_key && !op->alone;
+}
+
+
 void
 af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
 {
-    ngx_uint_t     i;
+    ngx_uint_t     i, shared;
     af_db_slot_t  *slot;
+
+    shared = af_db_op_is_shared(op);
+
+    if (!shared) {
+        af_db_conn_sync(conn);
+    }
 
     /* from here on this connection holds the operation, sent or not */
 
     slot = &conn->slots[(conn->head + conn->busy) % conn->db->conf->inflight];
     conn->busy++;
+    conn->open++;
     af_db_conn_in_flight(conn, 1);
 
     slot->op = op;
     slot->sent = af_microseconds();
+    slot->last = 0;
     op->slot = slot;
     af_db_op_state(op, AF_DB_SENT);
     op->received = 0;
@@ -497,15 +535,48 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
         }
     }
 
-    if (PQpipelineSync(conn->pg) != 1) {
-        af_db_conn_break(conn, PQerrorMessage(conn->pg));
-        return;
+    if (!shared || conn->open == AF_DB_GROUP) {
+        af_db_conn_sync(conn);
     }
 
     if (conn->busy == 1) {
         af_db_conn_set_timer(conn);
     }
 
+    ngx_post_event(&conn->push, &ngx_posted_events);
+}
+
+
+/* ends the last transaction; before libpq 17 each is flushed separately */
+
+static void
+af_db_conn_sync(af_db_conn_t *conn)
+{
+    ngx_uint_t  last;
+
+    if (conn->open == 0 || conn->state != AF_DB_READY) {
+        return;
+    }
+
+    last = conn->head + conn->busy - 1;
+
+    conn->slots[last % conn->db->conf->inflight].last = 1;
+    conn->open = 0;
+
+    if (af_db_pipeline_sync(conn->pg) != 1) {
+        af_db_conn_break(conn, PQerrorMessage(conn->pg));
+    }
+}
+
+
+static void
+af_db_conn_push(ngx_event_t *ev)
+{
+    af_db_conn_t  *conn;
+
+    conn = ev->data;
+
+    af_db_conn_sync(conn);
     af_db_conn_flush(conn);
 }
 
@@ -619,8 +690,8 @@ af_db_conn_notified(af_db_conn_t *conn)
 static ngx_int_t
 af_db_conn_result(af_db_conn_t *conn, PGresult *res)
 {
-    char        *severity;
-    af_db_op_t  *op;
+    char          *severity;
+    af_db_slot_t  *slot;
 
     if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
         PQclear(res);
@@ -631,7 +702,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
             af_db_conn_notified(conn);
         }
 
-        af_db_conn_complete(conn);
+        af_db_conn_synced(conn);
         return NGX_OK;
     }
 
@@ -654,13 +725,20 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
         }
     }
 
-    op = conn->slots[conn->head].op;
+    slot = &conn->slots[(conn->head + conn->answered)
+                        % conn->db->conf->inflight];
 
-    if (op == NULL) {
+    if (slot->op == NULL) {
         PQclear(res);
 
     } else {
-        af_db_conn_store(op, res);
+        af_db_conn_store(slot->op, res);
+    }
+
+    /* in a group each has one result; the last one gets that of the commit */
+
+    if (!slot->last) {
+        conn->answered++;
     }
 
     return NGX_OK;
@@ -691,6 +769,23 @@ af_db_conn_store(af_db_op_t *op, PGresult *res)
     if (failed && op->error == NULL) {
         op->error = res;
     }
+}
+
+
+/* owners may send and cancel operations meanwhile, on this connection, too */
+
+static void
+af_db_conn_synced(af_db_conn_t *conn)
+{
+    ngx_uint_t  last;
+
+    conn->answered = 0;
+
+    do {
+        last = conn->slots[conn->head].last;
+        af_db_conn_complete(conn);
+
+    } while (!last);
 }
 
 

@@ -15,6 +15,11 @@
  * READY connection that has been idle for a second breaks: such a worker may
  * live as long as a client keeps it, beside the ones that replaced it.
  *
+ * Operations of one statement by key that are sent during the same turn of the
+ * event loop share one transaction, up to AF_DB_GROUP of them: a group, which
+ * costs PostgreSQL and the worker a fraction of as many transactions.  After an
+ * error of one, those behind it are sent again, each alone.
+ *
  * Only af_db_conn_state() changes the state.  Only the posted event tears a
  * connection down, so that whoever finds it broken may be deep in its handlers.
  */
@@ -42,6 +47,7 @@ typedef enum {
 typedef struct af_db_slot_s {
     af_db_op_t          *op;
     uint64_t             sent;         /* when, in microseconds */
+    unsigned             last:1;       /* of its transaction */
 } af_db_slot_t;
 
 
@@ -61,6 +67,10 @@ typedef struct {
     af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
     ngx_uint_t           head;
     ngx_uint_t           busy;
+    ngx_uint_t           answered;     /* of the first transaction's slots */
+    ngx_uint_t           open;         /* slots of the last transaction, if its
+                                          sync isn't written yet, or 0 */
+    ngx_event_t          push;         /* posted: to be synced and flushed */
 } af_db_conn_t;
 
 
@@ -83,8 +93,14 @@ ngx_int_t af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool);
 void af_db_conn_open(af_db_conn_t *conn);
 void af_db_conn_close(af_db_conn_t *conn);
 
-/* Sends an operation.  The connection is READY and has a free slot. */
+/*
+ * Sends an operation, at the end of this turn of the event loop at the latest.
+ * The connection is READY and has a free slot.
+ */
 void af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op);
+
+/* Whether an operation may share a transaction. */
+ngx_uint_t af_db_op_is_shared(const af_db_op_t *op);
 
 
 /* what connections report to the pool */

@@ -63,7 +63,8 @@ typedef enum {
 
 
 /*
- * One or more statements before one sync: one implicit transaction.
+ * One or more statements before one sync: one implicit transaction.  Statements
+ * by key of several operations may share one, see db/connection.h.
  *
  *   state     who holds it                     next
  *   IDLE      its owner                        QUEUED, SENT by af_db_submit()
@@ -71,8 +72,9 @@ typedef enum {
  *   SENT      a connection's slot              IDLE with handler();
  *                                              QUEUED again, if it only reads
  *                                              and the connection was lost, or
- *                                              once after a deadlock or a
- *                                              serialization failure
+ *                                              once after a deadlock, a
+ *                                              serialization failure, or
+ *                                              another's error
  *
  * af_db_cancel() makes it IDLE from any state; handler() isn't called then.
  * The memory and the results belong to the owner all the time.
@@ -106,6 +108,7 @@ struct af_db_op_s {
     ngx_uint_t            received;
     ngx_uint_t            retries;
     unsigned              repeated:1;
+    unsigned              alone:1;    /* it shares no transaction */
 };
 
 

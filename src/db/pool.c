@@ -5,7 +5,8 @@
 #include "conf/transition.h"
 
 
-static af_db_conn_t *af_db_least_busy(af_db_t *db);
+static af_db_conn_t *af_db_select(const af_db_t *db, const af_db_op_t *op);
+static af_db_conn_t *af_db_least_busy(const af_db_t *db);
 static void af_db_wake(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
@@ -119,8 +120,9 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     op->status = AF_DB_OK;
     op->retries = 0;
     op->repeated = 0;
+    op->alone = 0;
 
-    conn = af_db_least_busy(db);
+    conn = af_db_select(db, op);
 
     if (conn) {
         af_db_conn_send(conn, op);
@@ -145,12 +147,34 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 }
 
 
+/* where a group is open, or else the one with the fewest in flight */
+
+static af_db_conn_t *
+af_db_select(const af_db_t *db, const af_db_op_t *op)
+{
+    ngx_uint_t     i;
+    af_db_conn_t  *conn;
+
+    for (i = 0; af_db_op_is_shared(op) && i < db->conf->pool; i++) {
+        conn = &db->conns[i];
+
+        if (conn->state == AF_DB_READY && conn->open
+            && conn->busy < db->conf->inflight)
+        {
+            return conn;
+        }
+    }
+
+    return af_db_least_busy(db);
+}
+
+
 /*
  * the ready connection with the fewest in flight, among those with a free slot
  */
 
 static af_db_conn_t *
-af_db_least_busy(af_db_t *db)
+af_db_least_busy(const af_db_t *db)
 {
     ngx_uint_t     i;
     af_db_conn_t  *conn, *best;
@@ -260,14 +284,13 @@ af_db_dispatch(af_db_t *db)
 
     while (!ngx_queue_empty(&db->queue)) {
 
-        conn = af_db_least_busy(db);
+        op = ngx_queue_data(ngx_queue_head(&db->queue), af_db_op_t, queue);
+        conn = af_db_select(db, op);
 
         if (conn == NULL) {
             af_db_wake(db);
             return;
         }
-
-        op = ngx_queue_data(ngx_queue_head(&db->queue), af_db_op_t, queue);
 
         af_db_dequeue(op);
 
@@ -305,14 +328,23 @@ af_db_connect_failed(af_db_t *db)
 
 /*
  * The transaction was rolled back because of another one, and may be retried:
- * once, or two that keep colliding would never end.
+ * once, or two that keep colliding would never end.  In a group, the error of
+ * one aborts those behind it, which did nothing.
  */
 
 void
 af_db_done(af_db_op_t *op)
 {
     if (op->error == NULL) {
-        af_db_finish(op, AF_DB_OK);
+
+        if (PQresultStatus(op->results[0]) == PGRES_PIPELINE_ABORTED) {
+            op->alone = 1;
+            af_db_requeue(op);
+
+        } else {
+            af_db_finish(op, AF_DB_OK);
+        }
+
         return;
     }
 

@@ -15,6 +15,7 @@ typedef struct {
     unsigned            custom_plan:1;  /* for the values of each call */
     unsigned            wide:1;    /* its cost grows with the data */
     unsigned            mails:1;   /* it may insert into the outbox */
+    unsigned            by_key:1;  /* it reads a row by its primary key */
 } af_statement_t;
 
 

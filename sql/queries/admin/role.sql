@@ -1,6 +1,7 @@
 -- A role.
 --
 -- reads
+-- by key
 -- columns: json json
 --
 -- :id

@@ -1,6 +1,7 @@
 -- An account, also one that was deleted.
 --
 -- reads
+-- by key
 -- columns: json json
 --
 -- :id

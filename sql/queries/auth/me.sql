@@ -1,6 +1,7 @@
 -- The account of a token's bearer.
 --
 -- reads
+-- by key
 -- columns: json json
 --
 -- :user_id

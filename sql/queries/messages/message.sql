@@ -1,6 +1,7 @@
 -- A message, for a sender or recipient who has not deleted it.
 --
 -- reads
+-- by key
 -- columns: json json
 --
 -- :id, :user_id

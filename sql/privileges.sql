@@ -35,6 +35,8 @@ GRANT SELECT ON autoflow.user_names TO autoflow_app;
 
 GRANT SELECT ON autoflow.user_addresses TO autoflow_app;
 
+GRANT SELECT ON autoflow.failed_attempts TO autoflow_app;
+
 GRANT SELECT ON autoflow.imported_accounts TO autoflow_app;
 
 GRANT SELECT,
@@ -154,9 +156,11 @@ GRANT EXECUTE ON FUNCTION
     autoflow.claims_json(autoflow.users, uuid),
     autoflow.cluster_id(),
     autoflow.contact_json(autoflow.contacts),
+    autoflow.count_failure(uuid, text, bigint),
     autoflow.delete_role(uuid, interval),
     autoflow.email_key(text),
     autoflow.employment_json(autoflow.employments),
+    autoflow.failures(uuid, text),
     autoflow.is_email(text),
     autoflow.is_text(text, integer, integer),
     autoflow.job_fence(text, bigint),
@@ -190,6 +194,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.profile_with(autoflow.profiles, uuid, boolean, text[], bigint),
     autoflow.purge(),
     autoflow.purge_addresses(),
+    autoflow.purge_failures(),
     autoflow.purge_mailboxes(),
     autoflow.purge_roles(),
     autoflow.readable_contacts(uuid, boolean, boolean, text, boolean),

@@ -123,6 +123,7 @@ static ngx_http_complex_value_t  ngx_http_autoflow_realm = {
 static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "purge", 60 * 1000, .statement = &af_sql_jobs_purge },
     { "addresses", 60 * 1000, .statement = &af_sql_jobs_addresses },
+    { "failures", 60 * 1000, .statement = &af_sql_jobs_failures },
     { "roles", 60 * 1000, .statement = &af_sql_jobs_roles },
     { "messages", 60 * 1000, .statement = &af_sql_jobs_messages },
     { "mails", 60 * 60 * 1000, .statement = &af_sql_jobs_mails },

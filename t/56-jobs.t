@@ -74,7 +74,7 @@ sub revocations { $db->selectrow_array('SELECT count(*) FROM autoflow.revocation
 
 
 subtest 'each is run by one node, once a period' => sub {
-    my @names = qw(addresses audit mails messages purge roles);
+    my @names = qw(addresses audit failures mails messages purge roles);
     my $rounds = sub ($number) {
         comes_true(sub { @names == grep { $_ >= $number } values %{jobs('fence')} });
         comes_true(sub { @names == grep { defined } values %{jobs('ran_at')} });
@@ -85,7 +85,8 @@ subtest 'each is run by one node, once a period' => sub {
     $t->jobs_due;
     $rounds->(2);
     is_deeply jobs('extract(epoch FROM period)::int'),
-        {addresses => 60, audit => 3600, mails => 3600, messages => 60, purge => 60, roles => 60},
+        {addresses => 60, audit => 3600, failures => 60, mails => 3600, messages => 60,
+        purge => 60, roles => 60},
         'its period';
     is_deeply jobs('until = ran_at + period'), {map { $_ => 1 } @names},
         'passes until the next time';

@@ -102,10 +102,12 @@ static const struct {
 
 
 void
-af_account_key(const char *user_id, const char *login, af_account_key_t *key)
+af_account_key(af_ctx_t *ctx, const char *user_id, const char *login,
+    af_account_key_t *key)
 {
-    size_t   len;
-    u_char   lower[1024];
+    size_t                   len;
+    u_char                   lower[1024];
+    const af_purpose_key_t  *mac;
 
     if (user_id
         && af_uuid_read(user_id, ngx_strlen(user_id), key->octets) == 0)
@@ -118,9 +120,32 @@ af_account_key(const char *user_id, const char *login, af_account_key_t *key)
     len = ngx_min(ngx_strlen(login), sizeof(lower));
     ngx_strlow(lower, (u_char *) login, len);
 
+    /* it may be a password in the wrong field: only a MAC of it is stored */
+
+    mac = &ctx->conf->purpose_keys.secrets[0].keys[AF_PURPOSE_LOGIN];
+
     (void) crypto_generichash(key->octets, sizeof(key->octets), lower, len,
-                              NULL, 0);
+                              mac->key, sizeof(mac->key));
     sodium_memzero(lower, sizeof(lower));
+}
+
+
+ngx_int_t
+af_account_bind(af_ctx_t *ctx, const af_account_key_t *key)
+{
+    char   text[AF_UUID_SIZE];
+    char  *id;
+
+    af_uuid_write(key->octets, text);
+
+    id = af_string(ctx, text, AF_UUID_SIZE - 1);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_bind(ctx, "account_id", id);
+
+    return NGX_OK;
 }
 
 
@@ -169,6 +194,74 @@ af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *account)
     return af_limits_peek(ctx->conf->zone->limits, rate, &key, sizeof(key),
                           ngx_time())
            != 0;
+}
+
+
+void
+af_attempts_learn(af_ctx_t *ctx, const af_account_key_t *account)
+{
+    const char        *failures;
+    const af_rate_t   *rate;
+    af_attempt_key_t   key;
+
+    rate = af_attempt_rate(ctx, AF_ATTEMPT_TOTAL);
+    failures = af_column(ctx, "failures");
+
+    if (failures == NULL || rate->window == 0) {
+        return;
+    }
+
+    af_attempt_key(ctx, AF_ATTEMPT_TOTAL, account, &key);
+
+    af_limits_raise(ctx->conf->zone->limits, rate, &key, sizeof(key),
+                    strtoul(failures, NULL, 10),
+                    strtoul(af_column(ctx, "seconds_left"), NULL, 10),
+                    ngx_time());
+}
+
+
+ngx_int_t
+af_attempts_bind(af_ctx_t *ctx, ngx_uint_t counted)
+{
+    char             *max, *window;
+    const af_rate_t  *rate;
+
+    rate = af_attempt_rate(ctx, AF_ATTEMPT_TOTAL);
+
+    max = ngx_pnalloc(ctx->request->pool, 2 * (NGX_INT32_LEN + 1));
+    if (max == NULL) {
+        return NGX_ERROR;
+    }
+
+    window = max + NGX_INT32_LEN + 1;
+
+    (void) ngx_sprintf((u_char *) max, "%uD%Z", rate->limit);
+    (void) ngx_sprintf((u_char *) window, "%uD%Z", rate->window);
+
+    af_bind(ctx, "max_failures", counted && rate->window ? max : NULL);
+    af_bind(ctx, "failures_window", window);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_attempts_exceeded(af_ctx_t *ctx)
+{
+    const char  *exceeds;
+
+    exceeds = af_column(ctx, "exceeds");
+
+    if (exceeds == NULL || exceeds[0] != 't') {
+        return NGX_OK;
+    }
+
+    af_count(AF_METRIC_REFUSED, AF_LIMIT_ACCOUNT_TOTAL);
+
+    return (af_retry_after(ctx, strtoul(af_column(ctx, "seconds_left"), NULL,
+                                        10))
+            == NGX_OK)
+           ? af_problem(ctx, AF_TOO_MANY_ATTEMPTS, NULL) : NGX_ERROR;
 }
 
 

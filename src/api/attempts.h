@@ -12,7 +12,7 @@
 #include "flow/flow.h"
 
 
-/* the key of an account's counters: its id, or the name sent instead */
+/* the key of an account's counters: its id, or a MAC of the name sent */
 
 typedef struct {
     unsigned char  octets[AF_REVOCATIONS_ID_SIZE];
@@ -20,8 +20,11 @@ typedef struct {
 
 
 /* `user_id` is NULL if no account is called `login`. */
-void af_account_key(const char *user_id, const char *login,
+void af_account_key(af_ctx_t *ctx, const char *user_id, const char *login,
     af_account_key_t *key);
+
+/* Binds :account_id, by which the database counts for all nodes. */
+ngx_int_t af_account_bind(af_ctx_t *ctx, const af_account_key_t *key);
 
 /* Counts an attempt from this address, at any account. */
 ngx_int_t af_attempt_address(af_ctx_t *ctx);
@@ -35,6 +38,24 @@ ngx_int_t af_attempt_account(af_ctx_t *ctx, const af_account_key_t *key);
  */
 ngx_int_t af_attempt_total(af_ctx_t *ctx, const af_account_key_t *key);
 ngx_uint_t af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *key);
+
+/*
+ * What failed at all nodes, as "failures" and "seconds_left" of the last
+ * statement say, has failed here.
+ */
+void af_attempts_learn(af_ctx_t *ctx, const af_account_key_t *key);
+
+/*
+ * Binds what the statement needs that counts for all nodes: :failures_window,
+ * and :max_failures, null if this attempt doesn't count as one from everywhere.
+ */
+ngx_int_t af_attempts_bind(af_ctx_t *ctx, ngx_uint_t counted);
+
+/*
+ * After that statement: NGX_OK, or there were too many before this one, and
+ * nobody must learn whether it was right.
+ */
+ngx_int_t af_attempts_exceeded(af_ctx_t *ctx);
 
 /*
  * Counts a login at an account from this address, if it succeeds: these have a

@@ -11,6 +11,7 @@
 
 static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
+static ngx_int_t set_account(af_ctx_t *ctx);
 static ngx_int_t count_attempt(af_ctx_t *ctx);
 static ngx_int_t check_familiar(af_ctx_t *ctx);
 static ngx_int_t compare_password(af_ctx_t *ctx);
@@ -18,6 +19,7 @@ static ngx_int_t check_password(af_ctx_t *ctx);
 static ngx_int_t open_session(af_ctx_t *ctx);
 static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t problem,
     const char *reason);
+static ngx_int_t answer_refusal(af_ctx_t *ctx);
 static ngx_int_t answer_tokens(af_ctx_t *ctx);
 
 
@@ -33,12 +35,19 @@ static const af_step_pt  register_steps[] = {
 
 const af_step_pt  af_login_steps[] = {
     find_account,
+    set_account,
     count_attempt,
     check_familiar,
     compare_password,
     check_password,
     open_session,
     answer_tokens,
+    NULL
+};
+
+
+static const af_step_pt  refusal_steps[] = {
+    answer_refusal,
     NULL
 };
 
@@ -110,7 +119,7 @@ const af_route_t  af_auth_routes[] = {
 };
 
 
-/* set by find_account for later steps */
+/* set by the first two steps for later ones */
 
 typedef struct {
     const char       *name;            /* the counters' key, without an id */
@@ -120,6 +129,7 @@ typedef struct {
     unsigned          verified:1;
     unsigned          too_many:1;      /* from all addresses */
     af_account_key_t  key;
+    af_problem_id_t   problem;         /* of a refusal */
 } login_t;
 
 
@@ -238,6 +248,12 @@ find_account(af_ctx_t *ctx)
     login = ctx->data;
     login->name = address ? address : name;
 
+    af_account_key(ctx, NULL, login->name, &login->key);
+
+    if (af_account_bind(ctx, &login->key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     rc = af_attempt_address(ctx);
 
     return (rc == NGX_OK) ? af_query(ctx, &af_sql_auth_find_account) : rc;
@@ -245,15 +261,15 @@ find_account(af_ctx_t *ctx)
 
 
 static ngx_int_t
-count_attempt(af_ctx_t *ctx)
+set_account(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    ngx_int_t    rc;
     const char  *user_id, *hash;
 
-    if (af_found(ctx)) {
-        user_id = af_column(ctx, "user_id");
+    user_id = af_column(ctx, "user_id");
+
+    if (user_id) {
         hash = af_column(ctx, "password_hash");
 
         login->user_id = af_string(ctx, user_id, ngx_strlen(user_id));
@@ -268,7 +284,20 @@ count_attempt(af_ctx_t *ctx)
 
     af_bind(ctx, "user_id", login->user_id);
 
-    af_account_key(login->user_id, login->name, &login->key);
+    af_account_key(ctx, login->user_id, login->name, &login->key);
+
+    return af_account_bind(ctx, &login->key);
+}
+
+
+static ngx_int_t
+count_attempt(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
+
+    ngx_int_t  rc;
+
+    af_attempts_learn(ctx, &login->key);
 
     rc = af_attempt_account(ctx, &login->key);
     if (rc != NGX_OK) {
@@ -289,8 +318,15 @@ check_familiar(af_ctx_t *ctx)
 {
     login_t *login = ctx->data;
 
-    return (login->too_many && !af_found(ctx))
-           ? af_attempt_total(ctx, &login->key) : NGX_OK;
+    ngx_int_t   rc;
+    ngx_uint_t  familiar;
+
+    familiar = login->too_many && af_found(ctx);
+
+    rc = (login->too_many && !familiar) ? af_attempt_total(ctx, &login->key)
+                                        : NGX_OK;
+
+    return (rc == NGX_OK) ? af_attempts_bind(ctx, !familiar) : rc;
 }
 
 
@@ -362,11 +398,30 @@ open_session(af_ctx_t *ctx)
 static ngx_int_t
 refuse_login(af_ctx_t *ctx, af_problem_id_t problem, const char *reason)
 {
+    login_t *login = ctx->data;
+
+    login->problem = problem;
+
     af_attempts_failed(ctx);
     af_count_named(AF_METRIC_LOGINS, reason);
     af_bind(ctx, "reason", reason);
 
-    return af_problem_after(ctx, problem, &af_sql_auth_login_failed);
+    (void) af_follow(ctx, refusal_steps);
+
+    return af_query(ctx, &af_sql_auth_login_failed);
+}
+
+
+static ngx_int_t
+answer_refusal(af_ctx_t *ctx)
+{
+    login_t *login = ctx->data;
+
+    ngx_int_t  rc;
+
+    rc = af_attempts_exceeded(ctx);
+
+    return (rc == NGX_OK) ? af_problem(ctx, login->problem, NULL) : rc;
 }
 
 

@@ -17,7 +17,7 @@ af_step_reauth_find(af_ctx_t *ctx)
     ngx_int_t         rc;
     af_account_key_t  key;
 
-    af_account_key((char *) ctx->identity->user_id.data, "", &key);
+    af_account_key(ctx, (char *) ctx->identity->user_id.data, "", &key);
 
     rc = af_attempt_account(ctx, &key);
 

@@ -201,7 +201,7 @@ clear_failures(af_ctx_t *ctx)
     af_account_key_t  key;
 
     if (af_found(ctx)) {
-        af_account_key(af_column(ctx, "user_id"), "", &key);
+        af_account_key(ctx, af_column(ctx, "user_id"), "", &key);
         af_attempts_clear(ctx, &key);
     }
 

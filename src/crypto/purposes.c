@@ -16,6 +16,7 @@ static const char *const  af_purposes[AF_PURPOSES] = {
     [AF_PURPOSE_MAIL] = "autoflow mail",
     [AF_PURPOSE_CSRF] = "autoflow csrf",
     [AF_PURPOSE_CURSOR] = "autoflow cursor",
+    [AF_PURPOSE_LOGIN] = "autoflow login",
     [AF_PURPOSE_PASSWORD] = "autoflow password"
 };
 

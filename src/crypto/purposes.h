@@ -25,6 +25,7 @@ typedef enum {
     AF_PURPOSE_MAIL,
     AF_PURPOSE_CSRF,
     AF_PURPOSE_CURSOR,
+    AF_PURPOSE_LOGIN,              /* of names that no account has */
     AF_PURPOSE_PASSWORD,           /* of keys of autoflow_seal_key */
     AF_PURPOSES
 } af_purpose_t;

@@ -14,7 +14,7 @@
 
 
 /* the minimal autoflow.schema_version() that the statements need */
-#define AF_DB_SCHEMA_VERSION  18
+#define AF_DB_SCHEMA_VERSION  19
 
 /* seconds for each of several hosts, unless the conninfo sets it */
 #define AF_DB_CONNECT_TIMEOUT  "3"

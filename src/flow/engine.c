@@ -360,16 +360,6 @@ af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...)
 
 
 ngx_int_t
-af_problem_after(af_ctx_t *ctx, af_problem_id_t id,
-    const af_statement_t *statement)
-{
-    ctx->pending_problem = id;
-
-    return af_query(ctx, statement);
-}
-
-
-ngx_int_t
 af_problem_after_try(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement)
 {

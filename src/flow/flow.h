@@ -143,12 +143,9 @@ ngx_int_t af_query(af_ctx_t *ctx, const af_statement_t *statement);
 ngx_int_t af_segment(af_ctx_t *ctx, const af_statement_t *statement, ...);
 
 /*
- * Ends the flow with a problem when the statement, which audits it, succeeds.
+ * Ends the flow with a problem when the statement, which audits it, is done,
+ * whether it succeeds or not.
  */
-ngx_int_t af_problem_after(af_ctx_t *ctx, af_problem_id_t id,
-    const af_statement_t *statement);
-
-/* Likewise, whether the statement succeeds or not. */
 ngx_int_t af_problem_after_try(af_ctx_t *ctx, af_problem_id_t id,
     const af_statement_t *statement);
 

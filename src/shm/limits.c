@@ -180,6 +180,37 @@ af_limits_peek(af_limits_t *table, const af_rate_t *rate, const void *key,
 
 
 void
+af_limits_raise(af_limits_t *table, const af_rate_t *rate, const void *key,
+    size_t len, uint32_t failed, uint32_t seconds, time_t now)
+{
+    uint32_t              ends;
+    uint64_t              hash[2];
+    af_limits_counter_t  *counter;
+
+    if (af_limits_lock(table, key, len, hash) != 0) {
+        return;
+    }
+
+    now = af_block_seconds(now);
+    ends = af_limits_ends(rate, now);
+    ends = (seconds < ends - now) ? now + seconds : ends;
+
+    counter = af_limits_find(table, hash, now);
+
+    if (counter == NULL) {
+        counter = af_limits_insert(table, hash, rate, now);
+    }
+
+    if (counter->count - counter->in_flight < failed) {
+        counter->count = failed + counter->in_flight;
+        counter->ends = ends;
+    }
+
+    af_block_unlock(&table->block);
+}
+
+
+void
 af_limits_failed(af_limits_t *table, const void *key, size_t len, time_t now)
 {
     af_limits_settle(table, key, len, now, af_limits_counter_failed);

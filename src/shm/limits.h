@@ -74,6 +74,13 @@ unsigned af_limits_peek(af_limits_t *table, const af_rate_t *rate,
     const void *key, size_t len, time_t now);
 
 /*
+ * So many attempts have failed, as far as others know, in a window that ends in
+ * so many seconds: those that were counted here are among them.
+ */
+void af_limits_raise(af_limits_t *table, const af_rate_t *rate,
+    const void *key, size_t len, uint32_t failed, uint32_t seconds, time_t now);
+
+/*
  * An attempt in flight has failed, and remains counted; or it is released, and
  * not counted.  If its window has ended, it stands for another one of the key's
  * next window.  If neither is called, it is counted, and in flight, until the

@@ -419,6 +419,47 @@ test_forgotten(void **state)
 
 
 static void
+test_what_others_have_counted(void **state)
+{
+    int           i;
+    af_limits_t  *table;
+
+    (void) state;
+
+    table = table_of(64);
+
+    /* in their window; some of it was counted here, too */
+
+    assert_int_equal(count(table, &five, "a", NOW, 0), 0);
+    af_limits_raise(table, &five, "a", 1, 4, 20, NOW + 1);
+    assert_int_equal(count(table, &five, "a", NOW + 1, 0), 0);
+    assert_int_equal(count(table, &five, "a", NOW + 1, 1), 20);
+    assert_int_equal(count(table, &five, "a", NOW + 21, 0), 0);
+
+    /* as much as is known already is no news; what is in flight, is */
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(take(table, &five, "b", NOW, 0), 0);
+    }
+
+    fails(table, "b");
+    af_limits_raise(table, &five, "b", 1, 1, 20, NOW);
+    assert_int_equal(take(table, &five, "b", NOW, 0), 0);
+    af_limits_raise(table, &five, "b", 1, 2, 20, NOW);
+    assert_int_equal(take(table, &five, "b", NOW, 0), 1);
+    af_limits_raise(table, &five, "b", 1, 5, 20, NOW);
+    assert_int_equal(take(table, &five, "b", NOW, 1), 20);
+
+    /* the window is no longer than one of ours */
+
+    af_limits_raise(table, &five, "c", 1, 7, 3600, NOW);
+    assert_int_equal(count(table, &five, "c", NOW, 1), 60);
+
+    done(table, 64);
+}
+
+
+static void
 test_odd_rates(void **state)
 {
     af_limits_t      *table;
@@ -662,6 +703,7 @@ main(void)
         cmocka_unit_test(test_in_flight),
         cmocka_unit_test(test_cleared),
         cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_what_others_have_counted),
         cmocka_unit_test(test_odd_rates),
         cmocka_unit_test(test_nobody_waits_longer_than_a_window),
         cmocka_unit_test(test_the_first_to_expire_is_evicted),

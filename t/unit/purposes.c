@@ -233,6 +233,9 @@ test_keys_and_their_ids(void **state)
         [AF_PURPOSE_CURSOR] = {
             "c1237a031de084f9c970b73fffe605727fdab7c8cc8ba89d99c75f8a03944d2e",
             "6d5767e5" },
+        [AF_PURPOSE_LOGIN] = {
+            "6f4dbe202362f0ca3674dd51775376fcf04e42ec2f7f2bda3c809595e47f9f34",
+            "3aaf39bd" },
         [AF_PURPOSE_PASSWORD] = {
             "310bf235c0f59a582543cb38eb7e94359783407b001201dd87cc7fd21c85afa4",
             "34fd238e" }

@@ -1,17 +1,31 @@
--- The account with which someone logs in.
+-- The account with which someone logs in, and how often that failed recently.
 --
 -- reads
 -- columns: user_id uuid, password_hash text, is_active boolean,
---          email_verified boolean
+--          email_verified boolean, failures bigint, seconds_left bigint
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
 -- :login_key   the address's key; null: not an address
+-- :account_id  what the name's failures are counted by, if no account has it
 --
--- no row: no such account
+-- user_id, password_hash, is_active, email_verified    null: no such account
+-- failures, seconds_left       at all nodes, until the window ends in so many
+--              seconds; null: no window
 
-SELECT id AS user_id, password_hash, is_active, email_verified
-  FROM autoflow.users
- WHERE deleted_at IS NULL
-   AND (email_key = :login_key::text
-        OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"));
+WITH account AS MATERIALIZED (
+    SELECT id, password_hash, is_active, email_verified
+      FROM autoflow.users
+     WHERE deleted_at IS NULL
+       AND (email_key = :login_key::text
+            OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"))
+)
+SELECT a.id AS user_id, a.password_hash, a.is_active, a.email_verified,
+       f.failures,
+       ceil(extract(epoch FROM f.ends_at - now()))::bigint AS seconds_left
+  FROM (SELECT) AS always
+       LEFT JOIN account a ON true
+       LEFT JOIN autoflow.failed_attempts f
+              ON f.account = coalesce(a.id, :account_id::uuid)
+             AND f.kind = 'password'
+             AND f.ends_at > now();

@@ -9,14 +9,15 @@
 -- :password_hash       the stored hash that was verified
 -- :new_password_hash   its replacement by upgrade_password; may be null
 -- :require_verified    whether its address must be verified
+-- :max_failures        of its password, at all nodes; null: any number
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- as open_session() no row: meanwhile the account was disabled or deleted, its
---                   address became unverified, or its hash was replaced, by a
---                   new password or by another login that upgraded it: query it
---                   again
+--                   address became unverified, others failed too often, or its
+--                   hash was replaced, by a new password or by another login
+--                   that upgraded it: query it again
 
 WITH opened AS MATERIALIZED (
     SELECT o.*
@@ -28,6 +29,9 @@ WITH opened AS MATERIALIZED (
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND (u.email_verified OR NOT :require_verified::boolean)
+       AND (:max_failures::bigint IS NULL
+            OR coalesce(autoflow.failures(u.id, 'password'), 0)
+               < :max_failures::bigint)
        AND u.is_active
        AND u.deleted_at IS NULL
 ), event AS (

@@ -369,7 +369,7 @@ my @limits = (
 # numbers of directives.md and api.md that aren't limits
 my @others = (
     'SQLSTATE 40P01 and 40001', '+ 1 connections per node', 'revocations, 32 octets each',
-    '16m has room for 250 000 revocations', 'port 25 by default', 'port 465.',
+    '16m has room for 390 000 revocations', 'port 25 by default', 'port 465.',
     'PKCS#8, PKCS#1, SEC 1', 'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519',
     'HS256', 'RS256', 'base64', 'IPv6', '5xx', 'OpenAPI 3.1', 'W3C',
 );
@@ -467,6 +467,59 @@ subtest 'documented limits' => sub {
 };
 
 
+# docs/limits.md has all of them
+
+# the sections of a file by their anchors on GitHub, with the numbers in each
+my %linked;
+sub linked ($link) {
+    my ($file, $anchor) = split /#/, $link;
+    return $linked{$link} //= numbers(decode 'UTF-8',
+        path($Test::Autoflow::root, 'docs', $file)->slurp) if !$anchor;
+    my $of = $docs{$file} //= sections($file);
+    my ($title) = grep { anchor($_) eq $anchor } keys %$of;
+    return $linked{$link} //= numbers($of->{$title // die "no $link"});
+}
+
+sub anchor ($title) { lc $title =~ s/[^\w\s-]//gr =~ s/\s/-/gr }
+
+sub numbers ($text) { return {map { s/,//gr => 1 } $text =~ /(\d+(?:,\d{3})*)/g} }
+
+subtest 'limits.md' => sub {
+    my $text = decode 'UTF-8', path($Test::Autoflow::root, 'docs', 'limits.md')->slurp;
+
+    my %anchors = map { my $title = $_; map { $_ => anchor($title) } split /, /, $title }
+        grep { /^autoflow_/ } keys %{$docs{'directives.md'}};
+    my $table = join '', "| | default | range |\n| --- | --- | --- |\n", map {
+        my ($name, $default, $range) = ($_, map { $_ // '' } @{$heads{$_}}{qw(Default Range)});
+        s/\b$name (?!with)//g, s/;$//, s/;( |$)/,$1/g for $default, $range;
+        my @cells = map { $_ eq '' || $_ eq '—' ? '' : " `$_`" } $default, $range;
+        "| [$name](directives.md#$anchors{$name}) |$cells[0] |$cells[1] |\n";
+    } grep { "$heads{$_}{Default} @{[$heads{$_}{Range} // '']}" =~ /\d/ } sort keys %heads;
+    my ($there) = $text =~ /^## What you set\n.*?(^\|.*?)^$/ms;
+    is $there, $table, 'defaults and ranges are those of directives.md';
+
+    my @rows = map { [split /\s*\|\s*/] } grep { /^\|.*\]\(/ }
+        split /\n/, $text =~ s/^## What you set.*?(?=^## )//mrs;
+    my %rows;                   # the numbers of all rows with a link
+    for my $row (@rows) {
+        my (undef, $what, $number, $where) = @$row;
+        my @links = ($where // '') =~ /\]\((\S+?)\)/g;
+        my @numbers = keys %{numbers($number)};
+        for my $n (@numbers) {
+            ok scalar(grep { linked($_)->{$n} } @links), "$what: $n is in $where";
+            $rows{$_}{$n} = 1 for @links;
+        }
+    }
+    for (@limits) {
+        my ($file, $section, $words) = @$_;
+        next if $file eq 'passwords.md';        # of which only the gist is there
+        my $link = "$file#" . anchor($section);
+        ok $rows{$link}{$_}, "$link has $_: $words" for
+            keys %{numbers($words =~ s/HS256|UTF-8|exponents and 1//r)};
+    }
+};
+
+
 # What can be configured: nginx -t
 
 # a value with its unit, in steps of the smallest one
@@ -531,6 +584,7 @@ $t = Test::Autoflow->new(
     server => q{
         location /cookies/ { autoflow_cookies on; autoflow_api; }
         location /verify/ { autoflow_verify; }
+        location /metrics { autoflow_metrics; }
         location /app/ {
             autoflow_auth on;
             add_header X-Status $autoflow_status always;
@@ -735,6 +789,18 @@ subtest 'autoflow_refresh_grace by default' => sub {
     $t->status_is(200)->json_is('/refresh_token' => $next->{refresh_token}, 'for 10 seconds');
     $rotated->(10);
     refresh($eve)->problem_is(401, 'token_reused');
+};
+
+subtest 'documented sizes of autoflow_zone' => sub {
+    my $text = path($Test::Autoflow::root, 'docs', 'limits.md')->slurp;
+    my @sizes = $text =~ /^\| (\d+m) \| ([\d,]+) \| ([\d,]+) \|$/gm or die;
+    while (my ($size, @room) = splice @sizes, 0, 3) {
+        configure(autoflow_zone => $size);
+        is_deeply [$t->get_ok('/metrics')->tx->res->body
+            =~ /^autoflow_(?:attempts|revocations)_capacity (\S+)/mg], [map { s/,//gr } @room],
+            $size;
+    }
+    configure();
 };
 
 subtest 'autoflow_mail by default' => sub {

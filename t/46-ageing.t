@@ -768,7 +768,7 @@ subtest 'rotation of keys and secrets' => sub {
 };
 
 
-# See backups in docs/operations.md.  This one is an hour old; the tokens of
+# See docs/backup.md.  This one is an hour old; the tokens of
 # that hour are not in it, nor are revocations.
 subtest 'an hour-old backup' => sub {
     my ($ada, $bob, $eve, $dan) = map { account() } 1 .. 4;

@@ -1,13 +1,13 @@
-# The snippets of conf/, and the configuration of docs/production.md.
+# The snippets of conf/; those that `autoflow setup` includes, in t/packages/guides,
+# too.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
 use Test::Autoflow;
-use Test::Autoflow::Guide;
 use Test::More;
 
 my $root = $Test::Autoflow::root;
-my ($plain, $tls, $upstream) = map { Test::Autoflow::free_port() } 1 .. 3;
+my ($tls, $upstream) = map { Test::Autoflow::free_port() } 1, 2;
 
 my $t = Test::Autoflow->new;
 my ($certificate, $key) = $t->certificate;
@@ -80,76 +80,6 @@ subtest 'limits' => sub {
         ->header_is('Cache-Control' => 'no-store')
         ->header_is('Access-Control-Allow-Origin' => 'https://app.example');
     like header('Content-Security-Policy'), qr/default-src/, 'with the other headers';
-};
-
-$t->finish;
-
-
-# docs/production.md, with the test's ports and paths
-
-my $guide = Test::Autoflow::Guide->new('production.md');
-my $conf  = $guide->text(language => 'nginx', like => qr/^load_module/);
-$guide->finish;
-
-package Documented {
-    use Mojo::Base 'Test::Autoflow', -signatures;
-    sub conf ($self) { $conf }
-}
-
-my $harness = $t->conf;
-$t = Documented->new(port => $tls);
-my $dir = $t->dir;
-$t->copied('snippets', 'mail', 'landing');
-($certificate, $key) = $t->certificate;
-$t->ua->ca($certificate);
-
-path($dir, $_)->spurt('x' x 32)->chmod(0600) for 'secret', 'seal';
-path($dir, 'database')->spurt($t->postgresql->url('autoflow_app'))->chmod(0600);
-system('sh', '-c', 'openssl genpkey -algorithm ed25519 -out "$1" 2>/dev/null', 'sh',
-    "$dir/signing.pem") == 0
-    or BAIL_OUT('openssl made no key');
-
-my $temporary = join ' ',
-    map { "${_}_temp_path $dir/$_;" } qw(client_body proxy fastcgi uwsgi scgi);
-my %in_test = (
-    qr/^load_module .*/m      => ($harness =~ /^(load_module .*)/m)[0]
-        . "\npid $dir/nginx.pid; error_log $dir/error.log info;",
-    qr/^user .*/m             => $> == 0 ? 'user www-data;' : '',
-    qr/(?<=^worker_processes )auto/m => '1',
-    qr/^http \{/m             => "http { access_log off; $temporary
-        server { listen 127.0.0.1:$upstream; return 200 \$http_x_user_email; }",
-    qr{/etc/nginx/autoflow/}  => "$dir/",
-    qr{/var/log/nginx/}       => "$dir/",
-    qr{/etc/letsencrypt\S+fullchain\.pem} => $certificate,
-    qr{/etc/letsencrypt\S+privkey\.pem}   => $key,
-    qr/(?<=listen) +80;/      => " 127.0.0.1:$plain;",
-    qr/(?<=listen) +443 /     => " 127.0.0.1:$tls ",
-    qr/127\.0\.0\.1:8081/     => "127.0.0.1:$upstream",
-);
-for my $pattern (keys %in_test) {
-    ok $conf =~ s/$pattern/$in_test{$pattern}/g, "it has $pattern";
-}
-
-$t->postgresql->start;
-is_deeply [$t->check], [0, ''], 'nginx -t';
-$t->start_nginx;
-my $url = "https://127.0.0.1:$tls";
-$t->wait_for(sub { $t->ua->get("$url/health")->res->code == 200 });
-
-subtest 'the configuration for production' => sub {
-    $t->get_ok("http://127.0.0.1:$plain/app/x?y" => {Host => 'auth.example.com'})->status_is(308)
-        ->header_is(Location => 'https://auth.example.com/app/x?y');
-    $t->post_ok("$url/api/v1/auth/register" => {Origin => 'https://www.example.com'} =>
-        json => {email => 'ada@example.com', password => 'correct horse battery staple'})
-        ->status_is(201)
-        ->header_is('Access-Control-Allow-Origin' => 'https://www.example.com');
-    my $token = $t->tx->res->json->{access_token};
-    $t->get_ok("$url/reset-password?token=x")->status_is(200)
-        ->header_is('Referrer-Policy' => 'no-referrer')
-        ->header_like('Strict-Transport-Security' => qr/max-age/);
-    $t->get_ok("$url/app/x")->status_is(401)
-        ->header_like('Strict-Transport-Security' => qr/max-age/);
-    $t->get_ok("$url/app/x" => $t->bearer($token))->status_is(200)->content_is('ada@example.com');
 };
 
 $t->finish;

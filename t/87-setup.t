@@ -44,7 +44,7 @@ $etc->child('nginx.conf')->spurt(<<~"END");
     user www-data;
     worker_processes 1;
     pid $dir/nginx.pid;
-    error_log $dir/log/error.log;
+    error_log $dir/log/error.log notice;
     load_module $module;
     include autoflow/main*.conf;
     events { worker_connections 768; }
@@ -84,10 +84,12 @@ sub contents ($folder) {
     return {map { $_ => [$_->stat->mode, $_->slurp] } path($folder)->list_tree->each};
 }
 
-# what an administrator would do to run it on other ports
+# what an administrator would do to run it on other ports, and to be reached by an
+# address, without a name
 sub on_free_ports ($file) {
-    $file->spurt($file->slurp =~ s/\b443\b/$https/gr =~ s/listen( +\S*)\b80;/listen$1$http;/gr
-        =~ s{/var/log/nginx}{$dir/log}r);
+    $file->spurt($file->slurp =~ s/^# Whoever asks.*?^\}\n//msr
+        =~ s/\b443\b/$https/gr =~ s/listen( +\S*)\b80;/listen$1$http;/gr
+        =~ s{/var/log/nginx}{$dir/log}gr);
 }
 
 my @setup = ('setup', '--name', 'auth.example.com');
@@ -146,8 +148,8 @@ subtest 'it works behind TLS' => sub {
     Test::Autoflow::Wait::wait_until(sub {
         ($t->ua->get(at('/health'))->res->code // 0) == 200 });
     $t->get_ok(at('/health'))->status_is(200);
-    $t->get_ok("http://127.0.0.1:$http/auth/me" => {Host => 'auth.example.com'})->status_is(308)
-        ->header_is(Location => 'https://auth.example.com/auth/me');
+    $t->get_ok("http://127.0.0.1:$http/auth/me" => {Host => 'auth.example.com'})->status_is(403)
+        ->json_is('/code' => 'https_required');
     $t->post_ok(at('/auth/register') => json => $account)->status_is(201);
     $t->get_ok(at('/auth/me') => {Authorization => 'Bearer ' . $t->tx->res->json('/access_token')})
         ->status_is(200)->json_is('/email' => $account->{email})
@@ -192,6 +194,7 @@ my @faults = (
         sub { $folder->child('copy')->remove }],
     ['there is no worker_shutdown_timeout.*', edit('main.conf', qr/.*\z/s, join '',
         map { "thread_pool autoflow_$_ threads=200;\n" } qw(hash io connect))],
+    ['no error_log has the level notice,.*', edit('../nginx.conf', qr/ notice;/, ';')],
     ['200 threads hash passwords, for \d+ processors', add('http.conf', <<~"END")],
         autoflow_secret file:$folder/pattern;
         autoflow_secret file:$folder/copy;
@@ -219,7 +222,7 @@ subtest 'doctor' => sub {
     is $status, 1, 'there is something to do';
     is_deeply [problems()], ['there are no mails'], 'which is about mails' or diag $text;
     like $text, qr/^ok \s+ $_/mx, 'the rest is well' for qr/nginx\ runs\ version\ 0\.\S+/,
-        qr/secrets\ are\ random/, qr/\d+\ threads/, qr/old\ workers\ end\ 1h/,
+        qr/secrets\ are\ random/, qr/\d+\ threads/, qr/old\ workers\ end\ 1h/, qr/warnings\ and/,
         qr/the\ schema\ has\ version\ \d+/, qr/the\ extension\ pg_trgm/, qr/the\ clocks/,
         qr/a\ node\ may\ open\ 5\ connections,\ of\ 97/, qr/the\ schema\ is\ whole/,
         qr/the\ module\ connects\ as\ www-data/, qr/there\ is\ a\ superuser/,

@@ -84,6 +84,12 @@ sub text ($self, %which) {
     return changed($block, $change);
 }
 
+# Blocks that can't be run on this machine, but on others.
+sub leave ($self, $reason, %which) {
+    Test::More::note($self->name($_), ": $reason") for $self->blocks(%which);
+    return;
+}
+
 sub changed ($block, $change) {
     my $text = $block->{text};
     for my $pattern (sort keys %{$change // {}}) {

@@ -64,6 +64,9 @@ Usage: ./build.sh COMMAND
   bench [--quick] [NAME…]
                          measure how fast it is, beside nginx and PostgreSQL
                          alone: docs/performance.md
+  bench instructions [--update]
+                         compare how many instructions a request takes with
+                         bench/instructions
   soak [--asan] [MINUTES]
                          ask two nodes of one database for everything at random,
                          for so long (default 10), while workers, connections and

@@ -8,7 +8,7 @@ use Exporter qw(import);
 use Mojo::File qw(path);
 use POSIX qw(uname);
 
-our @EXPORT_OK = qw(client_cpu described pinned server_cpu two_cpus);
+our @EXPORT_OK = qw(client_cpu described package_version pinned server_cpu two_cpus);
 
 # the processors that this process may use
 sub cpus {

@@ -1,0 +1,93 @@
+package Bench::Instructions;
+
+# ./build.sh bench instructions [--update]: how many instructions a request takes
+# in the worker, compared with bench/instructions, which --update writes.
+
+use Mojo::Base -base, -signatures;
+use Bench::Callgrind;
+use Bench::Machine qw(package_version);
+use Bench::Tokens qw(secret token);
+use Mojo::File qw(curfile path);
+
+has figures => sub { path(curfile->dirname->dirname, 'instructions') };
+
+# So much may a number differ.  Runs on one machine differ by a tenth of a percent:
+# the heap has room for a request's memory elsewhere, and the random key of a hash
+# puts things elsewhere.
+my $tolerance = 0.005;
+
+my @packages = qw(nginx libc6 libssl3 libpq5 libjansson4 libsodium23 gcc valgrind);
+
+sub versions { join ', ', map { "$_ " . (package_version($_) // '?') } @packages }
+
+sub server {
+    return Bench::Callgrind->new(
+        settings => {autoflow_key => 'hex:' . unpack('H*', secret())},
+        server   => 'location = /204 { return 204; }
+            location = /gif { empty_gif; }
+            location = /protected { autoflow_auth on; empty_gif; }',
+    )->start;
+}
+
+# a list of [name, instructions]
+sub count ($self) {
+    my $server  = server();
+    my $account = $server->register;
+    $server->hold;
+    my $request = sub ($path, $token = undef) {
+        return Test::Autoflow::Client::request(GET => $path, $token ? $server->bearer($token) : {});
+    };
+    my $n       = 0;
+    my $one     = token('HS256', ++$n);
+    my @of      = (
+        ['return-204' => sub { $request->('/204', $one) }],
+        [unprotected  => sub { $request->('/gif', $one) }],
+        [protected    => sub { $request->('/protected', $one) }],
+        [verified     => sub { $request->('/protected', token('HS256', ++$n)) }],
+        [live         => sub { $request->('/health/live') }],
+        [me           => sub { $request->('/auth/me', $account) }],
+    );
+    $server->each_of($_->[1], 100, 1) for @of;          # connections and the heap get used to it
+    my @counted = map { [$_->[0], sprintf '%.0f', $server->each_of($_->[1])] } @of;
+    $server->end;
+    return @counted;
+}
+
+sub write ($self, @counted) {
+    my @lines = map { sprintf "%-12s %8d\n", @$_ } @counted;
+    $self->figures->spurt("# of the worker per request: ./build.sh bench instructions\n",
+        '# with ', versions(), "\n", @lines);
+    return 1;
+}
+
+# whether none has changed
+sub compare ($self, @counted) {
+    my $text = $self->figures->slurp;
+    my %committed = $text =~ /^(\w\S*)\s+(\d+)$/mg;
+    my ($with) = $text =~ /^# with (.*)/m;
+    my $wrong = 0;
+    for (@counted) {
+        my ($name, $now) = @$_;
+        my $before = $committed{$name} // 0;
+        my $change = $before ? 100 * ($now / $before - 1) : 100;
+        my $over   = abs($now - $before) > $tolerance * $before;
+        printf "%-12s %8d, committed %8d, %+.2f %%%s\n", $name, $now, $before, $change,
+            $over ? ': it has changed' : '';
+        $wrong ||= $over;
+    }
+    return 1 if !$wrong;
+    if ($with ne versions()) {
+        print "The committed figures were made with $with,\nthese with ", versions(),
+            ":\nthey can't be compared.\n";
+        return 1;
+    }
+    print "If that is intended: ./build.sh bench instructions --update\n";
+    return 0;
+}
+
+sub main ($self, $update) {
+    my @counted = $self->count;
+    return $update ? $self->write(@counted) : $self->compare(@counted);
+}
+
+1;

@@ -454,6 +454,7 @@ af_db_conn_teardown(ngx_event_t *ev)
     }
 
     conn->busy = 0;
+    conn->writing = 0;
     conn->answered = 0;
     conn->open = 0;
 
@@ -502,6 +503,21 @@ af_db_op_is_shared(const af_db_op_t *op)
 }
 
 
+ngx_uint_t
+af_db_op_reads(const af_db_op_t *op)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < op->ncalls; i++) {
+        if (!op->calls[i].statement->read) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 void
 af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
 {
@@ -524,6 +540,8 @@ af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op)
     slot->op = op;
     slot->sent = af_microseconds();
     slot->last = 0;
+    slot->writes = !af_db_op_reads(op);
+    conn->writing += slot->writes;
     op->slot = slot;
     af_db_op_state(op, AF_DB_SENT);
     op->received = 0;
@@ -795,6 +813,8 @@ af_db_conn_complete(af_db_conn_t *conn)
     af_db_op_t  *op;
 
     op = conn->slots[conn->head].op;
+
+    conn->writing -= conn->slots[conn->head].writes;
 
     af_observe(AF_METRIC_DB_TIME, conn->db->profile->lane,
                af_microseconds() - conn->slots[conn->head].sent);

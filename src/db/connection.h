@@ -48,6 +48,7 @@ typedef struct af_db_slot_s {
     af_db_op_t          *op;
     uint64_t             sent;         /* when, in microseconds */
     unsigned             last:1;       /* of its transaction */
+    unsigned             writes:1;
 } af_db_slot_t;
 
 
@@ -67,6 +68,7 @@ typedef struct {
     af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
     ngx_uint_t           head;
     ngx_uint_t           busy;
+    ngx_uint_t           writing;      /* slots of operations that write */
     ngx_uint_t           answered;     /* of the first transaction's slots */
     ngx_uint_t           open;         /* slots of the last transaction, if its
                                           sync isn't written yet, or 0 */
@@ -99,8 +101,9 @@ void af_db_conn_close(af_db_conn_t *conn);
  */
 void af_db_conn_send(af_db_conn_t *conn, af_db_op_t *op);
 
-/* Whether an operation may share a transaction. */
+/* Whether an operation may share a transaction; whether it changes nothing. */
 ngx_uint_t af_db_op_is_shared(const af_db_op_t *op);
+ngx_uint_t af_db_op_reads(const af_db_op_t *op);
 
 
 /* what connections report to the pool */

@@ -5,8 +5,13 @@
 #include "conf/transition.h"
 
 
+/* writes on a connection before others are preferred to it */
+#define AF_DB_WRITES  2
+
+
 static af_db_conn_t *af_db_select(const af_db_t *db, const af_db_op_t *op);
-static af_db_conn_t *af_db_least_busy(const af_db_t *db);
+static ngx_uint_t af_db_is_better(const af_db_conn_t *conn,
+    const af_db_conn_t *than, ngx_uint_t reads);
 static void af_db_wake(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
@@ -147,52 +152,63 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 }
 
 
-/* where a group is open, or else the one with the fewest in flight */
+/*
+ * A group that is open, or else the best of the ready connections with a free
+ * slot.
+ */
 
 static af_db_conn_t *
 af_db_select(const af_db_t *db, const af_db_op_t *op)
 {
-    ngx_uint_t     i;
-    af_db_conn_t  *conn;
-
-    for (i = 0; af_db_op_is_shared(op) && i < db->conf->pool; i++) {
-        conn = &db->conns[i];
-
-        if (conn->state == AF_DB_READY && conn->open
-            && conn->busy < db->conf->inflight)
-        {
-            return conn;
-        }
-    }
-
-    return af_db_least_busy(db);
-}
-
-
-/*
- * the ready connection with the fewest in flight, among those with a free slot
- */
-
-static af_db_conn_t *
-af_db_least_busy(const af_db_t *db)
-{
-    ngx_uint_t     i;
+    ngx_uint_t     i, shared, reads;
     af_db_conn_t  *conn, *best;
 
     best = NULL;
+    reads = af_db_op_reads(op);
+    shared = af_db_op_is_shared(op);
 
     for (i = 0; i < db->conf->pool; i++) {
         conn = &db->conns[i];
 
-        if (conn->state == AF_DB_READY
-            && conn->busy < db->conf->inflight
-            && (best == NULL || conn->busy < best->busy))
-        {
+        if (conn->state != AF_DB_READY || conn->busy == db->conf->inflight) {
+            continue;
+        }
+
+        if (shared && conn->open) {
+            return conn;
+        }
+
+        if (best == NULL || af_db_is_better(conn, best, reads)) {
             best = conn;
         }
     }
 
     return best;
+}
+
+
+/*
+ * What writes takes longer, for it waits for locks and for the disk.  So reads
+ * keep out of its way, and a few writes use the same connection.  In doubt it
+ * is the one with the fewest in flight.
+ */
+
+static ngx_uint_t
+af_db_is_better(const af_db_conn_t *conn, const af_db_conn_t *than,
+    ngx_uint_t reads)
+{
+    ngx_uint_t  one, other;
+
+    if (reads) {
+        one = conn->writing;
+        other = than->writing;
+
+    } else {
+        one = (conn->writing == 0 || conn->writing >= AF_DB_WRITES);
+        other = (than->writing == 0 || than->writing >= AF_DB_WRITES);
+    }
+
+    return (one != other) ? one < other : conn->busy < than->busy;
 }
 
 
@@ -386,15 +402,9 @@ af_db_is_serialization_failure(const PGresult *res)
 void
 af_db_lost(af_db_op_t *op)
 {
-    ngx_uint_t  i;
-
-    for (i = 0; i < op->ncalls; i++) {
-        if (!op->calls[i].statement->read) {
-            break;
-        }
-    }
-
-    if (i < op->ncalls || op->retries == op->db->conf->pool || op->db->down) {
+    if (!af_db_op_reads(op) || op->retries == op->db->conf->pool
+        || op->db->down)
+    {
         af_db_finish(op, AF_DB_UNAVAILABLE);
         return;
     }

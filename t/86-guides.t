@@ -1,7 +1,9 @@
 # Short blocks of the documents, as they stand there.
 
 use Mojo::Base -strict, -signatures;
-use Mojo::JSON qw(decode_json);
+use MIME::Base64 qw(encode_base64url);
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json encode_json);
 use Test::Autoflow;
 use Test::Autoflow::Guide;
 use Test::More;
@@ -14,6 +16,7 @@ location /app/ {
     proxy_set_header X-User-Email $autoflow_email;
 }
 END
+my $id    = '01a1fe0b-f87f-7680-8fe3-ceb96780edf1';
 my $url   = $t->postgresql->url('autoflow');
 my $check = Test::Autoflow->new(beside => $t);       # for nginx -t
 
@@ -36,6 +39,39 @@ subtest 'keys.md' => sub {
     $guide->finish;
 };
 
+# what checks requests in place of others
+sub moved ($guide) {
+    $guide->nginx_ok($check, under => 'oauth2-proxy, and others by auth_request');
+
+    my %none = map { ("autoflow_$_" => undef) } qw(database secret password attempts key);
+    my $moved = Test::Autoflow->new(beside => $t, api => 0, lanes => 0, settings => \%none,
+        server => $guide->text(like => qr/autoflow_realm/, language => 'nginx',
+        change => {qr/127\.0\.0\.1:8081/ => 'echo'}));
+    path($moved->dir, 'keys')->make_path->child('issuer.jwk')->spurt(encode_json(
+        {kty => 'oct', alg => 'HS256', k => encode_base64url($moved->key)}));
+    $moved->start;
+    my $token = sub (%claims) {
+        return {Cookie => 'session=' . $moved->token({iss => 'https://issuer.example/',
+            sub => 'ada', verified => \1, %claims})};
+    };
+    $moved->get_ok('/app/x' => $token->())->status_is(200)->json_is('/user_id' => 'ada');
+    $moved->get_ok('/app/x' => $token->(iss => 'autoflow'))->status_is(401);
+    $moved->get_ok('/app/x' => $token->(verified => undef))->status_is(401);
+    $moved->get_ok('/app/x')->status_is(401)
+        ->header_is('WWW-Authenticate' => 'Bearer realm="app"');
+    $moved->finish;
+
+    my ($table) = path("$Test::Autoflow::root/docs/moving.md")->slurp
+        =~ /^\| GoTrue \| here \|\n(.*?)\n\n/ms;
+    my @calls = map { [/\| `(\w+) ([^`]+)`[^|]*\|$/] } (split /\n/, $table)[1 .. 17];
+    is scalar(grep { @$_ } @calls), 17, 'calls of GoTrue';
+    for my $call (@calls) {
+        my ($method, $path) = ($call->[0], $call->[1] =~ s/\{id\}/$id/r =~ s/=(?=&|$)/=1/gr);
+        my $tx = $t->ua->start($t->ua->build_tx($method => "/api/v1$path" => json => {}));
+        unlike $tx->res->code, qr/^40[45]$/, "$method $path is there";
+    }
+}
+
 subtest 'moving.md' => sub {
     my $guide = Test::Autoflow::Guide->new('moving.md');
     $t->db->do($_) for q{CREATE SCHEMA old},
@@ -48,6 +84,7 @@ subtest 'moving.md' => sub {
     is $t->db->selectrow_array('SELECT count(*) FROM orders JOIN autoflow.users u
         ON u.id = account_id'), 1, 'what refers to accounts follows';
     like $guide->sql_ok($url, under => 'In SQL'), qr/created/, 'an account is created';
+    moved($guide);
     $guide->finish;
 };
 

@@ -36,10 +36,6 @@
 #include <sodium.h>
 
 
-/* sets of verified tokens in each worker, with AF_CACHE_WAYS tokens each */
-#define NGX_HTTP_AUTOFLOW_CACHE_SETS  512
-
-
 /* by which tools/node tells the versions of files, and of what nginx runs */
 static const char  ngx_http_autoflow_ident[] __attribute__((used)) =
     "autoflow module " AUTOFLOW_VERSION
@@ -160,6 +156,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_autoflow_main_conf_t, zone_size),
       &ngx_http_autoflow_zone_min },
+
+    { ngx_string("autoflow_token_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      af_token_cache_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("autoflow_secret"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -542,6 +545,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->password = &af_password_defaults;
 
     amcf->zone_size = NGX_CONF_UNSET_SIZE;
+    amcf->token_cache = NGX_CONF_UNSET_SIZE;
     amcf->staleness = NGX_CONF_UNSET_MSEC;
     amcf->max_sessions = NGX_CONF_UNSET_UINT;
     amcf->environment = NGX_CONF_UNSET_UINT;
@@ -561,6 +565,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
     /* without a database there are only metrics in it */
+    ngx_conf_init_size_value(amcf->token_cache, 8 * 1024 * 1024);
     ngx_conf_init_size_value(amcf->zone_size, amcf->database
                                               ? 16 * 1024 * 1024 : 1024 * 1024);
     ngx_conf_init_msec_value(amcf->staleness, 5 * 60 * 1000);
@@ -791,7 +796,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    amcf->cache = af_cache_create(NGX_HTTP_AUTOFLOW_CACHE_SETS);
+    af_token_cache_start(amcf, cycle->log);
 
     if (amcf->remotes) {
         af_remotes_start(amcf->remotes, amcf->io, cycle->log);

@@ -46,6 +46,7 @@ my %defaults = (
     autoflow_issuer                 => 'autoflow with autoflow_database, otherwise not demanded',
     autoflow_audience               => '—',
     autoflow_leeway                 => 'autoflow_leeway 0s;',
+    autoflow_token_cache            => 'autoflow_token_cache 8m;',
     autoflow_api                    => '—',
     autoflow_verify                 => '—',
     autoflow_metrics                => '—',
@@ -86,6 +87,7 @@ my @ranges = (
     [autoflow_password => 'strength', '1', '128',       '',   'strength=%s',     qr/strength/],
     [autoflow_key_url  => 'refresh',  '1ms', undef,     'ms',
         'https://issuer.example/ issuer=them refresh=%s',                         qr/refresh/],
+    [autoflow_token_cache => undef,   '4k', undef,      '',   '%s', qr/at least 4k/],
     [autoflow_leeway   => undef,      '0s', '5m',       's',  '%s',
         qr/between 0 and 300|invalid value/],
 );
@@ -157,6 +159,8 @@ my @limits = (
     }],
     ['directives.md', 'autoflow_key_url', 'every 30 seconds',
         't/36-key-url.t: unknown key ids are fetched, but rarely'],
+    ['directives.md', 'autoflow_token_cache', '120 octets for a token',
+        't/39-token-cache.t: its memory is bounded'],
     ['directives.md', 'autoflow_api', 'it has at most 128 octets', sub {
         my $base = '/' . 'x' x 127;
         $check->server("location /base/ { autoflow_api $base; }");
@@ -369,7 +373,8 @@ my @limits = (
 # numbers of directives.md and api.md that aren't limits
 my @others = (
     'SQLSTATE 40P01 and 40001', '+ 1 connections per node', 'revocations, 32 octets each',
-    '16m has room for 390 000 revocations', 'port 25 by default', 'port 465.',
+    '16m has room for 390 000 revocations', '8m has room for 69 904 tokens',
+    'port 25 by default', 'port 465.',
     'PKCS#8, PKCS#1, SEC 1', 'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519',
     'HS256', 'RS256', 'base64', 'IPv6', '5xx', 'OpenAPI 3.1', 'W3C',
 );

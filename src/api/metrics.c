@@ -24,6 +24,7 @@ typedef struct {
     int64_t                  attempts_max;
     int64_t                  attempts_evicted;
     int64_t                  zone_size;
+    int64_t                  token_cache_size;
     int64_t                  started;
     int64_t                  configured;
 } af_metrics_node_t;
@@ -95,6 +96,9 @@ static const struct {
                    "their window ended.", AF_COUNTER, 0, 1),
     af_node_metric(zone_size, "autoflow_zone_size_bytes",
                    "The shared memory of autoflow_zone.", AF_GAUGE, 0, 0),
+    af_node_metric(token_cache_size, "autoflow_token_cache_size_bytes",
+                   "The memory of autoflow_token_cache, in each worker.",
+                   AF_GAUGE, 0, 0),
     af_node_metric(started, "autoflow_start_time_seconds",
                    "When this nginx was started, or the shared memory's size "
                    "changed.", AF_GAUGE, 1, 0),
@@ -413,6 +417,7 @@ af_metrics_node(const ngx_http_autoflow_main_conf_t *amcf,
     node->attempts_max = limits.counters;
     node->attempts_evicted = limits.evictions;
     node->zone_size = amcf->zone_size;
+    node->token_cache_size = amcf->token_cache;
     node->started = revocations.created * 1000000;
     node->configured = amcf->started * 1000000;
 }

@@ -1,18 +1,38 @@
-#include <sodium.h>
-
-#include "check/schema.h"
 #include "check/uuid.h"
+
+
+static int af_uuid_digit(char c);
+static int af_uuid_hyphen(size_t octet);
 
 
 int
 af_uuid_read(const char *text, size_t len,
     unsigned char octets[AF_UUID_OCTETS])
 {
-    return (af_is_uuid(text, len)
-            && sodium_hex2bin(octets, AF_UUID_OCTETS, text, len, "-", NULL,
-                              NULL)
-               == 0)
-           ? 0 : -1;
+    int     high, low;
+    size_t  i;
+
+    if (len != AF_UUID_SIZE - 1) {
+        return -1;
+    }
+
+    for (i = 0; i < AF_UUID_OCTETS; i++) {
+
+        if (af_uuid_hyphen(i) && *text++ != '-') {
+            return -1;
+        }
+
+        high = af_uuid_digit(*text++);
+        low = af_uuid_digit(*text++);
+
+        if (high == -1 || low == -1) {
+            return -1;
+        }
+
+        octets[i] = high << 4 | low;
+    }
+
+    return 0;
 }
 
 
@@ -20,15 +40,41 @@ void
 af_uuid_write(const unsigned char octets[AF_UUID_OCTETS],
     char text[AF_UUID_SIZE])
 {
-    size_t  i, n;
+    size_t             i;
 
-    for (i = 0, n = 0; i < AF_UUID_OCTETS; i++) {
+    static const char  digits[] = "0123456789abcdef";
 
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            text[n++] = '-';
+    for (i = 0; i < AF_UUID_OCTETS; i++) {
+
+        if (af_uuid_hyphen(i)) {
+            *text++ = '-';
         }
 
-        sodium_bin2hex(text + n, 3, octets + i, 1);
-        n += 2;
+        *text++ = digits[octets[i] >> 4];
+        *text++ = digits[octets[i] & 15];
     }
+
+    *text = '\0';
+}
+
+
+static int
+af_uuid_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
+/* whether one is in front of this octet */
+
+static int
+af_uuid_hyphen(size_t octet)
+{
+    return octet == 4 || octet == 6 || octet == 8 || octet == 10;
 }

@@ -63,6 +63,7 @@ typedef struct {
     af_purpose_keys_t           seal_keys;
 
     size_t                      zone_size;
+    size_t                      token_cache;   /* octets; 0: off */
     ngx_msec_t                  staleness; /* the feed of revocations' limit */
     ngx_uint_t                  fail_open; /* trust tokens beyond it */
     const struct af_attempts_s *attempts;
@@ -103,7 +104,7 @@ typedef struct {
     ngx_str_t                   link_base; /* without a '/' at its end */
     struct af_outbox_s         *outbox;    /* NULL: mails are off */
 
-    struct af_cache_s          *cache;     /* per worker */
+    struct af_cache_s          *cache;     /* per worker; NULL: off */
     ngx_int_t                   request_id;    /* index of $request_id */
     time_t                      started;
 

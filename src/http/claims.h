@@ -6,35 +6,37 @@
 #define AF_HTTP_CLAIMS_H
 
 #include "http/request.h"
-
-#include <jansson.h>
+#include "token/claims.h"
 
 
 /*
- * Follows the names from an object to its member, that one's member, and so on;
- * returns NULL if there is none.
+ * A claim is found by the names on its path: that of a member of the claims,
+ * that one's member, and so on.  The functions return NGX_ERROR if there is no
+ * memory.
  */
-const json_t *af_claim_find(const json_t *object, const ngx_str_t *names,
-    ngx_uint_t n);
+
 
 /*
- * Converts a value to text: strings are literal, numbers and booleans as in
- * JSON, elements of an array joined by commas, objects are JSON; null and NULL
- * are empty.
+ * Converts a claim to text: strings are literal, numbers and booleans as in
+ * JSON, elements of an array joined by commas, objects are JSON; null and what
+ * is missing, or is of no claims at all, are empty.
  *
  * A value with a control character, which could smuggle in a header line, or an
- * array with a comma in an element, is also empty, and logged under `name`.
- *
- * Returns NGX_ERROR if there is no memory.
+ * array with a comma in an element, is also empty, and logged.
  */
-ngx_int_t af_claim_text(ngx_http_request_t *r, const json_t *value,
-    const ngx_str_t *name, ngx_str_t *text);
+ngx_int_t af_claim_text(ngx_http_request_t *r, af_claims_t *claims,
+    const ngx_str_t *path, ngx_uint_t n, ngx_str_t *text);
+
+/* Likewise of all claims, as an object. */
+ngx_int_t af_claims_text(ngx_http_request_t *r, af_claims_t *claims,
+    ngx_str_t *text);
 
 /*
- * Returns 1 if the text is that of a string, a number or a boolean, or of such
- * an element of an array; otherwise 0.
+ * Returns NGX_OK if one of the values is the text of a string, a number or a
+ * boolean, or of such an element of an array; otherwise NGX_DECLINED.
  */
-ngx_uint_t af_claim_is(const json_t *value, const ngx_str_t *text);
+ngx_int_t af_claim_is(af_claims_t *claims, const ngx_str_t *path, ngx_uint_t n,
+    const ngx_array_t *values);
 
 
 #endif /* AF_HTTP_CLAIMS_H */

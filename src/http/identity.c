@@ -2,29 +2,19 @@
 #include "http/csrf.h"
 #include "http/identity.h"
 #include "keys/remote.h"
-#include "check/schema.h"
-#include "check/uuid.h"
 #include "shm/counters.h"
 #include "shm/zone.h"
 #include "token/cache.h"
-#include "token/jwt.h"
-
-
-/* a verified token, as the cache keeps it, and the subjects of revocations */
-
-typedef struct {
-    json_t        *claims;
-    json_t        *header;
-    ngx_uint_t     generation;     /* of the fetched keys */
-    uint64_t       checked;        /* the revocations' generation then */
-    unsigned       external:1;
-    ngx_uint_t     nsubjects;      /* 0 for an external token */
-    af_subject_t   subjects[];
-} af_verified_t;
 
 
 /* not checked yet */
 #define AF_UNCHECKED  UINT64_MAX
+
+/* the least useful size of a cache, in octets */
+#define AF_TOKEN_CACHE_MIN  4096
+
+/* subjects of revocations that are looked up together */
+#define AF_SUBJECTS  10
 
 /* cookies of one name with invalid signatures, before the rest are ignored */
 #define AF_INVALID_TOKENS_MAX  4
@@ -39,32 +29,31 @@ static ngx_uint_t af_identity_is_better(const af_identity_t *a,
     const af_identity_t *b);
 static ngx_int_t af_identity_verify(ngx_http_request_t *r,
     af_identity_t *identity);
-static af_jwt_status_t af_identity_verify_token(
-    ngx_http_autoflow_srv_conf_t *ascf, af_jwt_rules_t *rules,
-    af_identity_t *identity);
-static af_jwt_status_t af_identity_verify_with(const af_jwt_rules_t *rules,
-    af_identity_t *identity);
+static ngx_int_t af_identity_judge(ngx_http_request_t *r,
+    af_identity_t *identity, af_jwt_status_t *status);
+static af_jwt_status_t af_identity_verify_token(const af_jwt_rules_t *rules,
+    af_identity_t *identity, char *text);
+static void af_identity_rules(const af_identity_t *identity,
+    af_jwt_rules_t *rules);
+static ngx_int_t af_identity_alloc(ngx_http_request_t *r,
+    af_identity_t *identity, char **text);
 static void af_identity_log(ngx_http_request_t *r,
     const af_identity_t *identity);
 static ngx_uint_t af_identity_is_unknown_key(af_jwt_status_t status);
 static ngx_uint_t af_identity_may_be_remote(af_jwt_status_t status);
-static af_verified_t *af_identity_cached(af_cache_t *cache,
-    const af_cache_key_t *key, af_identity_t *identity);
-static af_verified_t *af_identity_make_verified(ngx_http_request_t *r,
-    const af_identity_t *identity);
-static ngx_uint_t af_identity_subjects(const af_identity_t *identity,
-    af_subject_t *subjects);
-static void af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
-    const af_verified_t *verified);
-static void af_verified_free(void *data);
-static void af_identity_set_first_party(af_identity_t *identity);
+static af_verified_t *af_identity_cached(const af_identity_t *identity,
+    af_cache_t *cache, const af_cache_key_t *key);
+static void af_identity_read(af_identity_t *identity);
+static ngx_uint_t af_identity_is_first_party(const af_claims_t *claims,
+    af_verified_t *verified);
+static ngx_int_t af_identity_uuid(const af_claims_t *claims, const char *name,
+    u_char octets[AF_UUID_OCTETS]);
+static void af_identity_set_ids(af_identity_t *identity);
 static af_token_status_t af_identity_check_revocation(ngx_http_request_t *r,
-    const af_identity_t *identity, af_verified_t *verified);
-static ngx_uint_t af_identity_is_revoked(const af_zone_t *zone,
-    const af_verified_t *verified);
+    af_identity_t *identity);
+static ngx_int_t af_identity_is_revoked(ngx_http_request_t *r,
+    const af_identity_t *identity);
 static void af_identity_clear(void *data);
-static ngx_int_t af_identity_uuid(json_t *claims, const char *name,
-    ngx_str_t *value);
 
 
 /* each status in $autoflow_status, and as a problem */
@@ -113,6 +102,51 @@ static const af_token_status_t  af_jwt_statuses[] = {
     [AF_JWT_NOT_YET_VALID] = AF_TOKEN_NOT_YET_VALID,
     [AF_JWT_EXPIRED] = AF_TOKEN_EXPIRED
 };
+
+
+char *
+af_token_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (amcf->token_cache != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    size = (ngx_strcmp(value[1].data, "off") == 0) ? 0
+                                                   : ngx_parse_size(&value[1]);
+
+    if (size == NGX_ERROR || (size != 0 && size < AF_TOKEN_CACHE_MIN)) {
+        return "must be \"off\", or a size of at least 4k";
+    }
+
+    amcf->token_cache = size;
+
+    return NGX_CONF_OK;
+}
+
+
+void
+af_token_cache_start(ngx_http_autoflow_main_conf_t *amcf, ngx_log_t *log)
+{
+    if (amcf->token_cache == 0) {
+        return;
+    }
+
+    amcf->cache = af_cache_create(amcf->token_cache, sizeof(af_verified_t));
+
+    if (amcf->cache == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "autoflow: there is no memory for a "
+                      "\"autoflow_token_cache\" of %uz octets",
+                      amcf->token_cache);
+    }
+}
 
 
 /*
@@ -280,8 +314,7 @@ static ngx_uint_t
 af_identity_is_better(const af_identity_t *a, const af_identity_t *b)
 {
     if (a->status == AF_TOKEN_OK && b->status == AF_TOKEN_OK) {
-        return json_integer_value(json_object_get(a->claims, "iat"))
-               > json_integer_value(json_object_get(b->claims, "iat"));
+        return a->verified.iat > b->verified.iat;
     }
 
     return a->status == AF_TOKEN_OK
@@ -292,61 +325,24 @@ af_identity_is_better(const af_identity_t *a, const af_identity_t *b)
 static ngx_int_t
 af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
 {
-    af_verified_t                 *verified;
-    af_jwt_rules_t                 rules;
-    af_cache_key_t                 key;
-    af_jwt_status_t                status;
-    ngx_http_autoflow_srv_conf_t  *ascf;
+    af_jwt_status_t  status;
 
     if (identity->token.len == 0) {
         identity->status = AF_TOKEN_MISSING;
         return NGX_OK;
     }
 
-    ascf = af_srv_conf(r);
-
-    rules.issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
-    rules.audience = ascf->audience ? ascf->audience->elts : NULL;
-    rules.now = ngx_time();
-    rules.leeway = ascf->leeway;
-
-    key.scope = ascf;
-    key.token = (char *) identity->token.data;
-    key.len = identity->token.len;
-
-    verified = af_identity_cached(af_main_conf(r)->cache, &key, identity);
-
-    af_count(AF_METRIC_CACHE, verified ? AF_CACHE_HIT : AF_CACHE_MISS);
-
-    if (verified) {
-        status = af_jwt_times(&rules, identity->claims);
-
-    } else {
-        status = af_identity_verify_token(ascf, &rules, identity);
-    }
-
-    if (status == AF_JWT_ERROR) {
+    if (af_identity_judge(r, identity, &status) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    identity->status = (af_identity_is_unknown_key(status)
-                        && af_remotes_missing(ascf->remotes))
-                       ? AF_TOKEN_UNAVAILABLE : af_jwt_statuses[status];
+    if (af_identity_is_unknown_key(status)
+        && af_remotes_missing(identity->conf->remotes))
+    {
+        identity->status = AF_TOKEN_UNAVAILABLE;
 
-    if (identity->status == AF_TOKEN_OK) {
-        af_identity_set_first_party(identity);
-
-        if (verified == NULL) {
-            verified = af_identity_make_verified(r, identity);
-            if (verified == NULL) {
-                af_identity_clear(identity);
-                return NGX_ERROR;
-            }
-
-            af_identity_cache(af_main_conf(r)->cache, &key, verified);
-        }
-
-        identity->status = af_identity_check_revocation(r, identity, verified);
+    } else if (status != AF_JWT_OK) {
+        identity->status = af_jwt_statuses[status];
     }
 
     if (identity->status == AF_TOKEN_OK && identity->cookie
@@ -362,6 +358,158 @@ af_identity_verify(ngx_http_request_t *r, af_identity_t *identity)
     af_identity_clear(identity);
 
     af_identity_log(r, identity);
+
+    return NGX_OK;
+}
+
+
+/*
+ * By what the cache has, or else by the token.  After AF_JWT_OK, the identity's
+ * status says whether it is revoked.
+ */
+
+static ngx_int_t
+af_identity_judge(ngx_http_request_t *r, af_identity_t *identity,
+    af_jwt_status_t *status)
+{
+    char            *text;
+    af_cache_t      *cache;
+    af_verified_t   *cached;
+    af_jwt_rules_t   rules;
+    af_cache_key_t   key;
+
+    cache = af_main_conf(r)->cache;
+    cached = NULL;
+
+    if (cache) {
+        af_cache_key(cache, identity->conf, (char *) identity->token.data,
+                     identity->token.len, &key);
+        cached = af_identity_cached(identity, cache, &key);
+    }
+
+    af_count(AF_METRIC_CACHE, cached ? AF_CACHE_HIT : AF_CACHE_MISS);
+
+    af_identity_rules(identity, &rules);
+
+    if (cached) {
+        identity->verified = *cached;
+        *status = af_jwt_check_times(&rules, &cached->times);
+
+    } else if (af_identity_alloc(r, identity, &text) == NGX_OK) {
+        *status = af_identity_verify_token(&rules, identity, text);
+
+    } else {
+        return NGX_ERROR;
+    }
+
+    if (*status == AF_JWT_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (*status != AF_JWT_OK) {
+        return NGX_OK;
+    }
+
+    if (cached == NULL) {
+        af_identity_read(identity);
+    }
+
+    af_identity_set_ids(identity);
+    identity->status = af_identity_check_revocation(r, identity);
+
+    if (cached) {
+        cached->checked = identity->verified.checked;
+
+    } else if (cache) {
+        af_gauge_add(AF_METRIC_CACHE_ENTRIES, 0,
+                     af_cache_put(cache, &key, &identity->verified));
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+af_identity_rules(const af_identity_t *identity, af_jwt_rules_t *rules)
+{
+    const ngx_http_autoflow_srv_conf_t  *ascf;
+
+    ascf = identity->conf;
+
+    rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
+    rules->issuer = ascf->issuer.len ? (char *) ascf->issuer.data : NULL;
+    rules->audience = ascf->audience ? ascf->audience->elts : NULL;
+    rules->now = ngx_time();
+    rules->leeway = ascf->leeway;
+}
+
+
+/* for what is decoded; a token that is too long won't be */
+
+static ngx_int_t
+af_identity_alloc(ngx_http_request_t *r, af_identity_t *identity, char **text)
+{
+    *text = ngx_pnalloc(r->pool, ngx_min(identity->token.len, AF_JWT_MAX));
+
+    if (identity->jwt == NULL) {
+        identity->jwt = ngx_pcalloc(r->pool, sizeof(af_jwt_t));
+    }
+
+    return (*text && identity->jwt) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+af_identity_claims(ngx_http_request_t *r, const af_identity_t *identity,
+    af_claims_t **claims)
+{
+    char  *text;
+
+    *claims = NULL;
+
+    if (identity->status != AF_TOKEN_OK) {
+        return NGX_OK;
+    }
+
+    if ((identity->jwt == NULL || identity->jwt->claims.text == NULL)
+        && (af_identity_alloc(r, (af_identity_t *) identity, &text) != NGX_OK
+            || af_jwt_read_claims((char *) identity->token.data,
+                                  identity->token.len, text,
+                                  &identity->jwt->claims)
+               != AF_JWT_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    *claims = &identity->jwt->claims;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+af_identity_header(ngx_http_request_t *r, const af_identity_t *identity,
+    af_claims_t **header)
+{
+    char  *text;
+
+    *header = NULL;
+
+    if (identity->status != AF_TOKEN_OK) {
+        return NGX_OK;
+    }
+
+    if ((identity->jwt == NULL || identity->jwt->header.text == NULL)
+        && (af_identity_alloc(r, (af_identity_t *) identity, &text) != NGX_OK
+            || af_jwt_read_header((char *) identity->token.data,
+                                  identity->token.len, text,
+                                  &identity->jwt->header)
+               != AF_JWT_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    *header = &identity->jwt->header;
 
     return NGX_OK;
 }
@@ -405,10 +553,10 @@ af_identity_clear(void *data)
 {
     af_identity_t *identity = data;
 
-    json_decref(identity->claims);
-    json_decref(identity->header);
-    identity->claims = NULL;
-    identity->header = NULL;
+    if (identity->jwt) {
+        af_jwt_close(identity->jwt);
+        identity->jwt = NULL;
+    }
 
     ngx_str_null(&identity->user_id);
     ngx_str_null(&identity->session_id);
@@ -423,18 +571,26 @@ af_identity_clear(void *data)
  */
 
 static af_jwt_status_t
-af_identity_verify_token(ngx_http_autoflow_srv_conf_t *ascf,
-    af_jwt_rules_t *rules, af_identity_t *identity)
+af_identity_verify_token(const af_jwt_rules_t *rules, af_identity_t *identity,
+    char *text)
 {
+    size_t             len;
     ngx_uint_t         i, n;
+    const char        *token;
     af_remote_t      **remote;
+    ngx_array_t       *remotes;
+    af_jwt_rules_t     fetched;
     af_jwt_status_t    status, remote_status;
 
-    rules->keys = ascf->keys ? ascf->keys->keys : af_no_keys;
-    status = af_identity_verify_with(rules, identity);
+    token = (char *) identity->token.data;
+    len = identity->token.len;
 
-    remote = ascf->remotes ? ascf->remotes->elts : NULL;
-    n = ascf->remotes ? ascf->remotes->nelts : 0;
+    status = af_jwt_verify(rules, token, len, text, identity->jwt);
+
+    remotes = identity->conf->remotes;
+    remote = remotes ? remotes->elts : NULL;
+    n = remotes ? remotes->nelts : 0;
+    fetched = *rules;
 
     for (i = 0; i < n && af_identity_may_be_remote(status); i++) {
 
@@ -442,8 +598,9 @@ af_identity_verify_token(ngx_http_autoflow_srv_conf_t *ascf,
             continue;
         }
 
-        rules->keys = remote[i]->keys->keys;
-        remote_status = af_identity_verify_with(rules, identity);
+        fetched.keys = remote[i]->keys->keys;
+        remote_status = af_jwt_verify(&fetched, token, len, text,
+                                      identity->jwt);
 
         if (remote_status > status
             || !af_identity_may_be_remote(remote_status))
@@ -455,22 +612,6 @@ af_identity_verify_token(ngx_http_autoflow_srv_conf_t *ascf,
     for (i = 0; af_identity_is_unknown_key(status) && i < n; i++) {
         af_remote_refetch(remote[i]);
     }
-
-    return status;
-}
-
-
-static af_jwt_status_t
-af_identity_verify_with(const af_jwt_rules_t *rules, af_identity_t *identity)
-{
-    const af_key_t   *key;
-    af_jwt_status_t   status;
-
-    status = af_jwt_verify(rules, (char *) identity->token.data,
-                           identity->token.len, &identity->claims,
-                           &identity->header, &key);
-
-    identity->external = (key && af_key_issuer(key));
 
     return status;
 }
@@ -496,136 +637,48 @@ af_identity_is_unknown_key(af_jwt_status_t status)
 
 
 static af_verified_t *
-af_identity_cached(af_cache_t *cache, const af_cache_key_t *key,
-    af_identity_t *identity)
+af_identity_cached(const af_identity_t *identity, af_cache_t *cache,
+    const af_cache_key_t *key)
 {
     af_verified_t  *verified;
 
-    verified = cache ? af_cache_get(cache, key) : NULL;
+    verified = af_cache_get(cache, key);
 
-    if (verified == NULL
-        || verified->generation
-           != af_remotes_generation(identity->conf->remotes))
-    {
-        return NULL;
-    }
-
-    identity->claims = json_incref(verified->claims);
-    identity->header = json_incref(verified->header);
-    identity->external = verified->external;
-
-    return verified;
+    return (verified
+            && verified->generation
+               == af_remotes_generation(identity->conf->remotes))
+           ? verified : NULL;
 }
 
 
-/* allocated for the request; the identity still owns the claims */
+/* what a token that has just been verified says */
 
-static af_verified_t *
-af_identity_make_verified(ngx_http_request_t *r, const af_identity_t *identity)
+static void
+af_identity_read(af_identity_t *identity)
 {
-    size_t          roles;
-    af_verified_t  *verified;
+    af_claim_t          iat, roles, superuser;
+    af_verified_t      *verified;
+    const af_claims_t  *claims;
 
-    roles = json_array_size(json_object_get(identity->claims, "roles"));
+    verified = &identity->verified;
+    claims = &identity->jwt->claims;
 
-    verified = ngx_palloc(r->pool, sizeof(af_verified_t)
-                                   + (2 + roles) * sizeof(af_subject_t));
-    if (verified == NULL) {
-        return NULL;
-    }
+    af_claims_get(claims, "iat", &iat);
+    af_claims_get(claims, "roles", &roles);
+    af_claims_get(claims, "is_superuser", &superuser);
 
-    verified->claims = identity->claims;
-    verified->header = identity->header;
-    verified->external = identity->external;
+    af_jwt_times(claims, &verified->times);
+
+    verified->iat = iat.integer;
     verified->checked = AF_UNCHECKED;
     verified->generation = af_remotes_generation(identity->conf->remotes);
-    verified->nsubjects = af_identity_subjects(identity, verified->subjects);
-
-    return verified;
-}
-
-
-/* the token's session, account and roles; returns their number */
-
-static ngx_uint_t
-af_identity_subjects(const af_identity_t *identity,
-    af_subject_t *subjects)
-{
-    size_t       i;
-    json_t      *role, *roles;
-    json_int_t   epoch, iat;
-    ngx_uint_t   n;
-
-    epoch = json_integer_value(json_object_get(identity->claims, "epoch"));
-    iat = json_integer_value(json_object_get(identity->claims, "iat"));
-
-    if (!identity->first_party || epoch < 0 || iat < 0
-        || af_uuid_read((char *) identity->session_id.data,
-                        identity->session_id.len, subjects[0].id)
-           != 0
-        || af_uuid_read((char *) identity->user_id.data,
-                        identity->user_id.len, subjects[1].id)
-           != 0)
-    {
-        return 0;
-    }
-
-    subjects[0].epoch = epoch;
-    subjects[1].epoch = epoch;
-    n = 2;
-
-    roles = json_object_get(identity->claims, "roles");
-
-    json_array_foreach(roles, i, role) {
-
-        if (json_is_string(role)) {
-            af_zone_role_id(json_string_value(role), json_string_length(role),
-                            subjects[n].id);
-            subjects[n].epoch = iat;
-            n++;
-        }
-    }
-
-    return n;
-}
-
-
-/* a copy, for further requests */
-
-static void
-af_identity_cache(af_cache_t *cache, const af_cache_key_t *key,
-    const af_verified_t *verified)
-{
-    size_t          size;
-    af_verified_t  *copy;
-
-    size = sizeof(af_verified_t) + verified->nsubjects * sizeof(af_subject_t);
-
-    copy = cache ? ngx_alloc(size, ngx_cycle->log) : NULL;
-
-    if (copy == NULL) {
-        return;
-    }
-
-    ngx_memcpy(copy, verified, size);
-    json_incref(copy->claims);
-    json_incref(copy->header);
-
-    if (af_cache_put(cache, key, copy, af_verified_free) != 0) {
-        af_verified_free(copy);
-    }
-}
-
-
-static void
-af_verified_free(void *data)
-{
-    af_verified_t *verified = data;
-
-    json_decref(verified->claims);
-    json_decref(verified->header);
-
-    ngx_free(verified);
+    verified->external = (af_key_issuer(identity->jwt->key) != NULL);
+    verified->first_party = !verified->external
+                            && af_identity_is_first_party(claims, verified);
+    verified->superuser = verified->first_party
+                          && superuser.type == AF_VALUE_TRUE;
+    verified->roles = (roles.type == AF_VALUE_STRINGS
+                       || roles.type == AF_VALUE_ARRAY);
 }
 
 
@@ -635,26 +688,56 @@ af_verified_free(void *data)
  * matter.
  */
 
-static void
-af_identity_set_first_party(af_identity_t *identity)
+static ngx_uint_t
+af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
 {
-    json_t  *claims;
+    af_claim_t  epoch;
 
-    claims = identity->claims;
+    af_claims_get(claims, "epoch", &epoch);
 
-    if (identity->external
-        || af_identity_uuid(claims, "sub", &identity->user_id) != NGX_OK
-        || af_identity_uuid(claims, "sid", &identity->session_id) != NGX_OK
-        || !json_is_integer(json_object_get(claims, "epoch")))
-    {
-        ngx_str_null(&identity->user_id);
-        ngx_str_null(&identity->session_id);
+    verified->epoch = epoch.integer;
+
+    return epoch.type == AF_VALUE_INTEGER
+           && af_identity_uuid(claims, "sub", verified->user_id) == NGX_OK
+           && af_identity_uuid(claims, "sid", verified->session_id) == NGX_OK;
+}
+
+
+static ngx_int_t
+af_identity_uuid(const af_claims_t *claims, const char *name,
+    u_char octets[AF_UUID_OCTETS])
+{
+    af_claim_t  claim;
+
+    af_claims_find(claims, name, ngx_strlen(name), &claim);
+
+    return (claim.type == AF_VALUE_STRING
+            && af_uuid_read(claim.text, claim.len, octets) == 0)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+af_identity_set_ids(af_identity_t *identity)
+{
+    const af_verified_t  *verified;
+
+    verified = &identity->verified;
+
+    identity->first_party = verified->first_party;
+    identity->superuser = verified->superuser;
+
+    if (!verified->first_party) {
         return;
     }
 
-    identity->first_party = 1;
-    identity->superuser = json_is_true(json_object_get(claims,
-                                                       "is_superuser"));
+    af_uuid_write(verified->user_id, identity->ids[0]);
+    af_uuid_write(verified->session_id, identity->ids[1]);
+
+    identity->user_id.data = (u_char *) identity->ids[0];
+    identity->user_id.len = AF_UUID_SIZE - 1;
+    identity->session_id.data = (u_char *) identity->ids[1];
+    identity->session_id.len = AF_UUID_SIZE - 1;
 }
 
 
@@ -665,8 +748,7 @@ af_identity_set_first_party(af_identity_t *identity)
  */
 
 static af_token_status_t
-af_identity_check_revocation(ngx_http_request_t *r,
-    const af_identity_t *identity, af_verified_t *verified)
+af_identity_check_revocation(ngx_http_request_t *r, af_identity_t *identity)
 {
     uint64_t                              generation;
     const ngx_http_autoflow_main_conf_t  *amcf;
@@ -684,17 +766,81 @@ af_identity_check_revocation(ngx_http_request_t *r,
     /* before the look-ups: what is revoked meanwhile will be found next time */
     generation = af_revocations_generation(amcf->zone->revocations);
 
-    if (verified->checked == generation) {
+    if (identity->verified.checked == generation) {
         return AF_TOKEN_OK;
     }
 
-    if (af_identity_is_revoked(amcf->zone, verified)) {
+    switch (af_identity_is_revoked(r, identity)) {
+
+    case NGX_DECLINED:
+        identity->verified.checked = generation;
+        return AF_TOKEN_OK;
+
+    case NGX_OK:
         return AF_TOKEN_REVOKED;
+
+    default:
+        return AF_TOKEN_UNAVAILABLE;
+    }
+}
+
+
+/* NGX_OK: it is; NGX_DECLINED: it isn't; NGX_ERROR: no memory */
+
+static ngx_int_t
+af_identity_is_revoked(ngx_http_request_t *r, const af_identity_t *identity)
+{
+    ngx_uint_t              n;
+    af_claim_t              roles, role;
+    af_claims_t            *claims;
+    af_subject_t            subjects[AF_SUBJECTS];
+    af_revocations_t       *table;
+    const af_verified_t    *verified;
+
+    table = af_main_conf(r)->zone->revocations;
+    verified = &identity->verified;
+
+    if (verified->epoch < 0 || verified->iat < 0) {
+        return NGX_OK;
     }
 
-    verified->checked = generation;
+    ngx_memcpy(subjects[0].id, verified->session_id, AF_UUID_OCTETS);
+    ngx_memcpy(subjects[1].id, verified->user_id, AF_UUID_OCTETS);
+    subjects[0].epoch = verified->epoch;
+    subjects[1].epoch = verified->epoch;
+    n = 2;
 
-    return AF_TOKEN_OK;
+    ngx_memzero(&roles, sizeof(roles));
+
+    if (verified->roles) {
+        if (af_identity_claims(r, identity, &claims) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        af_claims_get(claims, "roles", &roles);
+    }
+
+    while (af_claim_next(&roles, &role)) {
+
+        if (role.type != AF_VALUE_STRING) {
+            continue;
+        }
+
+        if (n == AF_SUBJECTS) {
+            if (af_revocations_check(table, subjects, n, verified->iat)) {
+                return NGX_OK;
+            }
+
+            n = 0;
+        }
+
+        af_zone_role_id(role.text, role.len, subjects[n].id);
+        subjects[n].epoch = verified->iat;
+        n++;
+    }
+
+    return af_revocations_check(table, subjects, n, verified->iat)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -714,38 +860,6 @@ af_tokens_trusted(const ngx_http_autoflow_main_conf_t *amcf)
                && (ngx_msec_t) (ngx_time() - amcf->started) * 1000
                   > amcf->staleness;
     }
-}
-
-
-static ngx_uint_t
-af_identity_is_revoked(const af_zone_t *zone, const af_verified_t *verified)
-{
-    json_int_t  iat;
-
-    iat = json_integer_value(json_object_get(verified->claims, "iat"));
-
-    return verified->nsubjects == 0
-           || af_revocations_check(zone->revocations, verified->subjects,
-                                   verified->nsubjects, iat);
-}
-
-
-static ngx_int_t
-af_identity_uuid(json_t *claims, const char *name, ngx_str_t *value)
-{
-    json_t  *claim;
-
-    claim = json_object_get(claims, name);
-
-    if (!json_is_string(claim)) {
-        return NGX_DECLINED;
-    }
-
-    value->data = (u_char *) json_string_value(claim);
-    value->len = json_string_length(claim);
-
-    return af_is_uuid((char *) value->data, value->len) ? NGX_OK
-                                                        : NGX_DECLINED;
 }
 
 

@@ -7,6 +7,8 @@
 #define AF_HTTP_IDENTITY_H
 
 #include "http/respond.h"
+#include "check/uuid.h"
+#include "token/jwt.h"
 
 
 typedef enum {
@@ -29,30 +31,66 @@ typedef enum {
 
 typedef struct af_identity_s  af_identity_t;
 
+/*
+ * What is known of a token that was verified: all that is needed to judge it
+ * again.  The cache has copies.
+ */
+
+typedef struct {
+    af_jwt_times_t   times;
+    int64_t          iat;          /* 0 unless an integer */
+    int64_t          epoch;
+    uint64_t         checked;      /* the revocations' generation then */
+    ngx_uint_t       generation;   /* of the fetched keys */
+    u_char           user_id[AF_UUID_OCTETS];
+    u_char           session_id[AF_UUID_OCTETS];
+    unsigned         external:1;   /* another issuer's */
+    unsigned         first_party:1;
+    unsigned         superuser:1;
+    unsigned         roles:1;      /* it has some */
+} af_verified_t;
+
+
 struct af_identity_s {
     const ngx_http_autoflow_srv_conf_t  *conf;     /* whose rules applied */
     const ngx_http_autoflow_loc_conf_t  *location; /* likewise, for a cookie */
     ngx_str_t                            token;    /* empty: none */
     af_token_status_t                    status;   /* never FORBIDDEN */
-    json_t                              *claims;   /* NULL unless OK */
-    json_t                              *header;   /* likewise; JOSE's */
+    af_verified_t                        verified; /* if it is OK */
+    af_jwt_t                            *jwt;      /* what is decoded of it */
     af_identity_t                       *next;
 
-    /* of first-party tokens, otherwise empty */
+    /* of first-party tokens, otherwise empty; in lower case, with a zero */
     ngx_str_t                            user_id;
     ngx_str_t                            session_id;
+    char                                 ids[2][AF_UUID_SIZE];
+
     unsigned                             cookie:1;   /* from a cookie */
-    unsigned                             external:1; /* another issuer's */
     unsigned                             first_party:1;
     unsigned                             superuser:1;
 };
 
+
+char *af_token_cache_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Creates a worker's cache of verified tokens, unless it is off. */
+void af_token_cache_start(ngx_http_autoflow_main_conf_t *amcf, ngx_log_t *log);
 
 /*
  * The identity of a request in its current location, valid as long as the
  * request.  NULL if there is no memory.
  */
 const af_identity_t *af_identity(ngx_http_request_t *r);
+
+/*
+ * The claims of a token, or the parameters of its header, which are only
+ * decoded if they are asked for; NULL unless its status is OK.  Return
+ * NGX_ERROR if there is no memory.
+ */
+ngx_int_t af_identity_claims(ngx_http_request_t *r,
+    const af_identity_t *identity, af_claims_t **claims);
+ngx_int_t af_identity_header(ngx_http_request_t *r,
+    const af_identity_t *identity, af_claims_t **header);
 
 /*
  * Whether first-party tokens can be trusted: this node's feed is fresh, or may

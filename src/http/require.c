@@ -188,22 +188,14 @@ static ngx_int_t
 af_condition_claim(ngx_http_request_t *r, const af_identity_t *identity,
     const af_condition_t *condition)
 {
-    ngx_str_t     *value;
-    ngx_uint_t     i;
-    const json_t  *claim;
+    af_claims_t  *claims;
 
-    claim = af_claim_find(identity->claims, condition->path->elts,
-                          condition->path->nelts);
-
-    value = condition->values->elts;
-
-    for (i = 0; i < condition->values->nelts; i++) {
-        if (af_claim_is(claim, &value[i])) {
-            return NGX_OK;
-        }
+    if (af_identity_claims(r, identity, &claims) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    return NGX_DECLINED;
+    return af_claim_is(claims, condition->path->elts, condition->path->nelts,
+                       condition->values);
 }
 
 
@@ -220,8 +212,16 @@ static ngx_int_t
 af_condition_verified(ngx_http_request_t *r, const af_identity_t *identity,
     const af_condition_t *condition)
 {
-    return json_is_true(json_object_get(identity->claims, "email_verified"))
-           ? NGX_OK : NGX_DECLINED;
+    af_claim_t    verified;
+    af_claims_t  *claims;
+
+    if (af_identity_claims(r, identity, &claims) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_claims_get(claims, "email_verified", &verified);
+
+    return verified.type == AF_VALUE_TRUE ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -29,7 +29,7 @@ static ngx_int_t af_variable_path(ngx_http_request_t *r,
 static ngx_int_t af_variable_user_agent(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_value(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, const json_t *value, const ngx_str_t *name);
+    ngx_http_variable_value_t *v, const ngx_str_t *path, ngx_uint_t n);
 static void af_variable_text(ngx_http_variable_value_t *v,
     const ngx_str_t *text);
 
@@ -175,17 +175,7 @@ static ngx_int_t
 af_variable_claim(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    const ngx_str_t *name = (const ngx_str_t *) data;
-
-    const af_identity_t  *identity;
-
-    identity = af_identity(r);
-    if (identity == NULL) {
-        return NGX_ERROR;
-    }
-
-    return af_variable_value(r, v, af_claim_find(identity->claims, name, 1),
-                             name);
+    return af_variable_value(r, v, (const ngx_str_t *) data, 1);
 }
 
 
@@ -193,16 +183,7 @@ static ngx_int_t
 af_variable_claims(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    const af_identity_t     *identity;
-
-    static const ngx_str_t   all = ngx_string("*");
-
-    identity = af_identity(r);
-    if (identity == NULL) {
-        return NGX_ERROR;
-    }
-
-    return af_variable_value(r, v, identity->claims, &all);
+    return af_variable_value(r, v, NULL, 0);
 }
 
 
@@ -229,20 +210,7 @@ af_variable_claim_path(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 {
     ngx_array_t *path = (ngx_array_t *) data;
 
-    const ngx_str_t      *names;
-    const af_identity_t  *identity;
-
-    identity = af_identity(r);
-    if (identity == NULL) {
-        return NGX_ERROR;
-    }
-
-    names = path->elts;
-
-    return af_variable_value(r, v,
-                             af_claim_find(identity->claims, names,
-                                           path->nelts),
-                             &names[path->nelts - 1]);
+    return af_variable_value(r, v, path->elts, path->nelts);
 }
 
 
@@ -252,19 +220,25 @@ af_variable_header_prefix(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 {
     ngx_str_t *variable = (ngx_str_t *) data;
 
-    ngx_str_t             name;
+    ngx_str_t             name, text;
+    af_claims_t          *header;
     const af_identity_t  *identity;
-
-    identity = af_identity(r);
-    if (identity == NULL) {
-        return NGX_ERROR;
-    }
 
     name.len = variable->len - (sizeof("autoflow_header_") - 1);
     name.data = variable->data + sizeof("autoflow_header_") - 1;
 
-    return af_variable_value(r, v, af_claim_find(identity->header, &name, 1),
-                             &name);
+    identity = af_identity(r);
+
+    if (identity == NULL
+        || af_identity_header(r, identity, &header) != NGX_OK
+        || af_claim_text(r, header, &name, 1, &text) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, &text);
+
+    return NGX_OK;
 }
 
 
@@ -409,13 +383,29 @@ af_variable_user_agent(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
+/* the claim at this path; without one, all of them */
+
 static ngx_int_t
 af_variable_value(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    const json_t *value, const ngx_str_t *name)
+    const ngx_str_t *path, ngx_uint_t n)
 {
-    ngx_str_t  text;
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    af_claims_t          *claims;
+    const af_identity_t  *identity;
 
-    if (af_claim_text(r, value, name, &text) != NGX_OK) {
+    identity = af_identity(r);
+
+    if (identity == NULL
+        || af_identity_claims(r, identity, &claims) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = n ? af_claim_text(r, claims, path, n, &text)
+           : af_claims_text(r, claims, &text);
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 

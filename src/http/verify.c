@@ -5,7 +5,7 @@
 
 
 static ngx_int_t af_verify_headers(ngx_http_request_t *r,
-    const json_t *claims);
+    const af_identity_t *identity);
 
 
 static const struct {
@@ -85,7 +85,7 @@ af_verify_handler(ngx_http_request_t *r)
         return af_respond_problem(r, verdict.problem, NULL, NULL);
     }
 
-    if (af_verify_headers(r, verdict.identity->claims) != NGX_OK) {
+    if (af_verify_headers(r, verdict.identity) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -94,19 +94,22 @@ af_verify_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
-af_verify_headers(ngx_http_request_t *r, const json_t *claims)
+af_verify_headers(ngx_http_request_t *r, const af_identity_t *identity)
 {
     ngx_str_t         text;
     ngx_uint_t        i;
+    af_claims_t      *claims;
     const ngx_str_t  *name;
+
+    if (af_identity_claims(r, identity, &claims) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     for (i = 0; af_verify_claims[i].header; i++) {
 
         name = &af_verify_claims[i].claim;
 
-        if (af_claim_text(r, af_claim_find(claims, name, 1), name, &text)
-            != NGX_OK)
-        {
+        if (af_claim_text(r, claims, name, 1, &text) != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -188,6 +188,11 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
         "Tokens that were looked up among those that had been verified.",
         AF_COUNTER, .labels = { &af_label_cache } },
 
+    [AF_METRIC_CACHE_ENTRIES] = {
+        "autoflow_token_cache_entries",
+        "Verified tokens that the workers remember.",
+        AF_GAUGE, .labels = { NULL } },
+
     [AF_METRIC_PROTECTED_TIME] = {
         "autoflow_protected_duration_seconds",
         "How long it took to judge a protected request.",

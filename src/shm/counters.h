@@ -30,6 +30,7 @@ typedef enum {
     AF_METRIC_REFUSED,         /* af_limit_t */
     AF_METRIC_VERIFICATIONS,   /* af_token_status_t */
     AF_METRIC_CACHE,           /* af_cache_result_t */
+    AF_METRIC_CACHE_ENTRIES,
     AF_METRIC_PROTECTED_TIME,  /* af_protected_t */
     AF_METRIC_HASH_WAITING,
     AF_METRIC_HASH_RUNNING,

@@ -17,8 +17,28 @@ _Static_assert(AF_UUID_OCTETS == AF_REVOCATIONS_ID_SIZE, "size");
 /* the alignment of the parts */
 #define AF_ZONE_ALIGN  64
 
+/* roles whose ids are remembered, and the octets of the longest one */
+#define AF_ZONE_ROLES     64
+#define AF_ZONE_ROLE_MAX  47
+
+
+/* the name and then its id; a zero length: none */
+
+typedef struct {
+    unsigned char  len;
+    char           name[AF_ZONE_ROLE_MAX];
+    unsigned char  id[AF_REVOCATIONS_ID_SIZE];
+} af_zone_role_t;
+
 
 static size_t af_zone_align(size_t size);
+static af_zone_role_t *af_zone_role(const char *name, size_t len);
+static void af_zone_hash_role(const char *name, size_t len,
+    unsigned char id[AF_REVOCATIONS_ID_SIZE]);
+
+
+/* of this process: an id takes longer to compute than to look up */
+static af_zone_role_t  af_zone_roles[AF_ZONE_ROLES];
 
 
 /*
@@ -73,10 +93,51 @@ af_zone_align(size_t size)
 }
 
 
-/* as autoflow.role_subject() in the schema */
-
 void
 af_zone_role_id(const char *name, size_t len,
+    unsigned char id[AF_REVOCATIONS_ID_SIZE])
+{
+    af_zone_role_t  *role;
+
+    if (len == 0 || len > AF_ZONE_ROLE_MAX) {
+        af_zone_hash_role(name, len, id);
+        return;
+    }
+
+    role = af_zone_role(name, len);
+
+    if (role->len != len || memcmp(role->name, name, len) != 0) {
+        af_zone_hash_role(name, len, role->id);
+        memcpy(role->name, name, len);
+        role->len = len;
+    }
+
+    memcpy(id, role->id, AF_REVOCATIONS_ID_SIZE);
+}
+
+
+/* the place where a role is remembered, or another one (FNV-1a) */
+
+static af_zone_role_t *
+af_zone_role(const char *name, size_t len)
+{
+    size_t    i;
+    uint32_t  hash;
+
+    hash = 2166136261;
+
+    for (i = 0; i < len; i++) {
+        hash = (hash ^ (unsigned char) name[i]) * 16777619;
+    }
+
+    return &af_zone_roles[(hash ^ hash >> 16) % AF_ZONE_ROLES];
+}
+
+
+/* as autoflow.role_subject() in the schema */
+
+static void
+af_zone_hash_role(const char *name, size_t len,
     unsigned char id[AF_REVOCATIONS_ID_SIZE])
 {
     unsigned char             digest[crypto_hash_sha256_BYTES];

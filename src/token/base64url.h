@@ -7,6 +7,7 @@
 #define AF_TOKEN_BASE64URL_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sodium.h>
 
 

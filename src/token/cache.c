@@ -1,6 +1,6 @@
 /*
- * The verified-token cache: set-associative, the least recently used token of a
- * set is evicted.
+ * The cache of verified tokens: set-associative, the least recently used entry
+ * of a set is replaced.
  */
 
 #include <stdlib.h>
@@ -11,41 +11,64 @@
 
 
 typedef struct {
-    af_cache_key_t   key;       /* token: a copy owned by the entry */
-    void            *value;
-    void           (*release)(void *value);
-    uint64_t         hash;
-    uint64_t         used;
+    af_cache_key_t   key;
+    uint64_t         used;     /* 0: empty */
+    unsigned char    value[];
 } af_cache_entry_t;
 
 
 struct af_cache_s {
-    size_t             sets;
-    uint64_t           clock;
-    unsigned char      secret[crypto_shorthash_KEYBYTES];
-    af_cache_entry_t   entries[];
+    size_t           sets;
+    size_t           value_size;
+    size_t           entry_size;
+    uint64_t         clock;
+    unsigned char    secret[crypto_shorthash_siphashx24_KEYBYTES];
+    unsigned char   *entries;
 };
 
 
-static uint64_t af_cache_hash(af_cache_t *cache, const af_cache_key_t *key);
-static af_cache_entry_t *af_cache_set(af_cache_t *cache, uint64_t hash);
+static af_cache_entry_t *af_cache_set(const af_cache_t *cache,
+    const af_cache_key_t *key);
+static af_cache_entry_t *af_cache_next(const af_cache_t *cache,
+    af_cache_entry_t *entry);
 static int af_cache_match(const af_cache_entry_t *entry,
-    const af_cache_key_t *key, uint64_t hash);
-static void af_cache_drop(af_cache_entry_t *entry);
+    const af_cache_key_t *key);
+
+
+_Static_assert(sizeof(((af_cache_key_t *) 0)->digest)
+               == crypto_shorthash_siphashx24_BYTES, "size");
 
 
 af_cache_t *
-af_cache_create(size_t sets)
+af_cache_create(size_t size, size_t value_size)
 {
+    size_t       entry_size, sets;
     af_cache_t  *cache;
 
-    cache = calloc(1, sizeof(af_cache_t)
-                      + sets * AF_CACHE_WAYS * sizeof(af_cache_entry_t));
+    entry_size = sizeof(af_cache_entry_t) + (value_size + 7) / 8 * 8;
+    sets = size / (AF_CACHE_WAYS * entry_size);
 
-    if (cache != NULL) {
-        cache->sets = sets;
-        crypto_shorthash_keygen(cache->secret);
+    if (sets == 0) {
+        return NULL;
     }
+
+    cache = calloc(1, sizeof(af_cache_t));
+    if (cache == NULL) {
+        return NULL;
+    }
+
+    /* the system gives memory to what is used of it */
+
+    cache->entries = calloc(sets * AF_CACHE_WAYS, entry_size);
+    if (cache->entries == NULL) {
+        free(cache);
+        return NULL;
+    }
+
+    cache->sets = sets;
+    cache->value_size = value_size;
+    cache->entry_size = entry_size;
+    randombytes_buf(cache->secret, sizeof(cache->secret));
 
     return cache;
 }
@@ -54,17 +77,23 @@ af_cache_create(size_t sets)
 void
 af_cache_free(af_cache_t *cache)
 {
-    size_t  i;
-
-    if (cache == NULL) {
-        return;
+    if (cache != NULL) {
+        sodium_memzero(cache->secret, sizeof(cache->secret));
+        free(cache->entries);
+        free(cache);
     }
+}
 
-    for (i = 0; i < cache->sets * AF_CACHE_WAYS; i++) {
-        af_cache_drop(&cache->entries[i]);
-    }
 
-    free(cache);
+void
+af_cache_key(const af_cache_t *cache, const void *scope, const char *token,
+    size_t len, af_cache_key_t *key)
+{
+    key->scope = scope;
+
+    (void) crypto_shorthash_siphashx24((unsigned char *) key->digest,
+                                       (const unsigned char *) token, len,
+                                       cache->secret);
 }
 
 
@@ -72,17 +101,18 @@ void *
 af_cache_get(af_cache_t *cache, const af_cache_key_t *key)
 {
     size_t             i;
-    uint64_t           hash;
-    af_cache_entry_t  *set;
+    af_cache_entry_t  *entry;
 
-    hash = af_cache_hash(cache, key);
-    set = af_cache_set(cache, hash);
+    entry = af_cache_set(cache, key);
 
     for (i = 0; i < AF_CACHE_WAYS; i++) {
-        if (af_cache_match(&set[i], key, hash)) {
-            set[i].used = ++cache->clock;
-            return set[i].value;
+
+        if (af_cache_match(entry, key)) {
+            entry->used = ++cache->clock;
+            return entry->value;
         }
+
+        entry = af_cache_next(cache, entry);
     }
 
     return NULL;
@@ -90,102 +120,61 @@ af_cache_get(af_cache_t *cache, const af_cache_key_t *key)
 
 
 int
-af_cache_put(af_cache_t *cache, const af_cache_key_t *key, void *value,
-    void (*release)(void *value))
+af_cache_put(af_cache_t *cache, const af_cache_key_t *key, const void *value)
 {
-    char              *copy;
+    int                empty;
     size_t             i;
-    uint64_t           hash;
-    af_cache_entry_t  *set, *entry;
+    af_cache_entry_t  *entry, *oldest;
 
-    if (key->len > AF_CACHE_TOKEN_MAX) {
-        return -1;
-    }
-
-    copy = malloc(key->len);
-    if (copy == NULL) {
-        return -1;
-    }
-
-    memcpy(copy, key->token, key->len);
-
-    /* an empty entry was never used, so it is the oldest */
-
-    hash = af_cache_hash(cache, key);
-    set = af_cache_set(cache, hash);
-    entry = set;
+    entry = af_cache_set(cache, key);
+    oldest = entry;
 
     for (i = 0; i < AF_CACHE_WAYS; i++) {
-        if (af_cache_match(&set[i], key, hash)) {
-            entry = &set[i];
+
+        if (af_cache_match(entry, key)) {
+            oldest = entry;
             break;
         }
 
-        if (set[i].used < entry->used) {
-            entry = &set[i];
+        if (entry->used < oldest->used) {
+            oldest = entry;
         }
+
+        entry = af_cache_next(cache, entry);
     }
 
-    af_cache_drop(entry);
+    empty = (oldest->used == 0);
 
-    entry->key = *key;
-    entry->key.token = copy;
-    entry->value = value;
-    entry->release = release;
-    entry->hash = hash;
-    entry->used = ++cache->clock;
+    oldest->key = *key;
+    oldest->used = ++cache->clock;
+    memcpy(oldest->value, value, cache->value_size);
 
-    return 0;
-}
-
-
-static uint64_t
-af_cache_hash(af_cache_t *cache, const af_cache_key_t *key)
-{
-    uint64_t       n;
-    unsigned char  hash[crypto_shorthash_BYTES];
-
-    (void) crypto_shorthash(hash, (const unsigned char *) key->token, key->len,
-                            cache->secret);
-
-    memcpy(&n, hash, sizeof(n));
-
-    return n;
+    return empty;
 }
 
 
 static af_cache_entry_t *
-af_cache_set(af_cache_t *cache, uint64_t hash)
+af_cache_set(const af_cache_t *cache, const af_cache_key_t *key)
 {
-    return &cache->entries[(hash & (cache->sets - 1)) * AF_CACHE_WAYS];
+    return (af_cache_entry_t *)
+           (cache->entries + (key->digest[0] % cache->sets) * AF_CACHE_WAYS
+                             * cache->entry_size);
 }
 
 
-/* compare hashes first: memcmp()'s time must reveal nothing about a token */
+static af_cache_entry_t *
+af_cache_next(const af_cache_t *cache, af_cache_entry_t *entry)
+{
+    return (af_cache_entry_t *)
+           ((unsigned char *) entry + cache->entry_size);
+}
+
 
 static int
-af_cache_match(const af_cache_entry_t *entry, const af_cache_key_t *key,
-    uint64_t hash)
+af_cache_match(const af_cache_entry_t *entry, const af_cache_key_t *key)
 {
-    return entry->value != NULL
-           && entry->hash == hash
-           && entry->key.scope == key->scope
-           && entry->key.len == key->len
-           && memcmp(entry->key.token, key->token, key->len) == 0;
-}
-
-
-static void
-af_cache_drop(af_cache_entry_t *entry)
-{
-    if (entry->value == NULL) {
-        return;
-    }
-
-    entry->release(entry->value);
-
-    sodium_memzero((char *) entry->key.token, entry->key.len);
-    free((char *) entry->key.token);
-
-    memset(entry, 0, sizeof(af_cache_entry_t));
+    return entry->used != 0
+           && entry->key.digest[0] == key->digest[0]
+           && entry->key.digest[1] == key->digest[1]
+           && entry->key.scope == key->scope;
 }

@@ -1,11 +1,12 @@
 /*
- * A cache of verified tokens, so that each signature is verified once.  Pure C:
- * no nginx types.
+ * A cache of what was judged of verified tokens, so that each signature is
+ * verified once.  Pure C: no nginx types.
  *
- * A cache belongs to one thread.  Its memory is bounded: AF_CACHE_WAYS tokens
- * per set, none longer than AF_CACHE_TOKEN_MAX.  A token's set depends on a
- * random key, so that nobody can choose tokens that evict another's; and a
- * token is found only by all its octets.
+ * A cache belongs to one thread.  It has all its memory from the start: sets of
+ * AF_CACHE_WAYS entries, none of which has a token, but a digest.  That is
+ * SipHash-2-4 of 128 bits with a random key which never leaves the process:
+ * without the key, nobody can find a token that has the digest of another one,
+ * or one that evicts another's, except by chance.
  */
 
 #ifndef AF_TOKEN_CACHE_H
@@ -17,41 +18,40 @@
 
 #define AF_CACHE_WAYS  4
 
-/* longer tokens are verified each time */
-#define AF_CACHE_TOKEN_MAX  4096
-
 
 typedef struct af_cache_s  af_cache_t;
 
 
 typedef struct {
     const void  *scope;        /* what the verification depended on */
-    const char  *token;
-    size_t       len;
+    uint64_t     digest[2];
 } af_cache_key_t;
 
 
 /*
- * Returns a cache of `sets` sets, a power of two, or NULL if there is no
+ * Returns a cache of at most `size` octets, whose entries have values of
+ * `value_size` octets; or NULL if that is too small for any, or if there is no
  * memory.
  */
-af_cache_t *af_cache_create(size_t sets);
+af_cache_t *af_cache_create(size_t size, size_t value_size);
 
 void af_cache_free(af_cache_t *cache);
 
+void af_cache_key(const af_cache_t *cache, const void *scope,
+    const char *token, size_t len, af_cache_key_t *key);
+
 /*
- * Returns the key's value, which the cache owns, valid until the next
- * af_cache_put(); or NULL.
+ * Returns the key's value, valid until the next af_cache_put(), or NULL.  The
+ * caller may change it.
  */
 void *af_cache_get(af_cache_t *cache, const af_cache_key_t *key);
 
 /*
- * Adds a value in place of the least recently used one.  `release` is called
- * when it is evicted.  Returns 0, or -1 if it was not added (no memory, too
- * long), and then `release` won't be called.
+ * Stores a copy of a value in place of the key's former one, or of the least
+ * recently used one of its set.  Returns 1 if that was an empty entry, or 0.
  */
-int af_cache_put(af_cache_t *cache, const af_cache_key_t *key, void *value,
-    void (*release)(void *value));
+int af_cache_put(af_cache_t *cache, const af_cache_key_t *key,
+    const void *value);
 
 
 #endif /* AF_TOKEN_CACHE_H */

@@ -2,20 +2,20 @@
  * JSON Web Tokens.  No claim is examined before the signature is verified.
  */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "check/json.h"
 #include "token/base64url.h"
 #include "token/jwt.h"
 
 
 /* allowed types of claims */
-#define AF_CLAIM_STRING   0x01
-#define AF_CLAIM_NUMBER   0x02
-#define AF_CLAIM_STRINGS  0x04
-#define AF_CLAIM_MISSING  0x08
+#define AF_CLAIM_MISSING  (1 << AF_VALUE_NONE)
+#define AF_CLAIM_STRING   (1 << AF_VALUE_STRING)
+#define AF_CLAIM_NUMBER   (1 << AF_VALUE_INTEGER | 1 << AF_VALUE_REAL)
+#define AF_CLAIM_STRINGS  (1 << AF_VALUE_STRINGS)
 
 
 typedef struct {
@@ -35,52 +35,59 @@ typedef struct {
 /* what a token's header says about the key that signed it */
 
 typedef struct {
-    const char  *alg;
-    const char  *kid;            /* NULL: missing */
-    unsigned     unknown;        /* no key has this kid */
+    af_claim_t  alg;
+    af_claim_t  kid;
+    unsigned    unknown;         /* no key has this kid */
 } af_jwt_key_hint_t;
 
 
 typedef struct {
     const char  *name;
+    size_t       len;
     unsigned     types;
-} af_claim_t;
+} af_claim_rule_t;
 
 
-static int af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len);
-static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part,
-    json_t **object);
-static int af_jwt_header_valid(const json_t *header);
-static int af_jwt_type_valid(const json_t *type);
-static af_jwt_status_t af_jwt_find_key(af_key_t **keys, const json_t *header,
-    const af_jwt_parts_t *jwt, af_key_t ***signer);
-static int af_jwt_kid_is_known(af_key_t **key, const char *kid);
+static int af_jwt_split(af_jwt_parts_t *parts, const char *token, size_t len);
+static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part, char **text,
+    af_claims_t *object);
+static int af_jwt_header_valid(const af_claims_t *header);
+static int af_jwt_has(const af_claims_t *header, const char *name);
+static int af_jwt_type_valid(const af_claim_t *type);
+static af_jwt_status_t af_jwt_find_key(af_key_t **keys,
+    const af_claims_t *header, const af_jwt_parts_t *parts,
+    af_key_t ***signer);
+static int af_jwt_kid_is_known(af_key_t **key, const af_claim_t *kid);
 static int af_jwt_is_candidate(const af_jwt_key_hint_t *hint,
     const af_key_t *key);
+static af_jwt_status_t af_jwt_check_claims(const af_jwt_rules_t *rules,
+    af_key_t **signer, const af_jwt_parts_t *parts, af_jwt_t *jwt);
 static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
-    const af_key_t *key, const json_t *claims);
-static int af_jwt_claims_valid(const json_t *claims);
-static unsigned af_jwt_claim_type(const json_t *claim);
+    const af_key_t *key, const af_claims_t *claims);
+static int af_jwt_claims_valid(const af_claims_t *claims);
 static int af_jwt_issuer(const af_jwt_rules_t *rules, const af_key_t *key,
-    const json_t *claims);
+    const af_claims_t *claims);
 static int af_jwt_audience(const af_jwt_rules_t *rules,
-    const json_t *claims);
+    const af_claims_t *claims);
 static int af_jwt_audience_one(const af_jwt_rules_t *rules,
-    const json_t *aud);
+    const af_claim_t *aud);
 static int af_jwt_append_json(char *out, size_t *len, const json_t *object);
 static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
 
 
+#define af_claim_rule(name, types)  { name, sizeof(name) - 1, types }
+
+
 /* RFC 7519, section 4.1 */
-static const af_claim_t  af_jwt_claims[] = {
-    { "iss", AF_CLAIM_MISSING|AF_CLAIM_STRING },
-    { "sub", AF_CLAIM_MISSING|AF_CLAIM_STRING },
-    { "aud", AF_CLAIM_MISSING|AF_CLAIM_STRING|AF_CLAIM_STRINGS },
-    { "exp", AF_CLAIM_NUMBER },
-    { "nbf", AF_CLAIM_MISSING|AF_CLAIM_NUMBER },
-    { "iat", AF_CLAIM_MISSING|AF_CLAIM_NUMBER },
-    { "jti", AF_CLAIM_MISSING|AF_CLAIM_STRING },
-    { NULL, 0 }
+static const af_claim_rule_t  af_jwt_claims[] = {
+    af_claim_rule("iss", AF_CLAIM_MISSING|AF_CLAIM_STRING),
+    af_claim_rule("sub", AF_CLAIM_MISSING|AF_CLAIM_STRING),
+    af_claim_rule("aud", AF_CLAIM_MISSING|AF_CLAIM_STRING|AF_CLAIM_STRINGS),
+    af_claim_rule("exp", AF_CLAIM_NUMBER),
+    af_claim_rule("nbf", AF_CLAIM_MISSING|AF_CLAIM_NUMBER),
+    af_claim_rule("iat", AF_CLAIM_MISSING|AF_CLAIM_NUMBER),
+    af_claim_rule("jti", AF_CLAIM_MISSING|AF_CLAIM_STRING),
+    { NULL, 0, 0 }
 };
 
 
@@ -94,75 +101,97 @@ static const char *const  af_jwt_types[] = {
 
 af_jwt_status_t
 af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
-    json_t **claims, json_t **header, const af_key_t **key)
+    char *text, af_jwt_t *jwt)
 {
-    json_t            *jose, *payload;
     af_key_t         **signer;
-    af_jwt_parts_t     jwt;
+    af_jwt_parts_t     parts;
     af_jwt_status_t    status;
 
-    *claims = NULL;
-    *key = NULL;
-
-    if (header != NULL) {
-        *header = NULL;
-    }
+    memset(jwt, 0, sizeof(af_jwt_t));
 
     if (len > AF_JWT_MAX) {
         return AF_JWT_TOO_LONG;
     }
 
-    if (!af_jwt_split(&jwt, token, len)) {
+    if (!af_jwt_split(&parts, token, len)) {
         return AF_JWT_MALFORMED;
     }
 
-    status = af_jwt_object(&jwt.header, &jose);
-    if (status != AF_JWT_OK) {
-        return status;
+    status = af_jwt_object(&parts.header, &text, &jwt->header);
+
+    if (status == AF_JWT_OK) {
+        status = af_jwt_header_valid(&jwt->header)
+                 ? af_jwt_find_key(rules->keys, &jwt->header, &parts, &signer)
+                 : AF_JWT_MALFORMED;
     }
 
-    if (!af_jwt_header_valid(jose)) {
-        status = AF_JWT_MALFORMED;
-        goto failed;
+    if (status == AF_JWT_OK) {
+        status = af_jwt_object(&parts.payload, &text, &jwt->claims);
     }
 
-    status = af_jwt_find_key(rules->keys, jose, &jwt, &signer);
-    if (status != AF_JWT_OK) {
-        goto failed;
-    }
-
-    status = af_jwt_object(&jwt.payload, &payload);
-    if (status != AF_JWT_OK) {
-        goto failed;
-    }
-
-    status = af_jwt_check(rules, *signer, payload);
-
-    /* the same key may be in the ring under another issuer */
-
-    while (status == AF_JWT_ISSUER
-           && af_jwt_find_key(signer + 1, jose, &jwt, &signer) == AF_JWT_OK)
-    {
-        status = af_jwt_check(rules, *signer, payload);
+    if (status == AF_JWT_OK) {
+        status = af_jwt_check_claims(rules, signer, &parts, jwt);
     }
 
     if (status != AF_JWT_OK) {
-        json_decref(payload);
-        goto failed;
+        af_jwt_close(jwt);
     }
-
-    *claims = payload;
-    *key = *signer;
-
-    if (header != NULL) {
-        *header = json_incref(jose);
-    }
-
-failed:
-
-    json_decref(jose);
 
     return status;
+}
+
+
+/* the same key may be in the ring under another issuer */
+
+static af_jwt_status_t
+af_jwt_check_claims(const af_jwt_rules_t *rules, af_key_t **signer,
+    const af_jwt_parts_t *parts, af_jwt_t *jwt)
+{
+    af_jwt_status_t  status;
+
+    status = af_jwt_check(rules, *signer, &jwt->claims);
+
+    while (status == AF_JWT_ISSUER
+           && af_jwt_find_key(signer + 1, &jwt->header, parts, &signer)
+              == AF_JWT_OK)
+    {
+        status = af_jwt_check(rules, *signer, &jwt->claims);
+    }
+
+    jwt->key = *signer;
+
+    return status;
+}
+
+
+af_jwt_status_t
+af_jwt_read_claims(const char *token, size_t len, char *text,
+    af_claims_t *claims)
+{
+    af_jwt_parts_t  parts;
+
+    return (len <= AF_JWT_MAX && af_jwt_split(&parts, token, len))
+           ? af_jwt_object(&parts.payload, &text, claims) : AF_JWT_MALFORMED;
+}
+
+
+af_jwt_status_t
+af_jwt_read_header(const char *token, size_t len, char *text,
+    af_claims_t *header)
+{
+    af_jwt_parts_t  parts;
+
+    return (len <= AF_JWT_MAX && af_jwt_split(&parts, token, len))
+           ? af_jwt_object(&parts.header, &text, header) : AF_JWT_MALFORMED;
+}
+
+
+void
+af_jwt_close(af_jwt_t *jwt)
+{
+    af_claims_free(&jwt->header);
+    af_claims_free(&jwt->claims);
+    jwt->key = NULL;
 }
 
 
@@ -219,7 +248,7 @@ failed:
 
 
 static int
-af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
+af_jwt_split(af_jwt_parts_t *parts, const char *token, size_t len)
 {
     const char  *dot[2], *end;
 
@@ -235,98 +264,118 @@ af_jwt_split(af_jwt_parts_t *jwt, const char *token, size_t len)
         return 0;
     }
 
-    jwt->header.start = token;
-    jwt->header.len = dot[0] - token;
+    parts->header.start = token;
+    parts->header.len = dot[0] - token;
 
-    jwt->payload.start = dot[0] + 1;
-    jwt->payload.len = dot[1] - jwt->payload.start;
+    parts->payload.start = dot[0] + 1;
+    parts->payload.len = dot[1] - parts->payload.start;
 
     /* a third dot would not be base64url */
-    jwt->signature.start = dot[1] + 1;
-    jwt->signature.len = end - jwt->signature.start;
+    parts->signature.start = dot[1] + 1;
+    parts->signature.len = end - parts->signature.start;
 
-    jwt->input.start = token;
-    jwt->input.len = dot[1] - token;
+    parts->input.start = token;
+    parts->input.len = dot[1] - token;
 
-    return jwt->header.len != 0 && jwt->payload.len != 0
-           && jwt->signature.len != 0;
+    return parts->header.len != 0 && parts->payload.len != 0
+           && parts->signature.len != 0;
 }
 
 
+/* decodes to *text, and advances it */
+
 static af_jwt_status_t
-af_jwt_object(const af_jwt_part_t *part, json_t **object)
+af_jwt_object(const af_jwt_part_t *part, char **text, af_claims_t *object)
 {
-    size_t         n;
-    json_t        *json;
-    json_error_t   error;
-    unsigned char  text[AF_JWT_MAX];
+    char    *start;
+    size_t   n;
 
-    if (!af_base64url_decode(text, sizeof(text), &n, part->start, part->len)) {
+    start = *text;
+
+    if (!af_base64url_decode((unsigned char *) start, part->len, &n,
+                             part->start, part->len))
+    {
         return AF_JWT_MALFORMED;
     }
 
-    json = af_json_load((char *) text, n, JSON_REJECT_DUPLICATES, &error);
+    *text += n;
 
-    if (json == NULL) {
-        return (json_error_code(&error) == json_error_out_of_memory)
-               ? AF_JWT_ERROR : AF_JWT_MALFORMED;
-    }
+    switch (af_claims_read(object, start, n)) {
 
-    if (!json_is_object(json)) {
-        json_decref(json);
+    case 0:
+        return AF_JWT_OK;
+
+    case -1:
         return AF_JWT_MALFORMED;
+
+    default:
+        return AF_JWT_ERROR;
     }
-
-    *object = json;
-
-    return AF_JWT_OK;
 }
 
 
 /* Parameters with a key or its location (jwk, jku, x5c, x5u) are never read. */
 
 static int
-af_jwt_header_valid(const json_t *header)
+af_jwt_header_valid(const af_claims_t *header)
 {
-    const json_t  *kid, *type;
+    af_claim_t  alg, kid, type;
 
-    kid = json_object_get(header, "kid");
-    type = json_object_get(header, "typ");
+    af_claims_get(header, "alg", &alg);
+    af_claims_get(header, "kid", &kid);
+    af_claims_get(header, "typ", &type);
 
     /*
      * RFC 7515, section 4.1.11: parameters in crit must be understood, and we
      * understand none; RFC 7797, section 6: b64 is not for JWTs.
      */
 
-    return json_is_string(json_object_get(header, "alg"))
-           && (kid == NULL || json_is_string(kid))
-           && (type == NULL || af_jwt_type_valid(type))
-           && json_object_get(header, "crit") == NULL
-           && json_object_get(header, "b64") == NULL;
+    return alg.type == AF_VALUE_STRING
+           && (kid.type == AF_VALUE_NONE || kid.type == AF_VALUE_STRING)
+           && (type.type == AF_VALUE_NONE || af_jwt_type_valid(&type))
+           && !af_jwt_has(header, "crit")
+           && !af_jwt_has(header, "b64");
 }
 
 
 static int
-af_jwt_type_valid(const json_t *type)
+af_jwt_has(const af_claims_t *header, const char *name)
 {
+    af_claim_t  parameter;
+
+    af_claims_find(header, name, strlen(name), &parameter);
+
+    return parameter.type != AF_VALUE_NONE;
+}
+
+
+static int
+af_jwt_type_valid(const af_claim_t *type)
+{
+    size_t              len;
     const char         *name;
     const char *const  *known;
 
     static const char   prefix[] = "application/";
 
-    name = json_string_value(type);
-    if (name == NULL) {
+    if (type->type != AF_VALUE_STRING) {
         return 0;
     }
 
+    name = type->text;
+    len = type->len;
+
     /* RFC 7515, section 4.1.9 */
 
-    if (strncasecmp(name, prefix, sizeof(prefix) - 1) == 0) {
+    if (len >= sizeof(prefix) - 1
+        && strncasecmp(name, prefix, sizeof(prefix) - 1) == 0)
+    {
         name += sizeof(prefix) - 1;
+        len -= sizeof(prefix) - 1;
     }
 
     for (known = af_jwt_types; *known != NULL; known++) {
-        if (strcasecmp(name, *known) == 0) {
+        if (len == strlen(*known) && strncasecmp(name, *known, len) == 0) {
             return 1;
         }
     }
@@ -336,26 +385,29 @@ af_jwt_type_valid(const json_t *type)
 
 
 static af_jwt_status_t
-af_jwt_find_key(af_key_t **keys, const json_t *header,
-    const af_jwt_parts_t *jwt, af_key_t ***signer)
+af_jwt_find_key(af_key_t **keys, const af_claims_t *header,
+    const af_jwt_parts_t *parts, af_key_t ***signer)
 {
+    int                    named;
     size_t                 n, tried;
     af_key_t             **key;
     unsigned char          sig[AF_JWT_MAX];
     af_jwt_key_hint_t      hint;
     const unsigned char   *input;
 
-    if (!af_base64url_decode(sig, sizeof(sig), &n, jwt->signature.start,
-                             jwt->signature.len))
+    if (!af_base64url_decode(sig, sizeof(sig), &n, parts->signature.start,
+                             parts->signature.len))
     {
         return AF_JWT_MALFORMED;
     }
 
-    hint.alg = json_string_value(json_object_get(header, "alg"));
-    hint.kid = json_string_value(json_object_get(header, "kid"));
-    hint.unknown = (hint.kid != NULL && !af_jwt_kid_is_known(keys, hint.kid));
+    af_claims_get(header, "alg", &hint.alg);
+    af_claims_get(header, "kid", &hint.kid);
 
-    input = (const unsigned char *) jwt->input.start;
+    named = (hint.kid.type != AF_VALUE_NONE);
+    hint.unknown = (named && !af_jwt_kid_is_known(keys, &hint.kid));
+
+    input = (const unsigned char *) parts->input.start;
     tried = 0;
 
     for (key = keys; *key != NULL && tried < AF_JWT_TRIES; key++) {
@@ -364,7 +416,7 @@ af_jwt_find_key(af_key_t **keys, const json_t *header,
             continue;
         }
 
-        if (af_key_verify(*key, sig, n, input, jwt->input.len)) {
+        if (af_key_verify(*key, sig, n, input, parts->input.len)) {
             *signer = key;
             return AF_JWT_OK;
         }
@@ -372,19 +424,19 @@ af_jwt_find_key(af_key_t **keys, const json_t *header,
         tried++;
     }
 
-    if (hint.unknown || (hint.kid == NULL && tried == 0)) {
+    if (hint.unknown || (!named && tried == 0)) {
         return AF_JWT_UNKNOWN_KEY;
     }
 
-    return (hint.kid != NULL) ? AF_JWT_SIGNATURE : AF_JWT_NO_KID;
+    return named ? AF_JWT_SIGNATURE : AF_JWT_NO_KID;
 }
 
 
 static int
-af_jwt_kid_is_known(af_key_t **key, const char *kid)
+af_jwt_kid_is_known(af_key_t **key, const af_claim_t *kid)
 {
     for ( /* void */ ; *key != NULL; key++) {
-        if (strcmp(kid, af_key_kid(*key)) == 0) {
+        if (af_claim_equals(kid, af_key_kid(*key))) {
             return 1;
         }
     }
@@ -398,7 +450,7 @@ af_jwt_kid_is_known(af_key_t **key, const char *kid)
 static int
 af_jwt_is_candidate(const af_jwt_key_hint_t *hint, const af_key_t *key)
 {
-    if (strcmp(hint->alg, af_key_alg(key)) != 0) {
+    if (!af_claim_equals(&hint->alg, af_key_alg(key))) {
         return 0;
     }
 
@@ -406,14 +458,17 @@ af_jwt_is_candidate(const af_jwt_key_hint_t *hint, const af_key_t *key)
         return !af_key_has_explicit_kid(key);
     }
 
-    return hint->kid == NULL || strcmp(hint->kid, af_key_kid(key)) == 0;
+    return hint->kid.type == AF_VALUE_NONE
+           || af_claim_equals(&hint->kid, af_key_kid(key));
 }
 
 
 static af_jwt_status_t
 af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key,
-    const json_t *claims)
+    const af_claims_t *claims)
 {
+    af_jwt_times_t  times;
+
     if (!af_jwt_claims_valid(claims)) {
         return AF_JWT_MALFORMED;
     }
@@ -426,19 +481,23 @@ af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key,
         return AF_JWT_AUDIENCE;
     }
 
-    return af_jwt_times(rules, claims);
+    af_jwt_times(claims, &times);
+
+    return af_jwt_check_times(rules, &times);
 }
 
 
 static int
-af_jwt_claims_valid(const json_t *claims)
+af_jwt_claims_valid(const af_claims_t *claims)
 {
-    const af_claim_t  *row;
+    af_claim_t              claim;
+    const af_claim_rule_t  *row;
 
     for (row = af_jwt_claims; row->name != NULL; row++) {
-        if (!(af_jwt_claim_type(json_object_get(claims, row->name))
-              & row->types))
-        {
+
+        af_claims_find(claims, row->name, row->len, &claim);
+
+        if (!(1u << claim.type & row->types)) {
             return 0;
         }
     }
@@ -447,42 +506,12 @@ af_jwt_claims_valid(const json_t *claims)
 }
 
 
-static unsigned
-af_jwt_claim_type(const json_t *claim)
-{
-    size_t  i;
-
-    if (claim == NULL) {
-        return AF_CLAIM_MISSING;
-    }
-
-    if (json_is_string(claim)) {
-        return AF_CLAIM_STRING;
-    }
-
-    if (json_is_number(claim)) {
-        return AF_CLAIM_NUMBER;
-    }
-
-    if (!json_is_array(claim)) {
-        return 0;
-    }
-
-    for (i = 0; i < json_array_size(claim); i++) {
-        if (!json_is_string(json_array_get(claim, i))) {
-            return 0;
-        }
-    }
-
-    return AF_CLAIM_STRINGS;
-}
-
-
 static int
 af_jwt_issuer(const af_jwt_rules_t *rules, const af_key_t *key,
-    const json_t *claims)
+    const af_claims_t *claims)
 {
-    const char  *iss, *issuer;
+    af_claim_t   iss;
+    const char  *issuer;
 
     issuer = af_key_issuer(key) ? af_key_issuer(key) : rules->issuer;
 
@@ -490,30 +519,29 @@ af_jwt_issuer(const af_jwt_rules_t *rules, const af_key_t *key,
         return 1;
     }
 
-    iss = json_string_value(json_object_get(claims, "iss"));
+    af_claims_get(claims, "iss", &iss);
 
-    return iss != NULL && strcmp(iss, issuer) == 0;
+    return af_claim_equals(&iss, issuer);
 }
 
 
 static int
-af_jwt_audience(const af_jwt_rules_t *rules, const json_t *claims)
+af_jwt_audience(const af_jwt_rules_t *rules, const af_claims_t *claims)
 {
-    size_t         i;
-    const json_t  *aud;
+    af_claim_t  aud, one;
 
     if (rules->audience == NULL) {
         return 1;
     }
 
-    aud = json_object_get(claims, "aud");
+    af_claims_get(claims, "aud", &aud);
 
-    if (json_is_string(aud)) {
-        return af_jwt_audience_one(rules, aud);
+    if (aud.type == AF_VALUE_STRING) {
+        return af_jwt_audience_one(rules, &aud);
     }
 
-    for (i = 0; i < json_array_size(aud); i++) {
-        if (af_jwt_audience_one(rules, json_array_get(aud, i))) {
+    while (af_claim_next(&aud, &one)) {
+        if (af_jwt_audience_one(rules, &one)) {
             return 1;
         }
     }
@@ -523,12 +551,12 @@ af_jwt_audience(const af_jwt_rules_t *rules, const json_t *claims)
 
 
 static int
-af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
+af_jwt_audience_one(const af_jwt_rules_t *rules, const af_claim_t *aud)
 {
     const char *const  *name;
 
     for (name = rules->audience; *name != NULL; name++) {
-        if (strcmp(json_string_value(aud), *name) == 0) {
+        if (af_claim_equals(aud, *name)) {
             return 1;
         }
     }
@@ -539,56 +567,76 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const json_t *aud)
 
 /*
  * Claims may be integers too large for a time, or have fractions: a double
- * compares them without overflow.  The current time, in whole seconds, stands
- * for any moment until the next second, so that a token issued a fraction of a
- * second ago is not from the future.
+ * compares them without overflow.
+ */
+
+void
+af_jwt_times(const af_claims_t *claims, af_jwt_times_t *times)
+{
+    af_claim_t  exp, nbf, iat;
+
+    af_claims_get(claims, "exp", &exp);
+    af_claims_get(claims, "nbf", &nbf);
+    af_claims_get(claims, "iat", &iat);
+
+    times->exp = exp.number;
+    times->from = (iat.type == AF_VALUE_NONE) ? -INFINITY : iat.number;
+
+    if (nbf.type != AF_VALUE_NONE && nbf.number > times->from) {
+        times->from = nbf.number;
+    }
+}
+
+
+/*
+ * The current time, in whole seconds, stands for any moment until the next
+ * second, so that a token issued a fraction of a second ago is not from the
+ * future.
  */
 
 af_jwt_status_t
-af_jwt_times(const af_jwt_rules_t *rules, const json_t *claims)
+af_jwt_check_times(const af_jwt_rules_t *rules, const af_jwt_times_t *times)
 {
-    double         next, leeway;
-    const json_t  *iat, *nbf;
+    double  next, leeway;
 
     next = (double) rules->now + 1;
     leeway = (double) rules->leeway;
 
-    iat = json_object_get(claims, "iat");
-    nbf = json_object_get(claims, "nbf");
-
-    if (json_number_value(json_object_get(claims, "exp")) < next - leeway) {
+    if (times->exp < next - leeway) {
         return AF_JWT_EXPIRED;
     }
 
-    return ((nbf != NULL && json_number_value(nbf) >= next + leeway)
-            || (iat != NULL && json_number_value(iat) >= next + leeway))
-           ? AF_JWT_NOT_YET_VALID : AF_JWT_OK;
+    return (times->from >= next + leeway) ? AF_JWT_NOT_YET_VALID : AF_JWT_OK;
 }
 
 
 void
 af_jwt_kid(const char *token, size_t len, char *kid, size_t size)
 {
-    size_t          i;
-    json_t         *header;
-    const char     *text;
-    af_jwt_parts_t  jwt;
+    char         text[AF_JWT_MAX];
+    size_t       i, n;
+    af_claim_t   claim;
+    af_claims_t  header;
 
-    header = NULL;
+    n = 0;
 
-    if (len <= AF_JWT_MAX && af_jwt_split(&jwt, token, len)) {
-        (void) af_jwt_object(&jwt.header, &header);
+    if (af_jwt_read_header(token, len, text, &header) == AF_JWT_OK) {
+
+        af_claims_get(&header, "kid", &claim);
+
+        if (claim.type == AF_VALUE_STRING) {
+            n = (claim.len < size) ? claim.len : size - 1;
+        }
+
+        for (i = 0; i < n; i++) {
+            kid[i] = (claim.text[i] >= ' ' && claim.text[i] <= '~')
+                     ? claim.text[i] : '?';
+        }
+
+        af_claims_free(&header);
     }
 
-    text = json_string_value(json_object_get(header, "kid"));
-
-    for (i = 0; text != NULL && text[i] != '\0' && i + 1 < size; i++) {
-        kid[i] = (text[i] >= ' ' && text[i] <= '~') ? text[i] : '?';
-    }
-
-    kid[i] = '\0';
-
-    json_decref(header);
+    kid[n] = '\0';
 }
 
 

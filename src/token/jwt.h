@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <jansson.h>
 
+#include "token/claims.h"
 #include "token/keys.h"
 
 
@@ -45,6 +46,22 @@ typedef struct {
 } af_jwt_rules_t;
 
 
+/* a token, decoded */
+
+typedef struct {
+    af_claims_t       header;       /* JOSE's */
+    af_claims_t       claims;
+    const af_key_t   *key;          /* that verified the signature, or NULL */
+} af_jwt_t;
+
+
+/* When it is valid, in seconds since the epoch; a claim may have fractions. */
+typedef struct {
+    double            exp;
+    double            from;         /* the later one of nbf and iat */
+} af_jwt_times_t;
+
+
 /*
  * Verifies a token.  The algorithm is always the key's, never the token's
  * choice; `alg` in the header must be the same.  At most AF_JWT_TRIES keys are
@@ -57,19 +74,29 @@ typedef struct {
  * not be in the future; leeway applies to `exp`, `nbf` and `iat`.  The first
  * error, in the enum's order, is returned.
  *
- * On AF_JWT_OK *claims is the payload, and *header (which may be NULL) the JOSE
- * header, new references, and *key is the one of rules->keys that verified the
- * signature; otherwise they are NULL.
+ * `text` has room for `len` octets, and remains as long as *jwt, which has to
+ * be closed after AF_JWT_OK; otherwise it is empty.
  */
 af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
-    size_t len, json_t **claims, json_t **header, const af_key_t **key);
+    size_t len, char *text, af_jwt_t *jwt);
 
 /*
- * Checks the times of a verified token's claims again: AF_JWT_OK,
- * AF_JWT_NOT_YET_VALID or AF_JWT_EXPIRED.
+ * Likewise, but only decode the claims, or the header, of a token that was
+ * verified before.  Return AF_JWT_OK, AF_JWT_MALFORMED or AF_JWT_ERROR.
  */
-af_jwt_status_t af_jwt_times(const af_jwt_rules_t *rules,
-    const json_t *claims);
+af_jwt_status_t af_jwt_read_claims(const char *token, size_t len, char *text,
+    af_claims_t *claims);
+af_jwt_status_t af_jwt_read_header(const char *token, size_t len, char *text,
+    af_claims_t *header);
+
+void af_jwt_close(af_jwt_t *jwt);
+
+/* The times of a verified token's claims. */
+void af_jwt_times(const af_claims_t *claims, af_jwt_times_t *times);
+
+/* AF_JWT_OK, AF_JWT_NOT_YET_VALID or AF_JWT_EXPIRED */
+af_jwt_status_t af_jwt_check_times(const af_jwt_rules_t *rules,
+    const af_jwt_times_t *times);
 
 /*
  * Copies a token's unverified `kid`, as far as there is room, for people to

@@ -213,15 +213,29 @@ verify(const char *token, size_t len)
 static af_jwt_status_t
 status_of(const char *token, size_t len, json_t **claims)
 {
-    char             *copy;
-    const af_key_t   *key;
+    char             *copy, *text;
+    af_jwt_t          jwt;
     af_jwt_status_t   status;
 
     copy = af_exact(token, len);
-    status = af_jwt_verify(&rules, copy, len, claims, NULL, &key);
-    free(copy);
+    text = malloc(len);
+    af_must(text != NULL || len == 0);
 
-    af_must((key != NULL) == (status == AF_JWT_OK));
+    status = af_jwt_verify(&rules, copy, len, text, &jwt);
+
+    af_must((jwt.key != NULL) == (status == AF_JWT_OK));
+    af_must((jwt.claims.text != NULL) == (status == AF_JWT_OK));
+
+    *claims = NULL;
+
+    if (status == AF_JWT_OK) {
+        *claims = json_incref((json_t *) af_claims_tree(&jwt.claims));
+        af_must(*claims != NULL);
+    }
+
+    af_jwt_close(&jwt);
+    free(text);
+    free(copy);
 
     return status;
 }

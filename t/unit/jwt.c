@@ -525,32 +525,75 @@ forge(af_key_t *key, const char *header, const char *payload)
 }
 
 
-/* verifies a copy, and frees the claims, which must be there on success */
+/* verifies a copy; a new reference in *claims, which is NULL on failure */
+
+static af_jwt_status_t
+read_token(const af_jwt_rules_t *rules, const char *token, size_t len,
+    json_t **claims, const af_key_t **key)
+{
+    char             *copy, *text, *again_text;
+    af_jwt_t          jwt;
+    af_claims_t       again;
+    af_jwt_status_t   status;
+
+    copy = af_exact(token, len);
+    text = malloc(len ? len : 1);
+    again_text = malloc(len ? len : 1);
+    assert_non_null(text);
+    assert_non_null(again_text);
+
+    *claims = NULL;
+    memset(&jwt, 1, sizeof(jwt));
+
+    status = af_jwt_verify(rules, copy, len, text, &jwt);
+    *key = jwt.key;
+
+    if (status == AF_JWT_OK) {
+        *claims = json_incref((json_t *) af_claims_tree(&jwt.claims));
+        assert_true(json_is_object(af_claims_tree(&jwt.header)));
+
+        /* decoded once more, it is the same */
+
+        assert_int_equal(af_jwt_read_claims(copy, len, again_text, &again),
+                         AF_JWT_OK);
+        assert_true(json_equal((json_t *) af_claims_tree(&again), *claims));
+        af_claims_free(&again);
+
+        assert_int_equal(af_jwt_read_header(copy, len, again_text, &again),
+                         AF_JWT_OK);
+        assert_true(json_equal((json_t *) af_claims_tree(&again),
+                               (json_t *) af_claims_tree(&jwt.header)));
+        af_claims_free(&again);
+
+    } else {
+        assert_null(jwt.claims.text);
+        assert_null(jwt.header.text);
+    }
+
+    af_jwt_close(&jwt);
+    free(again_text);
+    free(text);
+    free(copy);
+
+    return status;
+}
+
+
+/* likewise, and frees the claims */
 
 static af_jwt_status_t
 verify(const af_jwt_rules_t *rules, const char *token, size_t len)
 {
-    char             *copy;
-    json_t           *claims, *header;
+    json_t           *claims;
     const af_key_t   *key;
     af_jwt_status_t   status;
 
-    copy = af_exact(token, len);
-    claims = json_null();
-    header = json_null();
-
-    status = af_jwt_verify(rules, copy, len, &claims, &header, &key);
-
-    free(copy);
+    status = read_token(rules, token, len, &claims, &key);
 
     assert_int_equal(json_is_object(claims), status == AF_JWT_OK);
-    assert_int_equal(claims == NULL, status != AF_JWT_OK);
     assert_int_equal(key == NULL, status != AF_JWT_OK);
-    assert_int_equal(json_is_object(header), status == AF_JWT_OK);
-    assert_int_equal(header == NULL, status != AF_JWT_OK);
 
     json_decref(claims);
-    json_decref(header);
 
     return status;
 }
@@ -609,8 +652,8 @@ test_rfc_7515_a1_and_rfc_7519_3_1(void **state)
                          (unsigned char *) A1_HEADER "." A1_PAYLOAD,
                          strlen(A1_HEADER "." A1_PAYLOAD)), 1);
 
-    assert_int_equal(af_jwt_verify(&rules, A1_TOKEN, strlen(A1_TOKEN),
-                                   &claims, NULL, &key), AF_JWT_OK);
+    assert_int_equal(read_token(&rules, A1_TOKEN, strlen(A1_TOKEN), &claims,
+                                &key), AF_JWT_OK);
     assert_ptr_equal(key, list[0]);
     assert_int_equal(json_object_size(claims), 3);
     assert_string_equal(json_string_value(json_object_get(claims, "iss")),
@@ -1061,8 +1104,8 @@ test_one_key_may_have_several_issuers(void **state)
     for (i = 0; i < af_nelts(rows); i++) {
         token = forge(by, HEADER, rows[i].payload);
 
-        af_row(af_jwt_verify(&rules, token, strlen(token), &claims, NULL,
-                             &key) == rows[i].status
+        af_row(read_token(&rules, token, strlen(token), &claims, &key)
+               == rows[i].status
                && key == (rows[i].key == -1 ? NULL : list[rows[i].key]),
                "%s", rows[i].payload);
 
@@ -1146,7 +1189,7 @@ test_a_token_made_is_a_token(void **state)
 
         assert_non_null(token);
         assert_int_equal(strlen(token), len);
-        assert_int_equal(af_jwt_verify(&rules, token, len, &read, NULL, &key),
+        assert_int_equal(read_token(&rules, token, len, &read, &key),
                          AF_JWT_OK);
         assert_ptr_equal(key, keys[i]);
         assert_true(json_equal(read, claims));

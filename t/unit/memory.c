@@ -210,6 +210,10 @@ static size_t         token_len;
 /* longer than what jansson stores without allocating */
 #define SUBJECT  "01890a5d-ac96-774b-bcce-b302099a8057"
 
+/* a new reference; with a number that only jansson reads */
+#define CLAIMS   json_pack("{s:s, s:i, s:f}", "sub", SUBJECT,                 \
+                           "exp", NOW + 60, "x", 1.5)
+
 
 static const char *
 text_of(const json_t *object, const char *name)
@@ -223,49 +227,30 @@ text_of(const json_t *object, const char *name)
 
 
 static outcome_t
-verified(const char *text, af_jwt_status_t expected)
+work_good_token(void)
 {
-    json_t           *claims, *header;
+    char              decoded[AF_JWT_MAX];
+    af_jwt_t          jwt;
+    outcome_t         outcome;
+    af_claim_t        sub;
     af_jwt_rules_t    rules;
-    const af_key_t   *key;
     af_jwt_status_t   status;
 
     memset(&rules, 0, sizeof(af_jwt_rules_t));
     rules.keys = ours->keys;
     rules.now = NOW;
 
-    status = af_jwt_verify(&rules, text, token_len, &claims, &header, &key);
+    status = af_jwt_verify(&rules, token, token_len, decoded, &jwt);
 
-    if ((claims != NULL) != (status == AF_JWT_OK)
-        || (header != NULL) != (status == AF_JWT_OK)
-        || (claims && strcmp(text_of(claims, "sub"), SUBJECT) != 0))
-    {
-        return WRONG;
+    if (status != AF_JWT_OK) {
+        return (status == AF_JWT_ERROR && jwt.claims.text == NULL) ? REFUSED
+                                                                   : WRONG;
     }
 
-    json_decref(claims);
-    json_decref(header);
+    af_claims_get(&jwt.claims, "sub", &sub);
+    outcome = af_claim_equals(&sub, SUBJECT) ? DONE : WRONG;
 
-    return (status == expected) ? DONE
-                                : (status == AF_JWT_ERROR) ? REFUSED : WRONG;
-}
-
-
-static outcome_t
-work_good_token(void)
-{
-    return verified(token, AF_JWT_OK);
-}
-
-
-static outcome_t
-work_forged_token(void)
-{
-    outcome_t  outcome;
-
-    token[token_len - 2] ^= 1;
-    outcome = verified(token, AF_JWT_SIGNATURE);
-    token[token_len - 2] ^= 1;
+    af_jwt_close(&jwt);
 
     return outcome;
 }
@@ -279,7 +264,7 @@ work_signing(void)
     json_t    *claims;
     outcome_t  outcome;
 
-    claims = json_pack("{s:s, s:i}", "sub", SUBJECT, "exp", NOW + 60);
+    claims = CLAIMS;
 
     if (claims == NULL) {
         return REFUSED;
@@ -452,26 +437,22 @@ work_compose(void)
 static outcome_t
 work_cache(void)
 {
-    char            *value;
+    int              value = 1, *found;
     outcome_t        outcome;
     af_cache_t      *cache;
-    af_cache_key_t   key = { texts, "token", 5 };
+    af_cache_key_t   key;
 
-    cache = af_cache_create(4);
+    cache = af_cache_create(4096, sizeof(int));
 
     if (cache == NULL) {
         return REFUSED;
     }
 
-    value = malloc(1);
+    af_cache_key(cache, texts, "token", 5, &key);
+    (void) af_cache_put(cache, &key, &value);
 
-    if (value == NULL || af_cache_put(cache, &key, value, free) != 0) {
-        outcome = af_cache_get(cache, &key) ? WRONG : REFUSED;
-        free(value);
-
-    } else {
-        outcome = (af_cache_get(cache, &key) == value) ? DONE : WRONG;
-    }
+    found = af_cache_get(cache, &key);
+    outcome = (found && *found == value) ? DONE : WRONG;
 
     af_cache_free(cache);
 
@@ -483,7 +464,6 @@ static const work_t  works[] = {
     { "keys of all kinds", work_keyring },
     { "a set that is published", work_published },
     { "a good token", work_good_token },
-    { "a forged token", work_forged_token },
     { "signing", work_signing },
     { "a form", work_form },
     { "a good body", work_good_body },
@@ -506,7 +486,7 @@ prepare(void **state)
     memset(&options, 0, sizeof(af_key_options_t));
 
     ours = af_keyring_create();
-    claims = json_pack("{s:s, s:i}", "sub", SUBJECT, "exp", NOW + 60);
+    claims = CLAIMS;
 
     if (af_keyring_add(ours, RFC7515_A1_KEY, strlen(RFC7515_A1_KEY), &options,
                        NULL, NULL, &error)

@@ -1,0 +1,139 @@
+# autoflow_token_cache: what was verified once is not verified again, and that
+# changes nothing about who is let in.
+
+use Mojo::Base -strict, -signatures;
+use Test::Autoflow;
+use Test::More;
+
+my $other = Test::Autoflow::free_port();
+my $t = Test::Autoflow->new(
+    api      => 0,
+    clock    => 1,
+    settings => {
+        (map { ("autoflow_$_" => undef) } qw(database secret password)),
+        autoflow_token_cache => '4k',
+        autoflow_issuer      => 'autoflow',
+    },
+    server => <<~'END',
+        location /app/   { autoflow_auth on; add_header X-Status $autoflow_status always;
+                           add_header X-Who $autoflow_claim_sub always;
+                           proxy_pass http://echo; }
+        location /admin/ { autoflow_auth on; autoflow_require role=admin;
+                           proxy_pass http://echo; }
+        location /metrics { autoflow_metrics; }
+        END
+    http => "server { listen 127.0.0.1:$other; autoflow_audience web; location / { "
+    . 'autoflow_auth on; add_header X-Status $autoflow_status always; proxy_pass http://echo; } }',
+)->start;
+
+# family => value, of a sample without labels or with this one
+sub metric ($name, $label = '') {
+    my ($value) = $t->ua->get('/metrics')->res->body
+        =~ /^autoflow_token_cache_\Q$name\E(?:\{\w+="\Q$label\E"\})? ([\d.]+)$/m;
+    return $value;
+}
+
+# how many look-ups of each kind that takes
+sub lookups ($code) {
+    my @before = map { metric(lookups_total => $_) } qw(hit miss);
+    $code->();
+    my @after = map { metric(lookups_total => $_) } qw(hit miss);
+    return join ' ', map { $after[$_] - $before[$_] } 0, 1;
+}
+
+sub get ($token, $path = '/app/x') { $t->get_ok($path => $t->bearer($token)) }
+sub good ($sub, %claims) { $t->token({sub => $sub, exp => 300 + int $t->now, %claims}) }
+sub quietly ($token) { $t->ua->get('/app/x' => $t->bearer($token))->res->code }
+
+subtest 'a token is verified once' => sub {
+    my ($ada, $bob) = map { good($_) } qw(ada bob);
+    is lookups(sub { get($ada)->status_is(200)->header_is('X-Who' => 'ada') for 1 .. 3 }), '2 1';
+    is lookups(sub { get($bob)->status_is(200)->header_is('X-Who' => 'bob') for 1 .. 2 }), '1 1';
+    is metric('entries'), 2, 'two are remembered';
+    is metric('size_bytes'), 4096, 'the size that is configured';
+};
+
+subtest 'nothing else has its digest' => sub {
+    my $ada = good('ada');
+    get($ada)->status_is(200);
+    for my $at (0, 10, length($ada) / 2, length($ada) - 1) {
+        substr(my $changed = $ada, $at, 1) =~ tr/A-Za-z0-9_.-/B-ZAb-za1-90.A_/;
+        is lookups(sub { get($changed)->status_is(401) }), '0 1', "another character $at";
+    }
+    is lookups(sub { get($_)->status_is(401) for "${ada}A", substr $ada, 0, -1 }), '0 2';
+    is lookups(sub { get($ada)->status_is(200) }), '1 0', 'it is still remembered';
+};
+
+subtest 'conditions are about the claims, each time' => sub {
+    my ($ada, $eve) = (good('ada', roles => ['admin', 'x']), good('eve', roles => ['user']));
+    for (1, 2) {
+        get($ada, '/admin/')->status_is(200);
+        get($eve, '/admin/')->status_is(403);
+    }
+};
+
+subtest 'each server has its own rules' => sub {
+    my ($any, $web) = (good('ada'), good('ada', aud => 'web'));
+    for (1, 2) {
+        get($any)->status_is(200);
+        get($any, "http://127.0.0.1:$other/")->status_is(401)->header_is('X-Status' => 'audience');
+        get($web, "http://127.0.0.1:$other/")->status_is(200);
+    }
+};
+
+subtest 'what is refused takes no room' => sub {
+    my $ada = good('ada');
+    get($ada)->status_is(200);
+    my $entries = metric('entries');
+    my %status;
+    for my $n (1 .. 200) {
+        $status{quietly($_)}++ for
+            $t->token({sub => "eve$n"}, key => 'another key, of at least 32 octets'),
+            $t->token({sub => "eve$n", exp => int $t->now}),
+            $t->token({sub => "eve$n", iss => 'eve'}),
+            "eve$n";
+    }
+    is_deeply \%status, {401 => 800}, 'all were refused';
+    is metric('entries'), $entries, 'none is remembered';
+    is lookups(sub { get($ada)->status_is(200) }), '1 0', 'the good one still is';
+};
+
+subtest 'they expire' => sub {
+    $t->hold;
+    my $short = good('ada', exp => 2 + int $t->now);
+    is lookups(sub { get($short)->status_is(200) for 1, 2 }), '1 1';
+    $t->pass(2);
+    is lookups(sub { get($short)->status_is(401)->header_is('X-Status' => 'expired') }), '1 0';
+    $t->go;
+};
+
+# 8 sets of 4 entries, each of 120 octets
+subtest 'its memory is bounded' => sub {
+    my @tokens = map { good("x$_") } 1 .. 300;
+    is_deeply [grep { quietly($_) != 200 } @tokens], [], 'all are good';
+    is metric('entries'), 4 * int(4096 / 4 / 120), 'as many as there is room for';
+    is quietly($tokens[0]), 200, 'one that was forgotten';
+};
+
+subtest 'not beyond a reload' => sub {
+    my $ada = good('ada');
+    get($ada)->status_is(200) for 1, 2;
+    $t->settings->{autoflow_key} = '"another key, of at least 32 octets"';
+    $t->reload;
+    get($ada)->status_is(401)->header_is('X-Status' => 'signature');
+    delete $t->settings->{autoflow_key};
+    $t->reload;
+    is metric('entries'), 0, 'the workers are new';
+    is lookups(sub { get($ada)->status_is(200) }), '0 1';
+};
+
+subtest 'off' => sub {
+    $t->settings->{autoflow_token_cache} = 'off';
+    $t->reload;
+    my $ada = good('ada');
+    is lookups(sub { get($ada)->status_is(200)->header_is('X-Who' => 'ada') for 1 .. 3 }), '0 3';
+    is metric('entries'), 0, 'nothing is remembered';
+};
+
+$t->finish;
+done_testing;

@@ -3,6 +3,7 @@
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json);
 use Test::Autoflow;
 use Test::Autoflow::Mail;
 use Test::More;
@@ -326,6 +327,17 @@ subtest 'old rows are deleted' => sub {
     $t->db->do(q{UPDATE autoflow.outbox SET created_at = now() - interval '31 days'
         WHERE recipient LIKE 'crowd%'});
     is $t->db->selectrow_array('SELECT autoflow.mail_maintain()'), 200, 'after 30 days';
+
+    $t->db->do(q{INSERT INTO autoflow.outbox (kind, user_id, recipient, sent_at)
+        SELECT 'verify_email', (SELECT id FROM autoflow.users LIMIT 1), n || '@example.com', now()
+          FROM generate_series(1, 20000) AS n});
+    $t->db->do('ANALYZE autoflow.outbox');
+    is $t->db->selectrow_array('SELECT autoflow.mail_maintain()'), 0, 'none is left';
+    my ($json) = $t->db->selectrow_array('EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+        SELECT autoflow.mail_maintain()');
+    my $plan = decode_json($json)->[0]{Plan};
+    cmp_ok $plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'}, '<', 50,
+        'and the others are not read to find that';
 };
 
 $t->finish;

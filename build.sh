@@ -85,6 +85,8 @@ Usage: ./build.sh COMMAND
                          make a file for autoflow_password_blocklist, by default
                          FILE.blocklist, from a list of passwords or of their
                          SHA-1 digests, one per line
+  test-image             build the container image of Dockerfile, as root, and
+                         use it as compose.yaml does
   packages [test]        make Debian packages in build/packages/; test: in an
                          empty Debian 12, as root, and use them there
   psql [ARG…]            open the running database, as its owner
@@ -855,6 +857,18 @@ make_packages() {
 }
 
 
+# ./build.sh test-image
+
+test_image() {
+    if [ $EUID != 0 ]; then
+        say "Skipped: only root can build an image without a daemon."
+        return
+    fi
+    need_packages buildah debootstrap postgresql curl
+    "$root/t/image/run" "$build/image"
+}
+
+
 # ./build.sh test
 
 # prepare_tests [--asan]: what tests run against
@@ -1099,7 +1113,8 @@ template_for_previous() {
 
 sources() {
     cd "$root"
-    find build.sh config .ci bench blocklist conf import sql src t tools -type f \
+    find build.sh config .ci bench blocklist conf containers import sql src t tools \
+        -type f \
         \( -path 'tools/*' -o -name '*.[chtl]' -o -name '*.p[lm]' -o \
         -name '*.sql' -o -name '*.conf' -o -name '*.jq' -o -name build.sh -o \
         -name config -o -name run -o -name embed -o -name autoflow \) "$@"
@@ -1136,6 +1151,8 @@ check_scripts() {
     local file
     bash -n "$root/build.sh"
     bash -n "$root/.ci/run"
+    bash -n "$root/t/image/run"
+    sh -n "$root/containers/administrator"
     for file in autoflow doctor keys node setup; do
         bash -n "$root/tools/$file"
     done
@@ -1192,6 +1209,7 @@ case ${1-} in
     bench) shift; bench "$@" ;;
     soak) shift; soak "$@" ;;
     test-upgrade) shift; test_upgrade "$@" ;;
+    test-image) test_image ;;
     coverage) shift; coverage "$@" ;;
     mutate) shift; mutate "$@" ;;
     install) install_module ;;

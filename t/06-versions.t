@@ -33,6 +33,7 @@ like text('tools/autoflow'), qr/^version=\Q$version\E$/m, 'the command has this 
 my ($package, $date) = text('debian/changelog') =~ /\A\S+ \((.*?)\).*?^ -- .*>  \w+, (.*?) \d\d:/ms;
 is $package, $version, 'the packages, too';
 is $date, $sections[0][1], 'of this day';
+is_deeply [text('compose.yaml') =~ /image: autoflow:(.*)/g], [($version) x 3], 'and the image';
 my ($minor) = $version =~ /^(\d+\.\d+)/;
 like text('README.md'), qr/\bversion \Q$minor\E\b/, "the README speaks of $minor";
 

@@ -300,8 +300,16 @@ subtest 'over TCP' => sub {
     my $first = $folder;
     $folder   = $etc->child('other');
     $settings = settings('other.conf', "postgresql://admin:much\@127.0.0.1:$port/remote");
+    # as in a container
+    my ($status, $text) = autoflow('setup', '--database-only');
+    is $status, 0, 'the database only' or diag $text;
+    is_deeply $folder->list->map('basename')->sort->to_array,
+        [qw(database seal secret signing.pem)], 'with the keys, and no configuration';
+    my $made = contents($folder);
+
     # the configuration is the first one's
-    my ($status, $text) = autoflow(@setup);
+    ($status, $text) = autoflow(@setup);
+    is_deeply {%{contents($folder)}, %$made}, contents($folder), 'which are kept';
     is $status, 0, 'another database' or diag $text;
     my $url = $folder->child('database')->slurp =~ s/\s+//r;
     like $url, qr{^postgresql://autoflow_app:[\w-]{32}\@127\.0\.0\.1:$port/remote$}, 'a password';

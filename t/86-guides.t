@@ -1,6 +1,7 @@
 # Short blocks of the documents, as they stand there.
 
 use Mojo::Base -strict, -signatures;
+use File::Temp;
 use MIME::Base64 qw(encode_base64url);
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json);
@@ -31,6 +32,21 @@ subtest 'README.md' => sub {
     is decode_json($app)->{email}, decode_json($account)->{email}, 'which an upstream gets';
     $guide->nginx_ok($check, under => 'Protecting an upstream');
     $guide->finish;
+
+    # "change the proxy_pass of /app/", and what run makes of it
+    my $dir = File::Temp->newdir;
+    system('cp', '-r', map({ "$Test::Autoflow::root/$_" } 'conf', 'build.sh'), "$dir") == 0 or die;
+    my $conf = path($dir, 'conf/nginx.conf');
+    $conf->spurt($conf->slurp =~ s{(/app/ .*?127\.0\.0\.1:)8081}{${1}3000}sr);
+    path($dir, "state/$_")->make_path for 'conf', 'modules', 'keys';
+    my $script = path($dir, 'build.sh')->slurp =~ s/^case \$\{1-\} in.*//msr;
+    path($dir, 'build.sh')->spurt("$script\nout=\$root place=\$state; write_configuration\n");
+    local @ENV{'AUTOFLOW_STATE', 'AUTOFLOW_PORT'} = ("$dir/state", 8170);
+    is system('bash', "$dir/build.sh"), 0, 'run writes its configuration';
+    my %to = path($dir, 'state/conf/nginx.conf')->slurp
+        =~ m{location (/app/|/open/) \{.*?proxy_pass\s+(\S+);}gs;
+    is_deeply \%to, {'/app/' => 'http://127.0.0.1:3000', '/open/' => 'http://127.0.0.1:8171'},
+        'with an upstream of your own';
 };
 
 subtest 'keys.md' => sub {

@@ -619,7 +619,7 @@ $t->api(1)->server('');
 # docs/keys.md: its commands generate accepted keys
 
 my $guide = Test::Autoflow::Guide->new('keys.md');
-my $commands = $guide->text(under => 'Making one');
+my $commands = $guide->text(language => 'sh', under => 'Making one');
 $guide->finish;
 for my $made (split /\n\n/, $commands) {
     path($t->dir, 'keys')->make_path;

@@ -52,6 +52,22 @@ subtest 'README.md' => sub {
 subtest 'keys.md' => sub {
     my $guide = Test::Autoflow::Guide->new('keys.md');
     like $guide->sql_ok($url, under => 'Sealing passwords'), qr/^not sealed\|1\|/, 'one account';
+
+    my $dir  = path($check->dir, 'keys')->make_path;
+    my @make = ("$Test::Autoflow::root/tools/autoflow", '--config', '/dev/null', 'make-key');
+    system(@make, 'signing', "$dir/$_.pem") == 0 or die for qw(signing 2025 2026);
+    system(@make, 'secret', "$dir/$_") == 0 or die for qw(secret secret.2026 seal);
+    system("cd $dir && openssl genpkey -algorithm RSA -out rsa.pem 2>/dev/null"
+        . ' && openssl pkey -in 2025.pem -pubout -out partner.pub') == 0 or die;
+    $dir->child('partner.json')->spurt(encode_json {keys => [
+        {kty => 'OKP', crv => 'Ed25519', x => '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'}]});
+    $guide->nginx_ok($check, under => $_)
+        for 'Which kind', 'Making one', 'Replacing one, without a gap';
+    $check->api(0);
+    $guide->nginx_ok($check, under => $_) for 'Its name', 'Other issuers';
+    $check->api(1);
+    $guide->nginx_ok($check, under => $_, change => {qr{/etc/nginx/autoflow} => $dir})
+        for 'Replacing the secret', 'Sealing passwords';
     $guide->finish;
 };
 
@@ -106,7 +122,8 @@ subtest 'moving.md' => sub {
 
 subtest 'operations.md' => sub {
     my $guide = Test::Autoflow::Guide->new('operations.md');
-    $guide->sql_ok($url, under => 'Following the audit');
+    $guide->sql_ok($url, under => $_)
+        for 'Jobs', 'The audit\'s partitions', 'Following the audit';
     $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('editor'), ('writer')});
     $guide->sql_ok($url, under => 'Changing roles by SQL');
     is_deeply $t->db->selectcol_arrayref('SELECT name FROM autoflow.roles

@@ -15,6 +15,7 @@ sub node ($port, %options) {
     my $server = $guide->text(language => 'nginx', like => qr/real_ip_header/, change => {
         qr/(?<=listen) +8080;/ => " 127.0.0.1:$port;",
         qr/10\.0\.0\.10;/      => '127.0.0.1;',
+        qr{10\.0\.0\.0/24}       => '127.0.0.0/8',
     });
     return Test::Autoflow->new(%options, settings => {autoflow_require_https => 'on'},
         http => "include snippets/autoflow_http.conf;\n$server",
@@ -47,6 +48,11 @@ subtest 'behind a load balancer' => sub {
         is $node->ua->get("http://127.0.0.1:$_/health/ready")->res->code, 200, 'ready' for @ports;
         like $node->error_log . path($node->dir, 'access.log')->slurp, qr{/auth/me}, 'has served';
     }
+
+    my %from = ('X-Forwarded-Proto' => 'https', 'X-Forwarded-For' => '127.0.0.9');
+    $front->get_ok("http://127.0.0.1:$_/metrics" => \%from)->status_is(200)
+        ->content_like(qr/^autoflow_/m)
+        for @ports;
 
     $front->post_ok("$url/auth/logout" => $front->bearer($pair))->status_is(204);
     for my $port (@ports) {

@@ -205,6 +205,24 @@ subtest 'reading revocations takes long' => sub {
     $t->db->do(q{ALTER ROLE autoflow_app SET statement_timeout = '60s'});
 };
 
+# longer than workers wait for the first of them: a millisecond each, and about a
+# hundred in one piece
+subtest 'there are many revocations' => sub {
+    $other->stop;
+    my $pair = login($ada);
+    $t->db->do($_) for
+        q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(),
+            now() + interval '1 hour' FROM generate_series(1, 2000)},
+        q{CREATE POLICY slowly ON autoflow.revocations FOR SELECT
+            USING (pg_sleep(0.001) IS NOT NULL)},
+        'ALTER TABLE autoflow.revocations ENABLE ROW LEVEL SECURITY';
+    $other->start_nginx;
+    is app($other, $pair), '200 ', 'no request is refused until all are read';
+    $t->db->do($_) for 'ALTER TABLE autoflow.revocations DISABLE ROW LEVEL SECURITY',
+        'DROP POLICY slowly ON autoflow.revocations',
+        q{DELETE FROM autoflow.revocations WHERE expires_at > now() + interval '50 minutes'};
+};
+
 subtest 'worker 0 is killed' => sub {
     my $pair  = login($ada);
     my ($pid) = sort { $a <=> $b } $other->worker_pids;

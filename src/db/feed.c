@@ -6,7 +6,10 @@
 #define AF_FEED_INTERVAL_MIN  1000
 #define AF_FEED_INTERVAL_MAX  5000
 
-/* milliseconds that a worker waits for the first feed, and between checks */
+/*
+ * milliseconds that a worker waits for the first feed, as long as nothing of it
+ * comes; and between checks
+ */
 #define AF_FEED_WAIT       1000
 #define AF_FEED_WAIT_STEP  5
 
@@ -112,7 +115,10 @@ af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads, ngx_log_t *log)
 void
 af_feed_wait(const af_zone_t *zone)
 {
+    uint64_t    generation, before;
     ngx_msec_t  waited;
+
+    before = 0;
 
     for (waited = 0; waited < AF_FEED_WAIT; waited += AF_FEED_WAIT_STEP) {
 
@@ -120,6 +126,13 @@ af_feed_wait(const af_zone_t *zone)
             || af_revocations_fed_at(zone->revocations))
         {
             return;
+        }
+
+        generation = af_revocations_generation(zone->revocations);
+
+        if (generation != before) {
+            before = generation;
+            waited = 0;
         }
 
         ngx_msleep(AF_FEED_WAIT_STEP);

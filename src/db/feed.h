@@ -32,9 +32,9 @@ void af_feed_start(af_feed_t *feed, ngx_thread_pool_t *threads,
     ngx_log_t *log);
 
 /*
- * Waits for the zone's first feed, but not for long: in every process, after
- * the feed was started in one and before connections are accepted.  For
- * init_process.
+ * Waits for the zone's first feed, but no longer than a second for any of it:
+ * in every process, after the feed was started in one and before connections
+ * are accepted.  For init_process.
  */
 void af_feed_wait(const af_zone_t *zone);
 

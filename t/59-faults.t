@@ -82,7 +82,7 @@ sub is_well {
     $t->recovered;
     is_deeply [map { status($_) } me(), app(), login(), register()], [200, 200, 200, 201],
         'all is well again';
-    is $t->recovered->connections, 2, 'as many connections as before';
+    is $t->ready->connections, 2, 'as many connections as before';
 }
 
 sub alter ($setting) {

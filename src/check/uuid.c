@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "check/uuid.h"
 
 
@@ -40,21 +42,22 @@ void
 af_uuid_write(const unsigned char octets[AF_UUID_OCTETS],
     char text[AF_UUID_SIZE])
 {
+    char               hex[2 * AF_UUID_OCTETS];
     size_t             i;
 
     static const char  digits[] = "0123456789abcdef";
 
     for (i = 0; i < AF_UUID_OCTETS; i++) {
-
-        if (af_uuid_hyphen(i)) {
-            *text++ = '-';
-        }
-
-        *text++ = digits[octets[i] >> 4];
-        *text++ = digits[octets[i] & 15];
+        hex[2 * i] = digits[octets[i] >> 4];
+        hex[2 * i + 1] = digits[octets[i] & 15];
     }
 
-    *text = '\0';
+    memcpy(text, "________-____-____-____-____________", AF_UUID_SIZE);
+    memcpy(text, hex, 8);
+    memcpy(text + 9, hex + 8, 4);
+    memcpy(text + 14, hex + 12, 4);
+    memcpy(text + 19, hex + 16, 4);
+    memcpy(text + 24, hex + 20, 12);
 }
 
 

@@ -125,7 +125,8 @@ af_claim_is_plain(const af_claims_t *claims, const ngx_str_t *path,
         return 0;
     }
 
-    af_claims_find(claims, (char *) path->data, path->len, claim);
+    af_claims_find(claims, (char *) path->data, path->len,
+                   af_members_key((char *) path->data, path->len), claim);
 
     return claim->type != AF_VALUE_OBJECT;
 }

@@ -46,7 +46,7 @@ static af_verified_t *af_identity_cached(const af_identity_t *identity,
 static void af_identity_read(af_identity_t *identity);
 static ngx_uint_t af_identity_is_first_party(const af_claims_t *claims,
     af_verified_t *verified);
-static ngx_int_t af_identity_uuid(const af_claims_t *claims, const char *name,
+static ngx_int_t af_identity_uuid(const af_claim_t *claim,
     u_char octets[AF_UUID_OCTETS]);
 static void af_identity_set_ids(af_identity_t *identity);
 static af_token_status_t af_identity_check_revocation(ngx_http_request_t *r,
@@ -520,26 +520,16 @@ af_identity_log(ngx_http_request_t *r, const af_identity_t *identity)
 {
     char  kid[AF_KID_MAX + 1];
 
-    switch (identity->status) {
-
-    case AF_TOKEN_UNKNOWN_KEY:
-        af_jwt_kid((char *) identity->token.data, identity->token.len, kid,
-                   sizeof(kid));
-
-        af_request_log(NGX_LOG_INFO, r, "token refused: unknown_key \"%s\"",
-                       kid);
-        return;
-
-    case AF_TOKEN_CROSS_SITE:
-        af_request_log(NGX_LOG_INFO, r,
-                       "token refused: it is in a cookie, and \"Origin\" is "
-                       "missing or another site's");
-        return;
-
-    default:
+    if (identity->status != AF_TOKEN_UNKNOWN_KEY) {
         af_request_log(NGX_LOG_INFO, r, "token refused: %V",
                        &af_token_statuses[identity->status].word);
+        return;
     }
+
+    af_jwt_kid((char *) identity->token.data, identity->token.len, kid,
+               sizeof(kid));
+
+    af_request_log(NGX_LOG_INFO, r, "token refused: unknown_key \"%s\"", kid);
 }
 
 
@@ -667,8 +657,7 @@ af_identity_read(af_identity_t *identity)
     af_claims_get(claims, "roles", &roles);
     af_claims_get(claims, "is_superuser", &superuser);
 
-    af_jwt_times(claims, &verified->times);
-
+    verified->times = identity->jwt->times;
     verified->iat = iat.integer;
     verified->checked = AF_UNCHECKED;
     verified->generation = af_remotes_generation(identity->conf->remotes);
@@ -691,28 +680,25 @@ af_identity_read(af_identity_t *identity)
 static ngx_uint_t
 af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
 {
-    af_claim_t  epoch;
+    af_claim_t  epoch, sub, sid;
 
     af_claims_get(claims, "epoch", &epoch);
+    af_claims_get(claims, "sub", &sub);
+    af_claims_get(claims, "sid", &sid);
 
     verified->epoch = epoch.integer;
 
     return epoch.type == AF_VALUE_INTEGER
-           && af_identity_uuid(claims, "sub", verified->user_id) == NGX_OK
-           && af_identity_uuid(claims, "sid", verified->session_id) == NGX_OK;
+           && af_identity_uuid(&sub, verified->user_id) == NGX_OK
+           && af_identity_uuid(&sid, verified->session_id) == NGX_OK;
 }
 
 
 static ngx_int_t
-af_identity_uuid(const af_claims_t *claims, const char *name,
-    u_char octets[AF_UUID_OCTETS])
+af_identity_uuid(const af_claim_t *claim, u_char octets[AF_UUID_OCTETS])
 {
-    af_claim_t  claim;
-
-    af_claims_find(claims, name, ngx_strlen(name), &claim);
-
-    return (claim.type == AF_VALUE_STRING
-            && af_uuid_read(claim.text, claim.len, octets) == 0)
+    return (claim->type == AF_VALUE_STRING
+            && af_uuid_read(claim->text, claim->len, octets) == 0)
            ? NGX_OK : NGX_DECLINED;
 }
 

@@ -92,9 +92,8 @@ af_base64url_digits(af_chars_t c, af_chars_t *invalid)
 static void
 af_base64url_join(unsigned char *dst, af_chars_t digits)
 {
-    size_t         i;
-    af_words_t     d, octets;
-    unsigned char  joined[AF_BASE64URL_OCTETS + 1];
+    size_t      i;
+    af_words_t  d, octets;
 
     d = af_base64url_little((af_words_t) digits);
 
@@ -104,13 +103,13 @@ af_base64url_join(unsigned char *dst, af_chars_t digits)
 
     octets = af_base64url_little(octets);
 
-    /* the fourth octet is overwritten by the next three */
+    /* a fourth octet is overwritten by the next three */
 
-    for (i = 0; i < AF_BASE64URL_CHARS / 4; i++) {
-        memcpy(joined + 3 * i, (unsigned char *) &octets + 4 * i, 4);
+    for (i = 0; i < AF_BASE64URL_CHARS / 4 - 1; i++) {
+        memcpy(dst + 3 * i, (unsigned char *) &octets + 4 * i, 4);
     }
 
-    memcpy(dst, joined, AF_BASE64URL_OCTETS);
+    memcpy(dst + 3 * i, (unsigned char *) &octets + 4 * i, 3);
 }
 
 

@@ -80,13 +80,13 @@ af_claims_tree(af_claims_t *claims)
 
 void
 af_claims_find(const af_claims_t *claims, const char *name, size_t len,
-    af_claim_t *claim)
+    uint64_t key, af_claim_t *claim)
 {
     memset(claim, 0, sizeof(af_claim_t));
 
     if (claims->plain) {
         af_claim_set_member(&claims->members,
-                            af_members_find(&claims->members, name, len),
+                            af_members_find(&claims->members, name, len, key),
                             claim);
 
     } else {

@@ -45,11 +45,17 @@ void af_claims_free(af_claims_t *claims);
 /* Returns all of it, still owned by the claims, or NULL: no memory. */
 const json_t *af_claims_tree(af_claims_t *claims);
 
-/* Finds a claim; without one the type is AF_VALUE_NONE. */
+/*
+ * Finds a claim; without one the type is AF_VALUE_NONE.  `key` is
+ * af_members_key() of the name.
+ */
 void af_claims_find(const af_claims_t *claims, const char *name, size_t len,
-    af_claim_t *claim);
+    uint64_t key, af_claim_t *claim);
+
+/* likewise, with a literal name */
 #define af_claims_get(claims, name, claim)                                   \
-    af_claims_find(claims, name, sizeof(name) - 1, claim)
+    af_claims_find(claims, name, sizeof(name) - 1,                           \
+                   af_members_key(name, sizeof(name) - 1), claim)
 
 /* Returns 1 and an array's next element, or 0 at its end, or if it is none. */
 int af_claim_next(af_claim_t *array, af_claim_t *element);

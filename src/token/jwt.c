@@ -52,7 +52,6 @@ static int af_jwt_split(af_jwt_parts_t *parts, const char *token, size_t len);
 static af_jwt_status_t af_jwt_object(const af_jwt_part_t *part, char **text,
     af_claims_t *object);
 static int af_jwt_header_valid(const af_claims_t *header);
-static int af_jwt_has(const af_claims_t *header, const char *name);
 static int af_jwt_type_valid(const af_claim_t *type);
 static af_jwt_status_t af_jwt_find_key(af_key_t **keys,
     const af_claims_t *header, const af_jwt_parts_t *parts,
@@ -63,7 +62,8 @@ static int af_jwt_is_candidate(const af_jwt_key_hint_t *hint,
 static af_jwt_status_t af_jwt_check_claims(const af_jwt_rules_t *rules,
     af_key_t **signer, const af_jwt_parts_t *parts, af_jwt_t *jwt);
 static af_jwt_status_t af_jwt_check(const af_jwt_rules_t *rules,
-    const af_key_t *key, const af_claims_t *claims);
+    const af_key_t *key, af_jwt_t *jwt);
+static void af_jwt_read_times(af_jwt_t *jwt);
 static int af_jwt_claims_valid(const af_claims_t *claims);
 static int af_jwt_issuer(const af_jwt_rules_t *rules, const af_key_t *key,
     const af_claims_t *claims);
@@ -149,13 +149,13 @@ af_jwt_check_claims(const af_jwt_rules_t *rules, af_key_t **signer,
 {
     af_jwt_status_t  status;
 
-    status = af_jwt_check(rules, *signer, &jwt->claims);
+    status = af_jwt_check(rules, *signer, jwt);
 
     while (status == AF_JWT_ISSUER
            && af_jwt_find_key(signer + 1, &jwt->header, parts, &signer)
               == AF_JWT_OK)
     {
-        status = af_jwt_check(rules, *signer, &jwt->claims);
+        status = af_jwt_check(rules, *signer, jwt);
     }
 
     jwt->key = *signer;
@@ -319,11 +319,13 @@ af_jwt_object(const af_jwt_part_t *part, char **text, af_claims_t *object)
 static int
 af_jwt_header_valid(const af_claims_t *header)
 {
-    af_claim_t  alg, kid, type;
+    af_claim_t  alg, kid, type, crit, b64;
 
     af_claims_get(header, "alg", &alg);
     af_claims_get(header, "kid", &kid);
     af_claims_get(header, "typ", &type);
+    af_claims_get(header, "crit", &crit);
+    af_claims_get(header, "b64", &b64);
 
     /*
      * RFC 7515, section 4.1.11: parameters in crit must be understood, and we
@@ -333,19 +335,8 @@ af_jwt_header_valid(const af_claims_t *header)
     return alg.type == AF_VALUE_STRING
            && (kid.type == AF_VALUE_NONE || kid.type == AF_VALUE_STRING)
            && (type.type == AF_VALUE_NONE || af_jwt_type_valid(&type))
-           && !af_jwt_has(header, "crit")
-           && !af_jwt_has(header, "b64");
-}
-
-
-static int
-af_jwt_has(const af_claims_t *header, const char *name)
-{
-    af_claim_t  parameter;
-
-    af_claims_find(header, name, strlen(name), &parameter);
-
-    return parameter.type != AF_VALUE_NONE;
+           && crit.type == AF_VALUE_NONE
+           && b64.type == AF_VALUE_NONE;
 }
 
 
@@ -464,26 +455,23 @@ af_jwt_is_candidate(const af_jwt_key_hint_t *hint, const af_key_t *key)
 
 
 static af_jwt_status_t
-af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key,
-    const af_claims_t *claims)
+af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key, af_jwt_t *jwt)
 {
-    af_jwt_times_t  times;
-
-    if (!af_jwt_claims_valid(claims)) {
+    if (!af_jwt_claims_valid(&jwt->claims)) {
         return AF_JWT_MALFORMED;
     }
 
-    if (!af_jwt_issuer(rules, key, claims)) {
+    if (!af_jwt_issuer(rules, key, &jwt->claims)) {
         return AF_JWT_ISSUER;
     }
 
-    if (!af_jwt_audience(rules, claims)) {
+    if (!af_jwt_audience(rules, &jwt->claims)) {
         return AF_JWT_AUDIENCE;
     }
 
-    af_jwt_times(claims, &times);
+    af_jwt_read_times(jwt);
 
-    return af_jwt_check_times(rules, &times);
+    return af_jwt_check_times(rules, &jwt->times);
 }
 
 
@@ -495,7 +483,8 @@ af_jwt_claims_valid(const af_claims_t *claims)
 
     for (row = af_jwt_claims; row->name != NULL; row++) {
 
-        af_claims_find(claims, row->name, row->len, &claim);
+        af_claims_find(claims, row->name, row->len,
+                       af_members_key(row->name, row->len), &claim);
 
         if (!(1u << claim.type & row->types)) {
             return 0;
@@ -570,15 +559,17 @@ af_jwt_audience_one(const af_jwt_rules_t *rules, const af_claim_t *aud)
  * compares them without overflow.
  */
 
-void
-af_jwt_times(const af_claims_t *claims, af_jwt_times_t *times)
+static void
+af_jwt_read_times(af_jwt_t *jwt)
 {
-    af_claim_t  exp, nbf, iat;
+    af_claim_t       exp, nbf, iat;
+    af_jwt_times_t  *times;
 
-    af_claims_get(claims, "exp", &exp);
-    af_claims_get(claims, "nbf", &nbf);
-    af_claims_get(claims, "iat", &iat);
+    af_claims_get(&jwt->claims, "exp", &exp);
+    af_claims_get(&jwt->claims, "nbf", &nbf);
+    af_claims_get(&jwt->claims, "iat", &iat);
 
+    times = &jwt->times;
     times->exp = exp.number;
     times->from = (iat.type == AF_VALUE_NONE) ? -INFINITY : iat.number;
 

@@ -46,20 +46,22 @@ typedef struct {
 } af_jwt_rules_t;
 
 
+/* When a token is valid, in seconds since the epoch, perhaps with fractions. */
+
+typedef struct {
+    double            exp;
+    double            from;         /* the later one of nbf and iat */
+} af_jwt_times_t;
+
+
 /* a token, decoded */
 
 typedef struct {
     af_claims_t       header;       /* JOSE's */
     af_claims_t       claims;
+    af_jwt_times_t    times;
     const af_key_t   *key;          /* that verified the signature, or NULL */
 } af_jwt_t;
-
-
-/* When it is valid, in seconds since the epoch; a claim may have fractions. */
-typedef struct {
-    double            exp;
-    double            from;         /* the later one of nbf and iat */
-} af_jwt_times_t;
 
 
 /*
@@ -91,10 +93,7 @@ af_jwt_status_t af_jwt_read_header(const char *token, size_t len, char *text,
 
 void af_jwt_close(af_jwt_t *jwt);
 
-/* The times of a verified token's claims. */
-void af_jwt_times(const af_claims_t *claims, af_jwt_times_t *times);
-
-/* AF_JWT_OK, AF_JWT_NOT_YET_VALID or AF_JWT_EXPIRED */
+/* of a verified token: AF_JWT_OK, AF_JWT_NOT_YET_VALID or AF_JWT_EXPIRED */
 af_jwt_status_t af_jwt_check_times(const af_jwt_rules_t *rules,
     const af_jwt_times_t *times);
 

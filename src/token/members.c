@@ -3,6 +3,7 @@
  * it doesn't understand, whether it is valid or not.
  */
 
+#include <endian.h>
 #include <string.h>
 
 #include "check/input.h"
@@ -36,7 +37,7 @@ static int af_scan_object(af_scan_t *scan, unsigned depth);
 static int af_scan_is_new(const af_scan_text_t *names, unsigned n,
     const af_scan_text_t *name);
 static int af_scan_string(af_scan_t *scan, af_scan_text_t *string);
-static int af_scan_is_usual(const char *p);
+static const char *af_scan_usual(const char *p, const char *end);
 static int af_scan_integer(af_scan_t *scan);
 static int af_scan_word(af_scan_t *scan, const char *word, size_t len);
 static int af_scan_comma(af_scan_t *scan, char closing, int *closed);
@@ -79,6 +80,7 @@ af_members_read(af_members_t *members, const char *text, size_t len)
 static int
 af_scan_member(af_scan_t *scan, af_members_t *members)
 {
+    uint64_t         key;
     const char      *text;
     af_member_t     *member;
     af_scan_text_t   name;
@@ -88,13 +90,19 @@ af_scan_member(af_scan_t *scan, af_members_t *members)
     if (members->n == AF_MEMBERS_MAX
         || !af_scan_sign(scan, '"')
         || !af_scan_string(scan, &name)
-        || !af_scan_sign(scan, ':')
-        || af_members_find(members, name.start, name.len) != NULL)
+        || !af_scan_sign(scan, ':'))
     {
         return 0;
     }
 
+    key = af_members_key(name.start, name.len);
+
+    if (af_members_find(members, name.start, name.len, key) != NULL) {
+        return 0;
+    }
+
     member = &members->members[members->n++];
+    member->key = key;
     member->name = name.start - text;
     member->name_len = name.len;
 
@@ -293,13 +301,8 @@ af_scan_string(af_scan_t *scan, af_scan_text_t *string)
     unsigned char   c, all;
 
     all = 0;
-    p = scan->p;
 
-    while (scan->end - p >= 8 && af_scan_is_usual(p)) {
-        p += 8;
-    }
-
-    for ( /* void */ ; p < scan->end; p++) {
+    for (p = af_scan_usual(scan->p, scan->end); p < scan->end; p++) {
         c = *p;
 
         if (c == '"') {
@@ -323,26 +326,35 @@ af_scan_string(af_scan_t *scan, af_scan_text_t *string)
 
 
 /*
- * Whether all of eight octets are ASCII, and neither quotes, backslashes nor
- * control characters.  These alone borrow from the next octet.
+ * Skips octets, eight at a time, up to one that is not ASCII, or is a quote, a
+ * backslash or a control character.  An octet may borrow only from those behind
+ * it, so that the first such one is found exactly.
  */
 
-static int
-af_scan_is_usual(const char *p)
+static const char *
+af_scan_usual(const char *p, const char *end)
 {
-    uint64_t               octets, quotes, slashes;
+    uint64_t               octets, unusual;
 
     static const uint64_t  ones = 0x0101010101010101;
 
-    memcpy(&octets, p, sizeof(octets));
+    while (end - p >= 8) {
+        memcpy(&octets, p, sizeof(octets));
+        octets = le64toh(octets);
 
-    quotes = octets ^ ones * '"';
-    slashes = octets ^ ones * '\\';
+        unusual = (octets | (octets - ones * 0x20)
+                   | ((octets ^ ones * '"') - ones)
+                   | ((octets ^ ones * '\\') - ones))
+                  & ones * 0x80;
 
-    return ((octets | (octets - ones * 0x20) | (quotes - ones)
-             | (slashes - ones))
-            & ones * 0x80)
-           == 0;
+        if (unusual != 0) {
+            return p + __builtin_ctzll(unusual) / 8;
+        }
+
+        p += 8;
+    }
+
+    return p;
 }
 
 
@@ -444,21 +456,20 @@ af_scan_next(af_scan_t *scan)
 
 
 const af_member_t *
-af_members_find(const af_members_t *members, const char *name, size_t len)
+af_members_find(const af_members_t *members, const char *name, size_t len,
+    uint64_t key)
 {
-    const char         *text;
     const af_member_t  *member, *end;
 
-    text = members->text;
     end = members->members + members->n;
 
-    /* most names differ in their length or their first octet */
+    /* a name has no zeros: a key is that of one name, if it has them */
 
     for (member = members->members; member < end; member++) {
-        if (member->name_len == len
-            && (len == 0
-                || (text[member->name] == *name
-                    && memcmp(text + member->name, name, len) == 0)))
+        if (member->key == key
+            && member->name_len == len
+            && (len <= sizeof(key)
+                || memcmp(members->text + member->name, name, len) == 0))
         {
             return member;
         }

@@ -11,10 +11,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 
 /* of one object */
-#define AF_MEMBERS_MAX    48
+#define AF_MEMBERS_MAX    32
 
 /* of objects and arrays within the object */
 #define AF_MEMBERS_DEPTH  8
@@ -37,6 +38,7 @@ typedef enum {
 /* positions in the object's text; of strings, without their quotes */
 
 typedef struct {
+    uint64_t   key;            /* the first octets of the name, and zeros */
     uint16_t   name;
     uint16_t   name_len;
     uint16_t   value;
@@ -61,9 +63,22 @@ typedef struct {
  */
 int af_members_read(af_members_t *members, const char *text, size_t len);
 
-/* Returns NULL if there is none. */
+/* Returns NULL if there is none; `key` is af_members_key() of the name. */
 const af_member_t *af_members_find(const af_members_t *members,
-    const char *name, size_t len);
+    const char *name, size_t len, uint64_t key);
+
+/* a constant, if the name is one */
+
+static inline uint64_t
+af_members_key(const char *name, size_t len)
+{
+    uint64_t  key;
+
+    key = 0;
+    memcpy(&key, name, len < sizeof(key) ? len : sizeof(key));
+
+    return key;
+}
 
 /*
  * The next string of an AF_VALUE_STRINGS, in the rest of its text from *p to

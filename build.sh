@@ -27,7 +27,7 @@ import_packages=(
     libtext-csv-xs-perl
 )
 bench_packages=(
-    libnginx-mod-http-lua python3-asyncpg python3-bcrypt python3-fastapi
+    libnginx-mod-http-lua lua-cjson python3-asyncpg python3-bcrypt python3-fastapi
     python3-httptools python3-jose python3-passlib python3-sqlalchemy
     python3-uvicorn python3-uvloop valgrind
 )
@@ -978,6 +978,7 @@ bench() {
     need_packages "${bench_packages[@]}"
     prepare_tests
     use_postgresql "$build"
+    ulimit -Sn "$(ulimit -Hn)"
     exec "$root/bench/run" "$@"
 }
 

@@ -10,6 +10,9 @@ my $root;
 BEGIN { $root = curfile->dirname->dirname->to_abs }
 use lib "$root/bench/lib";
 use Bench::Chart qw(draw);
+use Bench::Documents qw(documents);
+use Bench::Pgbench;
+use Bench::Results;
 use Bench::Stats qw(median ratios spread);
 use Bench::Table qw(number suite_table);
 use Bench::Wrk;
@@ -28,6 +31,29 @@ subtest 'what wrk reports' => sub {
     is_deeply Bench::Wrk::parse("Running 2s test\n$line\n"),
         {rate => 21, requests => 42, errors => 1, p50 => 0.1, p99 => 2.5, p999 => 3}, 'numbers';
     is Bench::Wrk::parse('Usage: wrk'), undef, 'none';
+};
+
+subtest 'pgbench' => sub {
+    my $n   = 'number of transactions actually processed: 42';
+    my $tps = 'tps = 123.456 (without initial connection time)';
+    is_deeply Bench::Pgbench::parse("$n\n$tps\n"), {rate => 123.456, requests => 42},
+        'a rate';
+    is Bench::Pgbench::parse("$n\npgbench: error: client 0 aborted\n$tps\n"), undef, 'an error';
+    is Bench::Pgbench::parse("$n\nnumber of failed transactions: 3 (1%)\n$tps\n"), undef,
+        'failures';
+
+    my $me = Bench::Pgbench->new(statement => 'auth/me',
+        values => {user_id => 1, dialect => undef});
+    like $me->script, qr/user_as\(NULL::text, u\).* id = :user_id::uuid.*NULL;\n\z/s,
+        'gets the statement with its parameters';
+};
+
+subtest 'documents' => sub {
+    plan skip_all => 'no results yet' if !-e "$root/bench/results/results.json";
+    for (documents(Bench::Results->load("$root/bench/results"), $root)) {
+        my ($file, $text) = @$_;
+        is $file->slurp, Mojo::Util::encode('UTF-8', $text), $file->basename . ' has the results';
+    }
 };
 
 my %result = (

@@ -6,10 +6,11 @@ package Bench::Protect;
 use Mojo::Base 'Bench::Suite', -signatures;
 use Bench::Machine qw(client_cpu);
 use Bench::Nginx;
+use Bench::Peer;
 use Bench::Server;
 use Bench::Tokens qw(key_file secret token token_file);
-use Bench::Usage qw(cpu_seconds);
 use Bench::Wrk;
+use Mojo::File qw(curfile);
 
 has title   => 'A protected location';
 has heading => 'checked by';
@@ -20,9 +21,9 @@ processor time of the worker per request, and the ratio by that, which other
 load on the machine changes little.';
 has columns => sub { [[rate => 'requests/s'], [ratio => 'of nginx alone'], [us => 'µs each'],
     [work => 'ratio by that']] };
-has chart   => sub { {kind => 'bars', key => 'work',
-    title => 'Processor time of a request to nginx alone, of that of one that is checked'} };
-has [qw(bare server ports)];
+has chart   => sub { {kind => 'bars', key => 'ratio',
+    title => 'Requests per second, of those of nginx alone'} };
+has [qw(bare server ports lua peer proxy)];
 has algorithms => sub ($self) {
     my $count = $self->by_scale(full => 4, quick => 2, smoke => 1);
     return [('HS256', 'ES256', 'RS256', 'EdDSA')[0 .. $count - 1]];
@@ -33,7 +34,9 @@ my $gif = 'location = /gif { empty_gif; }';
 sub setup ($self) {
     $self->bare(Bench::Nginx->new(server => "$gif
         location = /subrequest { empty_gif; auth_request /allow; }
-        location = /allow { return 204; }")->start);
+        location = /allow { return 204; }
+        location = /live { default_type application/json;
+            return 200 '{\"status\":\"ok\"}'; }")->start);
     my %ports = map { ($_ => Test::Autoflow::free_port()) } @{$self->algorithms};
     my $server = Bench::Server->new(pin => 1);
     my $dir    = $server->dir;
@@ -44,6 +47,43 @@ sub setup ($self) {
             location = /gif { autoflow_auth on; empty_gif; } }" } @{$self->algorithms});
     $server->server('autoflow_key hex:' . unpack('H*', secret()) . ';');
     $self->ports(\%ports)->server($server->start);
+    $self->setup_others if $self->scale ne 'smoke';
+}
+
+# nginx's Lua module, and auth_request to another server
+sub setup_others ($self) {
+    my $modules = '/usr/lib/nginx/modules';
+    my $peers   = curfile->dirname->sibling('peers');
+    $self->lua(Bench::Nginx->new(
+        main => join('', map { "load_module $modules/${_}_module.so;" } qw(ndk_http ngx_http_lua)),
+        http => "lua_package_path '$peers/?.lua;;';",
+        server => "location = /gif { empty_gif;
+            access_by_lua_block { require('check').check('@{[secret()]}') } }")->start);
+    my $peer = Bench::Peer->new(postgresql => $self->server->postgresql, dir => $self->dir);
+    $self->peer($peer->start);
+    $self->proxy(Bench::Nginx->new(
+        http   => "upstream peer { server 127.0.0.1:@{[$self->peer->port]}; keepalive 32; }",
+        server => 'location = /gif { empty_gif; auth_request /check; }
+            location = /check { internal; proxy_pass http://peer; proxy_http_version 1.1;
+            proxy_set_header Connection ""; proxy_pass_request_body off;
+            proxy_set_header Content-Length ""; }')->start);
+}
+
+# cases of these
+sub others ($self) {
+    return if !$self->lua;
+    my @of = (headers => {Authorization => 'Bearer ' . token('HS256')});
+    return (
+        $self->on('lua', 'nginx\'s Lua module, HS256 each time', $self->lua,
+            $self->wrk($self->lua->url('/gif'), @of), base => 'bare HS256'),
+        # most of its time is in other processes
+        $self->case('fastapi', '`auth_request` to FastAPI',
+            $self->wrk($self->proxy->url('/gif'), @of), base => 'bare HS256'),
+        $self->on('200', 'no token: `return 200` of `/health/live`\'s octets', $self->bare,
+            $self->wrk($self->bare->url('/live'))),
+        $self->on('live', 'no token: `GET /health/live`', $self->server,
+            $self->wrk($self->server->url('/health/live')), base => '200'),
+    );
 }
 
 sub wrk ($self, $url, %options) {
@@ -51,14 +91,8 @@ sub wrk ($self, $url, %options) {
 }
 
 # a case that also says what its worker has used
-sub case ($self, $name, $label, $nginx, $wrk, %more) {
-    return {name => $name, label => $label, %more, run => sub ($seconds) {
-        my @pids = $nginx->worker_pids;
-        my $before = cpu_seconds(@pids);
-        my $got = $wrk->run(seconds => $seconds);
-        $got->{us} = 1e6 * (cpu_seconds(@pids) - $before) / ($got->{requests} || 1);
-        return $got;
-    }};
+sub on ($self, $name, $label, $nginx, $wrk, %more) {
+    return $self->case($name, $label, $wrk->nginx($nginx), %more);
 }
 
 sub cases ($self) {
@@ -67,26 +101,26 @@ sub cases ($self) {
         my $headers = {Authorization => 'Bearer ' . token($alg)};
         my $url = "http://127.0.0.1:@{[$self->ports->{$alg}]}/gif";
         push @cases,
-            $self->case("bare $alg", "nothing; a request with a token of $alg", $self->bare,
+            $self->on("bare $alg", "nothing; a request with a token of $alg", $self->bare,
                 $self->wrk($self->bare->url('/gif'), headers => $headers)),
-            $self->case("hit $alg", "`autoflow_auth`, $alg", $self->server,
+            $self->on("hit $alg", "`autoflow_auth`, $alg", $self->server,
                 $self->wrk($url, headers => $headers), base => "bare $alg");
     }
     my %of = $self->distinct;
     for my $alg (@{$self->algorithms}) {
         my %walk = (script => 'walk', arguments => [token_file($alg, $of{$alg})]);
         push @cases,
-            $self->case("walk $alg", "nothing; each time another token of $alg", $self->bare,
+            $self->on("walk $alg", "nothing; each time another token of $alg", $self->bare,
                 $self->wrk($self->bare->url('/gif'), %walk)),
-            $self->case("miss $alg", "`autoflow_auth`, $alg, each time another token",
+            $self->on("miss $alg", "`autoflow_auth`, $alg, each time another token",
                 $self->server, $self->wrk("http://127.0.0.1:@{[$self->ports->{$alg}]}/gif", %walk),
                 base => "walk $alg");
     }
-    push @cases, $self->case('auth_request', '`auth_request` to a `return 204`', $self->bare,
+    push @cases, $self->on('auth_request', '`auth_request` to a `return 204`', $self->bare,
         $self->wrk($self->bare->url('/subrequest'),
             headers => {Authorization => 'Bearer ' . token('HS256')}),
         base => 'bare HS256');
-    return @cases;
+    return (@cases, $self->others);
 }
 
 # how many tokens there are, more than the cache has room for
@@ -96,7 +130,7 @@ sub distinct ($self) {
 }
 
 sub end ($self) {
-    $_->end for grep { defined } $self->bare, $self->server;
+    $_->end for grep { defined } map { $self->$_ } qw(bare lua proxy peer server);
 }
 
 1;

@@ -7,7 +7,6 @@ package Bench::Callgrind;
 # on these paths.
 
 use Mojo::Base 'Bench::Server', -signatures;
-use Bench::Usage qw(family);
 use List::Util qw(min);
 use Mojo::File qw(path);
 

@@ -61,19 +61,26 @@ sub bars ($chart, @cases) {
     return document($left + $wide + 80, $y + 10, @out);
 }
 
+# the next number of which people like to see four quarters
+sub round_up ($value) {
+    return 1 if $value <= 0;
+    my $power = 10 ** (int(log($value) / log(10)) - ($value < 1));
+    return $power * (grep { $_ * $power >= $value } 1, 2, 4, 6, 8, 10)[0];
+}
+
 # a line for each series, over x
 sub lines ($chart, @cases) {
     my ($left, $width, $top, $height) = (80, 520, 40, 260);
     my $scale  = $chart->{logarithmic} ? sub ($x) { log(max $x, 1) / log 10 } : sub ($x) { $x };
     my @x      = map { $_->{x} } @cases;
     my ($from, $to) = (min(map { $scale->($_) } @x), max(map { $scale->($_) } @x));
-    my $most   = max map { @{$_->{values}{$chart->{key}}} } @cases;
+    my $most   = round_up(max map { @{$_->{values}{$chart->{key}}} } @cases);
     my $to_x   = sub ($x) { $left + $width * ($scale->($x) - $from) / (($to - $from) || 1) };
-    my $to_y   = sub ($y) { $top + $height * (1 - $y / (1.1 * $most || 1)) };
+    my $to_y   = sub ($y) { $top + $height * (1 - $y / $most) };
     my @out    = text(10, 20, $chart->{title});
 
     for my $part (0 .. 4) {
-        my $value = 1.1 * $most * $part / 4;
+        my $value = $most * $part / 4;
         push @out, line($left, $to_y->($value), $left + $width, $to_y->($value)),
             text($left - 8, $to_y->($value) + 4, number($chart->{key}, $value), 'end');
     }
@@ -89,7 +96,7 @@ sub lines ($chart, @cases) {
             join(' ', map { sprintf '%.1f,%.1f', @$_ } @points), $colour),
             map({ sprintf '<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>', @$_, $colour } @points),
             line($left + $width + 20, $y, $left + $width + 40, $y, $colour, 2),
-            text($left + $width + 46, $y + 4, $series);
+            text($left + $width + 46, $y + 4, $series =~ s/`//gr);
         $n++;
     }
     return document($left + $width + 240, $top + $height + 54, @out);

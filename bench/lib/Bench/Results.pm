@@ -47,10 +47,9 @@ sub save ($self) {
 # below headings of this level, with charts in this folder
 sub markdown ($self, $level = '##', $charts = '.') {
     my @parts = (versions_table([[measured => $self->date], @{$self->machine}]), @{$self->notes});
-    for my $name (@{$self->order}) {
+    for my $name (grep { !$self->suites->{$_}{error} } @{$self->order}) {
         my $result = $self->suites->{$name};
         push @parts, "$level $result->{title}\n", $result->{note} ? "$result->{note}\n" : ();
-        push @parts, "This failed: $result->{error}" and next if $result->{error};
         push @parts, suite_table($result);
         push @parts, "![$result->{title}]($charts/$name.svg)\n" if $result->{chart};
     }

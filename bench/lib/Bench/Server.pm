@@ -6,6 +6,7 @@ package Bench::Server;
 
 use Mojo::Base 'Test::Autoflow', -signatures;
 use Bench::Nginx;
+use Bench::Tokens qw(secret);
 
 has pin     => 0;                     # 1: the worker has a processor of its own
 has allow   => sub { ['.'] };
@@ -16,6 +17,13 @@ sub new ($class, %options) {
     $self->postgresql->options([qw(autovacuum=off shared_buffers=512MB max_wal_size=4GB
         max_connections=300 checkpoint_timeout=1h)]) if !$self->beside;
     return $self;
+}
+
+# one with the benchmarks' key, and a protected file from memory, /gif
+sub protecting ($class, %options) {
+    return $class->new(%options,
+        settings => {autoflow_key => 'hex:' . unpack('H*', secret()), %{$options{settings} // {}}},
+        server   => ($options{server} // '') . 'location = /gif { autoflow_auth on; empty_gif; }');
 }
 
 sub conf ($self) {

@@ -6,13 +6,19 @@ use Mojo::Base -strict, -signatures;
 use Exporter qw(import);
 use List::Util qw(max min);
 
-our @EXPORT_OK = qw(median spread ratios);
+our @EXPORT_OK = qw(median percentile spread ratios);
 
 # undef of none
 sub median (@values) {
     @values = sort { $a <=> $b } grep { defined } @values or return;
     my $half = int @values / 2;
     return @values % 2 ? $values[$half] : ($values[$half - 1] + $values[$half]) / 2;
+}
+
+# the value that so many percent don't exceed
+sub percentile ($percent, @values) {
+    @values = sort { $a <=> $b } @values;
+    return $values[int(($percent / 100) * $#values + 0.5)];
 }
 
 # the lowest and the highest, as a pair

@@ -16,6 +16,7 @@ package Bench::Suite;
 
 use Mojo::Base -base, -signatures;
 use Bench::Stats qw(ratios);
+use Bench::Table ();
 use Time::HiRes qw(time);
 
 has [qw(title note)] => '';
@@ -35,9 +36,17 @@ sub by_scale ($self, %values) { $values{$self->scale} // $values{full} }
 sub rounds ($self)  { $self->by_scale(full => 7, quick => 2, smoke => 1) }
 sub seconds ($self) { $self->by_scale(full => 3, quick => 1, smoke => 1) }     # whole ones
 
+# a case that something with run() runs
+sub case ($self, $name, $label, $runs, %more) {
+    return {name => $name, label => $label, %more, run => sub ($seconds) {
+        $runs->run(seconds => $seconds);
+    }};
+}
+
 # all cases with their values of all rounds; every other round is in reverse
-sub measure ($self) {
-    my @cases = $self->cases;
+sub measure ($self) { $self->measure_cases($self->cases) }
+
+sub measure_cases ($self, @cases) {
     my %values;
     for my $round (1 .. $self->rounds) {
         for my $case ($round % 2 ? @cases : reverse @cases) {

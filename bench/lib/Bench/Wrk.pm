@@ -8,6 +8,7 @@ package Bench::Wrk;
 use Mojo::Base -base, -signatures;
 use Carp ();
 use Bench::Machine qw(pinned);
+use Bench::Usage qw(measured);
 use Mojo::File qw(curfile);
 
 has 'url';
@@ -17,7 +18,9 @@ has threads     => 1;
 has cpu         => undef;
 has script      => undef;             # one of ours: a name, and its arguments
 has arguments   => sub { [] };
-has expect      => 0;                 # responses of 400 and more are errors: 1: they are not
+has expect      => 0;                 # 1: responses of 400 and more are no errors
+has nginx       => undef;             # whose workers' time is measured, too
+has postgresql  => undef;             # likewise
 
 my $scripts = curfile->dirname->dirname->sibling('wrk');
 
@@ -47,7 +50,9 @@ sub report ($self) {
     return $report;
 }
 
-sub run ($self, %options) { $self->start(%options)->report }
+sub run ($self, %options) {
+    return measured(sub { $self->start(%options)->report }, $self->nginx, $self->postgresql);
+}
 
 # the line that wrk/report.lua writes: a rate, and times in milliseconds
 sub parse ($text) {
@@ -58,7 +63,7 @@ sub parse ($text) {
         rate     => $got{microseconds} ? 1e6 * $got{requests} / $got{microseconds} : 0,
         requests => $got{requests},
         errors   => $got{errors},
-        map({ $_ => $got{$_} / 1000 } qw(p50 p99 p999)),
+        $got{requests} ? map({ $_ => $got{$_} / 1000 } qw(p50 p99 p999)) : (),
     };
 }
 

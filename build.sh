@@ -40,7 +40,7 @@ test_packages=(
     "${run_packages[@]}" "${import_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nodejs:node npm:npm openssl
-    php8.2-fpm prometheus puma python3-aiosmtpd python3-fastapi python3-flask
+    pgbouncer php8.2-fpm prometheus puma python3-aiosmtpd python3-fastapi python3-flask
     python3-grpcio python3-uvicorn python3-websockets slowhttptest uwsgi-core
     uwsgi-plugin-python3 wrk
 )
@@ -197,13 +197,14 @@ apt_install() {
     trap 'rm -f $undo' EXIT
 
     case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | \
-        *" haproxy "* | *" php8.2-fpm "* | *" prometheus "*)
+        *" haproxy "* | *" pgbouncer "* | *" php8.2-fpm "* | \
+        *" prometheus "*)
         if [ ! -e $policy ]; then
             undo="$policy"
             printf '%s\n' '#!/bin/sh' \
                 'case "$*" in' \
-                '*nginx*|*postgresql*|*caddy*|*haproxy*|*fpm*|*prometheus*)' \
-                'exit 101 ;; esac' >$policy
+                '*nginx*|*postgresql*|*caddy*|*haproxy*|*fpm*|*prometheus* \' \
+                '| *pgbouncer*) exit 101 ;; esac' >$policy
             chmod 755 $policy
         fi
     esac
@@ -216,7 +217,7 @@ apt_install() {
     apt-get update || true
     apt-get install -y --no-install-recommends "$@"
 
-    for service in nginx caddy haproxy php8.2-fpm prometheus; do
+    for service in nginx caddy haproxy pgbouncer php8.2-fpm prometheus; do
         case " $* " in *" $service "*)
             at_boot disable $service
             mkdir -p /var/lib/autoflow

@@ -34,6 +34,8 @@ accepted 'the settings of the tests';
 
 accepted "@$_" => @$_ for (
     [autoflow_database => '"postgresql:///x" pool=4 inflight=16 queue=8 timeout=2s'],
+    [autoflow_database => '"postgresql:///x" statements=prepared'],
+    [autoflow_database => '"postgresql:///x" statements=unnamed notify=postgresql:///y'],
     [autoflow_database => '"host=/nowhere user=x" pool=1'],
     [autoflow_secret => 'base64url:' . 'A' x 43],
     [autoflow_secret => '"' . 'thirty-two octets or more of text' . '"'],
@@ -100,6 +102,8 @@ my @rows = (
     [autoflow_key         => '"' . 'k' x 32 . '" alg=hs256',  qr/algorithm/],
     [autoflow_key         => '"' . 'k' x 32 . '" colour=red', qr/colour=red/],
     [autoflow_key         => '"' . 'k' x 32 . '" alg=HS256 alg=HS256', qr/alg=HS256/],
+    [autoflow_database    => '"postgresql:///x" statements=unnamed', qr/without "notify="/],
+    [autoflow_database    => '"postgresql:///x" statements=named',   qr/statements=named/],
     [autoflow_key         => '"' . 'k' x 32 . '" kid=',       qr/kid=/],
     [autoflow_key         => '"' . 'k' x 32 . '" use=both',   qr/use=both/],
     [autoflow_key         => '"' . 'k' x 32 . '" use=sign issuer=them',

@@ -20,7 +20,8 @@ my ($t, $ada, $root);
 # "Default:" of directives.md
 
 my %defaults = (
-    autoflow_database               => 'pool=2 wide=1 inflight=64 queue=1024 timeout=5s',
+    autoflow_database               =>
+        'pool=2 wide=1 inflight=64 queue=1024 timeout=5s statements=prepared',
     autoflow_secret                 => '—',
     autoflow_seal_key               => '—',
     autoflow_zone                   => 'autoflow_zone 16m;',

@@ -7,10 +7,21 @@ static ngx_int_t af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *conninfo);
 
 
+/* a pooler lends out a connection for as long as anything is in flight on it */
+#define AF_DB_INFLIGHT          64
+#define AF_DB_INFLIGHT_UNNAMED  1
+
+
+static const ngx_conf_enum_t  af_database_statements[] = {
+    { ngx_string("prepared"), 0 },
+    { ngx_string("unnamed"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
 static const af_db_conf_t  af_database_defaults = {
     .pool = 2,
     .wide = 1,
-    .inflight = 64,
     .queue = 1024,
     .timeout = 5000
 };
@@ -25,6 +36,8 @@ static const af_param_t  af_database_params[] = {
              .max = 4096, .too_large = "has more than 4096 inflight"),
     af_param("queue=", af_param_count, af_db_conf_t, queue),
     af_param("timeout=", af_param_msec, af_db_conf_t, timeout),
+    af_param("statements=", af_param_enum, af_db_conf_t, unnamed,
+             .values = af_database_statements),
     af_param("notify=", af_param_str, af_db_conf_t, notify),
     { .name = ngx_null_string }
 };
@@ -61,13 +74,23 @@ af_database_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = af_params(cf, 2, af_database_params, database);
 
-    if (rv == NGX_CONF_OK && database->notify.len
-        && af_db_conninfo(cf, &database->notify, &database->notify) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    return rv;
+    if (database->inflight == 0) {
+        database->inflight = database->unnamed ? AF_DB_INFLIGHT_UNNAMED
+                                               : AF_DB_INFLIGHT;
+    }
+
+    if (database->notify.len == 0) {
+        return database->unnamed
+               ? "has \"statements=unnamed\" without \"notify=\", by which "
+                 "revocations come from PostgreSQL itself" : NGX_CONF_OK;
+    }
+
+    return (af_db_conninfo(cf, &database->notify, &database->notify) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -33,6 +33,7 @@ static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
 static int af_db_rows(PGconn *pg, const char *query,
     const af_db_setup_t *setup, af_db_timeout_t *timeout, char *error,
     size_t size);
+static int af_db_check_settings(const PGresult *res, char *error, size_t size);
 static int af_db_check_version(const PGresult *res, char *error, size_t size);
 static void af_db_prepare_error(const PGresult *res, char *error, size_t size);
 static PGresult *af_db_result(PGconn *pg, const af_db_timeout_t *timeout);
@@ -166,7 +167,8 @@ af_db_handshake(PGconn *pg, const af_db_timeout_t *timeout)
 /*
  * One round trip: the connection's settings, the schema's version, then all
  * statements.  They can't be prepared on a schema that is too old, so the
- * version is checked before the first error.
+ * version is checked before the first error.  A pooler may have a connection
+ * for each of these three, which others use afterwards.
  */
 
 static int
@@ -175,10 +177,13 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 {
     int                           rc, synced;
     PGresult                     *res;
+    const af_statement_t         *settings;
     const af_statement_t *const  *st;
 
-    if (PQsendQueryParams(pg, af_sql_system_settings.text, 0, NULL, NULL, NULL,
-                          NULL, 0)
+    settings = setup->unnamed ? &af_sql_system_settings_missing
+                              : &af_sql_system_settings;
+
+    if (PQsendQueryParams(pg, settings->text, 0, NULL, NULL, NULL, NULL, 0)
         != 1
         || PQpipelineSync(pg) != 1
         || PQsendQueryParams(pg, af_sql_system_schema_version.text, 0, NULL,
@@ -190,7 +195,10 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
     }
 
     for (st = setup->statements; *st; st++) {
-        if (PQsendPrepare(pg, (*st)->name, (*st)->text, 0, NULL) != 1) {
+        if (PQsendPrepare(pg, setup->unnamed ? "" : (*st)->name, (*st)->text, 0,
+                          NULL)
+            != 1)
+        {
             return -1;
         }
     }
@@ -215,7 +223,8 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
             break;
 
         case PGRES_TUPLES_OK:
-            rc = (synced == 1) ? af_db_check_version(res, error, size) : 0;
+            rc = (synced == 1) ? af_db_check_version(res, error, size)
+                 : setup->unnamed ? af_db_check_settings(res, error, size) : 0;
             break;
 
         case PGRES_COMMAND_OK:
@@ -322,6 +331,22 @@ af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
 }
 
 
+/* what a pooler doesn't keep must be the role's */
+
+static int
+af_db_check_settings(const PGresult *res, char *error, size_t size)
+{
+    if (PQntuples(res) == 0) {
+        return 0;
+    }
+
+    (void) snprintf(error, size, "behind a pooler the settings must be those "
+                    "of the role: %s", PQgetvalue(res, 0, 0));
+
+    return -1;
+}
+
+
 static int
 af_db_check_version(const PGresult *res, char *error, size_t size)
 {
@@ -357,7 +382,11 @@ af_db_prepare_error(const PGresult *res, char *error, size_t size)
         return;
     }
 
-    af_db_error(error, size, PQresultErrorMessage(res));
+    af_db_error(error, size,
+                sqlstate && strcmp(sqlstate, "42P05") == 0
+                ? "others have prepared statements on this connection: a "
+                  "pooler of transactions needs \"statements=unnamed\""
+                : PQresultErrorMessage(res));
 }
 
 

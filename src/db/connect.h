@@ -34,6 +34,12 @@ typedef struct {
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
 
     /*
+     * Behind a pooler of transactions: nothing remains set or prepared, but
+     * both are checked.
+     */
+    int                           unnamed;
+
+    /*
      * What to listen on, and the statement that returns, in one text column,
      * what was notified before.  Each of its rows goes to line(), in the
      * thread.

@@ -182,6 +182,7 @@ af_db_conn_open(af_db_conn_t *conn)
     task->setup.conninfo = (const char *) conn->db->conf->conninfo.data;
     task->setup.name = profile->name;
     task->setup.statements = profile->statements;
+    task->setup.unnamed = conn->db->conf->unnamed;
     task->setup.channel = profile->channel;
     task->setup.backlog = profile->backlog;
     task->setup.line = profile->line;
@@ -611,7 +612,9 @@ af_db_conn_send_call(af_db_conn_t *conn, const af_db_call_t *call)
 
     statement = call->statement;
 
-    if (statement->custom_plan || statement->wide != conn->db->profile->wide) {
+    if (conn->db->conf->unnamed || statement->custom_plan
+        || statement->wide != conn->db->profile->wide)
+    {
         return PQsendQueryParams(conn->pg, statement->text, statement->nparams,
                                  NULL, call->values, NULL, NULL, 0);
     }

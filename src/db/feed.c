@@ -66,6 +66,7 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
 
     if (conf->notify.len) {
         feed->conf.conninfo = conf->notify;
+        feed->conf.unnamed = 0;
     }
 
     feed->profile.name = "autoflow feed";

@@ -26,6 +26,7 @@ typedef struct af_db_conf_s {
     ngx_uint_t   inflight;     /* operations in flight per connection */
     ngx_uint_t   queue;        /* queued operations per worker */
     ngx_msec_t   timeout;
+    ngx_uint_t   unnamed;      /* 1: behind a pooler, nothing is prepared */
 } af_db_conf_t;
 
 

@@ -11,7 +11,7 @@ use Bench::Wrk;
 
 has title  => 'Growth by revocations';
 has note   => 'A protected file, with a token that the worker knows, and with 3,000 tokens in
-turn.';
+turn, which do not fit into a cache of 4k.';
 has x      => 'revocations';
 has made   => 0;
 has server => undef;
@@ -22,7 +22,7 @@ has points => sub ($self) {
 
 sub setup ($self) {
     $self->server(Bench::Server->protecting(pin => 1,
-        settings => {autoflow_zone => '160m'})->start);
+        settings => {autoflow_zone => '160m', autoflow_token_cache => '4k'})->start);
 }
 
 sub prepare ($self, $x) {

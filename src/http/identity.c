@@ -520,16 +520,26 @@ af_identity_log(ngx_http_request_t *r, const af_identity_t *identity)
 {
     char  kid[AF_KID_MAX + 1];
 
-    if (identity->status != AF_TOKEN_UNKNOWN_KEY) {
+    switch (identity->status) {
+
+    case AF_TOKEN_UNKNOWN_KEY:
+        af_jwt_kid((char *) identity->token.data, identity->token.len, kid,
+                   sizeof(kid));
+
+        af_request_log(NGX_LOG_INFO, r, "token refused: unknown_key \"%s\"",
+                       kid);
+        return;
+
+    case AF_TOKEN_CROSS_SITE:
+        af_request_log(NGX_LOG_INFO, r,
+                       "token refused: it is in a cookie, and \"Origin\" is "
+                       "missing or another site's");
+        return;
+
+    default:
         af_request_log(NGX_LOG_INFO, r, "token refused: %V",
                        &af_token_statuses[identity->status].word);
-        return;
     }
-
-    af_jwt_kid((char *) identity->token.data, identity->token.len, kid,
-               sizeof(kid));
-
-    af_request_log(NGX_LOG_INFO, r, "token refused: unknown_key \"%s\"", kid);
 }
 
 

@@ -5,13 +5,9 @@
 #include "conf/transition.h"
 
 
-/* writes on a connection before others are preferred to it */
-#define AF_DB_WRITES  2
-
-
 static af_db_conn_t *af_db_select(const af_db_t *db, const af_db_op_t *op);
 static ngx_uint_t af_db_is_better(const af_db_conn_t *conn,
-    const af_db_conn_t *than, ngx_uint_t reads);
+    const af_db_conn_t *than);
 static void af_db_wake(af_db_t *db);
 static void af_db_enqueue(af_db_t *db, af_db_op_t *op);
 static void af_db_dequeue(af_db_op_t *op);
@@ -160,11 +156,10 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
 static af_db_conn_t *
 af_db_select(const af_db_t *db, const af_db_op_t *op)
 {
-    ngx_uint_t     i, shared, reads;
+    ngx_uint_t     i, shared;
     af_db_conn_t  *conn, *best;
 
     best = NULL;
-    reads = af_db_op_reads(op);
     shared = af_db_op_is_shared(op);
 
     for (i = 0; i < db->conf->pool; i++) {
@@ -178,7 +173,7 @@ af_db_select(const af_db_t *db, const af_db_op_t *op)
             return conn;
         }
 
-        if (best == NULL || af_db_is_better(conn, best, reads)) {
+        if (best == NULL || af_db_is_better(conn, best)) {
             best = conn;
         }
     }
@@ -188,27 +183,15 @@ af_db_select(const af_db_t *db, const af_db_op_t *op)
 
 
 /*
- * What writes takes longer, for it waits for locks and for the disk.  So reads
- * keep out of its way, and a few writes use the same connection.  In doubt it
- * is the one with the fewest in flight.
+ * What writes takes longer, for it waits for locks and for the disk: others
+ * keep out of its way.  In doubt it is the one with the fewest in flight.
  */
 
 static ngx_uint_t
-af_db_is_better(const af_db_conn_t *conn, const af_db_conn_t *than,
-    ngx_uint_t reads)
+af_db_is_better(const af_db_conn_t *conn, const af_db_conn_t *than)
 {
-    ngx_uint_t  one, other;
-
-    if (reads) {
-        one = conn->writing;
-        other = than->writing;
-
-    } else {
-        one = (conn->writing == 0 || conn->writing >= AF_DB_WRITES);
-        other = (than->writing == 0 || than->writing >= AF_DB_WRITES);
-    }
-
-    return (one != other) ? one < other : conn->busy < than->busy;
+    return (conn->writing != than->writing) ? conn->writing < than->writing
+                                            : conn->busy < than->busy;
 }
 
 

@@ -43,7 +43,9 @@ sub application ($heading, $language, $file, $socket, @command) {
     $t->get_ok('/app/hello' => \%spoofed)->status_is(401);
     $t->get_ok('/app/hello' => {%spoofed, %{$t->bearer($eve)}})->status_is(200)
         ->json_is({hello => 'eve@example.com'});
-    $t->get_ok('/app/admin' => {%spoofed, %{$t->bearer($eve)}})->status_is(403);
+    $t->get_ok("/app/admin$_" => {%spoofed, %{$t->bearer($eve)}})->status_is(403) for '', '?x=1';
+    $t->get_ok('/app/%61dmin' => $t->bearer($eve));
+    like $t->tx->res->code, qr/^40[34]$/, 'the same path, written otherwise';
     $t->get_ok('/app/admin' => $t->bearer($ada))->status_is(200);
 
     $t->get_ok("http://127.0.0.1:$app/app/hello")->status_is(401, 'past nginx');
@@ -52,6 +54,8 @@ sub application ($heading, $language, $file, $socket, @command) {
     if ($socket) {
         $t->websocket_ok($t->url('/app/socket') =~ s/^http/ws/r => $t->bearer($ada))
             ->message_ok->message_is('hello ada@example.com')->finish_ok;
+        my $tx = $t->ua->build_websocket_tx("ws://127.0.0.1:$app/app/socket");
+        cmp_ok $t->ua->start($tx)->res->code // 0, '>=', 400, 'a socket past nginx';
     }
     $process->signal('TERM')->ended;
 }

@@ -2,9 +2,12 @@
 # changes nothing about who is let in.
 
 use Mojo::Base -strict, -signatures;
+use IO::Socket::IP;
+use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::More;
 
+my $upstream = IO::Socket::IP->new(Listen => 1, LocalHost => '127.0.0.1', LocalPort => 0) or die $@;
 my $other = Test::Autoflow::free_port();
 my $t = Test::Autoflow->new(
     api      => 0,
@@ -14,15 +17,21 @@ my $t = Test::Autoflow->new(
         autoflow_token_cache => '4k',
         autoflow_issuer      => 'autoflow',
     },
-    server => <<~'END',
+    server => <<~'END' =~ s/UPSTREAM/$upstream->sockport/er,
         location /app/   { autoflow_auth on; add_header X-Status $autoflow_status always;
                            add_header X-Who $autoflow_claim_sub always;
                            proxy_pass http://echo; }
         location /admin/ { autoflow_auth on; autoflow_require role=admin;
                            proxy_pass http://echo; }
+        location /socket/ { autoflow_auth on; proxy_pass http://127.0.0.1:UPSTREAM;
+                            proxy_http_version 1.1;
+                            proxy_set_header Connection upgrade;
+                            proxy_set_header Upgrade $http_upgrade;
+                            access_log who.log who; }
         location /metrics { autoflow_metrics; }
         END
-    http => "server { listen 127.0.0.1:$other; autoflow_audience web; location / { "
+    http => 'log_format who $autoflow_claim_sub; client_header_buffer_size 1k; '
+    . "server { listen 127.0.0.1:$other; autoflow_audience web; location / { "
     . 'autoflow_auth on; add_header X-Status $autoflow_status always; proxy_pass http://echo; } }',
 )->start;
 
@@ -79,6 +88,31 @@ subtest 'each server has its own rules' => sub {
         get($any, "http://127.0.0.1:$other/")->status_is(401)->header_is('X-Status' => 'audience');
         get($web, "http://127.0.0.1:$other/")->status_is(200);
     }
+};
+
+# nginx reads what follows "Upgrade" into the memory of the header
+subtest 'claims are those of the token that was verified' => sub {
+    my ($ada, $eve) = map { good($_) } qw(ada eve);
+    get($ada)->status_is(200);
+
+    my $header = "GET /socket/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: any\r\n"
+        . "Connection: Upgrade\r\nAuthorization: Bearer $ada\r\n\r\n";
+    my $forged = $header =~ s/\Q$ada/$eve/r;
+    my $client = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $t->port) or die $@;
+    $client->syswrite($header . 'x' x (1024 - length $header) . $forged);
+
+    my ($server, $received) = ($upstream->accept, '');
+    my $receive = sub ($end) {
+        1 while $received !~ /\Q$end\E\z/ && $server->sysread($received, 4096, length $received);
+    };
+    $receive->("\r\n\r\n");
+    $server->syswrite("HTTP/1.1 101 Any\r\nConnection: upgrade\r\nUpgrade: any\r\n\r\n");
+    $receive->($forged);
+    $_->close for $server, $client;
+
+    my $log = path($t->dir, 'who.log');
+    $t->wait_for(sub { -s $log });
+    is $log->slurp, "ada\n", 'who is logged';
 };
 
 subtest 'what is refused takes no room' => sub {

@@ -275,7 +275,12 @@ af_identity_get(ngx_http_request_t *r, const ngx_str_t *token,
         }
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(af_identity_t));
+    /*
+     * The token is copied: what is not decoded now may be decoded when nginx
+     * has used the header's memory for what follows "Upgrade".
+     */
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(af_identity_t) + token->len);
     if (cln == NULL) {
         return NULL;
     }
@@ -287,8 +292,11 @@ af_identity_get(ngx_http_request_t *r, const ngx_str_t *token,
 
     identity->conf = ascf;
     identity->location = location;
-    identity->token = *token;
+    identity->token.data = (u_char *) (identity + 1);
+    identity->token.len = token->len;
     identity->cookie = cookie;
+
+    ngx_memcpy(identity->token.data, token->data, token->len);
 
     if (af_identity_verify(r, identity) != NGX_OK) {
         return NULL;

@@ -8,6 +8,7 @@ use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
 use Mojo::Promise;
 use Test::Autoflow;
+use Test::Autoflow::Guide;
 use Test::Autoflow::Process;
 use Test::More;
 use Time::HiRes qw(time);
@@ -43,11 +44,20 @@ my %url = (
     pooler => "postgresql://127.0.0.1:$port/autoflow?user=autoflow_app&gssencmode=disable",
     itself => $postgresql->url('autoflow_app'),
 );
-my $unnamed = "statements=unnamed 'notify=$url{itself}'";
+my $pooled = qq{"$url{pooler}"};
 
-sub node ($parameters, %options) {
+# as documented
+my $guide   = Test::Autoflow::Guide->new('scaling.md');
+my $strings = path($first->dir, 'strings')->make_path;
+$strings->child('pooler')->spurt($url{pooler});
+$strings->child('database')->spurt($url{itself});
+my ($unnamed) = $guide->text(language => 'nginx', change => {qr{/etc/nginx/autoflow} => $strings})
+    =~ /^autoflow_database\s(.*);$/s;
+$guide->finish;
+
+sub node ($database, %options) {
     return Test::Autoflow->new(server => $first->server, beside => $first, %options,
-        settings => {autoflow_database => qq{"$url{pooler}" timeout=60s $parameters}});
+        settings => {autoflow_database => "$database timeout=60s"});
 }
 
 # waits until every worker of some nodes has its connections: each of so many new
@@ -106,7 +116,7 @@ sub used ($clients, @nodes) {
 subtest 'sessions' => sub {
     pooler('session', 'default_pool_size = 20');
     $first->start;
-    my $node = node('')->start;
+    my $node = node($pooled)->start;
     healthy($node);
     is_deeply used(20, $node), {$as_it_should_be => 20}, 'as without it';
 
@@ -173,7 +183,7 @@ subtest 'many workers on few connections' => sub {
 };
 
 subtest 'what is missing' => sub {
-    my $node = node('statements=unnamed');
+    my $node = node("$pooled statements=unnamed");
     my ($status, $text) = $node->check;
     is $status, 1;
     like $text, qr/"autoflow_database" .*statements=unnamed.* without .*notify=/, 'notify=';
@@ -183,7 +193,7 @@ subtest 'what is missing' => sub {
         ok $node->wait_for(sub { $node->error_log =~ $like }), $name;
         $node->finish;
     };
-    $says->(node('', workers => 2),
+    $says->(node($pooled, workers => 2),
         qr/can't use the database: .*a pooler of transactions needs "statements=unnamed"/,
         'statements=unnamed');
 

@@ -108,6 +108,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     af_jwt_status_t    status;
 
     memset(jwt, 0, sizeof(af_jwt_t));
+    signer = NULL;
 
     if (len > AF_JWT_MAX) {
         return AF_JWT_TOO_LONG;

@@ -107,7 +107,6 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     af_jwt_parts_t     parts;
     af_jwt_status_t    status;
 
-    signer = NULL;
     memset(jwt, 0, sizeof(af_jwt_t));
     signer = NULL;
 

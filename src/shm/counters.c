@@ -126,8 +126,8 @@ af_label(result, "result", "sent", "deferred", "unavailable", "failed");
 _Static_assert(af_label_count(result) == AF_DELIVERY_VALUES, "values");
 
 /* the statements among the module's jobs */
-af_label(job, "name", "purge", "addresses", "roles", "messages", "mails",
-         "audit", "audit_log");
+af_label(job, "name", "purge", "addresses", "failures", "roles", "messages",
+         "mails", "audit", "audit_log");
 
 
 /* judging takes microseconds, a statement tenths of a millisecond */

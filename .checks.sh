@@ -1196,7 +1196,7 @@ clean() {
     case $place in
         */autoflow.??????/temp) rm -rf "${place%/temp}" ;;
     esac
-    at_boot_again nginx caddy haproxy php8.2-fpm prometheus
+    at_boot_again nginx caddy haproxy pgbouncer php8.2-fpm prometheus
     say "Removed $state and its database."
 }
 

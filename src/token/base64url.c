@@ -12,7 +12,7 @@
 #define AF_BASE64URL_OCTETS  12
 
 
-typedef signed char  af_chars_t
+typedef unsigned char  af_chars_t
     __attribute__((vector_size(AF_BASE64URL_CHARS)));
 
 typedef uint32_t  af_words_t
@@ -74,11 +74,11 @@ af_base64url_digits(af_chars_t c, af_chars_t *invalid)
 {
     af_chars_t  upper, lower, digit, minus, line;
 
-    upper = (c >= 'A') & (c <= 'Z');
-    lower = (c >= 'a') & (c <= 'z');
-    digit = (c >= '0') & (c <= '9');
-    minus = (c == '-');
-    line = (c == '_');
+    upper = (af_chars_t) ((c >= 'A') & (c <= 'Z'));
+    lower = (af_chars_t) ((c >= 'a') & (c <= 'z'));
+    digit = (af_chars_t) ((c >= '0') & (c <= '9'));
+    minus = (af_chars_t) (c == '-');
+    line = (af_chars_t) (c == '_');
 
     *invalid |= ~(upper | lower | digit | minus | line);
 

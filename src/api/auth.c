@@ -284,6 +284,10 @@ set_account(af_ctx_t *ctx)
 
     af_bind(ctx, "user_id", login->user_id);
 
+    if (login->user_id == NULL) {
+        return NGX_OK;
+    }
+
     af_account_key(ctx, login->user_id, login->name, &login->key);
 
     return af_account_bind(ctx, &login->key);

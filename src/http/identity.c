@@ -37,6 +37,10 @@ static void af_identity_rules(const af_identity_t *identity,
     af_jwt_rules_t *rules);
 static ngx_int_t af_identity_alloc(ngx_http_request_t *r,
     af_identity_t *identity, char **text);
+static ngx_int_t af_identity_decode(ngx_http_request_t *r,
+    af_identity_t *identity, af_jwt_half_t half, af_claims_t **object);
+static af_claims_t *af_identity_half(const af_identity_t *identity,
+    af_jwt_half_t half);
 static void af_identity_log(ngx_http_request_t *r,
     const af_identity_t *identity);
 static ngx_uint_t af_identity_is_unknown_key(af_jwt_status_t status);
@@ -471,27 +475,8 @@ ngx_int_t
 af_identity_claims(ngx_http_request_t *r, const af_identity_t *identity,
     af_claims_t **claims)
 {
-    char  *text;
-
-    *claims = NULL;
-
-    if (identity->status != AF_TOKEN_OK) {
-        return NGX_OK;
-    }
-
-    if ((identity->jwt == NULL || identity->jwt->claims.text == NULL)
-        && (af_identity_alloc(r, (af_identity_t *) identity, &text) != NGX_OK
-            || af_jwt_read_claims((char *) identity->token.data,
-                                  identity->token.len, text,
-                                  &identity->jwt->claims)
-               != AF_JWT_OK))
-    {
-        return NGX_ERROR;
-    }
-
-    *claims = &identity->jwt->claims;
-
-    return NGX_OK;
+    return af_identity_decode(r, (af_identity_t *) identity, AF_JWT_PAYLOAD,
+                              claims);
 }
 
 
@@ -499,27 +484,57 @@ ngx_int_t
 af_identity_header(ngx_http_request_t *r, const af_identity_t *identity,
     af_claims_t **header)
 {
-    char  *text;
+    return af_identity_decode(r, (af_identity_t *) identity, AF_JWT_HEADER,
+                              header);
+}
 
-    *header = NULL;
+
+static ngx_int_t
+af_identity_decode(ngx_http_request_t *r, af_identity_t *identity,
+    af_jwt_half_t half, af_claims_t **object)
+{
+    char         *text;
+    af_claims_t  *decoded;
+
+    *object = NULL;
 
     if (identity->status != AF_TOKEN_OK) {
         return NGX_OK;
     }
 
-    if ((identity->jwt == NULL || identity->jwt->header.text == NULL)
-        && (af_identity_alloc(r, (af_identity_t *) identity, &text) != NGX_OK
-            || af_jwt_read_header((char *) identity->token.data,
-                                  identity->token.len, text,
-                                  &identity->jwt->header)
-               != AF_JWT_OK))
-    {
-        return NGX_ERROR;
+    decoded = af_identity_half(identity, half);
+
+    if (decoded == NULL || decoded->text == NULL) {
+
+        if (af_identity_alloc(r, identity, &text) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        decoded = af_identity_half(identity, half);
+
+        if (af_jwt_read((char *) identity->token.data, identity->token.len,
+                        half, text, decoded)
+            != AF_JWT_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
-    *header = &identity->jwt->header;
+    *object = decoded;
 
     return NGX_OK;
+}
+
+
+static af_claims_t *
+af_identity_half(const af_identity_t *identity, af_jwt_half_t half)
+{
+    if (identity->jwt == NULL) {
+        return NULL;
+    }
+
+    return (half == AF_JWT_HEADER) ? &identity->jwt->header
+                                   : &identity->jwt->claims;
 }
 
 

@@ -166,24 +166,18 @@ af_jwt_check_claims(const af_jwt_rules_t *rules, af_key_t **signer,
 
 
 af_jwt_status_t
-af_jwt_read_claims(const char *token, size_t len, char *text,
-    af_claims_t *claims)
+af_jwt_read(const char *token, size_t len, af_jwt_half_t half, char *text,
+    af_claims_t *object)
 {
     af_jwt_parts_t  parts;
 
-    return (len <= AF_JWT_MAX && af_jwt_split(&parts, token, len))
-           ? af_jwt_object(&parts.payload, &text, claims) : AF_JWT_MALFORMED;
-}
+    if (len > AF_JWT_MAX || !af_jwt_split(&parts, token, len)) {
+        return AF_JWT_MALFORMED;
+    }
 
-
-af_jwt_status_t
-af_jwt_read_header(const char *token, size_t len, char *text,
-    af_claims_t *header)
-{
-    af_jwt_parts_t  parts;
-
-    return (len <= AF_JWT_MAX && af_jwt_split(&parts, token, len))
-           ? af_jwt_object(&parts.header, &text, header) : AF_JWT_MALFORMED;
+    return af_jwt_object((half == AF_JWT_HEADER) ? &parts.header
+                                                 : &parts.payload,
+                         &text, object);
 }
 
 
@@ -612,7 +606,7 @@ af_jwt_kid(const char *token, size_t len, char *kid, size_t size)
 
     n = 0;
 
-    if (af_jwt_read_header(token, len, text, &header) == AF_JWT_OK) {
+    if (af_jwt_read(token, len, AF_JWT_HEADER, text, &header) == AF_JWT_OK) {
 
         af_claims_get(&header, "kid", &claim);
 

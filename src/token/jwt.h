@@ -54,6 +54,14 @@ typedef struct {
 } af_jwt_times_t;
 
 
+/* the objects of a token */
+
+typedef enum {
+    AF_JWT_HEADER,
+    AF_JWT_PAYLOAD
+} af_jwt_half_t;
+
+
 /* a token, decoded */
 
 typedef struct {
@@ -83,13 +91,11 @@ af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
     size_t len, char *text, af_jwt_t *jwt);
 
 /*
- * Likewise, but only decode the claims, or the header, of a token that was
- * verified before.  Return AF_JWT_OK, AF_JWT_MALFORMED or AF_JWT_ERROR.
+ * Likewise, but only decodes one half of a token that was verified before.
+ * Returns AF_JWT_OK, AF_JWT_MALFORMED or AF_JWT_ERROR.
  */
-af_jwt_status_t af_jwt_read_claims(const char *token, size_t len, char *text,
-    af_claims_t *claims);
-af_jwt_status_t af_jwt_read_header(const char *token, size_t len, char *text,
-    af_claims_t *header);
+af_jwt_status_t af_jwt_read(const char *token, size_t len, af_jwt_half_t half,
+    char *text, af_claims_t *object);
 
 void af_jwt_close(af_jwt_t *jwt);
 

@@ -4,11 +4,9 @@
 
 #include <string.h>
 
+#include "check/fnv.h"
 #include "check/path.h"
 #include "check/schema.h"
-
-
-static uint32_t af_path_add(uint32_t hash, const char *text, size_t len);
 
 
 int
@@ -55,8 +53,6 @@ af_path_match(const char *pattern, const char *path, size_t len,
 }
 
 
-/* FNV-1a */
-
 uint32_t
 af_path_hash(const char *path, size_t len)
 {
@@ -64,7 +60,7 @@ af_path_hash(const char *path, size_t len)
     uint32_t     hash;
     const char  *p, *last, *slash;
 
-    hash = 2166136261;
+    hash = AF_FNV;
     last = path + len;
 
     for (p = path; p < last; p += n) {
@@ -77,21 +73,8 @@ af_path_hash(const char *path, size_t len)
             n = ((slash != NULL) ? slash : last) - p;
         }
 
-        hash = (*p == '{' || af_is_uuid(p, n)) ? af_path_add(hash, "{", 1)
-                                               : af_path_add(hash, p, n);
-    }
-
-    return hash;
-}
-
-
-static uint32_t
-af_path_add(uint32_t hash, const char *text, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char) text[i]) * 16777619;
+        hash = (*p == '{' || af_is_uuid(p, n)) ? af_fnv(hash, "{", 1)
+                                               : af_fnv(hash, p, n);
     }
 
     return hash;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sodium.h>
 
+#include "check/fnv.h"
 #include "check/uuid.h"
 #include "shm/zone.h"
 
@@ -116,19 +117,14 @@ af_zone_role_id(const char *name, size_t len,
 }
 
 
-/* the place where a role is remembered, or another one (FNV-1a) */
+/* the place where a role is remembered, or another one */
 
 static af_zone_role_t *
 af_zone_role(const char *name, size_t len)
 {
-    size_t    i;
     uint32_t  hash;
 
-    hash = 2166136261;
-
-    for (i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char) name[i]) * 16777619;
-    }
+    hash = af_fnv(AF_FNV, name, len);
 
     return &af_zone_roles[(hash ^ hash >> 16) % AF_ZONE_ROLES];
 }

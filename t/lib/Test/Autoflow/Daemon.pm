@@ -104,9 +104,13 @@ sub revive ($self, $master) {
     return $self;
 }
 
+# and the one that is left, if any, has the file, which it renames a moment later
 sub end ($self, $master) {
     kill 'QUIT', $master;
-    $self->t->wait_for(sub { !grep { $_ == $master } $self->masters });
+    $self->t->wait_for(sub {
+        my @masters = $self->masters;
+        return !grep { $_ == $master || $_ != $self->master } @masters;
+    });
     return $self;
 }
 

@@ -1,26 +1,59 @@
-# Several hosts: one that accepts connections and never responds is skipped.
+# Several hosts: those that accept connections and never respond are passed over
+# soon, whatever connect_timeout says.
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::UNIX;
 use Test::Autoflow;
 use Test::More;
 
-my $t      = Test::Autoflow->new;
-my $silent = $t->dir . '/silent';
-mkdir $silent;
-my $socket = IO::Socket::UNIX->new(Local => "$silent/.s.PGSQL.5432", Listen => 64) or die $!;
-chmod 0777, "$silent/.s.PGSQL.5432";
+my $t = Test::Autoflow->new;
 
-my ($good) = $t->postgresql->url('autoflow_app') =~ /host=([^&]+)/;
-my $conninfo = "host=$silent,$good dbname=autoflow user=autoflow_app connect_timeout=2";
-$t->settings({autoflow_database => qq{"$conninfo" pool=1}});
+# which ones were asked, and say nothing
+my @silent = map { $t->dir . "/silent$_" } 1, 2;
+my %socket = map {
+    mkdir $_;
+    $_ => IO::Socket::UNIX->new(Local => "$_/.s.PGSQL.5432", Listen => 64, Blocking => 0) // die $!;
+} @silent;
+chmod 0777, map { "$_/.s.PGSQL.5432" } @silent;
+sub asked { map { $socket{$_}->accept ? 1 : 0 } @silent }
 
-$t->postgresql->start;
+my ($good) = $t->postgresql->start->url('autoflow_app') =~ /host=([^&]+)/;
+sub use_hosts ($hosts, $more = '') {
+    my $conninfo = "host=$hosts dbname=autoflow user=autoflow_app connect_timeout=60 $more";
+    $t->settings({autoflow_database => qq{"$conninfo" pool=1}});
+}
+
+sub is_found ($name) {
+    $t->start_nginx;
+    ok $t->wait_for(sub { $t->ua->get('/health')->res->code == 200 }, 30), $name;
+    my $ada = $t->register;
+    $t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
+    $t->stop;
+}
+
+use_hosts("$silent[0],$silent[1],$good", 'port=5432 target_session_attrs=read-write');
+is_found('the third host is found');
+is_deeply [asked()], [1, 1], 'each of the others was asked before';
+
+use_hosts("$good,$silent[0]", 'port=5432,5432');
+is_found('the first one is found');
+
+use_hosts("$silent[0],$good", 'target_session_attrs=prefer-standby');
+is_found('where there is no standby, the primary is taken');
+
+sub says ($like, $name) {
+    $t->start_nginx;
+    ok $t->wait_for(sub { $t->error_log =~ /can't use the database: $like/ }), $name
+        or diag $t->error_log;
+    $t->stop;
+}
+
+use_hosts("$good,$silent[0]/none,$good", 'target_session_attrs=standby');
+says(qr/.*server is not in hot standby mode; .*No such file.*; .*not in hot standby mode\n?/,
+    'the log says why each of them will not do');
+use_hosts("$good,$good", 'port=1,2,3');
+says(qr/could not match 3 port numbers to 2 hosts/, 'lists that do not match');
+
 $t->start_nginx;
-$t->wait_for(sub { $t->ua->get('/health')->res->code == 200 });
-pass 'the second host is found';
-my $ada = $t->register;
-$t->get_ok('/auth/me' => $t->bearer($ada))->status_is(200);
-
 $t->finish;
 done_testing;

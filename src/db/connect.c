@@ -3,29 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "queries.h"
 #include "db/connect.h"
+#include "db/hosts.h"
 
 
 /* the longest name of a channel, in octets */
 #define AF_DB_CHANNEL_MAX  64
 
-/* milliseconds between checks of *stop */
-#define AF_DB_POLL_INTERVAL  100
 
-
-/* when to give up */
-
-typedef struct {
-    long                          deadline;
-    const volatile sig_atomic_t  *stop;
-} af_db_timeout_t;
-
-
-static int af_db_has_several_hosts(const char *conninfo);
-static int af_db_handshake(PGconn *pg, const af_db_timeout_t *timeout);
 static int af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
     const af_db_timeout_t *timeout, char *error, size_t size);
 static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
@@ -39,53 +26,26 @@ static void af_db_prepare_error(const PGresult *res, char *error, size_t size);
 static PGresult *af_db_result(PGconn *pg, const af_db_timeout_t *timeout);
 static int af_db_wait(PGconn *pg, short events,
     const af_db_timeout_t *timeout);
-static long af_db_now(void);
-static void af_db_notice(void *arg, const char *message);
-static void af_db_error(char *error, size_t size, const char *message);
 
 
 PGconn *
 af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     char *error, size_t size)
 {
-    PGconn            *pg;
-    af_db_timeout_t  timeout;
-
-    /* a conninfo may override what precedes it: dbname is expanded */
-
-    const char  *values[] = {
-        setup->name, AF_DB_CONNECT_TIMEOUT, "30", "5", "5000",
-        setup->conninfo, NULL
-    };
-
-    static const char *const  keywords[] = {
-        "fallback_application_name", "connect_timeout", "keepalives_idle",
-        "keepalives_interval", "tcp_user_timeout", "dbname", NULL
-    };
+    PGconn           *pg;
+    af_db_timeout_t   timeout;
 
     error[0] = '\0';
 
     timeout.deadline = af_db_now() + AF_DB_TIMEOUT;
     timeout.stop = stop;
 
-    /*
-     * Only when it waits by itself does libpq move on, in time, from a host
-     * that doesn't answer to the next one; where we wait, we can be stopped.
-     */
-
-    pg = af_db_has_several_hosts(setup->conninfo)
-         ? PQconnectdbParams(keywords, values, 1)
-         : PQconnectStartParams(keywords, values, 1);
-
+    pg = af_db_open(setup->conninfo, setup->name, &timeout, error, size);
     if (pg == NULL) {
-        af_db_error(error, size, "no memory");
         return NULL;
     }
 
-    (void) PQsetNoticeProcessor(pg, af_db_notice, NULL);
-
-    if (af_db_handshake(pg, &timeout) != 0
-        || PQsetnonblocking(pg, 1) != 0
+    if (PQsetnonblocking(pg, 1) != 0
         || PQenterPipelineMode(pg) != 1
         || af_db_prepare(pg, setup, &timeout, error, size) != 0
         || (setup->channel != NULL
@@ -100,67 +60,6 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     }
 
     return pg;
-}
-
-
-/* whether there are several hosts to choose from */
-
-static int
-af_db_has_several_hosts(const char *conninfo)
-{
-    int                several;
-    PQconninfoOption  *options, *option;
-
-    several = 0;
-    options = PQconninfoParse(conninfo, NULL);
-
-    for (option = options; option && option->keyword; option++) {
-        if (strncmp(option->keyword, "host", 4) == 0
-            && option->val && strchr(option->val, ','))
-        {
-            several = 1;
-        }
-    }
-
-    PQconninfoFree(options);
-
-    return several;
-}
-
-
-static int
-af_db_handshake(PGconn *pg, const af_db_timeout_t *timeout)
-{
-    short                      events;
-    PostgresPollingStatusType  status;
-
-    if (PQstatus(pg) == CONNECTION_OK) {
-        return 0;
-    }
-
-    if (PQstatus(pg) == CONNECTION_BAD) {
-        return -1;
-    }
-
-    /* "behave as if it last returned PGRES_POLLING_WRITING" (libpq) */
-    status = PGRES_POLLING_WRITING;
-
-    while (status != PGRES_POLLING_OK) {
-
-        if (status == PGRES_POLLING_FAILED) {
-            return -1;
-        }
-
-        events = (status == PGRES_POLLING_READING) ? POLLIN : POLLOUT;
-
-        if (af_db_wait(pg, events, timeout) != 0) {
-            return -1;
-        }
-
-        status = PQconnectPoll(pg);
-    }
-
-    return 0;
 }
 
 
@@ -431,14 +330,10 @@ af_db_wait(PGconn *pg, short events, const af_db_timeout_t *timeout)
     pfd.events = events;
 
     do {
-        left = timeout->deadline - af_db_now();
+        left = af_db_left(timeout);
 
-        if (left <= 0 || *timeout->stop) {
+        if (left <= 0) {
             return -1;
-        }
-
-        if (left > AF_DB_POLL_INTERVAL) {
-            left = AF_DB_POLL_INTERVAL;
         }
 
         n = poll(&pfd, 1, (int) left);
@@ -446,35 +341,4 @@ af_db_wait(PGconn *pg, short events, const af_db_timeout_t *timeout)
     } while (n == 0 || (n == -1 && errno == EINTR));
 
     return (n > 0) ? 0 : -1;
-}
-
-
-static long
-af_db_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-
-/* libpq would print them to stderr */
-
-static void
-af_db_notice(void *arg, const char *message)
-{
-    (void) arg;
-    (void) message;
-}
-
-
-/* a copy of the first line; an empty message means a timeout here */
-
-static void
-af_db_error(char *error, size_t size, const char *message)
-{
-    (void) snprintf(error, size, "%.*s", (int) strcspn(message, "\n"),
-                    message[0] ? message : "timed out");
 }

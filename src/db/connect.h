@@ -16,13 +16,7 @@
 /* the minimal autoflow.schema_version() that the statements need */
 #define AF_DB_SCHEMA_VERSION  19
 
-/* seconds for each of several hosts, unless the conninfo sets it */
-#define AF_DB_CONNECT_TIMEOUT  "3"
-
-/*
- * milliseconds for all of it, unless there are several hosts; and for each row
- * of the backlog
- */
+/* milliseconds for all of it; and for each row of the backlog */
 #define AF_DB_TIMEOUT  10000
 
 

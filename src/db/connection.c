@@ -29,7 +29,7 @@ typedef struct {
     void          (*ready)(void *data, ngx_msec_t since);
     ngx_msec_t      since;
     PGconn         *pg;
-    char            error[256];
+    char            error[512];
 } af_db_task_t;
 
 

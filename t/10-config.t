@@ -103,6 +103,8 @@ my @rows = (
     [autoflow_key         => '"' . 'k' x 32 . '" colour=red', qr/colour=red/],
     [autoflow_key         => '"' . 'k' x 32 . '" alg=HS256 alg=HS256', qr/alg=HS256/],
     [autoflow_database    => '"postgresql:///x" statements=unnamed', qr/without "notify="/],
+    [autoflow_database    => '"postgresql:///x" statements=unnamed notify=x=y inflight=2',
+        qr/"statements=unnamed" with more than one inflight/],
     [autoflow_database    => '"postgresql:///x" statements=named',   qr/statements=named/],
     [autoflow_key         => '"' . 'k' x 32 . '" kid=',       qr/kid=/],
     [autoflow_key         => '"' . 'k' x 32 . '" use=both',   qr/use=both/],

@@ -7,7 +7,10 @@ static ngx_int_t af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *conninfo);
 
 
-/* a pooler lends out a connection for as long as anything is in flight on it */
+/*
+ * A pooler lends out a connection for as long as anything is in flight on it,
+ * or in the middle of what follows a sync: see db/connect.c.
+ */
 #define AF_DB_INFLIGHT          64
 #define AF_DB_INFLIGHT_UNNAMED  1
 
@@ -81,6 +84,10 @@ af_database_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (database->inflight == 0) {
         database->inflight = database->unnamed ? AF_DB_INFLIGHT_UNNAMED
                                                : AF_DB_INFLIGHT;
+    }
+
+    if (database->unnamed && database->inflight > AF_DB_INFLIGHT_UNNAMED) {
+        return "has \"statements=unnamed\" with more than one inflight";
     }
 
     if (database->notify.len == 0) {

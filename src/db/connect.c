@@ -13,7 +13,17 @@
 #define AF_DB_CHANNEL_MAX  64
 
 
+/* 0, or -1 with the reason in `error` */
+
+typedef int (*af_db_check_pt)(const PGresult *res, char *error, size_t size);
+
+
 static int af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
+    const af_db_timeout_t *timeout, char *error, size_t size);
+static int af_db_query(PGconn *pg, const af_statement_t *statement,
+    af_db_check_pt check, const af_db_timeout_t *timeout, char *error,
+    size_t size);
+static int af_db_sync(PGconn *pg, af_db_check_pt check,
     const af_db_timeout_t *timeout, char *error, size_t size);
 static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     af_db_timeout_t *timeout, char *error, size_t size);
@@ -64,31 +74,30 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
 
 
 /*
- * One round trip: the connection's settings, the schema's version, then all
- * statements.  They can't be prepared on a schema that is too old, so the
- * version is checked before the first error.  A pooler may have a connection
- * for each of these three, which others use afterwards.
+ * The connection's settings, the schema's version, then all statements, which
+ * can't be prepared on a schema that is too old.  A pooler may have a
+ * connection for each of these three, which others use afterwards.  So each is
+ * answered before the next one is sent: PgBouncer before 1.21 lends a
+ * connection to others as soon as it has seen as many answers as syncs, though
+ * it may have passed on half of a statement that follows.
  */
 
 static int
 af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
     const af_db_timeout_t *timeout, char *error, size_t size)
 {
-    int                           rc, synced;
-    PGresult                     *res;
+    af_db_check_pt                check;
     const af_statement_t         *settings;
     const af_statement_t *const  *st;
 
     settings = setup->unnamed ? &af_sql_system_settings_missing
                               : &af_sql_system_settings;
+    check = setup->unnamed ? af_db_check_settings : NULL;
 
-    if (PQsendQueryParams(pg, settings->text, 0, NULL, NULL, NULL, NULL, 0)
-        != 1
-        || PQpipelineSync(pg) != 1
-        || PQsendQueryParams(pg, af_sql_system_schema_version.text, 0, NULL,
-                             NULL, NULL, NULL, 0)
-           != 1
-        || PQpipelineSync(pg) != 1)
+    if (af_db_query(pg, settings, check, timeout, error, size) != 0
+        || af_db_query(pg, &af_sql_system_schema_version, af_db_check_version,
+                       timeout, error, size)
+           != 0)
     {
         return -1;
     }
@@ -102,32 +111,56 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
         }
     }
 
+    return af_db_sync(pg, NULL, timeout, error, size);
+}
+
+
+static int
+af_db_query(PGconn *pg, const af_statement_t *statement, af_db_check_pt check,
+    const af_db_timeout_t *timeout, char *error, size_t size)
+{
+    if (PQsendQueryParams(pg, statement->text, 0, NULL, NULL, NULL, NULL, 0)
+        != 1)
+    {
+        return -1;
+    }
+
+    return af_db_sync(pg, check, timeout, error, size);
+}
+
+
+/* ends a transaction, and checks all the answers to it */
+
+static int
+af_db_sync(PGconn *pg, af_db_check_pt check, const af_db_timeout_t *timeout,
+    char *error, size_t size)
+{
+    int             rc;
+    PGresult       *res;
+    ExecStatusType  status;
+
     if (PQpipelineSync(pg) != 1) {
         return -1;
     }
 
-    for (synced = 0; synced < 3; /* void */ ) {
-
+    do {
         res = af_db_result(pg, timeout);
 
         if (res == NULL) {
             return -1;
         }
 
-        switch (PQresultStatus(res)) {
+        rc = 0;
+        status = PQresultStatus(res);
 
-        case PGRES_PIPELINE_SYNC:
-            synced++;
-            rc = 0;
-            break;
+        switch (status) {
 
         case PGRES_TUPLES_OK:
-            rc = (synced == 1) ? af_db_check_version(res, error, size)
-                 : setup->unnamed ? af_db_check_settings(res, error, size) : 0;
+            rc = check ? check(res, error, size) : 0;
             break;
 
+        case PGRES_PIPELINE_SYNC:
         case PGRES_COMMAND_OK:
-            rc = 0;
             break;
 
         default:
@@ -137,12 +170,9 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
 
         PQclear(res);
 
-        if (rc != 0) {
-            return -1;
-        }
-    }
+    } while (rc == 0 && status != PGRES_PIPELINE_SYNC);
 
-    return 0;
+    return rc;
 }
 
 

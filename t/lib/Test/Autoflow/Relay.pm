@@ -15,6 +15,7 @@ use POSIX qw(setsid);
 use Test::Autoflow::Process;
 
 has 'to';                       # a socket's path, or an address with its port
+has 'sees';                     # called, there, with a client, "in" or "out", and octets
 has [qw(port pid)];
 
 sub start ($self) {
@@ -37,7 +38,7 @@ sub connect_there ($self) {
 }
 
 sub carry ($self, $listener) {
-    my ($select, %other) = IO::Select->new($listener);
+    my ($select, %other, %clients) = IO::Select->new($listener);
     while (1) {
         for my $from ($select->can_read) {
             if ($from == $listener) {
@@ -45,15 +46,18 @@ sub carry ($self, $listener) {
                 my $server = $self->connect_there or next;
                 ($other{$client}, $other{$server}) = ($server, $client);
                 $select->add($client, $server);
+                $clients{$client} = 1;
                 next;
             }
             my $to = $other{$from} or next;
             if (sysread $from, my $octets, 65_536) {
+                my ($client, $way) = $clients{$from} ? ($from, 'in') : ($to, 'out');
+                $self->sees->($client, $way, $octets) if $self->sees;
                 syswrite $to, $octets;
                 next;
             }
             $select->remove($from, $to);
-            delete @other{$from, $to};
+            delete @$_{$from, $to} for \(%other, %clients);
             close $_ for $from, $to;
         }
     }

@@ -27,8 +27,8 @@ import_packages=(
     libtext-csv-xs-perl
 )
 bench_packages=(
-    libnginx-mod-http-lua lua-cjson python3-asyncpg python3-bcrypt python3-fastapi
-    python3-httptools python3-jose python3-passlib python3-sqlalchemy
+    libc6-dbg libnginx-mod-http-lua lua-cjson python3-asyncpg python3-bcrypt
+    python3-fastapi python3-httptools python3-jose python3-passlib python3-sqlalchemy
     python3-uvicorn python3-uvloop valgrind
 )
 package_packages=(

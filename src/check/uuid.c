@@ -1,8 +1,15 @@
+#include <endian.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "check/uuid.h"
 
 
+/* an octet eight times */
+#define AF_UUID_EACH(octet)  ((octet) * UINT64_C(0x0101010101010101))
+
+
+static void af_uuid_hex(const unsigned char octets[4], char hex[8]);
 static int af_uuid_digit(char c);
 static int af_uuid_hyphen(size_t octet);
 
@@ -42,14 +49,11 @@ void
 af_uuid_write(const unsigned char octets[AF_UUID_OCTETS],
     char text[AF_UUID_SIZE])
 {
-    char               hex[2 * AF_UUID_OCTETS];
-    size_t             i;
+    char    hex[2 * AF_UUID_OCTETS];
+    size_t  i;
 
-    static const char  digits[] = "0123456789abcdef";
-
-    for (i = 0; i < AF_UUID_OCTETS; i++) {
-        hex[2 * i] = digits[octets[i] >> 4];
-        hex[2 * i + 1] = digits[octets[i] & 15];
+    for (i = 0; i < AF_UUID_OCTETS; i += 4) {
+        af_uuid_hex(octets + i, hex + 2 * i);
     }
 
     memcpy(text, "________-____-____-____-____________", AF_UUID_SIZE);
@@ -58,6 +62,31 @@ af_uuid_write(const unsigned char octets[AF_UUID_OCTETS],
     memcpy(text + 14, hex + 12, 4);
     memcpy(text + 19, hex + 16, 4);
     memcpy(text + 24, hex + 20, 12);
+}
+
+
+/* eight digits at once: each protected request has two ids */
+
+static void
+af_uuid_hex(const unsigned char octets[4], char hex[8])
+{
+    uint32_t  n;
+    uint64_t  digits, letters;
+
+    memcpy(&n, octets, sizeof(n));
+
+    digits = be32toh(n);
+    digits = (digits << 16 | digits) & UINT64_C(0x0000ffff0000ffff);
+    digits = (digits << 8 | digits) & UINT64_C(0x00ff00ff00ff00ff);
+    digits = (digits << 4 | digits) & AF_UUID_EACH(0x0f);
+
+    /* those of ten and more become 16 or more with six */
+
+    letters = (digits + AF_UUID_EACH(6)) >> 4 & AF_UUID_EACH(1);
+    digits += AF_UUID_EACH('0') + letters * ('a' - '0' - 10);
+
+    digits = htobe64(digits);
+    memcpy(hex, &digits, sizeof(digits));
 }
 
 

@@ -11,7 +11,8 @@
 
 
 typedef struct {
-    af_cache_key_t   key;
+    const void      *scope;
+    uint64_t         digest[2];
     uint64_t         used;     /* 0: empty */
     unsigned char    value[];
 } af_cache_entry_t;
@@ -24,6 +25,7 @@ struct af_cache_s {
     uint64_t         clock;
     unsigned char    secret[crypto_shorthash_siphashx24_KEYBYTES];
     unsigned char   *entries;
+    af_recent_t     *recent;
 };
 
 
@@ -33,6 +35,7 @@ static af_cache_entry_t *af_cache_next(const af_cache_t *cache,
     af_cache_entry_t *entry);
 static int af_cache_match(const af_cache_entry_t *entry,
     const af_cache_key_t *key);
+static void af_cache_recall(const af_cache_key_t *key);
 
 
 _Static_assert(sizeof(((af_cache_key_t *) 0)->digest)
@@ -60,8 +63,10 @@ af_cache_create(size_t size, size_t value_size)
     /* the system gives memory to what is used of it */
 
     cache->entries = calloc(sets * AF_CACHE_WAYS, entry_size);
-    if (cache->entries == NULL) {
-        free(cache);
+    cache->recent = calloc(AF_RECENT_SLOTS, sizeof(af_recent_t));
+
+    if (cache->entries == NULL || cache->recent == NULL) {
+        af_cache_free(cache);
         return NULL;
     }
 
@@ -80,16 +85,31 @@ af_cache_free(af_cache_t *cache)
     if (cache != NULL) {
         sodium_memzero(cache->secret, sizeof(cache->secret));
         free(cache->entries);
+        free(cache->recent);
         free(cache);
     }
 }
 
 
 void
-af_cache_key(const af_cache_t *cache, const void *scope, const char *token,
+af_cache_key(af_cache_t *cache, const void *scope, const char *token,
     size_t len, af_cache_key_t *key)
 {
+    af_recent_t  *slot;
+
+    slot = af_recent_slot(cache->recent, token, len);
+
     key->scope = scope;
+    key->token = token;
+    key->len = len;
+    key->recent = NULL;
+
+    if (slot && af_recent_is(slot, token, len)) {
+        memcpy(key->digest, slot->digest, sizeof(key->digest));
+        return;
+    }
+
+    key->recent = slot;
 
     (void) crypto_shorthash_siphashx24((unsigned char *) key->digest,
                                        (const unsigned char *) token, len,
@@ -109,6 +129,7 @@ af_cache_get(af_cache_t *cache, const af_cache_key_t *key)
 
         if (af_cache_match(entry, key)) {
             entry->used = ++cache->clock;
+            af_cache_recall(key);
             return entry->value;
         }
 
@@ -145,9 +166,12 @@ af_cache_put(af_cache_t *cache, const af_cache_key_t *key, const void *value)
 
     empty = (oldest->used == 0);
 
-    oldest->key = *key;
+    oldest->scope = key->scope;
+    memcpy(oldest->digest, key->digest, sizeof(oldest->digest));
     oldest->used = ++cache->clock;
     memcpy(oldest->value, value, cache->value_size);
+
+    af_cache_recall(key);
 
     return empty;
 }
@@ -174,7 +198,18 @@ static int
 af_cache_match(const af_cache_entry_t *entry, const af_cache_key_t *key)
 {
     return entry->used != 0
-           && entry->key.digest[0] == key->digest[0]
-           && entry->key.digest[1] == key->digest[1]
-           && entry->key.scope == key->scope;
+           && entry->digest[0] == key->digest[0]
+           && entry->digest[1] == key->digest[1]
+           && entry->scope == key->scope;
+}
+
+
+/* only of good tokens: bad ones displace none */
+
+static void
+af_cache_recall(const af_cache_key_t *key)
+{
+    if (key->recent) {
+        af_recent_put(key->recent, key->token, key->len, key->digest);
+    }
 }

@@ -3,17 +3,17 @@
  * verified once.  Pure C: no nginx types.
  *
  * A cache belongs to one thread.  It has all its memory from the start: sets of
- * AF_CACHE_WAYS entries, none of which has a token, but a digest.  That is
- * SipHash-2-4 of 128 bits with a random key which never leaves the process:
- * without the key, nobody can find a token that has the digest of another one,
- * or one that evicts another's, except by chance.
+ * AF_CACHE_WAYS entries, none of which has a token, but a digest; and, beside
+ * that, the last few good tokens in full, for which none has to be made.  A
+ * digest is SipHash-2-4 of 128 bits with a random key which never leaves the
+ * process: without the key, nobody can find a token that has the digest of
+ * another one, or one that evicts another's, except by chance.
  */
 
 #ifndef AF_TOKEN_CACHE_H
 #define AF_TOKEN_CACHE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "token/recent.h"
 
 
 #define AF_CACHE_WAYS  4
@@ -22,9 +22,14 @@
 typedef struct af_cache_s  af_cache_t;
 
 
+/* of a token, which must remain */
+
 typedef struct {
-    const void  *scope;        /* what the verification depended on */
-    uint64_t     digest[2];
+    const void   *scope;       /* what the verification depended on */
+    uint64_t      digest[2];
+    const char   *token;
+    size_t        len;
+    af_recent_t  *recent;      /* its place, if it isn't there; or NULL */
 } af_cache_key_t;
 
 
@@ -37,8 +42,8 @@ af_cache_t *af_cache_create(size_t size, size_t value_size);
 
 void af_cache_free(af_cache_t *cache);
 
-void af_cache_key(const af_cache_t *cache, const void *scope,
-    const char *token, size_t len, af_cache_key_t *key);
+void af_cache_key(af_cache_t *cache, const void *scope, const char *token,
+    size_t len, af_cache_key_t *key);
 
 /*
  * Returns the key's value, valid until the next af_cache_put(), or NULL.  The

@@ -7,7 +7,9 @@
 #include <sodium.h>
 
 #include "unit.h"
+#include "check/uuid.h"
 #include "token/cache.h"
+#include "token/recent.h"
 
 
 /* sizes with room for one set, and for many */
@@ -131,6 +133,201 @@ test_digests_depend_on_a_random_key(void **state)
 }
 
 
+/* the digest that is remembered with a good token is the token's */
+
+static void
+test_digests_of_recent_tokens(void **state)
+{
+    int              one = 1;
+    size_t           i, j, len;
+    char             token[2 * AF_RECENT_MAX];
+    af_cache_t      *cache;
+    af_cache_key_t   key, again, other;
+
+    static const size_t  lengths[] = {
+        0, 1, AF_RECENT_MIN - 1, AF_RECENT_MIN, AF_RECENT_MIN + 1, 31, 32, 33,
+        500, AF_RECENT_MAX - 1, AF_RECENT_MAX, AF_RECENT_MAX + 1,
+        sizeof(token)
+    };
+
+    (void) state;
+
+    cache = make(ONE_SET);
+    memset(token, 'a', sizeof(token));
+
+    for (i = 0; i < af_nelts(lengths); i++) {
+        len = lengths[i];
+
+        af_cache_key(cache, &scope_a, token, len, &key);
+        af_cache_key(cache, &scope_a, token, len, &again);
+        assert_ptr_equal(again.recent, key.recent);
+
+        (void) af_cache_put(cache, &key, &one);
+        af_cache_key(cache, &scope_a, token, len, &again);
+        assert_null(again.recent);
+        assert_memory_equal(key.digest, again.digest, sizeof(key.digest));
+
+        for (j = 0; j < len; j++) {
+            token[j] ^= 1;
+            af_cache_key(cache, &scope_a, token, len, &other);
+            assert_memory_not_equal(key.digest, other.digest,
+                                    sizeof(key.digest));
+            assert_null(af_cache_get(cache, &other));
+            token[j] ^= 1;
+
+            af_cache_key(cache, &scope_a, token, len, &again);
+            assert_memory_equal(key.digest, again.digest, sizeof(key.digest));
+        }
+    }
+
+    af_cache_free(cache);
+}
+
+
+/* every octet is compared, at any length, and nothing behind the last one */
+
+static void
+test_recent_token_is_compared_in_full(void **state)
+{
+    size_t         i, len;
+    char           token[AF_RECENT_MAX];
+    af_recent_t   *slot, *slots;
+
+    static const uint64_t  digest[2] = { 1, 2 };
+
+    (void) state;
+
+    slots = calloc(AF_RECENT_SLOTS, sizeof(af_recent_t));
+    assert_non_null(slots);
+
+    memset(token, 'a', sizeof(token));
+
+    assert_null(af_recent_slot(slots, token, AF_RECENT_MIN - 1));
+    assert_null(af_recent_slot(slots, token, AF_RECENT_MAX + 1));
+
+    for (len = AF_RECENT_MIN; len <= AF_RECENT_MAX; len++) {
+        slot = af_recent_slot(slots, token, len);
+
+        assert_true(slot >= slots && slot < slots + AF_RECENT_SLOTS);
+        assert_false(af_recent_is(slot, token, len));
+
+        af_recent_put(slot, token, len, digest);
+
+        assert_true(af_recent_is(slot, token, len));
+        assert_false(af_recent_is(slot, token, len - 1));
+        assert_memory_equal(slot->digest, digest, sizeof(digest));
+
+        for (i = 0; i < len; i++) {
+            slot->token[i] ^= 0x80;
+            assert_false(af_recent_is(slot, token, len));
+            slot->token[i] ^= 0x80;
+        }
+
+        if (len < AF_RECENT_MAX) {
+            slot->token[len] ^= 0x80;
+            assert_true(af_recent_is(slot, token, len));
+        }
+    }
+
+    free(slots);
+}
+
+
+/* tokens that differ, and have the same end, as they may, have one place */
+
+static void
+test_recent_tokens_displace_each_other(void **state)
+{
+    char           a[] = "one.payload.0123456789";
+    char           b[] = "two.payload.0123456789";
+    af_recent_t   *slot, slots[AF_RECENT_SLOTS];
+
+    static const uint64_t  of_a[2] = { 1, 2 }, of_b[2] = { 3, 4 };
+
+    (void) state;
+
+    memset(slots, 0, sizeof(slots));
+
+    slot = af_recent_slot(slots, a, sizeof(a) - 1);
+    assert_ptr_equal(slot, af_recent_slot(slots, b, sizeof(b) - 1));
+
+    af_recent_put(slot, a, sizeof(a) - 1, of_a);
+    assert_true(af_recent_is(slot, a, sizeof(a) - 1));
+    assert_false(af_recent_is(slot, b, sizeof(b) - 1));
+
+    af_recent_put(slot, b, sizeof(b) - 1, of_b);
+    assert_false(af_recent_is(slot, a, sizeof(a) - 1));
+    assert_true(af_recent_is(slot, b, sizeof(b) - 1));
+    assert_memory_equal(slot->digest, of_b, sizeof(of_b));
+}
+
+
+static void
+test_ids_as_text(void **state)
+{
+    size_t         i, j;
+    char           text[AF_UUID_SIZE], expected[AF_UUID_SIZE];
+    unsigned char  id[AF_UUID_OCTETS], read[AF_UUID_OCTETS];
+
+    (void) state;
+
+    for (i = 0; i < 256; i++) {
+
+        for (j = 0; j < sizeof(id); j++) {
+            id[j] = i + 17 * j;
+        }
+
+        snprintf(expected, sizeof(expected),
+                 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+                 "%02x%02x%02x%02x%02x%02x",
+                 id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7],
+                 id[8], id[9], id[10], id[11], id[12], id[13], id[14], id[15]);
+
+        af_uuid_write(id, text);
+        assert_string_equal(text, expected);
+
+        assert_int_equal(af_uuid_read(text, AF_UUID_SIZE - 1, read), 0);
+        assert_memory_equal(id, read, sizeof(id));
+    }
+}
+
+
+/* one that was displaced is found by its digest, and takes its place again */
+
+static void
+test_displaced_token_returns(void **state)
+{
+    int              i;
+    char             token[] = "?.payload.0123456789abcdef";
+    af_cache_t      *cache;
+    af_cache_key_t   key;
+
+    (void) state;
+
+    cache = make(LARGE);
+
+    for (i = 0; i < 2; i++) {
+        token[0] = '0' + i;
+        put(cache, &scope_a, token, i + 1);
+    }
+
+    for (i = 0; i < 6; i++) {
+        token[0] = '0' + i % 2;
+        assert_int_equal(get(cache, &scope_b, token), 0);
+
+        af_cache_key(cache, &scope_a, token, strlen(token), &key);
+        assert_non_null(key.recent);
+        assert_int_equal(*(int *) af_cache_get(cache, &key), i % 2 + 1);
+
+        af_cache_key(cache, &scope_a, token, strlen(token), &key);
+        assert_null(key.recent);
+        assert_int_equal(*(int *) af_cache_get(cache, &key), i % 2 + 1);
+    }
+
+    af_cache_free(cache);
+}
+
+
 static void
 test_replaced(void **state)
 {
@@ -219,7 +416,7 @@ test_memory_is_bounded(void **state)
     }
 
     assert_int_equal(found, empty);
-    assert_true((size_t) empty * (sizeof(key) + sizeof(int)) <= LARGE);
+    assert_true((size_t) empty * (sizeof(key.digest) + sizeof(int)) <= LARGE);
     assert_true(empty > LARGE / 60);
 
     af_cache_free(cache);
@@ -243,6 +440,11 @@ main(void)
         cmocka_unit_test(test_found_only_by_the_whole_token),
         cmocka_unit_test(test_every_octet_of_a_digest_counts),
         cmocka_unit_test(test_digests_depend_on_a_random_key),
+        cmocka_unit_test(test_digests_of_recent_tokens),
+        cmocka_unit_test(test_recent_token_is_compared_in_full),
+        cmocka_unit_test(test_recent_tokens_displace_each_other),
+        cmocka_unit_test(test_displaced_token_returns),
+        cmocka_unit_test(test_ids_as_text),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_least_recently_used_goes),
         cmocka_unit_test(test_memory_is_bounded),

@@ -1,0 +1,94 @@
+// Everything on these pages works without this script.  With it passwords can
+// be shown, buttons say that they are busy, nothing is sent while there is no
+// network, and times are those of the reader.
+
+const words = document.body.dataset;
+const all = (css, root = document) => root.querySelectorAll(css);
+
+// what screen readers say, and everybody sees if it matters; the place is there
+// before its text is, or it would not be read out
+const places = new Map();
+for (const form of all('form[method=post]')) {
+  const place = Object.assign(document.createElement('p'), { className: 'unseen' });
+  place.setAttribute('role', 'status');
+  form.append(place);
+  places.set(form, place);
+}
+
+const say = (form, text, seen = true) => {
+  const place = places.get(form);
+  place.className = seen && text ? 'error' : 'unseen';
+  place.textContent = text;
+};
+
+for (const button of all('.secret button')) {
+  const input = document.getElementById(button.getAttribute('aria-controls'));
+  button.hidden = false;
+
+  const turn = shown => {
+    if (shown === (input.type === 'text')) {
+      return false;
+    }
+    input.type = shown ? 'text' : 'password';
+    button.textContent = shown ? words.hide : words.show;
+    const name = button.getAttribute('aria-label');
+    button.setAttribute('aria-label', button.dataset.other);
+    button.dataset.other = name;
+    return true;
+  };
+
+  button.addEventListener('click', () => {
+    turn(input.type === 'password');
+    say(input.form, input.type === 'text' ? words.shown : words.hidden, false);
+  });
+  // a browser keeps what was typed in a field that is shown
+  input.form.addEventListener('submit', () => turn(false));
+  input.addEventListener('keyup', event => {
+    if (event.getModifierState) {
+      say(input.form, event.getModifierState('CapsLock') ? words.caps : '');
+    }
+  });
+}
+
+for (const form of all('form[method=post]')) {
+  let sent = false;
+
+  form.addEventListener('submit', event => {
+    if (sent || navigator.onLine === false) {
+      event.preventDefault();
+      return sent || say(form, words.offline);
+    }
+    sent = true;
+    event.submitter?.classList.add('busy');
+    event.submitter?.setAttribute('aria-disabled', 'true');
+  });
+
+  // the page comes back from the browser's memory
+  addEventListener('pageshow', () => {
+    sent = false;
+    for (const button of all('.busy', form)) {
+      button.classList.remove('busy');
+      button.removeAttribute('aria-disabled');
+    }
+  });
+}
+
+for (const button of all('[data-copy]')) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = words.copied;
+  });
+}
+
+const { lang } = document.documentElement;
+const format = new Intl.DateTimeFormat(
+  navigator.languages.find(name => name.startsWith(lang)) || lang,
+  { dateStyle: 'medium', timeStyle: 'short' });
+for (const time of all('time[datetime]')) {
+  const date = new Date(time.dateTime);
+  if (!isNaN(date)) {
+    time.title = time.textContent;
+    time.textContent = format.format(date);
+  }
+}

@@ -1,0 +1,96 @@
+# The pages' templates and texts: everything that a template names is there, in
+# every language, and nothing is there that nobody names.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::DOM;
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json);
+use Test::More;
+
+my $root  = path(__FILE__)->to_abs->dirname->dirname;
+my $pages = $root->child('pages');
+
+my %template = map { $_->basename('.html') => $_->slurp } $pages->child('templates')->list->each;
+my %texts = map { $_->basename('.json') => decode_json($_->slurp) }
+    $pages->child('texts')->list->each;
+my $code = join '', map { $_->slurp }
+    $root->child('src')->list_tree->grep(qr/\.c$/)->each;
+
+sub tags ($text) { return $text =~ /\{\{(.*?)\}\}/g }
+
+sub wrong ($what, @wrong) { is_deeply [sort @wrong], [], $what }
+
+
+subtest templates => sub {
+    cmp_ok scalar keys %template, '>', 30, 'are there';
+    for my $name (sort keys %template) {
+        my (@open, @wrong);
+        for my $tag (tags($template{$name})) {
+            my ($kind, $what) = $tag =~ m{^([#^/>!]?)\s*([\w.]+)$} or push @wrong, $tag;
+            next if !defined $what;
+            push @open, $what if $kind =~ /[#^]/;
+            push @wrong, $tag if $kind eq '/' && (pop(@open) // '') ne $what;
+            push @wrong, $tag if $kind eq '>' && !$template{$what};
+        }
+        wrong($name, @wrong, @open);
+    }
+    my %part = map { $_ => 1 } map { /\{\{>\s*(\w+)/g } values %template;
+    my $whole = qr(\{\{>start\}\}.*<title>.*\{\{>\w+\}\}.*<h1\b.*\{\{>end\}\}$)s;
+    my @pages = grep { !$part{$_} } keys %template;
+    wrong('parts are no pages', grep { $part{$_} && $template{$_} =~ /<title>/ } keys %template);
+    wrong('pages have a title, a main part and an end',
+        grep { $template{$_} !~ $whole } @pages);
+};
+
+subtest 'a strict policy' => sub {
+    for my $name (sort keys %template) {
+        my $dom = Mojo::DOM->new($template{$name});
+        my @wrong = $dom->find('style, script:not([src]), [style], iframe')->map('to_string')->each;
+        for my $tag ($dom->find('*')->each) {
+            push @wrong, grep { /^on/ } keys %{$tag->attr};
+        }
+        push @wrong, $template{$name} =~ m{(?:src|href|action)="(?!\{\{|\#)[^"]*"}g;
+        wrong($name, @wrong);
+    }
+    wrong("a style's files are its own", map { $_->slurp =~ m{(?:https?:|\@import|//\w).*}g }
+        $pages->child('static')->list->grep(qr/\.css$/)->each);
+};
+
+subtest forms => sub {
+    for my $name (sort keys %template) {
+        my @forms = $template{$name} =~ m{(<form\b.*?</form>)}sg;
+        wrong("$name can't be forged", map { substr $_, 0, 80 } grep { /method="post"/
+            && !/\{\{>hidden\}\}|name="csrf" value="\{\{csrf\}\}"/ } @forms);
+    }
+    like $template{hidden}, qr/name="csrf" value="\{\{csrf\}\}"/;
+};
+
+subtest texts => sub {
+    my %named = map { $_ => 1 } map { /\{\{[#^]?t\.(\w+)\}\}/g } values %template;
+    my $ours = $texts{en};
+    wrong('what templates name', grep { !exists $ours->{$_} } keys %named);
+    wrong('what nobody names', grep { !$named{$_} && !/^(?:done|error|problem)_./
+        && $code !~ /"\Q$_\E"/ && !/^(?:months|device_\w+)$/ } keys %$ours);
+
+    for my $language (sort keys %texts) {
+        my $theirs = $texts{$language};
+        wrong("$language lacks nothing", grep { !exists $theirs->{$_} } keys %$ours);
+        wrong("$language has nothing else", grep { !exists $ours->{$_} } keys %$theirs);
+        wrong("$language says something", grep { $theirs->{$_} !~ /\S/ } keys %$theirs);
+        wrong("$language names the same values",
+            grep { join(' ', sort { $a cmp $b } tags($theirs->{$_} // ''))
+                ne join(' ', sort { $a cmp $b } tags($ours->{$_})) } keys %$ours);
+    }
+};
+
+subtest problems => sub {
+    my %code = map { $_ => 1 } $root->child('src/http/problem.c')->slurp
+        =~ /\{ \d{3}, "(\w+)",/g;
+    my %quiet = map { $_ => 1 } qw(validation_failed invalid_json invalid_query body_incomplete
+        name_taken method_not_allowed unsupported_media_type
+        token_required token_not_yet_valid token_expired token_revoked token_reused);
+    wrong('each has words, or is not seen',
+        grep { !$quiet{$_} && !exists $texts{en}{"problem_$_"} } keys %code);
+};
+
+done_testing;

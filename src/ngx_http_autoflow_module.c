@@ -13,6 +13,7 @@
 #include "http/cookies.h"
 #include "http/cors.h"
 #include "http/https.h"
+#include "http/login.h"
 #include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
@@ -385,6 +386,22 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_login"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE1,
+      af_login_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_login_return"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_1MORE,
+      af_login_return_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("autoflow_realm"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_TAKE1,
@@ -451,7 +468,7 @@ static ngx_int_t
 ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
 {
     ngx_str_t                       name;
-    ngx_http_handler_pt            *h;
+    ngx_http_handler_pt            *h, *first;
     ngx_http_core_main_conf_t      *cmcf;
     ngx_http_autoflow_main_conf_t  *amcf;
 
@@ -467,16 +484,20 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    /* the last one runs first, and the first one last */
+
+    h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers, 2);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
-    *h = af_access_handler;
+    h[1] = af_access_handler;
 
-    /*
-     * the last one runs first: https, preflights, then "return" and "rewrite"
-     */
+    first = cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers.elts;
+    ngx_memmove(first + 1, first, (u_char *) h - (u_char *) first);
+    first[0] = af_login_handler;
+
+    /* https, preflights, then "return" and "rewrite" */
 
     h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers, 2);
     if (h == NULL) {
@@ -531,6 +552,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->metrics_used = 0;
      *     amcf->fail_open = 0;
      *     amcf->session_lifetime = 0;
+     *     amcf->logins = 0;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->feed = NULL;
@@ -691,6 +713,8 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->openapi = NULL;
      *     alcf->verify = 0;
      *     alcf->metrics = 0;
+     *     alcf->login_returns = NULL;
+     *     alcf->open = 0;
      *     alcf->https = AF_HTTPS_OFF;
      *     alcf->methods = NULL;
      */
@@ -698,6 +722,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
     alcf->realm = NGX_CONF_UNSET_PTR;
     alcf->cors = NGX_CONF_UNSET_PTR;
     alcf->cookies = NGX_CONF_UNSET_PTR;
+    alcf->login = NGX_CONF_UNSET_PTR;
     alcf->require_https = NGX_CONF_UNSET_UINT;
 
     return alcf;
@@ -712,6 +737,8 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->realm, prev->realm,
                              &ngx_http_autoflow_realm);
+
+    af_login_merge(prev, conf);
 
     if (af_cors_merge(cf, prev, conf) != NGX_CONF_OK
         || af_cookies_merge(cf, prev, conf) != NGX_CONF_OK

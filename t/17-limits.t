@@ -59,6 +59,8 @@ my %defaults = (
     autoflow_auth                   => 'autoflow_auth off;',
     autoflow_require                => '—',
     autoflow_claim_set              => '—',
+    autoflow_login                  => 'autoflow_login off;',
+    autoflow_login_return           => '—',
     autoflow_realm                  => 'autoflow_realm autoflow;',
 );
 
@@ -194,6 +196,10 @@ my @limits = (
         $t->get_ok('/app/x' => $t->bearer($token->(8193)))->status_is(401)
             ->header_is('X-Status' => 'too_long');
     }],
+    ['directives.md', 'autoflow_login', 'longer than 2048 octets',
+        't/69-login.t: no loop, and no end of a URL'],
+    ['directives.md', 'autoflow_login_return', '2048 octets at most',
+        't/69-login.t: no loop, and no end of a URL'],
     ['directives.md', 'autoflow_cors_origins', 'two hours', 't/60-cors.t: preflights to the API'],
 
     ['api.md', 'The HTTP API', 'within 100 ms', 't/56-health.t: the database is too slow'],

@@ -267,8 +267,9 @@ subtest 'optional' => sub {
 };
 
 subtest 'pages' => sub {
-    get('/wiki/a?b=1&c=2')->status_is(303)
-        ->header_is(Location => $t->url('/sign-in.html?next=/wiki/a?b=1&c=2'));
+    $t->get_ok("/wiki/a?b=1&c=2" => {Accept => 'text/html'})->status_is(302)
+        ->header_is(Location => '/sign-in.html?return=%2Fwiki%2Fa%3Fb%3D1%26c%3D2');
+    get('/wiki/a')->status_is(401);
     get('/wiki/a', $ada)->status_is(200);
     get('/lab/', $ada)->status_is(403)
         ->content_is("You are ada\@example.com, who is no researcher.\n");

@@ -52,12 +52,11 @@ $t->http('include snippets/autoflow_http.conf;')->server(
         location /app/     { autoflow_auth on; proxy_pass http://echo; }
         location /proxied/ { proxy_pass http://127.0.0.1:$port/app/; }
         location /wiki/ {
-            autoflow_auth on;
-            error_page    401 = \@sign_in;
-            default_type  text/html;
-            alias         $www/private.html;
+            autoflow_auth  on;
+            autoflow_login /sign-in.html;
+            default_type   text/html;
+            alias          $www/private.html;
         }
-        location \@sign_in { return 303 /sign-in.html?next=\$request_uri; }
     }
 );
 $t->copied('snippets')->start;
@@ -97,7 +96,7 @@ sub script ($expression) {
 
 sub signing ($site) {
     $browser->go("$site/index.html");
-    arrives("$site/sign-in.html?next=/index.html");
+    arrives("$site/sign-in.html?return=/index.html");
     sign(in => 'ada@example.com', 'wrong');
     $browser->says('[role=alert]' => qr/^The .*(?:password|wrong).*\.$/i);
     sign(up => "ada\@$port.example", 'password');
@@ -111,7 +110,7 @@ sub signing ($site) {
 subtest 'signing up, out, and in' => sub {
     signing($home);
     $browser->click('button');
-    arrives("$home/sign-in.html?next=/index.html");
+    arrives("$home/sign-in.html?return=/index.html");
     is_deeply $browser->cookies, {}, 'no cookies are left';
     sign(in => "ada\@$port.example");
     $browser->says('strong' => qr/^ada/);
@@ -151,13 +150,13 @@ subtest 'an upstream sends a browser to sign in' => sub {
     arrives("$home/wiki/page?a=1&b=2");
     $browser->forget_cookies;
     $browser->go("$home/wiki/page?a=1&b=2");
-    arrives("$home/sign-in.html?next=/wiki/page?a=1&b=2");
+    arrives("$home/sign-in.html?return=%2Fwiki%2Fpage%3Fa%3D1%26b%3D2");
     sign(in => "ada\@$port.example");
     arrives("$home/wiki/page?a=1&b=2");
 
     for my $next ('http://127.0.0.1:' . $port . '/app/', "//127.0.0.1:$port/app/",
         "/\\127.0.0.1:$port", 'javascript:alert(1)') {
-        $browser->go("$home/sign-in.html?next=$next");
+        $browser->go("$home/sign-in.html?return=$next");
         arrives("$home/index.html");
     }
 };
@@ -197,7 +196,7 @@ subtest 'problems' => sub {
     $t->wait_for(sub { ($caught->(q{api.call('GET', '/auth/me')}) // {status => 0})->{status}
         == 401 });
     $browser->go("$home/index.html");
-    arrives("$home/sign-in.html?next=/index.html");
+    arrives("$home/sign-in.html?return=/index.html");
 };
 
 subtest 'the service is away' => sub {
@@ -269,7 +268,7 @@ subtest 'behind Vite, on another port' => sub {
     signing($site);
     is script(q{(await api.request('/app/x', { method: 'POST' })).status}), 200, 'a change';
     $browser->click('button');
-    arrives("$site/sign-in.html?next=/index.html");
+    arrives("$site/sign-in.html?return=/index.html");
     $server->signal('TERM')->ended;
 };
 

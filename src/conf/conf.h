@@ -29,6 +29,8 @@ struct af_feed_s;
 struct af_jobs_s;
 struct af_key_s;
 struct af_keyring_s;
+struct af_login_returns_s;
+struct af_login_s;
 struct af_mail_conf_s;
 struct af_openapi_s;
 struct af_outbox_s;
@@ -71,6 +73,7 @@ typedef struct {
     ngx_uint_t                  session_lifetime;  /* seconds; 0: unlimited */
     ngx_uint_t                  environment;
     ngx_flag_t                  require_verified;  /* email, to log in */
+    ngx_uint_t                  logins;    /* some location has a login */
     time_t                      access_ttl;
     time_t                      refresh_ttl;
     time_t                      refresh_grace;
@@ -172,6 +175,13 @@ typedef struct {
 
     /* likewise */
     const struct af_cookies_s  *cookies;
+
+    /* likewise; and the origins that it may lead back to, NULL: none */
+    const struct af_login_s    *login;
+    const struct af_login_returns_s  *login_returns;
+
+    /* what it serves is for those without a token, whatever it inherits */
+    ngx_uint_t                  open;
 
     /* the methods of a request's path as a mask, 0: none; NULL: unknown */
     ngx_uint_t                (*methods)(ngx_http_request_t *r);

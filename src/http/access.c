@@ -1,5 +1,6 @@
 #include "http/access.h"
 #include "http/cors.h"
+#include "http/login.h"
 #include "http/require.h"
 #include "conf/params.h"
 #include "keys/keys.h"
@@ -148,7 +149,9 @@ af_access_handler(ngx_http_request_t *r)
 
     alcf = af_loc_conf(r);
 
-    if (alcf->auth != AF_AUTH_ON && alcf->auth != AF_AUTH_OPTIONAL) {
+    if ((alcf->auth != AF_AUTH_ON && alcf->auth != AF_AUTH_OPTIONAL)
+        || alcf->open)
+    {
         return NGX_DECLINED;
     }
 
@@ -181,6 +184,7 @@ af_access_handler(ngx_http_request_t *r)
 static ngx_int_t
 af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 {
+    ngx_int_t   rc;
     ngx_uint_t  status;
 
     status = af_problems[verdict->problem].status;
@@ -189,6 +193,12 @@ af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 
     if (af_verdict_refuse(r, verdict) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = af_login(r, verdict);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     if (status < NGX_HTTP_INTERNAL_SERVER_ERROR

@@ -29,6 +29,7 @@ typedef struct {
 
     struct af_body_s        *body;       /* being read */
     const struct af_cors_s  *cors;       /* of an earlier location, or NULL */
+    const struct af_login_s *login;      /* if nobody lets it pass, or NULL */
     ngx_array_t             *hidden;     /* cookies hidden from upstreams */
     unsigned                 evaluating:1;  /* in conditions */
 } ngx_http_autoflow_ctx_t;

@@ -1,4 +1,5 @@
 #include "http/claims.h"
+#include "http/login.h"
 #include "http/require.h"
 #include "http/trace.h"
 #include "http/variables.h"
@@ -27,6 +28,8 @@ static ngx_int_t af_variable_trace(ngx_http_request_t *r,
 static ngx_int_t af_variable_path(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_user_agent(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t af_variable_return(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_value(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, const ngx_str_t *path, ngx_uint_t n);
@@ -100,6 +103,9 @@ static ngx_http_variable_t  af_variables[] = {
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("autoflow_user_agent"), NULL, af_variable_user_agent,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("autoflow_return"), NULL, af_variable_return,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     ngx_http_null_variable
@@ -358,6 +364,22 @@ af_variable_path(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ngx_str_t  text;
 
     if (af_request_path(r, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    af_variable_text(v, &text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_variable_return(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t  text;
+
+    if (af_login_return_here(r, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -12,6 +12,7 @@
 #include "http/access.h"
 #include "http/cookies.h"
 #include "http/cors.h"
+#include "http/credential.h"
 #include "http/https.h"
 #include "http/login.h"
 #include "http/require.h"
@@ -372,7 +373,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
-                        |NGX_CONF_TAKE123,
+                        |NGX_CONF_TAKE1234,
       af_auth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -514,12 +515,13 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
 
     *h = af_cookies_handler;
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    h = ngx_array_push_n(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers, 2);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
-    *h = af_cookies_strip_handler;
+    h[0] = af_bearer_strip_handler;
+    h[1] = af_cookies_strip_handler;
 
     af_cors_filter_add();
 
@@ -708,6 +710,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->auth = AF_AUTH_UNSET;
      *     alcf->token = NULL;
      *     alcf->preflight_deny = 0;
+     *     alcf->strip = 0;
      *     alcf->require = NULL;
      *     alcf->dialect = NULL;
      *     alcf->openapi = NULL;

@@ -161,6 +161,7 @@ my @rows = (
     [autoflow_auth        => 'on token=$nowhere',             qr/nowhere/],
     [autoflow_auth        => 'on preflight=allow',            qr/preflight=allow/],
     [autoflow_auth        => 'on colour=red',                 qr/colour=red/],
+    [autoflow_auth        => 'on strip=on',                   qr/strip=on/],
     map({ [autoflow_cors_origins => $_->[0],
     qr/autoflow_cors_origins".*$_->[1].* in \S+nginx\.conf:\d+$/m] } (
         ['https://app.example/',                'invalid origin "https://app.example/".*no path'],

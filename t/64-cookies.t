@@ -11,8 +11,11 @@ my $good = 'correct horse battery staple';
 my $echo = q{ proxy_pass http://echo; proxy_set_header X-User-Email $autoflow_email; };
 my %settings = (autoflow_environment => 'testing', autoflow_require_https => 'off');
 
-# a server that sets them only in the API
-my $apart = Test::Autoflow::free_port();
+# a server that sets them only in the API, and an upstream that tells which headers
+# it got
+my ($apart, $told) = map { Test::Autoflow::free_port() } 1 .. 2;
+my @numbers = map { sprintf 'x-%02d', $_ } 1 .. 45;
+my $all_headers = join ' ', map { '$http_' . tr/-/_/r } @numbers;
 
 my $t = Test::Autoflow->new(
     settings => {%settings},
@@ -44,6 +47,23 @@ my $t = Test::Autoflow->new(
                 }
             }
             location = /verify { autoflow_cookies on; autoflow_verify; }
+            location /alone/ {
+                autoflow_cookies on; autoflow_auth optional strip;
+                proxy_set_header X-User-Email \$autoflow_email;
+                proxy_pass http://127.0.0.1:$told;
+                location /alone/ask/ {
+                    autoflow_auth off strip; auth_request /verify;
+                    auth_request_set \$asked \$sent_http_x_auth_email;
+                    proxy_set_header X-User-Email \$asked;
+                    proxy_pass http://127.0.0.1:$told;
+                }
+                location /alone/error/ { error_page 403 = \@told; deny all; }
+            }
+            location \@told { proxy_pass http://127.0.0.1:$told; }
+        }
+        server {
+            listen 127.0.0.1:$told;
+            return 200 "\$http_x_user_email|\$http_authorization|\$http_cookie|$all_headers|";
         }
     },
     server => qq{
@@ -287,6 +307,31 @@ subtest "where the access cookie isn't passed on either" => sub {
     $t->get_ok("$url/set/x" => $mine)->status_is(200)->json_is('/cookie' => '');
     $t->post_ok("$url/set/x" => $mine)
         ->status_is(403, 'a token that was in a cookie still counts as one');
+};
+
+subtest 'autoflow_auth strip: the token is for nginx alone' => sub {
+    my $s = session();
+    my $url = "http://127.0.0.1:$apart/alone";
+    my $is = sub ($path, $headers, $expected, $name) {
+        $t->get_ok("$url/$path" => $headers)->status_is(200)
+            ->content_like(qr/^\Q$expected\E\|/, $name);
+    };
+    my $bearer = $t->bearer($s->{access});
+    $is->('x', {Cookie => "a=1; $s->{Cookie}"}, "ada\@example.com||a=1; __Host-af_csrf=$s->{csrf}",
+        'the cookie');
+    $is->('x', $bearer, 'ada@example.com||', 'Authorization');
+    $is->('ask/x', $bearer, 'ada@example.com||', 'a subrequest knows it');
+    $is->('error/x', $bearer, '||', 'nor does it get to an error page');
+    $is->('x', {Authorization => 'Basic YTpi'}, '|Basic YTpi|', 'another scheme');
+    $t->get_ok("$url/x" => {Authorization => 'Bearer x.y.z'})->status_is(401);
+
+    for my $after (0, 1, 17, 18, 19, 20, 21, 38, 39, 40, 44, 45) {
+        my @lines = map { "$_: $_" } @numbers;
+        splice @lines, $after, 0, "Authorization: Bearer $s->{access}";
+        my $client = $t->client(port => $apart);
+        $client->send(join "\r\n", 'GET /alone/x HTTP/1.0', @lines, '', '');
+        like $client->rest, qr/^ada\@example\.com\|\|\|@numbers\|$/m, "after $after headers";
+    }
 };
 
 subtest 'unsafe methods' => sub {

@@ -157,6 +157,7 @@ typedef struct {
     ngx_http_complex_value_t   *token;     /* NULL: Authorization, cookie */
     ngx_uint_t                  token_cookie;  /* the variable is a cookie */
     ngx_uint_t                  preflight_deny;
+    ngx_uint_t                  strip;     /* its token is for us alone */
     ngx_array_t                *require;   /* of af_condition_t; NULL: none */
     ngx_http_complex_value_t   *realm;
     const struct af_dialect_s  *dialect;   /* of autoflow_api; NULL: no API */

@@ -15,6 +15,7 @@ static ngx_int_t af_access_refuse(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t   token;
     ngx_uint_t  preflight_deny;
+    ngx_uint_t  strip;
 } af_auth_params_t;
 
 
@@ -36,6 +37,7 @@ static const af_param_t  af_auth_params[] = {
     af_param("token=", af_param_str, af_auth_params_t, token),
     af_param("preflight=", af_param_enum, af_auth_params_t, preflight_deny,
              .values = af_auth_preflights),
+    af_param("strip", af_param_word, af_auth_params_t, strip),
     { .name = ngx_null_string }
 };
 
@@ -73,6 +75,7 @@ af_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     alcf->auth = mode->value;
     alcf->preflight_deny = params.preflight_deny;
+    alcf->strip = params.strip;
     af_conf_line(cf, &alcf->auth_line);
 
     return params.token.len
@@ -114,6 +117,7 @@ af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
         conf->token = prev->token;
         conf->token_cookie = prev->token_cookie;
         conf->preflight_deny = prev->preflight_deny;
+        conf->strip = prev->strip;
         conf->auth_line = prev->auth_line;
     }
 

@@ -18,6 +18,7 @@ static const ngx_str_t *af_cookie_name(ngx_http_request_t *r,
 static ngx_uint_t af_cookie_is_current(ngx_http_request_t *r,
     af_cookie_t cookie, const ngx_str_t *path);
 
+static ngx_uint_t af_cookies_strip(ngx_http_request_t *r);
 static ngx_int_t af_cookies_hide(ngx_http_request_t *r, const ngx_str_t *name);
 static ngx_int_t af_cookies_hide_in(ngx_http_autoflow_ctx_t *ctx,
     ngx_str_t *line, const ngx_str_t *name);
@@ -342,13 +343,19 @@ af_cookies_strip_handler(ngx_http_request_t *r)
 
     rc = af_cookies_handler(r);
 
-    if (rc != NGX_DECLINED || r != r->main
-        || !af_cookies_on(r) || !af_loc_conf(r)->cookies->strip)
-    {
+    if (rc != NGX_DECLINED || r != r->main || !af_cookies_strip(r)) {
         return rc;
     }
 
     return af_cookies_hide(r, &af_cookies[AF_COOKIE_ACCESS].plain);
+}
+
+
+static ngx_uint_t
+af_cookies_strip(ngx_http_request_t *r)
+{
+    return af_loc_conf(r)->strip
+           || (af_cookies_on(r) && af_loc_conf(r)->cookies->strip);
 }
 
 

@@ -2,6 +2,7 @@
 #include "http/csrf.h"
 
 
+static ngx_uint_t af_is_bearer(const ngx_str_t *value);
 static af_refresh_form_t af_credential_form(const ngx_str_t *token);
 static void af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
     af_source_t source, af_credential_t *credential);
@@ -22,22 +23,26 @@ static ngx_uint_t af_credential_is_newer(const af_refresh_t *a,
 void
 af_bearer(ngx_http_request_t *r, ngx_str_t *token)
 {
-    u_char           *p, *last;
-    ngx_table_elt_t  *h;
-
-    static const ngx_str_t  scheme = ngx_string("bearer ");
+    u_char                   *p, *last;
+    ngx_table_elt_t          *h;
+    ngx_http_autoflow_ctx_t  *ctx;
 
     ngx_str_set(token, "");
 
-    h = r->headers_in.authorization;
+    ctx = af_request_find_ctx(r->main);
 
-    if (h == NULL || h->value.len < scheme.len
-        || ngx_strncasecmp(h->value.data, scheme.data, scheme.len) != 0)
-    {
+    if (ctx && ctx->bearer.len) {
+        *token = ctx->bearer;
         return;
     }
 
-    p = h->value.data + scheme.len;
+    h = r->headers_in.authorization;
+
+    if (h == NULL || !af_is_bearer(&h->value)) {
+        return;
+    }
+
+    p = h->value.data + sizeof("bearer ") - 1;
     last = h->value.data + h->value.len;
 
     while (p < last && *p == ' ') {
@@ -55,6 +60,60 @@ af_bearer(ngx_http_request_t *r, ngx_str_t *token)
     if (af_header_in(r, "authorization", 1)) {
         ngx_str_set(token, ",");
     }
+}
+
+
+static ngx_uint_t
+af_is_bearer(const ngx_str_t *value)
+{
+    static u_char  scheme[] = "bearer ";
+
+    return value->len >= sizeof(scheme) - 1
+           && ngx_strncasecmp(value->data, scheme, sizeof(scheme) - 1) == 0;
+}
+
+
+/* subrequests share the headers, and what is remembered of them */
+
+ngx_int_t
+af_bearer_strip_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                 token;
+    ngx_uint_t                n;
+    ngx_table_elt_t          *h;
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    if (r != r->main || !af_loc_conf(r)->strip) {
+        return NGX_DECLINED;
+    }
+
+    ctx = af_request_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    af_bearer(r, &token);
+    ctx->bearer = token;
+
+    n = 0;
+
+    while ((h = af_header_in(r, "authorization", n)) != NULL) {
+
+        if (!af_is_bearer(&h->value)) {
+            n++;
+            continue;
+        }
+
+        if (h == r->headers_in.authorization) {
+            r->headers_in.authorization = NULL;
+        }
+
+        if (af_header_remove(r, h) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -37,6 +37,12 @@ typedef struct {
 void af_bearer(ngx_http_request_t *r, ngx_str_t *token);
 
 /*
+ * The preaccess phase: where autoflow_auth has "strip", such tokens are removed
+ * from the headers, for upstreams; af_bearer() still finds the one that counts.
+ */
+ngx_int_t af_bearer_strip_handler(ngx_http_request_t *r);
+
+/*
  * The access tokens that may count: a single one, which is empty if there is
  * none, or the values of several cookies of one name, the newest valid of which
  * counts. Returns their number, and in *cookie whether they are from cookies.

@@ -252,6 +252,68 @@ af_header_in(ngx_http_request_t *r, const char *name, ngx_uint_t index)
 }
 
 
+/*
+ * No header is moved, as nginx points to some.  And no part but the first may
+ * be empty: nginx doesn't expect that.
+ */
+
+ngx_int_t
+af_header_remove(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    ngx_list_t       *list;
+    ngx_list_part_t  *part, *previous, *rest;
+    ngx_table_elt_t  *first, *end;
+
+    list = &r->headers_in.headers;
+    previous = NULL;
+
+    for (part = &list->part; part; previous = part, part = part->next) {
+        first = part->elts;
+        end = first + part->nelts;
+
+        if (h >= first && h < end) {
+            break;
+        }
+    }
+
+    if (part == NULL) {
+        return NGX_OK;
+    }
+
+    part->nelts = h - first;
+
+    if (h + 1 < end) {
+        rest = ngx_palloc(r->pool, sizeof(ngx_list_part_t));
+        if (rest == NULL) {
+            return NGX_ERROR;
+        }
+
+        rest->elts = h + 1;
+        rest->nelts = end - h - 1;
+        rest->next = part->next;
+        part->next = rest;
+
+        if (list->last == part) {
+            list->last = rest;
+
+            /* what is added gets a new part: this one begins later */
+            list->nalloc = rest->nelts;
+        }
+    }
+
+    if (part->nelts == 0 && previous) {
+        previous->next = part->next;
+
+        if (list->last == part) {
+            list->last = previous;
+            list->nalloc = ngx_max(previous->nelts, 1);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 af_accepts(ngx_http_request_t *r, const char *type)
 {

@@ -31,6 +31,7 @@ typedef struct {
     const struct af_cors_s  *cors;       /* of an earlier location, or NULL */
     const struct af_login_s *login;      /* if nobody lets it pass, or NULL */
     ngx_array_t             *hidden;     /* cookies hidden from upstreams */
+    ngx_str_t                bearer;     /* likewise a token; empty: none */
     unsigned                 evaluating:1;  /* in conditions */
 } ngx_http_autoflow_ctx_t;
 
@@ -75,6 +76,12 @@ void af_request_log_line(ngx_uint_t level, ngx_http_request_t *r,
 /* The header of this lower-case name with this index, or NULL. */
 ngx_table_elt_t *af_header_in(ngx_http_request_t *r, const char *name,
     ngx_uint_t index);
+
+/*
+ * Removes a header of the request; nginx's own pointer to it, if it has one, is
+ * the caller's to clear.  NGX_ERROR: no memory.
+ */
+ngx_int_t af_header_remove(ngx_http_request_t *r, ngx_table_elt_t *h);
 
 /* Whether Accept names a media type, in lower case, with whatever weight. */
 ngx_uint_t af_accepts(ngx_http_request_t *r, const char *type);

@@ -22,6 +22,7 @@
 #include "db/connect.h"
 #include "db/feed.h"
 #include "db/jobs.h"
+#include "db/replica.h"
 #include "mail/conf.h"
 #include "mail/outbox.h"
 #include "keys/keys.h"
@@ -148,6 +149,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
     { ngx_string("autoflow_database"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       af_database_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_database_replica"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      af_database_replica_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -557,6 +565,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->logins = 0;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
+     *     amcf->replica_conf = NULL;
+     *     amcf->replica = NULL;
      *     amcf->feed = NULL;
      *     amcf->audit_log = NULL;
      *     amcf->mail_conf = NULL;
@@ -601,6 +611,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(amcf->refresh_grace, 10);
 
     if (af_conf_check_insecure(cf, amcf) != NGX_CONF_OK
+        || af_database_replica_check(cf, amcf) != NGX_CONF_OK
         || af_audit_log_check(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
@@ -636,8 +647,19 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
     amcf->db = af_db_create(cf->pool, amcf->database, NULL);
     amcf->wide = af_db_create_wide(cf->pool, amcf->database);
 
-    return (amcf->feed && amcf->db && amcf->wide)
-           ? af_mail_init(cf, amcf) : NGX_CONF_ERROR;
+    if (amcf->feed == NULL || amcf->db == NULL || amcf->wide == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (amcf->replica_conf) {
+        amcf->replica = af_replica_create(cf->pool, amcf->replica_conf,
+                                          amcf->db, amcf->wide);
+        if (amcf->replica == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return af_mail_init(cf, amcf);
 }
 
 
@@ -845,6 +867,11 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
 
         af_db_start(amcf->db, amcf->connect, cycle->log);
         af_db_start(amcf->wide, amcf->connect, cycle->log);
+
+        if (amcf->replica) {
+            af_replica_start(amcf->replica, amcf->connect, cycle->log);
+        }
+
         af_feed_wait(amcf->zone);
     }
 
@@ -885,6 +912,10 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
         af_feed_stop(amcf->feed);
         af_db_stop(amcf->db);
         af_db_stop(amcf->wide);
+
+        if (amcf->replica) {
+            af_replica_stop(amcf->replica);
+        }
     }
 
     if (amcf->remotes) {

@@ -37,6 +37,8 @@ accepted "@$_" => @$_ for (
     [autoflow_database => '"postgresql:///x" statements=prepared'],
     [autoflow_database => '"postgresql:///x" statements=unnamed notify=postgresql:///y'],
     [autoflow_database => '"host=/nowhere user=x" pool=1'],
+    [autoflow_database_replica => '"postgresql:///x" pool=2 queue=8 timeout=1s lag=5s sticky=1m'],
+    [autoflow_database_replica => '"postgresql:///x" lag=30s'],
     [autoflow_secret => 'base64url:' . 'A' x 43],
     [autoflow_secret => '"' . 'thirty-two octets or more of text' . '"'],
     [autoflow_seal_key => 'hex:' . '0f' x 32],
@@ -91,6 +93,12 @@ my @rows = (
     [autoflow_database    => '"postgresql:///x" colour=red',  qr/colour=red/],
     [autoflow_database    => '"colour=red"',                  qr/colour/],
     [autoflow_database    => '"postgresql://[::1"',           qr/autoflow_database/],
+    [autoflow_database_replica => '"colour=red"', qr/"autoflow_database_replica" has .*colour/],
+    [autoflow_database_replica => '"postgresql:///x" wide=1', qr/wide=1/],
+    [autoflow_database_replica => '"postgresql:///x" lag=10s sticky=9s',
+        qr/"sticky=" shorter than its "lag="/],
+    [autoflow_database_replica => 'postgresql:///x; autoflow_database_replica postgresql:///x',
+        qr/duplicate/],
     [autoflow_secret      => 'hex:' . '0f' x 31 . '0g',       qr/prefix/],
     [autoflow_secret      => 'base64url:' . 'A' x 42 . '!',   qr/prefix/],
     [autoflow_secret      => 'file:/nowhere/secret',          qr{/nowhere/secret.*No such file}s],
@@ -416,6 +424,10 @@ refused "autoflow_require_verified_email $_->[0]", $_->[1],
     autoflow_require_verified_email => $_->[0]
     for ['maybe', qr/"on" or "off"/], ['on; autoflow_require_verified_email on', qr/duplicate/];
 $t->api(0);
+refused 'autoflow_database_replica without a database',
+    qr/"autoflow_database_replica" needs an "autoflow_database"/,
+    autoflow_database_replica => 'postgresql:///x', autoflow_database => undef,
+    autoflow_secret => undef;
 refused 'autoflow_mail without a database', qr/"autoflow_mail" needs an "autoflow_database"/,
     %mail, autoflow_database => undef, autoflow_secret => undef;
 $t->api(1);

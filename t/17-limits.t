@@ -22,6 +22,7 @@ my ($t, $ada, $root);
 my %defaults = (
     autoflow_database               =>
         'pool=2 wide=1 inflight=64 queue=1024 timeout=5s statements=prepared',
+    autoflow_database_replica       => 'pool=1 queue=1024 timeout=2s lag=10s sticky=10s',
     autoflow_secret                 => '—',
     autoflow_seal_key               => '—',
     autoflow_zone                   => 'autoflow_zone 16m;',
@@ -75,6 +76,12 @@ my @ranges = (
     [autoflow_database => 'inflight', '1',   '4096',    '',   "$db inflight=%s", qr/inflight/],
     [autoflow_database => 'queue',    '1',   '65535',   '',   "$db queue=%s",    qr/queue/],
     [autoflow_database => 'timeout',  '1ms', undef,     'ms', "$db timeout=%s",  qr/timeout/],
+    [autoflow_database_replica => 'pool',    '1',     '256',   '',   "$db pool=%s",    qr/pool/],
+    [autoflow_database_replica => 'queue',   '1',     '65535', '',   "$db queue=%s",   qr/queue/],
+    [autoflow_database_replica => 'timeout', '1ms',   undef,   'ms', "$db timeout=%s", qr/timeout/],
+    [autoflow_database_replica => 'lag',     '100ms', undef,   'ms', "$db lag=%s",     qr/lag/],
+    [autoflow_database_replica => 'sticky',  '100ms', undef,   'ms', "$db lag=100ms sticky=%s",
+        qr/sticky/],
     [autoflow_zone     => undef,      '256k', undef,    '',   '%s',              qr/than 262144/],
     [autoflow_revocation_staleness => undef, '5s', undef, 'ms', '%s', qr/at least 5 seconds/],
     [autoflow_attempts => 'number',   '1', '1000000',   '',   'account=%s/1m',   qr/account=/],

@@ -118,6 +118,28 @@ subtest 'every statement' => sub {
 };
 
 
+subtest 'what a replica may answer' => sub {
+    my $copy = path($dir, 'sql')->make_path;
+    system('cp', '-r', "$root/sql/embed", "$root/sql/queries", $copy) == 0 or die;
+    my $list = $copy->child('queries/admin/roles.sql');
+    my $sql  = $list->slurp;
+    my $says = sub ($from, $to) {
+        $list->spurt($sql =~ s/$from/$to/r);
+        return scalar `$^X $copy/embed $copy 2>&1`;
+    };
+    is $says->(qr/^/, ''), '', 'lists';
+    like $says->(qr/^-- reads$/m, '-- writes'), qr/"-- stale" is for what reads/,
+        'nothing that writes';
+    like $says->(qr/^-- wide\n/m, ''), qr/"-- stale" is for .* wide/, 'nothing that is no list';
+
+    my ($settings) = grep { $_->{name} eq 'replica_settings' } @statements;
+    my $app = $postgresql->connect('autoflow_app');
+    $app->do($settings->{sql});
+    is sqlstate($app, 'DELETE FROM autoflow.sessions'), '25006',
+        'its connections write nothing, whatever it becomes';
+};
+
+
 # A column is read by its name, or by one of an array columns[].
 my $asked = qr{ (?: af_(?:\w+_)?column | PQfnumber )
     \( (?: [^(),]+ , \s* )+ ([^(),]+) \) }x;

@@ -62,7 +62,8 @@ my $guide   = Test::Autoflow::Guide->new('scaling.md');
 my $strings = path($first->dir, 'strings')->make_path;
 $strings->child('pooler')->spurt($url{pooler});
 $strings->child('database')->spurt($url{itself});
-my ($unnamed) = $guide->text(language => 'nginx', change => {qr{/etc/nginx/autoflow} => $strings})
+my ($unnamed) = $guide->text(under => 'Poolers', language => 'nginx',
+    change => {qr{/etc/nginx/autoflow} => $strings})
     =~ /^autoflow_database\s(.*);$/s;
 $guide->finish;
 

@@ -52,6 +52,8 @@ af_step_tokens(af_ctx_t *ctx)
         return af_answer_tokens(ctx, &pair);
     }
 
+    af_lane_changed(ctx->conf, af_column(ctx, "user_id"));
+
     access = af_access_token(ctx, &len);
     if (access == NULL) {
         return af_problem(ctx, AF_INTERNAL_ERROR, "can't make an access "

@@ -35,6 +35,8 @@ struct af_mail_conf_s;
 struct af_openapi_s;
 struct af_outbox_s;
 struct af_password_conf_s;
+struct af_replica_s;
+struct af_replica_conf_s;
 struct af_blocklist_s;
 struct af_zone_s;
 
@@ -56,6 +58,7 @@ typedef struct {
 
 typedef struct {
     struct af_db_conf_s        *database;  /* NULL without autoflow_database */
+    struct af_replica_conf_s   *replica_conf;  /* NULL: none */
     ngx_array_t                *secrets;   /* of ngx_str_t, current one first */
 
     af_purpose_keys_t           purpose_keys;  /* derived from the secrets */
@@ -91,6 +94,7 @@ typedef struct {
     struct af_zone_s           *zone;
     struct af_db_s             *db;
     struct af_db_s             *wide;
+    struct af_replica_s        *replica;   /* NULL: none */
     struct af_feed_s           *feed;
 
     /* `zone`, or one for metrics alone; NULL: they are off */
@@ -112,6 +116,7 @@ typedef struct {
     time_t                      started;
 
     af_conf_line_t              line;      /* autoflow_database */
+    af_conf_line_t              replica_line;
     af_conf_line_t              audit_log_line;
     af_conf_line_t              mail_line;
     af_conf_line_t              verified_line;

@@ -1,4 +1,4 @@
-#include "db/pool.h"
+#include "db/replica.h"
 #include "conf/params.h"
 #include "conf/secret.h"
 
@@ -42,6 +42,27 @@ static const af_param_t  af_database_params[] = {
     af_param("statements=", af_param_enum, af_db_conf_t, unnamed,
              .values = af_database_statements),
     af_param("notify=", af_param_str, af_db_conf_t, notify),
+    { .name = ngx_null_string }
+};
+
+
+static const af_replica_conf_t  af_replica_defaults = {
+    .db.pool = 1,
+    .db.inflight = 1,
+    .db.queue = 1024,
+    .db.timeout = 2000,
+    .lag = 10000
+};
+
+
+static const af_param_t  af_replica_params[] = {
+    af_param("pool=", af_param_count, af_replica_conf_t, db.pool,
+             .max = 256, .too_large = "has a pool of more than 256"),
+    af_param("queue=", af_param_count, af_replica_conf_t, db.queue),
+    af_param("timeout=", af_param_msec, af_replica_conf_t, db.timeout),
+    af_param("lag=", af_param_msec, af_replica_conf_t, lag,
+             .min = 100, .too_small = "has a lag of less than 100ms"),
+    af_param("sticky=", af_param_msec, af_replica_conf_t, sticky),
     { .name = ngx_null_string }
 };
 
@@ -101,10 +122,67 @@ af_database_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+char *
+af_database_replica_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_autoflow_main_conf_t *amcf = conf;
+
+    char               *rv;
+    ngx_str_t          *value;
+    af_replica_conf_t  *replica;
+
+    if (amcf->replica_conf) {
+        return "is duplicate";
+    }
+
+    replica = ngx_palloc(cf->pool, sizeof(af_replica_conf_t));
+    if (replica == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *replica = af_replica_defaults;
+
+    amcf->replica_conf = replica;
+    af_conf_line(cf, &amcf->replica_line);
+
+    value = cf->args->elts;
+
+    if (af_db_conninfo(cf, &value[1], &replica->db.conninfo) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = af_params(cf, 2, af_replica_params, replica);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (replica->sticky == 0) {
+        replica->sticky = replica->lag;
+    }
+
+    return (replica->sticky < replica->lag)
+           ? "has a \"sticky=\" shorter than its \"lag=\": whoever has changed "
+             "something might not see it" : NGX_CONF_OK;
+}
+
+
+char *
+af_database_replica_check(ngx_conf_t *cf,
+    const ngx_http_autoflow_main_conf_t *amcf)
+{
+    return (amcf->replica_conf && amcf->database == NULL)
+           ? af_conf_needs(cf, "autoflow_database_replica",
+                           "an \"autoflow_database\"", &amcf->replica_line)
+           : NGX_CONF_OK;
+}
+
+
 static ngx_int_t
 af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *conninfo)
 {
+    ngx_str_t          *directive;
     char               *error;
     PQconninfoOption   *options, *option;
     af_secret_value_t   secret;
@@ -113,6 +191,7 @@ af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_ERROR;
     }
 
+    directive = cf->args->elts;
     *conninfo = secret.text;
 
     error = NULL;
@@ -120,8 +199,8 @@ af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
 
     if (options == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"autoflow_database\" has an invalid conninfo: %s",
-                           error ? error : "no memory");
+                           "\"%V\" has an invalid conninfo: %s",
+                           directive, error ? error : "no memory");
         PQfreemem(error);
         return NGX_ERROR;
     }

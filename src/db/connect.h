@@ -33,6 +33,8 @@ typedef struct {
      */
     int                           unnamed;
 
+    int                           read_only;   /* to a replica */
+
     /*
      * What to listen on, and the statement that returns, in one text column,
      * what was notified before.  Each of its rows goes to line(), in the

@@ -183,6 +183,7 @@ af_db_conn_open(af_db_conn_t *conn)
     task->setup.name = profile->name;
     task->setup.statements = profile->statements;
     task->setup.unnamed = conn->db->conf->unnamed;
+    task->setup.read_only = profile->read_only;
     task->setup.channel = profile->channel;
     task->setup.backlog = profile->backlog;
     task->setup.line = profile->line;

@@ -42,6 +42,7 @@ typedef struct {
     const af_statement_t *const  *statements;  /* to prepare; NULL-ended */
     af_db_lane_t                  lane;        /* in metrics */
     unsigned                      wide:1;      /* as the statements are */
+    unsigned                      read_only:1; /* to a replica */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *backlog;
     void                        (*line)(void *data, const char *line);
@@ -75,7 +76,8 @@ typedef enum {
  *                                              and the connection was lost, or
  *                                              once after a deadlock, a
  *                                              serialization failure, or
- *                                              another's error
+ *                                              another's error; but not if it
+ *                                              is to be sent once
  *
  * af_db_cancel() makes it IDLE from any state; handler() isn't called then.
  * The memory and the results belong to the owner all the time.
@@ -95,6 +97,7 @@ struct af_db_op_s {
     PGresult            **results;    /* room for ncalls, all NULL */
     void                (*handler)(af_db_op_t *op);
     void                 *data;
+    unsigned              once:1;     /* never repeated: there is another way */
 
     /* set before the handler is called */
     af_db_status_t        status;

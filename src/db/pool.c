@@ -347,7 +347,7 @@ af_db_done(af_db_op_t *op)
         return;
     }
 
-    if (op->repeated || op->db->down
+    if (op->once || op->repeated || op->db->down
         || !af_db_is_serialization_failure(op->error))
     {
         af_db_finish(op, AF_DB_ERROR);
@@ -385,8 +385,8 @@ af_db_is_serialization_failure(const PGresult *res)
 void
 af_db_lost(af_db_op_t *op)
 {
-    if (!af_db_op_reads(op) || op->retries == op->db->conf->pool
-        || op->db->down)
+    if (op->once || !af_db_op_reads(op)
+        || op->retries == op->db->conf->pool || op->db->down)
     {
         af_db_finish(op, AF_DB_UNAVAILABLE);
         return;

@@ -16,12 +16,14 @@ typedef struct {
     unsigned            wide:1;    /* its cost grows with the data */
     unsigned            mails:1;   /* it may insert into the outbox */
     unsigned            by_key:1;  /* it reads a row by its primary key */
+    unsigned            stale:1;   /* a replica may answer, some seconds late */
 } af_statement_t;
 
 
-/* the point statements, and the wide ones; NULL-ended */
+/* the point statements, the wide ones, and of these the stale; NULL-ended */
 extern const af_statement_t *const  af_point_statements[];
 extern const af_statement_t *const  af_wide_statements[];
+extern const af_statement_t *const  af_stale_statements[];
 
 
 #endif /* AF_DB_STATEMENT_H */

@@ -415,14 +415,14 @@ af_engine_submit(af_ctx_t *ctx, ngx_uint_t n, ngx_msec_t timeout)
     }
 
     ctx->asked = af_microseconds();
-    rc = af_db_submit(ctx->lane.db, &ctx->op);
+    rc = af_lane_submit(&ctx->lane, &ctx->op);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "autoflow: query \"%s\", of %ui: %i",
                    ctx->calls[n - 1].statement->name, n, rc);
 
     if (rc == NGX_OK) {
-        return af_engine_wait(ctx, timeout);
+        return af_engine_wait(ctx, timeout + af_lane_patience(&ctx->lane));
     }
 
     af_lane_leave(&ctx->lane);

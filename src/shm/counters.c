@@ -108,7 +108,7 @@ af_label(cache, "result", "hit", "miss");
 af_label(directive, "directive", "autoflow_auth", "autoflow_verify");
 
 /* in the order of af_db_lane_t, af_db_event_t and af_db_refused_t */
-af_label(lane, "lane", "point", "wide", "feed", "jobs");
+af_label(lane, "lane", "point", "wide", "feed", "jobs", "replica");
 _Static_assert(af_label_count(lane) == AF_DB_LANES, "values");
 
 af_label(event, "event", "opened", "failed", "lost");
@@ -116,6 +116,11 @@ _Static_assert(af_label_count(event) == AF_DB_EVENTS, "values");
 
 af_label(reason, "reason", "queue_full", "down");
 _Static_assert(af_label_count(reason) == AF_DB_REFUSED_VALUES, "values");
+
+/* in the order of af_replica_outcome_t */
+af_label(answer, "answer", "replica", "changed", "unknown", "lags", "timeline",
+         "no_standby", "away", "failed", "nothing");
+_Static_assert(af_label_count(answer) == AF_REPLICA_OUTCOMES, "values");
 
 /* classes of SQLSTATEs, the last one for all others */
 af_label(class, "class", "08", "22", "23", "25", "26", "28", "40", "42", "53",
@@ -253,6 +258,11 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
         "autoflow_database_errors_total",
         "Errors from PostgreSQL by the class of their SQLSTATE.",
         AF_COUNTER, .labels = { &af_label_class }, .node = 1 },
+
+    [AF_METRIC_REPLICA] = {
+        "autoflow_replica_reads_total",
+        "What a replica may answer: what it did, or why the primary had to.",
+        AF_COUNTER, .labels = { &af_label_answer } },
 
     [AF_METRIC_MAILS] = {
         "autoflow_mails_total", "Attempts to deliver mails.",

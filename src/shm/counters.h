@@ -44,6 +44,7 @@ typedef enum {
     AF_METRIC_DB_WAIT,
     AF_METRIC_DB_REFUSED,      /* lane, af_db_refused_t */
     AF_METRIC_DB_ERRORS,       /* af_sqlstate_class() */
+    AF_METRIC_REPLICA,         /* af_replica_outcome_t */
     AF_METRIC_MAILS,           /* af_delivery_t */
     AF_METRIC_MAILS_QUEUED,
     AF_METRIC_MAILS_OLDEST,
@@ -96,6 +97,7 @@ typedef enum {
     AF_DB_LANE_WIDE,
     AF_DB_LANE_FEED,
     AF_DB_LANE_JOBS,
+    AF_DB_LANE_REPLICA,
     AF_DB_LANES
 } af_db_lane_t;
 
@@ -115,6 +117,22 @@ typedef enum {
     AF_DB_REFUSED_DOWN,
     AF_DB_REFUSED_VALUES
 } af_db_refused_t;
+
+
+/* who answered what a replica may answer, and if not it, why */
+
+typedef enum {
+    AF_REPLICA_ANSWERED = 0,
+    AF_REPLICA_CHANGED,        /* by the account itself, moments ago */
+    AF_REPLICA_UNKNOWN,        /* how far it should be */
+    AF_REPLICA_LAGS,
+    AF_REPLICA_TIMELINE,       /* it follows a former primary, perhaps */
+    AF_REPLICA_NO_STANDBY,     /* it is a primary, or of another cluster */
+    AF_REPLICA_AWAY,           /* it can't be reached, or is slow */
+    AF_REPLICA_FAILED,         /* an error, as of a conflict with replay */
+    AF_REPLICA_NOTHING,        /* it found none, or a problem: it may be late */
+    AF_REPLICA_OUTCOMES
+} af_replica_outcome_t;
 
 
 /* the maximum numbers of a histogram's bounds, and of a metric's labels */

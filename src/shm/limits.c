@@ -211,6 +211,35 @@ af_limits_raise(af_limits_t *table, const af_rate_t *rate, const void *key,
 
 
 void
+af_limits_mark(af_limits_t *table, const void *key, size_t len,
+    uint32_t seconds, time_t now)
+{
+    uint32_t              ends;
+    uint64_t              hash[2];
+    af_limits_counter_t  *counter;
+
+    const af_rate_t  rate = { 1, seconds };
+
+    if (af_limits_lock(table, key, len, hash) != 0) {
+        return;
+    }
+
+    now = af_block_seconds(now);
+    ends = af_limits_ends(&rate, now);
+    counter = af_limits_find(table, hash, now);
+
+    if (counter == NULL) {
+        counter = af_limits_insert(table, hash, &rate, now);
+    }
+
+    counter->count = 1;
+    counter->ends = (counter->ends < ends) ? ends : counter->ends;
+
+    af_block_unlock(&table->block);
+}
+
+
+void
 af_limits_failed(af_limits_t *table, const void *key, size_t len, time_t now)
 {
     af_limits_settle(table, key, len, now, af_limits_counter_failed);

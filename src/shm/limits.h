@@ -81,6 +81,13 @@ void af_limits_raise(af_limits_t *table, const af_rate_t *rate,
     const void *key, size_t len, uint32_t failed, uint32_t seconds, time_t now);
 
 /*
+ * The attempts of a key are used up until so many seconds from now, at least:
+ * the limit is one.
+ */
+void af_limits_mark(af_limits_t *table, const void *key, size_t len,
+    uint32_t seconds, time_t now);
+
+/*
  * An attempt in flight has failed, and remains counted; or it is released, and
  * not counted.  If its window has ended, it stands for another one of the key's
  * next window.  If neither is called, it is counted, and in flight, until the

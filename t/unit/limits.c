@@ -460,6 +460,35 @@ test_what_others_have_counted(void **state)
 
 
 static void
+test_marks(void **state)
+{
+    af_limits_t      *table;
+    const af_rate_t   one = { 1, 1 };
+
+    (void) state;
+
+    table = table_of(64);
+
+    assert_int_equal(af_limits_peek(table, &one, "a", 1, NOW), 0);
+
+    af_limits_mark(table, "a", 1, 10, NOW);
+    assert_int_not_equal(af_limits_peek(table, &one, "a", 1, NOW + 9), 0);
+    assert_int_equal(af_limits_peek(table, &one, "a", 1, NOW + 10), 0);
+    assert_int_equal(af_limits_peek(table, &one, "b", 1, NOW), 0);
+
+    /* again: it lasts longer, and a shorter one changes nothing */
+
+    af_limits_mark(table, "a", 1, 10, NOW);
+    af_limits_mark(table, "a", 1, 10, NOW + 5);
+    af_limits_mark(table, "a", 1, 2, NOW + 6);
+    assert_int_not_equal(af_limits_peek(table, &one, "a", 1, NOW + 14), 0);
+    assert_int_equal(af_limits_peek(table, &one, "a", 1, NOW + 15), 0);
+
+    done(table, 64);
+}
+
+
+static void
 test_odd_rates(void **state)
 {
     af_limits_t      *table;
@@ -705,6 +734,7 @@ main(void)
         cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_what_others_have_counted),
         cmocka_unit_test(test_odd_rates),
+        cmocka_unit_test(test_marks),
         cmocka_unit_test(test_nobody_waits_longer_than_a_window),
         cmocka_unit_test(test_the_first_to_expire_is_evicted),
         cmocka_unit_test(test_owner_of_the_lock_dies),

@@ -5,6 +5,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, errors json, next text
 --
 -- :action, :actor_id, :target_id                       may be null

@@ -3,6 +3,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text
 --
 -- :position            the name to begin with; may be null

@@ -7,6 +7,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text
 --
 -- :q                   in the address, the username or the name; may be null

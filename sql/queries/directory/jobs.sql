@@ -3,6 +3,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text
 --
 -- :id                  a profile, to list only its own; may be null

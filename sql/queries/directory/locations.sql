@@ -3,6 +3,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text
 --
 -- :country, :city      may be null

@@ -3,6 +3,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text
 --
 -- :include             of "location,contacts,jobs"; may be null

@@ -6,6 +6,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text
 --
 -- :user_id

@@ -7,6 +7,7 @@
 -- reads
 -- custom plan
 -- wide
+-- stale
 -- columns: data json, total bigint, next text, errors json
 --
 -- :user_id

@@ -52,6 +52,27 @@ sub start ($self) {
     return $self;
 }
 
+# a standby of this server, in its own folder: a copy, which streams what follows
+sub standby ($self, $dir, @options) {
+    my $data = File::Temp->newdir(DIR => $ENV{AUTOFLOW_CLUSTERS} || path($dir)->dirname);
+    my $hba  = path($self->data, 'pg_hba.conf');
+    my $line = "local replication all peer map=autoflow\n";
+    $hba->spurt($hba->slurp . $line) if index($hba->slurp, $line) < 0;
+    $self->connect('postgres')->do('SELECT pg_reload_conf()');
+
+    my $bin  = '/usr/lib/postgresql/' . path($self->data, 'PG_VERSION')->slurp =~ s/\s+//r . '/bin';
+    my @user = $> == 0 ? qw(setpriv --reuid=postgres --regid=postgres --init-groups) : ();
+    if (@user) { chown +(getpwnam 'postgres')[2, 3], $_ for "$data" }
+    system(@user, "$bin/pg_basebackup", '-h', $self->dir, '-U', 'postgres', '-D', "$data",
+        qw(-c fast --no-sync --no-manifest -R)) == 0 or die "can't copy " . $self->data;
+
+    mkdir $dir;
+    if (@user) { chown +(getpwnam 'postgres')[2, 3], $dir }
+    my $standby = Test::Autoflow::PostgreSQL->new(dir => $dir, data => $data,
+        options => [@{$self->options}, @options]);
+    return $standby->start;
+}
+
 # fast: INT; like a crash: QUIT
 sub stop ($self, $signal = 'INT') {
     $self->process->signal($signal)->ended;

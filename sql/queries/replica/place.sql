@@ -1,0 +1,13 @@
+-- How far the primary's log has come: what was committed before is in front of
+-- that.
+--
+-- reads
+-- columns: lsn pg_lsn, timeline integer, cluster bigint
+--
+-- lsn, timeline, cluster       for replica/check
+
+SELECT lsn,
+       ('x' || left(pg_catalog.pg_walfile_name(lsn), 8))::bit(32)::integer
+           AS timeline,
+       autoflow.cluster_id() AS cluster
+  FROM pg_catalog.pg_current_wal_insert_lsn() AS lsn;

@@ -58,7 +58,7 @@ subtest 'response headers' => sub {
         is $headers{'X-Content-Type-Options'}, 'nosniff';
         my $dom = $t->tx->res->dom;
         is_deeply [grep { !m{^/landing/} } map { $_->attr('src') // $_->attr('href') } $dom->find(
-            '[src], [href]')->each], [],
+            '[src], link[href]')->each], [],
             'nothing is of another place';
         is $dom->find('[style], style, script:not([src]), [onclick]')->size, 0, 'nothing inline';
         is $dom->find('input')
@@ -109,6 +109,8 @@ subtest 'a new password' => sub {
     is $types->(), 'password password', 'and hidden again';
     $browser->keys(Tab => 'Enter');
     $browser->says('#done' => qr/password is set/);
+    $browser->says(h1 => qr/^Your password has been changed$/, 'and the heading says so');
+    is $browser->text('#onward a'), 'Go to the start page', 'there is a way onward';
     focus_is('done', 'what has come of it has the focus');
     is $browser->text('#error'), '', 'no error is left';
     is $browser->script('return document.querySelector("#use").hidden'), Mojo::JSON->true,

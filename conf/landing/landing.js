@@ -71,6 +71,8 @@ function complain({ code, field }) {
 function finish(form, text) {
   form.reset();
   form.hidden = true;
+  document.querySelector('h1').textContent = document.title = form.dataset.title;
+  $('onward').hidden = false;
   say(text);
   $('done').focus();
 }

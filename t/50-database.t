@@ -120,30 +120,33 @@ subtest 'a write whose connection breaks before the commit' => sub {
 };
 
 # As if a connection is lost with the response on its way: the statement is
-# committed, but its response waits for a missing standby.
-subtest 'a write whose connection breaks after the commit' => sub {
-    my $admin   = $t->postgresql->connect('postgres');
-    my $standby = sub ($name) {
-        $admin->do("ALTER SYSTEM SET synchronous_standby_names = '$name'");
-        $admin->do('SELECT pg_reload_conf()');
+# committed, but its response waits for a missing standby.  Or the wait is cancelled,
+# and PostgreSQL says that it is done, though a failover may lose it.
+for my $how ('terminate', 'cancel') {
+    subtest "a write that is committed, and its backend told to $how" => sub {
+        my $admin   = $t->postgresql->connect('postgres');
+        my $standby = sub ($name) {
+            $admin->do("ALTER SYSTEM SET synchronous_standby_names = '$name'");
+            $admin->do('SELECT pg_reload_conf()');
+        };
+        my $waits = q{wait_event = 'SyncRep'};
+        my ($client, $email, $i);
+
+        # waits until PostgreSQL has reloaded the setting
+        $standby->('nobody');
+        do {
+            $email  = "$how" . ++$i . '@example.com';
+            $client = $t->client->send(register($email));
+            $t->wait_for(sub { backends($waits) || $client->waits });
+        } until backends($waits);
+        $t->db->do("SELECT pg_${how}_backend(?)", undef, $_) for backends($waits);
+        is_unavailable($client->answer, 'its fate is unknown');
+
+        $standby->('');
+        is count('users WHERE email = ?', $email), 1, 'it was done once';
+        is $client->send(register($email))->status, 409, 'as the next try says';
     };
-    my $waits = q{wait_event = 'SyncRep'};
-    my ($client, $email, $i);
-
-    # waits until PostgreSQL has reloaded the setting
-    $standby->('nobody');
-    do {
-        $email  = 'committed' . ++$i . '@example.com';
-        $client = $t->client->send(register($email));
-        $t->wait_for(sub { backends($waits) || $client->waits });
-    } until backends($waits);
-    terminate(backends($waits));
-    is_unavailable($client->answer, 'its fate is unknown');
-
-    $standby->('');
-    is count('users WHERE email = ?', $email), 1, 'it was done once';
-    is $client->send(register($email))->status, 409, 'as the next try says';
-};
+}
 
 subtest 'a backend crashes in the middle of a write' => sub {
     my $lock  = $t->locked;

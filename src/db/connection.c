@@ -40,6 +40,7 @@ static void af_db_conn_defer(af_db_conn_t *conn);
 static void af_db_conn_thread(void *data, ngx_log_t *log);
 static void af_db_conn_connected(ngx_event_t *ev);
 static ngx_int_t af_db_conn_attach(af_db_conn_t *conn);
+static void af_db_conn_notice(void *data, const PGresult *res);
 static void af_db_conn_detach(af_db_conn_t *conn);
 static void af_db_conn_retry(ngx_event_t *ev);
 static void af_db_conn_timeout(af_db_conn_t *conn);
@@ -122,6 +123,7 @@ af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state)
     case AF_DB_READY:
         af_db_conn_count(conn, AF_DB_EVENT_OPENED);
         conn->used = 0;
+        conn->unreplicated = 0;
         break;
 
     case AF_DB_BROKEN:
@@ -294,6 +296,8 @@ af_db_conn_attach(af_db_conn_t *conn)
         return NGX_ERROR;
     }
 
+    (void) PQsetNoticeReceiver(conn->pg, af_db_conn_notice, conn);
+
     c->data = conn;
     c->log = conn->db->log;
     c->read->log = c->log;
@@ -315,6 +319,25 @@ af_db_conn_attach(af_db_conn_t *conn)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Somebody has cancelled a commit's wait for the synchronous standby: it is
+ * reported as done, with a warning, though a failover may lose it.
+ */
+
+static void
+af_db_conn_notice(void *data, const PGresult *res)
+{
+    char          *function;
+    af_db_conn_t  *conn = data;
+
+    function = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
+
+    if (function && ngx_strcmp(function, "SyncRepWaitForLSN") == 0) {
+        conn->unreplicated = 1;
+    }
 }
 
 
@@ -717,6 +740,11 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
 
     if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
         PQclear(res);
+
+        if (conn->unreplicated) {
+            af_db_conn_break(conn, "a commit may not have been replicated");
+            return NGX_ERROR;
+        }
 
         /* notifications that precede it, the transaction's own included */
 

@@ -64,6 +64,7 @@ typedef struct {
     ngx_uint_t           failures;     /* in a row */
     unsigned             timedout:1;   /* BROKEN: nothing was received */
     unsigned             used:1;       /* it has completed an operation */
+    unsigned             unreplicated:1;  /* what is committed next */
 
     af_db_slot_t        *slots;        /* a ring of db->conf->inflight */
     ngx_uint_t           head;

@@ -5,7 +5,7 @@
 
 #include "api/api.h"
 #include "api/metrics.h"
-#include "mail/buffer.h"
+#include "check/buffer.h"
 #include "shm/exposition.h"
 #include "shm/zone.h"
 

@@ -6,7 +6,7 @@
 #define AF_MAIL_MESSAGE_H
 
 #include <stdint.h>
-#include "mail/buffer.h"
+#include "check/buffer.h"
 
 
 /* all UTF-8, zero-terminated */

@@ -1,18 +1,12 @@
 /*
- * Templates with {{variables}}.  Pure C: no nginx types.
+ * The templates of mails (check/template.h), which have few variables, and no
+ * partials.  Pure C: no nginx types.
  */
 
 #ifndef AF_MAIL_TEMPLATE_H
 #define AF_MAIL_TEMPLATE_H
 
-#include "mail/buffer.h"
-
-
-typedef enum {
-    AF_TEMPLATE_LINE,          /* of a header: line ends become spaces */
-    AF_TEMPLATE_TEXT,
-    AF_TEMPLATE_HTML           /* values are escaped */
-} af_template_kind_t;
+#include "check/template.h"
 
 
 /* a variable; a list of them ends with a NULL name */
@@ -24,10 +18,10 @@ typedef struct {
 
 
 /*
- * Checks a template of `len` octets: it must be UTF-8 without zeros, and each
- * {{ must have its }}, with the name of a variable in between (values are
- * ignored), with or without spaces; AF_TEMPLATE_LINE is a single line.  Returns
- * NULL, or a phrase that says what is wrong, with the line's number in *line.
+ * Checks a template of `len` octets: it must be UTF-8 without zeros, and have
+ * only names of variables between {{ and }} (values are ignored);
+ * AF_TEMPLATE_LINE is a single line.  Returns NULL, or a phrase that says what
+ * is wrong, with the line's number in *line.
  */
 const char *af_template_check(af_template_kind_t kind, const char *text,
     size_t len, const af_template_value_t *names, size_t *line);

@@ -53,7 +53,10 @@ static const struct {
     { "a\n{{name}", AF_TEMPLATE_TEXT, "without", 2 },
     { "{{}}", AF_TEMPLATE_HTML, "unknown", 1 },
     { "{{{name}}}", AF_TEMPLATE_HTML, "unknown", 1 },
-    { "{{#name}}{{/name}}", AF_TEMPLATE_HTML, "unknown", 1 },
+    { "a\n{{#name}}\nb\n {{/name}} \nc", AF_TEMPLATE_TEXT, "a\nb\nc", 0 },
+    { "{{#empty}}x{{/empty}}", AF_TEMPLATE_TEXT, "", 0 },
+    { "a\n{{#nam}}{{/nam}}", AF_TEMPLATE_HTML, "unknown", 2 },
+    { "{{>name}}", AF_TEMPLATE_HTML, "unknown", 1 },
     { "\xff", AF_TEMPLATE_TEXT, "UTF-8", 1 }
 };
 

@@ -2,8 +2,8 @@
  * A growing string.  Pure C: no nginx types.
  */
 
-#ifndef AF_MAIL_BUFFER_H
-#define AF_MAIL_BUFFER_H
+#ifndef AF_CHECK_BUFFER_H
+#define AF_CHECK_BUFFER_H
 
 #include <stddef.h>
 
@@ -23,4 +23,4 @@ void af_buffer_puts(af_buffer_t *buffer, const char *s);
 void af_buffer_free(af_buffer_t *buffer);
 
 
-#endif /* AF_MAIL_BUFFER_H */
+#endif /* AF_CHECK_BUFFER_H */

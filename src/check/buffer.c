@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sodium.h>
 
-#include "mail/buffer.h"
+#include "check/buffer.h"
 
 
 #define AF_BUFFER_MIN  1024

@@ -756,6 +756,8 @@ install_module() {
     keep_edited "$conf/mail" "$root"/conf/mail/*
     keep_edited "$prefix/landing" "$root"/conf/landing/*
     keep_edited "$prefix/docs" "$root"/conf/docs/*
+    mkdir -p "$prefix/pages"
+    cp -r --no-preserve=ownership "$root"/pages/. "$prefix/pages/"
     get_docs && cp "$build/$docs_package"/* "$prefix/docs/" ||
         say "The page /docs is left out."
     mkdir -p "$prefix/autoflow"
@@ -766,7 +768,8 @@ install_module() {
     cat <<END
 Installed $module_dir/$module, $conf/snippets/autoflow_*.conf,
 the templates of mails in $conf/mail, the pages that their links
-open in $prefix/landing, that of /docs in $prefix/docs, the schema
+open in $prefix/landing, that of /docs in $prefix/docs, those of
+autoflow_pages in $prefix/pages, the schema
 in $prefix/autoflow/sql, and the administrator's command,
 $prefix/autoflow/tools/autoflow.
 At the beginning of $conf/nginx.conf, add:

@@ -3,6 +3,7 @@
  * nginx. Nothing here does any work.
  */
 
+#include "pages/pages.h"
 #include "api/api.h"
 #include "api/metrics.h"
 #include "api/openapi.h"
@@ -339,6 +340,20 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_pages"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1234,
+      af_pages_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("autoflow_pages_dir"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_autoflow_main_conf_t, pages_dir),
+      NULL },
+
     { ngx_string("autoflow_verify"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       af_verify_directive,
@@ -469,7 +484,8 @@ ngx_http_autoflow_preconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return af_variables_add(cf);
+    return (af_pages_init(cf->log) == NGX_OK) ? af_variables_add(cf)
+                                               : NGX_ERROR;
 }
 
 
@@ -572,6 +588,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->mail_conf = NULL;
      *     amcf->mail_templates = { 0, NULL };
      *     amcf->link_base = { 0, NULL };
+     *     amcf->pages_dir = { 0, NULL };
      *     amcf->mail = NULL;
      */
 
@@ -736,6 +753,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->require = NULL;
      *     alcf->dialect = NULL;
      *     alcf->openapi = NULL;
+     *     alcf->pages = NULL;
      *     alcf->verify = 0;
      *     alcf->metrics = 0;
      *     alcf->login_returns = NULL;
@@ -799,6 +817,8 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
         conf->base = prev->base;
         conf->mount = prev->mount;
         conf->openapi = prev->openapi;
+        conf->pages = prev->pages;
+        conf->open = prev->open;
         conf->verify = prev->verify;
         conf->metrics = prev->metrics;
         conf->line = prev->line;
@@ -806,7 +826,10 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
 
     if (clcf->lmt_excpt && clcf->handler == NULL) {
 
-        if (conf->dialect) {
+        if (conf->pages) {
+            clcf->handler = af_pages_handler;
+
+        } else if (conf->dialect) {
             clcf->handler = af_api_handler;
 
         } else if (conf->verify) {
@@ -820,7 +843,8 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
     if (conf->dialect) {
         conf->methods = af_api_methods;
 
-        return af_api_check(cf, conf);
+        return (af_api_check(cf, conf) == NGX_CONF_OK)
+               ? af_pages_merge(cf, conf) : NGX_CONF_ERROR;
     }
 
     if (conf->verify) {

@@ -209,7 +209,8 @@ subtest 'install' => sub {
     is $exit, 0, 'it installs' or diag $text;
     ok -s "$place/$_", $_ for 'modules/ngx_http_autoflow_module.so',
         'etc/snippets/autoflow_api.conf',
-        'etc/mail/verify_email.txt', 'share/landing/landing.js', 'share/autoflow/sql/sqitch.plan',
+        'etc/mail/verify_email.txt', 'share/landing/landing.js', 'share/pages/texts/en.json',
+        'share/autoflow/sql/sqitch.plan',
         'share/autoflow/sql/deploy/base.sql', 'share/autoflow/monitoring/alerts.yml';
 
     my $edited = path("$place/etc/snippets/autoflow_api.conf");

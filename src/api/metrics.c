@@ -48,6 +48,8 @@ static void af_metrics_labels(af_exposition_t *e, const af_label_t *label,
     unsigned value);
 static const af_route_t *af_metrics_route(ngx_uint_t number,
     const af_dialect_t **dialect);
+static const af_route_t *af_metrics_route_of(const af_dialect_t *dialect,
+    ngx_uint_t *number);
 static void af_metrics_node(const ngx_http_autoflow_main_conf_t *amcf,
     af_metrics_node_t *node);
 static void af_metrics_print_node(af_scrape_t *scrape);
@@ -112,6 +114,9 @@ static const af_metric_t  af_metric_build = {
 };
 
 
+static const af_dialect_t  *af_metrics_other;
+
+
 char *
 af_metrics_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -134,6 +139,13 @@ af_metrics_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = af_metrics_handler;
 
     return NGX_CONF_OK;
+}
+
+
+void
+af_metrics_dialect(const af_dialect_t *dialect)
+{
+    af_metrics_other = dialect;
 }
 
 
@@ -184,18 +196,37 @@ af_metrics_series(const af_dialect_t *dialect)
 static const af_route_t *
 af_metrics_route(ngx_uint_t number, const af_dialect_t **dialect)
 {
-    ngx_uint_t           i;
-    const af_route_t    *route;
-    const af_section_t  *section;
+    ngx_uint_t         i;
+    const af_route_t  *route;
 
     for (i = 0; af_dialects[i]; i++) {
         *dialect = af_dialects[i];
+        route = af_metrics_route_of(*dialect, &number);
 
-        for (section = (*dialect)->sections; section->routes; section++) {
-            for (route = section->routes; route->path; route++) {
-                if (--number == 0) {
-                    return route;
-                }
+        if (route) {
+            return route;
+        }
+    }
+
+    *dialect = af_metrics_other;
+
+    return af_metrics_other ? af_metrics_route_of(af_metrics_other, &number)
+                            : NULL;
+}
+
+
+/* otherwise subtracts the number of its routes */
+
+static const af_route_t *
+af_metrics_route_of(const af_dialect_t *dialect, ngx_uint_t *number)
+{
+    const af_route_t    *route;
+    const af_section_t  *section;
+
+    for (section = dialect->sections; section->routes; section++) {
+        for (route = section->routes; route->path; route++) {
+            if (--*number == 0) {
+                return route;
             }
         }
     }

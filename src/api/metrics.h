@@ -10,6 +10,9 @@
 
 char *af_metrics_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* A dialect that no name in autoflow_api selects; before the next. */
+void af_metrics_dialect(const af_dialect_t *dialect);
+
 /* Tells the counters how many routes and problems there are. */
 void af_metrics_init(void);
 

@@ -185,13 +185,17 @@ af_api_base(const ngx_str_t *base)
 char *
 af_api_check(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *alcf)
 {
+    const char  *directive;
+
+    directive = alcf->pages ? "autoflow_pages" : "autoflow_api";
+
     if (af_conf_main(cf)->db == NULL) {
-        return af_conf_needs(cf, "autoflow_api", "an \"autoflow_database\"",
+        return af_conf_needs(cf, directive, "an \"autoflow_database\"",
                              &alcf->line);
     }
 
     if (af_conf_srv(cf)->signer == NULL) {
-        return af_conf_needs(cf, "autoflow_api",
+        return af_conf_needs(cf, directive,
                              "an \"autoflow_key\" that signs", &alcf->line);
     }
 

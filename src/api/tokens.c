@@ -13,6 +13,11 @@
 #define AF_JTI_OCTETS  16
 
 
+typedef ngx_int_t (*af_tokens_pt)(af_ctx_t *ctx, af_token_pair_t *pair);
+
+
+static ngx_int_t af_issue_tokens(af_ctx_t *ctx, af_token_pair_t *pair,
+    af_tokens_pt answer);
 static char *af_access_token(af_ctx_t *ctx, size_t *len);
 static ngx_int_t af_answer_tokens(af_ctx_t *ctx, af_token_pair_t *pair);
 static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
@@ -37,10 +42,7 @@ af_lifetime_post(ngx_conf_t *cf, void *post, void *data)
 ngx_int_t
 af_step_tokens(af_ctx_t *ctx)
 {
-    char             *access, refresh[AF_REFRESH_SIZE];
-    size_t            len;
-    ngx_int_t         rc;
-    af_token_pair_t   pair;
+    af_token_pair_t  pair;
 
     if (!af_found(ctx)) {
         return af_missing(ctx);
@@ -48,9 +50,32 @@ af_step_tokens(af_ctx_t *ctx)
 
     ngx_memzero(&pair, sizeof(af_token_pair_t));
 
-    if (af_column(ctx, "session_id") == NULL) {
-        return af_answer_tokens(ctx, &pair);
-    }
+    return af_column(ctx, "session_id")
+           ? af_issue_tokens(ctx, &pair, af_answer_tokens)
+           : af_answer_tokens(ctx, &pair);
+}
+
+
+ngx_int_t
+af_tokens_renew(af_ctx_t *ctx)
+{
+    af_token_pair_t  pair;
+
+    ngx_memzero(&pair, sizeof(af_token_pair_t));
+
+    return af_found(ctx) ? af_issue_tokens(ctx, &pair, NULL)
+                         : af_missing(ctx);
+}
+
+
+/* the tokens are wiped when `answer`, which may be NULL, has used them */
+
+static ngx_int_t
+af_issue_tokens(af_ctx_t *ctx, af_token_pair_t *pair, af_tokens_pt answer)
+{
+    char       *access, refresh[AF_REFRESH_SIZE];
+    size_t      len;
+    ngx_int_t   rc;
 
     af_lane_changed(ctx->conf, af_column(ctx, "user_id"));
 
@@ -60,17 +85,17 @@ af_step_tokens(af_ctx_t *ctx)
                           "token: are there too many roles?");
     }
 
-    pair.access = access;
-    pair.access_len = len;
-    pair.refresh = refresh;
-    pair.expires_in = ctx->conf->access_ttl;
+    pair->access = access;
+    pair->access_len = len;
+    pair->refresh = refresh;
+    pair->expires_in = ctx->conf->access_ttl;
 
     rc = NGX_ERROR;
 
     if (af_issue_refresh(ctx, refresh) == NGX_OK
         && af_tokens_cookies(ctx, access, len, refresh) == NGX_OK)
     {
-        rc = af_answer_tokens(ctx, &pair);
+        rc = answer ? answer(ctx, pair) : NGX_OK;
     }
 
     af_wipe_free(access);

@@ -19,5 +19,8 @@ char *af_lifetime_post(ngx_conf_t *cf, void *post, void *data);
  */
 ngx_int_t af_step_tokens(af_ctx_t *ctx);
 
+/* Likewise sets the cookies alone: NGX_OK, or what ends a step. */
+ngx_int_t af_tokens_renew(af_ctx_t *ctx);
+
 
 #endif /* AF_API_TOKENS_H */

@@ -1,7 +1,9 @@
 /*
- * Templates: a subset of Mustache, for mails and pages.  Pure C: no nginx types.
+ * Templates: a subset of Mustache, for mails and pages.  Pure C: no nginx
+ * types.
  *
- *   {{name}}               a value, always escaped; {{a.b}}, {{.}} the innermost
+ *   {{name}}               a value, always escaped; {{a.b}}; {{.}}: the
+ *                          innermost one
  *   {{#name}}…{{/name}}    for a value that is neither missing, null, false, 0,
  *                          "" nor empty: once within it, or once for each
  *                          element of an array

@@ -34,6 +34,7 @@ struct af_login_s;
 struct af_mail_conf_s;
 struct af_openapi_s;
 struct af_outbox_s;
+struct af_pages_s;
 struct af_password_conf_s;
 struct af_replica_s;
 struct af_replica_conf_s;
@@ -82,6 +83,7 @@ typedef struct {
     time_t                      refresh_grace;
     const struct af_password_conf_s  *password;
     const struct af_blocklist_s  *blocklist;   /* NULL: none */
+    ngx_str_t                   pages_dir; /* of our templates */
 
     ngx_str_t                   hash_name;
     ngx_str_t                   io_name;
@@ -170,6 +172,7 @@ typedef struct {
     ngx_uint_t                  series;    /* of its first route, in metrics */
     ngx_str_t                   base;      /* of its paths, no last '/' */
     ngx_str_t                   mount;     /* what they begin with */
+    const struct af_pages_s    *pages;     /* of autoflow_pages; NULL: none */
     struct af_openapi_s        *openapi;   /* its document */
     ngx_uint_t                  verify;    /* a status; 0: none */
     ngx_uint_t                  metrics;   /* autoflow_metrics */

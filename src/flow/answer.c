@@ -75,7 +75,14 @@ af_answer_insert(af_ctx_t *ctx, const char *text, const char *name,
 ngx_int_t
 af_answer_text(af_ctx_t *ctx, const char *json, size_t len)
 {
-    ngx_uint_t  status;
+    ngx_uint_t        status;
+    const af_face_t  *face;
+
+    face = af_loc_conf(ctx->request)->dialect->face;
+
+    if (face) {
+        return face->answer(ctx, json, len);
+    }
 
     status = ctx->unavailable ? NGX_HTTP_SERVICE_UNAVAILABLE
                               : af_route_status(ctx->match.route);

@@ -26,6 +26,7 @@ struct af_job_s {
 static void af_engine_time_database(af_ctx_t *ctx);
 static void af_engine_time_thread(af_ctx_t *ctx, const af_job_t *job);
 static void af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered);
+static ngx_uint_t af_engine_recovers(af_ctx_t *ctx);
 static json_t *af_engine_errors(const af_ctx_t *ctx);
 static void af_engine_count(const af_ctx_t *ctx);
 static void af_engine_resume(af_ctx_t *ctx);
@@ -171,6 +172,11 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
 
         af_engine_notify(ctx, af_problems[ctx->problem].status < 500);
 
+        if (af_engine_recovers(ctx)) {
+            af_engine_run(ctx);
+            return;
+        }
+
         ctx->rc = af_respond_problem(r, ctx->problem, ctx->cause,
                                      af_engine_errors(ctx));
 
@@ -185,6 +191,19 @@ af_engine_end(af_ctx_t *ctx, ngx_int_t rc)
     af_engine_count(ctx);
 
     ngx_http_finalize_request(r, ctx->rc);
+}
+
+
+/* a page with an error may take other steps than one without */
+
+static ngx_uint_t
+af_engine_recovers(af_ctx_t *ctx)
+{
+    const af_face_t  *face;
+
+    face = af_loc_conf(ctx->request)->dialect->face;
+
+    return face && face->recover(ctx) == NGX_OK;
 }
 
 

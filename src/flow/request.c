@@ -340,7 +340,8 @@ af_flow_parse(af_ctx_t *ctx)
 {
     char             *data;
     size_t            len;
-    af_problem_id_t   malformed;
+    af_problem_id_t   malformed, problem;
+    const af_face_t  *face;
 
     if (ctx->match.route->body == NULL) {
         return AF_PROBLEM_NONE;
@@ -366,6 +367,13 @@ af_flow_parse(af_ctx_t *ctx)
 
     if (ctx->body == NULL) {
         return (ctx->cause == af_no_memory) ? AF_INTERNAL_ERROR : malformed;
+    }
+
+    face = af_loc_conf(ctx->request)->dialect->face;
+    problem = face ? face->receive(ctx) : AF_PROBLEM_NONE;
+
+    if (problem != AF_PROBLEM_NONE) {
+        return problem;
     }
 
     return (af_flow_check(ctx, ctx->match.route->body, ctx->body,

@@ -62,6 +62,7 @@ typedef struct af_route_s {
     const af_problem_id_t *problems;     /* ended by 0; besides those that
                                             follow from the row */
     af_budget_t            budget;
+    const void            *page;         /* the dialect's, or NULL */
     unsigned               form:1;       /* the body may also be a form */
     unsigned               body_optional:1;
     unsigned               partial:1;    /* omitted fields keep their values */

@@ -472,7 +472,11 @@ af_value_uptime(af_ctx_t *ctx)
 static const char *
 af_value_dialect(af_ctx_t *ctx)
 {
-    return af_loc_conf(ctx->request)->dialect->name;
+    const af_dialect_t  *dialect;
+
+    dialect = af_loc_conf(ctx->request)->dialect;
+
+    return dialect->accounts ? dialect->accounts : dialect->name;
 }
 
 

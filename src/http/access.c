@@ -112,6 +112,12 @@ af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
 {
     ngx_uint_t  explicit;
 
+    /* where people sign in nobody has to be signed in */
+
+    if (conf->auth == AF_AUTH_UNSET && conf->pages) {
+        conf->auth = AF_AUTH_OFF;
+    }
+
     if (conf->auth == AF_AUTH_UNSET) {
         conf->auth = prev->auth;
         conf->token = prev->token;

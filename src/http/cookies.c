@@ -167,6 +167,14 @@ af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
 }
 
 
+ngx_int_t
+af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf)
+{
+    return af_cookie_set(r, AF_COOKIE_CSRF, &af_cookie_root, csrf,
+                         af_main_conf(r)->refresh_ttl);
+}
+
+
 /* otherwise the token of an earlier session would remain in use */
 
 static ngx_int_t

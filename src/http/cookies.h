@@ -55,6 +55,9 @@ char *af_cookies_merge(ngx_conf_t *cf,
  */
 char *af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf);
 
+/* as of "autoflow_cookies on", for locations that can't do without */
+extern const af_cookies_t  af_cookies_defaults;
+
 /* Whether tokens may be in cookies in the request's current location. */
 ngx_uint_t af_cookies_on(ngx_http_request_t *r);
 
@@ -79,6 +82,9 @@ ngx_uint_t af_cookies_contain(ngx_http_request_t *r, const ngx_str_t *text);
 ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
     const ngx_str_t *refresh, const ngx_str_t *csrf);
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
+
+/* Sets the readable cookie alone, to a token that is no session's yet. */
+ngx_int_t af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf);
 
 /*
  * Remove from the Cookie headers what no upstream may get; af_cookie() still

@@ -14,6 +14,9 @@ static ngx_int_t af_param_domain(const af_param_t *param, ngx_str_t *value,
     void *member);
 
 
+const af_cookies_t  af_cookies_defaults;
+
+
 static const ngx_conf_enum_t  af_cookies_samesites[] = {
     { ngx_string("lax"), AF_SAMESITE_LAX },
     { ngx_string("strict"), AF_SAMESITE_STRICT },
@@ -124,13 +127,27 @@ char *
 af_cookies_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
     ngx_http_autoflow_loc_conf_t *conf)
 {
-    if (conf->cookies == NGX_CONF_UNSET_PTR) {
+    ngx_uint_t  inherits;
+
+    inherits = (conf->cookies == NGX_CONF_UNSET_PTR);
+
+    if (inherits) {
         conf->cookies = prev->cookies;
         conf->cookies_line = prev->cookies_line;
     }
 
     if (conf->cookies == NGX_CONF_UNSET_PTR) {
         conf->cookies = NULL;
+    }
+
+    if (conf->pages && conf->cookies == NULL && inherits) {
+        conf->cookies = &af_cookies_defaults;
+        conf->cookies_line = conf->line;
+    }
+
+    if (conf->pages && conf->cookies == NULL) {
+        return af_conf_needs(cf, "autoflow_pages", "\"autoflow_cookies on\"",
+                             &conf->line);
     }
 
     return af_cookies_check(cf, conf);
@@ -191,7 +208,9 @@ af_cookies_note(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *conf)
         }
     }
 
-    if (conf->dialect && af_cookies_serves_logins(conf)
+    /* there were no pages when cookies had paths */
+
+    if (conf->dialect && conf->pages == NULL && af_cookies_serves_logins(conf)
         && af_cookies_note_legacy(cf, ascf, &conf->mount) != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -44,14 +44,28 @@ af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id)
         return 1;
     }
 
+    /* the token of a form is in its body, and is checked with that */
+
+    if (af_loc_conf(r)->pages) {
+        return !af_csrf_is_cross_site(r);
+    }
+
     h = af_header_in(r, "x-csrf-token", 0);
 
     if (h == NULL || h->value.len == 0) {
         return 0;
     }
 
-    return session_id->len ? af_csrf_is_token(r, session_id, &h->value)
-                           : af_csrf_matches_cookie(r, &h->value);
+    return af_csrf_matches(r, session_id, &h->value);
+}
+
+
+ngx_uint_t
+af_csrf_matches(ngx_http_request_t *r, const ngx_str_t *session_id,
+    const ngx_str_t *text)
+{
+    return session_id->len ? af_csrf_is_token(r, session_id, text)
+                           : af_csrf_matches_cookie(r, text);
 }
 
 

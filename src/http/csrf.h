@@ -31,5 +31,12 @@ ngx_uint_t af_csrf_passes(ngx_http_request_t *r, const ngx_str_t *session_id);
  */
 ngx_uint_t af_csrf_is_cross_site(ngx_http_request_t *r);
 
+/*
+ * Whether a text, of a form, is the CSRF token of a session, or if there is no
+ * session yet, the value of the readable cookie.
+ */
+ngx_uint_t af_csrf_matches(ngx_http_request_t *r, const ngx_str_t *session_id,
+    const ngx_str_t *text);
+
 
 #endif /* AF_HTTP_CSRF_H */

@@ -6,6 +6,7 @@
 #ifndef AF_HTTP_DIALECT_H
 #define AF_HTTP_DIALECT_H
 
+#include "conf/conf.h"
 #include "http/problem.h"
 
 
@@ -20,10 +21,43 @@ typedef struct {
 } af_token_pair_t;
 
 
+/*
+ * Of a dialect for people, whose answers are pages: functions of a flow, whose
+ * context they get.
+ */
+
+struct af_ctx_s;
+
+typedef struct {
+
+    /* a body, before it is checked: AF_PROBLEM_NONE, or why it is refused */
+    af_problem_id_t     (*receive)(struct af_ctx_s *ctx);
+
+    /* sends what af_answer_text() would; returns as it does */
+    ngx_int_t           (*answer)(struct af_ctx_s *ctx, const char *json,
+                            size_t len);
+
+    /*
+     * after a problem: NGX_OK if the flow goes on, with the first step of what
+     * is now its route; NGX_DECLINED if it ends
+     */
+    ngx_int_t           (*recover)(struct af_ctx_s *ctx);
+
+    /* sends a problem that ends the flow, or comes before any */
+    ngx_int_t           (*refuse)(ngx_http_request_t *r,
+                            const af_problem_t *problem, const char *detail);
+} af_face_t;
+
+
 typedef struct af_dialect_s {
 
-    /* in autoflow_api, and for SQL's user_as(), which formats accounts */
+    /* in autoflow_api, and in metrics */
     const char           *name;
+
+    /* for SQL's user_as(), which formats accounts; NULL: the name */
+    const char           *accounts;
+
+    const af_face_t      *face;        /* NULL: answers are JSON */
 
     /* its routes, ended by a section without any */
     const struct af_section_s  *sections;

@@ -33,6 +33,7 @@ typedef struct {
     ngx_array_t             *hidden;     /* cookies hidden from upstreams */
     ngx_str_t                bearer;     /* likewise a token; empty: none */
     unsigned                 evaluating:1;  /* in conditions */
+    unsigned                 immutable:1;   /* the response, at its URL */
 } ngx_http_autoflow_ctx_t;
 
 

@@ -99,12 +99,18 @@ af_respond(ngx_http_request_t *r, ngx_uint_t status, const char *text,
 static ngx_int_t
 af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
 {
-    ngx_str_t  id, cache;
+    ngx_str_t                 id, cache;
+    ngx_http_autoflow_ctx_t  *ctx;
 
     r->headers_out.status = status;
     r->headers_out.status_line = af_status_line(status);
 
-    if (r->headers_out.etag) {
+    ctx = af_request_find_ctx(r);
+
+    if (ctx && ctx->immutable) {
+        ngx_str_set(&cache, "public, max-age=31536000, immutable");
+
+    } else if (r->headers_out.etag) {
         ngx_str_set(&cache, "no-cache");
 
     } else {
@@ -262,6 +268,9 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
 
     af_problem_note(r, id, cause);
 
+    dialect = af_dialect(r);
+    problem = &dialect->problems[id];
+
     if ((af_problems[id].status == NGX_HTTP_UNAUTHORIZED
          || af_problems[id].error)
         && af_challenge(r, id) != NGX_OK)
@@ -276,9 +285,13 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
         return NGX_ERROR;
     }
 
-    dialect = af_dialect(r);
-    problem = &dialect->problems[id];
     ctx->problem = problem->code;
+
+    if (dialect->face) {
+        return dialect->face->refuse(r, problem,
+                                     af_problem_detail(r, problem, id, cause));
+    }
+
     request_id = af_request_id(r);
 
     json = dialect->problem(problem, af_problem_detail(r, problem, id, cause),

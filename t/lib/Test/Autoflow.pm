@@ -370,8 +370,8 @@ sub wait_for ($self, $condition, @seconds) {
 
 sub write_conf ($self) {
     my $conf = $self->conf;
-    my $other = qr{autoflow_api \s+ (?:/\S*\s+)? (?!autoflow;) [a-z]\w* ;}x;
-    $self->others([$conf =~ /location (\S+) \{[^{}]*\b$other/g]);
+    my $other = qr{autoflow_pages\b | autoflow_api \s+ (?:/\S*\s+)? (?!autoflow;) [a-z]\w* ;}x;
+    $self->others([$conf =~ /location (\S+) \{[^{}]*\b(?:$other)/g]);
     return path($self->dir, 'nginx.conf')->spurt($conf);
 }
 

@@ -1,0 +1,738 @@
+/*
+ * What templates get.
+ */
+
+#include "pages/pages.h"
+#include "pages/view.h"
+#include "check/input.h"
+#include "check/language.h"
+#include "http/csrf.h"
+#include "http/login.h"
+#include "token/base64url.h"
+
+#include <sodium.h>
+
+
+#define AF_KEY_MAX  64
+
+
+static ngx_int_t af_page_place(ngx_http_request_t *r, json_t *data,
+    const char *template);
+static ngx_int_t af_page_visitor(af_ctx_t *ctx, json_t *data);
+static ngx_int_t af_page_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE]);
+static ngx_int_t af_page_new_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE]);
+static ngx_int_t af_page_back(af_ctx_t *ctx, json_t *data);
+static ngx_int_t af_page_user(af_ctx_t *ctx, json_t *data);
+static ngx_int_t af_page_content(af_ctx_t *ctx, json_t *data,
+    const char *json);
+static ngx_int_t af_page_values(af_ctx_t *ctx, json_t *data);
+static ngx_int_t af_page_typed(json_t *typed, json_t *values);
+static ngx_int_t af_page_done(af_ctx_t *ctx, json_t *data);
+static ngx_int_t af_page_errors(af_ctx_t *ctx, json_t *data);
+static ngx_int_t af_page_error(json_t *data, const char *field,
+    const char *code, const char *message, json_t *errors, json_t *problems);
+static ngx_int_t af_page_set(json_t *data, const char *name,
+    const ngx_str_t *value);
+static void af_page_state_free(void *data);
+
+
+/* problems that are about a field */
+
+static const struct {
+    af_problem_id_t   problem;
+    const char       *field;
+} af_page_fields[] = {
+    { AF_EMAIL_TAKEN, "email" },
+    { AF_USERNAME_TAKEN, "username" },
+    { AF_WRONG_PASSWORD, "current_password" },
+    { AF_ROLE_TAKEN, "name" },
+    { AF_PROBLEM_NONE, NULL }
+};
+
+
+af_page_state_t *
+af_page_state(af_ctx_t *ctx)
+{
+    ngx_str_t           *args;
+    const char          *error;
+    af_page_state_t     *state;
+    ngx_pool_cleanup_t  *cln;
+
+    if (ctx->page) {
+        return ctx->page;
+    }
+
+    cln = ngx_pool_cleanup_add(ctx->request->pool, sizeof(af_page_state_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    state = cln->data;
+    ngx_memzero(state, sizeof(af_page_state_t));
+    cln->handler = af_page_state_free;
+
+    args = &ctx->request->args;
+
+    state->args = af_form_parse((char *) args->data, args->len, &error);
+
+    if (state->args == NULL) {
+        state->args = json_object();
+    }
+
+    state->data = json_object();
+    ctx->page = state;
+
+    return (state->args && state->data) ? state : NULL;
+}
+
+
+static void
+af_page_state_free(void *data)
+{
+    af_page_state_t *state = data;
+
+    json_decref(state->args);
+    json_decref(state->data);
+    json_decref(state->typed);
+}
+
+
+json_t *
+af_page_data(ngx_http_request_t *r, af_ctx_t *ctx, const char *template,
+    const char *json)
+{
+    json_t  *data;
+
+    data = json_object();
+
+    if (af_page_place(r, data, template) != NGX_OK
+        || (ctx && (af_page_visitor(ctx, data) != NGX_OK
+                    || af_page_content(ctx, data, json) != NGX_OK
+                    || af_page_values(ctx, data) != NGX_OK
+                    || af_page_done(ctx, data) != NGX_OK
+                    || af_page_errors(ctx, data) != NGX_OK)))
+    {
+        json_decref(data);
+        return NULL;
+    }
+
+    return data;
+}
+
+
+/* which page of which site it is, and its texts */
+
+static ngx_int_t
+af_page_place(ngx_http_request_t *r, json_t *data, const char *template)
+{
+    int                    rc;
+    u_char                 at[AF_KEY_MAX];
+    ngx_str_t              id;
+    const af_pages_t      *pages;
+    const af_page_file_t  *language;
+
+    pages = af_loc_conf(r)->pages;
+    language = af_page_language(r, pages);
+    id = af_request_id(r);
+
+    (void) ngx_snprintf(at, sizeof(at), "at_%s%Z", template);
+
+    rc = json_object_set(data, "t", language->texts);
+
+    rc |= json_object_set_new(data, "page", json_pack("{sb}", template, 1));
+    rc |= json_object_set_new(data, (char *) at, json_true());
+
+    if (pages->css_name) {
+        rc |= json_object_set_new(data, "css",
+                                  json_sprintf("%.*s%s",
+                                               (int) pages->statics.len,
+                                               pages->statics.data,
+                                               pages->css_name));
+    }
+
+    if (pages->logo_name) {
+        rc |= json_object_set_new(data, "logo",
+                                  json_sprintf("%.*s%s",
+                                               (int) pages->statics.len,
+                                               pages->statics.data,
+                                               pages->logo_name));
+    }
+
+    return (rc == 0
+            && af_page_set(data, "lang", &language->name) == NGX_OK
+            && af_page_set(data, "brand", &pages->brand) == NGX_OK
+            && af_page_set(data, "base", &pages->base) == NGX_OK
+            && af_page_set(data, "static", &pages->statics) == NGX_OK
+            && af_page_set(data, "request_id", &id) == NGX_OK)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+const af_page_file_t *
+af_page_language(ngx_http_request_t *r, const af_pages_t *pages)
+{
+    unsigned           weight, best;
+    ngx_uint_t         i;
+    ngx_array_t       *languages;
+    af_page_file_t    *file, *found;
+    ngx_table_elt_t   *h;
+
+    languages = pages->files[AF_PAGES_TEXTS];
+    file = languages->elts;
+
+    found = af_pages_file(pages, AF_PAGES_TEXTS, "en", 2);
+    h = af_header_in(r, "accept-language", 0);
+
+    if (h == NULL) {
+        return found;
+    }
+
+    best = af_language_weight((char *) h->value.data, h->value.len, "en", 2);
+
+    for (i = 0; i < languages->nelts; i++) {
+        weight = af_language_weight((char *) h->value.data, h->value.len,
+                                    (char *) file[i].name.data,
+                                    file[i].name.len);
+        if (weight > best) {
+            best = weight;
+            found = &file[i];
+        }
+    }
+
+    return found;
+}
+
+
+/* who it is, and what proves that a form is this page's */
+
+static ngx_int_t
+af_page_visitor(af_ctx_t *ctx, json_t *data)
+{
+    int   rc;
+    char  csrf[AF_CSRF_SIZE];
+
+    if (af_page_csrf(ctx, csrf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = json_object_set_new(data, "csrf", json_string(csrf));
+    rc |= json_object_set_new(data, "mail", json_boolean(ctx->conf->outbox));
+    rc |= json_object_set_new(data, "sign_up_open", json_true());
+
+    return (rc == 0 && af_page_back(ctx, data) == NGX_OK)
+           ? af_page_user(ctx, data) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+af_page_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE])
+{
+    ngx_str_t         values[AF_COOKIE_VALUES];
+    ngx_uint_t        i, n;
+    unsigned char     octets[AF_CSRF_SIZE];
+    size_t            len;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+
+    if (af_page_is_signed_in(ctx)) {
+        af_csrf_token(ctx->request, &ctx->identity->session_id, token);
+        return NGX_OK;
+    }
+
+    /* if the session has ended, so have its cookies */
+
+    n = state->guest ? 0 : af_cookie(ctx->request, AF_COOKIE_CSRF, values);
+
+    for (i = 0; i < n; i++) {
+        if (values[i].len == AF_CSRF_SIZE - 1
+            && af_base64url_decode(octets, sizeof(octets), &len,
+                                   (char *) values[i].data, values[i].len))
+        {
+            (void) ngx_cpystrn((u_char *) token, values[i].data, AF_CSRF_SIZE);
+            return NGX_OK;
+        }
+    }
+
+    return af_page_new_csrf(ctx, token);
+}
+
+
+/* as that of a session, which nobody has */
+
+static ngx_int_t
+af_page_new_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE])
+{
+    u_char     random[crypto_auth_hmacsha256_KEYBYTES];
+    ngx_str_t  nobody, csrf;
+
+    randombytes_buf(random, sizeof(random));
+
+    nobody.data = random;
+    nobody.len = sizeof(random);
+
+    af_csrf_token(ctx->request, &nobody, token);
+
+    csrf.data = (u_char *) token;
+    csrf.len = AF_CSRF_SIZE - 1;
+
+    return af_cookies_set_csrf(ctx->request, &csrf);
+}
+
+
+static ngx_int_t
+af_page_back(af_ctx_t *ctx, json_t *data)
+{
+    int          rc;
+    char        *query;
+    json_t      *args;
+    const char  *place;
+
+    static const char *const  without[] = { NULL };
+
+    place = af_page_return(ctx);
+    place = place ? place : "";
+
+    rc = json_object_set_new(data, "return", json_string(place));
+
+    args = json_pack("{ss}", "return", place);
+    query = af_view_query(args, without);
+    json_decref(args);
+
+    rc |= json_object_set_new(data, "return_query", json_string(query));
+    free(query);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+af_page_user(af_ctx_t *ctx, json_t *data)
+{
+    json_t           *user;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+
+    if (state->user == NULL) {
+        return NGX_OK;
+    }
+
+    user = json_loads(state->user, 0, NULL);
+
+    return (user
+            && af_view_add(user, json_object_get(data, "t")) == 0
+            && json_object_set_new(data, "user", user) == 0
+            && json_object_set_new(data, "signed_in", json_true()) == 0)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* an answer of the API: a list is at the top, a single object is the item */
+
+static ngx_int_t
+af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
+{
+    int               rc;
+    json_t           *answer;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+
+    rc = json_object_update(data, state->data);
+    rc |= json_object_set(data, "query", state->args);
+
+    answer = json ? json_loads(json, 0, NULL) : NULL;
+
+    if (answer == NULL) {
+        return (rc == 0 && json == NULL) ? NGX_OK : NGX_ERROR;
+    }
+
+    rc |= af_view_add(answer, json_object_get(data, "t"));
+
+    if (json_object_get(answer, "data")) {
+        rc |= af_view_paging(answer, state->args);
+        rc |= json_object_update(data, answer);
+        json_decref(answer);
+
+    } else {
+        rc |= json_object_set_new(data, "item", answer);
+    }
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* what the fields of the form have: what was typed, or what is stored */
+
+static ngx_int_t
+af_page_values(af_ctx_t *ctx, json_t *data)
+{
+    json_t           *values;
+    const char       *token;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    values = json_object();
+
+    if (values == NULL || json_object_set_new(data, "values", values) != 0) {
+        return NGX_ERROR;
+    }
+
+    token = af_page_sent(ctx, "token");
+
+    if (token
+        && json_object_set_new(data, "token", json_string(token)) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    if (state->refused) {
+        return af_page_typed(state->typed, values);
+    }
+
+    return (!af_page_of(ctx->match.route)->fills
+            || json_object_update(values, json_object_get(data, "user")) == 0)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+af_page_typed(json_t *typed, json_t *values)
+{
+    json_t      *value;
+    const char  *name;
+
+    json_object_foreach(typed, name, value) {
+
+        if (json_is_string(value)
+            && ngx_strstr(name, "password") == NULL
+            && ngx_strstr(name, "token") == NULL
+            && ngx_strcmp(name, "csrf") != 0
+            && json_object_set(values, name, value) != 0)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* what the form has done that led here */
+
+static ngx_int_t
+af_page_done(af_ctx_t *ctx, json_t *data)
+{
+    int               rc;
+    char             *text;
+    u_char            key[AF_KEY_MAX];
+    const char       *done;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    done = json_string_value(json_object_get(state->args, "done"));
+
+    if (done == NULL || state->refused
+        || ngx_strlen(done) > AF_KEY_MAX - sizeof("done_"))
+    {
+        return NGX_OK;
+    }
+
+    (void) ngx_snprintf(key, sizeof(key), "done_%s%Z", done);
+
+    text = af_view_text(data, (char *) key);
+
+    if (text == NULL) {
+        return NGX_OK;
+    }
+
+    rc = json_object_set_new(data, "done", json_string(text));
+    free(text);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+af_page_errors(af_ctx_t *ctx, json_t *data)
+{
+    size_t               i;
+    json_t              *errors, *problems, *error;
+    ngx_int_t            rc;
+    ngx_uint_t           n;
+    af_page_state_t     *state;
+    const af_problem_t  *problem;
+
+    state = ctx->page;
+    errors = json_object();
+    problems = json_array();
+
+    if (json_object_set_new(data, "errors", errors) != 0
+        || json_object_set_new(data, "problems", problems) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    if (state->refused == NULL) {
+        return NGX_OK;
+    }
+
+    problem = &af_problems[state->problem];
+    rc = af_page_set_problem(ctx->request, data, problem, problem->detail);
+
+    if (problem->status == 422) {
+        json_array_foreach(ctx->errors, i, error) {
+            rc |= af_page_error(data,
+                          json_string_value(json_object_get(error, "field")),
+                          json_string_value(json_object_get(error, "code")),
+                          json_string_value(json_object_get(error, "message")),
+                          errors, problems);
+        }
+    }
+
+    for (n = 0; af_page_fields[n].field; n++) {
+        if (af_page_fields[n].problem == state->problem) {
+            rc |= af_page_error(data, af_page_fields[n].field, problem->code,
+                                problem->detail, errors, problems);
+        }
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the most specific text, or else what the API says */
+
+static ngx_int_t
+af_page_error(json_t *data, const char *field, const char *code,
+    const char *message, json_t *errors, json_t *problems)
+{
+    int          rc;
+    char        *text;
+    u_char       key[2 * AF_KEY_MAX];
+    ngx_uint_t   i;
+
+    (void) ngx_snprintf(key, sizeof(key), "error_%s_%s%Z", field, code);
+    text = af_view_text(data, (char *) key);
+
+    for (i = 0; text == NULL && i < 2; i++) {
+        (void) ngx_snprintf(key, sizeof(key), "%s_%s%Z",
+                            i ? "problem" : "error", code);
+        text = af_view_text(data, (char *) key);
+    }
+
+    rc = json_object_set_new(errors, field, json_string(text ? text : message));
+
+    rc |= json_array_append_new(problems,
+                                json_pack("{ss ss}", "field", field, "text",
+                                          text ? text : message));
+    free(text);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+af_page_set_problem(ngx_http_request_t *r, json_t *data,
+    const af_problem_t *problem, const char *detail)
+{
+    int               rc;
+    char             *text;
+    u_char            key[AF_KEY_MAX];
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  any_cookie = ngx_string("=");
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+    rc = 0;
+
+    for (i = 0; i < part->nelts; i++) {
+        if (h[i].hash && h[i].key.len == sizeof("Retry-After") - 1
+            && ngx_strncmp(h[i].key.data, "Retry-After", h[i].key.len) == 0)
+        {
+            rc |= (af_page_set(data, "retry_after", &h[i].value) != NGX_OK);
+        }
+    }
+
+    /* a form that nobody could send: its cookie isn't there */
+
+    (void) ngx_snprintf(key, sizeof(key), "problem_%s%Z",
+                        (problem == &af_problems[AF_CSRF_REFUSED]
+                         && !af_cookies_contain(r, &any_cookie))
+                        ? "cookies" : problem->code);
+
+    text = af_view_text(data, (char *) key);
+
+    rc |= json_object_set_new(data, "error",
+                              json_string(text ? text : detail));
+    free(text);
+
+    rc |= json_object_set_new(data, "code", json_string(problem->code));
+    rc |= json_object_set_new(data, "status", json_integer(problem->status));
+    rc |= json_object_set_new(data, "has_problem", json_true());
+
+    (void) ngx_snprintf(key, sizeof(key), "is_%ui%Z", problem->status);
+    rc |= json_object_set_new(data, (char *) key, json_true());
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+const char *
+af_page_return(af_ctx_t *ctx)
+{
+    ngx_str_t    value;
+    const char  *place;
+
+    place = af_page_sent(ctx, "return");
+
+    if (place == NULL) {
+        return NULL;
+    }
+
+    value.data = (u_char *) place;
+    value.len = ngx_strlen(place);
+
+    return af_login_return(ctx->request, &value) ? place : NULL;
+}
+
+
+const char *
+af_page_sent(const af_ctx_t *ctx, const char *name)
+{
+    const char             *value;
+    const af_page_state_t  *state;
+
+    state = af_page_state((af_ctx_t *) ctx);
+
+    if (state == NULL) {
+        return NULL;
+    }
+
+    value = json_string_value(json_object_get(ctx->body, name));
+
+    if (value == NULL) {
+        value = json_string_value(json_object_get(state->typed, name));
+    }
+
+    return value ? value
+                 : json_string_value(json_object_get(state->args, name));
+}
+
+
+static ngx_int_t
+af_page_set(json_t *data, const char *name, const ngx_str_t *value)
+{
+    return (json_object_set_new(data, name,
+                                json_stringn(value->len ? (char *) value->data
+                                                        : "", value->len))
+            == 0)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+char *
+af_page_url(af_ctx_t *ctx, const char *path)
+{
+    char                   *url;
+    u_char                 *p;
+    size_t                  len;
+    ngx_uint_t              i;
+    const ngx_str_t        *base;
+    const af_path_param_t  *param;
+
+    base = &af_loc_conf(ctx->request)->pages->base;
+    len = base->len + ngx_strlen(path) + 1;
+
+    for (i = 0; i < ctx->match.nparams; i++) {
+        len += ctx->match.params[i].value_len;
+    }
+
+    url = ngx_pnalloc(ctx->request->pool, len);
+    if (url == NULL) {
+        return NULL;
+    }
+
+    p = ngx_cpymem(url, base->data, base->len);
+
+    for (path++, i = 0; *path; path++) {
+
+        if (*path != '{') {
+            *p++ = *path;
+            continue;
+        }
+
+        path += strcspn(path, "}");
+
+        if (i < ctx->match.nparams) {
+            param = &ctx->match.params[i++];
+            p = ngx_cpymem(p, param->value, param->value_len);
+        }
+    }
+
+    *p = '\0';
+
+    return url;
+}
+
+
+ngx_int_t
+af_page_go_back(af_ctx_t *ctx, const char *place)
+{
+    static u_char  cookie[] = "af_trip=1; Path=/; Max-Age=30; "
+                              "SameSite=Lax; HttpOnly";
+
+    return (af_set_header(ctx->request, "Set-Cookie", cookie,
+                          sizeof(cookie) - 1, NULL)
+            == NGX_OK)
+           ? af_answer_redirect(ctx, place) : NGX_ERROR;
+}
+
+
+ngx_uint_t
+af_page_is_back(const af_ctx_t *ctx)
+{
+    static const ngx_str_t  cookie = ngx_string("af_trip=1");
+
+    return af_cookies_contain(ctx->request, &cookie);
+}
+
+
+ngx_int_t
+af_page_go(af_ctx_t *ctx, const char *path, const char *name,
+    const char *value)
+{
+    char       *url, *query;
+    json_t     *args;
+    ngx_int_t   rc;
+    af_buffer_t target;
+
+    static const char *const  without[] = { NULL };
+
+    url = af_page_url(ctx, path);
+    args = name ? json_pack("{ss}", name, value) : json_object();
+    query = af_view_query(args, without);
+    json_decref(args);
+
+    rc = NGX_ERROR;
+
+    if (url && query) {
+        ngx_memzero(&target, sizeof(af_buffer_t));
+        af_buffer_puts(&target, url);
+        af_buffer_puts(&target, query);
+
+        if (!target.failed) {
+            rc = af_answer_redirect(ctx, target.data);
+        }
+
+        af_buffer_free(&target);
+    }
+
+    free(query);
+
+    return rc;
+}

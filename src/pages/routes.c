@@ -1,0 +1,226 @@
+/*
+ * The pages, and the routes that are made of them and of the API's.
+ */
+
+#include "pages/pages.h"
+#include "api/api.h"
+#include "api/metrics.h"
+
+
+static const af_route_t *af_pages_api(const char *name);
+static ngx_uint_t af_pages_is_named(const af_route_t *route, const char *name);
+static void af_pages_route(af_route_t *route, const af_page_t *page,
+    const af_route_t *api);
+static json_t *af_pages_tokens(const af_token_pair_t *pair);
+
+
+static const af_page_t  af_pages[] = {
+
+    { "GET", "/", AF_PAGE_USER, .template = "account", .leads = 1 },
+
+    /* signing in and out */
+
+    { "GET", "/sign-in", AF_PAGE_GUEST, .template = "sign_in" },
+    { "POST", "/sign-in", AF_PAGE_ANY,
+      .api = "POST /auth/login", .then = "/", .returns = 1 },
+
+    { "GET", "/cookies", AF_PAGE_ANY, .template = "cookies" },
+
+    { "GET", "/sign-out", AF_PAGE_ANY, .template = "sign_out" },
+    { "POST", "/sign-out", AF_PAGE_ANY,
+      .api = "POST /auth/logout", .then = "/sign-in", .done = "signed_out" },
+
+    { .path = NULL }
+};
+
+
+#define AF_PAGES  (sizeof(af_pages) / sizeof(af_pages[0]))
+
+static af_route_t         af_pages_routes[AF_PAGES];
+static const af_route_t  *af_pages_apis[AF_PAGES];
+
+
+static const af_section_t  af_pages_sections[] = {
+    { "Pages", "The account and the administration", af_pages_routes },
+    { NULL, NULL, NULL }
+};
+
+
+static const af_face_t  af_pages_face = {
+    .receive = af_page_receive,
+    .answer = af_page_answer,
+    .recover = af_page_recover,
+    .refuse = af_page_refuse
+};
+
+
+const af_dialect_t  af_pages_dialect = {
+    .name = "pages",
+    .accounts = "autoflow",
+    .face = &af_pages_face,
+    .sections = af_pages_sections,
+    .problems = af_problems,
+    .tokens = af_pages_tokens
+};
+
+
+/* the body of a form without fields */
+
+static const af_field_t  no_fields[] = {
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  no_schema = { "Form", no_fields, NULL };
+
+
+ngx_int_t
+af_pages_init(ngx_log_t *log)
+{
+    ngx_uint_t         i;
+    const af_route_t  *api;
+
+    for (i = 0; af_pages[i].path; i++) {
+
+        api = NULL;
+
+        if (af_pages[i].api) {
+            api = af_pages_api(af_pages[i].api);
+
+            if (api == NULL) {
+                ngx_log_error(NGX_LOG_EMERG, log, 0,
+                              "the API has no \"%s\"", af_pages[i].api);
+                return NGX_ERROR;
+            }
+        }
+
+        af_pages_apis[i] = api;
+        af_pages_route(&af_pages_routes[i], &af_pages[i], api);
+    }
+
+    af_metrics_dialect(&af_pages_dialect);
+
+    return NGX_OK;
+}
+
+
+static const af_route_t *
+af_pages_api(const char *name)
+{
+    const af_route_t    *route;
+    const af_section_t  *section;
+
+    for (section = af_dialects[0]->sections; section->routes; section++) {
+        for (route = section->routes; route->path; route++) {
+            if (af_pages_is_named(route, name)) {
+                return route;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+af_pages_is_named(const af_route_t *route, const char *name)
+{
+    const ngx_str_t  *method;
+
+    method = af_method_name(route->method);
+
+    return ngx_strncmp(name, method->data, method->len) == 0
+           && name[method->len] == ' '
+           && ngx_strcmp(name + method->len + 1, route->path) == 0;
+}
+
+
+/* whoever may use it is decided by its first step, after a renewal */
+
+static void
+af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
+{
+    ngx_memzero(route, sizeof(af_route_t));
+
+    if (api) {
+        *route = *api;
+    }
+
+    route->path = page->path;
+    route->alias = NULL;
+    route->auth = AF_OPTIONAL;
+    route->steps = af_page_enter_steps;
+    route->page = page;
+    route->redirects = 1;
+
+    if (ngx_strcmp(page->method, "GET") == 0) {
+        route->method = NGX_HTTP_GET;
+        route->status = NGX_HTTP_OK;
+        return;
+    }
+
+    route->method = NGX_HTTP_POST;
+    route->status = NGX_HTTP_SEE_OTHER;
+    route->form = 1;
+    route->body_optional = 0;
+
+    if (route->body == NULL) {
+        route->body = page->reauth ? &af_page_reauth_schema : &no_schema;
+    }
+}
+
+
+const af_route_t *
+af_pages_form(const af_page_t *page)
+{
+    ngx_uint_t   i;
+    const char  *path;
+
+    path = page->form ? page->form : page->path;
+
+    for (i = 0; af_pages[i].path; i++) {
+        if (ngx_strcmp(af_pages[i].path, path) == 0
+            && ngx_strcmp(af_pages[i].method, "GET") == 0)
+        {
+            return &af_pages_routes[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const af_step_pt *
+af_pages_steps(const af_page_t *page)
+{
+    const af_route_t  *api;
+
+    api = page->api ? af_pages_apis[page - af_pages] : NULL;
+
+    return api ? api->steps : NULL;
+}
+
+
+const char *
+af_pages_template(ngx_uint_t i)
+{
+    ngx_uint_t  n;
+
+    static const char *const  others[] = { "problem", NULL };
+
+    for (n = 0; af_pages[n].path; n++) {
+        if (af_pages[n].template && i-- == 0) {
+            return af_pages[n].template;
+        }
+    }
+
+    return (i < sizeof(others) / sizeof(others[0])) ? others[i] : NULL;
+}
+
+
+/* a registration may have none yet */
+
+static json_t *
+af_pages_tokens(const af_token_pair_t *pair)
+{
+    return json_pack("{sb}", "session", pair->access != NULL);
+}

@@ -1,0 +1,40 @@
+/*
+ * What a template gets beside the values of an answer, which are for programs:
+ * times, devices and lists, as people read them.
+ */
+
+#ifndef AF_PAGES_VIEW_H
+#define AF_PAGES_VIEW_H
+
+#include "pages/pages.h"
+
+
+/*
+ * A text by its key, with values of `data`, which has the texts as "t"; NULL if
+ * there is none, or no memory.  To be freed with free().
+ */
+char *af_view_text(json_t *data, const char *key);
+
+/*
+ * Adds to an answer, wherever it has such a member:
+ *
+ *   NAME_text              of a NAME that is a time
+ *   device, device_kind    of device_info or user_agent
+ *   roles_text             of roles
+ *   details_text           of details
+ *
+ * Returns 0, or -1: no memory.
+ */
+int af_view_add(json_t *answer, json_t *texts);
+
+/*
+ * Adds to the answer of a list the queries of the pages beside it, which keep
+ * its filters: prev_query and next_query, empty if there is none.
+ */
+int af_view_paging(json_t *answer, json_t *args);
+
+/* "?name=value&…" of an object's strings, without some names; to be freed. */
+char *af_view_query(json_t *args, const char *const *without);
+
+
+#endif /* AF_PAGES_VIEW_H */

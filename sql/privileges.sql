@@ -160,7 +160,6 @@ GRANT EXECUTE ON FUNCTION
     autoflow.delete_role(uuid, interval),
     autoflow.email_key(text),
     autoflow.employment_json(autoflow.employments),
-    autoflow.failures(uuid, text),
     autoflow.is_email(text),
     autoflow.is_text(text, integer, integer),
     autoflow.job_fence(text, bigint),

@@ -30,8 +30,12 @@ WITH opened AS MATERIALIZED (
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND (u.email_verified OR NOT :require_verified::boolean)
        AND (:max_failures::bigint IS NULL
-            OR coalesce(autoflow.failures(u.id, 'password'), 0)
-               < :max_failures::bigint)
+            OR NOT EXISTS (SELECT
+                             FROM autoflow.failed_attempts f
+                            WHERE f.account = u.id
+                              AND f.kind = 'password'
+                              AND f.ends_at > now()
+                              AND f.failures >= :max_failures::bigint))
        AND u.is_active
        AND u.deleted_at IS NULL
 ), event AS (

@@ -24,6 +24,7 @@
 #include "db/feed.h"
 #include "db/jobs.h"
 #include "db/replica.h"
+#include "db/room.h"
 #include "mail/conf.h"
 #include "mail/outbox.h"
 #include "keys/keys.h"
@@ -896,6 +897,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
             af_replica_start(amcf->replica, amcf->connect, cycle->log);
         }
 
+        amcf->room = af_room_start(cycle, amcf->database, amcf->db);
         af_feed_wait(amcf->zone);
     }
 
@@ -933,6 +935,7 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
 
     if (amcf->db) {
         af_flow_stop();
+        af_room_stop(amcf->room);
         af_feed_stop(amcf->feed);
         af_db_stop(amcf->db);
         af_db_stop(amcf->wide);

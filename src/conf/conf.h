@@ -27,6 +27,7 @@ struct af_db_s;
 struct af_dialect_s;
 struct af_feed_s;
 struct af_jobs_s;
+struct af_room_s;
 struct af_key_s;
 struct af_keyring_s;
 struct af_login_returns_s;
@@ -104,6 +105,7 @@ typedef struct {
     ngx_uint_t                  metrics_used;  /* some location has them */
 
     struct af_jobs_s           *jobs;      /* per worker */
+    struct af_room_s           *room;      /* of one worker */
     struct af_audit_log_s      *audit_log; /* NULL: off */
 
     ngx_array_t                *remotes;   /* of af_remote_t *; all servers' */

@@ -1,8 +1,7 @@
 -- Rows of "ok" or "problem", what it is, and what to do.
 --
--- :needed       the schema's version that the module requires, or 0
--- :connections  that a node may open
--- :skew         by how many seconds the clocks differ
+-- :needed  the schema's version that the module requires, or 0
+-- :skew    by how many seconds the clocks differ
 
 SELECT CASE
     WHEN autoflow.schema_version() >= :needed THEN
@@ -28,25 +27,6 @@ SELECT CASE
         format('problem|the clocks of this machine and the database differ by '
                '%s seconds|synchronize both, as by chrony', round(:skew))
     END;
-
-WITH room AS (
-    SELECT current_setting('max_connections')::integer
-           - current_setting('superuser_reserved_connections')::integer AS most,
-           (SELECT count(*)
-              FROM pg_stat_activity
-             WHERE backend_type = 'client backend'
-               AND application_name NOT LIKE 'autoflow%') AS others
-)
-SELECT CASE
-    WHEN :connections + others <= most THEN
-        format('ok|a node may open %s connections, of %s', :connections, most)
-    ELSE
-        format('problem|a node may open %s connections, others have %s, but '
-               'PostgreSQL allows %s|raise max_connections, or have fewer '
-               'workers, or a smaller pool= of autoflow_database',
-               :connections, others, most)
-    END
-  FROM room;
 
 SELECT CASE
     WHEN EXISTS (SELECT

@@ -55,6 +55,7 @@ has module   => sub ($self) {
 has workers  => 1;
 has user     => 'www-data';   # that they are, and perhaps a group, if root tests
 has shutdown_timeout => '20s';
+has worker_connections => 1024;
 has settings => sub { {} };     # autoflow_... => its arguments; undef: none
 has database => '';             # more arguments of autoflow_database
 has patient  => 1;              # 0: as soon given up as by default, on a busy machine, too
@@ -397,7 +398,7 @@ sub conf ($self) {
         error_log $dir/error.log info;
         $threads
         @{[$self->main]}
-        events { worker_connections 1024; }
+        events { worker_connections @{[$self->worker_connections]}; }
 
         http {
             access_log $dir/access.log;

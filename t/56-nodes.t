@@ -206,6 +206,51 @@ subtest 'wrong passwords of one account' => sub {
     pass 'and is purged';
 };
 
+# somebody who has found a browser open
+sub try_current ($node, $pair, $password, $new = $fresh, $ip = address()) {
+    return [PUT => $node->url('/auth/me/password'), {%{$one->bearer($pair)}, 'X-Real-IP' => $ip},
+        json => {current_password => $password, new_password => $new}];
+}
+
+subtest 'wrong current passwords' => sub {
+    my $gina = $one->register(email => 'gina@example.com');
+    my @txs = map { $one->at_once(try_current($nodes[$_ % 3], $gina, 'wrong')) } 1 .. 6;
+    is_deeply codes(@txs), {403 => 6};
+    @txs = $one->at_once(map { try_current($nodes[$_ % 3], $gina, 'wrong') } 1 .. 30);
+    is_deeply codes(@txs), {403 => 6, 429 => 24}, 'as many as one node would allow';
+    @txs = $one->at_once(map { try_current($_, $gina, $good) } @nodes);
+    is_deeply codes(@txs), {429 => 3}, 'then not even the right one';
+    cmp_ok $_->res->headers->header('Retry-After'), '>', 3000, 'for the rest of the window'
+        for @txs;
+    @txs = $one->at_once([PATCH => $two->url('/auth/me'), $one->bearer($gina),
+        json => {email => 'g@example.com', current_password => $good}]);
+    is_deeply codes(@txs), {429 => 1}, 'for anything that asks for it';
+    ok login($gina, $two)->{access_token}, 'logins have a count of their own';
+    $one->db->do(q{UPDATE autoflow.failed_attempts SET ends_at = now() - interval '1 s'});
+    $one->db->do('DELETE FROM autoflow.failed_attempts');
+    my $e = Test::Autoflow->new(%common, beside => $one, settings => {%{$one->settings},
+        autoflow_password => 'memory=64m time=8'})->start;
+    @txs = $one->at_once(try_current($e, $gina, $good));
+    is_deeply codes(@txs), {204 => 1}, 'until the window ends';
+
+    # the twelfth fails while the right one, which takes long, is being compared
+    my $found = q{SELECT count(*) FROM pg_stat_activity WHERE state = 'idle'
+        AND query ~ '^SELECT password_hash.*current_password' AND query_start > ?};
+    my $now = $one->db->selectrow_array('SELECT clock_timestamp()');
+    my ($said, $done);
+    my $right = $one->ua->build_tx(@{try_current($e, $gina, $fresh, 'password1')});
+    my $promise = $one->ua->start_p($right)->then(sub ($tx) { $said = $tx->res->code });
+    my $timer = Mojo::IOLoop->recurring(0.01 => sub ($loop) {
+        return if $done || !$one->db->selectrow_array($found, {}, $now);
+        $done = $one->db->do(q{INSERT INTO autoflow.failed_attempts
+            VALUES (?, 'current_password', 12, now() + interval '1 hour')}, {}, $gina->{user}{id});
+    });
+    $promise->wait;
+    Mojo::IOLoop->remove($timer);
+    is $said, 429, 'one that is found too late is not learnt, not by another error either';
+    $e->finish;
+};
+
 subtest 'a password that is found too late' => sub {
     my $dora = $one->register(email => 'dora@example.com');
     $one->db->do(q{INSERT INTO autoflow.failed_attempts

@@ -13,7 +13,8 @@ typedef enum {
     AF_ATTEMPT_ADDRESS = 0,
     AF_ATTEMPT_ACCOUNT,            /* from one address */
     AF_ATTEMPT_TOTAL,              /* at an account, from all addresses */
-    AF_ATTEMPT_LOGIN               /* a successful login, from one address */
+    AF_ATTEMPT_LOGIN,              /* a successful login, from one address */
+    AF_ATTEMPT_CURRENT             /* with a session, from all addresses */
 } af_attempt_kind_t;
 
 
@@ -51,6 +52,8 @@ struct af_attempt_s {
 };
 
 
+static void af_attempts_learn_kind(af_ctx_t *ctx, af_attempt_kind_t kind,
+    const af_account_key_t *account);
 static ngx_int_t af_attempt(af_ctx_t *ctx, af_attempt_kind_t kind,
     const af_account_key_t *account);
 static ngx_int_t af_attempt_refuse(af_ctx_t *ctx, af_attempt_kind_t kind,
@@ -97,7 +100,12 @@ static const struct {
     [AF_ATTEMPT_LOGIN] = { "changes", AF_LIMIT_LOGINS,
         offsetof(af_attempts_t, reserved),
         { af_limits_release, af_limits_failed,
-          af_limits_failed, af_limits_release } }
+          af_limits_failed, af_limits_release } },
+
+    [AF_ATTEMPT_CURRENT] = { "account_total", AF_LIMIT_ACCOUNT_TOTAL,
+        offsetof(af_attempts_t, account_total),
+        { af_limits_failed, af_limits_release,
+          af_limits_release, af_limits_release } }
 };
 
 
@@ -200,18 +208,42 @@ af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *account)
 void
 af_attempts_learn(af_ctx_t *ctx, const af_account_key_t *account)
 {
+    af_attempts_learn_kind(ctx, AF_ATTEMPT_TOTAL, account);
+}
+
+
+ngx_int_t
+af_attempt_current(af_ctx_t *ctx, const af_account_key_t *account)
+{
+    af_attempts_learn_kind(ctx, AF_ATTEMPT_CURRENT, account);
+
+    return af_attempt(ctx, AF_ATTEMPT_CURRENT, account);
+}
+
+
+ngx_uint_t
+af_attempts_are_total(af_ctx_t *ctx)
+{
+    return af_attempt_rate(ctx, AF_ATTEMPT_TOTAL)->window != 0;
+}
+
+
+static void
+af_attempts_learn_kind(af_ctx_t *ctx, af_attempt_kind_t kind,
+    const af_account_key_t *account)
+{
     const char        *failures;
     const af_rate_t   *rate;
     af_attempt_key_t   key;
 
-    rate = af_attempt_rate(ctx, AF_ATTEMPT_TOTAL);
+    rate = af_attempt_rate(ctx, kind);
     failures = af_column(ctx, "failures");
 
     if (failures == NULL || rate->window == 0) {
         return;
     }
 
-    af_attempt_key(ctx, AF_ATTEMPT_TOTAL, account, &key);
+    af_attempt_key(ctx, kind, account, &key);
 
     af_limits_raise(ctx->conf->zone->limits, rate, &key, sizeof(key),
                     strtoul(failures, NULL, 10),
@@ -425,7 +457,7 @@ af_attempt_key(af_ctx_t *ctx, af_attempt_kind_t kind,
         key->account = *account;
     }
 
-    if (kind != AF_ATTEMPT_TOTAL) {
+    if (kind != AF_ATTEMPT_TOTAL && kind != AF_ATTEMPT_CURRENT) {
         af_attempt_set_address(ctx->request, key);
     }
 }

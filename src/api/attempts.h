@@ -46,6 +46,14 @@ ngx_uint_t af_attempts_spent(af_ctx_t *ctx, const af_account_key_t *key);
 void af_attempts_learn(af_ctx_t *ctx, const af_account_key_t *key);
 
 /*
+ * Counts an attempt at the current password of an account that is logged in,
+ * from any address, with what failed at all nodes, as the last statement says.
+ * It has counters of its own, or whoever knows a name could refuse its owner.
+ */
+ngx_int_t af_attempt_current(af_ctx_t *ctx, const af_account_key_t *key);
+ngx_uint_t af_attempts_are_total(af_ctx_t *ctx);
+
+/*
  * Binds what the statement needs that counts for all nodes: :failures_window,
  * and :max_failures, null if this attempt doesn't count as one from everywhere.
  */

@@ -11,6 +11,16 @@ typedef struct {
 } af_reauth_t;
 
 
+static ngx_int_t af_reauth_refuse(af_ctx_t *ctx);
+static ngx_int_t af_reauth_refused(af_ctx_t *ctx);
+
+
+static const af_step_pt  af_reauth_refusal[] = {
+    af_reauth_refused,
+    NULL
+};
+
+
 ngx_int_t
 af_step_reauth_find(af_ctx_t *ctx)
 {
@@ -28,9 +38,10 @@ af_step_reauth_find(af_ctx_t *ctx)
 ngx_int_t
 af_step_reauth_verify(af_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    af_reauth_t  *reauth;
-    const char   *hash;
+    ngx_int_t          rc;
+    const char        *hash;
+    af_reauth_t       *reauth;
+    af_account_key_t   key;
 
     if (!af_found(ctx)) {
         return af_problem(ctx, AF_INVALID_TOKEN, NULL);
@@ -50,6 +61,13 @@ af_step_reauth_verify(af_ctx_t *ctx)
         || af_password_names(ctx, reauth->names) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    af_account_key(ctx, (char *) ctx->identity->user_id.data, "", &key);
+
+    rc = af_attempt_current(ctx, &key);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     /* an account without a password takes as long, and fails */
@@ -72,16 +90,71 @@ af_step_reauth_check(af_ctx_t *ctx)
     switch (af_password_verified(ctx)) {
 
     case NGX_OK:
-        af_attempts_succeeded(ctx);
-        af_bind(ctx, "verified_hash", reauth->hash);
-        return NGX_OK;
+        break;
 
     case NGX_DECLINED:
-        return af_problem(ctx, AF_WRONG_PASSWORD, NULL);
+        return af_reauth_refuse(ctx);
 
     default:
         return NGX_ERROR;
     }
+
+    af_bind(ctx, "verified_hash", reauth->hash);
+
+    if (!af_attempts_are_total(ctx)) {
+        return NGX_OK;
+    }
+
+    return (af_attempts_bind(ctx, 1) == NGX_OK)
+           ? af_query(ctx, &af_sql_auth_current_password_right) : NGX_ERROR;
+}
+
+
+/* what is wrong with the rest of the request would say that it was right */
+
+ngx_int_t
+af_step_reauth_allow(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = (af_attempts_are_total(ctx) && af_found(ctx))
+         ? af_attempts_exceeded(ctx) : NGX_OK;
+
+    if (rc == NGX_OK) {
+        af_attempts_succeeded(ctx);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+af_reauth_refuse(af_ctx_t *ctx)
+{
+    af_attempts_failed(ctx);
+
+    if (!af_attempts_are_total(ctx)) {
+        return af_problem(ctx, AF_WRONG_PASSWORD, NULL);
+    }
+
+    if (af_attempts_bind(ctx, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) af_follow(ctx, af_reauth_refusal);
+
+    return af_query(ctx, &af_sql_auth_current_password_failed);
+}
+
+
+static ngx_int_t
+af_reauth_refused(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = af_attempts_exceeded(ctx);
+
+    return (rc == NGX_OK) ? af_problem(ctx, AF_WRONG_PASSWORD, NULL) : rc;
 }
 
 

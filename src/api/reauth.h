@@ -11,12 +11,14 @@
 
 
 /*
- * Three steps, in this order.  They bind ":verified_hash", for the statement to
- * check that the password hash is still the same, or end the flow with 403.
+ * Four steps, in this order.  They bind ":verified_hash", for the statement to
+ * check that the password hash is still the same, or end the flow with 403, or
+ * with 429 if there were too many failures at all nodes.
  */
 ngx_int_t af_step_reauth_find(af_ctx_t *ctx);
 ngx_int_t af_step_reauth_verify(af_ctx_t *ctx);
 ngx_int_t af_step_reauth_check(af_ctx_t *ctx);
+ngx_int_t af_step_reauth_allow(af_ctx_t *ctx);
 
 /*
  * Without a row of the statement, these steps: follows all of them again, once,

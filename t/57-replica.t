@@ -5,6 +5,7 @@ use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::Autoflow::Guide;
+use Test::Autoflow::Statements;
 use Test::More;
 
 my $t = Test::Autoflow->new(clock => 1, server => <<~'END');
@@ -203,6 +204,9 @@ subtest 'several workers' => sub {
     $t->workers(1)->reload->ready;
 };
 
+my $follower = $standby->standby($t->dir . '/follower');
+my $former   = $primary->standby($t->dir . '/former');
+
 subtest 'a standby that is promoted' => sub {
     settled($root);
     standby()->do('SELECT pg_promote()');
@@ -213,6 +217,25 @@ subtest 'a standby that is promoted' => sub {
     is by($root), 'no_standby', 'and stays so';
 };
 
+subtest 'after a failover' => sub {
+    my $says = sub ($server) {
+        my ($place, $check) = map { my $name = "replica_$_"; grep { $_->{name} eq $name }
+            Test::Autoflow::Statements::all() } 'place', 'check';
+        my ($lsn, $timeline, $cluster) =
+            $standby->connect('autoflow_app')->selectrow_array($place->{sql});
+        return $server->connect('autoflow_app')
+            ->selectrow_array($check->{sql}, {}, $cluster, $timeline, $lsn) // '';
+    };
+    is $says->($follower), 'timeline', 'a standby of the new primary might be one of the former';
+    $t->wait_for(sub {
+        $follower->connect('postgres')->do('CHECKPOINT');
+        return $says->($follower) eq '';
+    });
+    pass 'until it has a restart point';
+    $t->db->do('CREATE TABLE autoflow.more AS SELECT generate_series(1, 10000)');
+    is $says->($former), 'timeline', 'one of the former primary never is';
+};
+
 $t->finish;
-$standby->stop('QUIT');
+$_->stop('QUIT') for $follower, $former, $standby;
 done_testing;

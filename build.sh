@@ -38,9 +38,9 @@ package_packages=(
 # dbus-x11 is for Chromium: otherwise apt would bring systemd into a container
 test_packages=(
     "${run_packages[@]}" "${import_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
-    haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
+    etcd-server haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
     libio-socket-ssl-perl libmojolicious-perl nghttp2-client nodejs:node npm:npm openssl
-    pgbouncer php8.2-fpm prometheus puma python3-aiosmtpd python3-fastapi python3-flask
+    patroni pgbouncer php8.2-fpm prometheus puma python3-aiosmtpd python3-fastapi python3-flask
     python3-grpcio python3-uvicorn python3-websockets slowhttptest uwsgi-core
     uwsgi-plugin-python3 wrk
 )
@@ -198,13 +198,13 @@ apt_install() {
 
     case " $* " in *" nginx "* | *" postgresql "* | *" caddy "* | \
         *" haproxy "* | *" pgbouncer "* | *" php8.2-fpm "* | \
-        *" prometheus "*)
+        *" prometheus "* | *" etcd-server "* | *" patroni "*)
         if [ ! -e $policy ]; then
             undo="$policy"
             printf '%s\n' '#!/bin/sh' \
                 'case "$*" in' \
                 '*nginx*|*postgresql*|*caddy*|*haproxy*|*fpm*|*prometheus* \' \
-                '| *pgbouncer*) exit 101 ;; esac' >$policy
+                '| *pgbouncer*|*etcd*|*patroni*) exit 101 ;; esac' >$policy
             chmod 755 $policy
         fi
     esac
@@ -217,8 +217,8 @@ apt_install() {
     apt-get update || true
     apt-get install -y --no-install-recommends "$@"
 
-    for service in nginx caddy haproxy pgbouncer php8.2-fpm prometheus; do
-        case " $* " in *" $service "*)
+    for service in nginx caddy haproxy pgbouncer php8.2-fpm prometheus etcd patroni; do
+        case " $* " in *" $service "* | *" $service-server "*)
             at_boot disable $service
             mkdir -p /var/lib/autoflow
             echo $service >>/var/lib/autoflow/disabled
@@ -1199,7 +1199,7 @@ clean() {
     case $place in
         */autoflow.??????/temp) rm -rf "${place%/temp}" ;;
     esac
-    at_boot_again nginx caddy haproxy pgbouncer php8.2-fpm prometheus
+    at_boot_again nginx caddy haproxy pgbouncer php8.2-fpm prometheus etcd patroni
     say "Removed $state and its database."
 }
 

@@ -11,12 +11,15 @@ use Mojo::Base -base, -signatures;
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
+use List::Util qw(min);
 use POSIX qw(setsid);
 use Test::Autoflow::Process;
+use Time::HiRes qw(time);
 
 has 'to';                       # a socket's path, or an address with its port
 has 'sees';                     # called, there, with a client, "in" or "out", and octets
 has [qw(port pid)];
+has delay => 0;                 # seconds that it takes, each way
 
 sub start ($self) {
     my $listener = IO::Socket::IP->new(Listen => 64, LocalHost => '127.0.0.1',
@@ -25,7 +28,7 @@ sub start ($self) {
     if (!$pid) {
         setsid;
         $SIG{$_} = 'DEFAULT' for qw(INT TERM);
-        eval { $self->carry($listener) };
+        eval { $self->carry($listener) } or warn $@;
         POSIX::_exit(1);
     }
     return $self->port($listener->sockport)->pid($pid);
@@ -37,30 +40,61 @@ sub connect_there ($self) {
     return IO::Socket::IP->new(PeerHost => $host, PeerPort => $port);
 }
 
+# By socket: the other end of its connection, and what is on its way to it, each
+# with its time; an undefined text is the end.  Who doesn't read delays nobody else.
 sub carry ($self, $listener) {
-    my ($select, %other, %clients) = IO::Select->new($listener);
+    my %ends;
+    $SIG{PIPE} = 'IGNORE';
     while (1) {
-        for my $from ($select->can_read) {
-            if ($from == $listener) {
-                my $client = $listener->accept or next;
-                my $server = $self->connect_there or next;
-                ($other{$client}, $other{$server}) = ($server, $client);
-                $select->add($client, $server);
-                $clients{$client} = 1;
-                next;
-            }
-            my $to = $other{$from} or next;
-            if (sysread $from, my $octets, 65_536) {
-                my ($client, $way) = $clients{$from} ? ($from, 'in') : ($to, 'out');
-                $self->sees->($client, $way, $octets) if $self->sees;
-                syswrite $to, $octets;
-                next;
-            }
-            $select->remove($from, $to);
-            delete @$_{$from, $to} for \(%other, %clients);
-            close $_ for $from, $to;
+        my ($now, @ends) = (time, values %ends);
+        my @coming = grep { @{$_->{way}} } @ends;
+        my ($in, $out) = IO::Select::select(
+            IO::Select->new($listener, map { $_->{socket} }
+                grep { !$_->{ended} && @{$_->{other}{way}} < 64 } @ends),
+            IO::Select->new(map { $_->{socket} } grep { $_->{way}[0][0] <= $now } @coming),
+            undef, min(grep { $_ > 0 } map { $_->{way}[0][0] - $now } @coming));
+        for my $socket (@{$out // []}) {
+            $self->deliver(\%ends, $ends{$socket}) if $ends{$socket};
+        }
+        for my $socket (@{$in // []}) {
+            if ($socket == $listener) { $self->accept(\%ends, $listener) }
+            elsif (my $end = $ends{$socket}) { $self->receive($end) }
         }
     }
+}
+
+sub accept ($self, $ends, $listener) {
+    my $client = $listener->accept or return;
+    my $server = $self->connect_there or return;
+    my @both = map { $_->blocking(0); {socket => $_, way => [], client => $client} }
+        $client, $server;
+    $both[$_]{other} = $both[1 - $_] for 0, 1;
+    $ends->{$_->{socket}} = $_ for @both;
+    return;
+}
+
+sub receive ($self, $end) {
+    my $got = sysread $end->{socket}, my $octets, 65_536;
+    return if !defined $got && $!{EAGAIN};
+    $end->{ended} = !$got;
+    $self->sees->($end->{client}, $end->{socket} == $end->{client} ? 'in' : 'out', $octets)
+        if $got && $self->sees;
+    push @{$end->{other}{way}}, [time + $self->delay, $got ? $octets : undef];
+    return;
+}
+
+sub deliver ($self, $ends, $end) {
+    my $next = $end->{way}[0];
+    my $sent = defined $next->[1] ? syswrite $end->{socket}, $next->[1] : undef;
+    if (!defined $sent && !(defined $next->[1] && $!{EAGAIN})) {
+        delete $ends->{$_->{socket}} for $end, $end->{other};
+        close $_->{socket} for $end, $end->{other};
+        delete $end->{other}{other};
+        return;
+    }
+    substr $next->[1], 0, $sent // 0, '';
+    shift @{$end->{way}} if $next->[1] eq '';
+    return;
 }
 
 sub cut  ($self) { kill 'STOP', $self->pid; return $self }

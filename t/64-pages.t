@@ -6,6 +6,7 @@ use Mojo::File qw(path tempdir);
 use Mojo::URL;
 use Test::Autoflow;
 use Test::Autoflow::Guide;
+use Test::Autoflow::Maildir;
 use Test::Autoflow::Visitor;
 use Test::More;
 
@@ -18,11 +19,14 @@ path($own, 'templates')->make_path->child('account.html')->spurt('{{>start}}<h2>
 path($own, 'texts')->make_path->child('fr.json')->spurt('{"sign_in_title": "Connexion"}');
 path($own, 'mine.css')->spurt('b{}');
 
-my $t = Test::Autoflow->new(settings => {autoflow_pages_dir => "$root/pages"},
-    server => $guide->text(language => 'nginx') . <<"END")->start;
+my $t = Test::Autoflow->new(server => $guide->text(language => 'nginx') . <<"END");
 location /own/ { autoflow_pages "brand=A & B" templates=$own css=$own/mine.css; }
 END
 $guide->finish;
+my $mails = Test::Autoflow::Maildir->new(t => $t);
+$mails->link_base($t->url('/account'));
+$mails->configure(autoflow_pages_dir => "$root/pages");
+$t->start;
 my %ada = (email => 'ada@example.com', password => $good);
 $t->register(%ada);
 
@@ -54,6 +58,151 @@ subtest 'signing in and out' => sub {
     $v->submit({})->leads_to('/account/sign-in?done=signed_out');
     $v->get('sign-in?done=signed_out')->says('You are signed out');
     $v->get('')->leads_to('/account/sign-in');
+};
+
+subtest 'getting an account, and losing the password' => sub {
+    my $v = visitor();
+    $v->get('sign-up?return=/wiki')->is(200);
+    $v->submit({email => 'grace@example.com', password => 'short'})->is(422);
+    is $v->dom->at('input[name=email]')->{value}, 'grace@example.com', 'what was typed';
+    ok $v->dom->at('#password-error, #new_password-error, .error'), 'what is wrong';
+    $v->submit({email => 'ada@example.com', password => $good})->is(409);
+    $v->submit({email => 'grace@example.com', password => $good, full_name => ''})
+        ->leads_to('/wiki');
+    $v->get('')->says('grace@example.com');
+
+    # a link only shows a page
+    my $link = $mails->link('grace@example.com', 'verify-email') =~ s{.*/account/}{}r;
+    $v->get($link)->is(200)->get($link)->is(200);
+    $v->submit({})->leads_to('/account/sign-in?done=verified');
+    $v->get('sign-in?done=verified')->leads_to('/account/?done=verified');
+    $v->get($link)->submit({})->is(400);
+    ok $v->dom->at('a[href$="verify-email/again"]'), 'a used one: another way';
+
+    my $w = visitor();
+    $w->get('forgot-password')->submit({email => 'grace@example.com'})
+        ->leads_to('/account/forgot-password?done=mail_sent');
+    $link = $mails->link('grace@example.com', 'reset-password') =~ s{.*/account/}{}r;
+    $w->get($link)->is(200);
+    is $w->dom->at('input[autocomplete=username]')->{value}, 'grace@example.com',
+        'a password manager knows whose password it is';
+    $w->submit({new_password => 'grace'})->is(422);
+    $w->submit({new_password => 'a fresh battery for the horse'})
+        ->leads_to('/account/sign-in?done=password_reset');
+    $w->get($link)->is(400);
+    ok $w->dom->at('a[href$="forgot-password"]'), 'a used one: another way';
+    $w->get("$_")->is(400) for 'reset-password', 'reset-password?token=x', 'verify-email?token=x';
+    $v->get('')->leads_to('/account/sign-in');
+    $w->get('sign-in')->submit({email => 'grace@example.com',
+        password => 'a fresh battery for the horse'})->leads_to('/account/');
+};
+
+subtest 'the account' => sub {
+    my $v = visitor();
+    my %mary = (email => 'mary@example.com', password => $good);
+    $t->register(%mary);
+    $v->get('profile')->leads_to('/account/sign-in?return=%2Faccount%2Fprofile');
+    $v->post('profile', {full_name => 'X'})->leads_to(
+        '/account/sign-in?return=%2Faccount%2Fprofile');
+    $v->get('sign-in?return=/account/profile')->submit(\%mary)->leads_to('/account/profile');
+    $v->get('profile')->submit({full_name => 'Mary <S>', username => 'mary', bio => "a\nb"})
+        ->leads_to('/account/profile?done=saved');
+    $v->get('profile');
+    is $v->dom->at('[name=full_name]')->{value}, 'Mary <S>', 'saved';
+    $v->submit({username => 'not a name'})->is(422);
+    is $v->dom->at('[name=username]')->{value}, 'not a name', 'what was typed';
+    is $v->dom->at('[name=full_name]')->{value}, 'Mary <S>', 'beside what is right';
+    $v->submit({username => ''})->leads_to('/account/profile?done=saved');
+    is $v->get('profile')->dom->at('[name=username]')->{value} // '', '', 'cleared';
+
+    $v->get('email')->submit({email => 'mary2@example.com', current_password => 'no'})->is(403);
+    $v->submit({email => 'mary2@example.com', current_password => ''})->is(422);
+    $v->submit({email => '', current_password => $good})->is(422);
+    $v->submit({email => 'mary2@example.com', current_password => $good})
+        ->leads_to('/account/email?done=mail_sent');
+
+    my $other = visitor();
+    $other->get('sign-in')->submit(\%mary);
+    $v->get('password')->submit({current_password => 'no', new_password => 'x'})->is(422);
+    $v->submit({current_password => 'no', new_password => "another $good"})->is(403);
+    $v->submit({current_password => $good, new_password => "another $good"})
+        ->leads_to('/account/password?done=password_changed');
+    $mary{password} = "another $good";
+    $v->get('')->is(200);
+
+    $other->get('sign-in')->submit(\%mary)->leads_to('/account/');
+    my ($end) = $v->get('sessions')->is(200)->dom->find('form[action$="/end"]')
+        ->map(attr => 'action')->each;
+    ok $end, 'another session';
+    $v->submit({}, {}, '/end')->leads_to('/account/sessions?done=session_ended');
+    $other->get('')->leads_to('/account/sign-in');
+    $v->get('sessions')->post($end, {csrf => $v->dom->at('[name=csrf]')->{value}})->is(404);
+    $other->get('sign-in')->submit(\%mary);
+    $v->get('sessions')->submit({}, {}, 'end-others')
+        ->leads_to('/account/sessions?done=others_ended');
+    $other->get('')->leads_to('/account/sign-in');
+    $v->get('sessions')->submit({}, {}, 'end-all')->leads_to('/account/sign-in?done=all_ended');
+    $v->get('')->leads_to('/account/sign-in');
+
+    $v->get('sign-in')->submit(\%mary);
+    $v->get('export')->is(200);
+    is $v->res->json->{user}{email}, 'mary@example.com', 'all data';
+    like $v->res->headers->content_disposition, qr/attachment/, 'to save';
+    $v->get('delete')->submit({current_password => 'no'})->is(403);
+    $v->submit({})->is(422);
+    $v->submit({current_password => $mary{password}})->leads_to('/account/sign-in?done=deleted');
+    $v->get('sign-in')->submit(\%mary)->is(401);
+};
+
+subtest 'the administration' => sub {
+    my $root = $t->superuser($t->register(email => 'root@example.com'));
+    my $bob  = $t->register(email => 'bob@example.com');
+    my ($v, $w) = (visitor(), visitor());
+    $w->get('sign-in')->submit({email => 'bob@example.com', password => $good});
+    $w->get("admin/$_")->is(403) for 'users', 'roles', 'audit', "users/$bob->{user}{id}";
+    visitor()->get('admin/users?q=bob')->leads_to(
+        '/account/sign-in?return=%2Faccount%2Fadmin%2Fusers');
+    $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    $v->get('admin/users?q=bob@')->is(200)->says('bob@example.com');
+    unlike $v->res->text, qr/grace\@/, 'no others';
+    $v->get('admin/users?q=&role=')->is(200)->says('grace@example.com');
+    $v->get('admin/users?size=2')->is(200);
+    ok my ($next) = $v->dom->find('a[rel=next]')->map(attr => 'href')->each, 'more';
+    $v->get("admin/users$next")->is(200);
+    $v->get('admin/users?q=x')->is(422);
+
+    my $page = "admin/users/$bob->{user}{id}";
+    $v->get('admin/roles')->submit({name => 'editors', description => ''}, {}, 'admin/roles')
+        ->leads_to('/account/admin/roles?done=role_made');
+    $v->get('admin/roles')->submit({name => 'editors'}, {}, 'admin/roles')->is(409);
+    $v->submit({name => 'Not a role'}, {}, 'admin/roles')->is(422);
+    $v->get($page)->is(200)->says('bob@example.com', 'editors');
+    ok $v->dom->at('form[action$="end-sessions"]'), 'with sessions';
+    $v->submit({role_editors => 1}, {}, '/roles')->leads_to("/account/$page?done=roles_saved");
+    ok exists $v->get($page)->dom->at('[name=role_editors]')->attr->{checked}, 'a role';
+    $v->submit({}, {}, '/end-sessions')->leads_to("/account/$page?done=user_sessions_ended");
+    $w->get('')->leads_to('/account/sign-in');
+    $v->get($page)->submit({}, {}, '/disable')->leads_to("/account/$page?done=user_disabled");
+    $w->get('sign-in')->submit({email => 'bob@example.com', password => $good})->is(403);
+    $v->get($page)->submit({}, {}, '/enable')->leads_to("/account/$page?done=user_enabled");
+    $v->get($page)->submit({}, {}, '/superuser')->leads_to("/account/$page?done=superuser_given");
+    $v->get($page)->submit({}, {}, '/superuser')->leads_to("/account/$page?done=superuser_taken");
+    $v->get("admin/users/$root->{user}{id}")->submit({}, {}, '/superuser')->is(409);
+    my ($role) = $v->get('admin/roles')->dom->find('form[action$="/delete"]')
+        ->map(attr => 'action')->each;
+    $v->post($role, {csrf => $v->dom->at('[name=csrf]')->{value}})
+        ->leads_to('/account/admin/roles?done=role_deleted');
+    $v->get('admin/audit?action=logged_out&actor_id=')->is(200)->says('logged_out');
+    $v->get('admin/audit?actor_id=x')->is(422);
+    $v->get('admin/users/00000000-0000-4000-8000-000000000000')->is(404);
+    my $csrf = $v->get('admin/roles')->dom->at('[name=csrf]')->{value};
+    $v->post("$page/disable", {})->is(403);
+    $w->get('sign-in')->submit({email => 'bob@example.com', password => $good});
+    $w->get('');
+    $w->post("$page/superuser", {csrf => $w->dom->at('[name=csrf]')->{value},
+        is_superuser => 'true'})->is(403);
+    ok !$t->db->selectrow_array('SELECT is_superuser FROM autoflow.users WHERE id = ?', {},
+        $bob->{user}{id}), 'nobody promotes themselves';
 };
 
 subtest 'errors' => sub {

@@ -28,6 +28,7 @@ static void af_flow_body(ngx_http_request_t *r, af_body_t *input,
 static void af_flow_begin(af_ctx_t *ctx);
 static af_problem_id_t af_flow_parse(af_ctx_t *ctx);
 static af_problem_id_t af_flow_query(af_ctx_t *ctx);
+static void af_flow_tidy(json_t *query);
 static int af_flow_check(af_ctx_t *ctx, const af_schema_t *schema,
     json_t *input, af_schema_check_pt check);
 static ngx_int_t af_flow_options(af_ctx_t *ctx);
@@ -404,6 +405,10 @@ af_flow_query(af_ctx_t *ctx)
                                             : AF_INVALID_QUERY;
     }
 
+    if (af_loc_conf(ctx->request)->dialect->face) {
+        af_flow_tidy(ctx->query);
+    }
+
     if (af_schema_convert(schema, ctx->query) != 0
         || af_flow_check(ctx, schema, ctx->query, af_schema_check) < 0)
     {
@@ -411,6 +416,23 @@ af_flow_query(af_ctx_t *ctx)
     }
 
     return AF_PROBLEM_NONE;
+}
+
+
+/* a form sends the fields that were left empty, too */
+
+static void
+af_flow_tidy(json_t *query)
+{
+    void        *next;
+    json_t      *value;
+    const char  *name;
+
+    json_object_foreach_safe(query, next, name, value) {
+        if (json_string_length(value) == 0) {
+            json_object_del(query, name);
+        }
+    }
 }
 
 

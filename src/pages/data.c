@@ -25,6 +25,8 @@ static ngx_int_t af_page_back(af_ctx_t *ctx, json_t *data);
 static ngx_int_t af_page_user(af_ctx_t *ctx, json_t *data);
 static ngx_int_t af_page_content(af_ctx_t *ctx, json_t *data,
     const char *json);
+static int af_page_list(json_t *data, json_t *answer, json_t *args);
+static ngx_int_t af_page_choices(af_page_state_t *state, json_t *data);
 static ngx_int_t af_page_values(af_ctx_t *ctx, json_t *data);
 static ngx_int_t af_page_typed(json_t *typed, json_t *values);
 static ngx_int_t af_page_done(af_ctx_t *ctx, json_t *data);
@@ -339,7 +341,8 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
 
     state = ctx->page;
 
-    rc = json_object_update(data, state->data);
+    rc = af_view_add(state->data, json_object_get(data, "t"));
+    rc |= json_object_update(data, state->data);
     rc |= json_object_set(data, "query", state->args);
 
     answer = json ? json_loads(json, 0, NULL) : NULL;
@@ -351,13 +354,56 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
     rc |= af_view_add(answer, json_object_get(data, "t"));
 
     if (json_object_get(answer, "data")) {
-        rc |= af_view_paging(answer, state->args);
-        rc |= json_object_update(data, answer);
-        json_decref(answer);
+        rc |= af_page_list(data, answer, state->args);
 
     } else {
         rc |= json_object_set_new(data, "item", answer);
     }
+
+    return (rc == 0 && af_page_choices(state, data) == NGX_OK) ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+/* takes the answer */
+
+static int
+af_page_list(json_t *data, json_t *answer, json_t *args)
+{
+    int  rc;
+
+    rc = af_view_paging(answer, args);
+
+    rc |= json_object_set_new(data, "others",
+                  json_boolean(json_array_size(json_object_get(answer, "data"))
+                               > 1));
+    rc |= json_object_update(data, answer);
+    json_decref(answer);
+
+    return rc;
+}
+
+
+/* roles to choose from, instead of the names of those that are held */
+
+static ngx_int_t
+af_page_choices(af_page_state_t *state, json_t *data)
+{
+    int      rc;
+    json_t  *all, *item;
+
+    all = json_object_get(state->data, "all_roles");
+    item = json_object_get(data, "item");
+
+    if (all == NULL) {
+        return NGX_OK;
+    }
+
+    rc = (af_page_role_boxes(all, json_object_get(item, "roles"), state->typed)
+          != NGX_OK);
+    rc |= json_object_set(item ? item : data, "roles", all);
+    rc |= json_object_set(data, "roles_total",
+                          json_object_get(state->data, "all_roles_total"));
 
     return rc == 0 ? NGX_OK : NGX_ERROR;
 }

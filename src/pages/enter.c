@@ -21,6 +21,7 @@ static ngx_int_t find_session(af_ctx_t *ctx);
 static ngx_int_t exchange_token(af_ctx_t *ctx);
 static ngx_int_t set_cookies(af_ctx_t *ctx);
 static ngx_int_t renewed(af_ctx_t *ctx);
+static void set_id(ngx_str_t *id, char text[AF_UUID_SIZE], const char *value);
 static ngx_int_t find_user(af_ctx_t *ctx);
 static ngx_int_t keep_user(af_ctx_t *ctx);
 static ngx_int_t begin(af_ctx_t *ctx);
@@ -168,7 +169,7 @@ admit(af_ctx_t *ctx)
 static ngx_int_t
 lead_on(af_ctx_t *ctx)
 {
-    const char  *place;
+    const char  *place, *done;
 
     place = af_page_return(ctx);
 
@@ -178,9 +179,13 @@ lead_on(af_ctx_t *ctx)
                                     : af_page_go_back(ctx, place);
     }
 
-    return (af_page_of(ctx->match.route)->access == AF_PAGE_GUEST)
-           ? af_page_go(ctx, "/", NULL, NULL)
-           : af_follow(ctx, user_steps);
+    if (af_page_of(ctx->match.route)->access != AF_PAGE_GUEST) {
+        return af_follow(ctx, user_steps);
+    }
+
+    done = af_page_sent(ctx, "done");
+
+    return af_page_go(ctx, "/", done ? "done" : NULL, done);
 }
 
 
@@ -225,12 +230,7 @@ static ngx_int_t
 renewed(af_ctx_t *ctx)
 {
     json_t         *claims;
-    ngx_uint_t      i;
-    const char     *id;
     af_identity_t  *identity;
-    ngx_str_t      *ids[2];
-
-    static const char *const  names[] = { "user_id", "session_id" };
 
     identity = ngx_pcalloc(ctx->request->pool, sizeof(af_identity_t));
     claims = json_loads(af_column(ctx, "claims"), 0, NULL);
@@ -247,18 +247,9 @@ renewed(af_ctx_t *ctx)
                                                        "is_superuser"));
     json_decref(claims);
 
-    ids[0] = &identity->user_id;
-    ids[1] = &identity->session_id;
-
-    for (i = 0; i < 2; i++) {
-        id = af_column(ctx, names[i]);
-
-        (void) ngx_cpystrn((u_char *) identity->ids[i], (u_char *) id,
-                           sizeof(identity->ids[i]));
-
-        ids[i]->data = (u_char *) identity->ids[i];
-        ids[i]->len = ngx_strlen(identity->ids[i]);
-    }
+    set_id(&identity->user_id, identity->ids[0], af_column(ctx, "user_id"));
+    set_id(&identity->session_id, identity->ids[1],
+           af_column(ctx, "session_id"));
 
     ctx->identity = identity;
     ctx->nbindings = 0;
@@ -266,6 +257,17 @@ renewed(af_ctx_t *ctx)
 
     return admit(ctx);
 }
+
+
+static void
+set_id(ngx_str_t *id, char text[AF_UUID_SIZE], const char *value)
+{
+    (void) ngx_cpystrn((u_char *) text, (u_char *) value, AF_UUID_SIZE);
+
+    id->data = (u_char *) text;
+    id->len = ngx_strlen(text);
+}
+
 
 
 static ngx_int_t
@@ -312,6 +314,10 @@ begin(af_ctx_t *ctx)
 
     if (page->reauth) {
         return af_follow(ctx, af_page_reauth_steps);
+    }
+
+    if (((af_page_state_t *) ctx->page)->bare) {
+        return af_follow(ctx, show_steps);
     }
 
     steps = page->steps ? page->steps : af_pages_steps(page);

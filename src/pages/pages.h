@@ -26,11 +26,15 @@ typedef struct {
     const char        *template;   /* of GET; NULL: JSON to save */
     const char        *api;        /* "PUT /auth/me": what it does, or NULL */
     const af_step_pt  *steps;      /* instead of the API's */
+    const af_schema_t *body;       /* likewise, or of a statement */
+    const af_statement_t  *lock;
+    const af_statement_t  *statement;
 
     /* of POST: paths, with {names} of its own */
     const char        *form;       /* what has the form; NULL: its own path */
     const char        *then;       /* where it leads; NULL: back to the form */
     const char        *done;       /* what is said there, or NULL */
+    const char        *undone;     /* likewise, if it was taken away */
 
     const char        *scope;      /* of the query "scope", or NULL */
 
@@ -38,7 +42,6 @@ typedef struct {
     unsigned           leads:1;    /* likewise from a GET, if signed in */
     unsigned           reauth:1;   /* "current_password" is required */
     unsigned           fills:1;    /* the form has what the account has */
-    unsigned           token:1;    /* with the token of a mail */
 } af_page_t;
 
 
@@ -90,12 +93,15 @@ typedef struct {
     json_t            *data;       /* added by steps, for the template */
     char              *user;       /* the account's JSON, or NULL */
 
+    const char        *template;   /* instead of the page's, or NULL */
+
     /* the form that a page is shown for again, and why */
     const af_route_t  *refused;    /* NULL: none */
     af_problem_id_t    problem;
     json_t            *typed;      /* its fields */
 
     unsigned           recovered:1;
+    unsigned           bare:1;     /* without what it is about */
     unsigned           guest:1;    /* the session could not be renewed */
 } af_page_state_t;
 
@@ -143,9 +149,14 @@ ngx_uint_t af_page_may_be_signed_in(af_ctx_t *ctx);
 extern const af_step_pt   af_page_reauth_steps[];
 extern const af_schema_t  af_page_reauth_schema;
 
-/* pages of the links in mails */
+/* steps of pages: of the links in mails, of an account, before a list */
 extern const af_step_pt   af_page_reset_steps[];
-extern const af_step_pt   af_page_link_steps[];
+extern const af_step_pt   af_page_verify_steps[];
+extern const af_step_pt   af_page_account_steps[];
+extern const af_step_pt   af_page_roles_steps[];
+
+/* Marks those of all roles that are held, or in a form; both may be NULL. */
+ngx_int_t af_page_role_boxes(json_t *all, json_t *held, json_t *typed);
 
 /* The functions of the dialect: see http/dialect.h. */
 af_problem_id_t af_page_receive(af_ctx_t *ctx);

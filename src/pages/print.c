@@ -17,6 +17,8 @@ static ngx_int_t af_page_roles(json_t *body);
 static ngx_int_t af_page_leave(af_ctx_t *ctx, const char *json);
 static ngx_uint_t af_page_has_session(const char *json);
 static ngx_int_t af_page_save(af_ctx_t *ctx, const char *json, size_t len);
+static ngx_int_t af_page_again(af_ctx_t *ctx, const af_route_t *route);
+static ngx_int_t af_page_dead(af_page_state_t *state, const char *template);
 static ngx_uint_t af_page_needs_session(af_problem_id_t problem);
 static ngx_int_t af_page_go_in(af_ctx_t *ctx);
 static ngx_uint_t af_page_is_final(const af_ctx_t *ctx);
@@ -177,6 +179,7 @@ ngx_int_t
 af_page_answer(af_ctx_t *ctx, const char *json, size_t len)
 {
     ngx_uint_t        status;
+    const char       *template;
     const af_page_t  *page;
     af_page_state_t  *state;
 
@@ -198,6 +201,7 @@ af_page_answer(af_ctx_t *ctx, const char *json, size_t len)
         return af_page_save(ctx, json, len);
     }
 
+    template = state->template ? state->template : page->template;
     status = NGX_HTTP_OK;
 
     if (state->refused) {
@@ -210,9 +214,8 @@ af_page_answer(af_ctx_t *ctx, const char *json, size_t len)
         }
     }
 
-    ctx->rc = af_page_send(ctx->request, status, page->template,
-                           af_page_data(ctx->request, ctx, page->template,
-                                        json));
+    ctx->rc = af_page_send(ctx->request, status, template,
+                           af_page_data(ctx->request, ctx, template, json));
 
     return (ctx->rc == NGX_HTTP_INTERNAL_SERVER_ERROR) ? NGX_ERROR : NGX_DONE;
 }
@@ -223,7 +226,7 @@ af_page_answer(af_ctx_t *ctx, const char *json, size_t len)
 static ngx_int_t
 af_page_leave(af_ctx_t *ctx, const char *json)
 {
-    const char       *place;
+    const char       *place, *done, *then;
     const af_page_t  *page, *form;
 
     page = af_page_of(ctx->match.route);
@@ -238,9 +241,16 @@ af_page_leave(af_ctx_t *ctx, const char *json)
     }
 
     form = af_page_of(af_pages_form(page));
+    then = page->then ? page->then : form->path;
+    done = page->done;
 
-    return af_page_go(ctx, page->then ? page->then : form->path,
-                      page->done ? "done" : NULL, page->done);
+    if (page->undone && json_is_false(json_object_get(ctx->body,
+                                                      "is_superuser")))
+    {
+        done = page->undone;
+    }
+
+    return af_page_go(ctx, then, done ? "done" : NULL, done);
 }
 
 
@@ -284,38 +294,52 @@ af_page_recover(af_ctx_t *ctx)
     state = ctx->page;
     state->recovered = 1;
 
-    if (af_page_needs_session(ctx->problem)
-        && af_page_of(ctx->match.route)->access >= AF_PAGE_USER)
-    {
-        return af_page_go_in(ctx);
-    }
+    if (af_page_needs_session(ctx->problem)) {
 
-    form = ctx->match.route;
-
-    if (form->method == NGX_HTTP_POST) {
-        form = af_pages_form(af_page_of(form));
-
-        if (form == NULL) {
-            return NGX_DECLINED;
+        if (af_page_of(ctx->match.route)->access >= AF_PAGE_USER) {
+            return af_page_go_in(ctx);
         }
 
-        af_problem_note(ctx->request, ctx->problem, ctx->cause);
+        if (ctx->match.route->method == NGX_HTTP_GET) {
 
-        state->refused = ctx->match.route;
-        state->problem = ctx->problem;
-        state->typed = ctx->body;
-        ctx->body = NULL;
-
-        af_request_find_ctx(ctx->request)->problem
-            = af_problems[ctx->problem].code;
-
-    } else {
-
-        /* a session that could not be renewed */
-        state->guest = 1;
+            /* the session could not be renewed */
+            state->guest = 1;
+            return af_page_again(ctx, ctx->match.route);
+        }
     }
 
-    ctx->match.route = form;
+    form = af_pages_form(af_page_of(ctx->match.route));
+
+    if (form == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->problem == AF_INVALID_MAIL_TOKEN) {
+        state->template = "link_dead";
+
+        if (af_page_dead(state, af_page_of(form)->template) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    af_problem_note(ctx->request, ctx->problem, ctx->cause);
+
+    af_request_find_ctx(ctx->request)->problem = af_problems[ctx->problem].code;
+
+    state->refused = ctx->match.route;
+    state->problem = ctx->problem;
+    state->bare = (ctx->match.route->method == NGX_HTTP_GET || state->template);
+    state->typed = ctx->body;
+    ctx->body = NULL;
+
+    return af_page_again(ctx, form);
+}
+
+
+static ngx_int_t
+af_page_again(af_ctx_t *ctx, const af_route_t *route)
+{
+    ctx->match.route = route;
     ctx->problem = AF_PROBLEM_NONE;
     ctx->pending_problem = AF_PROBLEM_NONE;
     ctx->nbindings = 0;
@@ -323,9 +347,23 @@ af_page_recover(af_ctx_t *ctx)
     ctx->step = NULL;
 
     json_decref(ctx->query);
-    ctx->query = form->query ? json_object() : NULL;
+    ctx->query = route->query ? json_object() : NULL;
 
     return NGX_OK;
+}
+
+
+/* how to get another link depends on its kind */
+
+static ngx_int_t
+af_page_dead(af_page_state_t *state, const char *template)
+{
+    u_char  kind[64];
+
+    (void) ngx_snprintf(kind, sizeof(kind), "kind_%s%Z", template);
+
+    return (json_object_set_new(state->data, (char *) kind, json_true()) == 0)
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -344,10 +382,17 @@ af_page_is_final(const af_ctx_t *ctx)
         return 1;
     }
 
-    /* of pages without a form: those that others may see, but not this one */
+    if (ctx->match.route->method == NGX_HTTP_POST
+        || af_page_needs_session(ctx->problem))
+    {
+        return 0;
+    }
 
-    return ctx->match.route->method == NGX_HTTP_GET
-           && !af_page_needs_session(ctx->problem);
+    /* a link that no longer works, or a filter that is malformed */
+
+    return page->template == NULL
+           || (ctx->problem != AF_INVALID_MAIL_TOKEN
+               && af_problems[ctx->problem].status != 422);
 }
 
 

@@ -12,6 +12,20 @@ static ngx_uint_t af_pages_is_named(const af_route_t *route, const char *name);
 static void af_pages_route(af_route_t *route, const af_page_t *page,
     const af_route_t *api);
 static json_t *af_pages_tokens(const af_token_pair_t *pair);
+static int email_is_required(json_t *body, json_t *errors);
+
+
+/* of the fields of an account, which a form for it must have */
+
+static const af_field_t  email_fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  email_schema = {
+    "AddressChange", email_fields, email_is_required
+};
 
 
 static const af_page_t  af_pages[] = {
@@ -29,6 +43,98 @@ static const af_page_t  af_pages[] = {
     { "GET", "/sign-out", AF_PAGE_ANY, .template = "sign_out" },
     { "POST", "/sign-out", AF_PAGE_ANY,
       .api = "POST /auth/logout", .then = "/sign-in", .done = "signed_out" },
+
+    /* getting an account, and getting back into it */
+
+    { "GET", "/sign-up", AF_PAGE_GUEST, .template = "sign_up" },
+    { "POST", "/sign-up", AF_PAGE_ANY,
+      .api = "POST /auth/register", .then = "/", .returns = 1 },
+
+    { "GET", "/forgot-password", AF_PAGE_ANY, .template = "forgot" },
+    { "POST", "/forgot-password", AF_PAGE_ANY,
+      .api = "POST /auth/forgot-password", .done = "mail_sent" },
+
+    { "GET", "/reset-password", AF_PAGE_ANY, .template = "reset",
+      .steps = af_page_reset_steps },
+    { "POST", "/reset-password", AF_PAGE_ANY,
+      .api = "POST /auth/reset-password", .then = "/sign-in",
+      .done = "password_reset" },
+
+    { "GET", "/verify-email", AF_PAGE_ANY, .template = "verify",
+      .steps = af_page_verify_steps },
+    { "POST", "/verify-email", AF_PAGE_ANY,
+      .api = "POST /user/verify-email", .then = "/sign-in",
+      .done = "verified" },
+
+    { "GET", "/verify-email/again", AF_PAGE_ANY, .template = "verify_again",
+      .fills = 1 },
+    { "POST", "/verify-email/again", AF_PAGE_ANY,
+      .api = "POST /user/verify-email/resend", .done = "mail_sent" },
+
+    /* the account */
+
+    { "GET", "/profile", AF_PAGE_USER, .template = "profile", .fills = 1 },
+    { "POST", "/profile", AF_PAGE_USER,
+      .api = "PATCH /auth/me", .done = "saved" },
+
+    { "GET", "/email", AF_PAGE_USER, .template = "email" },
+    { "POST", "/email", AF_PAGE_USER,
+      .api = "PATCH /auth/me", .body = &email_schema, .done = "mail_sent" },
+
+    { "GET", "/password", AF_PAGE_USER, .template = "password" },
+    { "POST", "/password", AF_PAGE_USER,
+      .api = "PUT /auth/me/password", .done = "password_changed" },
+
+    { "GET", "/sessions", AF_PAGE_USER, .template = "sessions",
+      .api = "GET /auth/sessions" },
+    { "POST", "/sessions/{id}/end", AF_PAGE_USER, .form = "/sessions",
+      .api = "DELETE /auth/sessions/{id}", .done = "session_ended" },
+    { "POST", "/sessions/end-others", AF_PAGE_USER, .form = "/sessions",
+      .api = "POST /auth/logout", .scope = "others", .done = "others_ended" },
+    { "POST", "/sessions/end-all", AF_PAGE_USER, .form = "/sessions",
+      .api = "POST /auth/logout-all", .then = "/sign-in",
+      .done = "all_ended" },
+
+    { "GET", "/export", AF_PAGE_USER, .api = "GET /user/export" },
+
+    { "GET", "/delete", AF_PAGE_USER, .template = "delete" },
+    { "POST", "/delete", AF_PAGE_USER, .reauth = 1,
+      .api = "DELETE /auth/me", .then = "/sign-in", .done = "deleted" },
+
+    /* the administration */
+
+    { "GET", "/admin/users", AF_PAGE_SUPERUSER, .template = "admin_users",
+      .api = "GET /auth/users" },
+
+    { "GET", "/admin/users/{id}", AF_PAGE_SUPERUSER, .template = "admin_user",
+      .api = "GET /auth/users/{id}", .steps = af_page_account_steps },
+    { "POST", "/admin/users/{id}/disable", AF_PAGE_SUPERUSER,
+      .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/disable",
+      .done = "user_disabled" },
+    { "POST", "/admin/users/{id}/enable", AF_PAGE_SUPERUSER,
+      .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/enable",
+      .done = "user_enabled" },
+    { "POST", "/admin/users/{id}/superuser", AF_PAGE_SUPERUSER,
+      .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/superuser",
+      .done = "superuser_given", .undone = "superuser_taken" },
+    { "POST", "/admin/users/{id}/roles", AF_PAGE_SUPERUSER,
+      .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/roles",
+      .done = "roles_saved" },
+    { "POST", "/admin/users/{id}/end-sessions", AF_PAGE_SUPERUSER,
+      .form = "/admin/users/{id}", .done = "user_sessions_ended",
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_admin_end_sessions },
+
+    { "GET", "/admin/roles", AF_PAGE_SUPERUSER, .template = "admin_roles",
+      .api = "GET /auth/roles" },
+    { "POST", "/admin/roles", AF_PAGE_SUPERUSER,
+      .api = "POST /auth/roles", .done = "role_made" },
+    { "POST", "/admin/roles/{id}/delete", AF_PAGE_SUPERUSER,
+      .form = "/admin/roles", .api = "DELETE /auth/roles/{id}",
+      .done = "role_deleted" },
+
+    { "GET", "/admin/audit", AF_PAGE_SUPERUSER, .template = "admin_audit",
+      .api = "GET /auth/audit" },
 
     { .path = NULL }
 };
@@ -155,6 +261,7 @@ af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
     if (ngx_strcmp(page->method, "GET") == 0) {
         route->method = NGX_HTTP_GET;
         route->status = NGX_HTTP_OK;
+        route->body_optional = 1;
         return;
     }
 
@@ -162,6 +269,15 @@ af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
     route->status = NGX_HTTP_SEE_OTHER;
     route->form = 1;
     route->body_optional = 0;
+
+    if (page->body) {
+        route->body = page->body;
+    }
+
+    if (page->statement) {
+        route->lock = page->lock;
+        route->statement = page->statement;
+    }
 
     if (route->body == NULL) {
         route->body = page->reauth ? &af_page_reauth_schema : &no_schema;
@@ -205,7 +321,9 @@ af_pages_template(ngx_uint_t i)
 {
     ngx_uint_t  n;
 
-    static const char *const  others[] = { "problem", NULL };
+    static const char *const  others[] = {
+        "problem", "link_dead", "closed", NULL
+    };
 
     for (n = 0; af_pages[n].path; n++) {
         if (af_pages[n].template && i-- == 0) {
@@ -214,6 +332,26 @@ af_pages_template(ngx_uint_t i)
     }
 
     return (i < sizeof(others) / sizeof(others[0])) ? others[i] : NULL;
+}
+
+
+/* to a change nothing is required */
+
+static int
+email_is_required(json_t *body, json_t *errors)
+{
+    const af_field_t  *field;
+
+    for (field = email_fields; field->name; field++) {
+        if (json_object_get(body, field->name) == NULL
+            && af_schema_error(errors, field->name, "required", "is required")
+               != 0)
+        {
+            return -1;
+        }
+    }
+
+    return 0;
 }
 
 

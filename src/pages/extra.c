@@ -1,0 +1,260 @@
+/*
+ * Steps of pages that show more than a route of the API answers: whose link it
+ * is, an account's sessions, and roles to choose from.
+ */
+
+#include "pages/pages.h"
+#include "pages/view.h"
+#include "api/api.h"
+#include "mail/outbox.h"
+
+
+static ngx_int_t find_reset(af_ctx_t *ctx);
+static ngx_int_t show_reset(af_ctx_t *ctx);
+static ngx_int_t show_verification(af_ctx_t *ctx);
+static ngx_int_t af_page_link(af_ctx_t *ctx, const char *const *kinds);
+static ngx_int_t show(af_ctx_t *ctx);
+
+static ngx_int_t find_roles(af_ctx_t *ctx);
+static ngx_int_t keep_roles(af_ctx_t *ctx);
+static ngx_int_t find_sessions(af_ctx_t *ctx);
+static ngx_int_t keep_sessions(af_ctx_t *ctx);
+static ngx_int_t list_roles(af_ctx_t *ctx);
+static ngx_int_t af_page_keep_data(af_ctx_t *ctx, const char *name);
+static void af_page_bind_all(af_ctx_t *ctx);
+
+
+/* the most roles and sessions that a page shows */
+#define AF_PAGE_ALL  "100"
+
+
+const af_step_pt  af_page_reset_steps[] = {
+    find_reset,
+    show_reset,
+    NULL
+};
+
+
+const af_step_pt  af_page_verify_steps[] = {
+    show_verification,
+    NULL
+};
+
+
+const af_step_pt  af_page_account_steps[] = {
+    find_roles,
+    keep_roles,
+    find_sessions,
+    keep_sessions,
+    af_step_query,
+    af_step_answer,
+    NULL
+};
+
+
+/* before a list */
+
+const af_step_pt  af_page_roles_steps[] = {
+    find_roles,
+    keep_roles,
+    list_roles,
+    NULL
+};
+
+
+static ngx_int_t
+find_reset(af_ctx_t *ctx)
+{
+    static const char *const  kinds[] = {
+        "reset_password", "claim_account", NULL
+    };
+
+    return (af_page_link(ctx, kinds) == NGX_OK)
+           ? af_query(ctx, &af_sql_account_find_reset) : NGX_ERROR;
+}
+
+
+/* password managers want to know whose password it is */
+
+static ngx_int_t
+show_reset(af_ctx_t *ctx)
+{
+    const char       *email;
+    af_page_state_t  *state;
+
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    state = ctx->page;
+    email = af_column(ctx, "email");
+
+    return (json_object_set_new(state->data, "item",
+                                json_pack("{ss}", "email", email))
+            == 0)
+           ? show(ctx) : NGX_ERROR;
+}
+
+
+/* a GET verifies nothing: programs that look for viruses follow links */
+
+static ngx_int_t
+show_verification(af_ctx_t *ctx)
+{
+    static const char *const  kinds[] = {
+        "verify_email", "change_email", NULL
+    };
+
+    return (af_page_link(ctx, kinds) == NGX_OK) ? show(ctx) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+af_page_link(af_ctx_t *ctx, const char *const *kinds)
+{
+    char        *id;
+    const char  *token;
+
+    token = af_page_sent(ctx, "token");
+
+    id = ngx_pnalloc(ctx->request->pool, AF_MAIL_ID_SIZE);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    for ( /* void */ ; token && *kinds; kinds++) {
+        if (af_outbox_check_token(ctx->conf->outbox, *kinds, token, id)) {
+            af_bind(ctx, "mail_id", id);
+            return NGX_OK;
+        }
+    }
+
+    return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+}
+
+
+static ngx_int_t
+show(af_ctx_t *ctx)
+{
+    return af_answer_text(ctx, NULL, 0);
+}
+
+
+static ngx_int_t
+find_roles(af_ctx_t *ctx)
+{
+    af_page_bind_all(ctx);
+
+    return af_query(ctx, &af_sql_admin_roles);
+}
+
+
+static ngx_int_t
+keep_roles(af_ctx_t *ctx)
+{
+    return af_page_keep_data(ctx, "all_roles");
+}
+
+
+/* of the account that the page is about */
+
+static ngx_int_t
+find_sessions(af_ctx_t *ctx)
+{
+    const char             *id;
+    const af_path_param_t  *param;
+
+    param = &ctx->match.params[0];
+
+    id = af_string(ctx, param->value, param->value_len);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_page_bind_all(ctx);
+    af_bind(ctx, "user_id", id);
+
+    return af_query(ctx, &af_sql_auth_sessions);
+}
+
+
+static ngx_int_t
+keep_sessions(af_ctx_t *ctx)
+{
+    return af_page_keep_data(ctx, "sessions");
+}
+
+
+static ngx_int_t
+list_roles(af_ctx_t *ctx)
+{
+    return af_follow(ctx, af_list_steps);
+}
+
+
+static void
+af_page_bind_all(af_ctx_t *ctx)
+{
+    af_bind(ctx, "page", "1");
+    af_bind(ctx, "size", AF_PAGE_ALL);
+    af_bind(ctx, "position", NULL);
+}
+
+
+/* the elements of a list; what was bound for it is no longer */
+
+static ngx_int_t
+af_page_keep_data(af_ctx_t *ctx, const char *name)
+{
+    int               rc;
+    json_t           *data;
+    u_char            total[32];
+    const char       *text;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    text = af_found(ctx) ? af_column(ctx, "data") : NULL;
+    data = text ? json_loads(text, 0, NULL) : json_array();
+
+    (void) ngx_snprintf(total, sizeof(total), "%s_total%Z", name);
+
+    rc = json_object_set_new(state->data, (char *) total,
+                             json_integer(json_array_size(data)));
+    rc |= json_object_set_new(state->data, name, data);
+
+    ctx->nbindings = 0;
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* each of all roles, and whether it is among those of an account or a form */
+
+ngx_int_t
+af_page_role_boxes(json_t *all, json_t *held, json_t *typed)
+{
+    int          rc;
+    size_t       i, n;
+    u_char       name[80];
+    json_t      *role, *one;
+    const char  *s;
+
+    rc = 0;
+
+    json_array_foreach(all, i, role) {
+        s = json_string_value(json_object_get(role, "name"));
+
+        (void) ngx_snprintf(name, sizeof(name), "role_%s%Z", s);
+        json_array_foreach(held, n, one) {
+            if (ngx_strcmp(json_string_value(one), s) == 0) {
+                rc |= json_object_set_new(role, "held", json_true());
+            }
+        }
+
+        if (json_object_get(typed, (char *) name)) {
+            rc |= json_object_set_new(role, "held", json_true());
+        }
+    }
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}

@@ -414,7 +414,7 @@ af_page_choices(af_page_state_t *state, json_t *data)
 static ngx_int_t
 af_page_values(af_ctx_t *ctx, json_t *data)
 {
-    json_t           *values;
+    json_t           *user, *values;
     const char       *token;
     af_page_state_t  *state;
 
@@ -437,9 +437,13 @@ af_page_values(af_ctx_t *ctx, json_t *data)
         return af_page_typed(state->typed, values);
     }
 
-    return (!af_page_of(ctx->match.route)->fills
-            || json_object_update(values, json_object_get(data, "user")) == 0)
-           ? NGX_OK : NGX_ERROR;
+    user = json_object_get(data, "user");
+
+    if (user == NULL || !af_page_of(ctx->match.route)->fills) {
+        return NGX_OK;
+    }
+
+    return json_object_update(values, user) == 0 ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -2,23 +2,23 @@
 # under load; what worker_shutdown_timeout ends; and whether the database has room
 # for those of a node.
 #
-# AUTOFLOW_IDLE=10000 has so many idle ones, in plain text and then by TLS.
+# AUTOFLOW_IDLE=10000 has so many idle ones, in plain text and then by TLS, or as
+# many as may be open here.
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::SSL;
-use List::Util qw(sum);
+use List::Util qw(min sum);
 use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::Autoflow::Process;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $idle = $ENV{AUTOFLOW_IDLE} // 1000;
 my $good = 'correct horse battery staple';
 my ($tls, $h2) = map { Test::Autoflow::free_port() } 1, 2;
 chomp(my $files = `sh -c 'ulimit -Hn'`);
-plan skip_all => "no more than $files files may be open" if $files ne 'unlimited'
-    && $files < $idle + 200;
+my $room = $files eq 'unlimited' ? 1_000_000 : $files - 300;
+my $idle = min($ENV{AUTOFLOW_IDLE} // 1000, $room);
 system('sh', '-c', 'prlimit --nofile=$1:$1 --pid $2', 'sh', $files, $$) == 0 or die 'prlimit';
 
 my $t = Test::Autoflow->new(workers => 2, worker_connections => $idle + 500,

@@ -588,6 +588,7 @@ write_configuration() {
     keys=$(sed 's/[&|\\]/\\&/g' <<<"$state/keys")      # for sed
 
     ln -sfn "$out/$module" "$state/modules/$module"
+    ln -sfn "$root/pages" "$state/pages"
     cp -r "$root/conf/." "$state/conf/"
     cp -r "$root"/conf/{demo,docs,landing} "$place/"
     ! has_docs || cp "$build/$docs_package"/* "$place/docs/"
@@ -660,7 +661,8 @@ TOKEN=\$(curl -s $url/api/v1/auth/register --json '{"email":"ada-'\$(date +%s)'@
 curl -s $url/api/v1/auth/me -H "Authorization: Bearer \$TOKEN"; echo
 curl -s $url/app/hello -H "Authorization: Bearer \$TOKEN"
 
-or $url/demo/ in a browser; $url/docs has the whole API.
+or $url/demo/ in a browser, a site that asks you to sign in: create an account
+there. $url/docs has the whole API.
 
 A page of yours that uses cookies has to be at http://localhost, too, on any
 port: for a browser, 127.0.0.1 is another site, and keeps its cookies apart.

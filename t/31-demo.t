@@ -90,12 +90,16 @@ subtest 'the demonstration' => sub {
     $t->get_ok("$url$_")->status_is(200) for '/', '/health', '/health/live', '/db-test',
         '/api/v1/health';
     $t->get_ok("$url/app/x")->status_is(401);
-    $t->get_ok("$url/demo/")->status_is(200)->content_type_is('text/html')
-        ->text_like('h1' => qr/nginx/);
-    $t->get_ok("$url/demo/demo.js")->status_is(200)->content_type_is('text/javascript');
-    $t->get_ok("$url/verify-email?token=x")->status_is(200)->content_type_is('text/html')
-        ->text_like('h1' => qr/Confirm/);
-    $t->get_ok("$url/landing/landing.js")->status_is(200)->content_type_is('text/javascript');
+    my %browser = (Accept => 'text/html');
+    my $token_cookie = {%browser, Cookie => "af_access=$token"};
+    $t->get_ok("$url/demo/" => {%browser})->status_is(302)
+        ->header_is(Location => '/account/?return=%2Fdemo%2F', 'a browser is sent to sign in');
+    $t->get_ok("$url/demo/" => $token_cookie)->status_is(200)->content_type_is('text/html')
+        ->text_is('#who' => $email, 'and told who is signed in');
+    $t->get_ok("$url/account/sign-in" => {%browser})->status_is(200)
+        ->text_like(title => qr/Demonstration/);
+    $t->get_ok("$url/account/verify-email?token=x")->status_is(400)
+        ->text_like(h1 => qr/no longer works/, 'there are pages for links in mails');
     $t->post_ok(
         "$url/auth/login" => json => {email => $email, password => 'correct horse battery staple'})
         ->status_is(200);

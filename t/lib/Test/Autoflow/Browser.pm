@@ -4,9 +4,9 @@ package Test::Autoflow::Browser;
 # (https://www.w3.org/TR/webdriver2/), which is JSON over HTTP.
 #
 #     my $browser = Test::Autoflow::Browser->new->start;
-#     $browser->go('http://localhost:8080/demo/');
+#     $browser->go('http://localhost:8080/account/sign-in');
 #     $browser->type('#email' => 'ada@example.com')->click('button');
-#     is $browser->text('#who'), 'Ada';
+#     is $browser->text('h1'), 'Your account';
 #     is $browser->script('return fetch(arguments[0]).then(r => r.status)', '/health'), 200;
 #
 # It waits for the elements that it is told to find.  All names below

@@ -8,6 +8,7 @@
 #include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/password.h"
+#include "api/renewals.h"
 #include "api/tokens.h"
 #include "flow/budget.h"
 #include "http/access.h"
@@ -16,6 +17,7 @@
 #include "http/credential.h"
 #include "http/https.h"
 #include "http/login.h"
+#include "http/renew.h"
 #include "http/require.h"
 #include "http/variables.h"
 #include "http/verify.h"
@@ -379,7 +381,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_cookies"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
-                        |NGX_CONF_TAKE1234|NGX_CONF_TAKE5,
+                        |NGX_CONF_1MORE,
       af_cookies_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -549,6 +551,7 @@ ngx_http_autoflow_postconfiguration(ngx_conf_t *cf)
     h[1] = af_cookies_strip_handler;
 
     af_cors_filter_add();
+    af_renew_filter_add();
 
     return af_openapi_init(cf);
 }
@@ -580,6 +583,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->fail_open = 0;
      *     amcf->session_lifetime = 0;
      *     amcf->logins = 0;
+     *     amcf->renew = NULL;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->replica_conf = NULL;
@@ -659,6 +663,7 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
     }
 
     amcf->zone = amcf->metrics;
+    amcf->renew = af_renewal_ask;
 
     amcf->feed = af_feed_create(cf->pool, amcf->database, amcf->zone,
                                 amcf->staleness);
@@ -758,6 +763,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->verify = 0;
      *     alcf->metrics = 0;
      *     alcf->login_returns = NULL;
+     *     alcf->renew = 0;
      *     alcf->open = 0;
      *     alcf->https = AF_HTTPS_OFF;
      *     alcf->methods = NULL;
@@ -793,6 +799,7 @@ ngx_http_autoflow_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    af_renew_merge(conf);
     af_https_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
@@ -936,6 +943,7 @@ ngx_http_autoflow_exit_process(ngx_cycle_t *cycle)
     if (amcf->db) {
         af_flow_stop();
         af_room_stop(amcf->room);
+        af_renewals_stop();
         af_feed_stop(amcf->feed);
         af_db_stop(amcf->db);
         af_db_stop(amcf->wide);

@@ -59,6 +59,8 @@ accepted "@$_" => @$_ for (
     [autoflow_cookies => 'on'],
     [autoflow_cookies => 'off'],
     [autoflow_cookies => 'on samesite=strict strip domain=example.com'],
+    map({ [autoflow_cookies => "on renew=$_ strip samesite=lax domain=a.example"] }
+        'on', 'off'),
     [autoflow_issuer => 'https://auth.example.com/'],
     [autoflow_audience => 'one two'],
     [autoflow_leeway => '10s'],
@@ -141,6 +143,7 @@ my @rows = (
     [autoflow_cookies     => 'off path=/',                    qr/off/],
     [autoflow_cookies     => 'on stripped',                   qr/stripped/],
     [autoflow_cookies     => 'on strip=on',                   qr/strip=on/],
+    [autoflow_cookies     => 'on renew=yes',                  qr/renew=yes/],
     [autoflow_cookies     => 'on path=api',                   qr/path=api/],
     [autoflow_cookies     => 'on "path=/;x"',                 qr{path=/;x}],
     [autoflow_cookies     => 'on domain=a;b',                 qr/b/],

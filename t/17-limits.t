@@ -203,6 +203,8 @@ my @limits = (
         $t->get_ok('/app/x' => $t->bearer($token->(8193)))->status_is(401)
             ->header_is('X-Status' => 'too_long');
     }],
+    ['directives.md', 'autoflow_cookies', 'kept for 10 seconds',
+        't/69-renew.t: only so often'],
     ['directives.md', 'autoflow_login', 'longer than 2048 octets',
         't/69-login.t: no loop, and no end of a URL'],
     ['directives.md', 'autoflow_login_return', '2048 octets at most',

@@ -163,6 +163,8 @@ af_refresh_found(af_ctx_t *ctx)
 
     af_bind(ctx, "session_id", session_id);
     af_bind(ctx, "user_id", user_id);
+    af_bind(ctx, "by_cookie", ctx->presented.source == AF_SOURCE_COOKIE
+                              ? "true" : "false");
 
     if (ctx->presented.form == AF_REFRESH_LEGACY) {
         return af_refresh_bind_successors(ctx);

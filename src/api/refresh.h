@@ -23,8 +23,9 @@ ngx_int_t af_find_refresh(af_ctx_t *ctx);
 
 /*
  * NGX_OK: the token belongs to the session, and "user_id", "session_id",
- * "number", "token_hash" and "successors" are bound, for the statement that
- * decides whether it is still valid.  Otherwise the flow has ended.
+ * "by_cookie", "number", "token_hash" and "successors" are bound, for the
+ * statement that decides whether it is still valid.  Otherwise the flow has
+ * ended.
  */
 ngx_int_t af_refresh_found(af_ctx_t *ctx);
 

@@ -18,11 +18,11 @@ typedef ngx_int_t (*af_tokens_pt)(af_ctx_t *ctx, af_token_pair_t *pair);
 
 static ngx_int_t af_issue_tokens(af_ctx_t *ctx, af_token_pair_t *pair,
     af_tokens_pt answer);
-static char *af_access_token(af_ctx_t *ctx, size_t *len);
 static ngx_int_t af_answer_tokens(af_ctx_t *ctx, af_token_pair_t *pair);
 static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
     char *refresh);
-static int af_access_claims(af_ctx_t *ctx, json_t *claims);
+static int af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
+    const ngx_http_autoflow_srv_conf_t *server, json_t *claims);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
 
@@ -79,7 +79,8 @@ af_issue_tokens(af_ctx_t *ctx, af_token_pair_t *pair, af_tokens_pt answer)
 
     af_lane_changed(ctx->conf, af_column(ctx, "user_id"));
 
-    access = af_access_token(ctx, &len);
+    access = af_access_token(ctx->conf, ctx->server,
+                             af_column(ctx, "claims"), &len);
     if (access == NULL) {
         return af_problem(ctx, AF_INTERNAL_ERROR, "can't make an access "
                           "token: are there too many roles?");
@@ -147,22 +148,19 @@ af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len, char *refresh)
 }
 
 
-/* to be freed with free() */
-
-static char *
-af_access_token(af_ctx_t *ctx, size_t *len)
+char *
+af_access_token(const ngx_http_autoflow_main_conf_t *conf,
+    const ngx_http_autoflow_srv_conf_t *server, const char *text, size_t *len)
 {
-    char        *token;
-    json_t      *claims;
-    const char  *text;
+    char    *token;
+    json_t  *claims;
 
-    text = af_column(ctx, "claims");
     claims = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
     token = NULL;
 
-    if (claims && af_access_claims(ctx, claims) == 0) {
-        token = af_jwt_sign(ctx->server->signer, claims, len);
+    if (claims && af_access_claims(conf, server, claims) == 0) {
+        token = af_jwt_sign(server->signer, claims, len);
     }
 
     json_decref(claims);
@@ -174,7 +172,8 @@ af_access_token(af_ctx_t *ctx, size_t *len)
 /* the claims that don't come from the database (RFC 7519, section 4.1) */
 
 static int
-af_access_claims(af_ctx_t *ctx, json_t *claims)
+af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
+    const ngx_http_autoflow_srv_conf_t *server, json_t *claims)
 {
     char     jti[af_base64url_size(AF_JTI_OCTETS)];
     u_char   octets[AF_JTI_OCTETS];
@@ -194,18 +193,18 @@ af_access_claims(af_ctx_t *ctx, json_t *claims)
     randombytes_buf(octets, sizeof(octets));
     sodium_bin2base64(jti, sizeof(jti), octets, sizeof(octets), AF_BASE64URL);
 
-    if (ctx->server->audience
-        && json_object_set_new(claims, "aud", af_audience(ctx->server)) != 0)
+    if (server->audience
+        && json_object_set_new(claims, "aud", af_audience(server)) != 0)
     {
         return -1;
     }
 
     added = json_pack("{ss% ss sI sI}",
-                      "iss", (char *) ctx->server->issuer.data,
-                             ctx->server->issuer.len,
+                      "iss", (char *) server->issuer.data,
+                             server->issuer.len,
                       "jti", jti,
                       "iat", (json_int_t) issued,
-                      "exp", (json_int_t) (now + ctx->conf->access_ttl));
+                      "exp", (json_int_t) (now + conf->access_ttl));
 
     return json_object_update_new(claims, added);
 }

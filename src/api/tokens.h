@@ -23,4 +23,12 @@ ngx_int_t af_step_tokens(af_ctx_t *ctx);
 ngx_int_t af_tokens_renew(af_ctx_t *ctx);
 
 
+/*
+ * An access token with these claims, which are JSON from the database, and with
+ * ours.  To be freed with af_wipe_free(); NULL if it can't be made.
+ */
+char *af_access_token(const ngx_http_autoflow_main_conf_t *conf,
+    const ngx_http_autoflow_srv_conf_t *server, const char *text, size_t *len);
+
+
 #endif /* AF_API_TOKENS_H */

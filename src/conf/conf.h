@@ -39,6 +39,7 @@ struct af_pages_s;
 struct af_password_conf_s;
 struct af_replica_s;
 struct af_replica_conf_s;
+struct af_renew_s;
 struct af_blocklist_s;
 struct af_zone_s;
 
@@ -115,6 +116,9 @@ typedef struct {
     ngx_str_t                   link_base; /* without a '/' at its end */
     struct af_outbox_s         *outbox;    /* NULL: mails are off */
 
+    /* asks for an access token, see api/renewals.h; NULL: there are none */
+    ngx_int_t                 (*renew)(struct af_renew_s *renew);
+
     struct af_cache_s          *cache;     /* per worker; NULL: off */
     ngx_int_t                   request_id;    /* index of $request_id */
     time_t                      started;
@@ -190,6 +194,8 @@ typedef struct {
     /* likewise; and the origins that it may lead back to, NULL: none */
     const struct af_login_s    *login;
     const struct af_login_returns_s  *login_returns;
+
+    ngx_uint_t                  renew;     /* access tokens, in cookies */
 
     /* what it serves is for those without a token, whatever it inherits */
     ngx_uint_t                  open;

@@ -320,43 +320,13 @@ af_value_self(af_ctx_t *ctx)
 }
 
 
-/* an IPv4 address is the same in an IPv6 socket */
-
 static const char *
 af_value_ip_address(af_ctx_t *ctx)
 {
-    ngx_connection_t     *c;
-#if (NGX_HAVE_INET6)
-    u_char                text[NGX_INET_ADDRSTRLEN];
-    struct sockaddr_in6  *sin6;
-#endif
+    ngx_str_t  text;
 
-    c = ctx->request->connection;
-
-    switch (c->sockaddr->sa_family) {
-
-    case AF_INET:
-        break;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) c->sockaddr;
-
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            return af_string(ctx, text,
-                             ngx_inet_ntop(AF_INET,
-                                           &sin6->sin6_addr.s6_addr[12],
-                                           text, sizeof(text)));
-        }
-
-        break;
-#endif
-
-    default:
-        return NULL;
-    }
-
-    return af_string(ctx, c->addr_text.data, c->addr_text.len);
+    return (af_request_address(ctx->request, &text) == NGX_OK && text.len)
+           ? af_string(ctx, text.data, text.len) : NULL;
 }
 
 

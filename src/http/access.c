@@ -1,6 +1,7 @@
 #include "http/access.h"
 #include "http/cors.h"
 #include "http/login.h"
+#include "http/renew.h"
 #include "http/require.h"
 #include "conf/params.h"
 #include "keys/keys.h"
@@ -8,6 +9,7 @@
 
 static char *af_auth_token(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_autoflow_loc_conf_t *alcf);
+static void af_access_resume(ngx_http_request_t *r);
 static ngx_int_t af_access_refuse(ngx_http_request_t *r,
     const af_verdict_t *verdict);
 
@@ -154,6 +156,7 @@ af_access_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
 ngx_int_t
 af_access_handler(ngx_http_request_t *r)
 {
+    ngx_uint_t                     anonymous;
     af_verdict_t                   verdict;
     ngx_http_autoflow_loc_conf_t  *alcf;
 
@@ -181,13 +184,41 @@ af_access_handler(ngx_http_request_t *r)
 
     /* no decision: with "satisfy any" it is left to others */
 
-    if (verdict.status == AF_TOKEN_MISSING
-        && alcf->auth == AF_AUTH_OPTIONAL && alcf->require == NULL)
-    {
+    anonymous = (verdict.status == AF_TOKEN_MISSING
+                 && alcf->auth == AF_AUTH_OPTIONAL && alcf->require == NULL);
+
+    switch (af_renew(r, AF_PROTECTED_AUTH, &verdict, af_access_resume)) {
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    case NGX_ERROR:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default:
+        break;
+    }
+
+    if (verdict.status == AF_TOKEN_OK) {
+        return NGX_OK;
+    }
+
+    if (anonymous) {
         return NGX_DECLINED;
     }
 
     return af_access_refuse(r, &verdict);
+}
+
+
+/* the phases go on where they stopped */
+
+static void
+af_access_resume(ngx_http_request_t *r)
+{
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
 }
 
 
@@ -211,8 +242,14 @@ af_access_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
         return rc;
     }
 
-    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR
+    if ((status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN)
         && af_challenge(r, verdict->problem) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && af_set_header(r, "Retry-After", (u_char *) "1", 1, NULL) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

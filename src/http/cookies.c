@@ -10,7 +10,12 @@
 
 static ngx_int_t af_cookies_set_access(ngx_http_request_t *r,
     const ngx_str_t *access);
+static ngx_uint_t af_cookies_are_too_long(ngx_http_request_t *r,
+    const ngx_str_t *access);
 static ngx_int_t af_cookies_expire_legacy(ngx_http_request_t *r);
+static ngx_int_t af_cookie_text(ngx_http_request_t *r, af_cookie_t cookie,
+    const ngx_str_t *path, const ngx_str_t *value, time_t max_age,
+    ngx_str_t *text);
 static ngx_int_t af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *path, const ngx_str_t *value, time_t max_age);
 static const ngx_str_t *af_cookie_name(ngx_http_request_t *r,
@@ -180,21 +185,32 @@ af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf)
 static ngx_int_t
 af_cookies_set_access(ngx_http_request_t *r, const ngx_str_t *access)
 {
+    if (!af_cookies_are_too_long(r, access)) {
+        return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root, access,
+                             af_main_conf(r)->access_ttl);
+    }
+
+    return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root,
+                         &af_cookie_empty, 0);
+}
+
+
+static ngx_uint_t
+af_cookies_are_too_long(ngx_http_request_t *r, const ngx_str_t *access)
+{
     const ngx_str_t  *name;
 
     name = af_cookie_name(r, AF_COOKIE_ACCESS);
 
     if (name->len + access->len <= AF_COOKIE_MAX) {
-        return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root, access,
-                             af_main_conf(r)->access_ttl);
+        return 0;
     }
 
     af_request_log(NGX_LOG_ERR, r,
                    "an access token of %uz octets is too long for a "
                    "cookie: its account has too many roles", access->len);
 
-    return af_cookie_set(r, AF_COOKIE_ACCESS, &af_cookie_root,
-                         &af_cookie_empty, 0);
+    return 1;
 }
 
 
@@ -250,11 +266,45 @@ af_cookies_expire_legacy(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+af_cookies_renew(ngx_http_request_t *r, const ngx_str_t *access)
+{
+    ngx_str_t  text;
+
+    if (af_cookies_are_too_long(r, access)) {
+        return NGX_OK;
+    }
+
+    if (af_cookie_text(r, AF_COOKIE_ACCESS, &af_cookie_root, access,
+                       af_main_conf(r)->access_ttl, &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return af_set_header(r->main, "Set-Cookie", text.data, text.len, NULL);
+}
+
+
 static ngx_int_t
 af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie, const ngx_str_t *path,
     const ngx_str_t *value, time_t max_age)
 {
-    u_char              *p, *text;
+    ngx_str_t  text;
+
+    if (af_cookie_text(r, cookie, path, value, max_age, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return af_set_header(r, "Set-Cookie", text.data, text.len, NULL);
+}
+
+
+static ngx_int_t
+af_cookie_text(ngx_http_request_t *r, af_cookie_t cookie, const ngx_str_t *path,
+    const ngx_str_t *value, time_t max_age, ngx_str_t *text)
+{
+    u_char              *p;
     size_t               len;
     const ngx_str_t     *name, *samesite;
     const af_cookies_t  *cookies;
@@ -267,12 +317,12 @@ af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie, const ngx_str_t *path,
           + cookies->domain.len + NGX_TIME_T_LEN
           + sizeof("=; Path=; Max-Age=; SameSite=; Domain=; HttpOnly; Secure");
 
-    text = ngx_pnalloc(r->pool, len);
-    if (text == NULL) {
+    text->data = ngx_pnalloc(r->pool, len);
+    if (text->data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(text, "%V=%V; Path=%V; Max-Age=%T; SameSite=%V", name,
+    p = ngx_sprintf(text->data, "%V=%V; Path=%V; Max-Age=%T; SameSite=%V", name,
                     value, path, max_age, samesite);
 
     if (cookies->domain.len) {
@@ -287,7 +337,9 @@ af_cookie_set(ngx_http_request_t *r, af_cookie_t cookie, const ngx_str_t *path,
         p = ngx_sprintf(p, "; Secure");
     }
 
-    return af_set_header(r, "Set-Cookie", text, p - text, NULL);
+    text->len = p - text->data;
+
+    return NGX_OK;
 }
 
 

@@ -34,6 +34,13 @@ typedef enum {
 } af_samesite_t;
 
 
+typedef enum {
+    AF_RENEW_UNSET = 0,        /* on where there is an autoflow_login */
+    AF_RENEW_OFF,
+    AF_RENEW_ON
+} af_renew_mode_t;
+
+
 typedef struct af_cookies_s  af_cookies_t;
 
 struct af_cookies_s {
@@ -41,6 +48,7 @@ struct af_cookies_s {
     ngx_str_t    domain;       /* empty: this host only */
     ngx_uint_t   samesite;     /* af_samesite_t */
     ngx_uint_t   strip;        /* hide the access cookie, too */
+    ngx_uint_t   renew;        /* af_renew_mode_t */
 };
 
 
@@ -85,6 +93,12 @@ ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
 /* Sets the readable cookie alone, to a token that is no session's yet. */
 ngx_int_t af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf);
+
+/*
+ * Sets the access cookie alone, as configured for this request, which may be a
+ * subrequest, in the main request's response; not if the token is too long.
+ */
+ngx_int_t af_cookies_renew(ngx_http_request_t *r, const ngx_str_t *access);
 
 /*
  * Remove from the Cookie headers what no upstream may get; af_cookie() still

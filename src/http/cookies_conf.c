@@ -25,12 +25,21 @@ static const ngx_conf_enum_t  af_cookies_samesites[] = {
 };
 
 
+static const ngx_conf_enum_t  af_cookies_renews[] = {
+    { ngx_string("on"), AF_RENEW_ON },
+    { ngx_string("off"), AF_RENEW_OFF },
+    { ngx_null_string, 0 }
+};
+
+
 static const af_param_t  af_cookies_params[] = {
     af_param("path=", af_param_path, af_cookies_t, path),
     af_param("domain=", af_param_domain, af_cookies_t, domain),
     af_param("samesite=", af_param_enum, af_cookies_t, samesite,
              .values = af_cookies_samesites),
     af_param("strip", af_param_word, af_cookies_t, strip),
+    af_param("renew=", af_param_enum, af_cookies_t, renew,
+             .values = af_cookies_renews),
     { .name = ngx_null_string }
 };
 

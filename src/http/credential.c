@@ -2,6 +2,8 @@
 #include "http/csrf.h"
 
 
+static ngx_uint_t af_credential_renewed(ngx_http_request_t *r,
+    ngx_str_t *token);
 static ngx_uint_t af_is_bearer(const ngx_str_t *value);
 static af_refresh_form_t af_credential_form(const ngx_str_t *token);
 static void af_credential_read(ngx_http_request_t *r, const ngx_str_t *token,
@@ -130,7 +132,8 @@ af_access_credentials(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
     n = 0;
 
     if (bearer.len == 0 || af_credential_form(&bearer) != AF_REFRESH_NONE) {
-        n = af_cookie(r, AF_COOKIE_ACCESS, tokens);
+        n = af_credential_renewed(r, tokens)
+            ? 1 : af_cookie(r, AF_COOKIE_ACCESS, tokens);
         *cookie = (n != 0);
     }
 
@@ -140,6 +143,25 @@ af_access_credentials(ngx_http_request_t *r, ngx_str_t tokens[AF_COOKIE_VALUES],
     }
 
     return n;
+}
+
+
+/* it is as if the browser had already sent the new cookie */
+
+static ngx_uint_t
+af_credential_renewed(ngx_http_request_t *r, ngx_str_t *token)
+{
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    ctx = af_request_find_ctx(r->main);
+
+    if (ctx == NULL || ctx->renewed.len == 0 || !af_cookies_on(r)) {
+        return 0;
+    }
+
+    *token = ctx->renewed;
+
+    return 1;
 }
 
 

@@ -184,6 +184,51 @@ af_request_path(ngx_http_request_t *r, ngx_str_t *text)
 }
 
 
+ngx_int_t
+af_request_address(ngx_http_request_t *r, ngx_str_t *text)
+{
+    ngx_connection_t     *c;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    ngx_str_null(text);
+
+    c = r->connection;
+
+    switch (c->sockaddr->sa_family) {
+
+    case AF_INET:
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) c->sockaddr;
+
+        if (!IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            break;
+        }
+
+        text->data = ngx_pnalloc(r->pool, NGX_INET_ADDRSTRLEN);
+        if (text->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        text->len = ngx_inet_ntop(AF_INET, &sin6->sin6_addr.s6_addr[12],
+                                  text->data, NGX_INET_ADDRSTRLEN);
+        return NGX_OK;
+#endif
+
+    default:
+        return NGX_OK;
+    }
+
+    *text = c->addr_text;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 af_request_clean(ngx_http_request_t *r, const ngx_str_t *raw, size_t max,
     ngx_str_t *text)

@@ -28,6 +28,8 @@ typedef struct {
     uint64_t                 hash_time;  /* in threads */
 
     struct af_body_s        *body;       /* being read */
+    struct af_renew_s       *renew;      /* NULL: not tried */
+    ngx_str_t                renewed;    /* the main request's; empty: none */
     const struct af_cors_s  *cors;       /* of an earlier location, or NULL */
     const struct af_login_s *login;      /* if nobody lets it pass, or NULL */
     ngx_array_t             *hidden;     /* cookies hidden from upstreams */
@@ -61,6 +63,12 @@ ngx_str_t af_request_id(ngx_http_request_t *r);
  */
 ngx_int_t af_request_user_agent(ngx_http_request_t *r, ngx_str_t *text);
 ngx_int_t af_request_path(ngx_http_request_t *r, ngx_str_t *text);
+
+/*
+ * The client's address, that of IPv4 in an IPv6 socket, too; empty if it has
+ * none.  NGX_ERROR: no memory.
+ */
+ngx_int_t af_request_address(ngx_http_request_t *r, ngx_str_t *text);
 
 /*
  * Logs a line about a request, with the id that its response has; the arguments

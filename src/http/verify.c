@@ -1,9 +1,11 @@
 #include "http/claims.h"
+#include "http/renew.h"
 #include "http/require.h"
 #include "http/verify.h"
 #include "conf/params.h"
 
 
+static void af_verify_resume(ngx_http_request_t *r);
 static ngx_int_t af_verify_headers(ngx_http_request_t *r,
     const af_identity_t *identity);
 
@@ -71,6 +73,22 @@ af_verify_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (verdict.status != AF_TOKEN_OK) {
+
+        switch (af_renew(r, AF_PROTECTED_VERIFY, &verdict, af_verify_resume)) {
+
+        case NGX_AGAIN:
+            r->main->count++;
+            return NGX_DONE;
+
+        case NGX_ERROR:
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        default:
+            break;
+        }
+    }
+
     /*
      * The response is sent here rather than by returning its status: an
      * error_page would replace it, which auth_request takes for a failure.
@@ -90,6 +108,13 @@ af_verify_handler(ngx_http_request_t *r)
     }
 
     return af_respond(r, af_loc_conf(r)->verify, NULL, 0);
+}
+
+
+static void
+af_verify_resume(ngx_http_request_t *r)
+{
+    ngx_http_finalize_request(r, af_verify_handler(r));
 }
 
 

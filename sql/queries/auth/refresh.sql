@@ -1,7 +1,8 @@
 -- Exchanges a refresh token, which belongs to a session, for its successor,
 -- once; repeated within the grace period, and before the successor was used,
 -- for the same one.  Any other use of an exchanged token is theft, and ends its
--- session.
+-- session.  But a browser may have lost the response, and can't know: by cookie
+-- there is no period (see renew.sql).
 --
 -- The session is locked, and its row alone decides; the account is locked for
 -- the claims, and first, as wherever both are.
@@ -16,6 +17,7 @@
 -- :token_hash          and this is its SHA-256, in hex
 -- :successors          then: an array of the hashes of its successors, by each
 --                      accepted secret
+-- :by_cookie           whether it was in a cookie
 -- :require_verified    whether the address must be verified; until it is, the
 --                      token is not exchanged
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
@@ -53,7 +55,16 @@ WITH presented AS MATERIALIZED (
            LATERAL autoflow.refresh_verdict(
                account, session, :number::bigint,
                decode(:token_hash::text, 'hex'),
-               :refresh_grace::bigint) AS worth,
+               :refresh_grace::bigint) AS r (judged),
+           LATERAL (SELECT CASE WHEN judged = 'reused'
+                                     AND :by_cookie::boolean
+                                     AND :number::bigint
+                                         = (session).number - 1
+                                     AND (session).last_used_at
+                                         <= (session).rotated_at
+                                THEN 'former'
+                                ELSE judged
+                           END) AS w (worth),
            LATERAL (SELECT (session).created_at
                            + nullif(:session_lifetime::bigint, 0)
                              * interval '1 second') AS e (ends_at)

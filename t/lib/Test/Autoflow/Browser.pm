@@ -109,14 +109,11 @@ sub keys ($self, @keys) {
 # its visible text
 sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
 
-# waits for an element to have this text, of this page or the next one
+# waits for an element to have this text
 sub says ($self, $css, $text, $name = "$css: $text") {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $said;
-    wait_until(sub {
-        $said = eval { $self->text($css) } // ($@ =~ /stale element/ ? '' : Carp::croak($@));
-        $said =~ $text;
-    });
+    wait_until(sub { ($said = $self->text($css)) =~ $text });
     Test::More::like($said, $text, $name);
     return $self;
 }

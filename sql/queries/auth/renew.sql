@@ -1,0 +1,86 @@
+-- A new access token beside the current refresh token, which is not exchanged:
+-- nobody knows when the response arrives, or whether it does.
+--
+-- A number remains good until its successor is first presented, as the response
+-- that had the successor may have been lost: that is when the session was used
+-- after it was exchanged.
+--
+-- writes
+-- columns: verdict text, user_id uuid, random text, claims json
+--
+-- :session_id, :number of the presented token
+-- :theft               whether a token that was exchanged and is no longer good
+--                      ends its session: its MAC was verified
+-- :require_verified    whether the address must be verified
+-- :refresh_grace, :access_ttl                          in seconds
+-- :session_lifetime    since the login, in seconds; 0: unlimited
+-- :ip_address, :user_agent, :request_id                may be null
+--
+-- verdict              that of refresh_verdict(), or unverified; no row: no such
+--                      session
+-- random               of the session, in hex
+-- claims               if the verdict is current or former
+
+WITH presented AS MATERIALIZED (
+    SELECT u AS account, s AS session
+      FROM autoflow.sessions s
+      JOIN autoflow.users u ON u.id = s.user_id
+     WHERE s.id = :session_id::uuid
+       FOR SHARE OF u
+       FOR NO KEY UPDATE OF s
+), decision AS MATERIALIZED (
+    SELECT account, session,
+           CASE WHEN worth NOT IN ('current', 'former') THEN worth
+                WHEN :require_verified::boolean
+                     AND NOT (account).email_verified THEN 'unverified'
+                WHEN ends_at <= now() THEN 'expired'
+                ELSE worth
+           END AS verdict
+      FROM presented,
+           LATERAL autoflow.refresh_verdict(account, session, :number::bigint,
+                                            NULL, :refresh_grace::bigint)
+               AS r (judged),
+           LATERAL (SELECT CASE WHEN judged = 'reused'
+                                     AND :number::bigint
+                                         = (session).number - 1
+                                     AND (session).last_used_at
+                                         <= (session).rotated_at
+                                THEN 'former'
+                                ELSE judged
+                           END) AS w (worth),
+           LATERAL (SELECT (session).created_at
+                           + nullif(:session_lifetime::bigint, 0)
+                             * interval '1 second') AS e (ends_at)
+), used AS (
+    UPDATE autoflow.sessions s
+       SET last_used_at = CASE WHEN verdict = 'current' THEN now()
+                               ELSE s.last_used_at END,
+           ip_address = coalesce(:ip_address::inet, s.ip_address),
+           access_expires_at =
+               greatest(s.access_expires_at,
+                        now() + :access_ttl::bigint * interval '1 second')
+      FROM decision d
+     WHERE s.id = (d.session).id
+       AND verdict IN ('current', 'former')
+), ended AS (
+    UPDATE autoflow.sessions s
+       SET ended_at = now()
+      FROM decision d
+     WHERE s.id = (d.session).id
+       AND verdict = 'reused'
+       AND :theft::boolean
+    RETURNING s.*
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (action, target_id, ip_address, user_agent, request_id, details)
+    SELECT 'refresh_token_reused', user_id, :ip_address::inet,
+           :user_agent::text, :request_id::text,
+           jsonb_build_object('session_id', id)
+      FROM ended
+)
+SELECT verdict,
+       (account).id AS user_id,
+       encode((session).random, 'hex') AS random,
+       CASE WHEN verdict IN ('current', 'former')
+            THEN autoflow.claims_json(account, (session).id) END AS claims
+  FROM decision;

@@ -50,6 +50,8 @@ my %defaults = (
     autoflow_leeway                 => 'autoflow_leeway 0s;',
     autoflow_token_cache            => 'autoflow_token_cache 8m;',
     autoflow_api                    => '—',
+    autoflow_pages                  => '—',
+    autoflow_pages_dir              => 'autoflow_pages_dir pages;',
     autoflow_verify                 => '—',
     autoflow_metrics                => '—',
     autoflow_cors_origins           => '—',
@@ -124,6 +126,7 @@ my @limits = (
         accepted(autoflow_seal_key => $_) for 'x' x 32, 'hex:' . '0f' x 32;
         refused(autoflow_seal_key => $_, qr/32 octets/) for 'x' x 31, 'hex:' . '0f' x 31;
     }],
+    ['directives.md', 'autoflow_pages', 'larger than 1 MiB', 't/64-pages.t: files with mistakes'],
     ['directives.md', 'autoflow_database', 'may run two of them at once',
         't/55-lanes.t: lists that take long'],
     ['directives.md', 'autoflow_database', '2 connections per node',

@@ -315,6 +315,51 @@ subtest 'static files' => sub {
     $v->request(POST => $url)->is(404);
 };
 
+subtest 'files with mistakes' => sub {
+    my $folder = tempdir;
+    my $check = Test::Autoflow->new(settings => {autoflow_pages_dir => "$root/pages"},
+        server => "location /account/ { autoflow_pages templates=$folder; }");
+    my $file = sub ($name, $text) {
+        $_->remove_tree for path($folder)->list({dir => 1})->each;
+        path($folder, $name)->tap(sub { $_->dirname->make_path })->spurt($text);
+        my ($status, $said) = $check->check;
+        return $status ? $said : 'accepted';
+    };
+    is $file->('templates/account.html', '{{unknown}}'), 'accepted', 'a name that is unknown';
+    is $file->('texts/fr.json', '{}'), 'accepted', 'a language without texts';
+    is $file->('static/other.css', 'x' x 2**20), 'accepted', 'as large as it may be';
+    is $file->('templates/notes.txt', '{{'), 'accepted', 'files of other kinds';
+    my %wrong = (
+        'templates/account.html' => ["a\n{{{user.email}}}", qr/account.html" has .*unknown.*line 2/],
+        'templates/profile.html' => ["\n\n{{>nowhere}}", qr/profile.html" includes .*line 3/],
+        'templates/part.html'    => ['{{>part}}', qr/part.html" includes itself/],
+        'templates/sign_in.html' => ['{{#a}}', qr/sign_in.html" has a section without its end/],
+        'texts/fr.json'          => ['{"a": 1}', qr/fr.json" has a "a" that is not a string/],
+        'texts/de.json'          => ["{\n'a'}", qr/de.json" is not a JSON object in line 2/],
+        'static/large.js'        => ['x' x (2**20 + 1), qr/large.js" is too large/],
+    );
+    like $file->($_, $wrong{$_}[0]), $wrong{$_}[1], $_ for sort keys %wrong;
+    $file->('texts/fr.json', '{}');
+    for my $row (
+        ['location /x { autoflow_pages; }', qr/ends with "\/"/],
+        ['location = /x/ { autoflow_pages; }', qr/is a prefix/],
+        ['location ~ /x/ { autoflow_pages; }', qr/is a prefix/],
+        ['location /a"b/ { autoflow_pages; }', qr/only letters/],
+        ['location /x/ { autoflow_pages; autoflow_pages; }', qr/is duplicate/],
+        ['location /x/ { autoflow_pages; autoflow_api; }', qr/is duplicate|conflicts/],
+        ['location /x/ { autoflow_cookies off; autoflow_pages; }', qr/needs "autoflow_cookies on"/],
+        ['location /x/ { autoflow_pages logo=/nowhere.svg; }', qr/nowhere.svg" can't be read/],
+        ['location /x/ { autoflow_pages css=/etc/passwd; }', qr/no known type/],
+        ['location /x/ { autoflow_pages brand=' . 'x' x 129 . '; }', qr/too long/],
+    ) {
+        $check->server($row->[0]);
+        my ($status, $said) = $check->check;
+        like $said, $row->[1], $row->[0] =~ s/x{9,}/…/r;
+    }
+    $check->settings({autoflow_pages_dir => '/nowhere'})->server('location /x/ { autoflow_pages; }');
+    like +($check->check)[1], qr{/nowhere/templates"; "autoflow_pages_dir" says}, 'nowhere';
+};
+
 subtest 'without the database' => sub {
     my $v = visitor();
     $v->get('sign-in')->submit(\%ada);

@@ -36,15 +36,17 @@ af_language_weight(const char *accept, size_t len, const char *language,
     while (af_language_next(&accept, end, &next)) {
         match = af_language_match(&next, language, language_len);
 
-        if (match > best) {
+        /* another region's: a little less than its own */
+
+        if (next.len > language_len && next.weight > 0) {
+            next.weight--;
+        }
+
+        if (match > best
+            || (match == best && match != 0 && next.weight > weight))
+        {
             best = match;
             weight = next.weight;
-
-            /* another region's: rather than one that isn't there */
-
-            if (next.len > language_len && weight > 0) {
-                weight--;
-            }
         }
     }
 

@@ -19,7 +19,7 @@ path($own, 'templates')->make_path->child('account.html')->spurt('{{>start}}<h2>
 path($own, 'texts')->make_path->child('fr.json')->spurt('{"sign_in_title": "Connexion"}');
 path($own, 'mine.css')->spurt('b{}');
 
-my $t = Test::Autoflow->new(server => $guide->text(language => 'nginx') . <<"END");
+my $t = Test::Autoflow->new(clock => 1, server => $guide->text(language => 'nginx') . <<"END");
 location /own/ { autoflow_pages "brand=A & B" templates=$own css=$own/mine.css; }
 END
 $guide->finish;
@@ -46,7 +46,7 @@ subtest 'signing in and out' => sub {
     is $res->headers->vary, 'Accept-Language', 'by language';
     is $v->dom->at('input[name=return]')->{value}, '/wiki?a=1&b', 'where to go then';
     $v->submit(\%ada)->leads_to('/wiki?a=1&b');
-    is_deeply [sort keys %{$v->cookies}], [qw(af_access af_csrf af_refresh af_trip)],
+    is_deeply [sort keys %{$v->cookies}], [qw(af_access af_csrf af_fresh af_refresh af_trip)],
         'a session in cookies, and that it has just begun';
     $v->get('')->is(200)->says('ada@example.com', 'Example');
     $v->get('sign-in')->leads_to('/account/');
@@ -205,6 +205,34 @@ subtest 'the administration' => sub {
         $bob->{user}{id}), 'nobody promotes themselves';
 };
 
+subtest 'that it is still you' => sub {
+    my $v = visitor();
+    $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    my $old = $v->cookie('af_fresh');
+    $v->drop('af_fresh')->get('admin/roles')->is(200);
+    my %role = (name => 'late', description => '');
+    $v->submit(\%role, {}, 'admin/roles')
+        ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
+    $v->get('confirm?return=/account/admin/roles')->submit({current_password => 'no'})->is(403);
+    $v->submit({current_password => $good})->leads_to('/account/admin/roles');
+    my $form = $v->get('admin/roles')->res;
+    $v->submit(\%role, {}, 'admin/roles')->leads_to('/account/admin/roles?done=role_made');
+    my $new = $v->cookie('af_fresh');
+    my $w = visitor();
+    $w->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    $role{name} = 'later';
+    for my $cookie ($new, '', '.', $new =~ s/^\d/9/r, $new =~ s/.$//r, 'x' x 300,
+        time . '.' . $w->cookie('af_csrf')) {
+        $w->cookies->{af_fresh} = $cookie;
+        $w->res($form)->get('admin/roles')->submit(\%role, {}, 'admin/roles')
+            ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
+    }
+    $t->pass(601);
+    $v->get('admin/roles')->submit(\%role, {}, 'admin/roles')
+        ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
+    $t->go;
+};
+
 subtest 'errors' => sub {
     my $v = visitor();
     $v->get('sign-in')->submit({%ada, password => 'wrong'})->is(401)
@@ -330,7 +358,8 @@ subtest 'files with mistakes' => sub {
     is $file->('static/other.css', 'x' x 2**20), 'accepted', 'as large as it may be';
     is $file->('templates/notes.txt', '{{'), 'accepted', 'files of other kinds';
     my %wrong = (
-        'templates/account.html' => ["a\n{{{user.email}}}", qr/account.html" has .*unknown.*line 2/],
+        'templates/account.html' => ["a\n{{{user.email}}}",
+            qr/account.html" has .*unknown.*line 2/],
         'templates/profile.html' => ["\n\n{{>nowhere}}", qr/profile.html" includes .*line 3/],
         'templates/part.html'    => ['{{>part}}', qr/part.html" includes itself/],
         'templates/sign_in.html' => ['{{#a}}', qr/sign_in.html" has a section without its end/],
@@ -356,7 +385,8 @@ subtest 'files with mistakes' => sub {
         my ($status, $said) = $check->check;
         like $said, $row->[1], $row->[0] =~ s/x{9,}/…/r;
     }
-    $check->settings({autoflow_pages_dir => '/nowhere'})->server('location /x/ { autoflow_pages; }');
+    $check->settings({autoflow_pages_dir => '/nowhere'});
+    $check->server('location /x/ { autoflow_pages; }');
     like +($check->check)[1], qr{/nowhere/templates"; "autoflow_pages_dir" says}, 'nowhere';
 };
 

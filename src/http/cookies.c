@@ -63,7 +63,11 @@ static const struct {
 
     [AF_COOKIE_LEGACY_CSRF] = { ngx_string("af_csrf"),
                                 ngx_string("af_csrf"),
-                                ngx_string("af_csrf"), 1 }
+                                ngx_string("af_csrf"), 1 },
+
+    [AF_COOKIE_FRESH] = { ngx_string("af_fresh"),
+                          ngx_string("__Host-af_fresh"),
+                          ngx_string("__Secure-af_fresh"), 0 }
 };
 
 
@@ -177,6 +181,14 @@ af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf)
 {
     return af_cookie_set(r, AF_COOKIE_CSRF, &af_cookie_root, csrf,
                          af_main_conf(r)->refresh_ttl);
+}
+
+
+ngx_int_t
+af_cookies_set_fresh(ngx_http_request_t *r, const ngx_str_t *value,
+    time_t max_age)
+{
+    return af_cookie_set(r, AF_COOKIE_FRESH, &af_cookie_root, value, max_age);
 }
 
 

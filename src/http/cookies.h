@@ -23,7 +23,8 @@ typedef enum {
     AF_COOKIE_REFRESH,
     AF_COOKIE_CSRF,            /* readable by scripts */
     AF_COOKIE_LEGACY_REFRESH,
-    AF_COOKIE_LEGACY_CSRF
+    AF_COOKIE_LEGACY_CSRF,
+    AF_COOKIE_FRESH            /* of pages: who has just signed in */
 } af_cookie_t;
 
 
@@ -91,8 +92,13 @@ ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
     const ngx_str_t *refresh, const ngx_str_t *csrf);
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
-/* Sets the readable cookie alone, to a token that is no session's yet. */
+/*
+ * Set one alone: the readable one, to a token that is no session's yet, or one
+ * of pages, for so many seconds.
+ */
 ngx_int_t af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf);
+ngx_int_t af_cookies_set_fresh(ngx_http_request_t *r, const ngx_str_t *value,
+    time_t max_age);
 
 /*
  * Sets the access cookie alone, as configured for this request, which may be a

@@ -16,6 +16,7 @@
 
 static ngx_int_t enter(af_ctx_t *ctx);
 static ngx_int_t admit(af_ctx_t *ctx);
+static ngx_int_t confirm(af_ctx_t *ctx);
 static ngx_int_t lead_on(af_ctx_t *ctx);
 static ngx_int_t find_session(af_ctx_t *ctx);
 static ngx_int_t exchange_token(af_ctx_t *ctx);
@@ -161,8 +162,27 @@ admit(af_ctx_t *ctx)
         return af_problem(ctx, AF_FORBIDDEN, NULL);
     }
 
+    if (page->fresh && !af_page_is_fresh(ctx)) {
+        return confirm(ctx);
+    }
+
     return af_follow(ctx, (signed_in && page->template) ? user_steps
                                                         : begin_steps);
+}
+
+
+/* and then back to the form */
+
+static ngx_int_t
+confirm(af_ctx_t *ctx)
+{
+    char              *back;
+    const af_route_t  *form;
+
+    form = af_pages_form(af_page_of(ctx->match.route));
+    back = af_page_url(ctx, form->path);
+
+    return back ? af_page_go(ctx, "/confirm", "return", back) : NGX_ERROR;
 }
 
 
@@ -331,9 +351,18 @@ begin(af_ctx_t *ctx)
 static ngx_int_t
 reauthenticated(af_ctx_t *ctx)
 {
+    const af_page_t   *page;
     const af_step_pt  *steps;
 
-    steps = af_pages_steps(af_page_of(ctx->match.route));
+    page = af_page_of(ctx->match.route);
+
+    if (page->api == NULL) {
+        return (af_page_refresh(ctx, (char *) ctx->identity->session_id.data)
+                == NGX_OK)
+               ? af_answer_text(ctx, NULL, 0) : NGX_ERROR;
+    }
+
+    steps = af_pages_steps(page);
 
     return af_follow(ctx, steps ? steps : default_steps);
 }

@@ -41,6 +41,7 @@ typedef struct {
     unsigned           returns:1;  /* or leads to where people came from */
     unsigned           leads:1;    /* likewise from a GET, if signed in */
     unsigned           reauth:1;   /* "current_password" is required */
+    unsigned           fresh:1;    /* or was, not long ago */
     unsigned           fills:1;    /* the form has what the account has */
 } af_page_t;
 
@@ -157,6 +158,13 @@ extern const af_step_pt   af_page_roles_steps[];
 
 /* Marks those of all roles that are held, or in a form; both may be NULL. */
 ngx_int_t af_page_role_boxes(json_t *all, json_t *held, json_t *typed);
+
+/*
+ * Whether this session's owner has given the password not long ago, which the
+ * second one notes.
+ */
+ngx_uint_t af_page_is_fresh(const af_ctx_t *ctx);
+ngx_int_t af_page_refresh(af_ctx_t *ctx, const char *session_id);
 
 /* The functions of the dialect: see http/dialect.h. */
 af_problem_id_t af_page_receive(af_ctx_t *ctx);

@@ -232,12 +232,22 @@ af_page_leave(af_ctx_t *ctx, const char *json)
     page = af_page_of(ctx->match.route);
     place = page->returns ? af_page_return(ctx) : NULL;
 
-    if (page->returns && !af_page_has_session(json)) {
-        return af_page_go(ctx, "/sign-in", "done", "verify_first");
+    if (page->returns && json) {
+
+        /* none before the address of a new account is verified */
+
+        if (!af_page_has_session(json)) {
+            return af_page_go(ctx, "/sign-in", "done", "verify_first");
+        }
+
+        if (af_page_refresh(ctx, af_column(ctx, "session_id")) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     if (place) {
-        return af_page_go_back(ctx, place);
+        return page->reauth ? af_answer_redirect(ctx, place)
+                            : af_page_go_back(ctx, place);
     }
 
     form = af_page_of(af_pages_form(page));
@@ -254,12 +264,10 @@ af_page_leave(af_ctx_t *ctx, const char *json)
 }
 
 
-/* there is none until the address of a new account is verified */
-
 static ngx_uint_t
 af_page_has_session(const char *json)
 {
-    return json && ngx_strstr(json, "\"session\":true") != NULL;
+    return ngx_strstr(json, "\"session\":true") != NULL;
 }
 
 

@@ -101,6 +101,12 @@ static const af_page_t  af_pages[] = {
     { "POST", "/delete", AF_PAGE_USER, .reauth = 1,
       .api = "DELETE /auth/me", .then = "/sign-in", .done = "deleted" },
 
+    /* that it is still the owner */
+
+    { "GET", "/confirm", AF_PAGE_USER, .template = "confirm" },
+    { "POST", "/confirm", AF_PAGE_USER, .reauth = 1, .then = "/",
+      .returns = 1 },
+
     /* the administration */
 
     { "GET", "/admin/users", AF_PAGE_SUPERUSER, .template = "admin_users",
@@ -108,28 +114,28 @@ static const af_page_t  af_pages[] = {
 
     { "GET", "/admin/users/{id}", AF_PAGE_SUPERUSER, .template = "admin_user",
       .api = "GET /auth/users/{id}", .steps = af_page_account_steps },
-    { "POST", "/admin/users/{id}/disable", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/users/{id}/disable", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/disable",
       .done = "user_disabled" },
-    { "POST", "/admin/users/{id}/enable", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/users/{id}/enable", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/enable",
       .done = "user_enabled" },
-    { "POST", "/admin/users/{id}/superuser", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/users/{id}/superuser", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/superuser",
       .done = "superuser_given", .undone = "superuser_taken" },
-    { "POST", "/admin/users/{id}/roles", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/users/{id}/roles", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/roles",
       .done = "roles_saved" },
-    { "POST", "/admin/users/{id}/end-sessions", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/users/{id}/end-sessions", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .done = "user_sessions_ended",
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_end_sessions },
 
     { "GET", "/admin/roles", AF_PAGE_SUPERUSER, .template = "admin_roles",
       .api = "GET /auth/roles" },
-    { "POST", "/admin/roles", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/roles", AF_PAGE_SUPERUSER, .fresh = 1,
       .api = "POST /auth/roles", .done = "role_made" },
-    { "POST", "/admin/roles/{id}/delete", AF_PAGE_SUPERUSER,
+    { "POST", "/admin/roles/{id}/delete", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/roles", .api = "DELETE /auth/roles/{id}",
       .done = "role_deleted" },
 

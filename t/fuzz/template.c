@@ -1,7 +1,7 @@
 /*
  * Templates of any text with any values: what is parsed is rendered, no value
- * becomes markup, and all that is not within a tag is there.  Zeros in the input
- * separate a template, a part of it, and a value.
+ * becomes markup.  Zeros in the input separate a template, a part of it, and a
+ * value.
  */
 
 #include "fuzz.h"

@@ -240,8 +240,8 @@ static const struct {
     { MOZILLA "(iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
       "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1", "Safari",
       "iPhone", "phone" },
-    { MOZILLA "(Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, "
-      "like Gecko) Version/17.5 Safari/605.1.15", "Safari", "macOS",
+    { MOZILLA "(Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+      "(KHTML, like Gecko) Version/17.5 Safari/605.1.15", "Safari", "macOS",
       "computer" },
     { "curl/8.5.0", "curl", NULL, "program" },
     { "<script>", NULL, NULL, "program" },

@@ -16,6 +16,7 @@ has columns => sub { [[p50 => 'median, ms']] };
 has server  => undef;
 
 sub rounds ($self) { $self->by_scale(full => 3, quick => 1, smoke => 1) }
+sub limit ($self)  { $self->by_scale(full => 60, quick => 10, smoke => 10) }
 
 sub setup ($self) {
     my $server = Bench::Server->new(workers => 2)->start;

@@ -22,8 +22,8 @@ has chart => sub {
 };
 has [qw(server peer account root)];
 
-sub seconds ($self) { $self->by_scale(full => 8, quick => 1, smoke => 1) }
-sub rounds  ($self) { $self->by_scale(full => 5, quick => 1, smoke => 1) }
+sub seconds ($self) { $self->by_scale(full => 4, quick => 1, smoke => 1) }
+sub rounds  ($self) { $self->by_scale(full => 4, quick => 1, smoke => 1) }
 
 sub setup ($self) {
     my $server = Bench::Server->protecting(workers => 2,

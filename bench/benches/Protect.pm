@@ -127,7 +127,7 @@ sub cases ($self) {
 
 # how many tokens there are, more than the cache has room for
 sub distinct ($self) {
-    my $count = $self->by_scale(full => 10_000, quick => 3_000, smoke => 20);
+    my $count = $self->by_scale(full => 3000, quick => 3000, smoke => 20);
     return map { ($_ => $count) } @{$self->algorithms};
 }
 

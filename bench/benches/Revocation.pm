@@ -18,6 +18,7 @@ has [qw(here there)];
 has many => sub ($self) { $self->by_scale(full => 1_000_000, quick => 10_000, smoke => 10) };
 
 sub rounds ($self) { $self->by_scale(full => 5, quick => 2, smoke => 1) }
+sub limit ($self)  { $self->by_scale(full => 60, quick => 10, smoke => 10) }
 
 sub setup ($self) {
     my $here = Bench::Server->protecting(workers => 2)->start;

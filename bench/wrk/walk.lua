@@ -1,5 +1,6 @@
--- walk.lua FILE: requests with the tokens of a file, a line each, one after the
--- other.  They are made before the run; then nothing is allocated, and nothing
+-- walk.lua FILE [FIRST]: requests with the tokens of a file, a line each, one after
+-- the other, from the one after FIRST on, or from anywhere: what an earlier run has
+-- made known is not what a later one begins with.  They are made before the run; then nothing is allocated, and nothing
 -- collected, so that the client takes little more than with a single one.
 
 require "report"
@@ -12,9 +13,10 @@ local requests, n, i = {}, 0, 0
 -- of them would take minutes.
 local function padding(lines, before, after)
     local best, most = 0, 0
+    local step = math.max(math.floor(#lines / 2000), 1)
     for pad = 1, 300 do
         local seen, count = {}, 0
-        for k = 1, math.min(#lines, 2000) do
+        for k = 1, #lines, step do
             local length = before + #lines[k] + after + pad
             local half = math.floor(length / 2) - 2 - before
             local quarter = math.floor(length / 4) - 1 - before
@@ -42,6 +44,8 @@ function init(args)
     local pad = padding(lines, #head, #tail + 4)
     tail = tail .. string.rep("x", pad) .. "\r\n\r\n"
     n = #lines
+    math.randomseed(os.time())
+    i = (tonumber(args[2]) or math.random(0, n - 1)) % n
     for k = 1, n do
         requests[k] = head .. lines[k] .. tail
         lines[k] = nil

@@ -44,7 +44,6 @@ ngx_int_t
 af_claim_text(ngx_http_request_t *r, af_claims_t *claims,
     const ngx_str_t *path, ngx_uint_t n, ngx_str_t *text)
 {
-    ngx_int_t      rc;
     af_claim_t     claim;
     const json_t  *value;
 
@@ -54,16 +53,24 @@ af_claim_text(ngx_http_request_t *r, af_claims_t *claims,
     }
 
     if (af_claim_is_plain(claims, path, n, &claim)) {
-        rc = af_claim_plain_text(r, &claim, text);
+        return af_claim_known_text(r, &claim, path, text);
+    }
 
-    } else if (af_claim_at(claims, path, n, &value) == NGX_OK) {
-        rc = af_claim_any_text(r, value, text);
-
-    } else {
+    if (af_claim_at(claims, path, n, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return af_claim_withhold(r, rc, &path[n - 1], text);
+    return af_claim_withhold(r, af_claim_any_text(r, value, text),
+                             &path[n - 1], text);
+}
+
+
+ngx_int_t
+af_claim_known_text(ngx_http_request_t *r, af_claim_t *claim,
+    const ngx_str_t *name, ngx_str_t *text)
+{
+    return af_claim_withhold(r, af_claim_plain_text(r, claim, text), name,
+                             text);
 }
 
 
@@ -91,22 +98,40 @@ af_claim_is(af_claims_t *claims, const ngx_str_t *path, ngx_uint_t n,
     const ngx_array_t *values)
 {
     ngx_str_t     *text;
-    ngx_uint_t     i, plain;
+    ngx_uint_t     i;
     af_claim_t     claim;
     const json_t  *value;
 
-    plain = af_claim_is_plain(claims, path, n, &claim);
+    if (af_claim_is_plain(claims, path, n, &claim)) {
+        return af_claim_known_is(&claim, values);
+    }
 
-    if (!plain && af_claim_at(claims, path, n, &value) != NGX_OK) {
+    if (af_claim_at(claims, path, n, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
     text = values->elts;
 
     for (i = 0; i < values->nelts; i++) {
-        if (plain ? af_claim_plain_is(&claim, &text[i])
-                  : af_claim_any_is(value, &text[i]))
-        {
+        if (af_claim_any_is(value, &text[i])) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+af_claim_known_is(const af_claim_t *claim, const ngx_array_t *values)
+{
+    ngx_str_t   *text;
+    ngx_uint_t   i;
+
+    text = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+        if (af_claim_plain_is(claim, &text[i])) {
             return NGX_OK;
         }
     }

@@ -38,5 +38,11 @@ ngx_int_t af_claims_text(ngx_http_request_t *r, af_claims_t *claims,
 ngx_int_t af_claim_is(af_claims_t *claims, const ngx_str_t *path, ngx_uint_t n,
     const ngx_array_t *values);
 
+/* Likewise of a claim that is known, in plain claims. */
+ngx_int_t af_claim_known_text(ngx_http_request_t *r, af_claim_t *claim,
+    const ngx_str_t *name, ngx_str_t *text);
+ngx_int_t af_claim_known_is(const af_claim_t *claim,
+    const ngx_array_t *values);
+
 
 #endif /* AF_HTTP_CLAIMS_H */

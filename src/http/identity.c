@@ -48,10 +48,14 @@ static ngx_uint_t af_identity_may_be_remote(af_jwt_status_t status);
 static af_verified_t *af_identity_cached(const af_identity_t *identity,
     af_cache_t *cache, const af_cache_key_t *key);
 static void af_identity_read(af_identity_t *identity);
+static void af_identity_read_claim(const af_identity_t *identity,
+    const ngx_str_t *name, af_claim_t *claim);
 static ngx_uint_t af_identity_is_first_party(const af_claims_t *claims,
     af_verified_t *verified);
 static ngx_int_t af_identity_uuid(const af_claim_t *claim,
     u_char octets[AF_UUID_OCTETS]);
+static ngx_uint_t af_identity_uuid_is_plain(const af_claim_t *claim,
+    const u_char octets[AF_UUID_OCTETS]);
 static void af_identity_set_ids(af_identity_t *identity);
 static af_token_status_t af_identity_check_revocation(ngx_http_request_t *r,
     af_identity_t *identity);
@@ -85,6 +89,10 @@ static const struct {
 
 _Static_assert(sizeof(af_token_statuses) / sizeof(af_token_statuses[0])
                == AF_VERIFICATION_VALUES, "values");
+
+
+static const ngx_str_t  af_roles = ngx_string("roles");
+static const ngx_str_t  af_is_superuser = ngx_string("is_superuser");
 
 
 /* of a server without autoflow_key */
@@ -687,8 +695,9 @@ af_identity_read(af_identity_t *identity)
     claims = &identity->jwt->claims;
 
     af_claims_get(claims, "iat", &iat);
-    af_claims_get(claims, "roles", &roles);
-    af_claims_get(claims, "is_superuser", &superuser);
+    af_said_read(&verified->said, claims);
+    af_identity_read_claim(identity, &af_roles, &roles);
+    af_identity_read_claim(identity, &af_is_superuser, &superuser);
 
     verified->times = identity->jwt->times;
     verified->iat = iat.integer;
@@ -701,6 +710,19 @@ af_identity_read(af_identity_t *identity)
                           && superuser.type == AF_VALUE_TRUE;
     verified->roles = (roles.type == AF_VALUE_STRINGS
                        || roles.type == AF_VALUE_ARRAY);
+}
+
+
+static void
+af_identity_read_claim(const af_identity_t *identity, const ngx_str_t *name,
+    af_claim_t *claim)
+{
+    if (!af_said_find(&identity->verified.said, (char *) name->data, name->len,
+                      claim))
+    {
+        af_claims_find(&identity->jwt->claims, (char *) name->data, name->len,
+                       af_members_key((char *) name->data, name->len), claim);
+    }
 }
 
 
@@ -721,9 +743,18 @@ af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
 
     verified->epoch = epoch.integer;
 
-    return epoch.type == AF_VALUE_INTEGER
-           && af_identity_uuid(&sub, verified->user_id) == NGX_OK
-           && af_identity_uuid(&sid, verified->session_id) == NGX_OK;
+    if (epoch.type != AF_VALUE_INTEGER
+        || af_identity_uuid(&sub, verified->user_id) != NGX_OK
+        || af_identity_uuid(&sid, verified->session_id) != NGX_OK)
+    {
+        return 0;
+    }
+
+    verified->plain_ids = af_identity_uuid_is_plain(&sub, verified->user_id)
+                          && af_identity_uuid_is_plain(&sid,
+                                                       verified->session_id);
+
+    return 1;
 }
 
 
@@ -733,6 +764,62 @@ af_identity_uuid(const af_claim_t *claim, u_char octets[AF_UUID_OCTETS])
     return (claim->type == AF_VALUE_STRING
             && af_uuid_read(claim->text, claim->len, octets) == 0)
            ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* it may be in upper case */
+
+static ngx_uint_t
+af_identity_uuid_is_plain(const af_claim_t *claim,
+    const u_char octets[AF_UUID_OCTETS])
+{
+    char  text[AF_UUID_SIZE];
+
+    af_uuid_write(octets, text);
+
+    return ngx_memcmp(claim->text, text, AF_UUID_SIZE - 1) == 0;
+}
+
+
+ngx_uint_t
+af_identity_said(const af_identity_t *identity, const ngx_str_t *name,
+    af_claim_t *claim)
+{
+    const ngx_str_t  *id;
+
+    if (identity->status != AF_TOKEN_OK) {
+        return 0;
+    }
+
+    if (af_said_find(&identity->verified.said, (char *) name->data, name->len,
+                     claim))
+    {
+        return 1;
+    }
+
+    if (!identity->first_party || !identity->verified.plain_ids
+        || name->len != 3 || name->data[0] != 's')
+    {
+        return 0;
+    }
+
+    if (ngx_memcmp(name->data, "sub", 3) == 0) {
+        id = &identity->user_id;
+
+    } else if (ngx_memcmp(name->data, "sid", 3) == 0) {
+        id = &identity->session_id;
+
+    } else {
+        return 0;
+    }
+
+    ngx_memzero(claim, sizeof(af_claim_t));
+
+    claim->type = AF_VALUE_STRING;
+    claim->text = (char *) id->data;
+    claim->len = id->len;
+
+    return 1;
 }
 
 
@@ -831,7 +918,7 @@ af_identity_is_revoked(ngx_http_request_t *r, const af_identity_t *identity)
 
     ngx_memzero(&roles, sizeof(roles));
 
-    if (verified->roles) {
+    if (verified->roles && !af_identity_said(identity, &af_roles, &roles)) {
         if (af_identity_claims(r, identity, &claims) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -9,6 +9,7 @@
 #include "http/respond.h"
 #include "check/uuid.h"
 #include "token/jwt.h"
+#include "token/said.h"
 
 
 typedef enum {
@@ -48,6 +49,8 @@ typedef struct {
     unsigned         first_party:1;
     unsigned         superuser:1;
     unsigned         roles:1;      /* it has some */
+    unsigned         plain_ids:1;  /* in the token as in af_identity_t */
+    af_said_t        said;
 } af_verified_t;
 
 
@@ -91,6 +94,13 @@ ngx_int_t af_identity_claims(ngx_http_request_t *r,
     const af_identity_t *identity, af_claims_t **claims);
 ngx_int_t af_identity_header(ngx_http_request_t *r,
     const af_identity_t *identity, af_claims_t **header);
+
+/*
+ * A claim, if it is known without decoding the token: returns 1, and its text
+ * is valid as long as the request; or 0.
+ */
+ngx_uint_t af_identity_said(const af_identity_t *identity,
+    const ngx_str_t *name, af_claim_t *claim);
 
 /*
  * Whether first-party tokens can be trusted: this node's feed is fresh, or may

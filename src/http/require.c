@@ -188,7 +188,14 @@ static ngx_int_t
 af_condition_claim(ngx_http_request_t *r, const af_identity_t *identity,
     const af_condition_t *condition)
 {
+    af_claim_t    claim;
     af_claims_t  *claims;
+
+    if (condition->path->nelts == 1
+        && af_identity_said(identity, condition->path->elts, &claim))
+    {
+        return af_claim_known_is(&claim, condition->values);
+    }
 
     if (af_identity_claims(r, identity, &claims) != NGX_OK) {
         return NGX_ERROR;
@@ -215,11 +222,15 @@ af_condition_verified(ngx_http_request_t *r, const af_identity_t *identity,
     af_claim_t    verified;
     af_claims_t  *claims;
 
-    if (af_identity_claims(r, identity, &claims) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    static const ngx_str_t  name = ngx_string("email_verified");
 
-    af_claims_get(claims, "email_verified", &verified);
+    if (!af_identity_said(identity, &name, &verified)) {
+        if (af_identity_claims(r, identity, &claims) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        af_claims_get(claims, "email_verified", &verified);
+    }
 
     return verified.type == AF_VALUE_TRUE ? NGX_OK : NGX_DECLINED;
 }

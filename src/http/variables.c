@@ -413,19 +413,26 @@ af_variable_value(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 {
     ngx_int_t             rc;
     ngx_str_t             text;
+    af_claim_t            claim;
     af_claims_t          *claims;
     const af_identity_t  *identity;
 
     identity = af_identity(r);
 
-    if (identity == NULL
-        || af_identity_claims(r, identity, &claims) != NGX_OK)
-    {
+    if (identity == NULL) {
         return NGX_ERROR;
     }
 
-    rc = n ? af_claim_text(r, claims, path, n, &text)
-           : af_claims_text(r, claims, &text);
+    if (n == 1 && af_identity_said(identity, path, &claim)) {
+        rc = af_claim_known_text(r, &claim, path, &text);
+
+    } else if (af_identity_claims(r, identity, &claims) != NGX_OK) {
+        return NGX_ERROR;
+
+    } else {
+        rc = n ? af_claim_text(r, claims, path, n, &text)
+               : af_claims_text(r, claims, &text);
+    }
 
     if (rc != NGX_OK) {
         return NGX_ERROR;

@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 #include "check/json.h"
-#include "token/claims.h"
+#include "token/said.h"
 
 
 static void understood(const char *text, size_t len, const json_t *tree);
@@ -13,6 +13,8 @@ static void is_the_same(const af_claims_t *claims, const char *name,
     const json_t *json);
 static void is_the_same_array(af_claim_t array, const json_t *json);
 static void is_text(const af_claim_t *claim, const json_t *json);
+static void is_kept(const af_said_t *said, const af_claims_t *claims,
+    const char *name);
 static af_value_type_t type_of(const json_t *json);
 
 
@@ -57,12 +59,21 @@ static void
 understood(const char *text, size_t len, const json_t *tree)
 {
     json_t       *value;
+    af_said_t     said;
     const char   *name;
     af_claim_t    claim;
     af_claims_t   claims;
 
     af_must(af_claims_read(&claims, text, len) == 0);
     af_must(claims.plain && claims.tree == NULL);
+
+    memset(&said, 1, sizeof(said));
+    af_said_read(&said, &claims);
+
+    is_kept(&said, &claims, "email");
+    is_kept(&said, &claims, "email_verified");
+    is_kept(&said, &claims, "roles");
+    is_kept(&said, &claims, "is_superuser");
 
     json_object_foreach((json_t *) tree, name, value) {
         is_the_same(&claims, name, value);
@@ -177,5 +188,29 @@ type_of(const json_t *json)
     default:
         af_must(0);
         return AF_VALUE_NONE;
+    }
+}
+
+
+/* what is remembered of a claim, if anything, is what it is */
+
+static void
+is_kept(const af_said_t *said, const af_claims_t *claims, const char *name)
+{
+    size_t      len = strlen(name);
+    af_claim_t  claim, kept;
+
+    af_claims_find(claims, name, len, af_members_key(name, len), &claim);
+
+    if (!af_said_find(said, name, len, &kept)) {
+        af_must(claim.type != AF_VALUE_NONE && claim.type != AF_VALUE_NULL);
+        return;
+    }
+
+    af_must(kept.type == claim.type);
+
+    if (kept.type != AF_VALUE_NONE && kept.type != AF_VALUE_NULL) {
+        af_must(kept.len == claim.len);
+        af_must(memcmp(kept.text, claim.text, kept.len) == 0);
     }
 }

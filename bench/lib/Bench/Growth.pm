@@ -15,6 +15,7 @@ has chart   => sub ($self) {
 
 sub prepare ($self, $x) { }
 sub rounds ($self) { $self->by_scale(full => 3, quick => 1, smoke => 1) }
+sub limit ($self)  { $self->by_scale(full => 75, quick => 10, smoke => 10) / @{$self->points} }
 sub seconds ($self) { $self->by_scale(full => 2, quick => 1, smoke => 1) }
 
 sub measure ($self) {

@@ -33,8 +33,12 @@ sub end ($self)   { }
 # one of three by the scale
 sub by_scale ($self, %values) { $values{$self->scale} // $values{full} }
 
-sub rounds ($self)  { $self->by_scale(full => 7, quick => 2, smoke => 1) }
-sub seconds ($self) { $self->by_scale(full => 3, quick => 1, smoke => 1) }     # whole ones
+sub rounds ($self)  { $self->by_scale(full => 5, quick => 2, smoke => 1) }
+sub seconds ($self) { $self->by_scale(full => 2, quick => 1, smoke => 1) }     # whole ones
+
+# After so many seconds there is no further round: a whole run takes 20 minutes, also
+# where starting takes long.
+sub limit ($self) { $self->by_scale(full => 165, quick => 25, smoke => 25) }
 
 # a case that something with run() runs
 sub case ($self, $name, $label, $runs, %more) {
@@ -48,7 +52,9 @@ sub measure ($self) { $self->measure_cases($self->cases) }
 
 sub measure_cases ($self, @cases) {
     my %values;
+    my $end = time + $self->limit;
     for my $round (1 .. $self->rounds) {
+        last if $round > 1 && time >= $end;
         for my $case ($round % 2 ? @cases : reverse @cases) {
             my $got = $case->{run}->($self->seconds);
             push @{$values{$case->{name}}{$_}}, $got->{$_} for keys %$got;

@@ -32,7 +32,9 @@ my $t = Test::Autoflow->new(
             location /site/chief/ { autoflow_require superuser; $echo }
             location /site/maybe/ { autoflow_auth optional; $echo }
             location /site/any/ { satisfy any; deny all; $echo }
-            location /site/body/ { add_header X-Body \$request_body; $echo }
+            location /site/body/ {
+                add_header X-Body \$request_body; add_header X-Time \$autoflow_db_time; $echo
+            }
             location /site/off/ { autoflow_cookies on renew=off; $echo }
             location /site/own/ { autoflow_auth on token=\$cookie_own; $echo }
             location /site/error/ {
@@ -135,7 +137,8 @@ subtest 'what may change something' => sub {
     is $t->client->send(Test::Autoflow::Client::request(GET => '/site/x', {%upgrade}))->status,
         401, "another site's WebSocket";
     $t->post_ok('/site/body/' => {@cookies, %$own} => form => {a => 'b' x 100})->status_is(200)
-        ->header_is('X-Body' => 'a=' . 'b' x 100, 'the body is read afterwards');
+        ->header_is('X-Body' => 'a=' . 'b' x 100, 'the body is read afterwards')
+        ->header_like('X-Time' => qr/[1-9]/, '$autoflow_db_time');
     renewed('POST');
     $t->post_ok('/site/x' => {@cookies, 'X-CSRF-Token' => $s->{csrf}} => 'x' x 300_000)
         ->status_is(200, 'a large body');

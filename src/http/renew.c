@@ -165,6 +165,8 @@ af_renew_wait(af_renew_t *renew)
     r = renew->request;
     rev = r->connection->read;
 
+    renew->asked = af_microseconds();
+
     /* detects clients that disconnect; without it, we just go on */
 
     r->read_event_handler = ngx_http_test_reading;
@@ -184,8 +186,9 @@ af_renew_wait(af_renew_t *renew)
 void
 af_renew_done(af_renew_t *renew)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_autoflow_ctx_t  *ctx;
 
     r = renew->request;
     c = r->connection;
@@ -199,6 +202,12 @@ af_renew_done(af_renew_t *renew)
 
     if (af_renew_use(renew) != NGX_OK) {
         renew->problem = AF_INTERNAL_ERROR;
+    }
+
+    ctx = af_request_ctx(r);
+
+    if (ctx) {
+        ctx->db_time += af_microseconds() - renew->asked;
     }
 
     r->read_event_handler = ngx_http_block_reading;

@@ -26,6 +26,7 @@ typedef struct af_renew_s {
     af_refresh_t         token;        /* presented */
     ngx_queue_t          queue;
     unsigned             waiting:1;
+    uint64_t             asked;        /* since when, in microseconds */
 
     /* the result */
     af_problem_id_t      problem;      /* NONE: there is a new token */

@@ -84,4 +84,16 @@ subtest 'a run' => sub {
     ok -s path($into, 'protect.svg'), 'and a chart';
 };
 
+subtest 'any number of nodes' => sub {
+    my $into = tempdir;
+    my $text = `$root/bench/run --smoke --nodes 3 --logouts 30 --into $into feed 2>&1`;
+    is $?, 0, 'it ends well' or diag $text;
+    my $results = decode_json path($into, 'results.json')->slurp;
+    my ($case)  = @{$results->{suites}{feed}{cases}};
+    is $case->{name}, '3 30', 'the one that was asked for';
+    my %is = map { $_ => $case->{values}{$_}[0] } keys %{$case->{values}};
+    cmp_ok $is{p50}, '<=', $is{p99}, 'times';
+    cmp_ok $is{kb}, '>', 30 * 100 / 1000 / 2, 'octets: a hundred or so for each logout';
+};
+
 done_testing;

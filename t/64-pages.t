@@ -20,6 +20,7 @@ path($own, 'texts')->make_path->child('fr.json')->spurt('{"sign_in_title": "Conn
 path($own, 'mine.css')->spurt('b{}');
 
 my $t = Test::Autoflow->new(clock => 1, server => $guide->text(language => 'nginx') . <<"END");
+location /wiki/ { autoflow_auth on; autoflow_login /account/; proxy_pass http://echo; }
 location /own/ { autoflow_pages "brand=A & B" templates=$own css=$own/mine.css; }
 END
 $guide->finish;
@@ -58,6 +59,17 @@ subtest 'signing in and out' => sub {
     $v->submit({})->leads_to('/account/sign-in?done=signed_out');
     $v->get('sign-in?done=signed_out')->says('You are signed out');
     $v->get('')->leads_to('/account/sign-in');
+};
+
+subtest 'a protected site' => sub {
+    my $v = visitor();
+    my %page = (Accept => 'text/html');
+    $v->get('/wiki/a?b=c', \%page)->is(302);
+    my $place = $v->res->headers->location;
+    is $place, '/account/?return=%2Fwiki%2Fa%3Fb%3Dc', 'it leads to the pages';
+    $v->get($place)->leads_to('/account/sign-in?return=%2Fwiki%2Fa%3Fb%3Dc');
+    $v->get($v->res->headers->location)->submit(\%ada)->leads_to('/wiki/a?b=c');
+    $v->get('/wiki/a?b=c', \%page)->is(200);
 };
 
 subtest 'getting an account, and losing the password' => sub {

@@ -149,7 +149,11 @@ af_cookies_merge(ngx_conf_t *cf, const ngx_http_autoflow_loc_conf_t *prev,
         conf->cookies = NULL;
     }
 
-    if (conf->pages && conf->cookies == NULL && inherits) {
+    /* what signing in on a page leads to is in cookies */
+
+    if (conf->cookies == NULL && inherits
+        && (conf->pages || (conf->login && af_conf_main(cf)->db)))
+    {
         conf->cookies = &af_cookies_defaults;
         conf->cookies_line = conf->line;
     }

@@ -72,7 +72,7 @@ sub look ($name) {
     push @wrong, 'is wider than 320' if $browser->script(
         'return document.documentElement.scrollWidth > innerWidth');
     screen(1280);
-    push @wrong, grep { !/status of 4\d\d/ } $browser->console;
+    push @wrong, grep { !/status of [45]\d\d/ } $browser->console;
     is_deeply \@wrong, [], $name;
 }
 
@@ -210,7 +210,7 @@ subtest 'before one is signed in' => sub {
     heading(qr/^You are signed out$/);
     focus_is('H1');
     look('sign-in, signed out');
-    open_page($_) for qw(sign-in sign-up forgot-password verify-email/again);
+    open_page($_) for qw(sign-in sign-up forgot-password verify-email/again cookies);
     open_page(nowhere => 404);
 
     $browser->go("$home/account/sign-up");
@@ -256,6 +256,46 @@ subtest 'the first load' => sub {
     my $sum = sum(values %size);
     cmp_ok $sum, '<', 40 * 1024, "is $sum octets of " . keys(%size) . ' files';
     is_deeply [grep { !m{^\Q$home\E/account/} } keys %size], [], 'all of them from here';
+};
+
+subtest 'without the script' => sub {
+    devtools('Network.enable');
+    devtools('Network.setBlockedURLs', urls => ['*pages.js']);
+    devtools('Network.setCacheDisabled', cacheDisabled => \1);
+    sign_in('ada@example.com', 'wrong');
+    $browser->says('#problem' => qr/wrong/);
+    focus_is('problem');
+    is $browser->script('return document.querySelector(".secret button").hidden'), 1,
+        'no button that would do nothing';
+    sign_in('ada@example.com');
+    heading(qr/^Your account$/);
+    devtools('Network.setBlockedURLs', urls => []);
+    $browser->console;           # what was blocked
+};
+
+subtest 'in German' => sub {
+    devtools('Network.setExtraHTTPHeaders', headers => {'Accept-Language' => 'de'});
+    open_page($_) for qw(sessions admin/users sign-out);
+    is $browser->script('return document.documentElement.lang'), 'de';
+    heading(qr/^Abmelden\?$/);
+    devtools('Network.setExtraHTTPHeaders', headers => {});
+};
+
+subtest 'what is away' => sub {
+    $browser->go("$home/account/profile");
+    my %no = (latency => 0, downloadThroughput => -1, uploadThroughput => -1);
+    devtools('Network.emulateNetworkConditions', offline => \1, %no);
+    $browser->click('.stack .main');
+    $browser->says('.stack [role=status]' => qr/^You seem to be offline\./);
+    devtools('Network.emulateNetworkConditions', offline => \0, %no);
+    $browser->click('.stack .main');
+    $browser->says('#done' => qr/^Your profile has been saved$/);
+
+    $t->postgresql->stop;
+    open_page(profile => 503);
+    heading(qr/^Not available at the moment$/);
+    $t->postgresql->start;
+    $t->ready;
 };
 
 $browser->quit;

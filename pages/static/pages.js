@@ -52,10 +52,12 @@ for (const button of all('.secret button')) {
 
 for (const form of all('form[method=post]')) {
   let sent = false;
+  let warned = false;      // a browser may be wrong about the network
 
   form.addEventListener('submit', event => {
-    if (sent || navigator.onLine === false) {
+    if (sent || (navigator.onLine === false && !warned)) {
       event.preventDefault();
+      warned ||= !sent;
       return sent || say(form, words.offline);
     }
     sent = true;

@@ -109,11 +109,17 @@ sub keys ($self, @keys) {
 # its visible text
 sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
 
-# waits for an element to have this text
+# how the driver says that the page went away meanwhile
+my $gone = qr/stale element|inspector error|execution context|aborted by navigation/;
+
+# waits for an element to have this text, of this page or the next one
 sub says ($self, $css, $text, $name = "$css: $text") {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $said;
-    wait_until(sub { ($said = $self->text($css)) =~ $text });
+    wait_until(sub {
+        $said = eval { $self->text($css) } // ($@ =~ $gone ? '' : Carp::croak($@));
+        $said =~ $text;
+    });
     Test::More::like($said, $text, $name);
     return $self;
 }

@@ -14,7 +14,8 @@ use Time::HiRes qw(time);
 
 my $good = 'correct horse battery staple';
 my $app  = 'location /app/ { autoflow_auth on; proxy_pass http://echo; }
-            location /open/ { proxy_pass http://echo; }';
+            location /open/ { proxy_pass http://echo; }
+            location /metrics { autoflow_metrics; }';
 my %common = (workers => 2, clock => 1, server => $app);
 my $t = Test::Autoflow->new(%common)->start;
 
@@ -283,6 +284,28 @@ subtest 'a flood of revocations in a small zone' => sub {
         ->tx->res->json;
     is app($other, $again), '200 ', 'who can refresh';
     $t->db->do('TRUNCATE autoflow.revocations');
+};
+
+# A node whose date was a day ahead for a while knows what was revoked before.
+subtest 'the date is wrong' => sub {
+    my $known = sub { $other->ua->get($other->url('/metrics'))->res->body
+        =~ /^autoflow_revocations (\d+)$/m ? $1 : die };
+    $t->db->do(q{INSERT INTO autoflow.revocations SELECT gen_random_uuid(), NULL, now(),
+        now() + interval '1 minute'});
+    $other->stop;
+    $other->start_nginx->ready;
+    my ($ended, $pair) = (login($ada), login($ada));
+    logout($ended);
+    heard($other, $ended);
+    my $before = $known->();
+
+    $other->misdate(86_400);
+    is app($other, $pair), '401 token_expired', 'to it all tokens have expired';
+    $other->pass_until(5, sub { $known->() < $before });
+    pass 'what has expired is swept';
+    $other->misdate(0);
+    is app($other, $ended), '401 token_revoked', 'what was revoked before still is';
+    is app($other, $pair), '200 ', 'and others are good again';
 };
 
 # between a client and PostgreSQL, like some poolers: passes everything but

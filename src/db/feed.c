@@ -200,8 +200,7 @@ af_feed_heartbeat(ngx_event_t *ev)
 
     ngx_add_timer(ev, feed->interval);
 
-    (void) af_revocations_sweep(feed->zone->revocations, ngx_time(),
-                                AF_FEED_SWEEP);
+    (void) af_zone_sweep(feed->zone, ngx_time(), AF_FEED_SWEEP);
 
     if (feed->op.state != AF_DB_IDLE) {
         return;

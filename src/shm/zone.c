@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sodium.h>
 
 #include "check/fnv.h"
@@ -36,6 +37,8 @@ static size_t af_zone_align(size_t size);
 static af_zone_role_t *af_zone_role(const char *name, size_t len);
 static void af_zone_hash_role(const char *name, size_t len,
     unsigned char id[AF_REVOCATIONS_ID_SIZE]);
+static time_t af_zone_time(const af_zone_t *zone, time_t now);
+static time_t af_zone_monotonic(void);
 
 
 /* of this process: an id takes longer to compute than to look up */
@@ -62,6 +65,8 @@ af_zone_init(af_zone_t *zone, void *memory, size_t size, time_t now)
     } else if (counters > af_counters_size_max()) {
         counters = af_counters_size_max();
     }
+
+    zone->epoch = now - af_zone_monotonic();
 
     zone->revocations = af_revocations_init(p, revocations, now);
     p += revocations;
@@ -178,7 +183,37 @@ af_zone_revoke(af_zone_t *zone, const char *line, time_t now)
     entry.at = at;
     entry.until = until;
 
-    return af_revocations_add(zone->revocations, &entry, now);
+    return af_revocations_add(zone->revocations, &entry,
+                              af_zone_time(zone, now));
+}
+
+
+size_t
+af_zone_sweep(af_zone_t *zone, time_t now, size_t n)
+{
+    return af_revocations_sweep(zone->revocations, af_zone_time(zone, now), n);
+}
+
+
+static time_t
+af_zone_time(const af_zone_t *zone, time_t now)
+{
+    time_t  passed;
+
+    passed = zone->epoch + af_zone_monotonic();
+
+    return (passed < now) ? passed : now;
+}
+
+
+static time_t
+af_zone_monotonic(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec;
 }
 
 

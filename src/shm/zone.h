@@ -21,6 +21,8 @@ typedef struct af_zone_s {
     af_limits_t       *limits;
     af_counters_t     *counters;
     size_t             counters_size;
+    time_t             epoch;      /* the date minus the time since booting,
+                                      when the memory was formatted */
 } af_zone_t;
 
 
@@ -61,6 +63,13 @@ af_feed_state_t af_zone_feed_state(const af_zone_t *zone, uintptr_t now,
  * Returns 0, or -1 if the text is malformed, or the zone is broken.
  */
 int af_zone_revoke(af_zone_t *zone, const char *line, time_t now);
+
+/*
+ * af_revocations_sweep().  Here and above `now` counts no further than time has
+ * passed since the memory was formatted: when the system's date is set forward
+ * and back, nothing is forgotten that tokens may still need.
+ */
+size_t af_zone_sweep(af_zone_t *zone, time_t now, size_t n);
 
 
 #endif /* AF_SHM_ZONE_H */

@@ -27,8 +27,9 @@
 
 
 /*
- * The file is one number of nanoseconds.  An even one is how far the clock is
- * ahead; an odd one is what it stands at.  Both are of CLOCK_MONOTONIC.
+ * The file is two numbers of nanoseconds.  An even first one is how far the
+ * clock is ahead; an odd one is what it stands at.  Both are of
+ * CLOCK_MONOTONIC.  The second one is how far the date alone is ahead of that.
  */
 
 static const volatile int64_t  *setting;
@@ -64,7 +65,7 @@ open_setting(void)
         return;
     }
 
-    setting = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    setting = mmap(NULL, 2 * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
     (void) close(fd);
 
     if (setting == MAP_FAILED) {
@@ -91,7 +92,7 @@ moved_clock(clockid_t id)
 
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-        return monotonic() + epoch;
+        return monotonic() + epoch + (setting ? setting[1] : 0);
 
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_COARSE:

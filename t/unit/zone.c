@@ -2,6 +2,8 @@
  * The revocations that the database sends, as the zone takes them.
  */
 
+#include <stdio.h>
+
 #include "unit.h"
 
 #include "check/uuid.h"
@@ -145,13 +147,46 @@ test_feed(void **state)
 }
 
 
+/* a date that is wrong for a while makes nothing forgotten */
+
+static void
+test_dates(void **state)
+{
+    void           *memory = aligned_alloc(64, AF_ZONE_MIN);
+    size_t          i;
+    af_zone_t       zone = zone_of(memory);
+    unsigned char   id[AF_REVOCATIONS_ID_SIZE];
+    char            line[128];
+
+    static const time_t  dates[] = { NOW + 7200, NOW, NOW - 7200 };
+
+    (void) state;
+
+    (void) snprintf(line, sizeof(line), "%s - %d %d", session, NOW, NOW + 60);
+    assert_int_equal(af_zone_revoke(&zone, line, NOW), 0);
+    assert_int_equal(af_uuid_read(session, strlen(session), id), 0);
+
+    for (i = 0; i < af_nelts(dates); i++) {
+        assert_int_equal(af_zone_sweep(&zone, dates[i], SIZE_MAX), 0);
+        assert_int_equal(judge(&zone, id, 0), 1);
+    }
+
+    zone.epoch += 61;
+    assert_int_equal(af_zone_sweep(&zone, NOW, SIZE_MAX), 0);
+    assert_int_equal(af_zone_sweep(&zone, NOW + 61, SIZE_MAX), 1);
+
+    free(memory);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_names_of_roles),
         cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_feed)
+        cmocka_unit_test(test_feed),
+        cmocka_unit_test(test_dates)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,7 +358,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       NULL },
 
     { ngx_string("autoflow_verify"),
-      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
       af_verify_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -761,6 +761,7 @@ ngx_http_autoflow_create_loc_conf(ngx_conf_t *cf)
      *     alcf->openapi = NULL;
      *     alcf->pages = NULL;
      *     alcf->verify = 0;
+     *     alcf->verify_redirect = 0;
      *     alcf->metrics = 0;
      *     alcf->login_returns = NULL;
      *     alcf->renew = 0;
@@ -828,6 +829,7 @@ ngx_http_autoflow_merge_handler(ngx_conf_t *cf,
         conf->pages = prev->pages;
         conf->open = prev->open;
         conf->verify = prev->verify;
+        conf->verify_redirect = prev->verify_redirect;
         conf->metrics = prev->metrics;
         conf->line = prev->line;
     }

@@ -32,6 +32,12 @@ my $t = Test::Autoflow->new(
             location /site/page/ { autoflow_login off; error_page 401 = \@page; $echo }
             location /site/limit/ { limit_except POST { autoflow_login /limited; } $echo }
         }
+        location = /verify {
+            autoflow_login https://auth.example.com/; autoflow_verify redirect status=200;
+            autoflow_login_return https://app.example.com https://*.wild.example;
+        }
+        location = /verify/not { autoflow_verify; }
+        location /asked/ { auth_request /verify; $echo }
         location \@page { return 303 /mine?next=\$autoflow_return; }
     },
 )->start;
@@ -116,6 +122,31 @@ subtest 'another host' => sub {
     my $host = $t->url =~ s{^http://}{}r =~ s{/$}{}r;
     $sent->('/site/away/?x', 'https://auth.example.com/?return='
         . url_escape("http://$host/site/away/?x"));
+};
+
+subtest 'autoflow_verify for a proxy that passes redirects on' => sub {
+    my $ask = sub ($host, $uri, %more) {
+        $t->get_ok('/verify' => {%html, 'X-Forwarded-Method' => 'GET',
+            'X-Forwarded-Proto' => 'https', 'X-Forwarded-Host' => $host,
+            'X-Forwarded-Uri' => $uri, %more});
+    };
+    for my $host ('app.example.com', 'a.wild.example') {
+        $ask->($host, '/a?b=c')->status_is(302)->header_is('Cache-Control' => 'no-store')
+            ->header_is(Location => 'https://auth.example.com/?return='
+                . url_escape("https://$host/a?b=c"));
+    }
+    $ask->(@$_)->status_is(302)->header_is(Location => 'https://auth.example.com/', "@$_")
+        for ['evil.example', '/'], ['app.example.com@evil.example', '/'],
+            ['app.example.com', '.evil.example/'], ['app.example.com', "/\\x"],
+            ['app.example.com', '/', 'X-Forwarded-Proto' => 'javascript'],
+            ['app.example.com', '/', 'X-Forwarded-Proto' => 'http'];
+    $ask->('app.example.com', '/', @$_)->status_is(401, "@$_")->header_is(Location => undef)
+        for ['X-Forwarded-Method' => 'POST'], [Accept => 'application/json'],
+            [Authorization => 'Bearer x.y.z'];
+    my $pair = $t->register(email => 'bob@example.com');
+    $ask->('app.example.com', '/', $cookie->($pair->{access_token}))->status_is(200);
+    $refused->('/verify/not', 401, 'only if asked to', %html, 'X-Forwarded-Method' => 'GET');
+    $refused->('/asked/', 401, 'nor for auth_request', %html, 'X-Forwarded-Method' => 'GET');
 };
 
 $t->finish;

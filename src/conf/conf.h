@@ -181,6 +181,7 @@ typedef struct {
     const struct af_pages_s    *pages;     /* of autoflow_pages; NULL: none */
     struct af_openapi_s        *openapi;   /* its document */
     ngx_uint_t                  verify;    /* a status; 0: none */
+    ngx_uint_t                  verify_redirect; /* to autoflow_login */
     ngx_uint_t                  metrics;   /* autoflow_metrics */
     ngx_uint_t                  require_https; /* as configured, or unset */
     ngx_uint_t                  https;     /* af_https_mode_t */

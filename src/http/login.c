@@ -8,12 +8,16 @@
 static const char *af_login_parse(ngx_str_t *url, af_login_t *login);
 static char *af_login_add_origin(ngx_conf_t *cf, af_login_returns_t *returns,
     ngx_str_t *value);
-static ngx_uint_t af_login_navigates(ngx_http_request_t *r);
+static ngx_uint_t af_login_is_for_people(ngx_http_request_t *r);
 static ngx_uint_t af_login_is_there(ngx_http_request_t *r,
     const af_login_t *login);
 static void af_login_unchallenge(ngx_http_request_t *r);
 static ngx_int_t af_login_redirect(ngx_http_request_t *r,
     const af_login_t *login);
+static ngx_int_t af_login_location(ngx_http_request_t *r,
+    const af_login_t *login, const ngx_str_t *value);
+static ngx_int_t af_login_escape(ngx_http_request_t *r, const ngx_str_t *url,
+    ngx_str_t *value);
 static ngx_uint_t af_login_header_is(ngx_http_request_t *r, const char *name,
     const char *value);
 
@@ -209,8 +213,9 @@ af_login(ngx_http_request_t *r, const af_verdict_t *verdict)
 
     login = af_loc_conf(r)->login;
 
-    if (login == NULL || !af_login_helps(verdict) || !af_login_navigates(r)
-        || af_login_is_there(r, login))
+    if (login == NULL || !af_login_helps(verdict)
+        || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        || !af_login_is_for_people(r) || af_login_is_there(r, login))
     {
         return NGX_DECLINED;
     }
@@ -287,12 +292,8 @@ af_login_unchallenge(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-af_login_navigates(ngx_http_request_t *r)
+af_login_is_for_people(ngx_http_request_t *r)
 {
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return 0;
-    }
-
     if (af_header_in(r, "sec-fetch-mode", 0)
         || af_header_in(r, "sec-fetch-dest", 0))
     {
@@ -330,30 +331,10 @@ af_login_is_there(ngx_http_request_t *r, const af_login_t *login)
 static ngx_int_t
 af_login_redirect(ngx_http_request_t *r, const af_login_t *login)
 {
-    u_char     *p, *location;
-    ngx_str_t   value;
+    ngx_str_t  value;
 
-    if (af_login_return_here(r, &value) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    location = ngx_pnalloc(r->pool, login->url.len + sizeof("?return=") - 1
-                                    + value.len);
-    if (location == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = ngx_cpymem(location, login->url.data, login->url.len);
-
-    if (value.len) {
-        p = ngx_sprintf(p, "%creturn=%V", login->separator, &value);
-    }
-
-    /* not as headers_out.location, see af_answer_redirect() */
-
-    ngx_http_clear_location(r);
-
-    if (af_set_header(r, "Location", location, p - location, NULL) != NGX_OK
+    if (af_login_return_here(r, &value) != NGX_OK
+        || af_login_location(r, login, &value) != NGX_OK
         || af_set_header(r, "Cache-Control", (u_char *) "no-store",
                          sizeof("no-store") - 1, NULL)
            != NGX_OK)
@@ -365,11 +346,88 @@ af_login_redirect(ngx_http_request_t *r, const af_login_t *login)
 }
 
 
+/* not as headers_out.location, see af_answer_redirect() */
+
+static ngx_int_t
+af_login_location(ngx_http_request_t *r, const af_login_t *login,
+    const ngx_str_t *value)
+{
+    u_char  *p, *location;
+
+    location = ngx_pnalloc(r->pool, login->url.len + sizeof("?return=") - 1
+                                    + value->len);
+    if (location == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(location, login->url.data, login->url.len);
+
+    if (value->len) {
+        p = ngx_sprintf(p, "%creturn=%V", login->separator, value);
+    }
+
+    ngx_http_clear_location(r);
+
+    return af_set_header(r, "Location", location, p - location, NULL);
+}
+
+
+/*
+ * The proxy's request is about another one, which it describes, perhaps of
+ * another host.
+ */
+
+ngx_int_t
+af_login_forwarded(ngx_http_request_t *r, const af_verdict_t *verdict)
+{
+    u_char            *p;
+    ngx_str_t          url, value;
+    ngx_table_elt_t   *proto, *host, *uri;
+    const af_login_t  *login;
+
+    login = af_loc_conf(r)->login;
+    proto = af_header_in(r, "x-forwarded-proto", 0);
+    host = af_header_in(r, "x-forwarded-host", 0);
+    uri = af_header_in(r, "x-forwarded-uri", 0);
+
+    if (login == NULL || !af_login_helps(verdict)
+        || !(af_login_header_is(r, "x-forwarded-method", "GET")
+             || af_login_header_is(r, "x-forwarded-method", "HEAD"))
+        || !af_login_is_for_people(r))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_str_set(&value, "");
+
+    if (proto && host && uri) {
+        url.len = proto->value.len + sizeof("://") - 1 + host->value.len
+                  + uri->value.len;
+
+        url.data = ngx_pnalloc(r->pool, url.len);
+        if (url.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_sprintf(url.data, "%V://%V%V", &proto->value, &host->value,
+                        &uri->value);
+        url.len = p - url.data;
+
+        if (af_login_return(r, &url)
+            && af_login_escape(r, &url, &value) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return af_login_location(r, login, &value);
+}
+
+
 ngx_int_t
 af_login_return_here(ngx_http_request_t *r, ngx_str_t *value)
 {
     u_char            *p;
-    size_t             len;
     ngx_str_t          url, host;
     const af_login_t  *login;
 
@@ -382,38 +440,45 @@ af_login_return_here(ngx_http_request_t *r, ngx_str_t *value)
         host = r->headers_in.host->value;
     }
 
-    len = (host.len ? sizeof("https://") - 1 + host.len : 0)
-          + r->unparsed_uri.len;
-
-    if (len > AF_RETURN_MAX) {
-        return NGX_OK;
+    if (host.len == 0) {
+        return af_login_escape(r, &r->unparsed_uri, value);
     }
 
-    /* escaping makes three octets of one, at most */
-
-    url.data = ngx_pnalloc(r->pool, len);
-    p = ngx_pnalloc(r->pool, 3 * len);
-
-    if (url.data == NULL || p == NULL) {
+    url.data = ngx_pnalloc(r->pool, sizeof("https://") - 1 + host.len
+                                    + r->unparsed_uri.len);
+    if (url.data == NULL) {
         return NGX_ERROR;
     }
 
-    if (host.len) {
-        url.len = ngx_sprintf(url.data, "%s://%V%V",
-                              af_https(r) ? "https" : "http", &host,
-                              &r->unparsed_uri)
-                  - url.data;
+    p = ngx_sprintf(url.data, "%s://%V%V", af_https(r) ? "https" : "http",
+                    &host, &r->unparsed_uri);
+    url.len = p - url.data;
 
-    } else {
-        url.len = ngx_cpymem(url.data, r->unparsed_uri.data,
-                             r->unparsed_uri.len)
-                  - url.data;
+    return af_login_escape(r, &url, value);
+}
+
+
+/* what is too long is left out */
+
+static ngx_int_t
+af_login_escape(ngx_http_request_t *r, const ngx_str_t *url, ngx_str_t *value)
+{
+    u_char  *p;
+
+    if (url->len > AF_RETURN_MAX) {
+        return NGX_OK;
     }
 
-    value->data = p;
-    value->len = (u_char *) ngx_escape_uri(p, url.data, url.len,
-                                           NGX_ESCAPE_URI_COMPONENT)
-                 - p;
+    /* three octets of one, at most */
+
+    value->data = ngx_pnalloc(r->pool, 3 * url->len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = (u_char *) ngx_escape_uri(value->data, url->data, url->len,
+                                  NGX_ESCAPE_URI_COMPONENT);
+    value->len = p - value->data;
 
     return NGX_OK;
 }

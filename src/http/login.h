@@ -50,6 +50,13 @@ ngx_int_t af_login(ngx_http_request_t *r, const af_verdict_t *verdict);
 ngx_int_t af_login_handler(ngx_http_request_t *r);
 
 /*
+ * Likewise for autoflow_verify, about the request that its X-Forwarded headers
+ * describe: NGX_DECLINED, NGX_ERROR, or NGX_OK with the Location of a redirect.
+ */
+ngx_int_t af_login_forwarded(ngx_http_request_t *r,
+    const af_verdict_t *verdict);
+
+/*
  * Whether the location's sign-in may lead back to a value, not escaped, that
  * anybody may have made up.
  */

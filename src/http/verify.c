@@ -1,10 +1,13 @@
 #include "http/claims.h"
+#include "http/login.h"
 #include "http/renew.h"
 #include "http/require.h"
 #include "http/verify.h"
 #include "conf/params.h"
 
 
+static ngx_int_t af_verify_refuse(ngx_http_request_t *r,
+    const af_verdict_t *verdict);
 static void af_verify_resume(ngx_http_request_t *r);
 static ngx_int_t af_verify_headers(ngx_http_request_t *r,
     const af_identity_t *identity);
@@ -32,6 +35,8 @@ static const ngx_conf_enum_t  af_verify_statuses[] = {
 static const af_param_t  af_verify_params[] = {
     af_param("status=", af_param_enum, ngx_http_autoflow_loc_conf_t, verify,
              .values = af_verify_statuses),
+    af_param("redirect", af_param_word, ngx_http_autoflow_loc_conf_t,
+             verify_redirect),
     { .name = ngx_null_string }
 };
 
@@ -100,7 +105,7 @@ af_verify_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        return af_respond_problem(r, verdict.problem, NULL, NULL);
+        return af_verify_refuse(r, &verdict);
     }
 
     if (af_verify_headers(r, verdict.identity) != NGX_OK) {
@@ -108,6 +113,32 @@ af_verify_handler(ngx_http_request_t *r)
     }
 
     return af_respond(r, af_loc_conf(r)->verify, NULL, 0);
+}
+
+
+/* nginx's own auth_request can't pass a redirect on */
+
+static ngx_int_t
+af_verify_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
+{
+    ngx_int_t  rc;
+
+    rc = (af_loc_conf(r)->verify_redirect && r == r->main)
+         ? af_login_forwarded(r, verdict) : NGX_DECLINED;
+
+    switch (rc) {
+
+    case NGX_OK:
+        af_problem_note(r, verdict->problem, NULL);
+
+        return af_respond(r, NGX_HTTP_MOVED_TEMPORARILY, NULL, 0);
+
+    case NGX_DECLINED:
+        return af_respond_problem(r, verdict->problem, NULL, NULL);
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 }
 
 

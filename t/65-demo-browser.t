@@ -65,8 +65,9 @@ sub sign_out {
     return $browser->says(h1 => qr/^You are signed out$/);
 }
 
-# but that which tells, for a moment, that who comes back has signed in
-sub cookies { sort grep { !/trip/ } keys %{$browser->cookies} }
+# but those which tell, for a while, that who comes back has signed in, and that a
+# password was given
+sub cookies { sort grep { !/_(?:trip|fresh)$/ } keys %{$browser->cookies} }
 
 sub forget ($cookie) { $browser->call(DELETE => $browser->session . "/cookie/$cookie") }
 

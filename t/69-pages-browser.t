@@ -204,6 +204,19 @@ subtest 'the administration' => sub {
     look('no user');
 };
 
+subtest 'confirmation' => sub {
+    $browser->call(DELETE => $browser->session . '/cookie/af_fresh');
+    $browser->go("$home/account/admin/roles");
+    $browser->click('details summary')->click('details .grave');
+    heading(qr/^Confirm your password$/);
+    look('confirm');
+    $browser->type('#current_password' => 'wrong')->click('.main');
+    $browser->says('#problem' => qr/current password is wrong/);
+    look('confirm, wrong');
+    $browser->type('#current_password' => $fresh)->click('.main');
+    heading(qr/^Roles$/);
+};
+
 subtest 'before one is signed in' => sub {
     $browser->go("$home/account/");
     $browser->click('.who button');

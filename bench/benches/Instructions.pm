@@ -13,8 +13,10 @@ has figures => sub { path(curfile->dirname->dirname, 'instructions') };
 
 # So much may a number differ.  Runs differ by a tenth of a percent, wherever the tree
 # is: timers are in other places of their tree, and the random key of a hash puts
-# things elsewhere.  What else would differ isn't counted, see Bench::Callgrind.
-my $tolerance = 0.005;
+# things elsewhere; by four tenths on a machine that has eight times as much to do as
+# it can, where the worker has more turns in which nothing happens.  What else would
+# differ isn't counted, see Bench::Callgrind.
+my $tolerance = 0.01;
 
 my @packages = qw(nginx libc6 libssl3 libpq5 libjansson4 libsodium23 gcc valgrind);
 

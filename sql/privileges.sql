@@ -24,7 +24,7 @@ GRANT USAGE ON SCHEMA autoflow TO autoflow_app;
 
 GRANT SELECT,
       INSERT (email, email_key, username, full_name, password_hash,
-              is_superuser, email_verified),
+              is_superuser, email_verified, verify_first),
       UPDATE (email, email_key, pending_email, pending_email_key, username,
               full_name, bio, password_hash, is_active, is_superuser,
               email_verified, token_epoch, tokens_stale_at, updated_at,
@@ -38,6 +38,12 @@ GRANT SELECT ON autoflow.user_addresses TO autoflow_app;
 GRANT SELECT ON autoflow.failed_attempts TO autoflow_app;
 
 GRANT SELECT ON autoflow.imported_accounts TO autoflow_app;
+
+GRANT SELECT,
+      INSERT (email, email_key, roles, invited_by, expires_at),
+      UPDATE (id, email, roles, invited_by, created_at, mailed_at, expires_at),
+      DELETE
+    ON autoflow.invitations TO autoflow_app;
 
 GRANT SELECT,
       INSERT (name, description)
@@ -161,7 +167,10 @@ GRANT EXECUTE ON FUNCTION
     autoflow.email_key(text),
     autoflow.employment_json(autoflow.employments),
     autoflow.is_email(text),
+    autoflow.invitation_json(autoflow.invitations),
+    autoflow.invitation_of(uuid, text),
     autoflow.is_text(text, integer, integer),
+    autoflow.is_verified(autoflow.users, boolean),
     autoflow.job_fence(text, bigint),
     autoflow.json_with(json, text, json),
     autoflow.listed_contacts(uuid, boolean, boolean, text, boolean, text,
@@ -176,11 +185,14 @@ GRANT EXECUTE ON FUNCTION
                              bigint),
     autoflow.location_json(autoflow.locations, boolean),
     autoflow.location_refers(uuid, uuid, boolean),
+    autoflow.lock_role_ids(uuid[]),
     autoflow.lock_roles(json),
     autoflow.mail_expiry(text, timestamptz),
     autoflow.mail_maintain(),
     autoflow.mailed_json(),
     autoflow.masked_email(text),
+    autoflow.may_give(autoflow.users, text, text),
+    autoflow.may_invite(autoflow.users, text),
     autoflow.message_json(autoflow.messages),
     autoflow.network_of(inet),
     autoflow.open_session(uuid, text[], integer, bigint, bigint, bigint, inet,
@@ -194,6 +206,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.purge(),
     autoflow.purge_addresses(),
     autoflow.purge_failures(),
+    autoflow.purge_invitations(),
     autoflow.purge_mailboxes(),
     autoflow.purge_roles(),
     autoflow.readable_contacts(uuid, boolean, boolean, text, boolean),

@@ -8,6 +8,7 @@
 #include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/password.h"
+#include "api/registration.h"
 #include "api/renewals.h"
 #include "api/tokens.h"
 #include "flow/budget.h"
@@ -297,6 +298,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       offsetof(ngx_http_autoflow_main_conf_t, require_verified),
       NULL },
 
+    { ngx_string("autoflow_registration"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
+      af_registration_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     /* keys */
 
     { ngx_string("autoflow_key"),
@@ -582,8 +590,11 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->metrics_used = 0;
      *     amcf->fail_open = 0;
      *     amcf->session_lifetime = 0;
-     *     amcf->logins = 0;
      *     amcf->renew = NULL;
+     *     amcf->domains = NULL;
+     *     amcf->domain_list = NULL;
+     *     amcf->inviters = NULL;
+     *     amcf->site_used = 0;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->replica_conf = NULL;
@@ -606,6 +617,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->max_sessions = NGX_CONF_UNSET_UINT;
     amcf->environment = NGX_CONF_UNSET_UINT;
     amcf->require_verified = NGX_CONF_UNSET;
+    amcf->registration = NGX_CONF_UNSET_UINT;
+    amcf->invitation_ttl = 7 * 24 * 60 * 60;
     amcf->access_ttl = NGX_CONF_UNSET;
     amcf->refresh_ttl = NGX_CONF_UNSET;
     amcf->refresh_grace = NGX_CONF_UNSET;
@@ -635,6 +648,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     if (af_conf_check_insecure(cf, amcf) != NGX_CONF_OK
         || af_database_replica_check(cf, amcf) != NGX_CONF_OK
         || af_audit_log_check(cf, amcf) != NGX_CONF_OK
+        || af_registration_init(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

@@ -159,6 +159,16 @@ my @rows = (
     [autoflow_sessions    => 'lifetime=59s',                  qr/less than a minute/],
     [autoflow_sessions    => 'lifetime=1h; autoflow_sessions account=5', qr/duplicate/],
     [autoflow_sessions    => 'account=5; autoflow_sessions account=5', qr/duplicate/],
+    [autoflow_registration => 'on',                           qr/must begin with "open"/],
+    [autoflow_registration => 'domains=example.com',          qr/must begin with "open"/],
+    [autoflow_registration => 'invite; autoflow_registration invite', qr/duplicate/],
+    [autoflow_registration => 'verified colour=red',          qr/colour=red/],
+    (map { [autoflow_registration => "verified domains=$_",
+        qr/not a domain of addresses/] } 'x', 'a..b', 'example.com,', '*.', '*.com', 'a@b.example',
+        'example.com/', '*.*.example.com'),
+    [autoflow_registration => 'invite inviters=Staff',        qr/not the name of a role/],
+    [autoflow_registration => 'open domains=example.com',
+        qr/domains=" needs its addresses to be verified, by "verified" instead of "open"/],
     [autoflow_attempts    => 'account=10',                    qr/account=10/],
     [autoflow_attempts    => 'account=10/',                   qr{account=10/}],
     [autoflow_attempts    => 'user=10/1m',                    qr{user=10/1m}],
@@ -465,6 +475,12 @@ refused 'production: autoflow_require_verified_email without mails',
     qr/"autoflow_require_verified_email"[ ]needs[ ]"autoflow_mail"[ ]in
         [ ]"autoflow_environment[ ]production"[ ]in[ ]\S+nginx.conf:\d+/x,
     %strict, autoflow_mail => 'off', autoflow_require_verified_email => 'on';
+refused 'production: autoflow_registration verified without mails',
+    qr/"autoflow_registration[ ]verified"[ ]needs[ ]"autoflow_mail"[ ]in
+        [ ]"autoflow_environment[ ]production"[ ]in[ ]\S+nginx.conf:\d+/x,
+    %strict, autoflow_mail => 'off', autoflow_registration => 'verified';
+accepted "production: autoflow_registration $_" => %strict, autoflow_mail => 'off',
+    autoflow_registration => $_ for 'open', 'invite inviters=staff', 'closed domains=a.example';
 accepted 'production: autoflow_require_verified_email' =>
     %strict, autoflow_mail => "smtp://localhost $from", autoflow_require_verified_email => 'on';
 

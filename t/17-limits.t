@@ -42,6 +42,7 @@ my %defaults = (
     autoflow_mail_templates         => 'autoflow_mail_templates mail;',
     autoflow_link_base              => '—',
     autoflow_require_verified_email => 'autoflow_require_verified_email off;',
+    autoflow_registration           => 'autoflow_registration open expires=7d;',
     autoflow_audit_log              => 'autoflow_audit_log off;',
     autoflow_key                    => '—',
     autoflow_key_url                => 'refresh=10m',
@@ -90,6 +91,7 @@ my @ranges = (
     [autoflow_attempts => 'time',     '1s', '1d',       's',  'account=5/%s',    qr/account=/],
     [autoflow_sessions => 'account',  '1', '1000',      '',   'account=%s',      qr/account/],
     [autoflow_sessions => 'lifetime', '1m', '3650d',    's',  'lifetime=%s',     qr/lifetime/],
+    [autoflow_registration => 'expires', '1m', '30d',   's',  'open expires=%s', qr/invitations/],
     [autoflow_access_ttl    => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
     [autoflow_refresh_ttl   => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
     [autoflow_refresh_grace => undef, '0s', '1m',       's',  '%s',
@@ -389,6 +391,10 @@ my @limits = (
     ['mail.md', 'What is mailed',
         'five an hour per account, whatever the address, and ten per address',
         't/49-addresses.t: limits of changes'],
+    (map { ['api.md', 'Invitations', $_, 't/44-invitations.t: limits'] }
+        'at most 1000 invitations', 'at most 100 an hour, a superuser 1000'),
+    ['api.md', 'Invitations', 'within a minute, and no more than five within an hour',
+        't/44-invitations.t: sent again'],
 );
 
 # numbers of directives.md and api.md that aren't limits

@@ -11,7 +11,8 @@ use Test::More;
 
 my ($app, $grpc) = map { Test::Autoflow::free_port() } 1, 2;
 my $guide = Test::Autoflow::Guide->new('upstreams.md');
-my $t     = Test::Autoflow->new(shutdown_timeout => '1s');
+my $t     = Test::Autoflow->new(shutdown_timeout => '1s',
+    settings => {autoflow_registration => 'open'});
 my $dir   = $t->dir;
 
 # the blocks of a level, with this test's ports and paths

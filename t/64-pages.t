@@ -26,7 +26,7 @@ END
 $guide->finish;
 my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->link_base($t->url('/account'));
-$mails->configure(autoflow_pages_dir => "$root/pages");
+$mails->configure(autoflow_pages_dir => "$root/pages", autoflow_registration => 'open');
 $t->start;
 my %ada = (email => 'ada@example.com', password => $good);
 $t->register(%ada);

@@ -13,7 +13,8 @@ use Test::More;
 
 my $guide = Test::Autoflow::Guide->new('frontend.md');
 my $good  = 'correct horse battery staple';
-my $t     = Test::Autoflow->new(shutdown_timeout => '1s');
+my $t     = Test::Autoflow->new(shutdown_timeout => '1s',
+    settings => {autoflow_registration => 'open'});
 my $dir   = $t->dir;
 my $www   = path($dir, 'www')->make_path;
 my $home  = 'http://localhost:' . $t->port;

@@ -9,7 +9,8 @@ my $echo = 'proxy_pass http://echo;';
 my $long = 'x' x 2041;                  # with "/site/" and "?" in front: 2048
 
 my $t = Test::Autoflow->new(
-    settings => {autoflow_environment => 'testing', autoflow_require_https => 'off'},
+    settings => {autoflow_environment => 'testing', autoflow_require_https => 'off',
+        autoflow_registration => 'open'},
     server => qq{
         autoflow_cookies on;
         autoflow_login /account/;

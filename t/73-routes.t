@@ -16,7 +16,8 @@ my %open = map { $_ => 1 } (
     'POST /auth/register', 'POST /auth/signup', 'POST /auth/login', 'POST /auth/refresh',
     'POST /auth/logout',
     'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email',
-    'POST /user/verify-email/resend',
+    'POST /user/verify-email/resend', 'POST /auth/invitations/look',
+    'POST /auth/invitations/accept',
 );
 
 my $n = 0;

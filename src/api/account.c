@@ -2,6 +2,7 @@
 #include "api/attempts.h"
 #include "api/password.h"
 #include "api/reauth.h"
+#include "api/registration.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "mail/outbox.h"
@@ -13,6 +14,7 @@ static ngx_int_t answer_password(af_ctx_t *ctx);
 
 static int email_needs_password(json_t *body, json_t *errors);
 static ngx_int_t choose_change(af_ctx_t *ctx);
+static ngx_int_t check_domain(af_ctx_t *ctx);
 static ngx_int_t answer_address(af_ctx_t *ctx);
 
 static ngx_int_t answer_deleted(af_ctx_t *ctx);
@@ -57,6 +59,7 @@ static const af_step_pt  address_steps[] = {
     af_step_reauth_verify,
     af_step_reauth_check,
     af_step_reauth_allow,
+    check_domain,
     af_attempt_address,
     af_step_query,
     answer_address,
@@ -219,6 +222,16 @@ choose_change(af_ctx_t *ctx)
     af_bind(ctx, "verified_hash", NULL);
 
     return af_follow(ctx, profile_steps);
+}
+
+
+/* the current address withdraws a pending one, whatever its domain */
+
+static ngx_int_t
+check_domain(af_ctx_t *ctx)
+{
+    return (ngx_strcmp(af_reauth_names(ctx)[0], af_field(ctx, "email")) == 0)
+           ? NGX_OK : af_step_domain(ctx);
 }
 
 

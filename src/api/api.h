@@ -32,6 +32,7 @@ extern const af_route_t  af_auth_routes[];
 extern const af_route_t  af_sessions_routes[];
 extern const af_route_t  af_account_routes[];
 extern const af_route_t  af_recovery_routes[];
+extern const af_route_t  af_invitations_routes[];
 extern const af_route_t  af_users_routes[];
 extern const af_route_t  af_roles_routes[];
 extern const af_route_t  af_audit_routes[];

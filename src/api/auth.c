@@ -2,6 +2,7 @@
 #include "api/attempts.h"
 #include "api/auth.h"
 #include "api/password.h"
+#include "api/registration.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "check/email.h"
@@ -23,7 +24,9 @@ static ngx_int_t answer_refusal(af_ctx_t *ctx);
 static ngx_int_t answer_tokens(af_ctx_t *ctx);
 
 
-static const af_step_pt  register_steps[] = {
+const af_step_pt  af_register_steps[] = {
+    af_step_open_door,
+    af_step_domain,
     af_attempt_address,
     af_step_hash,
     af_password_hashed,
@@ -95,14 +98,14 @@ const af_route_t  af_auth_routes[] = {
 
     { NGX_HTTP_POST, "/auth/register", AF_PUBLIC,
       .summary = "Register an account",
-      .problems = AF_PROBLEM_LIST(AF_EMAIL_TAKEN, AF_USERNAME_TAKEN,
-                                  AF_TOO_MANY_ATTEMPTS),
+      .problems = AF_PROBLEM_LIST(AF_CLOSED_REGISTRATION, AF_EMAIL_TAKEN,
+                                  AF_USERNAME_TAKEN, AF_TOO_MANY_ATTEMPTS),
       .alias = "/auth/signup",
       .body = &register_schema,
       .answer = &registered_schema,
       .status = NGX_HTTP_CREATED,
       .statement = &af_sql_auth_register,
-      .steps = register_steps },
+      .steps = af_register_steps },
 
     { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
       .summary = "Log in",
@@ -275,7 +278,7 @@ set_account(af_ctx_t *ctx)
         login->user_id = af_string(ctx, user_id, ngx_strlen(user_id));
         login->hash = hash ? af_string(ctx, hash, ngx_strlen(hash)) : NULL;
         login->active = (af_column(ctx, "is_active")[0] == 't');
-        login->verified = (af_column(ctx, "email_verified")[0] == 't');
+        login->verified = (af_column(ctx, "verified")[0] == 't');
 
         if (login->user_id == NULL || (hash && login->hash == NULL)) {
             return NGX_ERROR;
@@ -378,7 +381,7 @@ check_password(af_ctx_t *ctx)
         return refuse_login(ctx, AF_ACCOUNT_DISABLED, "account_disabled");
     }
 
-    if (ctx->conf->require_verified && !login->verified) {
+    if (!login->verified) {
         return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 

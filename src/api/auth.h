@@ -10,6 +10,9 @@
 
 #define AF_REGISTRATION_FIELDS                                                \
     { "email", &af_type_email, AF_REQUIRED, NULL },                           \
+    AF_ACCOUNT_FIELDS
+
+#define AF_ACCOUNT_FIELDS                                                     \
     { "password", &af_type_password, AF_REQUIRED, NULL },                     \
     { "username", &af_type_username, 0, NULL },                               \
     { "full_name", &af_type_name, 0, NULL },                                  \
@@ -23,6 +26,10 @@ int af_rule_name(json_t *body, json_t *errors);
 
 /* Hashes "password"; the next step is af_password_hashed(). */
 ngx_int_t af_step_hash(af_ctx_t *ctx);
+
+
+/* For auth/register, with AF_REGISTRATION_FIELDS. */
+extern const af_step_pt  af_register_steps[];
 
 
 /*

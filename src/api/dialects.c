@@ -16,6 +16,8 @@ static const af_section_t  autoflow_sections[] = {
     { "Account", "The requesting account", af_account_routes },
     { "Recovery", "Forgotten passwords and addresses to verify, by mail",
       af_recovery_routes },
+    { "Invitations", "Whoever may have an account, by mail",
+      af_invitations_routes },
     { "Users", "All accounts, for superusers", af_users_routes },
     { "Roles", "Roles, for superusers", af_roles_routes },
     { "Audit", "What was done by whom, for superusers", af_audit_routes },

@@ -1,8 +1,8 @@
 #include "api/api.h"
 #include "api/attempts.h"
+#include "api/mail_token.h"
 #include "api/password.h"
 #include "api/schemas.h"
-#include "mail/outbox.h"
 
 
 /* milliseconds from a request for a mail to its answer */
@@ -18,7 +18,6 @@ static ngx_int_t set_password(af_ctx_t *ctx);
 static ngx_int_t clear_failures(af_ctx_t *ctx);
 
 static ngx_int_t check_verification_token(af_ctx_t *ctx);
-static ngx_int_t check_token(af_ctx_t *ctx, const char *const *kinds);
 static ngx_int_t count_success(af_ctx_t *ctx);
 static int one_password(json_t *body, json_t *errors);
 
@@ -156,7 +155,7 @@ delay_answer(af_ctx_t *ctx)
 static ngx_int_t
 check_reset_token(af_ctx_t *ctx)
 {
-    return check_token(ctx, reset_kinds);
+    return af_mail_token(ctx, reset_kinds);
 }
 
 
@@ -212,34 +211,7 @@ clear_failures(af_ctx_t *ctx)
 static ngx_int_t
 check_verification_token(af_ctx_t *ctx)
 {
-    return check_token(ctx, verify_kinds);
-}
-
-
-/* binds ":mail_id"; a statement checks whether the token is still valid */
-
-static ngx_int_t
-check_token(af_ctx_t *ctx, const char *const *kinds)
-{
-    char        *id;
-    const char  *token;
-
-    id = ngx_pnalloc(ctx->request->pool, AF_MAIL_ID_SIZE);
-    if (id == NULL) {
-        return NGX_ERROR;
-    }
-
-    token = af_field(ctx, "token");
-
-    while (!af_outbox_check_token(ctx->conf->outbox, *kinds, token, id)) {
-        if (*++kinds == NULL) {
-            return af_missing(ctx);
-        }
-    }
-
-    af_bind(ctx, "mail_id", id);
-
-    return NGX_OK;
+    return af_mail_token(ctx, verify_kinds);
 }
 
 

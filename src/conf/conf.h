@@ -51,6 +51,14 @@ typedef enum {
 } af_environment_t;
 
 
+typedef enum {
+    AF_REGISTRATION_OPEN = 0,
+    AF_REGISTRATION_VERIFIED,
+    AF_REGISTRATION_INVITE,
+    AF_REGISTRATION_CLOSED
+} af_registration_t;
+
+
 /* the position of a directive, for errors found later */
 
 typedef struct {
@@ -79,7 +87,12 @@ typedef struct {
     ngx_uint_t                  session_lifetime;  /* seconds; 0: unlimited */
     ngx_uint_t                  environment;
     ngx_flag_t                  require_verified;  /* email, to log in */
-    ngx_uint_t                  logins;    /* some location has a login */
+    ngx_uint_t                  registration;  /* af_registration_t */
+    ngx_array_t                *domains;   /* of ngx_str_t; NULL: any */
+    const char                 *domain_list;  /* likewise, for people */
+    const char                 *inviters;  /* a role; NULL: none */
+    ngx_uint_t                  invitation_ttl;  /* seconds */
+    ngx_uint_t                  site_used; /* people sign in with a browser */
     time_t                      access_ttl;
     time_t                      refresh_ttl;
     time_t                      refresh_grace;
@@ -128,6 +141,7 @@ typedef struct {
     af_conf_line_t              audit_log_line;
     af_conf_line_t              mail_line;
     af_conf_line_t              verified_line;
+    af_conf_line_t              registration_line;
 
     /* the first setting that production refuses, and its file if it has one */
     const char                 *insecure;

@@ -33,6 +33,9 @@ static const char *af_value_max_sessions(af_ctx_t *ctx);
 static const char *af_value_session_lifetime(af_ctx_t *ctx);
 static const char *af_value_mail(af_ctx_t *ctx);
 static const char *af_value_require_verified(af_ctx_t *ctx);
+static const char *af_value_verify_first(af_ctx_t *ctx);
+static const char *af_value_inviters(af_ctx_t *ctx);
+static const char *af_value_invitation_ttl(af_ctx_t *ctx);
 static const char *af_value_version(af_ctx_t *ctx);
 static const char *af_value_uptime(af_ctx_t *ctx);
 static const char *af_value_dialect(af_ctx_t *ctx);
@@ -78,6 +81,9 @@ static const struct {
     { "session_lifetime", af_value_session_lifetime, 0 },
     { "mail", af_value_mail, 0 },
     { "require_verified", af_value_require_verified, 0 },
+    { "verify_first", af_value_verify_first, 0 },
+    { "inviters", af_value_inviters, 1 },
+    { "invitation_ttl", af_value_invitation_ttl, 0 },
     { "version", af_value_version, 0 },
     { "uptime", af_value_uptime, 0 },
     { "dialect", af_value_dialect, 0 },
@@ -420,6 +426,32 @@ static const char *
 af_value_require_verified(af_ctx_t *ctx)
 {
     return ctx->conf->require_verified ? "true" : "false";
+}
+
+
+/* whether a new account can only be used once its address is verified */
+
+static const char *
+af_value_verify_first(af_ctx_t *ctx)
+{
+    return (ctx->conf->registration == AF_REGISTRATION_VERIFIED) ? "true"
+                                                                 : "false";
+}
+
+
+/* the role of those who may invite; NULL: only superusers may */
+
+static const char *
+af_value_inviters(af_ctx_t *ctx)
+{
+    return ctx->conf->inviters;
+}
+
+
+static const char *
+af_value_invitation_ttl(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ctx->conf->invitation_ttl);
 }
 
 

@@ -56,7 +56,7 @@ af_login_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     alcf->login = login;
-    af_conf_main(cf)->logins = 1;
+    af_conf_main(cf)->site_used = 1;
 
     return NGX_CONF_OK;
 }

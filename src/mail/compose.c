@@ -22,7 +22,8 @@ const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS] = {
     { "reset_password", "/reset-password?token=" },
     { "email_changed", NULL },
     { "change_email", "/verify-email?token=" },
-    { "claim_account", "/reset-password?token=" }
+    { "claim_account", "/reset-password?token=" },
+    { "invitation", "/accept-invitation?token=" }
 };
 
 

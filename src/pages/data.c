@@ -4,6 +4,7 @@
 
 #include "pages/pages.h"
 #include "pages/view.h"
+#include "api/registration.h"
 #include "check/input.h"
 #include "check/language.h"
 #include "http/csrf.h"
@@ -219,7 +220,8 @@ af_page_visitor(af_ctx_t *ctx, json_t *data)
 
     rc = json_object_set_new(data, "csrf", json_string(csrf));
     rc |= json_object_set_new(data, "mail", json_boolean(ctx->conf->outbox));
-    rc |= json_object_set_new(data, "sign_up_open", json_true());
+    rc |= json_object_set_new(data, "sign_up_open",
+                              json_boolean(af_registration_is_open(ctx->conf)));
 
     return (rc == 0 && af_page_back(ctx, data) == NGX_OK)
            ? af_page_user(ctx, data) : NGX_ERROR;

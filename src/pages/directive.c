@@ -89,6 +89,8 @@ af_pages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf->handler = af_pages_handler;
 
+    af_conf_main(cf)->site_used = 1;
+
     return NGX_CONF_OK;
 }
 

@@ -2,25 +2,28 @@
 --
 -- reads
 -- columns: user_id uuid, password_hash text, is_active boolean,
---          email_verified boolean, failures bigint, seconds_left bigint
+--          verified boolean, failures bigint, seconds_left bigint
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
 -- :login_key   the address's key; null: not an address
+-- :require_verified        whether its address must be verified
 -- :account_id  what the name's failures are counted by, if no account has it
 --
--- user_id, password_hash, is_active, email_verified    null: no such account
+-- user_id, password_hash, is_active                    null: no such account
+-- verified     as is_verified() says; likewise
 -- failures, seconds_left       at all nodes, until the window ends in so many
 --              seconds; null: no window
 
 WITH account AS MATERIALIZED (
-    SELECT id, password_hash, is_active, email_verified
-      FROM autoflow.users
+    SELECT id, password_hash, is_active,
+           autoflow.is_verified(u, :require_verified::boolean) AS verified
+      FROM autoflow.users u
      WHERE deleted_at IS NULL
        AND (email_key = :login_key::text
             OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"))
 )
-SELECT a.id AS user_id, a.password_hash, a.is_active, a.email_verified,
+SELECT a.id AS user_id, a.password_hash, a.is_active, a.verified,
        f.failures,
        ceil(extract(epoch FROM f.ends_at - now()))::bigint AS seconds_left
   FROM (SELECT) AS always

@@ -28,7 +28,7 @@ WITH opened AS MATERIALIZED (
                :dialect::text) AS o
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
-       AND (u.email_verified OR NOT :require_verified::boolean)
+       AND autoflow.is_verified(u, :require_verified::boolean)
        AND (:max_failures::bigint IS NULL
             OR NOT EXISTS (SELECT
                              FROM autoflow.failed_attempts f

@@ -10,6 +10,7 @@
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
 -- :require_verified    whether it must
+-- :verify_first        whether this one must, for good
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :mail                whether to mail a token that verifies the address
 -- :dialect             of user_as()
@@ -23,9 +24,11 @@
 
 WITH account AS (
     INSERT INTO autoflow.users
-           (email, email_key, username, full_name, password_hash)
+           (email, email_key, username, full_name, password_hash,
+            verify_first)
     VALUES (:email::text, :email_key::text, :username::text,
-            :full_name::text, :password_hash::text)
+            :full_name::text, :password_hash::text,
+            nullif(:verify_first::boolean, false))
     ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
 ), profile AS (
@@ -41,6 +44,7 @@ WITH account AS (
                :ip_address::inet, :user_agent::text,
                :dialect::text) AS o
      WHERE NOT :require_verified::boolean
+       AND NOT :verify_first::boolean
 ), mail AS (
     INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
     SELECT 'verify_email', id, email, email_key

@@ -12,12 +12,12 @@
 --
 -- id                   no row: the hash was replaced after it was read
 
-UPDATE autoflow.users
+UPDATE autoflow.users u
    SET password_hash = :new_password_hash::text,
        last_login_at = now()
  WHERE id = :user_id::uuid
    AND password_hash = :password_hash::text
-   AND (email_verified OR NOT :require_verified::boolean)
+   AND autoflow.is_verified(u, :require_verified::boolean)
    AND is_active
    AND deleted_at IS NULL
 RETURNING id;

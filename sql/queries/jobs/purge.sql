@@ -1,9 +1,11 @@
--- Deletes sessions, their refresh tokens and revocations that have expired, a
--- batch of them.
+-- Deletes sessions, their refresh tokens, revocations and invitations that have
+-- expired, a batch of each.
 --
 -- writes
 -- columns: more boolean
 --
 -- more         there may be more
 
-SELECT autoflow.purge() AS more;
+SELECT sessions OR invitations AS more
+  FROM (SELECT autoflow.purge() AS sessions,
+               autoflow.purge_invitations() AS invitations) AS purged;

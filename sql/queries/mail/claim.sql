@@ -7,8 +7,8 @@
 --
 -- name         the owner's name; the address unless the owner has verified it,
 --              so that strangers can't have texts of their choice sent to it
--- account      the account's address, mostly masked: the recipient need not be
---              the account's owner
+-- account      the account's address, mostly masked, as the recipient need not be
+--              the account's owner; but not an inviter's
 -- since        the day of its creation: a similar address is easy to get, but
 --              not an account of years ago
 -- created      in seconds since 1970
@@ -39,11 +39,19 @@ RETURNING o.id,
           CASE WHEN u.email_verified AND u.email = o.recipient
                THEN coalesce(u.full_name, u.username, o.recipient)
                ELSE o.recipient END AS name,
-          autoflow.masked_email(u.email) AS account,
+          CASE o.kind WHEN 'invitation' THEN u.email
+                      ELSE autoflow.masked_email(u.email) END AS account,
           to_char(u.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS since,
           floor(extract(epoch FROM o.created_at))::bigint AS created,
           o.attempts AS attempt,
           CASE WHEN o.used_at IS NOT NULL OR u.deleted_at IS NOT NULL
+                    OR (o.kind = 'invitation'
+                        AND NOT EXISTS (
+                            SELECT
+                              FROM autoflow.invitations i
+                             WHERE i.email_key = o.recipient_key
+                               AND i.created_at <= o.created_at
+                               AND i.expires_at > now()))
                THEN 'nobody needs it any more'
                WHEN o.expires_at <= now()
                THEN concat_ws(': ', 'it could not be sent in time',

@@ -468,6 +468,8 @@ sub settings_text ($self) {
         autoflow_environment => 'development',
         autoflow_password    => 'memory=1m time=1',
         autoflow_attempts    => 'account=off account_total=off address=off changes=off',
+        # also where people sign in with a browser; a former version has only that
+        $self->tree eq $root ? (autoflow_registration => 'open') : (),
         %{$self->settings},
     );
     return join "\n", map { "$_ $settings{$_};" }

@@ -1,0 +1,68 @@
+-- Accepts an invitation, which is locked: creates the account, whose address is
+-- verified, with its profile.  It gets the roles that still exist, and that the
+-- inviter could still give.
+--
+-- writes
+-- columns: problem text
+--
+-- :mail_id, :inviters          as for look
+-- :username, :full_name, :first_name, :last_name       may be null
+-- :password_hash
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
+--
+-- problem      email_taken: there is an account by now, and the invitation
+--              remains; no row: it isn't valid; or users_username_key violated
+
+WITH invitation AS MATERIALIZED (
+    SELECT i AS invitation, u AS inviter
+      FROM autoflow.invitations i
+      JOIN autoflow.users u ON u.id = i.invited_by
+     WHERE i.id = autoflow.invitation_of(:mail_id::uuid, :inviters::text)
+), given AS MATERIALIZED (
+    SELECT role.id, role.name
+      FROM invitation,
+           LATERAL autoflow.lock_role_ids((invitation).roles) AS role
+     WHERE autoflow.may_give(inviter, role.name, :inviters::text)
+), account AS (
+    INSERT INTO autoflow.users
+           (email, email_key, username, full_name, password_hash,
+            email_verified)
+    SELECT (invitation).email, (invitation).email_key, :username::text,
+           :full_name::text, :password_hash::text, true
+      FROM invitation
+    ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
+    RETURNING *
+), profile AS (
+    INSERT INTO autoflow.profiles (user_id, first_name, last_name)
+    SELECT id, :first_name::text, :last_name::text
+      FROM account
+), membership AS (
+    INSERT INTO autoflow.user_roles (user_id, role_id)
+    SELECT account.id, given.id
+      FROM account, given
+), gone AS (
+    DELETE FROM autoflow.invitations i
+     USING account
+     WHERE i.email_key = account.email_key
+), token AS (
+    UPDATE autoflow.outbox o
+       SET used_at = now()
+      FROM account
+     WHERE o.id = :mail_id::uuid
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            trace_id, details)
+    SELECT account.id, 'invitation_accepted', account.id, :ip_address::inet,
+           :user_agent::text, :request_id::text, :trace_id::text,
+           jsonb_build_object(
+               'invitation_id', (invitation).id,
+               'invited_by', (invitation).invited_by,
+               'roles', (SELECT coalesce(array_agg(name ORDER BY name
+                                                        COLLATE "C"), '{}')
+                           FROM given))
+      FROM account, invitation
+)
+SELECT CASE WHEN account.id IS NULL THEN 'email_taken' END AS problem
+  FROM invitation
+  LEFT JOIN account ON true;

@@ -227,6 +227,7 @@ subtest 'that it is still you' => sub {
         ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
     $v->get('confirm?return=/account/admin/roles')->submit({current_password => 'no'})->is(403);
     $v->submit({current_password => $good})->leads_to('/account/admin/roles');
+    $v->get('confirm')->submit({current_password => $good})->leads_to('/account/') for 1 .. 11;
     my $form = $v->get('admin/roles')->res;
     $v->submit(\%role, {}, 'admin/roles')->leads_to('/account/admin/roles?done=role_made');
     my $new = $v->cookie('af_fresh');
@@ -240,7 +241,8 @@ subtest 'that it is still you' => sub {
             ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
     }
     $t->pass(601);
-    $v->get('admin/roles')->submit(\%role, {}, 'admin/roles')
+    $t->wait_for(sub { $v->get('admin/roles')->res->code == 200 });
+    $v->submit(\%role, {}, 'admin/roles')
         ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
     $t->go;
 };

@@ -57,6 +57,7 @@ const af_step_pt  af_page_reauth_steps[] = {
     af_step_reauth_find,
     af_step_reauth_verify,
     af_step_reauth_check,
+    af_step_reauth_allow,
     reauthenticated,
     NULL
 };

@@ -54,6 +54,13 @@ says(qr/.*server is not in hot standby mode; .*No such file.*; .*not in hot stan
 use_hosts("$good,$good", 'port=1,2,3');
 says(qr/could not match 3 port numbers to 2 hosts/, 'lists that do not match');
 
+use_hosts($good);
+1 while grep { $_ } asked();
+$t->settings->{autoflow_database_replica} = qq{"host=$silent[0] user=autoflow_app" pool=4};
 $t->start_nginx;
+my $silence;
+ok $t->wait_for(sub { $silence = $socket{$silent[0]}->accept }), 'a silent replica is asked';
+$t->get_ok('/auth/me' => $t->bearer($t->register))->status_is(200);
+is_deeply [asked()], [0, 0], 'on one connection, whose thread is not the only one';
 $t->finish;
 done_testing;

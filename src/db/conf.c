@@ -3,6 +3,7 @@
 #include "conf/secret.h"
 
 
+static ngx_uint_t af_replica_is_primary(const ngx_str_t *conninfo);
 static ngx_int_t af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *conninfo);
 
@@ -151,6 +152,10 @@ af_database_replica_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (af_replica_is_primary(&replica->db.conninfo)) {
+        return "has a \"target_session_attrs\" that only the primary has";
+    }
+
     rv = af_params(cf, 2, af_replica_params, replica);
 
     if (rv != NGX_CONF_OK) {
@@ -164,6 +169,30 @@ af_database_replica_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return (replica->sticky < replica->lag)
            ? "has a \"sticky=\" shorter than its \"lag=\": whoever has changed "
              "something might not see it" : NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+af_replica_is_primary(const ngx_str_t *conninfo)
+{
+    ngx_uint_t         is_primary;
+    PQconninfoOption  *options, *option;
+
+    is_primary = 0;
+    options = PQconninfoParse((char *) conninfo->data, NULL);
+
+    for (option = options; option && option->keyword; option++) {
+        if (option->val
+            && ngx_strcmp(option->keyword, "target_session_attrs") == 0)
+        {
+            is_primary = (ngx_strcmp(option->val, "read-write") == 0
+                          || ngx_strcmp(option->val, "primary") == 0);
+        }
+    }
+
+    PQconninfoFree(options);
+
+    return is_primary;
 }
 
 

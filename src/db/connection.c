@@ -37,6 +37,7 @@ static void af_db_conn_state(af_db_conn_t *conn, af_db_conn_state_t state);
 static void af_db_conn_count(const af_db_conn_t *conn, af_db_event_t event);
 static void af_db_conn_in_flight(const af_db_conn_t *conn, int n);
 static void af_db_conn_defer(af_db_conn_t *conn);
+static ngx_uint_t af_db_conn_must_wait(const af_db_conn_t *conn);
 static void af_db_conn_thread(void *data, ngx_log_t *log);
 static void af_db_conn_connected(ngx_event_t *ev);
 static ngx_int_t af_db_conn_attach(af_db_conn_t *conn);
@@ -181,6 +182,20 @@ af_db_conn_open(af_db_conn_t *conn)
     task = conn->task->ctx;
     profile = conn->db->profile;
 
+    conn->backoff.log = conn->db->log;
+
+    if (af_db_conn_must_wait(conn)) {
+
+        if (conn->state == AF_DB_CLOSED) {
+            ngx_add_timer(&conn->backoff, AF_DB_BACKOFF_MIN);
+
+        } else {
+            af_db_conn_defer(conn);
+        }
+
+        return;
+    }
+
     task->setup.conninfo = (const char *) conn->db->conf->conninfo.data;
     task->setup.name = profile->name;
     task->setup.statements = profile->statements;
@@ -195,7 +210,6 @@ af_db_conn_open(af_db_conn_t *conn)
     task->pg = NULL;
 
     conn->task->event.log = conn->db->log;
-    conn->backoff.log = conn->db->log;
     conn->teardown.log = conn->db->log;
     conn->push.log = conn->db->log;
 
@@ -204,6 +218,33 @@ af_db_conn_open(af_db_conn_t *conn)
     if (ngx_thread_task_post(conn->db->threads, conn->task) != NGX_OK) {
         af_db_conn_defer(conn);
     }
+}
+
+
+/*
+ * A replica that is silent must not keep all the threads, in which connections
+ * to the primary are opened, too.
+ */
+
+static ngx_uint_t
+af_db_conn_must_wait(const af_db_conn_t *conn)
+{
+    ngx_uint_t      i;
+    const af_db_t  *db;
+
+    db = conn->db;
+
+    if (!db->profile->read_only) {
+        return 0;
+    }
+
+    for (i = 0; i < db->conf->pool; i++) {
+        if (db->conns[i].state == AF_DB_CONNECTING) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -433,6 +474,16 @@ af_db_conn_break(af_db_conn_t *conn, const char *error)
 
     af_db_conn_count(conn, AF_DB_EVENT_LOST);
     af_db_conn_state(conn, AF_DB_BROKEN);
+}
+
+
+void
+af_db_conn_renew(af_db_conn_t *conn)
+{
+    if (conn->state == AF_DB_READY && conn->busy == 0) {
+        conn->used = 0;
+        af_db_conn_state(conn, AF_DB_BROKEN);
+    }
 }
 
 

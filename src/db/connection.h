@@ -6,10 +6,12 @@
  *   CONNECTING  a task in a thread                 READY, CLOSED
  *   READY       pg, an nginx connection, slots     BROKEN
  *   BROKEN      the same, and a posted event       CONNECTING at once, but
- *                                                  CLOSED if it timed out or
- *                                                  was never used
+ *                                                  CLOSED if it timed out, was
+ *                                                  never used or is renewed
  *   DORMANT     nothing                            CONNECTING when there is
  *                                                  something to do
+ *
+ * Of a replica's connections one at a time is CONNECTING.
  *
  * In an exiting worker DORMANT takes the place of CLOSED and CONNECTING, and a
  * READY connection that has been idle for a second breaks: such a worker may
@@ -95,6 +97,9 @@ struct af_db_s {
 ngx_int_t af_db_conn_init(af_db_conn_t *conn, af_db_t *db, ngx_pool_t *pool);
 void af_db_conn_open(af_db_conn_t *conn);
 void af_db_conn_close(af_db_conn_t *conn);
+
+/* Opens it again, in a moment, if it is READY and nothing is in flight. */
+void af_db_conn_renew(af_db_conn_t *conn);
 
 /*
  * Sends an operation, at the end of this turn of the event loop at the latest.

@@ -112,6 +112,17 @@ af_db_stop(af_db_t *db)
 }
 
 
+void
+af_db_renew(af_db_t *db)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < db->conf->pool; i++) {
+        af_db_conn_renew(&db->conns[i]);
+    }
+}
+
+
 ngx_int_t
 af_db_submit(af_db_t *db, af_db_op_t *op)
 {

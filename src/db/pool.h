@@ -33,6 +33,12 @@ void af_db_start(af_db_t *db, ngx_thread_pool_t *threads, ngx_log_t *log);
 void af_db_stop(af_db_t *db);
 
 /*
+ * Opens connections that nothing is in flight on again, in a moment: others of
+ * the hosts may be meant by now.
+ */
+void af_db_renew(af_db_t *db);
+
+/*
  * Sends an operation, or queues it while all connections are full or
  * connecting.  NGX_OK: op->handler() will be called, but not before
  * af_db_submit() returns.  NGX_BUSY: the queue is full.  NGX_DECLINED: the

@@ -335,6 +335,11 @@ af_replica_done(af_db_op_t *op)
     asked = rop->asked;
     outcome = af_replica_outcome(rop);
 
+    if (outcome == AF_REPLICA_NO_STANDBY) {
+        /* of several hosts another one may be a standby by now */
+        af_db_renew(rop->replica->db);
+    }
+
     if (outcome != AF_REPLICA_ANSWERED) {
         af_replica_give_up(rop, outcome);
         return;

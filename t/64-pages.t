@@ -217,6 +217,36 @@ subtest 'the administration' => sub {
         $bob->{user}{id}), 'nobody promotes themselves';
 };
 
+subtest 'invitations' => sub {
+    my $v = visitor();
+    $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('guests')});
+    $v->get('admin/invitations')->is(200);
+    $v->submit({email => 'not an address'}, {}, 'admin/invitations')->is(422);
+    $v->submit({email => 'ada@example.com'}, {}, 'admin/invitations')->is(409);
+    $v->submit({email => "$_\@example.com", role_guests => 1}, {}, 'admin/invitations')
+        ->leads_to('/account/admin/invitations?done=invited')->get('admin/invitations')
+        for 'joan', 'mae';
+    $v->says('joan@example.com', 'guests');
+
+    my $link = $mails->link('joan@example.com', 'accept-invitation') =~ s{.*/account/}{}r;
+    my $w = visitor();
+    $w->get($link)->is(200);
+    is $w->dom->at('input[autocomplete=username]')->{value}, 'joan@example.com', 'who is invited';
+    $w->submit({password => 'short'})->is(422);
+    is $w->dom->at('input[autocomplete=username]')->{value}, 'joan@example.com', 'still';
+    $w->submit({password => $good, full_name => 'Joan'})->leads_to('/account/');
+    $w->get('')->is(200)->says('joan@example.com');
+    visitor()->get($link)->is(400);
+
+    $link = $mails->link('mae@example.com', 'accept-invitation') =~ s{.*/account/}{}r;
+    $v->get('admin/invitations')->submit({}, {}, '/withdraw')
+        ->leads_to('/account/admin/invitations?done=withdrawn');
+    $w = visitor()->get($link)->is(400);
+    ok $w->dom->at('a[href$="sign-in"]'), 'another way';
+    visitor()->get($_)->is(400) for 'accept-invitation', 'accept-invitation?token=x';
+};
+
 subtest 'that it is still you' => sub {
     my $v = visitor();
     $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
@@ -402,6 +432,25 @@ subtest 'files with mistakes' => sub {
     $check->settings({autoflow_pages_dir => '/nowhere'});
     $check->server('location /x/ { autoflow_pages; }');
     like +($check->check)[1], qr{/nowhere/templates"; "autoflow_pages_dir" says}, 'nowhere';
+};
+
+subtest 'a closed door' => sub {
+    for my $door ('invite', 'closed') {
+        $mails->configure(autoflow_pages_dir => "$root/pages", autoflow_registration => $door);
+        $t->reload->ready;
+        my $v = visitor();
+        ok !$v->get('sign-in')->is(200)->dom->at('a[href$="sign-up"]'), 'nobody is sent there';
+        $v->get('sign-up')->is(200);
+        ok !$v->dom->at('input[name=password]'), 'no form';
+        $v->get('sign-in')->post('sign-up', {email => 'eve@example.com', password => $good,
+            csrf => $v->dom->at('[name=csrf]')->{value}})->is(403);
+        ok !$v->dom->at('input[name=password]'), 'nor afterwards';
+    }
+    $mails->configure(autoflow_pages_dir => "$root/pages", autoflow_registration => 'verified');
+    $t->reload->ready;
+    my $v = visitor();
+    $v->get('sign-up')->submit({email => 'late@example.com', password => $good})
+        ->leads_to('/account/sign-in?done=signed_up');
 };
 
 subtest 'without the database' => sub {

@@ -222,6 +222,9 @@ af_page_visitor(af_ctx_t *ctx, json_t *data)
     rc |= json_object_set_new(data, "mail", json_boolean(ctx->conf->outbox));
     rc |= json_object_set_new(data, "sign_up_open",
                               json_boolean(af_registration_is_open(ctx->conf)));
+    rc |= json_object_set_new(data, "invite_only",
+                              json_boolean(ctx->conf->registration
+                                           == AF_REGISTRATION_INVITE));
 
     return (rc == 0 && af_page_back(ctx, data) == NGX_OK)
            ? af_page_user(ctx, data) : NGX_ERROR;

@@ -6,12 +6,16 @@
 #include "pages/pages.h"
 #include "pages/view.h"
 #include "api/api.h"
+#include "api/invitations.h"
+#include "api/registration.h"
 #include "mail/outbox.h"
 
 
 static ngx_int_t find_reset(af_ctx_t *ctx);
 static ngx_int_t show_reset(af_ctx_t *ctx);
 static ngx_int_t show_verification(af_ctx_t *ctx);
+static ngx_int_t open_door(af_ctx_t *ctx);
+static ngx_int_t take_token(af_ctx_t *ctx);
 static ngx_int_t af_page_link(af_ctx_t *ctx, const char *const *kinds);
 static ngx_int_t show(af_ctx_t *ctx);
 
@@ -37,6 +41,18 @@ const af_step_pt  af_page_reset_steps[] = {
 
 const af_step_pt  af_page_verify_steps[] = {
     show_verification,
+    NULL
+};
+
+
+const af_step_pt  af_page_sign_up_steps[] = {
+    open_door,
+    NULL
+};
+
+
+const af_step_pt  af_page_invitation_steps[] = {
+    take_token,
     NULL
 };
 
@@ -106,6 +122,39 @@ show_verification(af_ctx_t *ctx)
     };
 
     return (af_page_link(ctx, kinds) == NGX_OK) ? show(ctx) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+open_door(af_ctx_t *ctx)
+{
+    if (!af_registration_is_open(ctx->conf)) {
+        ((af_page_state_t *) ctx->page)->template = "closed";
+    }
+
+    return show(ctx);
+}
+
+
+/* the API has it in a body */
+
+static ngx_int_t
+take_token(af_ctx_t *ctx)
+{
+    json_t      *body;
+    const char  *token;
+
+    token = af_page_sent(ctx, "token");
+
+    if (token == NULL) {
+        return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
+    }
+
+    body = json_pack("{ss}", "token", token);
+    json_decref(ctx->body);
+    ctx->body = body;
+
+    return body ? af_follow(ctx, af_look_steps) : NGX_ERROR;
 }
 
 

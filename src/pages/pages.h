@@ -153,6 +153,8 @@ extern const af_schema_t  af_page_reauth_schema;
 /* steps of pages: of the links in mails, of an account, before a list */
 extern const af_step_pt   af_page_reset_steps[];
 extern const af_step_pt   af_page_verify_steps[];
+extern const af_step_pt   af_page_sign_up_steps[];
+extern const af_step_pt   af_page_invitation_steps[];
 extern const af_step_pt   af_page_account_steps[];
 extern const af_step_pt   af_page_roles_steps[];
 

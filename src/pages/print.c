@@ -237,7 +237,7 @@ af_page_leave(af_ctx_t *ctx, const char *json)
         /* none before the address of a new account is verified */
 
         if (!af_page_has_session(json)) {
-            return af_page_go(ctx, "/sign-in", "done", "verify_first");
+            return af_page_go(ctx, "/sign-in", "done", "signed_up");
         }
 
         if (af_page_refresh(ctx, af_column(ctx, "session_id")) != NGX_OK) {
@@ -352,6 +352,7 @@ af_page_again(af_ctx_t *ctx, const af_route_t *route)
     ctx->pending_problem = AF_PROBLEM_NONE;
     ctx->nbindings = 0;
     ctx->data = NULL;
+    ctx->attempts = NULL;
     ctx->step = NULL;
 
     json_decref(ctx->query);

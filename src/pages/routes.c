@@ -46,9 +46,16 @@ static const af_page_t  af_pages[] = {
 
     /* getting an account, and getting back into it */
 
-    { "GET", "/sign-up", AF_PAGE_GUEST, .template = "sign_up" },
+    { "GET", "/sign-up", AF_PAGE_GUEST, .template = "sign_up",
+      .steps = af_page_sign_up_steps },
     { "POST", "/sign-up", AF_PAGE_ANY,
       .api = "POST /auth/register", .then = "/", .returns = 1 },
+
+    { "GET", "/accept-invitation", AF_PAGE_ANY, .template = "invitation",
+      .api = "POST /auth/invitations/look",
+      .steps = af_page_invitation_steps },
+    { "POST", "/accept-invitation", AF_PAGE_ANY,
+      .api = "POST /auth/invitations/accept", .then = "/", .returns = 1 },
 
     { "GET", "/forgot-password", AF_PAGE_ANY, .template = "forgot" },
     { "POST", "/forgot-password", AF_PAGE_ANY,
@@ -130,6 +137,18 @@ static const af_page_t  af_pages[] = {
       .form = "/admin/users/{id}", .done = "user_sessions_ended",
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_end_sessions },
+
+    { "GET", "/admin/invitations", AF_PAGE_SUPERUSER,
+      .template = "admin_invitations", .api = "GET /auth/invitations",
+      .steps = af_page_roles_steps },
+    { "POST", "/admin/invitations", AF_PAGE_SUPERUSER, .fresh = 1,
+      .api = "POST /auth/invitations", .done = "invited" },
+    { "POST", "/admin/invitations/{id}/resend", AF_PAGE_SUPERUSER, .fresh = 1,
+      .form = "/admin/invitations",
+      .api = "POST /auth/invitations/{id}/resend", .done = "invited" },
+    { "POST", "/admin/invitations/{id}/withdraw", AF_PAGE_SUPERUSER,
+      .fresh = 1, .form = "/admin/invitations",
+      .api = "DELETE /auth/invitations/{id}", .done = "withdrawn" },
 
     { "GET", "/admin/roles", AF_PAGE_SUPERUSER, .template = "admin_roles",
       .api = "GET /auth/roles" },

@@ -8,7 +8,9 @@ use Test::Autoflow::Guide;
 use Test::Autoflow::Statements;
 use Test::More;
 
-my $t = Test::Autoflow->new(clock => 1, server => <<~'END');
+# on a busy machine its clock is moved by hours, which tokens have to outlive
+my $t = Test::Autoflow->new(clock => 1, settings => {autoflow_access_ttl => '30d'},
+    server => <<~'END');
     location = /metrics { autoflow_metrics; }
     END
 my $primary = $t->postgresql->start;
@@ -54,8 +56,11 @@ sub by ($pair, $path = '/auth/users', $status = 200) {
     return join ' ', grep { $after->{$_} > $before->{$_} } sort keys %$after;
 }
 
-# from now on it is the replica that answers
+# from now on it is the replica that answers; the clock is not moved before there is
+# a connection, since its attempts would have no time
 sub settled ($pair) {
+    $t->wait_for(sub { $t->ua->get('/metrics')->res->body
+        =~ /^autoflow_database_connections\{lane="replica"\} [1-9]/m });
     $t->wait_for(sub { by($pair) eq 'replica' || !$t->pass(1) });
     return 1;
 }

@@ -182,7 +182,7 @@ subtest sessions => sub {
 };
 
 subtest 'the administration' => sub {
-    open_page("admin/$_") for qw(users roles audit);
+    open_page("admin/$_") for qw(users invitations roles audit);
     is $browser->script('return document.querySelectorAll("tbody tr").length') > 3, 1, 'events';
     $browser->go("$home/account/admin/roles");
     $browser->type('#name' => 'wiki:write')->type('#description' => 'May write')->click('.main');
@@ -200,6 +200,11 @@ subtest 'the administration' => sub {
     look('a user, disabled');
     $browser->click('details summary');
     look('a user, about to be a superuser');
+    $browser->go("$home/account/admin/invitations");
+    $browser->type('#email' => 'invited@example.com')->click('.main');
+    $browser->says('#done' => qr/^The invitation is on its way$/);
+    $browser->says(tbody => qr/^invited\@example\.com/);
+    look('invitations, one sent');
     $browser->go("$home/account/admin/users?q=nobody");
     look('no user');
 };
@@ -250,6 +255,16 @@ subtest 'before one is signed in' => sub {
     $browser->go($link);
     heading(qr/^This link no longer works$/);
     look('a link that was used');
+
+    $browser->go($mails->link('invited@example.com', 'accept-invitation'));
+    heading(qr/^Accept your invitation$/);
+    is $browser->script('return document.querySelector("[autocomplete=username]").value'),
+        'invited@example.com', 'for whom it is';
+    look('accept-invitation');
+    $browser->type('#password' => $fresh)->click('.main');
+    heading(qr/^Your account$/);
+    $browser->click('.who button');
+    heading(qr/^You are signed out$/);
 
     $t->register(email => 'late@example.com', password => $good);
     $browser->go($mails->link('late@example.com', 'verify-email'));

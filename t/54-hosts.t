@@ -62,5 +62,7 @@ my $silence;
 ok $t->wait_for(sub { $silence = $socket{$silent[0]}->accept }), 'a silent replica is asked';
 $t->get_ok('/auth/me' => $t->bearer($t->register))->status_is(200);
 is_deeply [asked()], [0, 0], 'on one connection, whose thread is not the only one';
+ok $t->wait_for(sub { $t->error_log =~ /autoflow replica: can't use the database: timed out/ }, 30),
+    'the log says that it was silent';
 $t->finish;
 done_testing;

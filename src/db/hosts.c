@@ -393,7 +393,10 @@ af_db_error(char *error, size_t size, const char *message)
 
     used = strlen(error);
 
+    if (message[0] == '\0') {
+        message = "timed out";
+    }
+
     (void) snprintf(error + used, size - used, "%s%.*s", used ? "; " : "",
-                    (int) strcspn(message, "\n"),
-                    message[0] ? message : "timed out");
+                    (int) strcspn(message, "\n"), message);
 }

@@ -105,7 +105,7 @@ sub settings ($self, $n) {
             data_dir        => "$node->{data}", bin_dir => "/usr/lib/postgresql/$bin/bin",
             pgpass          => "$dir/pgpass$n", authentication => $peer, use_unix_socket => true,
             database        => 'autoflow',
-            use_pg_rewind   => true, remove_data_directory_on_rewind_failure => true,
+            use_pg_rewind   => true,
             parameters      => {unix_socket_directories => $dir, %{$self->options}},
             basebackup      => [{checkpoint => 'fast'}, 'no-sync'],
             pg_hba => ['local all all peer map=autoflow',
@@ -201,13 +201,14 @@ sub revive ($self, $n) {
     return $self;
 }
 
-# Patroni and the server, which has a session of its own
+# Patroni and the servers, which have sessions of their own: Patroni may have lost one
 sub processes ($self, $n) {
-    my $node = $self->nodes->[$n];
-    my ($server) = (eval { path($node->{data}, 'postmaster.pid')->slurp } // '') =~ /\A(\d+)/;
-    my %running  = map { $_ => 1 } Test::Autoflow::Process::all_pids();
-    return grep { $running{$_} } $node->{patroni} ? $node->{patroni}->pid : (),
-        $server ? ($server, Test::Autoflow::Process::children_of($server)) : ();
+    my $node    = $self->nodes->[$n];
+    my @running = Test::Autoflow::Process::all_pids();
+    my $server  = qr{/postgres\0-D\0\Q$node->{data}\E\0};
+    my @servers = grep { Test::Autoflow::Process::title_of($_) =~ $server } @running;
+    return ((grep { $node->{patroni} && $_ == $node->{patroni}->pid } @running),
+        map { ($_, Test::Autoflow::Process::children_of($_)) } @servers);
 }
 
 sub signal ($self, $signal, $n, $away) {

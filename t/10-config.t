@@ -498,6 +498,12 @@ accepted 'a file with a secret', autoflow_secret => "file:$file";
 $ENV{AUTOFLOW_TEST_KEY} = 'k' x 32;
 like says(autoflow_cookies => 'on path=/api/'), qr/\[warn\].*"path=".*deprecated.*all paths/,
     'legacy cookies';
+like says(autoflow_database => '"host=/a,/b user=x"'),
+    qr/\[warn\].*"autoflow_database" has several hosts, of which a standby may be taken/,
+    'several hosts, of which any is taken';
+is says(autoflow_database => '"postgresql://a,b/x?target_session_attrs=read-write"'), '',
+    'unless it is the primary';
+
 like says(autoflow_key => 'env:AUTOFLOW_TEST_KEY'), qr/\[warn\].*"env AUTOFLOW_TEST_KEY;"/,
     'an environment variable that nginx will lose';
 $t->main('env AUTOFLOW_TEST_KEY;');

@@ -3,7 +3,10 @@
 #include "conf/secret.h"
 
 
-static ngx_uint_t af_replica_is_primary(const ngx_str_t *conninfo);
+static void af_db_check_hosts(ngx_conf_t *cf, const ngx_str_t *conninfo);
+static ngx_uint_t af_db_conninfo_is_primary(const ngx_str_t *conninfo);
+static ngx_uint_t af_db_conninfo_has(const ngx_str_t *conninfo,
+    const char *keyword, const char *text);
 static ngx_int_t af_db_conninfo(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *conninfo);
 
@@ -97,6 +100,8 @@ af_database_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    af_db_check_hosts(cf, &database->conninfo);
+
     rv = af_params(cf, 2, af_database_params, database);
 
     if (rv != NGX_CONF_OK) {
@@ -152,7 +157,7 @@ af_database_replica_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (af_replica_is_primary(&replica->db.conninfo)) {
+    if (af_db_conninfo_is_primary(&replica->db.conninfo)) {
         return "has a \"target_session_attrs\" that only the primary has";
     }
 
@@ -172,27 +177,53 @@ af_database_replica_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_uint_t
-af_replica_is_primary(const ngx_str_t *conninfo)
+/* a standby knows of an ended session or a lost role too late */
+
+static void
+af_db_check_hosts(ngx_conf_t *cf, const ngx_str_t *conninfo)
 {
-    ngx_uint_t         is_primary;
+    if ((af_db_conninfo_has(conninfo, "host", ",")
+         || af_db_conninfo_has(conninfo, "hostaddr", ","))
+        && !af_db_conninfo_is_primary(conninfo))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"autoflow_database\" has several hosts, of which "
+                           "a standby may be taken: add "
+                           "\"target_session_attrs=read-write\" to its "
+                           "conninfo");
+    }
+}
+
+
+static ngx_uint_t
+af_db_conninfo_is_primary(const ngx_str_t *conninfo)
+{
+    return af_db_conninfo_has(conninfo, "target_session_attrs", "read-write")
+           || af_db_conninfo_has(conninfo, "target_session_attrs", "primary");
+}
+
+
+/* whether an option has this text in it */
+
+static ngx_uint_t
+af_db_conninfo_has(const ngx_str_t *conninfo, const char *keyword,
+    const char *text)
+{
+    ngx_uint_t         has;
     PQconninfoOption  *options, *option;
 
-    is_primary = 0;
+    has = 0;
     options = PQconninfoParse((char *) conninfo->data, NULL);
 
     for (option = options; option && option->keyword; option++) {
-        if (option->val
-            && ngx_strcmp(option->keyword, "target_session_attrs") == 0)
-        {
-            is_primary = (ngx_strcmp(option->val, "read-write") == 0
-                          || ngx_strcmp(option->val, "primary") == 0);
+        if (option->val && ngx_strcmp(option->keyword, keyword) == 0) {
+            has = (ngx_strstr(option->val, text) != NULL);
         }
     }
 
     PQconninfoFree(options);
 
-    return is_primary;
+    return has;
 }
 
 

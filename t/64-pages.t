@@ -192,6 +192,20 @@ subtest 'the administration' => sub {
     ok $v->dom->at('form[action$="end-sessions"]'), 'with sessions';
     $v->submit({role_editors => 1}, {}, '/roles')->leads_to("/account/$page?done=roles_saved");
     ok exists $v->get($page)->dom->at('[name=role_editors]')->attr->{checked}, 'a role';
+    subtest 'more roles than a page shows' => sub {
+        my $long = 'r' x 100;
+        $t->db->do(q{INSERT INTO autoflow.roles (name)
+            SELECT 'a' || n FROM generate_series(1, 101) n UNION SELECT ?}, {}, $long);
+        $t->db->do(q{INSERT INTO autoflow.user_roles (user_id, role_id)
+            SELECT ?, id FROM autoflow.roles WHERE name = ?}, {}, $bob->{user}{id}, $long);
+        my $held = sub { sort map { $_->{name} =~ s/^role_//r }
+            grep { exists $_->attr->{checked} } $v->dom->find('[name^=role_]')->each };
+        $v->get($page);
+        is_deeply [$held->()], ['editors', $long], 'all that the account has';
+        $v->submit({role_gone => 1}, {}, '/roles')->is(422);
+        is_deeply [$held->()], ['editors', $long], 'and after an error those that were chosen';
+        $t->db->do(q{DELETE FROM autoflow.roles WHERE name <> 'editors'});
+    };
     $v->submit({}, {}, '/end-sessions')->leads_to("/account/$page?done=user_sessions_ended");
     $w->get('')->leads_to('/account/sign-in');
     $v->get($page)->submit({}, {}, '/disable')->leads_to("/account/$page?done=user_disabled");
@@ -239,7 +253,13 @@ subtest 'invitations' => sub {
     $w->get('')->is(200)->says('joan@example.com');
     visitor()->get($link)->is(400);
 
-    $link = $mails->link('mae@example.com', 'accept-invitation') =~ s{.*/account/}{}r;
+    $v->get('admin/invitations')->submit({}, {}, '/resend')->is(409);
+    ok $v->dom->at('#problem'), 'not at once';
+    $t->db->do("UPDATE autoflow.$_ SET created_at = created_at - interval '2 minutes'")
+        for 'outbox', 'invitations';
+    $v->submit({}, {}, '/resend')->leads_to('/account/admin/invitations?done=invited');
+
+    $link = $mails->link('mae@example.com', 'accept-invitation', 2) =~ s{.*/account/}{}r;
     $v->get('admin/invitations')->submit({}, {}, '/withdraw')
         ->leads_to('/account/admin/invitations?done=withdrawn');
     $w = visitor()->get($link)->is(400);

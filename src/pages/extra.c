@@ -25,6 +25,7 @@ static ngx_int_t find_sessions(af_ctx_t *ctx);
 static ngx_int_t keep_sessions(af_ctx_t *ctx);
 static ngx_int_t list_roles(af_ctx_t *ctx);
 static ngx_int_t af_page_keep_data(af_ctx_t *ctx, const char *name);
+static json_t *af_page_role_box(json_t *all, json_t *name);
 static void af_page_bind_all(af_ctx_t *ctx);
 
 
@@ -277,33 +278,48 @@ af_page_keep_data(af_ctx_t *ctx, const char *name)
 }
 
 
-/* each of all roles, and whether it is among those of an account or a form */
+/*
+ * Each of all roles, and whether it is among those of an account or a form.  If
+ * there are more of them than a page shows, those that are held are there
+ * nevertheless: a form without them would take them away.
+ */
 
 ngx_int_t
 af_page_role_boxes(json_t *all, json_t *held, json_t *typed)
 {
-    int          rc;
-    size_t       i, n;
-    u_char       name[80];
-    json_t      *role, *one;
-    const char  *s;
+    int      rc;
+    size_t   i;
+    json_t  *role, *box, *names;
 
     rc = 0;
+    names = json_object_get(typed, "roles");
 
-    json_array_foreach(all, i, role) {
-        s = json_string_value(json_object_get(role, "name"));
-
-        (void) ngx_snprintf(name, sizeof(name), "role_%s%Z", s);
-        json_array_foreach(held, n, one) {
-            if (ngx_strcmp(json_string_value(one), s) == 0) {
-                rc |= json_object_set_new(role, "held", json_true());
-            }
-        }
-
-        if (json_object_get(typed, (char *) name)) {
-            rc |= json_object_set_new(role, "held", json_true());
+    json_array_foreach(held, i, role) {
+        if (af_page_role_box(all, role) == NULL) {
+            rc |= json_array_append_new(all, json_pack("{sO}", "name", role));
         }
     }
 
+    json_array_foreach(names ? names : held, i, role) {
+        box = af_page_role_box(all, role);
+        rc |= box ? json_object_set_new(box, "held", json_true()) : 0;
+    }
+
     return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static json_t *
+af_page_role_box(json_t *all, json_t *name)
+{
+    size_t   i;
+    json_t  *box;
+
+    json_array_foreach(all, i, box) {
+        if (json_equal(json_object_get(box, "name"), name)) {
+            return box;
+        }
+    }
+
+    return NULL;
 }

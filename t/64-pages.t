@@ -265,6 +265,8 @@ subtest 'invitations' => sub {
     $w = visitor()->get($link)->is(400);
     ok $w->dom->at('a[href$="sign-in"]'), 'another way';
     visitor()->get($_)->is(400) for 'accept-invitation', 'accept-invitation?token=x';
+    $v->get('admin/audit?action=invited')->says('email: mae@example.com; roles: guests;');
+    unlike $v->res->text, qr/_text/, 'without what is for templates';
 };
 
 subtest 'that it is still you' => sub {

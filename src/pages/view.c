@@ -18,7 +18,8 @@ static const char *af_view_month(json_t *texts, ngx_uint_t n, char *month,
     size_t size);
 static int af_view_device(const char *user_agent, json_t *texts,
     json_t *added);
-static int af_view_roles(json_t *roles, json_t *added);
+static char *af_view_list(json_t *list);
+static ngx_uint_t af_view_is_list(json_t *value);
 static int af_view_details(json_t *details, json_t *added);
 static int af_view_page(json_t *answer, json_t *args, const char *name,
     const char *param, json_t *value);
@@ -87,8 +88,12 @@ af_view_add(json_t *answer, json_t *texts)
         return 0;
     }
 
+    /* details are shown as they are */
+
     json_object_foreach(answer, name, value) {
-        if (af_view_add(value, texts) != 0) {
+        if (ngx_strcmp(name, "details") != 0
+            && af_view_add(value, texts) != 0)
+        {
             return -1;
         }
     }
@@ -138,11 +143,8 @@ af_view_member(const char *name, json_t *value, json_t *texts, json_t *added)
         return af_view_device(s ? s : "", texts, added);
     }
 
-    if (ngx_strcmp(name, "roles") == 0
-        && (json_array_size(value) == 0
-            || json_is_string(json_array_get(value, 0))))
-    {
-        return af_view_roles(value, added);
+    if (ngx_strcmp(name, "roles") == 0 && af_view_is_list(value)) {
+        return af_view_set(added, "roles_text", af_view_list(value));
     }
 
     return (ngx_strcmp(name, "details") == 0) ? af_view_details(value, added)
@@ -262,22 +264,33 @@ af_view_device(const char *user_agent, json_t *texts, json_t *added)
 }
 
 
-static int
-af_view_roles(json_t *roles, json_t *added)
+/* "a, b" */
+
+static char *
+af_view_list(json_t *list)
 {
     size_t        i;
-    json_t       *role;
+    json_t       *one;
     af_buffer_t   out;
 
     ngx_memzero(&out, sizeof(af_buffer_t));
     af_buffer_puts(&out, "");
 
-    json_array_foreach(roles, i, role) {
+    json_array_foreach(list, i, one) {
         af_buffer_puts(&out, i ? ", " : "");
-        af_buffer_puts(&out, json_string_value(role));
+        af_buffer_puts(&out, json_string_value(one));
     }
 
-    return af_view_set(added, "roles_text", out.data);
+    return out.data;
+}
+
+
+static ngx_uint_t
+af_view_is_list(json_t *value)
+{
+    return json_is_array(value)
+           && (json_array_size(value) == 0
+               || json_is_string(json_array_get(value, 0)));
 }
 
 
@@ -297,6 +310,8 @@ af_view_details(json_t *details, json_t *added)
     json_object_foreach(details, name, value) {
         text = json_is_string(value)
                ? strdup(json_string_value(value))
+               : af_view_is_list(value)
+               ? af_view_list(value)
                : json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY);
 
         af_buffer_puts(&out, out.len ? "; " : "");

@@ -1,7 +1,7 @@
 # PostgreSQL fails over, under Patroni: the leader is switched over, killed, frozen
 # and cut off, while clients write and read.  What they are told is true, and they
-# are told soon; nobody touches nginx.  docs/failover.md has how long it takes, by
-# AUTOFLOW_FAILOVER=30: with Patroni's own times, in each mode.
+# are told soon; nobody touches nginx.  docs/failover.md has how long it takes.
+# AUTOFLOW_FAILOVER=1 gives Patroni the times that are its default.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;

@@ -156,12 +156,13 @@ sub names_asked ($code) {
 }
 
 # Which statements may have these columns: those that are sent there, or by
-# files that include the header; all, for the engine.
+# files that include the header; all, for the engine, and for pages, which show
+# what routes of the API answer.
 sub statements_of ($file, $code) {
     my $header = $file =~ s/\.c$/.h/r;
     my @users  = grep { $code->{$_} =~ /#include "\Q$header\E"/ } keys %$code;
-    return $file =~ m{^flow/} ? keys %$columns : map { $code->{$_} =~ /&af_sql_(\w+)/g } $file,
-        @users;
+    return $file =~ m{^(?:flow|pages)/} ? keys %$columns
+        : map { $code->{$_} =~ /&af_sql_(\w+)/g } $file, @users;
 }
 
 subtest 'every column that is read by name' => sub {

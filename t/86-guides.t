@@ -31,6 +31,10 @@ subtest 'README.md' => sub {
     like decode_json($account)->{email}, qr/^ada-\d+\@example\.com$/, 'its account';
     is decode_json($app)->{email}, decode_json($account)->{email}, 'which an upstream gets';
     $guide->nginx_ok($check, under => 'Protecting an upstream');
+    $guide->nginx_ok(
+        Test::Autoflow->new(beside => $t,
+            settings => {autoflow_pages_dir => "$Test::Autoflow::root/pages"}),
+        under => 'Sites that people sign in to');
     $guide->finish;
 
     # "change the proxy_pass of /app/", and what run makes of it

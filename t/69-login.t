@@ -28,6 +28,7 @@ my $t = Test::Autoflow->new(
             location /site/away/ { autoflow_login https://auth.example.com/; $echo }
             location /site/any/ { satisfy any; deny all; $echo }
             location /site/near/ { satisfy any; allow 127.0.0.1; deny all; $echo }
+            location /site/asked/ { satisfy any; auth_request /let; error_page 404 /lost; }
             location /site/all/ { deny all; $echo }
             location = /site/own { autoflow_login /site/own?x; $echo }
             location /site/page/ { autoflow_login off; error_page 401 = \@page; $echo }
@@ -38,6 +39,8 @@ my $t = Test::Autoflow->new(
             autoflow_login_return https://app.example.com https://*.wild.example;
         }
         location = /verify/not { autoflow_verify; }
+        location = /let { return 200; }
+        location = /lost { $echo }
         location /asked/ { auth_request /verify; $echo }
         location \@page { return 303 /mine?next=\$autoflow_return; }
     },
@@ -107,6 +110,7 @@ subtest 'only if signing in helps' => sub {
 subtest 'other modules' => sub {
     $sent->('/site/any/', back('/site/any/'), 'satisfy any, and nobody lets it pass');
     $refused->('/site/near/', 200, 'satisfy any, and somebody does', %html);
+    $refused->('/site/asked/', 404, 'likewise, with an error page in need of no token', %html);
     $sent->('/site/all/', back('/site/all/'), 'satisfy all: first the token');
     $refused->('/site/any/', 401, 'likewise, and a program', Accept => '*/*');
     $t->get_ok('/site/page/a?b' => {%html})->status_is(303)

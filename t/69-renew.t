@@ -17,6 +17,7 @@ my $t = Test::Autoflow->new(
         server {
             listen 127.0.0.1:$upstream;
             add_header Cache-Control "public, max-age=60";
+            add_header CDN-Cache-Control "public, max-age=60";
             add_header Set-Cookie its=own;
             expires 1h;
             return 200 '\$http_cookie';
@@ -93,6 +94,7 @@ subtest 'without an access token' => sub {
     $t->get_ok('/site/cached/' => {with($s, 'refresh')})->status_is(200)
         ->content_is('', 'the upstream gets no cookie');
     is renewed("over the upstream's caching"), $access, 'soon again: the same one';
+    is $t->tx->res->headers->header('CDN-Cache-Control'), undef, 'nor a cache with its own header';
     is scalar(grep { $_ eq 'its=own' } cookies()), 1, 'beside its cookie';
 
     $t->get_ok('/site/off/' => {with($s, 'refresh')})->status_is(401);
@@ -222,9 +224,26 @@ subtest 'a number is good until its successor is presented' => sub {
         $next->{refresh}, 'and then has the same successor';
     $ask->($next, 200, 'the successor');
     $ask->($s, 401, 'whoever still has the former one has stolen it');
+    $t->get_ok('/site/x' => {with($next, 'access')})->status_is(401, 'the session has ended');
     $ask->($next, 401, 'and nobody knows who it was');
     is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.audit_events
         WHERE action = 'refresh_token_reused'}), 1, 'that is audited';
+};
+
+subtest 'likewise if the clock was wrong when it was exchanged' => sub {
+    my $s = session();
+    $t->post_ok('/api/v1/auth/refresh' => {with($s, 'refresh'), %$own})->status_is(200);
+    my $next = {map { /^__Host-af_(\w+)=(.+)/ ? ($1 => $2) : () } cookies()};
+    my $move = sub ($by) {
+        $t->db->do(q{UPDATE autoflow.sessions SET rotated_at = rotated_at + $1::interval,
+            last_used_at = last_used_at + $1::interval WHERE ended_at IS NULL}, undef, $by);
+    };
+    $move->('1 hour');
+    later();
+    $t->get_ok('/site/x' => {with($next, 'refresh')})->status_is(200, 'an hour ahead');
+    $move->('-2 hours');
+    later();
+    $t->get_ok('/site/x' => {with($s, 'refresh')})->status_is(401, 'its successor was presented');
 };
 
 subtest 'only so often' => sub {

@@ -62,6 +62,7 @@ static void af_renewal_answered(af_db_op_t *op);
 static ngx_int_t af_renewal_judge(af_renewal_t *renewal);
 static ngx_uint_t af_renewal_is_valid(const af_renewal_t *renewal,
     const PGresult *res);
+static void af_renewal_revoke(const af_renewal_t *renewal, const char *revoked);
 static ngx_int_t af_renewal_theft(af_renewal_t *renewal);
 static ngx_int_t af_renewal_issue(af_renewal_t *renewal, const char *claims);
 static void af_renewal_timeout(ngx_event_t *ev);
@@ -449,6 +450,8 @@ af_renewal_judge(af_renewal_t *renewal)
     verdict = af_result_column(res, 0, "verdict");
     claims = af_result_column(res, 0, "claims");
 
+    af_renewal_revoke(renewal, af_result_column(res, 0, "revoked"));
+
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "autoflow: renewal for session %s: %s",
                    renewal->token.session_id, verdict);
@@ -489,6 +492,20 @@ af_renewal_is_valid(const af_renewal_t *renewal, const PGresult *res)
     sodium_memzero(random, sizeof(random));
 
     return valid;
+}
+
+
+/* on this node at once; the database notifies other nodes */
+
+static void
+af_renewal_revoke(const af_renewal_t *renewal, const char *revoked)
+{
+    if (revoked
+        && af_zone_revoke(renewal->conf->zone, revoked, ngx_time()) != 0)
+    {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "autoflow: can't revoke \"%s\"", revoked);
+    }
 }
 
 

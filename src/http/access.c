@@ -162,6 +162,8 @@ af_access_handler(ngx_http_request_t *r)
 
     alcf = af_loc_conf(r);
 
+    af_login_forget(r);
+
     if ((alcf->auth != AF_AUTH_ON && alcf->auth != AF_AUTH_OPTIONAL)
         || alcf->open)
     {

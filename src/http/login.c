@@ -237,6 +237,19 @@ af_login(ngx_http_request_t *r, const af_verdict_t *verdict)
 }
 
 
+void
+af_login_forget(ngx_http_request_t *r)
+{
+    ngx_http_autoflow_ctx_t  *ctx;
+
+    ctx = af_request_find_ctx(r);
+
+    if (ctx) {
+        ctx->login = NULL;
+    }
+}
+
+
 ngx_int_t
 af_login_handler(ngx_http_request_t *r)
 {
@@ -249,15 +262,9 @@ af_login_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* an error page may be in another location */
-
     login = ctx->login;
-    ctx->login = NULL;
 
-    if (login != af_loc_conf(r)->login) {
-        return NGX_DECLINED;
-    }
-
+    af_login_forget(r);
     af_login_unchallenge(r);
 
     return af_login_redirect(r, login);

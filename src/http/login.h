@@ -50,6 +50,12 @@ ngx_int_t af_login(ngx_http_request_t *r, const af_verdict_t *verdict);
 ngx_int_t af_login_handler(ngx_http_request_t *r);
 
 /*
+ * If somebody did let it pass, an error page may be in another location: each
+ * access phase begins with nothing left to that handler.
+ */
+void af_login_forget(ngx_http_request_t *r);
+
+/*
  * Likewise for autoflow_verify, about the request that its X-Forwarded headers
  * describe: NGX_DECLINED, NGX_ERROR, or NGX_OK with the Location of a redirect.
  */

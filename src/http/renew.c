@@ -291,22 +291,33 @@ af_renew_filter_add(void)
 }
 
 
-/* the response has a cookie for one client alone, whatever it is */
+/*
+ * The response has a cookie for one client alone, whatever it is.  Caches that
+ * have a header of their own don't look at Cache-Control (RFC 9213).
+ */
 
 static ngx_int_t
 af_renew_header_filter(ngx_http_request_t *r)
 {
+    const ngx_str_t          *name;
     ngx_http_autoflow_ctx_t  *ctx;
 
-    static const ngx_str_t  control = ngx_string("Cache-Control");
-    static const ngx_str_t  expires = ngx_string("Expires");
-    static u_char           private[] = "private, no-store";
+    static const ngx_str_t  caching[] = {
+        ngx_string("Cache-Control"), ngx_string("Expires"),
+        ngx_string("CDN-Cache-Control"),
+        ngx_string("Cloudflare-CDN-Cache-Control"),
+        ngx_string("Surrogate-Control"), ngx_string("X-Accel-Expires"),
+        ngx_null_string
+    };
+
+    static u_char  private[] = "private, no-store";
 
     ctx = (r == r->main) ? af_request_find_ctx(r) : NULL;
 
     if (ctx && ctx->renewed.len) {
-        af_renew_clear_header(r, &control);
-        af_renew_clear_header(r, &expires);
+        for (name = caching; name->len; name++) {
+            af_renew_clear_header(r, name);
+        }
 
         if (af_set_header(r, "Cache-Control", private, sizeof(private) - 1,
                           NULL)

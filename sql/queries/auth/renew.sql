@@ -6,7 +6,7 @@
 -- after it was exchanged.
 --
 -- writes
--- columns: verdict text, user_id uuid, random text, claims json
+-- columns: verdict text, user_id uuid, random text, claims json, revoked text
 --
 -- :session_id, :number of the presented token
 -- :theft               whether a token that was exchanged and is no longer good
@@ -20,6 +20,7 @@
 --                      session
 -- random               of the session, in hex
 -- claims               if the verdict is current or former
+-- revoked              if the session has been ended; may be null
 
 WITH presented AS MATERIALIZED (
     SELECT u AS account, s AS session
@@ -53,7 +54,10 @@ WITH presented AS MATERIALIZED (
                              * interval '1 second') AS e (ends_at)
 ), used AS (
     UPDATE autoflow.sessions s
-       SET last_used_at = CASE WHEN verdict = 'current' THEN now()
+       -- after rotated_at, whatever the clock says
+       SET last_used_at = CASE WHEN verdict = 'current'
+                               THEN greatest(now(), s.rotated_at
+                                                    + interval '1 microsecond')
                                ELSE s.last_used_at END,
            ip_address = coalesce(:ip_address::inet, s.ip_address),
            access_expires_at =
@@ -82,5 +86,7 @@ SELECT verdict,
        (account).id AS user_id,
        encode((session).random, 'hex') AS random,
        CASE WHEN verdict IN ('current', 'former')
-            THEN autoflow.claims_json(account, (session).id) END AS claims
-  FROM decision;
+            THEN autoflow.claims_json(account, (session).id) END AS claims,
+       autoflow.session_revocation(ended) AS revoked
+  FROM decision
+  LEFT JOIN ended ON true;

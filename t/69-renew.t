@@ -182,6 +182,17 @@ subtest 'many at once' => sub {
     $_->reset for @gone;
     $lock->rollback;
     $t->get_ok('/site/x' => {with($s, 'refresh')})->status_is(200, 'nobody was left');
+
+    later();
+    $lock = $t->locked;
+    my $ask = Test::Autoflow::Client::request(GET => '/site/ask/x', {with($s, 'refresh')});
+    my ($leaves, $stays, $line) = map { $t->client->send($_) } $ask, $ask, $request x 3;
+    $t->wait_for(sub { $t->blocked });
+    $t->ua->get('/health/live') for 1 .. 2;
+    $leaves->reset;
+    $lock->rollback;
+    is $stays->status, 200, 'a subrequest goes on without the one that asked';
+    is_deeply [map { $line->status } 1 .. 3], [(200) x 3], 'requests in one line, in turn';
 };
 
 subtest 'a worker that quits' => sub {
@@ -200,6 +211,7 @@ subtest 'a worker that quits' => sub {
 
 subtest 'a session that has ended' => sub {
     my $s = session();
+    $t->get_ok('/site/x' => {with($s, 'refresh')})->status_is(200, 'the result of that is kept');
     $t->post_ok('/api/v1/auth/logout' => {with($s, 'access'), %$own})->status_is(204);
     $t->get_ok('/site/x' => {with($s, 'refresh'), Accept => 'text/html'})->status_is(302)
         ->header_is(Location => '/account/?return=%2Fsite%2Fx');

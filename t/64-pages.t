@@ -36,6 +36,7 @@ sub visitor ($base = '/account/') { Test::Autoflow::Visitor->new(t => $t, base =
 subtest 'signing in and out' => sub {
     my $v = visitor();
     $v->get('')->leads_to('/account/sign-in');
+    like $v->get('/account')->is(301)->res->headers->location, qr{/account/$}, 'with a slash';
     $v->get('sign-in?return=/wiki%3Fa=1%26b')->is(200);
     my $res = $v->res;
     is $res->headers->content_type, 'text/html; charset=utf-8', 'a page';

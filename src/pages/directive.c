@@ -88,6 +88,7 @@ af_pages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     af_conf_line(cf, &alcf->line);
 
     clcf->handler = af_pages_handler;
+    clcf->auto_redirect = 1;
 
     af_conf_main(cf)->site_used = 1;
 

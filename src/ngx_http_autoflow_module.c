@@ -589,6 +589,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->metrics = NULL;
      *     amcf->metrics_used = 0;
      *     amcf->fail_open = 0;
+     *     amcf->session_idle = 0;
      *     amcf->session_lifetime = 0;
      *     amcf->renew = NULL;
      *     amcf->domains = NULL;
@@ -648,6 +649,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
     if (af_conf_check_insecure(cf, amcf) != NGX_CONF_OK
         || af_database_replica_check(cf, amcf) != NGX_CONF_OK
         || af_audit_log_check(cf, amcf) != NGX_CONF_OK
+        || af_sessions_check(cf, amcf) != NGX_CONF_OK
         || af_registration_init(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {

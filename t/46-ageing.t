@@ -468,6 +468,25 @@ subtest 'the lifetime of a session' => sub {
     is sid(next_of($long)), sid($long), 'until it is unlimited again';
 };
 
+subtest 'an idle session' => sub {
+    reload(autoflow_sessions => 'idle=2d');
+    my $now = my $ada = account();
+    for (1, 2) {
+        elapse(2 * DAY - MINUTE);
+        $now = next_of($now);
+    }
+    my $eve = login($ada);
+    elapse(DAY);
+    $now = next_of($now);
+    elapse(DAY + MINUTE);
+    refresh($eve)->problem_is(401, 'token_expired', 'it ends');
+    $now = next_of($now);
+    $t->get_ok('/auth/sessions' => $t->bearer($now))
+        ->json_is('/total' => 1, 'and is no longer listed');
+    reload();
+    is sid(next_of($eve)), sid($eve), 'until it may be idle again';
+};
+
 subtest 'a reset that expires while its password is hashed' => sub {
     my $ada   = account();
     my $token = token('reset_password', $ada);

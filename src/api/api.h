@@ -12,6 +12,10 @@
 char *af_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* what it requires of other directives, when all of them are known */
+char *af_sessions_check(ngx_conf_t *cf,
+    const ngx_http_autoflow_main_conf_t *amcf);
+
 /*
  * Checks what autoflow_api requires, when a location is merged: NGX_CONF_OK, or
  * NGX_CONF_ERROR, having logged what is missing.

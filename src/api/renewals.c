@@ -319,6 +319,7 @@ af_renewal_values(af_renewal_t *renewal, af_renew_t *renew)
         { "require_verified", conf->require_verified ? "true" : "false" },
         { "refresh_grace", af_renewal_number(renewal, conf->refresh_grace) },
         { "access_ttl", af_renewal_number(renewal, conf->access_ttl) },
+        { "session_idle", af_renewal_number(renewal, conf->session_idle) },
         { "session_lifetime",
           af_renewal_number(renewal, conf->session_lifetime) },
         { "ip_address", af_renewal_text(renewal, &address) },

@@ -103,6 +103,11 @@ static const af_param_t  sessions_params[] = {
     af_param("account=", af_param_count,
              ngx_http_autoflow_main_conf_t, max_sessions, .max = 1000,
              .too_large = "allows an account more than 1000 sessions"),
+    af_param("idle=", af_param_sec,
+             ngx_http_autoflow_main_conf_t, session_idle, .min = 60,
+             .too_small = "has an idle time of less than a minute",
+             .max = 3650 * 86400,
+             .too_large = "has an idle time of more than 3650 days"),
     af_param("lifetime=", af_param_sec,
              ngx_http_autoflow_main_conf_t, session_lifetime, .min = 60,
              .too_small = "has a lifetime of less than a minute",
@@ -118,8 +123,27 @@ af_sessions_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_autoflow_main_conf_t *amcf = conf;
 
     return (amcf->max_sessions == NGX_CONF_UNSET_UINT
-            && amcf->session_lifetime == 0)
+            && amcf->session_idle == 0 && amcf->session_lifetime == 0)
            ? af_params(cf, 1, sessions_params, conf) : "is duplicate";
+}
+
+
+/* The use of an access token is not known of. */
+
+char *
+af_sessions_check(ngx_conf_t *cf, const ngx_http_autoflow_main_conf_t *amcf)
+{
+    if (amcf->session_idle == 0
+        || (time_t) amcf->session_idle >= amcf->access_ttl)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"autoflow_sessions\" has an idle time that is shorter "
+                       "than \"autoflow_access_ttl\": sessions in use would "
+                       "end");
+    return NGX_CONF_ERROR;
 }
 
 

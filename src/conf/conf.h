@@ -84,7 +84,8 @@ typedef struct {
     ngx_uint_t                  fail_open; /* trust tokens beyond it */
     const struct af_attempts_s *attempts;
     ngx_uint_t                  max_sessions;  /* per account */
-    ngx_uint_t                  session_lifetime;  /* seconds; 0: unlimited */
+    ngx_uint_t                  session_idle;  /* seconds; 0: unlimited */
+    ngx_uint_t                  session_lifetime;  /* likewise */
     ngx_uint_t                  environment;
     ngx_flag_t                  require_verified;  /* email, to log in */
     ngx_uint_t                  registration;  /* af_registration_t */

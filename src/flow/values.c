@@ -30,6 +30,7 @@ static const char *af_value_access_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_ttl(af_ctx_t *ctx);
 static const char *af_value_refresh_grace(af_ctx_t *ctx);
 static const char *af_value_max_sessions(af_ctx_t *ctx);
+static const char *af_value_session_idle(af_ctx_t *ctx);
 static const char *af_value_session_lifetime(af_ctx_t *ctx);
 static const char *af_value_mail(af_ctx_t *ctx);
 static const char *af_value_require_verified(af_ctx_t *ctx);
@@ -78,6 +79,7 @@ static const struct {
     { "refresh_ttl", af_value_refresh_ttl, 0 },
     { "refresh_grace", af_value_refresh_grace, 0 },
     { "max_sessions", af_value_max_sessions, 0 },
+    { "session_idle", af_value_session_idle, 0 },
     { "session_lifetime", af_value_session_lifetime, 0 },
     { "mail", af_value_mail, 0 },
     { "require_verified", af_value_require_verified, 0 },
@@ -403,6 +405,13 @@ static const char *
 af_value_max_sessions(af_ctx_t *ctx)
 {
     return af_value_number(ctx, ctx->conf->max_sessions);
+}
+
+
+static const char *
+af_value_session_idle(af_ctx_t *ctx)
+{
+    return af_value_number(ctx, ctx->conf->session_idle);
 }
 
 

@@ -21,7 +21,8 @@
 -- :require_verified    whether the address must be verified; until it is, the
 --                      token is not exchanged
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
--- :session_lifetime    since the login, in seconds; 0: unlimited
+-- :session_idle        since the last use, in seconds; 0: unlimited
+-- :session_lifetime    since the login, likewise
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -46,7 +47,8 @@ WITH presented AS MATERIALIZED (
                      AND :require_verified::boolean
                      AND NOT (account).email_verified
                 THEN 'email_not_verified'
-                WHEN worth IN ('current', 'former') AND ends_at <= now()
+                WHEN worth IN ('current', 'former')
+                     AND least(ends_at, idle_at) <= now()
                 THEN 'expired'
                 ELSE worth
            END AS verdict,
@@ -67,7 +69,10 @@ WITH presented AS MATERIALIZED (
                            END) AS w (worth),
            LATERAL (SELECT (session).created_at
                            + nullif(:session_lifetime::bigint, 0)
-                             * interval '1 second') AS e (ends_at)
+                             * interval '1 second') AS e (ends_at),
+           LATERAL (SELECT (session).last_used_at
+                           + nullif(:session_idle::bigint, 0)
+                             * interval '1 second') AS i (idle_at)
 ), rotated AS (
     UPDATE autoflow.sessions s
        SET number = greatest(s.number, :number::bigint) + 1,

@@ -13,7 +13,8 @@
 --                      ends its session: its MAC was verified
 -- :require_verified    whether the address must be verified
 -- :refresh_grace, :access_ttl                          in seconds
--- :session_lifetime    since the login, in seconds; 0: unlimited
+-- :session_idle        since the last use, in seconds; 0: unlimited
+-- :session_lifetime    since the login, likewise
 -- :ip_address, :user_agent, :request_id                may be null
 --
 -- verdict              that of refresh_verdict(), or unverified; no row: no such
@@ -34,7 +35,7 @@ WITH presented AS MATERIALIZED (
            CASE WHEN worth NOT IN ('current', 'former') THEN worth
                 WHEN :require_verified::boolean
                      AND NOT (account).email_verified THEN 'unverified'
-                WHEN ends_at <= now() THEN 'expired'
+                WHEN least(ends_at, idle_at) <= now() THEN 'expired'
                 ELSE worth
            END AS verdict
       FROM presented,
@@ -51,7 +52,10 @@ WITH presented AS MATERIALIZED (
                            END) AS w (worth),
            LATERAL (SELECT (session).created_at
                            + nullif(:session_lifetime::bigint, 0)
-                             * interval '1 second') AS e (ends_at)
+                             * interval '1 second') AS e (ends_at),
+           LATERAL (SELECT (session).last_used_at
+                           + nullif(:session_idle::bigint, 0)
+                             * interval '1 second') AS i (idle_at)
 ), used AS (
     UPDATE autoflow.sessions s
        -- after rotated_at, whatever the clock says

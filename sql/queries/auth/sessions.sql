@@ -8,6 +8,7 @@
 -- :user_id
 -- :session_id          the current one
 -- :max_sessions        the maximum per account
+-- :session_idle        how long one may be unused, in seconds; 0: unlimited
 -- :position            the id and time to begin with; may be null
 -- :page, :size
 --
@@ -22,9 +23,13 @@ WITH few AS MATERIALIZED (
        AND ended_at IS NULL
      LIMIT :max_sessions::bigint
 ), living AS (
-    SELECT (s).*
-      FROM few
+    SELECT (s).*, least((s).expires_at, idle_at) AS ends_at
+      FROM few,
+           LATERAL (SELECT (s).last_used_at
+                           + nullif(:session_idle::bigint, 0)
+                             * interval '1 second') AS i (idle_at)
      WHERE autoflow.session_lives(s)
+       AND coalesce(idle_at > now(), true)
 ), page AS (
     SELECT *
       FROM living
@@ -40,7 +45,7 @@ SELECT (SELECT json_agg(row_to_json(session))
                        host(ip_address) AS ip_address,
                        autoflow.rfc3339(created_at) AS created_at,
                        autoflow.rfc3339(last_used_at) AS last_used_at,
-                       autoflow.rfc3339(expires_at) AS expires_at,
+                       autoflow.rfc3339(ends_at) AS expires_at,
                        id = :session_id::uuid AS is_current
                   FROM page
                  LIMIT :size::bigint) AS session) AS data,

@@ -182,6 +182,7 @@ subtest 'who is there already' => sub {
     $t->post_ok('/auth/users' => $t->bearer($root) => json =>
         {email => $invitation->{email}, password => $good})->status_is(201);
     accepts($invitation)->problem_is(409, 'email_taken', 'a superuser was faster');
+    ok $mails->token($invitation->{email}, 'reset-password'), 'but it is not lost';
 };
 
 subtest 'the list' => sub {

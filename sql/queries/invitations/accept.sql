@@ -3,15 +3,18 @@
 -- inviter could still give.
 --
 -- writes
+-- mails
 -- columns: problem text
 --
 -- :mail_id, :inviters          as for look
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
+-- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      email_taken: there is an account by now, and the invitation
---              remains; no row: it isn't valid; or users_username_key violated
+--              remains; if the account was never verified, it can be claimed;
+--              no row: it isn't valid; or users_username_key violated
 
 WITH invitation AS MATERIALIZED (
     SELECT i AS invitation, u AS inviter
@@ -62,7 +65,17 @@ WITH invitation AS MATERIALIZED (
                                                         COLLATE "C"), '{}')
                            FROM given))
       FROM account, invitation
+), taken AS MATERIALIZED (
+    SELECT CASE WHEN :mail::boolean
+                THEN autoflow.claim_address(
+                         (invitation).email, (invitation).email_key,
+                         :ip_address::inet, :user_agent::text,
+                         :request_id::text, :trace_id::text) END
+      FROM invitation
+     WHERE NOT EXISTS (SELECT FROM account)
 )
-SELECT CASE WHEN account.id IS NULL THEN 'email_taken' END AS problem
-  FROM invitation
-  LEFT JOIN account ON true;
+SELECT NULL AS problem
+  FROM account
+ UNION ALL
+SELECT 'email_taken'
+  FROM taken;

@@ -161,7 +161,7 @@ my @rows = (
     [autoflow_sessions    => 'account=off',                   qr/account=off/],
     [autoflow_sessions    => 'lifetime=59s',                  qr/less than a minute/],
     [autoflow_sessions    => 'idle=59s',                      qr/idle time of less than a minute/],
-    [autoflow_sessions    => 'idle=29m',         qr/shorter than "autoflow_access_ttl"/],
+    [autoflow_sessions    => 'idle=30m',         qr/not longer than "autoflow_access_ttl"/],
     [autoflow_sessions    => 'idle=1h; autoflow_sessions account=5', qr/duplicate/],
     [autoflow_sessions    => 'lifetime=1h; autoflow_sessions account=5', qr/duplicate/],
     [autoflow_sessions    => 'account=5; autoflow_sessions account=5', qr/duplicate/],

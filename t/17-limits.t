@@ -91,7 +91,7 @@ my @ranges = (
     [autoflow_attempts => 'time',     '1s', '1d',       's',  'account=5/%s',    qr/account=/],
     [autoflow_sessions => 'account',  '1', '1000',      '',   'account=%s',      qr/account/],
     [autoflow_sessions => 'idle',     '1m', '3650d',    's',
-        'idle=%s; autoflow_access_ttl 1m', qr/idle/],
+        'idle=%s; autoflow_access_ttl 59s', qr/idle/],
     [autoflow_sessions => 'lifetime', '1m', '3650d',    's',  'lifetime=%s',     qr/lifetime/],
     [autoflow_registration => 'expires', '1m', '30d',   's',  'open expires=%s', qr/invitations/],
     [autoflow_access_ttl    => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],

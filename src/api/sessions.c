@@ -134,15 +134,15 @@ char *
 af_sessions_check(ngx_conf_t *cf, const ngx_http_autoflow_main_conf_t *amcf)
 {
     if (amcf->session_idle == 0
-        || (time_t) amcf->session_idle >= amcf->access_ttl)
+        || (time_t) amcf->session_idle > amcf->access_ttl)
     {
         return NGX_CONF_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"autoflow_sessions\" has an idle time that is shorter "
-                       "than \"autoflow_access_ttl\": sessions in use would "
-                       "end");
+                       "\"autoflow_sessions\" has an idle time that is not "
+                       "longer than \"autoflow_access_ttl\": sessions in use "
+                       "would end");
     return NGX_CONF_ERROR;
 }
 

@@ -584,8 +584,9 @@ sub refused ($name, $arguments, $why) {
 }
 
 # a public key of so many bits.  All bits set is divisible by 3: these offsets
-# have no factor below 2000, and are not prime.
-my %less = (2047 => 15, 2048 => 23, 8192 => 5, 8193 => 3);
+# have no factor below 3,000,000, which OpenSSL would find by chance and refuse,
+# and are not prime.
+my %less = (2047 => 27, 2048 => 29, 8192 => 45, 8193 => 3);
 
 sub rsa ($bits, $exponent) {
     my $n = pack 'B*', '0' x (-$bits % 8) . '1' x ($bits - 8) . sprintf '%08b', 256 - $less{$bits};

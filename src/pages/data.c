@@ -8,7 +8,6 @@
 #include "check/input.h"
 #include "check/language.h"
 #include "http/csrf.h"
-#include "http/login.h"
 #include "token/base64url.h"
 
 #include <sodium.h>
@@ -637,48 +636,6 @@ af_page_set_problem(ngx_http_request_t *r, json_t *data,
 }
 
 
-const char *
-af_page_return(af_ctx_t *ctx)
-{
-    ngx_str_t    value;
-    const char  *place;
-
-    place = af_page_sent(ctx, "return");
-
-    if (place == NULL) {
-        return NULL;
-    }
-
-    value.data = (u_char *) place;
-    value.len = ngx_strlen(place);
-
-    return af_login_return(ctx->request, &value) ? place : NULL;
-}
-
-
-const char *
-af_page_sent(const af_ctx_t *ctx, const char *name)
-{
-    const char             *value;
-    const af_page_state_t  *state;
-
-    state = af_page_state((af_ctx_t *) ctx);
-
-    if (state == NULL) {
-        return NULL;
-    }
-
-    value = json_string_value(json_object_get(ctx->body, name));
-
-    if (value == NULL) {
-        value = json_string_value(json_object_get(state->typed, name));
-    }
-
-    return value ? value
-                 : json_string_value(json_object_get(state->args, name));
-}
-
-
 static ngx_int_t
 af_page_set(json_t *data, const char *name, const ngx_str_t *value)
 {
@@ -687,107 +644,4 @@ af_page_set(json_t *data, const char *name, const ngx_str_t *value)
                                                         : "", value->len))
             == 0)
            ? NGX_OK : NGX_ERROR;
-}
-
-
-char *
-af_page_url(af_ctx_t *ctx, const char *path)
-{
-    char                   *url;
-    u_char                 *p;
-    size_t                  len;
-    ngx_uint_t              i;
-    const ngx_str_t        *base;
-    const af_path_param_t  *param;
-
-    base = &af_loc_conf(ctx->request)->pages->base;
-    len = base->len + ngx_strlen(path) + 1;
-
-    for (i = 0; i < ctx->match.nparams; i++) {
-        len += ctx->match.params[i].value_len;
-    }
-
-    url = ngx_pnalloc(ctx->request->pool, len);
-    if (url == NULL) {
-        return NULL;
-    }
-
-    p = ngx_cpymem(url, base->data, base->len);
-
-    for (path++, i = 0; *path; path++) {
-
-        if (*path != '{') {
-            *p++ = *path;
-            continue;
-        }
-
-        path += strcspn(path, "}");
-
-        if (i < ctx->match.nparams) {
-            param = &ctx->match.params[i++];
-            p = ngx_cpymem(p, param->value, param->value_len);
-        }
-    }
-
-    *p = '\0';
-
-    return url;
-}
-
-
-ngx_int_t
-af_page_go_back(af_ctx_t *ctx, const char *place)
-{
-    static u_char  cookie[] = "af_trip=1; Path=/; Max-Age=30; "
-                              "SameSite=Lax; HttpOnly";
-
-    return (af_set_header(ctx->request, "Set-Cookie", cookie,
-                          sizeof(cookie) - 1, NULL)
-            == NGX_OK)
-           ? af_answer_redirect(ctx, place) : NGX_ERROR;
-}
-
-
-ngx_uint_t
-af_page_is_back(const af_ctx_t *ctx)
-{
-    static const ngx_str_t  cookie = ngx_string("af_trip=1");
-
-    return af_cookies_contain(ctx->request, &cookie);
-}
-
-
-ngx_int_t
-af_page_go(af_ctx_t *ctx, const char *path, const char *name,
-    const char *value)
-{
-    char       *url, *query;
-    json_t     *args;
-    ngx_int_t   rc;
-    af_buffer_t target;
-
-    static const char *const  without[] = { NULL };
-
-    url = af_page_url(ctx, path);
-    args = name ? json_pack("{ss}", name, value) : json_object();
-    query = af_view_query(args, without);
-    json_decref(args);
-
-    rc = NGX_ERROR;
-
-    if (url && query) {
-        ngx_memzero(&target, sizeof(af_buffer_t));
-        af_buffer_puts(&target, url);
-        af_buffer_puts(&target, query);
-
-        if (!target.failed) {
-            rc = af_answer_redirect(ctx, target.data);
-        }
-
-        af_buffer_free(&target);
-    }
-
-    free(query);
-
-    return rc;
 }

@@ -311,6 +311,8 @@ af_header_remove(ngx_http_request_t *r, ngx_table_elt_t *h)
 
     list = &r->headers_in.headers;
     previous = NULL;
+    first = NULL;
+    end = NULL;
 
     for (part = &list->part; part; previous = part, part = part->next) {
         first = part->elts;

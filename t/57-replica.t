@@ -104,12 +104,14 @@ subtest 'who has changed something' => sub {
 
 subtest 'an idle primary' => sub {
     $t->wait_for(sub { behind() == 0 });
+    settled($root);
+    my $logged = length $t->error_log;
     for (1 .. 12) {
         $t->pass(1)->timed;
         settled($root);
     }
     is by($root), 'replica', 'is nobody who is ahead';
-    unlike $t->error_log, qr/has its lists/, 'nothing was wrong';
+    unlike substr($t->error_log, $logged), qr/has its lists/, 'nothing was wrong';
 };
 
 subtest 'what is not there yet' => sub {

@@ -1025,6 +1025,9 @@ template() {
         declare -f template make_cluster && find deploy verify \
         privileges.sql sqitch.plan -type f -exec sha256sum {} + | sort; } | sha256sum)
     data=$build/cluster-${key:0:16}
+    mkdir -p "$build"
+    exec 8>"$build/lock"
+    flock 8
     if [ ! -d "$data" ]; then
         temp=$(mktemp -d)
         trap 'stop_cluster; rm -rf "$temp"' EXIT
@@ -1043,7 +1046,6 @@ DROP DATABASE postgres;
 END
         stop_cluster
         rm -rf "$build"/cluster-*
-        mkdir -p "$build"
         cp -a "$temp/data" "$data.new"
         mv "$data.new" "$data"
     fi

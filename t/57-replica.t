@@ -6,6 +6,7 @@ use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::Autoflow::Guide;
 use Test::Autoflow::Statements;
+use Test::Autoflow::Wait qw(wait_until);
 use Test::More;
 
 # on a busy machine its clock is moved by hours, which tokens have to outlive
@@ -61,13 +62,19 @@ sub by ($pair, $path = '/auth/users', $status = 200) {
 # behind, as what jobs write would always be old
 sub settled ($pair) {
     my $connected = qr/^autoflow_database_connections\{lane="replica"\} [1-9]/m;
-    $t->wait_for(sub {
-        return 1 if by($pair) eq 'replica';
+    my %by;
+    wait_until(sub {
+        my $by = by($pair);
+        return 1 if $by eq 'replica';
+        $by{$by}++;
         # at the end of the log's file the place is ahead of it, until somebody writes
         $t->db->do('SELECT txid_current()');
         $t->pass(1) if behind() == 0 && $t->ua->get('/metrics')->res->body =~ $connected;
         return 0;
-    });
+    }) or do {
+        diag explain \%by, behind(), $t->error_log;
+        die 'it has not settled';
+    };
     return 1;
 }
 

@@ -59,6 +59,9 @@ Usage: ./build.sh COMMAND
   build                  make build/ngx_http_autoflow_module.so
   test [--asan] [FILE…]  run all tests, or these; --asan: under AddressSanitizer
                          and UndefinedBehaviorSanitizer
+  test [--asan] --failed
+                         run once more what failed then, one file at a time;
+                         more than three files are a failure
   fuzz [MINUTES]         fuzz the parsers and the whole server, under the
                          sanitizers, for so long (default 60); what is found
                          is in build/found/
@@ -932,17 +935,28 @@ run_prove() {
 }
 
 run_tests() {
+    local jobs results=$build/results failed
     prepare_tests "$@"
     [ "${1-}" != --asan ] || shift
 
     # one more than there are processors, as each sometimes waits; the order is
     # in t/testrules.yml
+    jobs=$(($(nproc) + 1))
     cd "$root"
+    if [ "${1-}" = --failed ]; then
+        [ -e "$results" ] || fail "no run of the tests has come to its end"
+        mapfile -t failed < <(prove --dry --state=failed --statefile="$results")
+        say "Failed: ${failed[*]-nothing}."
+        [[ ${#failed[@]} -ge 1 && ${#failed[@]} -le 3 ]] || return 1
+        set -- "${failed[@]}"
+        jobs=1
+    fi
     [ $# != 0 ] || set -- t/*.t
     need_npm "$@"
     ! grep -q 'autoflow_docs' "$@" || get_docs ||
         say "The tests of the page /docs are skipped."
-    run_prove -j "$(($(nproc) + 1))" "$@"
+    rm -f "$results"
+    run_prove -j "$jobs" --state=save --statefile="$results" "$@"
 }
 
 # ./build.sh fuzz

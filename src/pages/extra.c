@@ -20,13 +20,12 @@ static ngx_int_t af_page_link(af_ctx_t *ctx, const char *const *kinds);
 static ngx_int_t show(af_ctx_t *ctx);
 
 static ngx_int_t find_roles(af_ctx_t *ctx);
-static ngx_int_t keep_roles(af_ctx_t *ctx);
 static ngx_int_t find_sessions(af_ctx_t *ctx);
-static ngx_int_t keep_sessions(af_ctx_t *ctx);
-static ngx_int_t list_roles(af_ctx_t *ctx);
-static ngx_int_t af_page_keep_data(af_ctx_t *ctx, const char *name);
+static ngx_int_t keep(af_ctx_t *ctx);
+static ngx_int_t list(af_ctx_t *ctx);
+static ngx_int_t af_page_find_all(af_ctx_t *ctx, char *name,
+    const af_statement_t *statement);
 static json_t *af_page_role_box(json_t *all, json_t *name);
-static void af_page_bind_all(af_ctx_t *ctx);
 
 
 /* the most roles and sessions that a page shows */
@@ -60,9 +59,9 @@ const af_step_pt  af_page_invitation_steps[] = {
 
 const af_step_pt  af_page_account_steps[] = {
     find_roles,
-    keep_roles,
+    keep,
     find_sessions,
-    keep_sessions,
+    keep,
     af_step_query,
     af_step_answer,
     NULL
@@ -73,8 +72,8 @@ const af_step_pt  af_page_account_steps[] = {
 
 const af_step_pt  af_page_roles_steps[] = {
     find_roles,
-    keep_roles,
-    list_roles,
+    keep,
+    list,
     NULL
 };
 
@@ -193,16 +192,7 @@ show(af_ctx_t *ctx)
 static ngx_int_t
 find_roles(af_ctx_t *ctx)
 {
-    af_page_bind_all(ctx);
-
-    return af_query(ctx, &af_sql_admin_roles);
-}
-
-
-static ngx_int_t
-keep_roles(af_ctx_t *ctx)
-{
-    return af_page_keep_data(ctx, "all_roles");
+    return af_page_find_all(ctx, "all_roles", &af_sql_admin_roles);
 }
 
 
@@ -221,48 +211,38 @@ find_sessions(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    af_page_bind_all(ctx);
     af_bind(ctx, "user_id", id);
 
-    return af_query(ctx, &af_sql_auth_sessions);
+    return af_page_find_all(ctx, "sessions", &af_sql_auth_sessions);
 }
 
 
 static ngx_int_t
-keep_sessions(af_ctx_t *ctx)
+af_page_find_all(af_ctx_t *ctx, char *name, const af_statement_t *statement)
 {
-    return af_page_keep_data(ctx, "sessions");
-}
+    ctx->data = name;
 
-
-static ngx_int_t
-list_roles(af_ctx_t *ctx)
-{
-    return af_follow(ctx, af_list_steps);
-}
-
-
-static void
-af_page_bind_all(af_ctx_t *ctx)
-{
     af_bind(ctx, "page", "1");
     af_bind(ctx, "size", AF_PAGE_ALL);
     af_bind(ctx, "position", NULL);
+
+    return af_query(ctx, statement);
 }
 
 
-/* the elements of a list; what was bound for it is no longer */
+/* the elements of what was found; what was bound for it is no longer */
 
 static ngx_int_t
-af_page_keep_data(af_ctx_t *ctx, const char *name)
+keep(af_ctx_t *ctx)
 {
     int               rc;
     json_t           *data;
     u_char            total[32];
-    const char       *text;
+    const char       *text, *name;
     af_page_state_t  *state;
 
     state = ctx->page;
+    name = ctx->data;
     text = af_found(ctx) ? af_column(ctx, "data") : NULL;
     data = text ? json_loads(text, 0, NULL) : json_array();
 
@@ -275,6 +255,13 @@ af_page_keep_data(af_ctx_t *ctx, const char *name)
     ctx->nbindings = 0;
 
     return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+list(af_ctx_t *ctx)
+{
+    return af_follow(ctx, af_list_steps);
 }
 
 

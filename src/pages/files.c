@@ -3,18 +3,12 @@
  * site's own, which replace those of the same name; texts are combined.
  */
 
-#include "pages/pages.h"
-#include "check/json.h"
+#include "pages/files.h"
 #include "conf/params.h"
-
-#include <sodium.h>
 
 
 /* the largest file, in octets */
 #define AF_PAGES_FILE_MAX  (1024 * 1024)
-
-/* octets of the hash of a file, and of all static ones together */
-#define AF_PAGES_HASH  crypto_generichash_BYTES_MIN
 
 
 static char *af_pages_folder(ngx_conf_t *cf, af_pages_t *pages,
@@ -29,16 +23,6 @@ static char *af_pages_extra(ngx_conf_t *cf, af_pages_t *pages, ngx_str_t *path,
     const char *base, const char **name);
 static ngx_int_t af_pages_read(ngx_conf_t *cf, const ngx_str_t *path,
     ngx_str_t *text);
-static char *af_pages_wrong(ngx_conf_t *cf, const af_page_file_t *file,
-    size_t line, const char *error);
-
-static char *af_pages_check_template(ngx_conf_t *cf, af_pages_t *pages,
-    af_page_file_t *file);
-static char *af_pages_check_texts(ngx_conf_t *cf, af_pages_t *pages,
-    af_page_file_t *file);
-static char *af_pages_check_static(ngx_conf_t *cf, af_pages_t *pages,
-    af_page_file_t *file);
-static const ngx_str_t *af_pages_type(const ngx_str_t *name);
 
 static char *af_pages_link(ngx_conf_t *cf, af_pages_t *pages);
 static const af_template_t *af_pages_partial(void *data, const char *name,
@@ -51,7 +35,7 @@ static void af_pages_free(void *data);
 
 static const struct {
     ngx_str_t   folder;
-    ngx_str_t   suffix;        /* empty: those of af_pages_types[] */
+    ngx_str_t   suffix;        /* empty: see af_pages_type() */
     char     *(*check)(ngx_conf_t *cf, af_pages_t *pages,
                        af_page_file_t *file);
 } af_pages_kinds[] = {
@@ -61,21 +45,6 @@ static const struct {
                          af_pages_check_texts },
     [AF_PAGES_STATIC] = { ngx_string("static"), ngx_string(""),
                           af_pages_check_static }
-};
-
-
-static const struct {
-    ngx_str_t  suffix;
-    ngx_str_t  type;
-} af_pages_types[] = {
-    { ngx_string(".css"), ngx_string("text/css; charset=utf-8") },
-    { ngx_string(".js"), ngx_string("text/javascript; charset=utf-8") },
-    { ngx_string(".svg"), ngx_string("image/svg+xml") },
-    { ngx_string(".png"), ngx_string("image/png") },
-    { ngx_string(".webp"), ngx_string("image/webp") },
-    { ngx_string(".ico"), ngx_string("image/x-icon") },
-    { ngx_string(".woff2"), ngx_string("font/woff2") },
-    { ngx_null_string, ngx_null_string }
 };
 
 
@@ -352,121 +321,6 @@ af_pages_read(ngx_conf_t *cf, const ngx_str_t *path, ngx_str_t *text)
     }
 
     return (n >= 0 && (size_t) n == text->len) ? NGX_OK : NGX_ERROR;
-}
-
-
-static char *
-af_pages_wrong(ngx_conf_t *cf, const af_page_file_t *file, size_t line,
-    const char *error)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" %s in line %uz",
-                       &file->path, error, line);
-
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-af_pages_check_template(ngx_conf_t *cf, af_pages_t *pages,
-    af_page_file_t *file)
-{
-    size_t       line;
-    const char  *error;
-
-    af_template_free(&file->template);
-
-    return (af_template_parse(&file->template, (char *) file->text.data,
-                              file->text.len, &error, &line)
-            == 0)
-           ? NGX_CONF_OK : af_pages_wrong(cf, file, line, error);
-}
-
-
-/* an object of strings; those that are there already remain otherwise */
-
-static char *
-af_pages_check_texts(ngx_conf_t *cf, af_pages_t *pages, af_page_file_t *file)
-{
-    json_t        *texts, *value;
-    const char    *name;
-    json_error_t   error;
-
-    texts = af_json_load((char *) file->text.data, file->text.len,
-                         JSON_REJECT_DUPLICATES, &error);
-
-    if (texts == NULL || !json_is_object(texts)) {
-        json_decref(texts);
-        return af_pages_wrong(cf, file, texts ? 1 : error.line,
-                              "is not a JSON object");
-    }
-
-    json_object_foreach(texts, name, value) {
-        if (!json_is_string(value)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" has a \"%s\" that is not a string",
-                               &file->path, name);
-            json_decref(texts);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (file->texts == NULL) {
-        file->texts = texts;
-        return NGX_CONF_OK;
-    }
-
-    (void) json_object_update(file->texts, texts);
-    json_decref(texts);
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-af_pages_check_static(ngx_conf_t *cf, af_pages_t *pages, af_page_file_t *file)
-{
-    u_char  hash[AF_PAGES_HASH], *etag;
-
-    file->type = af_pages_type(&file->name);
-
-    etag = ngx_pnalloc(cf->pool, 2 * AF_PAGES_HASH + 3);
-    if (etag == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    crypto_generichash(hash, sizeof(hash), file->text.data, file->text.len,
-                       NULL, 0);
-
-    etag[0] = '"';
-    (void) ngx_hex_dump(etag + 1, hash, AF_PAGES_HASH);
-    etag[2 * AF_PAGES_HASH + 1] = '"';
-
-    file->etag.data = etag;
-    file->etag.len = 2 * AF_PAGES_HASH + 2;
-
-    return NGX_CONF_OK;
-}
-
-
-static const ngx_str_t *
-af_pages_type(const ngx_str_t *name)
-{
-    ngx_uint_t        i;
-    const ngx_str_t  *suffix;
-
-    for (i = 0; af_pages_types[i].suffix.len; i++) {
-        suffix = &af_pages_types[i].suffix;
-
-        if (name->len > suffix->len
-            && ngx_strncmp(name->data + name->len - suffix->len, suffix->data,
-                           suffix->len)
-               == 0)
-        {
-            return &af_pages_types[i].type;
-        }
-    }
-
-    return NULL;
 }
 
 

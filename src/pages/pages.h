@@ -11,6 +11,10 @@
 #include "check/template.h"
 
 
+/* the longest key of a text, with the terminating zero */
+#define AF_PAGE_KEY_MAX  64
+
+
 typedef enum {
     AF_PAGE_ANY = 0,
     AF_PAGE_GUEST,             /* whoever is signed in is led on */
@@ -182,7 +186,11 @@ ngx_int_t af_page_refuse(ngx_http_request_t *r, const af_problem_t *problem,
 json_t *af_page_data(ngx_http_request_t *r, af_ctx_t *ctx,
     const char *template, const char *json);
 
-/* Adds a problem to it, and what a person should know. */
+/*
+ * Add to it what went wrong with the form that was sent, if any; and a problem,
+ * with what a person should know.
+ */
+ngx_int_t af_page_errors(af_ctx_t *ctx, json_t *data);
 ngx_int_t af_page_set_problem(ngx_http_request_t *r, json_t *data,
     const af_problem_t *problem, const char *detail);
 

@@ -1,0 +1,154 @@
+/*
+ * What templates get of what went wrong: with the form, and with its fields.
+ */
+
+#include "pages/pages.h"
+#include "pages/view.h"
+
+
+static ngx_int_t af_page_error(json_t *data, const char *field,
+    const char *code, const char *message, json_t *errors, json_t *problems);
+
+
+/* problems that are about a field */
+
+static const struct {
+    af_problem_id_t   problem;
+    const char       *field;
+} af_page_fields[] = {
+    { AF_EMAIL_TAKEN, "email" },
+    { AF_USERNAME_TAKEN, "username" },
+    { AF_WRONG_PASSWORD, "current_password" },
+    { AF_ROLE_TAKEN, "name" },
+    { AF_PROBLEM_NONE, NULL }
+};
+
+
+ngx_int_t
+af_page_errors(af_ctx_t *ctx, json_t *data)
+{
+    size_t               i;
+    json_t              *errors, *problems, *error;
+    ngx_int_t            rc;
+    ngx_uint_t           n;
+    af_page_state_t     *state;
+    const af_problem_t  *problem;
+
+    state = ctx->page;
+    errors = json_object();
+    problems = json_array();
+
+    if (json_object_set_new(data, "errors", errors) != 0
+        || json_object_set_new(data, "problems", problems) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    if (state->refused == NULL) {
+        return NGX_OK;
+    }
+
+    problem = &af_problems[state->problem];
+    rc = af_page_set_problem(ctx->request, data, problem, problem->detail);
+
+    if (problem->status == 422) {
+        json_array_foreach(ctx->errors, i, error) {
+            rc |= af_page_error(data,
+                          json_string_value(json_object_get(error, "field")),
+                          json_string_value(json_object_get(error, "code")),
+                          json_string_value(json_object_get(error, "message")),
+                          errors, problems);
+        }
+    }
+
+    for (n = 0; af_page_fields[n].field; n++) {
+        if (af_page_fields[n].problem == state->problem) {
+            rc |= af_page_error(data, af_page_fields[n].field, problem->code,
+                                problem->detail, errors, problems);
+        }
+    }
+
+    return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the most specific text, or else what the API says */
+
+static ngx_int_t
+af_page_error(json_t *data, const char *field, const char *code,
+    const char *message, json_t *errors, json_t *problems)
+{
+    int          rc;
+    char        *text;
+    u_char       key[2 * AF_PAGE_KEY_MAX];
+    ngx_uint_t   i;
+
+    (void) ngx_snprintf(key, sizeof(key), "error_%s_%s%Z", field, code);
+    text = af_view_text(data, (char *) key);
+
+    for (i = 0; text == NULL && i < 2; i++) {
+        (void) ngx_snprintf(key, sizeof(key), "%s_%s%Z",
+                            i ? "problem" : "error", code);
+        text = af_view_text(data, (char *) key);
+    }
+
+    rc = json_object_set_new(errors, field, json_string(text ? text : message));
+
+    rc |= json_array_append_new(problems,
+                                json_pack("{ss ss}", "field", field, "text",
+                                          text ? text : message));
+    free(text);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+af_page_set_problem(ngx_http_request_t *r, json_t *data,
+    const af_problem_t *problem, const char *detail)
+{
+    int               rc;
+    char             *text;
+    u_char            key[AF_PAGE_KEY_MAX];
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static const ngx_str_t  any_cookie = ngx_string("=");
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+    rc = 0;
+
+    for (i = 0; i < part->nelts; i++) {
+        if (h[i].hash && h[i].key.len == sizeof("Retry-After") - 1
+            && ngx_strncmp(h[i].key.data, "Retry-After", h[i].key.len) == 0)
+        {
+            rc |= json_object_set_new(data, "retry_after",
+                                      json_stringn((char *) h[i].value.data,
+                                                   h[i].value.len));
+        }
+    }
+
+    /* a form that nobody could send: its cookie isn't there */
+
+    (void) ngx_snprintf(key, sizeof(key), "problem_%s%Z",
+                        (problem == &af_problems[AF_CSRF_REFUSED]
+                         && !af_cookies_contain(r, &any_cookie))
+                        ? "cookies" : problem->code);
+
+    text = af_view_text(data, (char *) key);
+
+    rc |= json_object_set_new(data, "error",
+                              json_string(text ? text : detail));
+    free(text);
+
+    rc |= json_object_set_new(data, "code", json_string(problem->code));
+    rc |= json_object_set_new(data, "status", json_integer(problem->status));
+    rc |= json_object_set_new(data, "has_problem", json_true());
+
+    (void) ngx_snprintf(key, sizeof(key), "is_%ui%Z", problem->status);
+    rc |= json_object_set_new(data, (char *) key, json_true());
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}

@@ -52,13 +52,15 @@ sub start ($self) {
     return $self;
 }
 
-# a standby of this server, in its own folder: a copy, which streams what follows
+# a standby of this server, in its own folder: a copy, which streams what follows,
+# however much later, while other copies are made
 sub standby ($self, $dir, @options) {
     my $data = File::Temp->newdir(DIR => $ENV{AUTOFLOW_CLUSTERS} || path($dir)->dirname);
     my $hba  = path($self->data, 'pg_hba.conf');
     my $line = "local replication all peer map=autoflow\n";
     $hba->spurt($hba->slurp . $line) if index($hba->slurp, $line) < 0;
-    $self->connect('postgres')->do('SELECT pg_reload_conf()');
+    my $db = $self->connect('postgres');
+    $db->do($_) for q{ALTER SYSTEM SET wal_keep_size = '1GB'}, 'SELECT pg_reload_conf()';
 
     my $bin  = '/usr/lib/postgresql/' . path($self->data, 'PG_VERSION')->slurp =~ s/\s+//r . '/bin';
     my @user = $> == 0 ? qw(setpriv --reuid=postgres --regid=postgres --init-groups) : ();

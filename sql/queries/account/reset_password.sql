@@ -38,26 +38,12 @@ WITH token AS (
            updated_at = now()
       FROM token
      WHERE u.id = token.user_id
-    RETURNING u.*
-), ended AS (
-    UPDATE autoflow.sessions s
-       SET ended_at = now(),
-           access_expires_at = '-infinity'
-      FROM account
-     WHERE s.user_id = account.id
-       AND autoflow.session_lives(s)
-    RETURNING s.id
-), event AS (
-    INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id,
-            trace_id, details)
-    SELECT id, 'password_reset', id, :ip_address::inet, :user_agent::text,
-           :request_id::text, :trace_id::text,
-           jsonb_build_object('scope', 'all',
-                              'count', (SELECT count(*) FROM ended))
-      FROM account
+    RETURNING u.id
 )
-SELECT account.id AS user_id,
-       autoflow.account_revocation(account) AS revoked,
+SELECT account.id AS user_id, revoked,
        autoflow.use_address(account.id, :ip_address::inet) AS familiar
-  FROM account;
+  FROM account,
+       LATERAL autoflow.end_sessions(
+           account.id, NULL, true, 'password_reset', account.id,
+           :ip_address::inet, :user_agent::text, :request_id::text,
+           :trace_id::text) AS revoked;

@@ -18,24 +18,11 @@ WITH account AS (
      WHERE id = :id::uuid
        AND deleted_at IS NULL
     RETURNING *
-), ended AS (
-    UPDATE autoflow.sessions s
-       SET ended_at = now(),
-           access_expires_at = '-infinity'
-      FROM account
-     WHERE s.user_id = account.id
-       AND autoflow.session_lives(s)
-    RETURNING s.id
-), event AS (
-    INSERT INTO autoflow.audit_events
-           (actor_id, action, target_id, ip_address, user_agent, request_id,
-            trace_id, details)
-    SELECT :user_id::uuid, 'logged_out', id, :ip_address::inet,
-           :user_agent::text, :request_id::text, :trace_id::text,
-           jsonb_build_object('scope', 'all',
-                              'count', (SELECT count(*) FROM ended))
-      FROM account
 )
-SELECT autoflow.user_as(:dialect::text, account) AS json,
-       autoflow.account_revocation(account) AS revoked, id AS ended
-  FROM account;
+SELECT autoflow.user_as(:dialect::text, account) AS json, revoked,
+       account.id AS ended
+  FROM account,
+       LATERAL autoflow.end_sessions(
+           account.id, NULL, true, 'logged_out', :user_id::uuid,
+           :ip_address::inet, :user_agent::text, :request_id::text,
+           :trace_id::text) AS revoked;

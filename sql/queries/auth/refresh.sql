@@ -2,7 +2,7 @@
 -- once; repeated within the grace period, and before the successor was used,
 -- for the same one.  Any other use of an exchanged token is theft, and ends its
 -- session.  But a browser may have lost the response, and can't know: by cookie
--- there is no period (see renew.sql).
+-- there is no period (see session_verdict()).
 --
 -- The session is locked, and its row alone decides; the account is locked for
 -- the claims, and first, as wherever both are.
@@ -43,36 +43,18 @@ WITH presented AS MATERIALIZED (
        FOR NO KEY UPDATE OF s
 ), decision AS MATERIALIZED (
     SELECT account, session,
-           CASE WHEN worth IN ('current', 'former', 'reused')
-                     AND :require_verified::boolean
+           CASE WHEN :require_verified::boolean
                      AND NOT (account).email_verified
+                     AND worth IN ('current', 'former', 'reused')
                 THEN 'email_not_verified'
-                WHEN worth IN ('current', 'former')
-                     AND least(ends_at, idle_at) <= now()
-                THEN 'expired'
                 ELSE worth
-           END AS verdict,
-           ends_at
+           END AS verdict
       FROM presented,
-           LATERAL autoflow.refresh_verdict(
+           LATERAL (SELECT autoflow.session_verdict(
                account, session, :number::bigint,
-               decode(:token_hash::text, 'hex'),
-               :refresh_grace::bigint) AS r (judged),
-           LATERAL (SELECT CASE WHEN judged = 'reused'
-                                     AND :by_cookie::boolean
-                                     AND :number::bigint
-                                         = (session).number - 1
-                                     AND (session).last_used_at
-                                         <= (session).rotated_at
-                                THEN 'former'
-                                ELSE judged
-                           END) AS w (worth),
-           LATERAL (SELECT (session).created_at
-                           + nullif(:session_lifetime::bigint, 0)
-                             * interval '1 second') AS e (ends_at),
-           LATERAL (SELECT (session).last_used_at
-                           + nullif(:session_idle::bigint, 0)
-                             * interval '1 second') AS i (idle_at)
+               decode(:token_hash::text, 'hex'), :by_cookie::boolean,
+               :refresh_grace::bigint, :session_idle::bigint,
+               :session_lifetime::bigint)) AS w (worth)
 ), rotated AS (
     UPDATE autoflow.sessions s
        SET number = greatest(s.number, :number::bigint) + 1,
@@ -82,7 +64,8 @@ WITH presented AS MATERIALIZED (
            rotated_at = now(),
            expires_at =
                least(now() + :refresh_ttl::bigint * interval '1 second',
-                     ends_at),
+                     s.created_at + nullif(:session_lifetime::bigint, 0)
+                                    * interval '1 second'),
            last_used_at = now(),
            ip_address = coalesce(:ip_address::inet, s.ip_address),
            access_expires_at =

@@ -1,10 +1,6 @@
 -- A new access token beside the current refresh token, which is not exchanged:
 -- nobody knows when the response arrives, or whether it does.
 --
--- A number remains good until its successor is first presented, as the response
--- that had the successor may have been lost: that is when the session was used
--- after it was exchanged.
---
 -- writes
 -- columns: verdict text, user_id uuid, random text, claims json, revoked text
 --
@@ -17,7 +13,7 @@
 -- :session_lifetime    since the login, likewise
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- verdict              that of refresh_verdict(), or unverified; no row: no such
+-- verdict              that of session_verdict(), or unverified; no row: no such
 --                      session
 -- random               of the session, in hex
 -- claims               if the verdict is current or former
@@ -32,30 +28,16 @@ WITH presented AS MATERIALIZED (
        FOR NO KEY UPDATE OF s
 ), decision AS MATERIALIZED (
     SELECT account, session,
-           CASE WHEN worth NOT IN ('current', 'former') THEN worth
-                WHEN :require_verified::boolean
-                     AND NOT (account).email_verified THEN 'unverified'
-                WHEN least(ends_at, idle_at) <= now() THEN 'expired'
+           CASE WHEN :require_verified::boolean
+                     AND NOT (account).email_verified
+                     AND worth IN ('current', 'former') THEN 'unverified'
                 ELSE worth
            END AS verdict
       FROM presented,
-           LATERAL autoflow.refresh_verdict(account, session, :number::bigint,
-                                            NULL, :refresh_grace::bigint)
-               AS r (judged),
-           LATERAL (SELECT CASE WHEN judged = 'reused'
-                                     AND :number::bigint
-                                         = (session).number - 1
-                                     AND (session).last_used_at
-                                         <= (session).rotated_at
-                                THEN 'former'
-                                ELSE judged
-                           END) AS w (worth),
-           LATERAL (SELECT (session).created_at
-                           + nullif(:session_lifetime::bigint, 0)
-                             * interval '1 second') AS e (ends_at),
-           LATERAL (SELECT (session).last_used_at
-                           + nullif(:session_idle::bigint, 0)
-                             * interval '1 second') AS i (idle_at)
+           LATERAL (SELECT autoflow.session_verdict(
+               account, session, :number::bigint, NULL, true,
+               :refresh_grace::bigint, :session_idle::bigint,
+               :session_lifetime::bigint)) AS w (worth)
 ), used AS (
     UPDATE autoflow.sessions s
        -- after rotated_at, whatever the clock says

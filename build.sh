@@ -14,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 build_packages=(
     gcc libc6-dev make perl pkg-config nginx nginx-dev libpq-dev
-    libjansson-dev libsodium-dev libssl-dev libcrypt-dev
+    libjansson-dev libsodium-dev libssl-dev libcbor-dev libcrypt-dev
     libcurl4-openssl-dev libidn2-dev libunistring-dev libzxcvbn-dev
     libpcre2-dev zlib1g-dev
 )

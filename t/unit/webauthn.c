@@ -346,7 +346,8 @@ static const struct {
       "63616c6727", AF_WEBAUTHN_KEY },
     { "certified by a damaged point", CERTIFIED, "034200" "04a91b",
       "034200" "04a91c", AF_WEBAUTHN_KEY },
-    { "certified with extensions that are rubbish", CERTIFIED, "0603551d130101ff04023000",
+    { "certified with extensions that are rubbish", CERTIFIED,
+      "0603551d130101ff04023000",
       "0603551d130101ff040230ff", MALFORMED },
     { "certified by version 1", CERTIFIED, "a00302010202", "a00302010002",
       MALFORMED }

@@ -165,7 +165,7 @@ subtest 'QUIT, and then a database connection breaks' => sub {
     my @workers = $t->worker_pids;
     my $lock    = $t->locked;
     my @clients = map { $t->client->send(me()) } 1 .. 4;
-    $t->wait_for(sub { $t->blocked });
+    $t->all_read->wait_for(sub { $t->blocked });
     $t->process->signal('QUIT');
     quits_slowly(@workers);
     my $pids = $t->db->selectcol_arrayref(q{SELECT pid FROM pg_stat_activity

@@ -69,7 +69,7 @@ subtest texts => sub {
     my %named = map { $_ => 1 } map { /\{\{[#^]?t\.(\w+)\}\}/g } values %template;
     my $ours = $texts{en};
     wrong('what templates name', grep { !exists $ours->{$_} } keys %named);
-    wrong('what nobody names', grep { !$named{$_} && !/^(?:done|error|problem)_./
+    wrong('what nobody names', grep { !$named{$_} && !/^(?:done|error|event|problem)_./
         && $code !~ /"\Q$_\E"/ && !/^(?:months|device_\w+)$/ } keys %$ours);
 
     for my $language (sort keys %texts) {
@@ -91,6 +91,24 @@ subtest problems => sub {
         token_required token_not_yet_valid token_expired token_revoked token_reused);
     wrong('each has words, or is not seen',
         grep { !$quiet{$_} && !exists $texts{en}{"problem_$_"} } keys %code);
+};
+
+subtest events => sub {
+    my %happens = map { $_ => 1 } map { /`(\w+)`/g }
+        $root->child('docs/api.md')->slurp =~ /^\| action \| details \|\n.*?\n\n/ms
+        ? map { /^\| (.*?) \|/ } split /\n/, $& : ();
+    cmp_ok scalar keys %happens, '>', 30, 'are in a table of the docs';
+
+    # the first text after the names of the columns
+    my $action = qr/INSERT[ ]INTO[ ]autoflow\.audit_events[^']+?(?:VALUES[ ]\(|SELECT[ ])
+        (?:(?!FROM)[^']|(?<=<>\ )'\w+')*'(\w+)'/x;
+    my @written = map { $_->slurp =~ /$action/g }
+        $root->child('sql/queries')->list_tree->grep(qr/\.sql$/)->each;
+    cmp_ok scalar @written, '>', 20, 'and in statements';
+    $happens{$_} = 1 for @written;
+    my %named = map { /^event_(.+)/ ? ($1 => 1) : () } keys %{$texts{en}};
+    wrong('each has words', grep { !$named{$_} } keys %happens);
+    wrong('and no others', grep { !$happens{$_} } keys %named);
 };
 
 done_testing;

@@ -3,6 +3,7 @@
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path tempdir);
+use Mojo::JSON qw(decode_json);
 use Mojo::URL;
 use Test::Autoflow;
 use Test::Autoflow::Guide;
@@ -12,6 +13,7 @@ use Test::More;
 
 my $root = $Test::Autoflow::root;
 my $guide = Test::Autoflow::Guide->new('pages.md');
+my $words = decode_json(path($root, 'pages/texts/en.json')->slurp);
 my $good = 'correct horse battery staple';
 my $own  = tempdir;
 chmod 0755, $own;
@@ -33,6 +35,12 @@ $t->register(%ada);
 
 sub visitor ($base = '/account/') { Test::Autoflow::Visitor->new(t => $t, base => $base) }
 
+# where the page leads that asks for the password
+sub asked ($v) {
+    my $place = Mojo::URL->new($v->res->headers->location // '');
+    return $place->path eq '/account/confirm' ? $place->query->param('return') : $v->res->code;
+}
+
 subtest 'signing in and out' => sub {
     my $v = visitor();
     $v->get('')->leads_to('/account/sign-in');
@@ -47,6 +55,7 @@ subtest 'signing in and out' => sub {
     is $res->headers->header('Referrer-Policy'), 'strict-origin', 'and no referrer';
     is $res->headers->vary, 'Accept-Language', 'by language';
     is $v->dom->at('input[name=return]')->{value}, '/wiki?a=1&b', 'where to go then';
+    is $v->dom->at('.ways'), undef, 'and no other way';
     $v->submit(\%ada)->leads_to('/wiki?a=1&b');
     is_deeply [sort keys %{$v->cookies}], [qw(af_access af_csrf af_fresh af_refresh af_trip)],
         'a session in cookies, and that it has just begun';
@@ -183,6 +192,15 @@ subtest 'the administration' => sub {
     ok my ($next) = $v->dom->find('a[rel=next]')->map(attr => 'href')->each, 'more';
     $v->get("admin/users$next")->is(200);
     $v->get('admin/users?q=x')->is(422);
+    $v->get('admin/users?is_superuser=true&is_active=true')->is(200)->says('root@example.com');
+    unlike $v->dom->at('table')->all_text, qr/bob\@/, 'superusers alone';
+    is_deeply [map { $v->dom->at("#$_ [selected]")->{value} } qw(is_superuser is_active)],
+        [qw(true true)], 'as was chosen';
+    $v->get('admin/users?q=&role=&is_active=&is_superuser=false')->is(200)->says('bob@example.com');
+    unlike $v->dom->at('table')->all_text, qr/root\@/, 'and others alone';
+    is $v->get('admin/users?role=guild')->is(200)->dom->at('#role [selected]')->text, 'guild',
+        'a role of nobody';
+    $v->get('admin/users?' . join '&', map { "$_=" . "\xc3\xa9" x 60 } 'role')->is(422);
 
     my $page = "admin/users/$bob->{user}{id}";
     $v->get('admin/roles')->submit({name => 'editors', description => ''}, {}, 'admin/roles')
@@ -219,7 +237,11 @@ subtest 'the administration' => sub {
         ->map(attr => 'action')->each;
     $v->post($role, {csrf => $v->dom->at('[name=csrf]')->{value}})
         ->leads_to('/account/admin/roles?done=role_deleted');
-    $v->get('admin/audit?action=logged_out&actor_id=')->is(200)->says('logged_out');
+    $v->get('admin/audit?action=logged_out&actor_id=')->is(200);
+    is $v->dom->at('tbody th')->text =~ s/\s+\z//r, 'Signed out', 'in words';
+    is $v->dom->at('#action [selected]')->{value}, 'logged_out', 'as was chosen';
+    is $v->get('admin/audit?action=of_old')->is(200)->dom->at('#action [selected]')->text, 'of_old',
+        'an event that there are no words for';
     $v->get('admin/audit?actor_id=x')->is(422);
     $v->get('admin/users/00000000-0000-4000-8000-000000000000')->is(404);
     my $csrf = $v->get('admin/roles')->dom->at('[name=csrf]')->{value};
@@ -236,11 +258,11 @@ subtest 'invitations' => sub {
     my $v = visitor();
     $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
     $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('guests')});
-    $v->get('admin/invitations')->is(200);
-    $v->submit({email => 'not an address'}, {}, 'admin/invitations')->is(422);
-    $v->submit({email => 'ada@example.com'}, {}, 'admin/invitations')->is(409);
-    $v->submit({email => "$_\@example.com", role_guests => 1}, {}, 'admin/invitations')
-        ->leads_to('/account/admin/invitations?done=invited')->get('admin/invitations')
+    $v->get('invitations')->is(200);
+    $v->submit({email => 'not an address'}, {}, 'invitations')->is(422);
+    $v->submit({email => 'ada@example.com'}, {}, 'invitations')->is(409);
+    $v->submit({email => "$_\@example.com", role_guests => 1}, {}, 'invitations')
+        ->leads_to('/account/invitations?done=invited')->get('invitations')
         for 'joan', 'mae';
     $v->says('joan@example.com', 'guests');
 
@@ -254,15 +276,15 @@ subtest 'invitations' => sub {
     $w->get('')->is(200)->says('joan@example.com');
     visitor()->get($link)->is(400);
 
-    $v->get('admin/invitations')->submit({}, {}, '/resend')->is(409);
+    $v->get('invitations')->submit({}, {}, '/resend')->is(409);
     ok $v->dom->at('#problem'), 'not at once';
     $t->db->do("UPDATE autoflow.$_ SET created_at = created_at - interval '2 minutes'")
         for 'outbox', 'invitations';
-    $v->submit({}, {}, '/resend')->leads_to('/account/admin/invitations?done=invited');
+    $v->submit({}, {}, '/resend')->leads_to('/account/invitations?done=invited');
 
     $link = $mails->link('mae@example.com', 'accept-invitation', 2) =~ s{.*/account/}{}r;
-    $v->get('admin/invitations')->submit({}, {}, '/withdraw')
-        ->leads_to('/account/admin/invitations?done=withdrawn');
+    $v->get('invitations')->submit({}, {}, '/withdraw')
+        ->leads_to('/account/invitations?done=withdrawn');
     $w = visitor()->get($link)->is(400);
     ok $w->dom->at('a[href$="sign-in"]'), 'another way';
     visitor()->get($_)->is(400) for 'accept-invitation', 'accept-invitation?token=x';
@@ -273,15 +295,22 @@ subtest 'invitations' => sub {
 subtest 'that it is still you' => sub {
     my $v = visitor();
     $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
-    my $old = $v->cookie('af_fresh');
-    $v->drop('af_fresh')->get('admin/roles')->is(200);
+    my $form = $v->get('admin/roles')->is(200)->res;
+    $v->drop('af_fresh');
+    my $id = $t->db->selectrow_array(
+        q{SELECT id FROM autoflow.users WHERE email = 'ada@example.com'});
+    for my $page ('admin/users', 'admin/users?q=ada&page=1', "admin/users/$id", 'admin/roles',
+        'admin/audit?action=invited', 'invitations') {
+        is asked($v->get($page)), "/account/$page", "$page is not even shown";
+    }
+    $v->get($_)->is(200) for '', 'profile', 'sessions', 'export';
     my %role = (name => 'late', description => '');
-    $v->submit(\%role, {}, 'admin/roles')
+    $v->res($form)->at('roles')->submit(\%role, {}, 'admin/roles')
         ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
     $v->get('confirm?return=/account/admin/roles')->submit({current_password => 'no'})->is(403);
     $v->submit({current_password => $good})->leads_to('/account/admin/roles');
     $v->get('confirm')->submit({current_password => $good})->leads_to('/account/') for 1 .. 11;
-    my $form = $v->get('admin/roles')->res;
+    $form = $v->get('admin/roles')->res;
     $v->submit(\%role, {}, 'admin/roles')->leads_to('/account/admin/roles?done=role_made');
     my $new = $v->cookie('af_fresh');
     my $w = visitor();
@@ -290,14 +319,193 @@ subtest 'that it is still you' => sub {
     for my $cookie ($new, '', '.', $new =~ s/^\d/9/r, $new =~ s/.$//r, 'x' x 300,
         time . '.' . $w->cookie('af_csrf')) {
         $w->cookies->{af_fresh} = $cookie;
-        $w->res($form)->get('admin/roles')->submit(\%role, {}, 'admin/roles')
+        $w->get('admin/roles')->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
+        $w->post('admin/roles', {%role, csrf => $w->cookie('af_csrf')})
             ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
     }
     $t->pass(601);
-    $t->wait_for(sub { $v->get('admin/roles')->res->code == 200 });
-    $v->submit(\%role, {}, 'admin/roles')
-        ->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
+    $t->wait_for(sub { $v->get('admin/roles')->res->code == 303 });
+    $v->leads_to('/account/confirm?return=%2Faccount%2Fadmin%2Froles');
     $t->go;
+};
+
+# as a browser sends it
+my %person = ('Sec-Fetch-Mode' => 'navigate', 'Sec-Fetch-Dest' => 'document');
+
+subtest 'what was filled in is there afterwards' => sub {
+    $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('chosen')});
+    my $user = $t->register(email => 'kept@example.com')->{user}{id};
+    my $v = visitor();
+    $v->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    my $fill = sub ($page, $values, $action, $headers = \%person) {
+        $v->get('confirm')->submit({current_password => $good})->get($page)->is(200);
+        return asked($v->drop('af_fresh')->submit($values, $headers, $action));
+    };
+    my $confirm = sub ($place) {
+        $v->get(Mojo::URL->new('confirm')->query(return => $place))
+            ->submit({current_password => $good})->leads_to($place)->get($place)->is(200);
+    };
+    my $place = $fill->('admin/roles', {name => 'late-role', description => 'a & <b>'}, 'roles');
+    my ($kept) = $place =~ m{^/account/admin/roles\?kept=([\w-]+)$} or fail "kept: $place";
+    is asked($v->get($place)), $place, 'it stays until then';
+    $confirm->($place);
+    ok $v->dom->at('#kept'), 'that is said';
+    is $v->dom->at('[name=name]')->{value}, 'late-role', 'one field';
+    is $v->dom->at('[name=description]')->{value}, 'a & <b>', 'and another';
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.roles WHERE name = 'late-role'}), 0,
+        'nothing is done';
+    $v->submit({}, \%person, 'roles')->leads_to('/account/admin/roles?done=role_made');
+
+    $place = $fill->('admin/roles', {name => 'Not a role', description => 'why'}, 'roles');
+    $confirm->($place);
+    is $v->dom->at('[name=name]')->{value}, 'Not a role', 'also what is wrong';
+
+    $confirm->($fill->('invitations', {email => 'new@example.com', role_chosen => 1},
+        'invitations'));
+    is $v->dom->at('#email')->{value}, 'new@example.com', 'an invitation';
+    ok exists $v->dom->at('[name=role_chosen]')->attr->{checked}, 'with a role';
+    $confirm->($fill->("admin/users/$user", {role_chosen => 1}, '/roles'));
+    ok exists $v->dom->at('[name=role_chosen]')->attr->{checked}, "an account's roles";
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.user_roles WHERE user_id = ?', {},
+        $user), 0, 'which it has not got yet';
+    is $fill->("admin/users/$user", {}, '/superuser'), "/account/admin/users/$user",
+        'a button has nothing to keep';
+
+    my %long = (name => 'x', description => 'y' x 2000);
+    is $fill->('admin/roles', \%long, 'roles'), '/account/admin/roles', 'nor is much kept';
+    is $fill->('admin/roles', {name => 'x'}, 'roles', {'Sec-Fetch-Mode' => 'cors',
+        'Sec-Fetch-Dest' => 'empty', 'Sec-Fetch-Site' => 'same-origin'}), '/account/admin/roles',
+        'and a script gets nothing';
+
+    $v->get('confirm')->submit({current_password => $good});
+    is asked($v->drop('af_fresh')->post('admin/roles', {name => 'planted', csrf => $_}, \%person)),
+        '/account/admin/roles', "and another site's form nothing" for '', 'x' x 48;
+
+    my $w = visitor();
+    $w->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    for my $link ($kept, $kept =~ s/^....//r, $kept . 'AAAA', '', 'x' x 1500) {
+        ok !$w->get("admin/roles?kept=$link")->is(200)->dom->at('#kept'), 'nobody else has it';
+        is $w->dom->at('[name=name]')->{value} // '', '', 'in a form';
+    }
+    $v->get('confirm')->submit({current_password => $good});
+    ok !$v->get("invitations?kept=$kept")->is(200)->dom->at('#kept'), 'nor has another form';
+    ok !$v->dom->find('a')->first(sub { ($_->{href} // '') =~ /kept/ }), 'and no link goes on';
+};
+
+# who may see which page and send which form; an asterisk: with the password
+my %may = (
+    any => [qw(GET:/cookies GET:/sign-out POST:/sign-out POST:/sign-in POST:/sign-up
+        GET:/accept-invitation POST:/accept-invitation GET:/forgot-password POST:/forgot-password
+        GET:/reset-password POST:/reset-password GET:/verify-email POST:/verify-email
+        GET:/verify-email/again POST:/verify-email/again)],
+    guest => [qw(GET:/sign-in GET:/sign-up)],
+    user => [qw(GET:/ GET:/profile POST:/profile GET:/email POST:/email GET:/password
+        POST:/password GET:/sessions POST:/sessions/{id}/end POST:/sessions/end-others
+        POST:/sessions/end-all GET:/export GET:/delete POST:/delete GET:/confirm POST:/confirm)],
+    'user*' => [qw(GET:/invitations POST:/invitations POST:/invitations/{id}/resend
+        POST:/invitations/{id}/withdraw)],
+    'superuser*' => [qw(GET:/admin/users GET:/admin/users/{id} POST:/admin/users/{id}/disable
+        POST:/admin/users/{id}/enable POST:/admin/users/{id}/superuser
+        POST:/admin/users/{id}/roles POST:/admin/users/{id}/end-sessions GET:/admin/roles
+        POST:/admin/roles POST:/admin/roles/{id}/delete GET:/admin/audit)],
+);
+
+subtest 'who may' => sub {
+    my %rows;
+    my $source = path($root, 'src/pages/routes.c')->slurp;
+    while ($source =~ m{^    \{ "(\w+)", "([^"]+)", AF_PAGE_(\w+),(.*?) \},\n}gms) {
+        push @{$rows{lc($3) . ($4 =~ /\.fresh = 1/ ? '*' : '')}}, "$1:$2";
+    }
+    is_deeply {map { $_ => [sort @{$rows{$_}}] } keys %rows},
+        {map { $_ => [sort @{$may{$_}}] } keys %may}, 'all pages are known';
+
+    my $eve = $t->register(email => 'may@example.com', password => $good)->{user}{id};
+    my %who = map { $_ => visitor() } qw(nobody user superuser);
+    $who{user}->get('sign-in')->submit({email => 'may@example.com', password => $good});
+    $who{superuser}->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    $_->drop('af_fresh')->get('sign-out') for values %who;
+    my %csrf = map { $_ => $who{$_}->dom->at('[name=csrf]')->{value} } keys %who;
+
+    # what becomes of it: the page that it leads to, or its status
+    my $ask = sub ($who, $page, %form) {
+        my ($method, $path) = split /:/, $page =~ s/\{id\}/$eve/r;
+        my $v = $who{$who};
+        $path = substr $path, 1;
+        $method eq 'GET' ? $v->get($path) : $v->post($path, \%form);
+        my $place = Mojo::URL->new($v->res->headers->location // '')->path;
+        return $place =~ m{^/account/([\w-]*)} ? $1 || '/' : $v->res->code;
+    };
+    my (%got, %expected);
+    for my $need (keys %may) {
+        for my $page (@{$may{$need}}) {
+            my $form = $page =~ /^POST/;
+            my @row = ($ask->(nobody => $page));
+            my $refused = $page =~ /accept|reset|verify-email$/ ? 400 : 403;
+            $expected{$page} = [$need =~ /user/ ? 'sign-in' : $form ? $refused
+                : $refused == 400 ? 400 : 200];
+
+            # without the token; a page that is shown again is one to confirm, too
+            if ($form && $need =~ /user/) {
+                push @row, map { $ask->($_ => $page) } qw(user superuser);
+                push @{$expected{$page}}, $need eq 'user*' ? 'confirm' : 403,
+                    $need =~ /\*/ ? 'confirm' : 403;
+            }
+            if ($need =~ /\*/) {
+                push @row, map { $ask->($_ => $page, csrf => $csrf{$_}) } qw(user superuser);
+                push @{$expected{$page}}, $need eq 'user*' ? 'confirm' : 403, 'confirm';
+            }
+            $got{$page} = \@row;
+        }
+    }
+    is_deeply \%got, \%expected, 'and nobody else may';
+};
+
+subtest 'inviters' => sub {
+    my $who = $t->register(email => 'host@example.com', password => $good)->{user}{id};
+    $t->db->do(q{INSERT INTO autoflow.roles (name) VALUES ('hosts'), ('cooks'), ('kings')});
+    $t->db->do(q{INSERT INTO autoflow.user_roles (user_id, role_id)
+        SELECT ?, id FROM autoflow.roles WHERE name IN ('hosts', 'cooks')}, {}, $who);
+    my %host = (email => 'host@example.com', password => $good);
+    my $v = visitor();
+    $v->get('sign-in')->submit(\%host)->get('')->is(200);
+    my $nav = sub { $v->dom->find('nav a')->map(attr => 'href')->grep(qr/invit|admin/)->to_array };
+    is_deeply $nav->(), [], 'without inviters=, none of them';
+    $v->get('invitations')->is(403);
+    $mails->configure(autoflow_pages_dir => "$root/pages", autoflow_registration =>
+        'invite inviters=hosts');
+    $t->reload->ready;
+    $v->get('sign-in');
+    is_deeply [$v->get('')->is(200), $nav->()]->[1], ['/account/invitations'], 'with it: a way';
+    $v->get('invitations')->is(200);
+    is_deeply $v->dom->find('[name^=role_]')->map(attr => 'name')->to_array, ['role_cooks'],
+        'what they can give';
+    $v->submit({email => 'mine@example.com', role_cooks => 1}, {}, 'invitations')
+        ->leads_to('/account/invitations?done=invited')->get('invitations')
+        ->says('mine@example.com', 'cooks');
+    for my $role (qw(hosts kings)) {
+        $v->submit({email => 'more@example.com', "role_$role" => 1}, {}, 'invitations')->is(403)
+            ->says("You don\x{2019}t have the right");
+        is $v->dom->at('#email')->{value}, 'more@example.com', 'what was typed';
+    }
+    my $chief = visitor();
+    $chief->get('sign-in')->submit({email => 'root@example.com', password => $good});
+    $chief->get('invitations')->submit({email => 'theirs@example.com'}, {}, 'invitations');
+    $chief->get('invitations')->says('mine@example.com', 'theirs@example.com');
+    my ($theirs) = $chief->dom->find('tr')->grep(sub { $_->all_text =~ /theirs/ })
+        ->map(at => 'form[action$=withdraw]')->map(attr => 'action')->each;
+    unlike $v->get('invitations')->is(200)->res->text, qr/theirs\@/, 'only their own';
+    $v->post($_, {csrf => $v->dom->at('[name=csrf]')->{value}})->is(404)
+        for $theirs, $theirs =~ s/withdraw/resend/r;
+    $v->get('invitations')->submit({}, {}, '/withdraw')
+        ->leads_to('/account/invitations?done=withdrawn');
+    $v->drop('af_fresh')->get('invitations')
+        ->leads_to('/account/confirm?return=%2Faccount%2Finvitations');
+    my $w = visitor();
+    $w->get('sign-in')->submit(\%ada)->get('')->is(200);
+    $w->get('invitations')->is(403);
+    $w->post('invitations', {email => 'x@example.com', csrf => $w->cookie('af_csrf')})->is(403);
+    $mails->configure(autoflow_pages_dir => "$root/pages", autoflow_registration => 'open');
+    $t->reload->ready;
 };
 
 subtest 'errors' => sub {
@@ -475,6 +683,10 @@ subtest 'a closed door' => sub {
     $v->get('sign-up')->submit({email => 'late@example.com', password => $good})
         ->leads_to('/account/sign-in?done=signed_up');
 };
+
+is_deeply [grep { !exists $words->{"event_$_"} } map { @$_ }
+    @{$t->db->selectall_arrayref('SELECT DISTINCT action FROM autoflow.audit_events')}], [],
+    'there are words for everything that happened';
 
 subtest 'without the database' => sub {
     my $v = visitor();

@@ -182,7 +182,7 @@ subtest sessions => sub {
 };
 
 subtest 'the administration' => sub {
-    open_page("admin/$_") for qw(users invitations roles audit);
+    open_page($_) for qw(admin/users invitations admin/roles admin/audit);
     is $browser->script('return document.querySelectorAll("tbody tr").length') > 3, 1, 'events';
     $browser->go("$home/account/admin/roles");
     $browser->type('#name' => 'wiki:write')->type('#description' => 'May write')->click('.main');
@@ -200,7 +200,7 @@ subtest 'the administration' => sub {
     look('a user, disabled');
     $browser->click('details summary');
     look('a user, about to be a superuser');
-    $browser->go("$home/account/admin/invitations");
+    $browser->go("$home/account/invitations");
     $browser->type('#email' => 'invited@example.com')->click('.main');
     $browser->says('#done' => qr/^The invitation is on its way$/);
     $browser->says(tbody => qr/^invited\@example\.com/);
@@ -210,16 +210,31 @@ subtest 'the administration' => sub {
 };
 
 subtest 'confirmation' => sub {
-    $browser->call(DELETE => $browser->session . '/cookie/af_fresh');
-    $browser->go("$home/account/admin/roles");
-    $browser->click('details summary')->click('details .grave');
+    my $forget = sub { $browser->call(DELETE => $browser->session . '/cookie/af_fresh') };
+    $forget->();
+    $browser->go("$home/account/admin/users?q=hopper");
     heading(qr/^Confirm your password$/);
     look('confirm');
     $browser->type('#current_password' => 'wrong')->click('.main');
     $browser->says('#problem' => qr/current password is wrong/);
     look('confirm, wrong');
     $browser->type('#current_password' => $fresh)->click('.main');
+    heading(qr/^Users$/);
+    is $browser->script('return document.querySelector("#q").value'), 'hopper', 'as it was';
+
+    $browser->go("$home/account/admin/roles");
+    $browser->type('#name' => 'wiki:read')->type('#description' => 'May read');
+    $forget->();
+    $browser->click('.main');
+    heading(qr/^Confirm your password$/);
+    $browser->type('#current_password' => $fresh)->click('.main');
     heading(qr/^Roles$/);
+    focus_is('kept');
+    is_deeply $browser->script('return ["name", "description"].map(id =>
+        document.getElementById(id).value)'), ['wiki:read', 'May read'], 'what was filled in';
+    look('roles, filled in again');
+    $browser->click('.main');
+    $browser->says('#done' => qr/^The role has been created$/);
 };
 
 subtest 'before one is signed in' => sub {
@@ -284,6 +299,31 @@ subtest 'the first load' => sub {
     my $sum = sum(values %size);
     cmp_ok $sum, '<', 40 * 1024, "is $sum octets of " . keys(%size) . ' files';
     is_deeply [grep { !m{^\Q$home\E/account/} } keys %size], [], 'all of them from here';
+
+    # a shift that the script makes itself is the last one: those before are the page's
+    for my $width (1280, 375) {
+        screen($width);
+        $browser->go("$home/account/sign-in");
+        is_deeply $browser->script(<<~'END'), [], "nothing is shifted at $width";
+            const own = document.createElement('p');
+            own.textContent = 'shifts all that follows';
+            return new Promise(done => {
+              const shifts = [];
+              new PerformanceObserver(list => {
+                shifts.push(...list.getEntries());
+                const last = shifts.findIndex(shift => shift.startTime >= own.at);
+                if (last >= 0) {
+                  done(shifts.slice(0, last).map(shift => shift.value));
+                }
+              }).observe({ type: 'layout-shift', buffered: true });
+              requestAnimationFrame(() => {
+                own.at = performance.now();
+                document.body.prepend(own);
+              });
+            });
+            END
+    }
+    screen(1280);
 };
 
 subtest 'without the script' => sub {

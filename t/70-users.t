@@ -329,7 +329,8 @@ subtest 'the list' => sub {
         ['sort=--email', {sort => 'format'}], ['sort=', {sort => 'format'}],
         ['is_active=yes&size=0', {is_active => 'type', size => 'range'}],
         ['q=a-b-c', {q => 'format'}], ['q=%25%25%25', {q => 'format'}],
-        ['role=A', {role => 'format'}], ['include_inactive=1', {include_inactive => 'type'}];
+        ['is_superuser=1', {is_superuser => 'type'}], ['role=A', {role => 'format'}],
+        ['include_inactive=1', {include_inactive => 'type'}];
 
     $t->get_ok('/auth/users?q=list.example&sort=email&size=3&page=2' => $as_root)
         ->json_is('/total' => 4)->json_is('/pages' => 2)
@@ -346,6 +347,10 @@ subtest 'the list' => sub {
     is $list->('role=editor'), 'bd', 'those with a role';
     is $list->('role=editor&q=bob&is_active=true'), 'b';
     is $list->('role=nothing'), '';
+    $t->put_ok("/auth/users/$ids{c}/superuser" => $as_root => json => {is_superuser => true})
+        ->status_is(200);
+    is $list->('q=list.example&is_superuser=true'), 'c', 'superusers';
+    is $list->('q=list.example&is_superuser=false&sort=email'), 'abd', 'and others';
 
     $t->delete_ok("/auth/users/$ids{b}" => $as_root)->status_is(204);
     is $list->(''), 'acd', 'without the deleted one';

@@ -8,7 +8,6 @@
 static const char *af_login_parse(ngx_str_t *url, af_login_t *login);
 static char *af_login_add_origin(ngx_conf_t *cf, af_login_returns_t *returns,
     ngx_str_t *value);
-static ngx_uint_t af_login_is_for_people(ngx_http_request_t *r);
 static ngx_uint_t af_login_is_there(ngx_http_request_t *r,
     const af_login_t *login);
 static void af_login_unchallenge(ngx_http_request_t *r);
@@ -293,12 +292,11 @@ af_login_unchallenge(ngx_http_request_t *r)
 
 
 /*
- * Whether a person is looking at what comes: not a script, a picture or a frame
- * (https://w3c.github.io/webappsec-fetch-metadata/).  Browsers send these
- * headers by https, and to this machine.
+ * https://w3c.github.io/webappsec-fetch-metadata/: browsers send these headers
+ * by https, and to this machine.
  */
 
-static ngx_uint_t
+ngx_uint_t
 af_login_is_for_people(ngx_http_request_t *r)
 {
     if (af_header_in(r, "sec-fetch-mode", 0)

@@ -68,6 +68,9 @@ ngx_int_t af_login_forwarded(ngx_http_request_t *r,
  */
 ngx_uint_t af_login_return(ngx_http_request_t *r, const ngx_str_t *value);
 
+/* Whether a person will see the answer: not a script, a picture or a frame. */
+ngx_uint_t af_login_is_for_people(ngx_http_request_t *r);
+
 /*
  * The value for the request itself, escaped: its URI, or its URL if it has to
  * sign in elsewhere; empty if it is too long.  NGX_ERROR: no memory.

@@ -20,8 +20,10 @@ static ngx_int_t af_page_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE]);
 static ngx_int_t af_page_new_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE]);
 static ngx_int_t af_page_back(af_ctx_t *ctx, json_t *data);
 static ngx_int_t af_page_user(af_ctx_t *ctx, json_t *data);
+static ngx_uint_t af_page_may_invite(const af_ctx_t *ctx, json_t *user);
 static ngx_int_t af_page_content(af_ctx_t *ctx, json_t *data,
     const char *json);
+static int af_page_filter(json_t *data, json_t *args);
 static int af_page_list(json_t *data, json_t *answer, json_t *args);
 static ngx_int_t af_page_choices(af_page_state_t *state, json_t *data);
 static ngx_int_t af_page_values(af_ctx_t *ctx, json_t *data);
@@ -309,8 +311,37 @@ af_page_user(af_ctx_t *ctx, json_t *data)
     return (user
             && af_view_add(user, json_object_get(data, "t")) == 0
             && json_object_set_new(data, "user", user) == 0
-            && json_object_set_new(data, "signed_in", json_true()) == 0)
+            && json_object_set_new(data, "signed_in", json_true()) == 0
+            && json_object_set_new(data, "may_invite",
+                                   json_boolean(af_page_may_invite(ctx, user)))
+               == 0)
            ? NGX_OK : NGX_ERROR;
+}
+
+
+/* whom to show the way to that page: it is the API that decides */
+
+static ngx_uint_t
+af_page_may_invite(const af_ctx_t *ctx, json_t *user)
+{
+    size_t   i;
+    json_t  *role;
+
+    json_array_foreach(json_object_get(user, "roles"), i, role) {
+        if (af_page_makes_inviters(ctx, role)) {
+            return 1;
+        }
+    }
+
+    return json_is_true(json_object_get(user, "is_superuser"));
+}
+
+
+ngx_uint_t
+af_page_makes_inviters(const af_ctx_t *ctx, const json_t *role)
+{
+    return ctx->conf->inviters
+           && ngx_strcmp(json_string_value(role), ctx->conf->inviters) == 0;
 }
 
 
@@ -328,6 +359,7 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
     rc = af_view_add(state->data, json_object_get(data, "t"));
     rc |= json_object_update(data, state->data);
     rc |= json_object_set(data, "query", state->args);
+    rc |= af_page_filter(data, state->args);
 
     answer = json ? json_loads(json, 0, NULL) : NULL;
 
@@ -346,6 +378,31 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
 
     return (rc == 0 && af_page_choices(state, data) == NGX_OK) ? NGX_OK
                                                                : NGX_ERROR;
+}
+
+
+/* "NAME_VALUE" of the query: templates can't compare */
+
+static int
+af_page_filter(json_t *data, json_t *args)
+{
+    int          rc;
+    json_t      *filter, *value;
+    u_char       key[AF_PAGE_KEY_MAX];
+    const char  *name;
+
+    filter = json_object();
+    rc = json_object_set_new(data, "filter", filter);
+
+    json_object_foreach(args, name, value) {
+
+        if (ngx_strlen(name) + json_string_length(value) + 2 <= sizeof(key)) {
+            ngx_sprintf(key, "%s_%s%Z", name, json_string_value(value));
+            rc |= json_object_set_new(filter, (char *) key, json_true());
+        }
+    }
+
+    return rc;
 }
 
 
@@ -405,7 +462,9 @@ af_page_values(af_ctx_t *ctx, json_t *data)
     state = ctx->page;
     values = json_object();
 
-    if (values == NULL || json_object_set_new(data, "values", values) != 0) {
+    if (values == NULL || json_object_set_new(data, "values", values) != 0
+        || json_object_set_new(data, "kept", json_boolean(state->kept)) != 0)
+    {
         return NGX_ERROR;
     }
 
@@ -417,7 +476,7 @@ af_page_values(af_ctx_t *ctx, json_t *data)
         return NGX_ERROR;
     }
 
-    if (state->refused) {
+    if (state->refused || state->kept) {
         return af_page_typed(state->typed, values);
     }
 

@@ -15,7 +15,7 @@
 static const char *af_pages_place(ngx_conf_t *cf, af_pages_t *pages);
 static ngx_int_t af_param_file(const af_param_t *param, ngx_str_t *value,
     void *member);
-static void af_page_keep(ngx_http_request_t *r);
+static void af_page_is_immutable(ngx_http_request_t *r);
 
 
 static const af_param_t  af_pages_params[] = {
@@ -216,7 +216,7 @@ af_page_static(ngx_http_request_t *r, const ngx_str_t *path)
         && ngx_strncmp(path->data, pages->version.data, pages->version.len)
            == 0)
     {
-        af_page_keep(r);
+        af_page_is_immutable(r);
     }
 
     r->headers_out.content_type = *file->type;
@@ -230,7 +230,7 @@ af_page_static(ngx_http_request_t *r, const ngx_str_t *path)
 /* its URL changes with it */
 
 static void
-af_page_keep(ngx_http_request_t *r)
+af_page_is_immutable(ngx_http_request_t *r)
 {
     ngx_http_autoflow_ctx_t  *ctx;
 

@@ -26,6 +26,7 @@ static void set_id(ngx_str_t *id, char text[AF_UUID_SIZE], const char *value);
 static ngx_int_t find_user(af_ctx_t *ctx);
 static ngx_int_t keep_user(af_ctx_t *ctx);
 static ngx_int_t begin(af_ctx_t *ctx);
+static ngx_int_t fill(af_ctx_t *ctx, const af_page_t *page);
 static ngx_int_t reauthenticated(af_ctx_t *ctx);
 static ngx_int_t set_scope(af_ctx_t *ctx, const af_page_t *page);
 static ngx_int_t show(af_ctx_t *ctx);
@@ -172,16 +173,39 @@ admit(af_ctx_t *ctx)
 }
 
 
-/* and then back to the form */
+/* and then back to the page, or the form with what was filled in */
 
 static ngx_int_t
 confirm(af_ctx_t *ctx)
 {
-    char              *back;
-    const af_route_t  *form;
+    char             *place, *back;
+    json_t           *args;
+    ngx_int_t         rc;
+    const af_page_t  *page;
+    af_page_state_t  *state;
 
-    form = af_pages_form(af_page_of(ctx->match.route));
-    back = af_page_url(ctx, form->path);
+    state = ctx->page;
+    page = af_page_of(ctx->match.route);
+    place = af_page_url(ctx, af_pages_form(page)->path);
+
+    if (place == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->body || state->typed) {
+        args = json_object();
+        rc = af_page_keep(ctx, place, args);
+
+    } else {
+        args = json_copy(state->args);
+        rc = args ? NGX_OK : NGX_ERROR;
+
+        (void) json_object_del(args, "return");
+        (void) json_object_del(args, "done");
+    }
+
+    back = (rc == NGX_OK) ? af_page_with(ctx, place, args) : NULL;
+    json_decref(args);
 
     return back ? af_page_go(ctx, "/confirm", "return", back) : NGX_ERROR;
 }
@@ -337,6 +361,10 @@ begin(af_ctx_t *ctx)
         return af_follow(ctx, af_page_reauth_steps);
     }
 
+    if (page->fresh && page->template && fill(ctx, page) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (((af_page_state_t *) ctx->page)->bare) {
         return af_follow(ctx, show_steps);
     }
@@ -346,6 +374,17 @@ begin(af_ctx_t *ctx)
     return af_follow(ctx, steps ? steps
                                 : ctx->match.route->statement ? default_steps
                                                               : show_steps);
+}
+
+
+static ngx_int_t
+fill(af_ctx_t *ctx, const af_page_t *page)
+{
+    const char  *place;
+
+    place = af_page_url(ctx, page->path);
+
+    return place ? af_page_fill(ctx, place) : NGX_ERROR;
 }
 
 

@@ -19,13 +19,18 @@ static ngx_int_t take_token(af_ctx_t *ctx);
 static ngx_int_t af_page_link(af_ctx_t *ctx, const char *const *kinds);
 static ngx_int_t show(af_ctx_t *ctx);
 
+static ngx_int_t choose_roles(af_ctx_t *ctx);
 static ngx_int_t find_roles(af_ctx_t *ctx);
 static ngx_int_t find_sessions(af_ctx_t *ctx);
 static ngx_int_t keep(af_ctx_t *ctx);
+static ngx_int_t choose_role(af_ctx_t *ctx);
+static ngx_int_t name_events(af_ctx_t *ctx);
 static ngx_int_t list(af_ctx_t *ctx);
 static ngx_int_t af_page_find_all(af_ctx_t *ctx, char *name,
     const af_statement_t *statement);
-static json_t *af_page_role_box(json_t *all, json_t *name);
+static ngx_int_t af_page_choose(af_ctx_t *ctx, const char *name,
+    const char *arg);
+static json_t *af_page_named(json_t *all, json_t *name);
 
 
 /* the most roles and sessions that a page shows */
@@ -68,11 +73,31 @@ const af_step_pt  af_page_account_steps[] = {
 };
 
 
-/* before a list */
+const af_step_pt  af_page_invitations_steps[] = {
+    choose_roles,
+    NULL
+};
 
-const af_step_pt  af_page_roles_steps[] = {
+
+static const af_step_pt  all_roles_steps[] = {
     find_roles,
     keep,
+    list,
+    NULL
+};
+
+
+const af_step_pt  af_page_users_steps[] = {
+    find_roles,
+    keep,
+    choose_role,
+    list,
+    NULL
+};
+
+
+const af_step_pt  af_page_audit_steps[] = {
+    name_events,
     list,
     NULL
 };
@@ -189,6 +214,42 @@ show(af_ctx_t *ctx)
 }
 
 
+/* an inviter can give what they have, except for what makes them an inviter */
+
+static ngx_int_t
+choose_roles(af_ctx_t *ctx)
+{
+    int               rc;
+    size_t            i;
+    json_t           *user, *role, *roles;
+    af_page_state_t  *state;
+
+    if (ctx->identity->superuser) {
+        return af_follow(ctx, all_roles_steps);
+    }
+
+    state = ctx->page;
+    user = json_loads(state->user, 0, NULL);
+    roles = json_array();
+    rc = 0;
+
+    json_array_foreach(json_object_get(user, "roles"), i, role) {
+        if (!af_page_makes_inviters(ctx, role)) {
+            rc |= json_array_append_new(roles, json_pack("{sO}", "name",
+                                                         role));
+        }
+    }
+
+    json_decref(user);
+
+    rc |= json_object_set_new(state->data, "all_roles_total",
+                              json_integer(json_array_size(roles)));
+    rc |= json_object_set_new(state->data, "all_roles", roles);
+
+    return rc == 0 ? af_follow(ctx, af_list_steps) : NGX_ERROR;
+}
+
+
 static ngx_int_t
 find_roles(af_ctx_t *ctx)
 {
@@ -259,6 +320,77 @@ keep(af_ctx_t *ctx)
 
 
 static ngx_int_t
+choose_role(af_ctx_t *ctx)
+{
+    return af_page_choose(ctx, "all_roles", "role");
+}
+
+
+/* all events that there are texts for, in their order */
+
+static ngx_int_t
+name_events(af_ctx_t *ctx)
+{
+    int               rc;
+    json_t           *events, *texts, *text;
+    const char       *key;
+    af_page_state_t  *state;
+
+    static const char  prefix[] = "event_";
+
+    state = ctx->page;
+    texts = af_page_language(ctx->request, af_loc_conf(ctx->request)->pages)
+            ->texts;
+
+    events = json_array();
+    rc = json_object_set_new(state->data, "events", events);
+
+    json_object_foreach(texts, key, text) {
+
+        if (ngx_strncmp(key, prefix, sizeof(prefix) - 1) == 0) {
+            rc |= json_array_append_new(events,
+                                        json_pack("{ss sO}", "name",
+                                                  key + sizeof(prefix) - 1,
+                                                  "text", text));
+        }
+    }
+
+    return rc == 0 ? af_page_choose(ctx, "events", "action") : NGX_ERROR;
+}
+
+
+/* by what a list is filtered: also what isn't among all that are offered */
+
+static ngx_int_t
+af_page_choose(af_ctx_t *ctx, const char *name, const char *arg)
+{
+    int               rc;
+    json_t           *all, *value, *one;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    all = json_object_get(state->data, name);
+    value = json_object_get(state->args, arg);
+
+    if (json_string_length(value) == 0) {
+        return NGX_OK;
+    }
+
+    rc = 0;
+    one = af_page_named(all, value);
+
+    if (one == NULL) {
+        one = json_pack("{sO sO}", "name", value, "text", value);
+        rc = json_array_append_new(all, one);
+    }
+
+    rc |= json_object_set_new(one, "chosen", json_true());
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
 list(af_ctx_t *ctx)
 {
     return af_follow(ctx, af_list_steps);
@@ -282,13 +414,13 @@ af_page_role_boxes(json_t *all, json_t *held, json_t *typed)
     names = json_object_get(typed, "roles");
 
     json_array_foreach(held, i, role) {
-        if (af_page_role_box(all, role) == NULL) {
+        if (af_page_named(all, role) == NULL) {
             rc |= json_array_append_new(all, json_pack("{sO}", "name", role));
         }
     }
 
     json_array_foreach(names ? names : held, i, role) {
-        box = af_page_role_box(all, role);
+        box = af_page_named(all, role);
         rc |= box ? json_object_set_new(box, "held", json_true()) : 0;
     }
 
@@ -297,7 +429,7 @@ af_page_role_boxes(json_t *all, json_t *held, json_t *typed)
 
 
 static json_t *
-af_page_role_box(json_t *all, json_t *name)
+af_page_named(json_t *all, json_t *name)
 {
     size_t   i;
     json_t  *box;

@@ -105,6 +105,7 @@ typedef struct {
     af_problem_id_t    problem;
     json_t            *typed;      /* its fields */
 
+    unsigned           kept:1;     /* they were, and are filled in again */
     unsigned           recovered:1;
     unsigned           bare:1;     /* without what it is about */
     unsigned           guest:1;    /* the session could not be renewed */
@@ -154,13 +155,18 @@ ngx_uint_t af_page_may_be_signed_in(af_ctx_t *ctx);
 extern const af_step_pt   af_page_reauth_steps[];
 extern const af_schema_t  af_page_reauth_schema;
 
-/* steps of pages: of the links in mails, of an account, before a list */
+/* steps of pages: of the links in mails, of an account, before lists */
 extern const af_step_pt   af_page_reset_steps[];
 extern const af_step_pt   af_page_verify_steps[];
 extern const af_step_pt   af_page_sign_up_steps[];
 extern const af_step_pt   af_page_invitation_steps[];
 extern const af_step_pt   af_page_account_steps[];
-extern const af_step_pt   af_page_roles_steps[];
+extern const af_step_pt   af_page_invitations_steps[];
+extern const af_step_pt   af_page_users_steps[];
+extern const af_step_pt   af_page_audit_steps[];
+
+/* Whether a role, by its name, is that of inviters. */
+ngx_uint_t af_page_makes_inviters(const af_ctx_t *ctx, const json_t *role);
 
 /* Marks those of all roles that are held, or in a form; both may be NULL. */
 ngx_int_t af_page_role_boxes(json_t *all, json_t *held, json_t *typed);
@@ -171,6 +177,13 @@ ngx_int_t af_page_role_boxes(json_t *all, json_t *held, json_t *typed);
  */
 ngx_uint_t af_page_is_fresh(const af_ctx_t *ctx);
 ngx_int_t af_page_refresh(af_ctx_t *ctx, const char *session_id);
+
+/*
+ * Adds to the query of a form's page, at `place`, what was filled in; and fills
+ * it in again there, if the query has it.
+ */
+ngx_int_t af_page_keep(af_ctx_t *ctx, const char *place, json_t *args);
+ngx_int_t af_page_fill(af_ctx_t *ctx, const char *place);
 
 /* The functions of the dialect: see http/dialect.h. */
 af_problem_id_t af_page_receive(af_ctx_t *ctx);
@@ -201,11 +214,13 @@ const af_page_file_t *af_page_language(ngx_http_request_t *r,
 /*
  * What was sent by this name, in the body or the URI, or NULL.
  *
- * The path of a page in URLs, with the {names} of the request's own; and where
- * it wants to return to, or NULL.  In the request's pool.
+ * The path of a page in URLs, with the {names} of the request's own; such a
+ * path with a query of strings; and where the request wants to return to, or
+ * NULL.  In the request's pool.
  */
 const char *af_page_sent(const af_ctx_t *ctx, const char *name);
 char *af_page_url(af_ctx_t *ctx, const char *path);
+char *af_page_with(af_ctx_t *ctx, const char *place, json_t *args);
 const char *af_page_return(af_ctx_t *ctx);
 
 /*

@@ -120,33 +120,43 @@ ngx_int_t
 af_page_go(af_ctx_t *ctx, const char *path, const char *name,
     const char *value)
 {
-    char         *url, *query;
-    json_t       *args;
-    ngx_int_t     rc;
-    af_buffer_t   target;
+    char    *place;
+    json_t  *args;
+
+    args = name ? json_pack("{ss}", name, value) : json_object();
+    place = af_page_url(ctx, path);
+
+    if (place) {
+        place = af_page_with(ctx, place, args);
+    }
+
+    json_decref(args);
+
+    return place ? af_answer_redirect(ctx, place) : NGX_ERROR;
+}
+
+
+char *
+af_page_with(af_ctx_t *ctx, const char *place, json_t *args)
+{
+    char    *all, *query;
+    size_t   len;
 
     static const char *const  without[] = { NULL };
 
-    url = af_page_url(ctx, path);
-    args = name ? json_pack("{ss}", name, value) : json_object();
     query = af_view_query(args, without);
-    json_decref(args);
+    if (query == NULL) {
+        return NULL;
+    }
 
-    rc = NGX_ERROR;
+    len = ngx_strlen(place) + ngx_strlen(query) + 1;
+    all = ngx_pnalloc(ctx->request->pool, len);
 
-    if (url && query) {
-        ngx_memzero(&target, sizeof(af_buffer_t));
-        af_buffer_puts(&target, url);
-        af_buffer_puts(&target, query);
-
-        if (!target.failed) {
-            rc = af_answer_redirect(ctx, target.data);
-        }
-
-        af_buffer_free(&target);
+    if (all) {
+        ngx_sprintf((u_char *) all, "%s%s%Z", place, query);
     }
 
     free(query);
 
-    return rc;
+    return all;
 }

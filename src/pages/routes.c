@@ -114,13 +114,29 @@ static const af_page_t  af_pages[] = {
     { "POST", "/confirm", AF_PAGE_USER, .reauth = 1, .then = "/",
       .returns = 1 },
 
+    /* inviting others: the API decides whether it is allowed */
+
+    { "GET", "/invitations", AF_PAGE_USER, .fresh = 1,
+      .template = "invitations", .api = "GET /auth/invitations",
+      .steps = af_page_invitations_steps },
+    { "POST", "/invitations", AF_PAGE_USER, .fresh = 1,
+      .api = "POST /auth/invitations", .done = "invited" },
+    { "POST", "/invitations/{id}/resend", AF_PAGE_USER, .fresh = 1,
+      .form = "/invitations", .api = "POST /auth/invitations/{id}/resend",
+      .done = "invited" },
+    { "POST", "/invitations/{id}/withdraw", AF_PAGE_USER, .fresh = 1,
+      .form = "/invitations", .api = "DELETE /auth/invitations/{id}",
+      .done = "withdrawn" },
+
     /* the administration */
 
-    { "GET", "/admin/users", AF_PAGE_SUPERUSER, .template = "admin_users",
-      .api = "GET /auth/users" },
+    { "GET", "/admin/users", AF_PAGE_SUPERUSER, .fresh = 1,
+      .template = "admin_users", .api = "GET /auth/users",
+      .steps = af_page_users_steps },
 
-    { "GET", "/admin/users/{id}", AF_PAGE_SUPERUSER, .template = "admin_user",
-      .api = "GET /auth/users/{id}", .steps = af_page_account_steps },
+    { "GET", "/admin/users/{id}", AF_PAGE_SUPERUSER, .fresh = 1,
+      .template = "admin_user", .api = "GET /auth/users/{id}",
+      .steps = af_page_account_steps },
     { "POST", "/admin/users/{id}/disable", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/disable",
       .done = "user_disabled" },
@@ -138,28 +154,17 @@ static const af_page_t  af_pages[] = {
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_end_sessions },
 
-    { "GET", "/admin/invitations", AF_PAGE_SUPERUSER,
-      .template = "admin_invitations", .api = "GET /auth/invitations",
-      .steps = af_page_roles_steps },
-    { "POST", "/admin/invitations", AF_PAGE_SUPERUSER, .fresh = 1,
-      .api = "POST /auth/invitations", .done = "invited" },
-    { "POST", "/admin/invitations/{id}/resend", AF_PAGE_SUPERUSER, .fresh = 1,
-      .form = "/admin/invitations",
-      .api = "POST /auth/invitations/{id}/resend", .done = "invited" },
-    { "POST", "/admin/invitations/{id}/withdraw", AF_PAGE_SUPERUSER,
-      .fresh = 1, .form = "/admin/invitations",
-      .api = "DELETE /auth/invitations/{id}", .done = "withdrawn" },
-
-    { "GET", "/admin/roles", AF_PAGE_SUPERUSER, .template = "admin_roles",
-      .api = "GET /auth/roles" },
+    { "GET", "/admin/roles", AF_PAGE_SUPERUSER, .fresh = 1,
+      .template = "admin_roles", .api = "GET /auth/roles" },
     { "POST", "/admin/roles", AF_PAGE_SUPERUSER, .fresh = 1,
       .api = "POST /auth/roles", .done = "role_made" },
     { "POST", "/admin/roles/{id}/delete", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/roles", .api = "DELETE /auth/roles/{id}",
       .done = "role_deleted" },
 
-    { "GET", "/admin/audit", AF_PAGE_SUPERUSER, .template = "admin_audit",
-      .api = "GET /auth/audit" },
+    { "GET", "/admin/audit", AF_PAGE_SUPERUSER, .fresh = 1,
+      .template = "admin_audit", .api = "GET /auth/audit",
+      .steps = af_page_audit_steps },
 
     { .path = NULL }
 };

@@ -18,6 +18,7 @@ static const char *af_view_month(json_t *texts, ngx_uint_t n, char *month,
     size_t size);
 static int af_view_device(const char *user_agent, json_t *texts,
     json_t *added);
+static int af_view_event(const char *action, json_t *texts, json_t *added);
 static char *af_view_list(json_t *list);
 static ngx_uint_t af_view_is_list(json_t *value);
 static int af_view_details(json_t *details, json_t *added);
@@ -29,7 +30,7 @@ static void af_view_escape(af_buffer_t *out, const char *s);
 /* of a list's page, but not of the list */
 
 static const char *const  af_view_not_filters[] = {
-    "done", "return", "token", NULL
+    "done", "kept", "return", "token", NULL
 };
 
 
@@ -141,6 +142,10 @@ af_view_member(const char *name, json_t *value, json_t *texts, json_t *added)
         || ngx_strcmp(name, "user_agent") == 0)
     {
         return af_view_device(s ? s : "", texts, added);
+    }
+
+    if (s && ngx_strcmp(name, "action") == 0) {
+        return af_view_event(s, texts, added);
     }
 
     if (ngx_strcmp(name, "roles") == 0 && af_view_is_list(value)) {
@@ -261,6 +266,24 @@ af_view_device(const char *user_agent, json_t *texts, json_t *added)
 
     return rc ? rc : json_object_set_new(added, "device_kind",
                                          json_string(device.kind));
+}
+
+
+/* one that a later version of the schema has remains as it is */
+
+static int
+af_view_event(const char *action, json_t *texts, json_t *added)
+{
+    u_char   key[AF_PAGE_KEY_MAX];
+    json_t  *text;
+
+    (void) ngx_snprintf(key, sizeof(key), "event_%s%Z", action);
+    key[sizeof(key) - 1] = '\0';
+
+    text = json_object_get(texts, (char *) key);
+
+    return json_object_set_new(added, "action_text",
+                               text ? json_incref(text) : json_string(action));
 }
 
 

@@ -20,6 +20,7 @@ char *af_view_text(json_t *data, const char *key);
  *
  *   NAME_text              of a NAME that is a time
  *   device, device_kind    of device_info or user_agent
+ *   action_text            of an action, the event of an audit
  *   roles_text             of roles
  *   details_text           of details
  *

@@ -11,7 +11,7 @@
 -- columns: data json, total bigint, next text
 --
 -- :q                   in the address, the username or the name; may be null
--- :is_active, :role    may be null
+-- :is_active, :is_superuser, :role     may be null
 -- :include_inactive    true: with deleted ones
 -- :sort                a field's name
 -- :descending          whether the order is descending
@@ -44,6 +44,8 @@ WITH found AS NOT MATERIALIZED (
      WHERE (:q::text IS NULL OR n.user_id IS NOT NULL)
        AND (:role::text IS NULL OR m.user_id IS NOT NULL)
        AND (:is_active::boolean IS NULL OR u.is_active = :is_active::boolean)
+       AND (:is_superuser::boolean IS NULL
+            OR u.is_superuser = :is_superuser::boolean)
        AND (coalesce(:include_inactive::boolean, false)
             OR u.deleted_at IS NULL)
 ), page AS (

@@ -164,7 +164,8 @@ sub ready ($self) {
     $wide //= $self->lanes;
 
     # a connection's last query before it enters the pool
-    my $prepared = $self->lanes ? q{query !~ '^$|AS schema_version'} : q{query <> ''};
+    my $prepared = $self->lanes
+        ? q{query !~ '^$|^SELECT set_config|AS schema_version'} : q{query <> ''};
     $self->wait_for(sub {
         ($self->beside
         || $self->connections("AND state = 'idle' AND wait_event = 'ClientRead' AND $prepared")

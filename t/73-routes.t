@@ -137,7 +137,7 @@ sub reached ($file, @names) {
     return $text;
 }
 
-# the parameters available to a route's statements, by src/flow/values.c
+# the parameters available to a route's statements, by src/flow/values.c and facts.c
 sub known ($route) {
     my @names = (
         @{$t->routes->table->{values}},

@@ -2,6 +2,7 @@
 #include "api/tokens.h"
 #include "flow/budget.h"
 #include "flow/errors.h"
+#include "flow/facts.h"
 #include "flow/outcome.h"
 #include "shm/revocations.h"
 #include "check/wipe.h"
@@ -54,9 +55,8 @@ static ngx_uint_t af_renewal_make_room(void);
 static unsigned af_renewal_budget(const af_renew_t *renew);
 static af_renewal_t *af_renewal_create(af_renew_t *renew);
 static ngx_int_t af_renewal_values(af_renewal_t *renewal, af_renew_t *renew);
-static const char *af_renewal_number(af_renewal_t *renewal, uint64_t number);
-static const char *af_renewal_text(af_renewal_t *renewal,
-    const ngx_str_t *text);
+static ngx_int_t af_renewal_value(af_renewal_t *renewal, ngx_http_request_t *r,
+    const char *name, const char **value);
 static ngx_int_t af_renewal_submit(af_renewal_t *renewal);
 static void af_renewal_answered(af_db_op_t *op);
 static ngx_int_t af_renewal_judge(af_renewal_t *renewal);
@@ -286,53 +286,23 @@ af_renewal_create(af_renew_t *renew)
 static ngx_int_t
 af_renewal_values(af_renewal_t *renewal, af_renew_t *renew)
 {
-    int                             i;
-    ngx_uint_t                      k;
-    ngx_str_t                       address, agent, id;
-    ngx_http_request_t             *r;
-    const af_statement_t           *statement;
-    ngx_http_autoflow_main_conf_t  *conf;
+    int                    i;
+    const af_statement_t  *statement;
 
-    r = renew->request;
-    conf = renewal->conf;
     statement = renewal->calls[0].statement;
 
     renewal->values = ngx_pcalloc(renewal->pool,
                                   statement->nparams * sizeof(char *));
-
-    if (renewal->values == NULL
-        || af_request_address(r, &address) != NGX_OK
-        || af_request_user_agent(r, &agent) != NGX_OK)
-    {
+    if (renewal->values == NULL) {
         return NGX_ERROR;
     }
 
-    id = af_request_id(r);
-
-    const struct {
-        const char  *name;
-        const char  *value;
-    } known[] = {
-        { "session_id", renewal->token.session_id },
-        { "number", af_renewal_number(renewal, renewal->token.number) },
-        { "theft", "false" },
-        { "require_verified", conf->require_verified ? "true" : "false" },
-        { "refresh_grace", af_renewal_number(renewal, conf->refresh_grace) },
-        { "access_ttl", af_renewal_number(renewal, conf->access_ttl) },
-        { "session_idle", af_renewal_number(renewal, conf->session_idle) },
-        { "session_lifetime",
-          af_renewal_number(renewal, conf->session_lifetime) },
-        { "ip_address", af_renewal_text(renewal, &address) },
-        { "user_agent", af_renewal_text(renewal, &agent) },
-        { "request_id", af_renewal_text(renewal, &id) },
-        { NULL, NULL }
-    };
-
     for (i = 0; i < statement->nparams; i++) {
-        for (k = 0; known[k].name; k++) {
-            if (ngx_strcmp(known[k].name, statement->params[i]) == 0) {
-                renewal->values[i] = known[k].value;
-            }
+        if (af_renewal_value(renewal, renew->request, statement->params[i],
+                             &renewal->values[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
@@ -342,35 +312,25 @@ af_renewal_values(af_renewal_t *renewal, af_renew_t *renew)
 }
 
 
-static const char *
-af_renewal_number(af_renewal_t *renewal, uint64_t number)
+static ngx_int_t
+af_renewal_value(af_renewal_t *renewal, ngx_http_request_t *r,
+    const char *name, const char **value)
 {
-    u_char  *text;
-
-    text = ngx_pnalloc(renewal->pool, NGX_INT64_LEN + 1);
-
-    if (text) {
-        ngx_sprintf(text, "%uL%Z", number);
+    if (ngx_strcmp(name, "session_id") == 0) {
+        *value = renewal->token.session_id;
+        return NGX_OK;
     }
 
-    return (char *) text;
-}
-
-
-/* empty: null */
-
-static const char *
-af_renewal_text(af_renewal_t *renewal, const ngx_str_t *text)
-{
-    u_char  *copy;
-
-    copy = text->len ? ngx_pnalloc(renewal->pool, text->len + 1) : NULL;
-
-    if (copy) {
-        *ngx_cpymem(copy, text->data, text->len) = '\0';
+    if (ngx_strcmp(name, "number") == 0) {
+        return af_fact_number(renewal->pool, renewal->token.number, value);
     }
 
-    return (char *) copy;
+    if (ngx_strcmp(name, "theft") == 0) {
+        *value = "false";
+        return NGX_OK;
+    }
+
+    return af_fact(r, renewal->pool, name, value);
 }
 
 

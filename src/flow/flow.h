@@ -123,7 +123,7 @@ void af_flow_stop(void);
  * Binds a value to a parameter of all further statements; it must live as long
  * as the request.  Statements may also use the {names} of the path, the fields
  * of the body and of the query, the keys of the body's fields ("email_key"),
- * and af_request_values[]; of these, "body" has the known fields of the body,
+ * af_request_values[] and af_facts[]; "body" has the known fields of the body,
  * as JSON, and "replace" is whether fields that the body omits are reset.
  */
 void af_bind(af_ctx_t *ctx, const char *name, const char *value);

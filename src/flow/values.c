@@ -1,5 +1,5 @@
 #include "flow/flow.h"
-#include "http/trace.h"
+#include "flow/facts.h"
 
 
 static ngx_int_t af_value_bound(af_ctx_t *ctx, const char *name,
@@ -22,27 +22,8 @@ static const char *af_value_user_id(af_ctx_t *ctx);
 static const char *af_value_session_id(af_ctx_t *ctx);
 static const char *af_value_superuser(af_ctx_t *ctx);
 static const char *af_value_self(af_ctx_t *ctx);
-static const char *af_value_ip_address(af_ctx_t *ctx);
-static const char *af_value_user_agent(af_ctx_t *ctx);
-static const char *af_value_request_id(af_ctx_t *ctx);
-static const char *af_value_trace_id(af_ctx_t *ctx);
-static const char *af_value_access_ttl(af_ctx_t *ctx);
-static const char *af_value_refresh_ttl(af_ctx_t *ctx);
-static const char *af_value_refresh_grace(af_ctx_t *ctx);
-static const char *af_value_max_sessions(af_ctx_t *ctx);
-static const char *af_value_session_idle(af_ctx_t *ctx);
-static const char *af_value_session_lifetime(af_ctx_t *ctx);
-static const char *af_value_mail(af_ctx_t *ctx);
-static const char *af_value_require_verified(af_ctx_t *ctx);
-static const char *af_value_verify_first(af_ctx_t *ctx);
-static const char *af_value_inviters(af_ctx_t *ctx);
-static const char *af_value_invitation_ttl(af_ctx_t *ctx);
-static const char *af_value_version(af_ctx_t *ctx);
-static const char *af_value_uptime(af_ctx_t *ctx);
-static const char *af_value_dialect(af_ctx_t *ctx);
 static const char *af_value_whole_body(af_ctx_t *ctx);
 static const char *af_value_replace(af_ctx_t *ctx);
-static const char *af_value_number(af_ctx_t *ctx, int64_t number);
 
 
 typedef ngx_int_t (*af_value_pt)(af_ctx_t *ctx, const char *name,
@@ -60,7 +41,7 @@ static const af_value_pt  af_value_sources[] = {
 };
 
 
-/* available to any statement of any request */
+/* available to any statement of a route, besides flow/facts.h */
 
 static const struct {
     const char   *name;
@@ -71,24 +52,6 @@ static const struct {
     { "session_id", af_value_session_id, 1 },
     { "superuser", af_value_superuser, 0 },
     { "self", af_value_self, 0 },
-    { "ip_address", af_value_ip_address, 1 },
-    { "user_agent", af_value_user_agent, 1 },
-    { "request_id", af_value_request_id, 0 },
-    { "trace_id", af_value_trace_id, 0 },
-    { "access_ttl", af_value_access_ttl, 0 },
-    { "refresh_ttl", af_value_refresh_ttl, 0 },
-    { "refresh_grace", af_value_refresh_grace, 0 },
-    { "max_sessions", af_value_max_sessions, 0 },
-    { "session_idle", af_value_session_idle, 0 },
-    { "session_lifetime", af_value_session_lifetime, 0 },
-    { "mail", af_value_mail, 0 },
-    { "require_verified", af_value_require_verified, 0 },
-    { "verify_first", af_value_verify_first, 0 },
-    { "inviters", af_value_inviters, 1 },
-    { "invitation_ttl", af_value_invitation_ttl, 0 },
-    { "version", af_value_version, 0 },
-    { "uptime", af_value_uptime, 0 },
-    { "dialect", af_value_dialect, 0 },
     { "body", af_value_whole_body, 0 },
     { "replace", af_value_replace, 0 },
     { NULL, NULL, 0 }
@@ -290,7 +253,7 @@ af_value_request(af_ctx_t *ctx, const char *name, const char **value)
         }
     }
 
-    return NGX_DECLINED;
+    return af_fact(ctx->request, ctx->request->pool, name, value);
 }
 
 
@@ -325,169 +288,6 @@ static const char *
 af_value_self(af_ctx_t *ctx)
 {
     return ctx->match.route->self ? "true" : "false";
-}
-
-
-static const char *
-af_value_ip_address(af_ctx_t *ctx)
-{
-    ngx_str_t  text;
-
-    return (af_request_address(ctx->request, &text) == NGX_OK && text.len)
-           ? af_string(ctx, text.data, text.len) : NULL;
-}
-
-
-static const char *
-af_value_user_agent(af_ctx_t *ctx)
-{
-    ngx_str_t  text;
-
-    return (ctx->request->headers_in.user_agent
-            && af_request_user_agent(ctx->request, &text) == NGX_OK)
-           ? af_string(ctx, text.data, text.len) : NULL;
-}
-
-
-static const char *
-af_value_request_id(af_ctx_t *ctx)
-{
-    ngx_str_t  id;
-
-    id = af_request_id(ctx->request);
-
-    return af_string(ctx, id.data, id.len);
-}
-
-
-static const char *
-af_value_trace_id(af_ctx_t *ctx)
-{
-    const af_request_trace_t  *trace;
-
-    trace = af_request_trace(ctx->request);
-
-    return trace ? af_string(ctx, trace->trace_id.data, trace->trace_id.len)
-                 : NULL;
-}
-
-
-static const char *
-af_value_access_ttl(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ctx->conf->access_ttl);
-}
-
-
-/* of a new session, too, which is no longer than any */
-
-static const char *
-af_value_refresh_ttl(af_ctx_t *ctx)
-{
-    time_t  lifetime;
-
-    lifetime = ctx->conf->session_lifetime;
-
-    return af_value_number(ctx, lifetime
-                                ? ngx_min(ctx->conf->refresh_ttl, lifetime)
-                                : ctx->conf->refresh_ttl);
-}
-
-
-static const char *
-af_value_refresh_grace(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ctx->conf->refresh_grace);
-}
-
-
-static const char *
-af_value_max_sessions(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ctx->conf->max_sessions);
-}
-
-
-static const char *
-af_value_session_idle(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ctx->conf->session_idle);
-}
-
-
-static const char *
-af_value_session_lifetime(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ctx->conf->session_lifetime);
-}
-
-
-/* whether mails are on */
-
-static const char *
-af_value_mail(af_ctx_t *ctx)
-{
-    return ctx->conf->outbox ? "true" : "false";
-}
-
-
-static const char *
-af_value_require_verified(af_ctx_t *ctx)
-{
-    return ctx->conf->require_verified ? "true" : "false";
-}
-
-
-/* whether a new account can only be used once its address is verified */
-
-static const char *
-af_value_verify_first(af_ctx_t *ctx)
-{
-    return (ctx->conf->registration == AF_REGISTRATION_VERIFIED) ? "true"
-                                                                 : "false";
-}
-
-
-/* the role of those who may invite; NULL: only superusers may */
-
-static const char *
-af_value_inviters(af_ctx_t *ctx)
-{
-    return ctx->conf->inviters;
-}
-
-
-static const char *
-af_value_invitation_ttl(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ctx->conf->invitation_ttl);
-}
-
-
-static const char *
-af_value_version(af_ctx_t *ctx)
-{
-    return AUTOFLOW_VERSION;
-}
-
-
-static const char *
-af_value_uptime(af_ctx_t *ctx)
-{
-    return af_value_number(ctx, ngx_time() - ctx->conf->started);
-}
-
-
-/* the format of accounts, for user_as() */
-
-static const char *
-af_value_dialect(af_ctx_t *ctx)
-{
-    const af_dialect_t  *dialect;
-
-    dialect = af_loc_conf(ctx->request)->dialect;
-
-    return dialect->accounts ? dialect->accounts : dialect->name;
 }
 
 
@@ -526,13 +326,4 @@ static const char *
 af_value_replace(af_ctx_t *ctx)
 {
     return ctx->match.route->partial ? "false" : "true";
-}
-
-
-static const char *
-af_value_number(af_ctx_t *ctx, int64_t number)
-{
-    u_char  text[NGX_INT64_LEN];
-
-    return af_string(ctx, text, ngx_sprintf(text, "%L", number) - text);
 }

@@ -230,5 +230,9 @@ values(void)
         json_array_append_new(all, json_string(af_request_values[i].name));
     }
 
+    for (i = 0; af_fact_name(i); i++) {
+        json_array_append_new(all, json_string(af_fact_name(i)));
+    }
+
     return all;
 }

@@ -1188,14 +1188,16 @@ check_scripts() {
     done
 }
 
-# every change of the plan has its three files, and there are no others
+# every change of a plan has its three files, and there are no others
 check_schema() {
-    local kind
-    cd "$root/sql"
-    for kind in deploy revert verify; do
-        diff <(sed -n 's/^\([^%# ]\+\).*/\1/p' sqitch.plan | sort) \
-            <(find $kind -name '*.sql' -printf '%P\n' | sed 's/\.sql$//' |
-                sort) || fail "sql/$kind and sqitch.plan differ"
+    local plan kind
+    for plan in sql sql/partitions; do
+        cd "$root/$plan"
+        for kind in deploy revert verify; do
+            diff <(sed -n 's/^\([^%# ]\+\).*/\1/p' sqitch.plan | sort) \
+                <(find $kind -name '*.sql' -printf '%P\n' | sed 's/\.sql$//' |
+                    sort) || fail "$plan/$kind and sqitch.plan differ"
+        done
     done
 }
 

@@ -7,6 +7,7 @@
 SELECT set_config(name, needed, false), name
   FROM (VALUES ('search_path', ''),
                ('default_transaction_read_only', 'on'),
+               ('jit', 'off'),
                ('statement_timeout', '5s'),
                ('idle_in_transaction_session_timeout', '10s'))
        AS settings (name, needed)

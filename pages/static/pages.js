@@ -1,6 +1,6 @@
 // Everything on these pages works without this script.  With it passwords can
 // be shown, buttons say that they are busy, nothing is sent while there is no
-// network, and times are those of the reader.
+// network, times are those of the reader, and who has signed in elsewhere goes on.
 
 const words = document.body.dataset;
 const all = (css, root = document) => root.querySelectorAll(css);
@@ -71,6 +71,20 @@ for (const form of all('form[method=post]')) {
     for (const button of all('.busy', form)) {
       button.classList.remove('busy');
       button.removeAttribute('aria-disabled');
+    }
+  });
+}
+
+// in another tab, while this one was not looked at; where it leads is checked by
+// the server
+for (const form of all('form[action$="/sign-in"]')) {
+  document.addEventListener('visibilitychange', async () => {
+    if (document.hidden) {
+      return;
+    }
+    const answer = await fetch(form.action, { redirect: 'manual' }).catch(() => null);
+    if (answer?.type === 'opaqueredirect') {
+      location.replace(form.elements.return?.value ?? form.action);
     }
   });
 }

@@ -3,6 +3,7 @@
 #include "crypto/blocklist.h"
 #include "crypto/hash.h"
 #include "crypto/password.h"
+#include "crypto/thread.h"
 #include "token/seal.h"
 
 
@@ -182,6 +183,8 @@ af_password_hash_job(void *data)
 
     char  hash[AF_PASSWORD_HASH_SIZE];
 
+    af_thread_yields();
+
     job->refusal = af_password_refusal(job);
 
     if (job->refusal != NULL || job->status == AF_PASSWORD_ERROR) {
@@ -283,6 +286,8 @@ af_password_verify_job(void *data)
     char         text[AF_SEAL_TEXT_SIZE], replacement[AF_PASSWORD_HASH_SIZE];
     ptrdiff_t    seal;
     const char  *hash;
+
+    af_thread_yields();
 
     seal = af_password_open(job, text, &hash);
     job->closed = (seal == AF_CLOSED);

@@ -1,7 +1,8 @@
--- walk.lua FILE [FIRST]: requests with the tokens of a file, a line each, one after
--- the other, from the one after FIRST on, or from anywhere: what an earlier run has
--- made known is not what a later one begins with.  They are made before the run; then nothing is allocated, and nothing
--- collected, so that the client takes little more than with a single one.
+-- walk.lua FILE [COUNT [FIRST]]: requests with the tokens of a file, a line each, or
+-- the first COUNT of them, one after the other, from the one after FIRST on, or from
+-- anywhere: what an earlier run has made known is not what a later one begins with.
+-- They are made before the run; then nothing is allocated, and nothing collected, so
+-- that the client takes little more than with a single one.
 
 require "report"
 
@@ -36,7 +37,11 @@ end
 
 function init(args)
     local lines = {}
+    local count = tonumber(args[2]) or math.huge
     for line in io.lines(args[1]) do
+        if #lines == count then
+            break
+        end
         lines[#lines + 1] = line
     end
     local head = "GET " .. wrk.path .. " HTTP/1.1\r\nAuthorization: Bearer "
@@ -45,7 +50,7 @@ function init(args)
     tail = tail .. string.rep("x", pad) .. "\r\n\r\n"
     n = #lines
     math.randomseed(os.time())
-    i = (tonumber(args[2]) or math.random(0, n - 1)) % n
+    i = (tonumber(args[3]) or math.random(0, n - 1)) % n
     for k = 1, n do
         requests[k] = head .. lines[k] .. tail
         lines[k] = nil

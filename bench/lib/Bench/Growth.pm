@@ -14,6 +14,10 @@ has chart   => sub ($self) {
 };
 
 sub prepare ($self, $x) { }
+
+# whether that is made soon enough
+sub affords ($self, $x) { 1 }
+
 sub rounds ($self) { $self->by_scale(full => 3, quick => 1, smoke => 1) }
 sub limit ($self)  { $self->by_scale(full => 75, quick => 10, smoke => 10) / @{$self->points} }
 sub seconds ($self) { $self->by_scale(full => 2, quick => 1, smoke => 1) }
@@ -21,6 +25,7 @@ sub seconds ($self) { $self->by_scale(full => 2, quick => 1, smoke => 1) }
 sub measure ($self) {
     my @all;
     for my $x (@{$self->points}) {
+        last if !$self->affords($x);
         $self->prepare($x);
         my @cases = map { +{%$_, x => $x, series => $_->{label}, name => "$_->{name} $x",
             label => sprintf('%s, %s %s', $_->{label}, Bench::Table::number('rate', $x), $self->x),

@@ -40,6 +40,9 @@ sub seconds ($self) { $self->by_scale(full => 2, quick => 1, smoke => 1) }     #
 # where starting takes long.
 sub limit ($self) { $self->by_scale(full => 165, quick => 25, smoke => 25) }
 
+# After so many it fails, so that others follow; 0: never.
+sub patience ($self) { 600 }
+
 # a case that something with run() runs
 sub case ($self, $name, $label, $runs, %more) {
     return {name => $name, label => $label, %more, run => sub ($seconds) {
@@ -75,10 +78,13 @@ sub measure_cases ($self, @cases) {
 sub result ($self) {
     my $start = time;
     my $cases = eval {
+        local $SIG{ALRM} = sub { die 'is not done after ' . $self->patience . " s\n" };
+        alarm $self->patience;
         $self->setup;
         $self->measure;
     };
     my $error = $@;
+    alarm 0;
     eval { $self->end; 1 } or $error ||= $@;
     return {
         map({ ($_ => $self->$_) } qw(title note heading columns chart)),

@@ -9,7 +9,7 @@ use Bench::Stats qw(median spread);
 our @EXPORT_OK = qw(number row suite_table versions_table);
 
 # by what a key means
-my %digits = (rate => 0, octets => 0, us => 1, pg => 1, mb => 1,
+my %digits = (rate => 0, octets => 0, tokens => 0, us => 1, pg => 1, mb => 1,
     map { $_ => 2 } qw(ratio work p50 p99 p999 max cpu));
 
 sub number ($key, $value) {

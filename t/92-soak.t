@@ -62,7 +62,9 @@ $_->settings({
 }) for @nodes;
 
 $smtp->start;
-$t->postgresql->options([qw(shared_buffers=64MB max_wal_size=256MB)])->start;
+$t->postgresql->options([qw(shared_buffers=64MB max_wal_size=256MB)]);
+$t->postgresql->other($t->dir . '/standby') if $minutes;
+$t->postgresql->start;
 $t->db->do('INSERT INTO autoflow.roles (name) VALUES (?)', {}, $_)
     for @Test::Autoflow::Soak::AdminActions::roles;
 my @daemons = map {
@@ -79,6 +81,7 @@ ok $t->wait_for(sub { backends() == $backends }), 'two nodes, each with eight co
 
 my $faults = Test::Autoflow::Soak::Faults->new(t => $t, daemons => \@daemons, smtp => $smtp,
     every => $minutes ? 10 : 1.5);
+$faults->follow($t->postgresql->other) if $minutes;
 my $watch  = Test::Autoflow::Soak::Watch->new(dir => $t->dir, daemons => \@daemons,
     faults => $faults);
 my %files  = map { $_ => Test::Autoflow::Soak::Watch::files_of($_) } $daemons[1]->workers;
@@ -152,5 +155,6 @@ for my $node (@nodes) {
 }
 $nodes[1]->finish;
 $t->finish;
+$faults->standby->stop('QUIT') if $faults->standby;
 diag "AUTOFLOW_SEED=$seed" if !Test::More->builder->is_passing;
 done_testing;

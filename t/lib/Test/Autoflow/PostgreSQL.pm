@@ -14,6 +14,7 @@ use Test::More ();
 
 has 'dir';
 has 'process';
+has other => undef;             # the folder of a server that may be the primary instead
 has options => sub { [qw(autovacuum=off shared_buffers=16MB max_wal_size=64MB)] };
 has data => sub ($self) { File::Temp->newdir(DIR => $ENV{AUTOFLOW_CLUSTERS} || $self->dir) };
 has template => sub {
@@ -107,8 +108,13 @@ sub privileges_ok ($self, %variables) {
     Test::More::is($?, 0, join ' ', 'privileges.sql', %variables);
 }
 
-sub url ($self, $role) { 'postgresql:///autoflow?host=' . $self->dir . "&user=$role" }
-sub dsn ($self, $role) { 'dbi:Pg:dbname=autoflow;host=' . $self->dir . ";user=$role" }
+sub url ($self, $role) { 'postgresql:///autoflow?' . join '&', $self->primary, "user=$role" }
+sub dsn ($self, $role) { 'dbi:Pg:' . join ';', 'dbname=autoflow', $self->primary, "user=$role" }
+
+sub primary ($self) {
+    return 'host=' . $self->dir if !$self->other;
+    return ('host=' . $self->dir . ',' . $self->other, 'target_session_attrs=read-write');
+}
 
 sub connect ($self, $role = 'autoflow') {
     return DBI->connect($self->dsn($role), '', '',

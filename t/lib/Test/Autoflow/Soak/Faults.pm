@@ -21,6 +21,7 @@ has counts => sub { {} };     # by kind
 has deaths => sub { [] };     # times at which a mail may have been sent, and that forgotten
 has killed => sub { [] };     # workers
 has mail_back => undef;       # when the mail server returns
+has standby   => undef;       # what follows the primary, if anything does
 
 # The last node keeps its workers all the time, so that it shows whether they
 # keep their memory.
@@ -32,6 +33,7 @@ my @kinds = (
     [restart   => 1, sub ($self) { $self->restart('INT') }],
     [crash     => 1, sub ($self) { $self->restart('QUIT') }],
     [mail      => 2, \&mail_away],
+    [failover  => 2, \&failover],
 );
 
 sub gap ($self) { -$self->every * log(1 - rand) }
@@ -39,7 +41,8 @@ sub gap ($self) { -$self->every * log(1 - rand) }
 sub pass ($self) {
     $self->mail_returns if $self->mail_back && time > $self->mail_back;
     return if time < $self->due;
-    my ($kind, undef, $work) = @{any(map { ($_) x $_->[1] } @kinds)};
+    my ($kind, undef, $work) = @{any(map { ($_) x $_->[1] }
+        grep { $_->[0] ne 'failover' || $self->standby } @kinds)};
     $work->($self);
     $self->counts->{$kind}++;
     push @{$self->deaths}, time if $kind ne 'reload' && $kind ne 'upgrade';
@@ -79,6 +82,29 @@ sub terminate ($self) {
 }
 
 sub restart ($self, $signal) { $self->t->postgresql->stop($signal)->start }
+
+# Nothing is answered that the standby hasn't got, so that nothing of it is lost when
+# that takes over, from a primary that has crashed or was stopped.
+sub failover ($self) {
+    my $former = $self->t->postgresql;
+    push @{$self->deaths}, time;
+    $former->stop(any('QUIT', 'INT'));
+    $self->standby->connect('postgres')->do('SELECT pg_promote()');
+    $self->t->postgresql($self->standby->other($former->dir));
+    return $self->follow($former->dir);
+}
+
+# a standby of the primary, in this folder
+sub follow ($self, $dir) {
+    my $primary = $self->t->postgresql;
+    $self->standby($primary->standby($dir));
+    my $db = $primary->connect('postgres');
+    $db->do($_) for q{ALTER SYSTEM SET synchronous_standby_names = '*'},
+        'SELECT pg_reload_conf()';
+    $self->t->wait_for(sub { $db->selectrow_array(q{SELECT count(*) FROM pg_stat_replication
+        WHERE state = 'streaming' AND sync_state = 'sync'}) });
+    return;
+}
 
 sub mail_away ($self) {
     return if $self->mail_back;

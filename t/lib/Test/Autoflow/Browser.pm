@@ -24,7 +24,7 @@ use Test::More ();
 has dir     => sub { File::Temp->newdir };
 has port    => sub { Test::Autoflow::free_port() };
 has seconds => 60;            # how long it waits for what it is to find
-has ua      => sub { Mojo::UserAgent->new(inactivity_timeout => 90) };
+has ua      => sub { Mojo::UserAgent->new(inactivity_timeout => 330) };
 has [qw(process session)];
 
 # Its sandbox protects from untrusted pages, and is not available to root.
@@ -44,8 +44,9 @@ sub start ($self) {
     my $new = $self->call(POST => '/session', {capabilities => {alwaysMatch => {
         browserName           => 'chrome',
         acceptInsecureCerts   => \1,
-        timeouts              => {implicit => 1000 * $self->seconds, script => 60_000,
-        pageLoad => 60_000},
+        # on a busy machine axe-core alone takes a minute for a long page
+        timeouts              => {implicit => 1000 * $self->seconds, script => 300_000,
+        pageLoad => 300_000},
         'goog:loggingPrefs'   => {browser => 'ALL'},
         'goog:chromeOptions'  => {args => [map { "--$_" } @arguments]},
     }}});
@@ -87,14 +88,25 @@ sub find ($self, $css) {
     return (values %{$self->post(element => {using => 'css selector', value => $css})})[0];
 }
 
-sub click ($self, $css) { $self->post('element/' . $self->find($css) . '/click'); return $self }
+# how the driver says that the page went away meanwhile
+my $gone = qr/stale element|inspector error|execution context|aborted by navigation/;
+
+# does something with an element; once more, if it was of a page that went away
+sub with ($self, $css, $do) {
+    wait_until(sub {
+        eval { $do->('element/' . $self->find($css)); 1 } || $@ !~ $gone && Carp::croak($@);
+    }) or Carp::croak("$css goes away each time");
+    return $self;
+}
+
+sub click ($self, $css) { $self->with($css, sub ($element) { $self->post("$element/click") }) }
 
 # replaces the text
 sub type ($self, $css, $text) {
-    my $element = 'element/' . $self->find($css);
-    $self->post("$element/clear");
-    $self->post("$element/value", {text => $text});
-    return $self;
+    return $self->with($css, sub ($element) {
+        $self->post("$element/clear");
+        $self->post("$element/value", {text => $text});
+    });
 }
 
 # Keys for the focused element; Tab and Enter are keys(Tab => 'Enter').
@@ -108,9 +120,6 @@ sub keys ($self, @keys) {
 
 # its visible text
 sub text ($self, $css) { $self->get('element/' . $self->find($css) . '/text') }
-
-# how the driver says that the page went away meanwhile
-my $gone = qr/stale element|inspector error|execution context|aborted by navigation/;
 
 # waits for an element to have this text, of this page or the next one
 sub says ($self, $css, $text, $name = "$css: $text") {

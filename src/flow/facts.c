@@ -43,7 +43,7 @@ static ngx_int_t af_fact_text(const af_facts_t *of, const ngx_str_t *text,
     const char **value);
 
 
-/* what is configured is at an offset */
+/* what is configured is at an offset; names are compared in this order */
 
 #define af_configured(member)  offsetof(ngx_http_autoflow_main_conf_t, member)
 
@@ -52,6 +52,7 @@ static const struct {
     ngx_int_t  (*get)(const af_facts_t *of, size_t offset, const char **value);
     size_t       offset;
 } af_facts[] = {
+    { "dialect", af_fact_dialect, 0 },
     { "access_ttl", af_fact_seconds, af_configured(access_ttl) },
     { "refresh_grace", af_fact_seconds, af_configured(refresh_grace) },
     { "max_sessions", af_fact_count, af_configured(max_sessions) },
@@ -69,7 +70,6 @@ static const struct {
     { "user_agent", af_fact_user_agent, 0 },
     { "request_id", af_fact_request_id, 0 },
     { "trace_id", af_fact_trace_id, 0 },
-    { "dialect", af_fact_dialect, 0 },
     { NULL, NULL, 0 }
 };
 

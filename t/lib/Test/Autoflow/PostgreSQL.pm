@@ -15,6 +15,7 @@ use Test::More ();
 has 'dir';
 has 'process';
 has other => undef;             # the folder of a server that may be the primary instead
+has environment => sub { [] };  # as for env(1)
 has options => sub { [qw(autovacuum=off shared_buffers=16MB max_wal_size=64MB)] };
 has data => sub ($self) { File::Temp->newdir(DIR => $ENV{AUTOFLOW_CLUSTERS} || $self->dir) };
 has template => sub {
@@ -42,6 +43,7 @@ sub start ($self) {
         Test::Autoflow::Process->new(
             log     => $self->log,
             command => [
+                'env', @{$self->environment},
                 'setpriv', '--pdeathsig', 'INT',
                 ($user ? ("--reuid=$user", "--regid=$user", '--init-groups') : ()),
                 "/usr/lib/postgresql/$version/bin/postgres",

@@ -59,10 +59,10 @@ GRANT SELECT (user_id, role_id),
 
 GRANT SELECT,
       INSERT (user_id, device_info, ip_address, number, expires_at,
-              access_expires_at, amr, aal),
+              access_expires_at, authenticated_at, amr, aal),
       UPDATE (number, random, token_hash, previous_hash, rotated_at,
               expires_at, access_expires_at, last_used_at, ip_address,
-              ended_at)
+              ended_at, authenticated_at, amr, aal)
     ON autoflow.sessions TO autoflow_app;
 
 GRANT SELECT (token_hash, session_id)
@@ -159,7 +159,6 @@ GRANT EXECUTE ON FUNCTION
     autoflow.audit_partitions(),
     autoflow.claim_address(text, text, inet, text, text, text),
     autoflow.claim_job(text[], bigint[], text),
-    autoflow.claims_json(autoflow.users, uuid),
     autoflow.cluster_id(),
     autoflow.contact_json(autoflow.contacts),
     autoflow.count_failure(uuid, text, bigint),
@@ -196,6 +195,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.may_give(autoflow.users, text, text),
     autoflow.may_invite(autoflow.users, text),
     autoflow.message_json(autoflow.messages),
+    autoflow.methods_json(text[]),
     autoflow.network_of(inet),
     autoflow.open_session(uuid, text[], integer, bigint, bigint, bigint, inet,
                           text, text),
@@ -205,6 +205,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.profile_visibility(autoflow.profiles),
     autoflow.profile_with(autoflow.profiles, uuid, boolean, text[]),
     autoflow.profile_with(autoflow.profiles, uuid, boolean, text[], bigint),
+    autoflow.prove_session(uuid, uuid, text[], integer, bigint),
     autoflow.purge(),
     autoflow.purge_addresses(),
     autoflow.purge_failures(),
@@ -227,6 +228,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.role_json(autoflow.roles),
     autoflow.role_names(uuid),
     autoflow.schema_version(),
+    autoflow.session_claims(autoflow.users, autoflow.sessions),
     autoflow.session_lives(autoflow.sessions),
     autoflow.session_random(),
     autoflow.session_revocation(autoflow.sessions),
@@ -256,6 +258,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.audit_is_overdue(),
     autoflow.audit_maintain(interval),
     autoflow.claim_address(text, text, inet, text, text),
+    autoflow.claims_json(autoflow.users, uuid),
     autoflow.list_json(json, bigint, bigint, bigint),
     autoflow.open_session(uuid, text[], integer, bigint, bigint, bigint, inet,
                           text),

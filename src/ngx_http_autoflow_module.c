@@ -423,7 +423,7 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
 
     { ngx_string("autoflow_login"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
-                        |NGX_CONF_TAKE1,
+                        |NGX_CONF_TAKE12,
       af_login_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -72,13 +72,15 @@ accepted "@$_" => @$_ for (
     [autoflow_auth => 'on; autoflow_require role=a|b superuser verified $arg_a claim:a.b=c '
     . 'error=401'],
     [autoflow_auth => 'on; autoflow_require role=a; autoflow_require error=403 role=b'],
+    [autoflow_auth => 'on; autoflow_require aal=1 fresh=1h; autoflow_require aal=2 fresh=600'],
     [autoflow_auth => 'on; autoflow_require "claim:a b.c\\.d=e = f"'],
     [autoflow_cors_origins => 'https://app.example http://localhost:3000 http://[::1]:3000 '
     . 'capacitor://localhost'],
     [autoflow_cors_origins => 'https://*.app.example http://*.localhost:3000 credentials'],
     [autoflow_cors_origins => '*'],
     [autoflow_cors_origins => 'off'],
-    map({ [autoflow_login => $_] } 'off', '/account/', '/account/?x=y', 'https://a.example/x'),
+    map({ [autoflow_login => $_] } 'off', '/account/', '/account/?x=y', 'https://a.example/x',
+        '/account/ confirm=/account/confirm', 'https://a.example/x confirm=https://b.example/y?z'),
     [autoflow_login_return => 'https://a.example https://*.b.example http://localhost:3000'],
     [autoflow_cors_origins => 'http://localhost:* http://[::1]:* credentials'],
     [autoflow_require_https => 'redirect'],
@@ -215,6 +217,10 @@ my @rows = (
     map({ [autoflow_login => $_, qr/must be a path, or the URL of another host/] }
         'account', '//evil.example/', '"/a b"', 'ftp://a.example/', '/\\\\x', 'on'),
     [autoflow_login       => '/account/#x',                   qr/fragment/],
+    [autoflow_login       => 'off confirm=/x',                qr/is off, and has a parameter/],
+    [autoflow_login       => '/a confirm=b',                  qr/must be a path, or the URL/],
+    [autoflow_login       => '/a confirm=https://b.example/', qr/a path, and a URL of another/],
+    [autoflow_login       => '/a from=/b',                    qr/from=/],
     [autoflow_login       => '/a; autoflow_login /b',         qr/duplicate/],
     [autoflow_login_return => 'https://a.example/',           qr/invalid origin.*no path/],
     [autoflow_login_return => 'https://a.example ftp://b.example', qr/neither http nor https/],
@@ -231,6 +237,9 @@ my @rows = (
     [autoflow_claim_set   => '$host a',                       qr/duplicate/],
     map({ [autoflow_auth => "on; autoflow_require $_->[0]",   $_->[1]] } (
         ['admin',                 qr/"admin".*unknown condition/],
+        ['aal=0',                 qr/"aal=0": it must be 1 or 2/],
+        map({ ["aal=$_",          qr/must be 1 or 2/] } '', 3, 'two', '-1', '2x'),
+        map({ ["fresh=$_",        qr/from 1s to 365d/] } '', '0', 'soon', '-1s', '500ms', '366d'),
         ['role',                  qr/"role"/],
         ['role=',                 qr/"role=".*empty/],
         ['role=a||b',             qr/empty/],

@@ -144,6 +144,11 @@ my @limits = (
     ['directives.md', 'autoflow_attempts', 'ten times as many', "$budgets: an account's"],
     ['directives.md', 'autoflow_attempts', 'each a quarter of that',
         "$budgets: the reserved budgets"],
+    ['directives.md', 'autoflow_require', 'from `1s` to `365d`', sub {
+        my $fresh = sub ($time) { "on; autoflow_require fresh=$time" };
+        accepted(autoflow_auth => $fresh->($_)) for qw(1s 365d);
+        refused(autoflow_auth => $fresh->($_), qr/from 1s to 365d/) for qw(0s 31536001s);
+    }],
     ['directives.md', 'autoflow_key', "the algorithm's digest (32 octets for HS256)", sub {
         for (['', 32], [' alg=HS256', 32], [' alg=HS384', 48], [' alg=HS512', 64]) {
             my ($alg, $octets) = @$_;

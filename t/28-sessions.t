@@ -227,7 +227,8 @@ subtest 'the list of sessions' => sub {
         ->json_is('/data/0/device_info' => 'Phone/1')->json_is('/data/0/ip_address' => '127.0.0.1')
         ->json_is('/data/1/id' => claims($ada)->{sid})->json_is('/data/1/is_current' => false);
     is_deeply [sort keys %{$t->tx->res->json('/data/0')}],
-        [qw(created_at device_info expires_at id ip_address is_current last_used_at)], 'its fields';
+        [qw(aal amr authenticated_at created_at device_info expires_at id ip_address
+            is_current last_used_at)], 'its fields';
     my $used = $t->tx->res->json('/data/1/last_used_at');
 
     refresh($ada)->status_is(200);

@@ -119,7 +119,7 @@ for my $file (map { $src->child($_)->list->grep(qr/\.c$/)->each } qw(api flow)) 
     my $text = $file->slurp;
     $code{"$file $1"} = $code{$1} = $2 while $text =~ /^(\w+)\([^;{]*\)\n\{\n(.*?)^\}/gms;
     $code{"$file $1"} = $code{$1} = $2
-        while $text =~ /^[^\n]*af_step_pt  (\w+)\[\] = \{(.*?)\};/gms;
+        while $text =~ /^[^\n]*af_(?:step_pt|proof_t)  (\w+)\[\] = \{(.*?)\};/gms;
     while ($text =~ /^    \{ NGX_HTTP_(\w+), "([^"]+)",(.*?)\s\},\n/gms) {
         my ($name, $row) = ("$1 $2", $3);
         $rows{$name} = [$file, $row =~ /\.steps = (\w+)/];

@@ -130,8 +130,7 @@ BEGIN
     SELECT string_agg(function, ', ')
       INTO wrong
       FROM unnest(ARRAY['autoflow.role_names(uuid)',
-                        'autoflow.user_json(autoflow.users)',
-                        'autoflow.claims_json(autoflow.users, uuid)'])
+                        'autoflow.user_json(autoflow.users)'])
            AS function
      WHERE NOT has_function_privilege('autoflow_app', function, 'EXECUTE');
 

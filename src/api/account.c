@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/password.h"
+#include "api/proofs.h"
 #include "api/reauth.h"
 #include "api/registration.h"
 #include "api/schemas.h"
@@ -172,6 +173,16 @@ const af_route_t  af_account_routes[] = {
       .statement = &af_sql_auth_change_password,
       .missing = AF_WRONG_PASSWORD,
       .steps = password_steps },
+
+    { NGX_HTTP_POST, "/auth/reauth", AF_USER,
+      .summary = "Prove again who it is, for an access token that says so",
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_NOT_VERIFIED),
+      .body = &af_proofs_schema,
+      .answer = &af_schema_access_token,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_auth_reauth,
+      .missing = AF_WRONG_PASSWORD,
+      .steps = af_proofs_steps },
 
     { .path = NULL }
 };

@@ -89,6 +89,9 @@ static const af_field_t  session_fields[] = {
     { "ip_address", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { "created_at", &af_type_time, AF_REQUIRED, NULL },
     { "last_used_at", &af_type_time, AF_REQUIRED, NULL },
+    { "authenticated_at", &af_type_time, AF_REQUIRED, NULL },
+    { "amr", &af_type_array, AF_REQUIRED, NULL },
+    { "aal", &af_type_integer, AF_REQUIRED, NULL },
     { "expires_at", &af_type_time, AF_REQUIRED, NULL },
     { "is_current", &af_type_boolean, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }

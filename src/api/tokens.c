@@ -16,6 +16,7 @@
 typedef ngx_int_t (*af_tokens_pt)(af_ctx_t *ctx, af_token_pair_t *pair);
 
 
+static ngx_int_t af_issue_access(af_ctx_t *ctx, ngx_uint_t answers);
 static ngx_int_t af_issue_tokens(af_ctx_t *ctx, af_token_pair_t *pair,
     af_tokens_pt answer);
 static ngx_int_t af_answer_tokens(af_ctx_t *ctx, af_token_pair_t *pair);
@@ -23,6 +24,7 @@ static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
     char *refresh);
 static int af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
     const ngx_http_autoflow_srv_conf_t *server, json_t *claims);
+static int af_claim_not_after(json_t *claims, const char *name, time_t now);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
 
@@ -65,6 +67,56 @@ af_tokens_renew(af_ctx_t *ctx)
 
     return af_found(ctx) ? af_issue_tokens(ctx, &pair, NULL)
                          : af_missing(ctx);
+}
+
+
+ngx_int_t
+af_step_access_token(af_ctx_t *ctx)
+{
+    return af_issue_access(ctx, 1);
+}
+
+
+ngx_int_t
+af_access_token_renew(af_ctx_t *ctx)
+{
+    return af_issue_access(ctx, 0);
+}
+
+
+static ngx_int_t
+af_issue_access(af_ctx_t *ctx, ngx_uint_t answers)
+{
+    json_t     *json;
+    ngx_str_t   access;
+    ngx_int_t   rc;
+
+    access.data = (u_char *) af_access_token(ctx->conf, ctx->server,
+                                             af_column(ctx, "claims"),
+                                             &access.len);
+    if (access.data == NULL) {
+        return af_problem(ctx, AF_INTERNAL_ERROR, "can't make an access "
+                          "token: are there too many roles?");
+    }
+
+    rc = NGX_OK;
+
+    if (af_cookies_on(ctx->request)) {
+        rc = af_cookies_renew(ctx->request, &access);
+    }
+
+    if (rc == NGX_OK && answers) {
+        json = json_pack("{ss# ss sI}",
+                         "access_token", (char *) access.data, (int) access.len,
+                         "token_type", "bearer",
+                         "expires_in", (json_int_t) ctx->conf->access_ttl);
+
+        rc = af_answer(ctx, json, NULL, NULL);
+    }
+
+    af_wipe_free((char *) access.data);
+
+    return rc;
 }
 
 
@@ -199,6 +251,10 @@ af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
         return -1;
     }
 
+    if (af_claim_not_after(claims, "auth_time", now) != 0) {
+        return -1;
+    }
+
     added = json_pack("{ss% ss sI sI}",
                       "iss", (char *) server->issuer.data,
                              server->issuer.len,
@@ -207,6 +263,20 @@ af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
                       "exp", (json_int_t) (now + conf->access_ttl));
 
     return json_object_update_new(claims, added);
+}
+
+
+/* the database's time: its clock may be ahead of ours */
+
+static int
+af_claim_not_after(json_t *claims, const char *name, time_t now)
+{
+    json_t  *claim;
+
+    claim = json_object_get(claims, name);
+
+    return (json_integer_value(claim) > now)
+           ? json_integer_set(claim, now) : 0;
 }
 
 

@@ -22,6 +22,15 @@ ngx_int_t af_step_tokens(af_ctx_t *ctx);
 /* Likewise sets the cookies alone: NGX_OK, or what ends a step. */
 ngx_int_t af_tokens_renew(af_ctx_t *ctx);
 
+/*
+ * A step that answers with an access token alone, also in its cookie, for a row
+ * with the columns "claims" and "user_id".
+ */
+ngx_int_t af_step_access_token(af_ctx_t *ctx);
+
+/* Likewise sets the cookie alone: NGX_OK, or what ends a step. */
+ngx_int_t af_access_token_renew(af_ctx_t *ctx);
+
 
 /*
  * An access token with these claims, which are JSON from the database, and with

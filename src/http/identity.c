@@ -52,6 +52,8 @@ static void af_identity_read_claim(const af_identity_t *identity,
     const ngx_str_t *name, af_claim_t *claim);
 static ngx_uint_t af_identity_is_first_party(const af_claims_t *claims,
     af_verified_t *verified);
+static void af_identity_read_proof(const af_claims_t *claims,
+    af_verified_t *verified);
 static ngx_int_t af_identity_uuid(const af_claim_t *claim,
     u_char octets[AF_UUID_OCTETS]);
 static ngx_uint_t af_identity_uuid_is_plain(const af_claim_t *claim,
@@ -83,7 +85,8 @@ static const struct {
     { ngx_string("token_revoked"), AF_REVOKED_TOKEN },
     { ngx_string("forbidden"), AF_INSUFFICIENT_SCOPE },
     { ngx_string("forbidden"), AF_CSRF_REFUSED },
-    { ngx_string("unavailable"), AF_UNAVAILABLE }
+    { ngx_string("unavailable"), AF_UNAVAILABLE },
+    { ngx_string("insufficient"), AF_REAUTHENTICATION_REQUIRED }
 };
 
 
@@ -737,6 +740,7 @@ af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
 {
     af_claim_t  epoch, sub, sid;
 
+    af_identity_read_proof(claims, verified);
     af_claims_get(claims, "epoch", &epoch);
     af_claims_get(claims, "sub", &sub);
     af_claims_get(claims, "sid", &sid);
@@ -755,6 +759,22 @@ af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
                                                        verified->session_id);
 
     return 1;
+}
+
+
+/* how, and when, the owner was authenticated: tokens of before don't say */
+
+static void
+af_identity_read_proof(const af_claims_t *claims, af_verified_t *verified)
+{
+    af_claim_t  auth_time, aal;
+
+    af_claims_get(claims, "auth_time", &auth_time);
+    af_claims_get(claims, "aal", &aal);
+
+    verified->auth_time = ngx_max(auth_time.integer, 0);
+    verified->aal = (aal.integer >= 0 && aal.integer <= AF_AAL_MAX)
+                    ? aal.integer : 0;
 }
 
 
@@ -947,6 +967,16 @@ af_identity_is_revoked(ngx_http_request_t *r, const af_identity_t *identity)
 
     return af_revocations_check(table, subjects, n, verified->iat)
            ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+af_identity_is_fresh(const af_identity_t *identity, time_t within)
+{
+    return identity->status == AF_TOKEN_OK && identity->first_party
+           && identity->verified.auth_time > 0
+           && ngx_time() - identity->verified.auth_time
+              <= within + identity->conf->leeway;
 }
 
 

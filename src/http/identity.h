@@ -26,11 +26,15 @@ typedef enum {
     AF_TOKEN_REVOKED,
     AF_TOKEN_FORBIDDEN,        /* valid, but not for autoflow_require */
     AF_TOKEN_CROSS_SITE,       /* valid, but may be another site's request */
-    AF_TOKEN_UNAVAILABLE       /* can't be checked now */
+    AF_TOKEN_UNAVAILABLE,      /* can't be checked now */
+    AF_TOKEN_INSUFFICIENT      /* valid, but autoflow_require wants a proof */
 } af_token_status_t;
 
 
 typedef struct af_identity_s  af_identity_t;
+
+/* the highest authenticator assurance level (NIST SP 800-63B) */
+#define AF_AAL_MAX  2
 
 /*
  * What is known of a token that was verified: all that is needed to judge it
@@ -41,6 +45,7 @@ typedef struct {
     af_jwt_times_t   times;
     int64_t          iat;          /* 0 unless an integer */
     int64_t          epoch;
+    int64_t          auth_time;    /* of a first-party token, or 0: unknown */
     uint64_t         checked;      /* the revocations' generation then */
     ngx_uint_t       generation;   /* of the fetched keys */
     u_char           user_id[AF_UUID_OCTETS];
@@ -50,6 +55,7 @@ typedef struct {
     unsigned         superuser:1;
     unsigned         roles:1;      /* it has some */
     unsigned         plain_ids:1;  /* in the token as in af_identity_t */
+    unsigned         aal:2;        /* of a first-party token, or 0: unknown */
     af_said_t        said;
 } af_verified_t;
 
@@ -58,7 +64,7 @@ struct af_identity_s {
     const ngx_http_autoflow_srv_conf_t  *conf;     /* whose rules applied */
     const ngx_http_autoflow_loc_conf_t  *location; /* likewise, for a cookie */
     ngx_str_t                            token;    /* empty: none */
-    af_token_status_t                    status;   /* never FORBIDDEN */
+    af_token_status_t                    status;   /* never by _require */
     af_verified_t                        verified; /* if it is OK */
     af_jwt_t                            *jwt;      /* what is decoded of it */
     af_identity_t                       *next;
@@ -101,6 +107,12 @@ ngx_int_t af_identity_header(ngx_http_request_t *r,
  */
 ngx_uint_t af_identity_said(const af_identity_t *identity,
     const ngx_str_t *name, af_claim_t *claim);
+
+/*
+ * Whether a first-party token says that its owner was authenticated within so
+ * many seconds, by clocks that differ by the leeway at most.
+ */
+ngx_uint_t af_identity_is_fresh(const af_identity_t *identity, time_t within);
 
 /*
  * Whether first-party tokens can be trusted: this node's feed is fresh, or may

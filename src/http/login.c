@@ -5,9 +5,17 @@
 #include "check/return.h"
 
 
+typedef struct {
+    ngx_str_t  confirm;
+} af_login_params_t;
+
+
+static af_login_t *af_login_create(ngx_conf_t *cf, ngx_str_t *url);
 static const char *af_login_parse(ngx_str_t *url, af_login_t *login);
 static char *af_login_add_origin(ngx_conf_t *cf, af_login_returns_t *returns,
     ngx_str_t *value);
+static const af_login_t *af_login_for(ngx_http_request_t *r,
+    const af_verdict_t *verdict);
 static ngx_uint_t af_login_is_there(ngx_http_request_t *r,
     const af_login_t *login);
 static void af_login_unchallenge(ngx_http_request_t *r);
@@ -21,14 +29,20 @@ static ngx_uint_t af_login_header_is(ngx_http_request_t *r, const char *name,
     const char *value);
 
 
+static const af_param_t  af_login_params[] = {
+    af_param("confirm=", af_param_str, af_login_params_t, confirm),
+    { .name = ngx_null_string }
+};
+
+
 char *
 af_login_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_autoflow_loc_conf_t *alcf = conf;
 
-    ngx_str_t   *value;
-    af_login_t  *login;
-    const char  *why;
+    ngx_str_t          *value;
+    af_login_t         *login;
+    af_login_params_t   params;
 
     if (alcf->login != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -38,26 +52,64 @@ af_login_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     alcf->login = NULL;
 
     if (ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
+        return (cf->args->nelts == 2) ? NGX_CONF_OK
+                                      : "is off, and has a parameter";
     }
 
-    login = ngx_pcalloc(cf->pool, sizeof(af_login_t));
+    ngx_memzero(&params, sizeof(params));
+
+    if (af_params(cf, 2, af_login_params, &params) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    login = af_login_create(cf, &value[1]);
     if (login == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    why = af_login_parse(&value[1], login);
+    if (params.confirm.len) {
 
-    if (why) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\": %s",
-                           &value[1], why);
-        return NGX_CONF_ERROR;
+        login->confirm = af_login_create(cf, &params.confirm);
+        if (login->confirm == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        /* "return" is for either */
+
+        if ((login->confirm->path.len == 0) != (login->path.len == 0)) {
+            return "has a path, and a URL of another host";
+        }
     }
 
     alcf->login = login;
     af_conf_main(cf)->site_used = 1;
 
     return NGX_CONF_OK;
+}
+
+
+/* NULL: it was logged why not */
+
+static af_login_t *
+af_login_create(ngx_conf_t *cf, ngx_str_t *url)
+{
+    af_login_t  *login;
+    const char  *why;
+
+    login = ngx_pcalloc(cf->pool, sizeof(af_login_t));
+    if (login == NULL) {
+        return NULL;
+    }
+
+    why = af_login_parse(url, login);
+
+    if (why) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\": %s",
+                           url, why);
+        return NULL;
+    }
+
+    return login;
 }
 
 
@@ -194,12 +246,34 @@ ngx_uint_t
 af_login_helps(const af_verdict_t *verdict)
 {
     if (verdict->status == AF_TOKEN_FORBIDDEN
+        || verdict->status == AF_TOKEN_INSUFFICIENT
         || af_problems[verdict->problem].status != NGX_HTTP_UNAUTHORIZED)
     {
         return 0;
     }
 
     return verdict->status == AF_TOKEN_MISSING || verdict->identity->cookie;
+}
+
+
+/*
+ * Where to go on; NULL: it stays refused.  Who is asked for the password again
+ * is fresh afterwards, but of no other assurance level.
+ */
+
+static const af_login_t *
+af_login_for(ngx_http_request_t *r, const af_verdict_t *verdict)
+{
+    const af_login_t  *login;
+
+    login = af_loc_conf(r)->login;
+
+    if (login && verdict->status == AF_TOKEN_INSUFFICIENT) {
+        return (verdict->condition->fresh && verdict->identity->cookie)
+               ? login->confirm : NULL;
+    }
+
+    return af_login_helps(verdict) ? login : NULL;
 }
 
 
@@ -210,9 +284,9 @@ af_login(ngx_http_request_t *r, const af_verdict_t *verdict)
     ngx_http_autoflow_ctx_t   *ctx;
     ngx_http_core_loc_conf_t  *clcf;
 
-    login = af_loc_conf(r)->login;
+    login = af_login_for(r, verdict);
 
-    if (login == NULL || !af_login_helps(verdict)
+    if (login == NULL
         || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
         || !af_login_is_for_people(r) || af_login_is_there(r, login))
     {
@@ -390,12 +464,12 @@ af_login_forwarded(ngx_http_request_t *r, const af_verdict_t *verdict)
     ngx_table_elt_t   *proto, *host, *uri;
     const af_login_t  *login;
 
-    login = af_loc_conf(r)->login;
+    login = af_login_for(r, verdict);
     proto = af_header_in(r, "x-forwarded-proto", 0);
     host = af_header_in(r, "x-forwarded-host", 0);
     uri = af_header_in(r, "x-forwarded-uri", 0);
 
-    if (login == NULL || !af_login_helps(verdict)
+    if (login == NULL
         || !(af_login_header_is(r, "x-forwarded-method", "GET")
              || af_login_header_is(r, "x-forwarded-method", "HEAD"))
         || !af_login_is_for_people(r))

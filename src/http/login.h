@@ -15,6 +15,8 @@ typedef struct af_login_s {
     ngx_str_t     url;         /* a path, or the URL of another host */
     ngx_str_t     path;        /* a path's, without its query; empty: a URL */
     u_char        separator;   /* of the parameter "return": '?' or '&' */
+
+    struct af_login_s  *confirm;   /* where to prove it again; NULL: nowhere */
 } af_login_t;
 
 

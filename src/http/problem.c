@@ -32,6 +32,9 @@ const af_problem_t  af_problems[] = {
         "The token does not allow this.", "insufficient_scope" },
     [AF_INSUFFICIENT_SCOPE_401] = { 401, "forbidden",
         "Another token is required for this.", "insufficient_scope" },
+    [AF_REAUTHENTICATION_REQUIRED] = { 401, "reauthentication_required",
+        "This requires another proof of who you are.",
+        "insufficient_user_authentication" },
     [AF_INVALID_CREDENTIALS] = { 401, "invalid_credentials",
         "The account or the password is wrong.", NULL },
 

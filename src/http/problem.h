@@ -32,6 +32,7 @@ typedef enum {
     AF_FORBIDDEN,
     AF_INSUFFICIENT_SCOPE,         /* for autoflow_require */
     AF_INSUFFICIENT_SCOPE_401,     /* likewise, with error=401 */
+    AF_REAUTHENTICATION_REQUIRED,  /* RFC 9470 */
     AF_INVALID_CREDENTIALS,
     AF_CSRF_REFUSED,
     AF_ACCOUNT_DISABLED,

@@ -20,6 +20,7 @@ typedef struct {
     const ngx_str_t         *refused_status;  /* $autoflow_status */
     const char              *route;      /* of the API; NULL: none */
     const char              *problem;    /* its code; NULL: none */
+    ngx_str_t                proof;      /* of a challenge (RFC 9470) */
     struct af_request_trace_s  *trace;   /* NULL: not needed yet */
 
     /* microseconds spent until now */

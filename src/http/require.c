@@ -3,16 +3,28 @@
 #include "conf/params.h"
 
 
+/* seconds of fresh= */
+#define AF_FRESH_MAX  (365 * 24 * 60 * 60)
+
+
 static ngx_int_t af_require_conditions(ngx_http_request_t *r,
     const ngx_array_t *conditions, af_verdict_t *verdict);
+static void af_require_refuse(af_verdict_t *verdict,
+    const af_condition_t *condition);
 static ngx_uint_t af_require_applies(
     const ngx_http_autoflow_loc_conf_t *alcf);
+
+static ngx_int_t af_require_proof(ngx_http_request_t *r, ngx_str_t *proof);
 
 static ngx_int_t af_condition_claim(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
 static ngx_int_t af_condition_superuser(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
 static ngx_int_t af_condition_verified(ngx_http_request_t *r,
+    const af_identity_t *identity, const af_condition_t *condition);
+static ngx_int_t af_condition_aal(ngx_http_request_t *r,
+    const af_identity_t *identity, const af_condition_t *condition);
+static ngx_int_t af_condition_fresh(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
 static ngx_int_t af_condition_variable(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
@@ -22,6 +34,10 @@ static char *af_condition_parse(ngx_conf_t *cf, ngx_str_t *text,
 static const char *af_condition_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
 static const char *af_condition_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition);
+static const char *af_condition_parse_aal(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition);
+static const char *af_condition_parse_fresh(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
 static const char *af_condition_parse_path(ngx_conf_t *cf, ngx_str_t *rest,
     af_condition_t *condition);
@@ -46,6 +62,8 @@ static const struct {
     { ngx_string("claim:"), af_condition_parse_claim, af_condition_claim },
     { ngx_string("superuser"), NULL, af_condition_superuser },
     { ngx_string("verified"), NULL, af_condition_verified },
+    { ngx_string("aal="), af_condition_parse_aal, af_condition_aal },
+    { ngx_string("fresh="), af_condition_parse_fresh, af_condition_fresh },
     { ngx_string("$"), af_condition_parse_variable, af_condition_variable },
     { ngx_null_string, NULL, NULL }
 };
@@ -134,18 +152,37 @@ af_require_conditions(ngx_http_request_t *r, const ngx_array_t *conditions,
         rc = condition[i].holds(r, verdict->identity, &condition[i]);
 
         if (rc == NGX_DECLINED) {
-            verdict->status = AF_TOKEN_FORBIDDEN;
-            verdict->problem = condition[i].problem;
-            verdict->condition = &condition[i];
-            return NGX_OK;
-        }
+            af_require_refuse(verdict, &condition[i]);
 
-        if (rc != NGX_OK) {
+            if (verdict->status == AF_TOKEN_FORBIDDEN) {
+                return NGX_OK;
+            }
+
+        } else if (rc != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What no proof can change is final, and of others an assurance level: a
+ * password makes fresh, but is none.
+ */
+
+static void
+af_require_refuse(af_verdict_t *verdict, const af_condition_t *condition)
+{
+    if (verdict->condition && condition->fresh) {
+        return;
+    }
+
+    verdict->status = (condition->aal || condition->fresh)
+                      ? AF_TOKEN_INSUFFICIENT : AF_TOKEN_FORBIDDEN;
+    verdict->problem = condition->problem;
+    verdict->condition = condition;
 }
 
 
@@ -173,10 +210,62 @@ af_verdict_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
     ctx->refused_status = af_token_status(verdict->status);
     ctx->problem = af_problems[verdict->problem].code;
 
+    if (verdict->status == AF_TOKEN_INSUFFICIENT
+        && af_require_proof(r, &ctx->proof) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (verdict->condition) {
         af_request_log(NGX_LOG_INFO, r, "forbidden by \"%V\"",
                        &verdict->condition->text);
     }
+
+    return NGX_OK;
+}
+
+
+/* all that the location requires, which one proof may satisfy */
+
+static ngx_int_t
+af_require_proof(ngx_http_request_t *r, ngx_str_t *proof)
+{
+    u_char                *p;
+    time_t                 fresh;
+    ngx_uint_t             i, aal;
+    const ngx_array_t     *require;
+    const af_condition_t  *condition;
+
+    require = af_loc_conf(r)->require;
+    condition = require->elts;
+    aal = 0;
+    fresh = 0;
+
+    for (i = 0; i < require->nelts; i++) {
+        aal = ngx_max(aal, condition[i].aal);
+
+        if (condition[i].fresh && (fresh == 0 || condition[i].fresh < fresh)) {
+            fresh = condition[i].fresh;
+        }
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof(", acr_values=\"aal\", max_age=\"\"")
+                             + NGX_INT_T_LEN + NGX_TIME_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    proof->data = p;
+
+    if (aal) {
+        p = ngx_sprintf(p, ", acr_values=\"aal%ui\"", aal);
+    }
+
+    if (fresh) {
+        p = ngx_sprintf(p, ", max_age=\"%T\"", fresh);
+    }
+
+    proof->len = p - proof->data;
 
     return NGX_OK;
 }
@@ -233,6 +322,26 @@ af_condition_verified(ngx_http_request_t *r, const af_identity_t *identity,
     }
 
     return verified.type == AF_VALUE_TRUE ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* what other issuers say of this is not known to mean the same */
+
+static ngx_int_t
+af_condition_aal(ngx_http_request_t *r, const af_identity_t *identity,
+    const af_condition_t *condition)
+{
+    return (identity->first_party && identity->verified.aal >= condition->aal)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+af_condition_fresh(ngx_http_request_t *r, const af_identity_t *identity,
+    const af_condition_t *condition)
+{
+    return af_identity_is_fresh(identity, condition->fresh) ? NGX_OK
+                                                            : NGX_DECLINED;
 }
 
 
@@ -302,7 +411,8 @@ af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     condition = alcf->require->elts;
 
     for ( /* void */ ; n < alcf->require->nelts; n++) {
-        condition[n].problem = problem;
+        condition[n].problem = (condition[n].aal || condition[n].fresh)
+                               ? AF_REAUTHENTICATION_REQUIRED : problem;
     }
 
     af_conf_line(cf, &alcf->require_line);
@@ -409,6 +519,42 @@ af_condition_parse_claim(ngx_conf_t *cf, ngx_str_t *rest,
     }
 
     return af_condition_push(cf, &condition->values, rest->data, rest->len);
+}
+
+
+static const char *
+af_condition_parse_aal(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition)
+{
+    ngx_int_t  aal;
+
+    aal = ngx_atoi(rest->data, rest->len);
+
+    if (aal < 1 || aal > AF_AAL_MAX) {
+        return "it must be 1 or 2";
+    }
+
+    condition->aal = aal;
+
+    return NULL;
+}
+
+
+static const char *
+af_condition_parse_fresh(ngx_conf_t *cf, ngx_str_t *rest,
+    af_condition_t *condition)
+{
+    ngx_int_t  seconds;
+
+    seconds = ngx_parse_time(rest, 1);
+
+    if (seconds < 1 || seconds > AF_FRESH_MAX) {
+        return "it must be a time from 1s to 365d";
+    }
+
+    condition->fresh = seconds;
+
+    return NULL;
 }
 
 

@@ -20,6 +20,8 @@ struct af_condition_s {
     ngx_str_t                  text;       /* as configured */
     af_condition_pt            holds;
     af_problem_id_t            problem;    /* if it is false */
+    ngx_uint_t                 aal;        /* at least; 0: any */
+    time_t                     fresh;      /* seconds at most; 0: any */
 
     /* for some conditions */
     ngx_array_t               *path;       /* names of claims, ngx_str_t */

@@ -145,10 +145,11 @@ af_respond_headers(ngx_http_request_t *r, ngx_uint_t status)
 ngx_int_t
 af_challenge(ngx_http_request_t *r, af_problem_id_t id)
 {
-    u_char              *p;
-    size_t               i, len;
-    ngx_str_t            realm;
-    const af_problem_t  *problem;
+    u_char                   *p;
+    size_t                    i, len;
+    ngx_str_t                 realm, proof;
+    const af_problem_t       *problem;
+    ngx_http_autoflow_ctx_t  *ctx;
 
     static const char  format[] = "Bearer realm=\"%V\"";
     static const char  error[] = ", error=\"%s\", error_description=\"%s\"";
@@ -165,7 +166,14 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
                + ngx_strlen(problem->code);
     }
 
-    p = ngx_pnalloc(r->pool, len);
+    ctx = af_request_find_ctx(r);
+    ngx_str_null(&proof);
+
+    if (ctx && id == AF_REAUTHENTICATION_REQUIRED) {
+        proof = ctx->proof;
+    }
+
+    p = ngx_pnalloc(r->pool, len + proof.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -183,6 +191,8 @@ af_challenge(ngx_http_request_t *r, af_problem_id_t id)
     if (problem->error) {
         len = ngx_sprintf(p + len, error, problem->error, problem->code) - p;
     }
+
+    len = ngx_sprintf(p + len, "%V", &proof) - p;
 
     /* that of the original response, if its error page is refused, too */
 

@@ -112,7 +112,8 @@ static const af_page_t  af_pages[] = {
 
     { "GET", "/confirm", AF_PAGE_USER, .template = "confirm" },
     { "POST", "/confirm", AF_PAGE_USER, .reauth = 1, .then = "/",
-      .returns = 1 },
+      .returns = 1, .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_auth_reauth },
 
     /* inviting others: the API decides whether it is allowed */
 

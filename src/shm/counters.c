@@ -101,7 +101,8 @@ _Static_assert(af_label_count(limit) == AF_LIMIT_VALUES, "values");
 /* in the order of af_token_status_t */
 af_label(token, "status", "ok", "missing", "too_long", "malformed",
          "unknown_key", "signature", "issuer", "audience", "not_yet_valid",
-         "expired", "token_revoked", "forbidden", "cross_site", "unavailable");
+         "expired", "token_revoked", "forbidden", "cross_site", "unavailable",
+         "insufficient");
 _Static_assert(af_label_count(token) == AF_VERIFICATION_VALUES, "values");
 
 af_label(cache, "result", "hit", "miss");

@@ -55,7 +55,7 @@ typedef enum {
 
 
 /* the numbers of labels that are other headers' enums */
-#define AF_VERIFICATION_VALUES  14
+#define AF_VERIFICATION_VALUES  15
 #define AF_DELIVERY_VALUES      4
 
 /* classes of a status, from 2xx */

@@ -111,6 +111,8 @@ SELECT row_to_json(export) AS json
                            autoflow.rfc3339(last_used_at) AS last_used_at,
                            autoflow.rfc3339(expires_at) AS expires_at,
                            autoflow.rfc3339(ended_at) AS ended_at,
+                           autoflow.rfc3339(authenticated_at)
+                               AS authenticated_at,
                            amr,
                            aal
                       FROM autoflow.sessions s

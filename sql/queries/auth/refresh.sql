@@ -117,7 +117,7 @@ SELECT CASE
        CASE WHEN verdict IN ('current', 'former')
             THEN autoflow.user_as(:dialect::text, account) END AS "user",
        CASE WHEN verdict IN ('current', 'former')
-            THEN autoflow.claims_json(account, (session).id) END AS claims,
+            THEN autoflow.session_claims(account, session) END AS claims,
        autoflow.session_revocation(ended) AS revoked
   FROM decision,
        LATERAL array_position(:successors::text[],

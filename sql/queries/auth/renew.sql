@@ -72,7 +72,7 @@ SELECT verdict,
        (account).id AS user_id,
        encode((session).random, 'hex') AS random,
        CASE WHEN verdict IN ('current', 'former')
-            THEN autoflow.claims_json(account, (session).id) END AS claims,
+            THEN autoflow.session_claims(account, session) END AS claims,
        autoflow.session_revocation(ended) AS revoked
   FROM decision
   LEFT JOIN ended ON true;

@@ -45,6 +45,11 @@ SELECT (SELECT json_agg(row_to_json(session))
                        host(ip_address) AS ip_address,
                        autoflow.rfc3339(created_at) AS created_at,
                        autoflow.rfc3339(last_used_at) AS last_used_at,
+                       autoflow.rfc3339(coalesce(authenticated_at, created_at))
+                           AS authenticated_at,
+                       coalesce(jsonb_path_query_array(amr, '$[*].method'),
+                                '["pwd"]') AS amr,
+                       coalesce(aal, 1) AS aal,
                        autoflow.rfc3339(ends_at) AS expires_at,
                        id = :session_id::uuid AS is_current
                   FROM page

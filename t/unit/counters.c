@@ -189,7 +189,7 @@ test_samples(void **state)
     assert_int_equal(count_of(counters, "autoflow_verifications_total", "ok"),
                      2);
     assert_int_equal(count_of(counters, "autoflow_verifications_total",
-                              "unavailable"), 3);
+                              "insufficient"), 3);
     assert_int_equal(count_of(counters, "autoflow_logins_total", "success"),
                      1);
     assert_int_equal(count_of(counters, "autoflow_logins_total",

@@ -83,8 +83,10 @@ subtest 'a page with a cursor' => sub {
 };
 
 subtest 'the audit log' => sub {
+    # of last month: what a new month has so far would be read as a whole
     $t->db->do(q{INSERT INTO autoflow.audit_events (at, action, actor_id, target_id)
-        SELECT now() - n * interval '20 seconds' - k * interval '23 days',
+        SELECT date_trunc('month', now()) - interval '2 days' - n * interval '20 seconds'
+                   - k * interval '23 days',
                CASE WHEN n % 20000 = 1 THEN 'promoted' ELSE 'logged_in' END, id, id
           FROM (SELECT row_number() OVER () AS n, id FROM autoflow.users) AS u, generate_series(0,
           ?::int) AS k}, {}, $rounds - 1);

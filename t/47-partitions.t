@@ -45,6 +45,7 @@ sub shape {
          UNION ALL
         SELECT oid::regprocedure::text || proacl::text || prosecdef FROM pg_proc
          WHERE oid::regprocedure::text ~ 'autoflow\.sessions[,)]'
+            OR prorettype = 'autoflow.sessions'::regtype
          UNION ALL
         SELECT attname || attacl::text FROM pg_attribute
          WHERE attrelid = 'autoflow.sessions'::regclass AND attacl IS NOT NULL

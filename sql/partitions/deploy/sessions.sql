@@ -48,19 +48,25 @@ END
 $$;
 
 
--- The functions that depend on the table or on its type.
+-- The functions that depend on the table, on its type, or on other such functions.
 
 CREATE OR REPLACE FUNCTION autoflow.sessions_users() RETURNS SETOF regprocedure
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT DISTINCT objid::regprocedure
-      FROM pg_class c
-      JOIN pg_depend
-        ON (refclassid, refobjid) IN (('pg_class'::regclass, c.oid),
-                                      ('pg_type'::regclass, reltype))
-     WHERE c.oid = 'autoflow.sessions'::regclass
-       AND classid = 'pg_proc'::regclass
+    WITH RECURSIVE objects (class, id) AS (
+        SELECT refclass, refid
+          FROM pg_class AS c,
+       LATERAL (VALUES ('pg_class'::regclass, c.oid),
+                       ('pg_type'::regclass, c.reltype)) AS own (refclass, refid)
+         WHERE c.oid = 'autoflow.sessions'::regclass
+         UNION
+        SELECT classid, objid
+          FROM objects
+          JOIN pg_depend ON refclassid = class AND refobjid = id
+         WHERE classid = 'pg_proc'::regclass
+    )
+    SELECT id::regprocedure FROM objects WHERE class = 'pg_proc'::regclass
 $$;
 
 
@@ -85,24 +91,25 @@ AS $$
           JOIN pg_attribute ON attrelid = oid, aclexplode(attacl)
     ), functions AS (
         SELECT oid, proacl FROM pg_proc WHERE oid IN (SELECT autoflow.sessions_users())
-    ), other (place, statement) AS (
-        SELECT 1, format('GRANT %s ON autoflow.sessions TO %s', privilege,
+    ), other (place, id, statement) AS (
+        SELECT 1, 0::oid, format('GRANT %s ON autoflow.sessions TO %s', privilege,
                          grantee::regrole)
           FROM granted
          UNION ALL
-        SELECT 2, pg_get_functiondef(oid)
+        SELECT 2, oid, pg_get_functiondef(oid)
           FROM functions
          UNION ALL
-        SELECT 3, format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+        SELECT 3, oid, format('REVOKE ALL ON FUNCTION %s FROM PUBLIC',
+                              oid::regprocedure)
           FROM functions
          WHERE proacl IS NOT NULL
          UNION ALL
-        SELECT 4, format('GRANT EXECUTE ON FUNCTION %s TO %s', oid::regprocedure,
+        SELECT 4, oid, format('GRANT EXECUTE ON FUNCTION %s TO %s', oid::regprocedure,
                          grantee::regrole)
           FROM functions, aclexplode(proacl)
          WHERE grantee <> 0
     )
-    SELECT ARRAY(SELECT statement FROM other ORDER BY place)
+    SELECT ARRAY(SELECT statement FROM other ORDER BY place, id)
            || ARRAY(SELECT pg_get_triggerdef(t.oid)
                       FROM sessions
                       JOIN pg_trigger t ON tgrelid = sessions.oid
@@ -133,6 +140,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     sessions    CONSTANT regclass := 'autoflow.sessions';
+    row_type    CONSTANT oid := (SELECT reltype FROM pg_class WHERE oid = sessions);
     parts       text[];
     users       regprocedure[];
     referring   text;
@@ -158,6 +166,13 @@ BEGIN
         SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
           FROM pg_constraint
          WHERE confrelid = sessions AND contype = 'f' AND conparentid = 0
+    ) || ARRAY(
+        -- another type returned isn't another function
+        SELECT format('DROP FUNCTION %s', used)
+          FROM unnest(users) AS used
+          JOIN pg_proc ON pg_proc.oid = used
+         WHERE row_type = prorettype
+           AND row_type <> ALL (proargtypes)
     ) || autoflow.sessions_rename('sessions', former)
       || meanwhile
       || autoflow.sessions_rename(successor, 'sessions')
@@ -172,8 +187,7 @@ BEGIN
         SELECT format('DROP FUNCTION %s', used)
           FROM unnest(users) AS used
           JOIN pg_proc ON pg_proc.oid = used
-         WHERE (SELECT reltype FROM pg_class WHERE pg_class.oid = sessions)
-               = ANY (proargtypes)
+         WHERE row_type = ANY (proargtypes)
     LOOP
         EXECUTE statement;
     END LOOP;

@@ -226,27 +226,6 @@ subtest 'concurrently' => sub {
     login($email, "$fresh number $winner")->status_is(200);
 };
 
-# a login with the old password, which has opened its session when the others
-# are about to be ended
-subtest 'an overlapping login' => sub {
-    my ($email, $reset) = account();
-    my $request = sub ($path, $body) {
-        $t->client->send(
-            Test::Autoflow::Client::request(POST => $path, {}, Mojo::JSON::encode_json($body))) };
-    my $lock  = $t->locked;
-    my $login = $request->('/auth/login', {email => $email, password => $good});
-    $t->wait_for(sub { $t->blocked == 1 });
-    my $end = $request->('/auth/reset-password', {token => $reset, new_password => $fresh});
-    $t->wait_for(sub { $t->blocked == 2 });
-    $lock->rollback;
-    is $end->status, 204;
-    my $pair = Mojo::JSON::decode_json($login->answer->{body});
-    $t->get_ok('/auth/me' => $t->bearer($pair))
-        ->problem_is(401, 'token_revoked', 'ends with the others');
-    $t->post_ok('/auth/refresh' => json => {refresh_token => $pair->{refresh_token}})
-        ->problem_is(401, 'invalid_token');
-};
-
 subtest 'secret rotation' => sub {
     my ($email, $reset) = account();
     my $former = encode_base64url(substr decode_base64url($reset), 4);

@@ -5,6 +5,10 @@
 #include "http/variables.h"
 
 
+typedef ngx_int_t (*af_request_text_pt)(ngx_http_request_t *r,
+    ngx_str_t *text);
+
+
 static ngx_int_t af_variable_claim(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_claims(ngx_http_request_t *r,
@@ -25,11 +29,7 @@ static ngx_int_t af_variable_time(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_trace(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t af_variable_path(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t af_variable_user_agent(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t af_variable_return(ngx_http_request_t *r,
+static ngx_int_t af_variable_of_request(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t af_variable_value(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, const ngx_str_t *path, ngx_uint_t n);
@@ -99,14 +99,14 @@ static ngx_http_variable_t  af_variables[] = {
     { ngx_string("autoflow_tracestate"), NULL, af_variable_trace,
       offsetof(af_request_trace_t, tracestate), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("autoflow_path"), NULL, af_variable_path,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("autoflow_path"), NULL, af_variable_of_request,
+      (uintptr_t) af_request_path, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("autoflow_user_agent"), NULL, af_variable_user_agent,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("autoflow_user_agent"), NULL, af_variable_of_request,
+      (uintptr_t) af_request_user_agent, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("autoflow_return"), NULL, af_variable_return,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("autoflow_return"), NULL, af_variable_of_request,
+      (uintptr_t) af_login_return_here, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     ngx_http_null_variable
 };
@@ -357,45 +357,15 @@ af_variable_trace(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
+/* by a function that finds it */
+
 static ngx_int_t
-af_variable_path(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+af_variable_of_request(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
     ngx_str_t  text;
 
-    if (af_request_path(r, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    af_variable_text(v, &text);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-af_variable_return(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ngx_str_t  text;
-
-    if (af_login_return_here(r, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    af_variable_text(v, &text);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-af_variable_user_agent(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ngx_str_t  text;
-
-    if (af_request_user_agent(r, &text) != NGX_OK) {
+    if (((af_request_text_pt) data)(r, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -24,11 +24,11 @@ GRANT USAGE ON SCHEMA autoflow TO autoflow_app;
 
 GRANT SELECT,
       INSERT (email, email_key, username, full_name, password_hash,
-              is_superuser, email_verified, verify_first),
+              is_superuser, email_verified, verify_first, language),
       UPDATE (email, email_key, pending_email, pending_email_key, username,
               full_name, bio, password_hash, is_active, is_superuser,
               email_verified, token_epoch, tokens_stale_at, updated_at,
-              last_login_at, deleted_at)
+              last_login_at, deleted_at, language)
     ON autoflow.users TO autoflow_app;
 
 GRANT SELECT ON autoflow.user_names TO autoflow_app;
@@ -40,8 +40,9 @@ GRANT SELECT ON autoflow.failed_attempts TO autoflow_app;
 GRANT SELECT ON autoflow.imported_accounts TO autoflow_app;
 
 GRANT SELECT,
-      INSERT (email, email_key, roles, invited_by, expires_at),
-      UPDATE (id, email, roles, invited_by, created_at, mailed_at, expires_at),
+      INSERT (email, email_key, roles, invited_by, expires_at, language),
+      UPDATE (id, email, roles, invited_by, created_at, mailed_at, expires_at,
+              language),
       DELETE
     ON autoflow.invitations TO autoflow_app;
 
@@ -74,7 +75,7 @@ GRANT SELECT ON autoflow.revocations TO autoflow_app;
 -- Mails, the audit log, jobs.
 
 GRANT SELECT,
-      INSERT (kind, user_id, recipient, recipient_key),
+      INSERT (kind, user_id, recipient, recipient_key, language),
       UPDATE (due_at, attempts, sent_at, failed_at, last_error, used_at)
     ON autoflow.outbox TO autoflow_app;
 
@@ -222,6 +223,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.refresh_verdict(autoflow.users, autoflow.sessions, bigint, bytea,
                              bigint),
     autoflow.request_mail(text, uuid, text, text),
+    autoflow.request_mail(text, uuid, text, text, text),
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
     autoflow.rfc3339(timestamptz),
     autoflow.role_id(text),

@@ -18,6 +18,13 @@ my $code = join '', map { $_->slurp }
 
 sub tags ($text) { return $text =~ /\{\{(.*?)\}\}/g }
 
+# the words of a mail, but for its links
+sub words ($text) {
+    my $dom = Mojo::DOM->new($text);
+    $dom->find('title, a')->each(sub ($tag, $n) { $tag->remove });
+    return join ' ', split ' ', $dom->all_text =~ s/\{\{link\}\}//gr;
+}
+
 sub wrong ($what, @wrong) { is_deeply [sort @wrong], [], $what }
 
 
@@ -110,6 +117,48 @@ subtest events => sub {
     my %named = map { /^event_(.+)/ ? ($1 => 1) : () } keys %{$texts{en}};
     wrong('each has words', grep { !$named{$_} } keys %happens);
     wrong('and no others', grep { !$happens{$_} } keys %named);
+};
+
+subtest mails => sub {
+    my %mail = map { $_->basename => $_->slurp } $root->child('conf', 'mail')->list->each;
+    my @ours = grep { /^\w+\.\w+$/ } keys %mail;
+    my @languages = grep { $_ ne 'en' } keys %texts;
+    cmp_ok scalar @ours, '>=', 18, 'are there';
+    for my $language (@languages) {
+        my %theirs = map { $_ => $mail{s/(?=\.\w+$)/.$language/r} // '' } @ours;
+        wrong("$language lacks none", grep { $theirs{$_} !~ /\S/ } @ours);
+        wrong("$language names the same values", grep { join(' ', sort(tags($theirs{$_})))
+            ne join(' ', sort(tags($mail{$_}))) } @ours);
+        wrong("$language says so", grep { /html$/ && $theirs{$_} !~ /<html lang="$language">/ }
+            @ours);
+    }
+    wrong('there is nothing else', grep { !/^\w+(?:\.(?:@{[join '|', @languages]}))?\.\w+$/ }
+        keys %mail);
+    wrong('HTML is text with markup', grep { /html$/ && words($mail{$_}) ne
+        words($mail{s/html$/txt/r}) } keys %mail);
+    wrong('and its title is the subject', grep { /html$/ && Mojo::DOM->new($mail{$_})->at('title')
+        ->text . "\n" ne $mail{s/html$/subject/r} } keys %mail);
+};
+
+subtest 'landing pages' => sub {
+    my $folder = $root->child('conf', 'landing');
+    my $script = $folder->child('texts.js')->slurp;
+    my %english;
+    for my $page ($folder->list->grep(qr/\.html$/)->each) {
+        my $dom = Mojo::DOM->new($page->slurp);
+        $english{$_->text} = 1 for $dom->find('title, h1, p, label, button, a')
+            ->grep(sub { $_->children->size == 0 && $_->text =~ /\S/ })->each;
+        $english{$_} = 1 for grep { defined } map { @{$_->attr}{qw(data-title data-done)} }
+            $dom->find('form')->each;
+    }
+    my $code = $folder->child('landing.js')->slurp;
+    $english{$_} = 1 for $code =~ /'([A-Z][^']+\.)'/g;
+    for my $language (grep { $_ ne 'en' } keys %texts) {
+        my ($theirs) = $script =~ /^  \Q$language\E: \{\n(.*?)^  \},$/ms;
+        my %has = ($theirs // '') =~ /^    '([^']+)': '([^']+)',$/mg;
+        wrong("$language lacks nothing", grep { !$has{$_} } keys %english);
+        wrong("$language has nothing else", grep { !$english{$_} } keys %has);
+    }
 };
 
 done_testing;

@@ -4,6 +4,9 @@
 const API = '/api/v1';
 const $ = id => document.getElementById(id);
 
+// of texts.js, which a page of another version may lack
+const t = window.translate || (text => text);
+
 // the address bar and the history need not show it any longer
 const token = new URLSearchParams(location.search).get('token');
 history.replaceState(null, '', location.pathname);
@@ -55,12 +58,12 @@ function complain({ code, field }) {
   }
   const input = field && $(field);
   if (input) {
-    say('', field === 'email' ? 'Please type an e-mail address.' : fieldWords[code] || words.unavailable);
+    say('', t(field === 'email' ? 'Please type an e-mail address.' : fieldWords[code] || words.unavailable));
     input.setAttribute('aria-invalid', 'true');
     return input.focus();
   }
 
-  say('', words[code] || words.unavailable);
+  say('', t(words[code] || words.unavailable));
   if (code === 'invalid_token' || code === 'email_taken') {
     $('use').hidden = true;
     $('again').hidden = code === 'email_taken';
@@ -113,7 +116,7 @@ submits($('use'), async () => {
 
   if (password) {
     if (password.value !== $('repeated').value) {
-      say('', 'The two passwords are not the same.');
+      say('', t('The two passwords are not the same.'));
       $('repeated').setAttribute('aria-invalid', 'true');
       return $('repeated').focus();
     }
@@ -127,7 +130,7 @@ submits($('use'), async () => {
 submits($('again'), async () => {
   const error = await post($('again').dataset.path, { email: $('email').value });
   return error ? complain(error)
-    : finish($('again'), 'If this is the address of an account that needs one, a mail with another link is on its way.');
+    : finish($('again'), t('If this is the address of an account that needs one, a mail with another link is on its way.'));
 });
 
 if (!token) {

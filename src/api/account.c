@@ -98,6 +98,7 @@ static const af_field_t  export_fields[] = {
     { "complete", &af_type_boolean, AF_REQUIRED, NULL },
     { "cut", &af_type_array, AF_REQUIRED, NULL },
     { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
+    { "language", &af_type_string, AF_REQUIRED|AF_NULLABLE, NULL },
     { "profile", &af_type_object, AF_REQUIRED|AF_NULLABLE, NULL },
     { "contacts", &af_type_array, AF_REQUIRED, &af_schema_contact },
     { "jobs", &af_type_array, AF_REQUIRED, &af_schema_job },
@@ -107,6 +108,7 @@ static const af_field_t  export_fields[] = {
     { "sessions", &af_type_array, AF_REQUIRED, NULL },
     { "addresses", &af_type_array, AF_REQUIRED, NULL },
     { "imports", &af_type_array, AF_REQUIRED, NULL },
+    { "invitations", &af_type_array, AF_REQUIRED, NULL },
     { "mails", &af_type_array, AF_REQUIRED, NULL },
     { "events", &af_type_array, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }

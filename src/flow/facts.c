@@ -2,6 +2,7 @@
 #include "http/dialect.h"
 #include "http/request.h"
 #include "http/trace.h"
+#include "mail/outbox.h"
 
 
 typedef struct {
@@ -25,6 +26,8 @@ static ngx_int_t af_fact_verify_first(const af_facts_t *of, size_t offset,
     const char **value);
 static ngx_int_t af_fact_inviters(const af_facts_t *of, size_t offset,
     const char **value);
+static ngx_int_t af_fact_accepted_language(const af_facts_t *of,
+    size_t offset, const char **value);
 static ngx_int_t af_fact_version(const af_facts_t *of, size_t offset,
     const char **value);
 static ngx_int_t af_fact_uptime(const af_facts_t *of, size_t offset,
@@ -64,6 +67,7 @@ static const struct {
     { "mail", af_fact_mail, 0 },
     { "verify_first", af_fact_verify_first, 0 },
     { "inviters", af_fact_inviters, 0 },
+    { "accepted_language", af_fact_accepted_language, 0 },
     { "version", af_fact_version, 0 },
     { "uptime", af_fact_uptime, 0 },
     { "ip_address", af_fact_ip_address, 0 },
@@ -170,6 +174,34 @@ static ngx_int_t
 af_fact_inviters(const af_facts_t *of, size_t offset, const char **value)
 {
     *value = of->conf->inviters;
+
+    return NGX_OK;
+}
+
+
+/* in which a mail would be written that the request causes; NULL: none of ours */
+
+static ngx_int_t
+af_fact_accepted_language(const af_facts_t *of, size_t offset,
+    const char **value)
+{
+    ngx_table_elt_t              *h;
+    const af_compose_language_t  *language;
+
+    *value = NULL;
+
+    h = af_header_in(of->request, "accept-language", 0);
+
+    if (h == NULL || of->conf->mail_conf == NULL) {
+        return NGX_OK;
+    }
+
+    language = af_compose_language(&of->conf->mail_conf->compose,
+                                   (char *) h->value.data, h->value.len);
+
+    if (language && *language->name) {
+        *value = language->name;
+    }
 
     return NGX_OK;
 }

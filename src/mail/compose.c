@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "mail/compose.h"
+#include "check/language.h"
 
 
 /* in the order of af_mail_parts[] */
@@ -42,6 +43,31 @@ const af_template_value_t  af_mail_variables[] = {
     { "since", NULL },
     { NULL, NULL }
 };
+
+
+const af_compose_language_t *
+af_compose_language(const af_compose_conf_t *conf, const char *accept,
+    size_t len)
+{
+    size_t                        i;
+    unsigned                      weight, best;
+    const af_compose_language_t  *language, *found;
+
+    best = 0;
+    found = NULL;
+
+    for (i = 0; i < conf->nlanguages; i++) {
+        language = &conf->languages[i];
+        weight = af_language_weight(accept, len, language->name,
+                                    strlen(language->name));
+        if (weight > best) {
+            best = weight;
+            found = language;
+        }
+    }
+
+    return found;
+}
 
 
 const char *
@@ -106,9 +132,10 @@ static const char *
 af_compose_parts(const af_compose_conf_t *conf, const af_outbox_entry_t *entry,
     size_t kind, const char *link, af_buffer_t *parts, af_buffer_t *out)
 {
-    size_t                     i;
-    af_message_t               message;
-    const af_template_value_t  values[] = {
+    size_t                        i;
+    af_message_t                  message;
+    const af_compose_language_t  *language;
+    const af_template_value_t     values[] = {
         { "link", link },
         { "email", entry->recipient },
         { "name", entry->name },
@@ -117,11 +144,19 @@ af_compose_parts(const af_compose_conf_t *conf, const af_outbox_entry_t *entry,
         { NULL, NULL }
     };
 
+    language = entry->language
+               ? af_compose_language(conf, entry->language,
+                                     strlen(entry->language)) : NULL;
+    if (language == NULL) {
+        language = conf->languages;
+    }
+
     for (i = 0; i < AF_MAIL_PARTS; i++) {
         af_buffer_puts(&parts[i], "");
         af_template_write(af_mail_parts[i].kind,
-                          conf->templates[kind][i].text,
-                          conf->templates[kind][i].len, values, &parts[i]);
+                          language->templates[kind][i].text,
+                          language->templates[kind][i].len, values,
+                          &parts[i]);
 
         if (parts[i].failed) {
             return "out of memory";

@@ -30,6 +30,18 @@ typedef struct {
 } af_mail_part_t;
 
 
+/* the templates of a language */
+
+typedef struct {
+    const char          *name;         /* "de"; "": unknown */
+
+    struct {
+        const char      *text;
+        size_t           len;
+    } templates[AF_MAIL_KINDS][AF_MAIL_PARTS];
+} af_compose_language_t;
+
+
 /* the configuration, which must outlive its uses */
 
 typedef struct {
@@ -39,10 +51,9 @@ typedef struct {
 
     const af_purpose_keys_t  *keys;
 
-    struct {
-        const char      *text;
-        size_t           len;
-    } templates[AF_MAIL_KINDS][AF_MAIL_PARTS];
+    /* complete; the first one is that of whoever has no other */
+    const af_compose_language_t  *languages;
+    size_t                        nlanguages;
 } af_compose_conf_t;
 
 
@@ -55,6 +66,7 @@ typedef struct {
     const char          *name;
     const char          *account;      /* the account's, mostly elided */
     const char          *since;        /* the account's day of creation */
+    const char          *language;     /* NULL: unknown */
     int64_t              created;      /* seconds since 1970 */
 } af_outbox_entry_t;
 
@@ -65,6 +77,13 @@ extern const af_mail_part_t  af_mail_parts[AF_MAIL_PARTS];
 /* the variables of templates; see docs/mail.md */
 extern const af_template_value_t  af_mail_variables[];
 
+
+/*
+ * Which language the value of an Accept-Language header likes best, or the name
+ * of a language; NULL: none.
+ */
+const af_compose_language_t *af_compose_language(
+    const af_compose_conf_t *conf, const char *accept, size_t len);
 
 /* Composes a message.  Returns NULL, or a phrase that says why it can't. */
 const char *af_compose_message(const af_compose_conf_t *conf,

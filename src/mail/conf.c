@@ -1,4 +1,5 @@
 #include "mail/conf.h"
+#include "mail/templates_conf.h"
 #include "conf/params.h"
 #include "conf/secret.h"
 #include "mail/outbox.h"
@@ -30,9 +31,6 @@ static char *af_mail_smtp_password(ngx_conf_t *cf, af_smtp_t *smtp,
     af_mail_params_t *params);
 static char *af_mail_smtp_tls(ngx_conf_t *cf, af_smtp_t *smtp,
     af_mail_params_t *params);
-static char *af_mail_load(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf);
-static char *af_mail_template(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part);
 
 
 static const af_param_t  af_mail_params[] = {
@@ -470,80 +468,11 @@ af_mail_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
     mail->compose.link_base = (char *) amcf->link_base.data;
     mail->compose.keys = &amcf->purpose_keys;
 
-    if (af_mail_load(cf, amcf) != NGX_CONF_OK) {
+    if (af_mail_templates_load(cf, amcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
     amcf->outbox = af_outbox_create(cf->pool, mail, amcf->db);
 
     return amcf->outbox ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-af_mail_load(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
-{
-    ngx_uint_t  kind, part;
-
-    if (amcf->mail_templates.data == NULL) {
-        ngx_str_set(&amcf->mail_templates, "mail");
-    }
-
-    for (kind = 0; kind < AF_MAIL_KINDS; kind++) {
-        for (part = 0; part < AF_MAIL_PARTS; part++) {
-            if (af_mail_template(cf, amcf, kind, part)
-                != NGX_CONF_OK)
-            {
-                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "\"autoflow_mail\" in %s:%ui needs the folder "
-                              "of its templates; \"autoflow_mail_templates\" "
-                              "says where it is",
-                              amcf->mail_line.file, amcf->mail_line.line);
-                return NGX_CONF_ERROR;
-            }
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-af_mail_template(ngx_conf_t *cf,
-    ngx_http_autoflow_main_conf_t *amcf, ngx_uint_t kind, ngx_uint_t part)
-{
-    size_t              line;
-    u_char              name[NGX_MAX_PATH], *last;
-    ngx_str_t           value;
-    const char         *error;
-    af_compose_conf_t  *compose;
-    af_secret_value_t   secret;
-
-    compose = &amcf->mail_conf->compose;
-
-    last = ngx_snprintf(name, sizeof(name) - 1, "file:%V/%s%s",
-                        &amcf->mail_templates, af_mail_kinds[kind].name,
-                        af_mail_parts[part].suffix);
-    *last = '\0';
-
-    value.data = name;
-    value.len = last - name;
-
-    if (af_secret_value_read(cf, &value, &secret) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    error = af_template_check(af_mail_parts[part].kind,
-                              (char *) secret.text.data, secret.text.len,
-                              af_mail_variables, &line);
-    if (error) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "the template %s in %V:%uz",
-                      error, &secret.file, line);
-        return NGX_CONF_ERROR;
-    }
-
-    compose->templates[kind][part].text = (char *) secret.text.data;
-    compose->templates[kind][part].len = secret.text.len;
-
-    return NGX_CONF_OK;
 }

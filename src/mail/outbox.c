@@ -362,6 +362,7 @@ af_outbox_process(af_outbox_t *outbox)
     task->entry.name = af_outbox_column(outbox, "name");
     task->entry.account = af_outbox_column(outbox, "account");
     task->entry.since = af_outbox_column(outbox, "since");
+    task->entry.language = af_outbox_column(outbox, "language");
 
     created = af_outbox_column(outbox, "created");
     task->entry.created = ngx_atotm((u_char *) created, ngx_strlen(created));

@@ -5,6 +5,7 @@
 #include "pages/pages.h"
 #include "api/api.h"
 #include "api/metrics.h"
+#include "check/return.h"
 #include "conf/params.h"
 
 
@@ -23,6 +24,7 @@ static const af_param_t  af_pages_params[] = {
     af_param("templates=", af_param_file, af_pages_t, own),
     af_param("css=", af_param_file, af_pages_t, css),
     af_param("logo=", af_param_file, af_pages_t, logo),
+    af_param("start=", af_param_str, af_pages_t, start),
     { .name = ngx_null_string }
 };
 
@@ -34,6 +36,7 @@ af_pages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                      *rv;
     af_pages_t                *pages;
+    af_origin_t                origin;
     const char                *error;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -59,6 +62,14 @@ af_pages_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (pages->brand.len > AF_PAGES_BRAND_MAX) {
         return "has a \"brand=\" that is too long";
+    }
+
+    if (pages->start.len
+        && af_return_check((char *) pages->start.data, pages->start.len,
+                           &origin)
+           == AF_RETURN_REFUSED)
+    {
+        return "has a \"start=\" that is neither a path nor a URL";
     }
 
     error = af_pages_place(cf, pages);

@@ -43,6 +43,7 @@ typedef struct {
     const char        *scope;      /* of the query "scope", or NULL */
 
     unsigned           returns:1;  /* or leads to where people came from */
+    unsigned           begins:1;   /* or to where new accounts begin */
     unsigned           leads:1;    /* likewise from a GET, if signed in */
     unsigned           reauth:1;   /* "current_password" is required */
     unsigned           fresh:1;    /* or was, not long ago */
@@ -79,6 +80,7 @@ typedef struct af_pages_s {
     ngx_str_t          own;        /* a folder, or empty */
     ngx_str_t          css;        /* files, or empty */
     ngx_str_t          logo;
+    ngx_str_t          start;      /* of new accounts, or empty */
     const char        *css_name;   /* as static files, or NULL */
     const char        *logo_name;
 
@@ -222,6 +224,9 @@ const char *af_page_sent(const af_ctx_t *ctx, const char *name);
 char *af_page_url(af_ctx_t *ctx, const char *path);
 char *af_page_with(af_ctx_t *ctx, const char *place, json_t *args);
 const char *af_page_return(af_ctx_t *ctx);
+
+/* Where whoever has just got an account begins, or NULL. */
+const char *af_page_start(af_ctx_t *ctx);
 
 /*
  * A step's end: back to where somebody came from, with a cookie for a moment,

@@ -27,6 +27,18 @@ af_page_return(af_ctx_t *ctx)
 
 
 const char *
+af_page_start(af_ctx_t *ctx)
+{
+    const af_pages_t  *pages;
+
+    pages = af_loc_conf(ctx->request)->pages;
+
+    return (pages->start.len && af_login_return(ctx->request, &pages->start))
+           ? (char *) pages->start.data : NULL;
+}
+
+
+const char *
 af_page_sent(const af_ctx_t *ctx, const char *name)
 {
     const char             *value;

@@ -232,6 +232,10 @@ af_page_leave(af_ctx_t *ctx, const char *json)
     page = af_page_of(ctx->match.route);
     place = page->returns ? af_page_return(ctx) : NULL;
 
+    if (place == NULL && page->begins) {
+        place = af_page_start(ctx);
+    }
+
     if (page->returns && json) {
 
         /* none before the address of a new account is verified */

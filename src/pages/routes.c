@@ -49,13 +49,14 @@ static const af_page_t  af_pages[] = {
     { "GET", "/sign-up", AF_PAGE_GUEST, .template = "sign_up",
       .steps = af_page_sign_up_steps },
     { "POST", "/sign-up", AF_PAGE_ANY,
-      .api = "POST /auth/register", .then = "/", .returns = 1 },
+      .api = "POST /auth/register", .then = "/", .returns = 1, .begins = 1 },
 
     { "GET", "/accept-invitation", AF_PAGE_ANY, .template = "invitation",
       .api = "POST /auth/invitations/look",
       .steps = af_page_invitation_steps },
     { "POST", "/accept-invitation", AF_PAGE_ANY,
-      .api = "POST /auth/invitations/accept", .then = "/", .returns = 1 },
+      .api = "POST /auth/invitations/accept", .then = "/", .returns = 1,
+      .begins = 1 },
 
     { "GET", "/forgot-password", AF_PAGE_ANY, .template = "forgot" },
     { "POST", "/forgot-password", AF_PAGE_ANY,

@@ -445,7 +445,9 @@ test_a_composed_message(void **state)
     af_compose_conf_t  compose;
     af_outbox_entry_t  entry = { ID, "reset_password", "a&b@example.com",
                                  "Ada\nKing", "a\u2026@e\u2026.com",
-                                 "2025-12-31", 1795262400 };
+                                 "2025-12-31", NULL, 1795262400 };
+
+    static af_compose_language_t  language;
 
     static const char *const  texts[] = {
         "For {{name}}", "{{link}} {{email}}", "<a href=\"{{link}}\">{{email}}"
@@ -457,11 +459,14 @@ test_a_composed_message(void **state)
     compose.from = "auth@example.com";
     compose.link_base = "https://example.com/app";
     compose.keys = &keys;
+    compose.languages = &language;
+    compose.nlanguages = 1;
+    language.name = "en";
 
     for (i = 0; i < AF_MAIL_KINDS; i++) {
         for (j = 0; j < AF_MAIL_PARTS; j++) {
-            compose.templates[i][j].text = texts[j];
-            compose.templates[i][j].len = strlen(texts[j]);
+            language.templates[i][j].text = texts[j];
+            language.templates[i][j].len = strlen(texts[j]);
         }
     }
 
@@ -495,6 +500,60 @@ test_a_composed_message(void **state)
 }
 
 
+/* one that a node of other templates has stored is understood as far as it is */
+
+static void
+test_the_language_of_a_message(void **state)
+{
+    int                failed;
+    char               subject[50];
+    size_t             i, j;
+    af_buffer_t        out;
+    af_compose_conf_t  compose;
+    af_outbox_entry_t  entry = { ID, "verify_email", "a@example.com", "Ada",
+                                 "a", "2025-12-31", NULL, 1795262400 };
+
+    static af_compose_language_t  languages[3];
+    static const char *const  names[] = { "en", "de", "pt-BR" };
+    static const char *const  rows[][2] = {
+        { NULL, "en" }, { "", "en" }, { "en", "en" }, { "de", "de" },
+        { "de-AT", "de" }, { "DE", "de" }, { "pt", "pt-BR" }, { "fr", "en" },
+        { "deu", "en" }
+    };
+
+    (void) state;
+
+    failed = 0;
+    memset(&compose, 0, sizeof(compose));
+    compose.from = "auth@example.com";
+    compose.link_base = "https://example.com/app";
+    compose.keys = &keys;
+    compose.languages = languages;
+    compose.nlanguages = af_nelts(languages);
+
+    for (i = 0; i < af_nelts(languages); i++) {
+        languages[i].name = names[i];
+
+        for (j = 0; j < AF_MAIL_PARTS; j++) {
+            languages[i].templates[0][j].text = names[i];
+            languages[i].templates[0][j].len = strlen(names[i]);
+        }
+    }
+
+    for (i = 0; i < af_nelts(rows); i++) {
+        memset(&out, 0, sizeof(out));
+        entry.language = rows[i][0];
+        assert_null(af_compose_message(&compose, &entry, &out));
+        snprintf(subject, sizeof(subject), "\r\nSubject: %s\r\n", rows[i][1]);
+        af_row(strstr(out.data, subject) != NULL, "%s",
+               rows[i][0] ? rows[i][0] : "none");
+        af_buffer_free(&out);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
 int
 main(void)
 {
@@ -507,7 +566,8 @@ main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_a_token),
-        cmocka_unit_test(test_a_composed_message)
+        cmocka_unit_test(test_a_composed_message),
+        cmocka_unit_test(test_the_language_of_a_message)
     };
 
     return sodium_init() == -1

@@ -73,6 +73,7 @@ SELECT row_to_json(export) AS json
            cut IS NULL AS complete,
            coalesce(cut, '[]') AS cut,
            autoflow.user_as(:dialect::text, u) AS "user",
+           (u).language,
            (SELECT autoflow.profile_json(p)
               FROM autoflow.profiles p
              WHERE user_id = (u).id) AS profile,
@@ -130,9 +131,16 @@ SELECT row_to_json(export) AS json
                       FROM autoflow.imported_accounts i
                      WHERE i.user_id = (u).id
                      LIMIT 10000) AS import) AS imports,
+           (SELECT coalesce(json_agg(autoflow.invitation_json(i)
+                                     ORDER BY created_at, id), '[]')
+              FROM (SELECT *
+                      FROM autoflow.invitations
+                     WHERE invited_by = (u).id
+                     LIMIT 10000) AS i) AS invitations,
            (SELECT coalesce(json_agg(row_to_json(mail)), '[]')
               FROM (SELECT kind,
                            recipient,
+                           language,
                            autoflow.rfc3339(created_at) AS created_at,
                            autoflow.rfc3339(sent_at) AS sent_at
                       FROM autoflow.outbox o

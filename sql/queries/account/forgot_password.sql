@@ -6,6 +6,7 @@
 --
 -- :email, :email_key
 -- :mail        whether mails are on
+-- :accepted_language   of the mail; null: none of ours
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a Notice, always the same
@@ -21,7 +22,7 @@ WITH account AS MATERIALIZED (
                'reset_password',
                (SELECT id FROM account),
                coalesce((SELECT email FROM account), :email::text),
-               :email_key::text) AS id
+               :email_key::text, :accepted_language::text) AS id
      WHERE :mail::boolean
 )
 INSERT INTO autoflow.audit_events

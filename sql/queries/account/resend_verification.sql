@@ -9,6 +9,7 @@
 -- :email, :email_key
 -- :user_id             of the access token; null: none
 -- :mail                whether mails are on
+-- :accepted_language   of the mail; null: none of ours
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- json         a Notice, always the same
@@ -34,7 +35,7 @@ WITH account AS MATERIALIZED (
                coalesce((SELECT kind FROM account), 'verify_email'),
                (SELECT id FROM account),
                coalesce((SELECT email FROM account), :email::text),
-               :email_key::text) AS id
+               :email_key::text, :accepted_language::text) AS id
      WHERE :mail::boolean
 )
 INSERT INTO autoflow.audit_events

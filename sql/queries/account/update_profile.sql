@@ -13,6 +13,7 @@
 -- :verified_hash       the stored hash that was verified; null: none was
 -- :mail                whether mails are on
 -- :dialect             of user_as()
+-- :accepted_language   of the mail to a new address; null: none of ours
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      email_taken: another account has the address, and nothing was
@@ -72,7 +73,8 @@ WITH before AS (
       FROM before b, after a
 ), mail AS MATERIALIZED (
     SELECT autoflow.request_mail('change_email', id, pending_email,
-                                 pending_email_key) AS id
+                                 pending_email_key,
+                                 :accepted_language::text) AS id
       FROM changes
      WHERE requested
        AND :mail::boolean

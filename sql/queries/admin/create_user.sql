@@ -11,6 +11,7 @@
 -- :roles               a JSON array of names; may be null
 -- :mail                whether mails are on
 -- :user_id             the requesting user
+-- :accepted_language   of mails; null: none of ours
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -51,8 +52,9 @@ WITH given AS MATERIALIZED (
     SELECT account.id, given.id
       FROM account, given
 ), mail AS (
-    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
-    SELECT 'verify_email', id, email, email_key
+    INSERT INTO autoflow.outbox
+           (kind, user_id, recipient, recipient_key, language)
+    SELECT 'verify_email', id, email, email_key, :accepted_language::text
       FROM account
      WHERE :mail::boolean
        AND NOT email_verified

@@ -13,6 +13,7 @@
 -- :verify_first        whether this one must, for good
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :mail                whether to mail a token that verifies the address
+-- :accepted_language   of mails; null: none of ours
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -25,10 +26,10 @@
 WITH account AS (
     INSERT INTO autoflow.users
            (email, email_key, username, full_name, password_hash,
-            verify_first)
+            verify_first, language)
     VALUES (:email::text, :email_key::text, :username::text,
             :full_name::text, :password_hash::text,
-            nullif(:verify_first::boolean, false))
+            nullif(:verify_first::boolean, false), :accepted_language::text)
     ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
 ), profile AS (
@@ -46,8 +47,9 @@ WITH account AS (
      WHERE NOT :require_verified::boolean
        AND NOT :verify_first::boolean
 ), mail AS (
-    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
-    SELECT 'verify_email', id, email, email_key
+    INSERT INTO autoflow.outbox
+           (kind, user_id, recipient, recipient_key, language)
+    SELECT 'verify_email', id, email, email_key, language
       FROM account
      WHERE :mail::boolean
 ), event AS (

@@ -10,6 +10,7 @@
 -- :username, :full_name, :first_name, :last_name       may be null
 -- :password_hash
 -- :mail                whether mails are on
+-- :accepted_language   the account's; null: none of ours
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      email_taken: there is an account by now, and the invitation
@@ -29,9 +30,10 @@ WITH invitation AS MATERIALIZED (
 ), account AS (
     INSERT INTO autoflow.users
            (email, email_key, username, full_name, password_hash,
-            email_verified)
+            email_verified, language)
     SELECT (invitation).email, (invitation).email_key, :username::text,
-           :full_name::text, :password_hash::text, true
+           :full_name::text, :password_hash::text, true,
+           :accepted_language::text
       FROM invitation
     ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *

@@ -12,6 +12,7 @@
 --                      be null
 -- :invitation_ttl      in seconds
 -- :mail                whether mails are on
+-- :accepted_language   of its mails; null: none of ours
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      forbidden: to invite, or to give one of the roles; no row: no
@@ -68,16 +69,18 @@ WITH inviter AS MATERIALIZED (
       FROM inviter, names
 ), mail AS MATERIALIZED (
     SELECT autoflow.request_mail('invitation', :user_id::uuid, :email::text,
-                                 :email_key::text) AS id
+                                 :email_key::text, :accepted_language::text)
+               AS id
       FROM decision
      WHERE problem IS NULL
        AND errors IS NULL
 ), invitation AS (
     -- an expired one may still be there
     INSERT INTO autoflow.invitations AS old
-           (email, email_key, roles, invited_by, expires_at)
+           (email, email_key, roles, invited_by, expires_at, language)
     SELECT :email::text, :email_key::text, ids, :user_id::uuid,
-           now() + :invitation_ttl::bigint * interval '1 second'
+           now() + :invitation_ttl::bigint * interval '1 second',
+           :accepted_language::text
       FROM decision, mail
      WHERE mail.id IS NOT NULL
     ON CONFLICT (email_key) DO UPDATE
@@ -87,7 +90,8 @@ WITH inviter AS MATERIALIZED (
            invited_by = excluded.invited_by,
            created_at = excluded.created_at,
            mailed_at = excluded.mailed_at,
-           expires_at = excluded.expires_at
+           expires_at = excluded.expires_at,
+           language = excluded.language
      WHERE old.expires_at <= now()
     RETURNING old.*
 ), event AS (

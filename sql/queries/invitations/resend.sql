@@ -21,7 +21,7 @@ WITH caller AS MATERIALIZED (
       FROM autoflow.users u
      WHERE id = :user_id::uuid
 ), invitation AS MATERIALIZED (
-    SELECT i.id, i.invited_by, i.email, i.email_key
+    SELECT i.id, i.invited_by, i.email, i.email_key, i.language
       FROM autoflow.invitations i, caller
      WHERE i.id = :id::uuid
        AND i.expires_at > now()
@@ -29,8 +29,8 @@ WITH caller AS MATERIALIZED (
        AND (is_superuser OR i.invited_by = :user_id::uuid)
        FOR UPDATE OF i
 ), mail AS MATERIALIZED (
-    SELECT autoflow.request_mail('invitation', invited_by, email, email_key)
-               AS id
+    SELECT autoflow.request_mail('invitation', invited_by, email, email_key,
+                                 language) AS id
       FROM invitation
      WHERE :mail::boolean
 ), sent AS (

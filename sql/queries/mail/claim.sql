@@ -3,7 +3,8 @@
 --
 -- writes
 -- columns: id uuid, kind text, recipient text, name text, account text,
---          since text, created bigint, attempt integer, void text
+--          since text, language text, created bigint, attempt integer,
+--          void text
 --
 -- name         the owner's name; the address unless the owner has verified it,
 --              so that strangers can't have texts of their choice sent to it
@@ -11,6 +12,7 @@
 --              the account's owner; but not an inviter's
 -- since        the day of its creation: a similar address is easy to get, but
 --              not an account of years ago
+-- language     that of whoever has caused it, or else the account's; may be null
 -- created      in seconds since 1970
 -- attempt      its number, from 1
 -- void         why it must not be sent any more, or null
@@ -42,6 +44,7 @@ RETURNING o.id,
           CASE o.kind WHEN 'invitation' THEN u.email
                       ELSE autoflow.masked_email(u.email) END AS account,
           to_char(u.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS since,
+          coalesce(o.language, u.language) AS language,
           floor(extract(epoch FROM o.created_at))::bigint AS created,
           o.attempts AS attempt,
           CASE WHEN o.used_at IS NOT NULL OR u.deleted_at IS NOT NULL

@@ -25,6 +25,7 @@ has dir     => sub { File::Temp->newdir };
 has port    => sub { Test::Autoflow::free_port() };
 has seconds => 60;            # how long it waits for what it is to find
 has ua      => sub { Mojo::UserAgent->new(inactivity_timeout => 330) };
+has language => 'en-GB';      # what it accepts
 has [qw(process session)];
 
 # Its sandbox protects from untrusted pages, and is not available to root.
@@ -48,7 +49,10 @@ sub start ($self) {
         timeouts              => {implicit => 1000 * $self->seconds, script => 300_000,
         pageLoad => 300_000},
         'goog:loggingPrefs'   => {browser => 'ALL'},
-        'goog:chromeOptions'  => {args => [map { "--$_" } @arguments]},
+        'goog:chromeOptions'  => {
+            args  => [map { "--$_" } @arguments],
+            prefs => {'intl.accept_languages' => $self->language},
+        },
     }}});
     return $self->session("/session/$new->{sessionId}");
 }

@@ -179,7 +179,7 @@ af_fact_inviters(const af_facts_t *of, size_t offset, const char **value)
 }
 
 
-/* in which a mail would be written that the request causes; NULL: none of ours */
+/* in which a mail that the request causes is written; NULL: none of ours */
 
 static ngx_int_t
 af_fact_accepted_language(const af_facts_t *of, size_t offset,

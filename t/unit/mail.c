@@ -500,7 +500,7 @@ test_a_composed_message(void **state)
 }
 
 
-/* one that a node of other templates has stored is understood as far as it is */
+/* what a node with other templates has stored is understood, too */
 
 static void
 test_the_language_of_a_message(void **state)

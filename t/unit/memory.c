@@ -406,18 +406,23 @@ work_compose(void)
     static const af_purpose_keys_t  keys = { made, 1 };
     static const af_outbox_entry_t  entry = {
         "01890a5d-ac96-774b-bcce-b302099a8057", "reset_password",
-        "ada@example.com", "Ada", "a…@example.com", "2026-11-29", NOW
+        "ada@example.com", "Ada", "a…@example.com", "2026-11-29", "de", NOW
     };
+
+    static af_compose_language_t  language;
 
     memset(&compose, 0, sizeof(af_compose_conf_t));
     compose.from = "auth@example.com";
     compose.link_base = "https://example.com";
     compose.keys = &keys;
+    compose.languages = &language;
+    compose.nlanguages = 1;
+    language.name = "de";
 
     for (i = 0; i < AF_MAIL_KINDS; i++) {
         for (j = 0; j < AF_MAIL_PARTS; j++) {
-            compose.templates[i][j].text = "For {{name}}: {{link}}";
-            compose.templates[i][j].len = 22;
+            language.templates[i][j].text = "For {{name}}: {{link}}";
+            language.templates[i][j].len = 22;
         }
     }
 

@@ -37,6 +37,18 @@ GRANT SELECT ON autoflow.user_addresses TO autoflow_app;
 
 GRANT SELECT ON autoflow.failed_attempts TO autoflow_app;
 
+GRANT SELECT,
+      INSERT (user_id, kind, name, sealed_seed),
+      UPDATE (name, confirmed_at, last_used_at, last_step, sealed_seed),
+      DELETE
+    ON autoflow.factors TO autoflow_app;
+
+GRANT SELECT (user_id, hash, used_at),
+      INSERT (user_id, hash),
+      UPDATE (used_at),
+      DELETE
+    ON autoflow.recovery_codes TO autoflow_app;
+
 GRANT SELECT ON autoflow.imported_accounts TO autoflow_app;
 
 GRANT SELECT,
@@ -161,13 +173,18 @@ GRANT EXECUTE ON FUNCTION
     autoflow.claim_address(text, text, inet, text, text, text),
     autoflow.claim_job(text[], bigint[], text),
     autoflow.cluster_id(),
+    autoflow.code_seconds_left(uuid),
     autoflow.contact_json(autoflow.contacts),
+    autoflow.count_code_failure(uuid),
     autoflow.count_failure(uuid, text, bigint),
     autoflow.delete_role(uuid, interval),
     autoflow.email_key(text),
     autoflow.employment_json(autoflow.employments),
     autoflow.end_sessions(uuid, uuid, boolean, text, uuid, inet, text, text,
                           text),
+    autoflow.factor_json(autoflow.factors),
+    autoflow.forget_code_failures(uuid),
+    autoflow.has_factors(uuid),
     autoflow.is_email(text),
     autoflow.invitation_json(autoflow.invitations),
     autoflow.invitation_of(uuid, text),
@@ -193,6 +210,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.mail_maintain(),
     autoflow.mailed_json(),
     autoflow.masked_email(text),
+    autoflow.may_change_factors(uuid, uuid),
     autoflow.may_give(autoflow.users, text, text),
     autoflow.may_invite(autoflow.users, text),
     autoflow.message_json(autoflow.messages),

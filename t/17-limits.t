@@ -398,6 +398,8 @@ my @limits = (
     ['mail.md', 'What is mailed',
         'five an hour per account, whatever the address, and ten per address',
         't/49-addresses.t: limits of changes'],
+    ['api.md', 'Factors', 'at most 20', 't/22-factors.t: twenty factors'],
+    ['api.md', 'Factors', '1 to 100 characters', 't/22-factors.t: twenty factors'],
     (map { ['api.md', 'Invitations', $_, 't/44-invitations.t: limits'] }
         'at most 1000 invitations', 'at most 100 an hour, a superuser 1000'),
     ['api.md', 'Invitations', 'within a minute, and no more than five within an hour',
@@ -410,7 +412,8 @@ my @others = (
     '16m has room for 390 000 revocations', '8m has room for 47 660 tokens',
     'port 25 by default', 'port 465.',
     'PKCS#8, PKCS#1, SEC 1', 'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519',
-    'HS256', 'RS256', 'base64', 'IPv6', '5xx', 'OpenAPI 3.1', 'W3C',
+    'HS256', 'RS256', 'base32', 'base64', 'SHA-1, six digits, 30 seconds',
+    'of version 0.1, which know no factors', 'IPv6', '5xx', 'OpenAPI 3.1', 'W3C',
 );
 
 

@@ -17,7 +17,7 @@ my %open = map { $_ => 1 } (
     'POST /auth/logout',
     'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email',
     'POST /user/verify-email/resend', 'POST /auth/invitations/look',
-    'POST /auth/invitations/accept',
+    'POST /auth/invitations/accept', 'POST /auth/mfa/verify',
 );
 
 my $n = 0;
@@ -36,6 +36,7 @@ my %superuser = (
     'PUT /auth/users/{id}/superuser' => [200, sub { {is_superuser => true} }],
     'GET /auth/users/{id}/roles'     => [200],
     'PUT /auth/users/{id}/roles'     => [200, sub { {roles => []} }],
+    'DELETE /auth/users/{id}/factors' => [204],
     'GET /auth/roles'                => [200],
     'POST /auth/roles'               => [201, sub { {name => 'role' . ++$n} }],
     'GET /auth/roles/{id}'           => [200],

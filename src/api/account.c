@@ -107,6 +107,7 @@ static const af_field_t  export_fields[] = {
     { "messages", &af_type_array, AF_REQUIRED, NULL },
     { "sessions", &af_type_array, AF_REQUIRED, NULL },
     { "addresses", &af_type_array, AF_REQUIRED, NULL },
+    { "factors", &af_type_array, AF_REQUIRED, NULL },
     { "imports", &af_type_array, AF_REQUIRED, NULL },
     { "invitations", &af_type_array, AF_REQUIRED, NULL },
     { "mails", &af_type_array, AF_REQUIRED, NULL },

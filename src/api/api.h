@@ -34,6 +34,8 @@ ngx_uint_t af_api_methods(ngx_http_request_t *r);
 
 extern const af_route_t  af_auth_routes[];
 extern const af_route_t  af_sessions_routes[];
+extern const af_route_t  af_mfa_login_routes[];
+extern const af_route_t  af_mfa_routes[];
 extern const af_route_t  af_account_routes[];
 extern const af_route_t  af_recovery_routes[];
 extern const af_route_t  af_invitations_routes[];

@@ -34,7 +34,9 @@ typedef enum {
     AF_ATTEMPT_FAILURE = 0,
     AF_ATTEMPT_SUCCESS,
     AF_ATTEMPT_UNSENT,             /* the client gave up, for example */
-    AF_ATTEMPT_UNCHECKED           /* no credential was checked */
+    AF_ATTEMPT_UNCHECKED,          /* no credential was checked */
+    AF_ATTEMPT_CONTINUED,          /* a factor is missing */
+    AF_ATTEMPT_OUTCOMES
 } af_attempt_outcome_t;
 
 
@@ -79,33 +81,38 @@ static const struct {
     const char     *limit;         /* as in the audit log */
     af_limit_t      metric;
     size_t          rate;          /* in autoflow_attempts */
-    af_attempt_pt   settle[4];     /* by outcome */
+    af_attempt_pt   settle[AF_ATTEMPT_OUTCOMES];
 } af_attempt_kinds[] = {
 
     [AF_ATTEMPT_ADDRESS] = { "address", AF_LIMIT_ADDRESS,
         offsetof(af_attempts_t, address),
         { af_limits_failed, af_limits_release,
-          af_limits_failed, af_limits_release } },
+          af_limits_failed, af_limits_release,
+          af_limits_release } },
 
     [AF_ATTEMPT_ACCOUNT] = { "account", AF_LIMIT_ACCOUNT,
         offsetof(af_attempts_t, account),
         { af_limits_failed, af_attempt_clear,
-          af_limits_release, af_limits_release } },
+          af_limits_release, af_limits_release,
+          af_limits_release } },
 
     [AF_ATTEMPT_TOTAL] = { "account_total", AF_LIMIT_ACCOUNT_TOTAL,
         offsetof(af_attempts_t, account_total),
         { af_limits_failed, af_limits_release,
-          af_limits_release, af_limits_release } },
+          af_limits_release, af_limits_release,
+          af_limits_release } },
 
     [AF_ATTEMPT_LOGIN] = { "changes", AF_LIMIT_LOGINS,
         offsetof(af_attempts_t, reserved),
         { af_limits_release, af_limits_failed,
-          af_limits_failed, af_limits_release } },
+          af_limits_failed, af_limits_release,
+          af_limits_failed } },
 
     [AF_ATTEMPT_CURRENT] = { "account_total", AF_LIMIT_ACCOUNT_TOTAL,
         offsetof(af_attempts_t, account_total),
         { af_limits_failed, af_limits_release,
-          af_limits_release, af_limits_release } }
+          af_limits_release, af_limits_release,
+          af_limits_release } }
 };
 
 
@@ -369,6 +376,13 @@ void
 af_attempts_succeeded(af_ctx_t *ctx)
 {
     af_attempts_settle(ctx, AF_ATTEMPT_SUCCESS);
+}
+
+
+void
+af_attempts_continued(af_ctx_t *ctx)
+{
+    af_attempts_settle(ctx, AF_ATTEMPT_CONTINUED);
 }
 
 

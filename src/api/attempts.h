@@ -75,10 +75,13 @@ ngx_int_t af_attempt_login(af_ctx_t *ctx, const af_account_key_t *key);
  * The outcome of this request's attempts.  Failed: they count, which is also
  * the default when the response is sent.  Succeeded: they were no failures, and
  * previous failures of this account from this address are forgotten.
- * Unchecked: no credential was checked.
+ * Continued: the password was right, but a factor is missing; nothing is
+ * forgotten, and that is also a login in the budget of these.  Unchecked: no
+ * credential was checked.
  */
 void af_attempts_failed(af_ctx_t *ctx);
 void af_attempts_succeeded(af_ctx_t *ctx);
+void af_attempts_continued(af_ctx_t *ctx);
 void af_attempts_unchecked(af_ctx_t *ctx);
 
 /*

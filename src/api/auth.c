@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/auth.h"
+#include "api/mfa.h"
 #include "api/password.h"
 #include "api/registration.h"
 #include "api/schemas.h"
@@ -111,7 +112,8 @@ const af_route_t  af_auth_routes[] = {
     { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
       .summary = "Log in",
       .problems = AF_PROBLEM_LIST(AF_INVALID_CREDENTIALS, AF_ACCOUNT_DISABLED,
-                                  AF_EMAIL_NOT_VERIFIED, AF_TOO_MANY_ATTEMPTS),
+                                  AF_MFA_REQUIRED, AF_EMAIL_NOT_VERIFIED,
+                                  AF_TOO_MANY_ATTEMPTS),
       .body = &login_schema,
       .form = 1,
       .answer = &af_schema_token_pair,
@@ -132,6 +134,7 @@ typedef struct {
     unsigned          active:1;
     unsigned          verified:1;
     unsigned          speaks:1;        /* another language than before */
+    unsigned          factors:1;
     unsigned          too_many:1;      /* from all addresses */
     af_account_key_t  key;
     af_problem_id_t   problem;         /* of a refusal */
@@ -282,6 +285,7 @@ set_account(af_ctx_t *ctx)
         login->active = (af_column(ctx, "is_active")[0] == 't');
         login->verified = (af_column(ctx, "verified")[0] == 't');
         login->speaks = speaks(ctx, af_column(ctx, "language"));
+        login->factors = (af_column(ctx, "factors")[0] == 't');
 
         if (login->user_id == NULL || (hash && login->hash == NULL)) {
             return NGX_ERROR;
@@ -388,7 +392,7 @@ check_password(af_ctx_t *ctx)
         return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 
-    return NGX_OK;
+    return login->factors ? af_mfa_ask(ctx) : NGX_OK;
 }
 
 

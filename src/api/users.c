@@ -150,6 +150,11 @@ const af_route_t  af_users_routes[] = {
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_disable_user },
 
+    { NGX_HTTP_DELETE, "/auth/users/{id}/factors", AF_SUPERUSER,
+      .summary = "Remove all factors of an account",
+      .lock = &af_sql_admin_lock_user,
+      .statement = &af_sql_mfa_reset_factors },
+
     { NGX_HTTP_PUT, "/auth/users/{id}/enable", AF_SUPERUSER,
       .summary = "Enable an account",
       .alias = "/users/{id}/enable",

@@ -72,6 +72,11 @@ const af_type_t  af_type_name = {
     .min = 1, .max = 255, .check = af_name_check
 };
 
+const af_type_t  af_type_label = {
+    .name = "label", .json = JSON_STRING,
+    .min = 1, .max = 100, .check = af_name_check
+};
+
 const af_type_t  af_type_text = {
     .name = "text", .json = JSON_STRING,
     .max = 10000, .check = af_text_check

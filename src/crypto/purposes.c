@@ -17,7 +17,9 @@ static const char *const  af_purposes[AF_PURPOSES] = {
     [AF_PURPOSE_CSRF] = "autoflow csrf",
     [AF_PURPOSE_CURSOR] = "autoflow cursor",
     [AF_PURPOSE_LOGIN] = "autoflow login",
-    [AF_PURPOSE_PASSWORD] = "autoflow password"
+    [AF_PURPOSE_PASSWORD] = "autoflow password",
+    [AF_PURPOSE_MFA] = "autoflow mfa",
+    [AF_PURPOSE_FACTOR] = "autoflow factor"
 };
 
 

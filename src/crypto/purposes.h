@@ -27,6 +27,8 @@ typedef enum {
     AF_PURPOSE_CURSOR,
     AF_PURPOSE_LOGIN,              /* of names that no account has */
     AF_PURPOSE_PASSWORD,           /* of keys of autoflow_seal_key */
+    AF_PURPOSE_MFA,
+    AF_PURPOSE_FACTOR,             /* of keys of autoflow_seal_key */
     AF_PURPOSES
 } af_purpose_t;
 

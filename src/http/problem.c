@@ -37,6 +37,10 @@ const af_problem_t  af_problems[] = {
         "insufficient_user_authentication" },
     [AF_INVALID_CREDENTIALS] = { 401, "invalid_credentials",
         "The account or the password is wrong.", NULL },
+    [AF_MFA_REQUIRED] = { 401, "mfa_required",
+        "The password is right, and a second factor is required.", NULL },
+    [AF_INVALID_CODE] = { 401, "invalid_code",
+        "The code is wrong, or was used.", NULL },
 
     [AF_FORBIDDEN] = { 403, "forbidden",
         "You may not do this.", NULL },
@@ -52,6 +56,8 @@ const af_problem_t  af_problems[] = {
         "This is served over https only.", NULL },
     [AF_WRONG_PASSWORD] = { 403, "wrong_password",
         "The current password is wrong.", NULL },
+    [AF_WRONG_CODE] = { 403, "invalid_code",
+        "The code is wrong.", NULL },
 
     [AF_NOT_FOUND] = { 404, "not_found",
         "There is nothing here.", NULL },
@@ -72,6 +78,8 @@ const af_problem_t  af_problems[] = {
         "This address has an invitation.", NULL },
     [AF_MAIL_OFF] = { 409, "mail_off",
         "No mails are sent from here.", NULL },
+    [AF_MFA_OFF] = { 409, "mfa_off",
+        "No second factors can be added here.", NULL },
     [AF_LIMIT_REACHED] = { 409, "limit_reached",
         "The maximum number of these has been reached.", NULL },
     [AF_LAST_SUPERUSER] = { 409, "last_superuser",
@@ -110,6 +118,19 @@ static const af_schema_t  af_error_schema = {
     "FieldError", af_error_fields, NULL
 };
 
+/* a second factor that is required */
+
+static const af_field_t  af_asked_fields[] = {
+    { "id", &af_type_uuid, AF_REQUIRED, NULL },
+    { "type", &af_type_string, AF_REQUIRED, NULL },
+    { "name", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  af_asked_schema = {
+    "AskedFactor", af_asked_fields, NULL
+};
+
 static const af_field_t  af_problem_fields[] = {
     { "type", &af_type_string, AF_REQUIRED, NULL },
     { "title", &af_type_string, AF_REQUIRED, NULL },
@@ -119,6 +140,8 @@ static const af_field_t  af_problem_fields[] = {
     { "detail", &af_type_string, AF_REQUIRED, NULL },
     { "request_id", &af_type_string, AF_REQUIRED, NULL },
     { "errors", &af_type_array, 0, &af_error_schema },
+    { "mfa_token", &af_type_string, 0, NULL },
+    { "factors", &af_type_array, 0, &af_asked_schema },
     { NULL, NULL, 0, NULL }
 };
 

@@ -5,6 +5,8 @@
 #ifndef AF_HTTP_REQUEST_H
 #define AF_HTTP_REQUEST_H
 
+#include <jansson.h>
+
 #include "conf/conf.h"
 
 
@@ -21,6 +23,7 @@ typedef struct {
     const char              *route;      /* of the API; NULL: none */
     const char              *problem;    /* its code; NULL: none */
     ngx_str_t                proof;      /* of a challenge (RFC 9470) */
+    json_t                  *members;    /* others of its document, or NULL */
     struct af_request_trace_s  *trace;   /* NULL: not needed yet */
 
     /* microseconds spent until now */

@@ -306,6 +306,14 @@ af_respond_problem(ngx_http_request_t *r, af_problem_id_t id,
 
     json = dialect->problem(problem, af_problem_detail(r, problem, id, cause),
                             &request_id, errors);
+
+    if (json && ctx->members
+        && json_object_update(json, ctx->members) != 0)
+    {
+        json_decref(json);
+        return NGX_ERROR;
+    }
+
     text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
 

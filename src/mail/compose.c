@@ -24,7 +24,10 @@ const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS] = {
     { "email_changed", NULL },
     { "change_email", "/verify-email?token=" },
     { "claim_account", "/reset-password?token=" },
-    { "invitation", "/accept-invitation?token=" }
+    { "invitation", "/accept-invitation?token=" },
+    { "factor_added", NULL },
+    { "factor_removed", NULL },
+    { "recovery_codes", NULL }
 };
 
 

@@ -91,7 +91,8 @@ af_label(status, "status", "2xx", "3xx", "4xx", "5xx");
 _Static_assert(af_label_count(status) == AF_STATUS_CLASSES, "values");
 
 af_label(outcome, "outcome", "success", "unknown_account", "wrong_password",
-         "account_disabled", "email_not_verified", "changed_meanwhile");
+         "account_disabled", "email_not_verified", "changed_meanwhile",
+         "mfa_required", "wrong_code");
 
 /* in the order of af_limit_t */
 af_label(limit, "limit", "address", "account", "account_total", "logins",

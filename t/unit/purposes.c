@@ -11,6 +11,7 @@
 #include "token/csrf.h"
 #include "token/cursor.h"
 #include "token/refresh.h"
+#include "token/mfa.h"
 #include "token/seal.h"
 
 
@@ -166,9 +167,48 @@ open_password(const af_purpose_keys_t *keys, const char *text, size_t len)
 }
 
 
+static void
+seal_mfa(const af_purpose_keys_t *keys, char *text)
+{
+    assert_int_equal(af_mfa_token_make(keys, USER, HASH, 1000, text), 0);
+}
+
+
+static int
+open_mfa(const af_purpose_keys_t *keys, const char *text, size_t len)
+{
+    af_mfa_token_t  mfa;
+
+    return af_mfa_token_open(keys, text, len, 1000 + AF_MFA_TTL - 1, &mfa) == 0
+           && af_mfa_token_open(keys, text, len, 1000 + AF_MFA_TTL, &mfa) == 1
+           && strcmp(mfa.user_id, USER) == 0
+           && af_mfa_token_matches(&mfa, HASH)
+           && !af_mfa_token_matches(&mfa, HASH "a")
+           && !af_mfa_token_matches(&mfa, NULL);
+}
+
+
+static void
+seal_seed(const af_purpose_keys_t *keys, char *text)
+{
+    assert_int_equal(af_mfa_seal(keys, USER, "JBSWY3DPEHPK3PXP", text), 0);
+}
+
+
+static int
+open_seed(const af_purpose_keys_t *keys, const char *text, size_t len)
+{
+    char  seed[AF_SEAL_TEXT_SIZE];
+
+    return af_mfa_unseal(keys, SESSION, text, len, seed) == -1
+           && af_mfa_unseal(keys, USER, text, len, seed) != -1
+           && strcmp(seed, "JBSWY3DPEHPK3PXP") == 0;
+}
+
+
 /*
  * `former` and `present` are by Python's hmac, from A and the values above; the
- * password's hash with the nonce 00 01 02 …
+ * password's hash and what follows with the nonce 00 01 02 …
  */
 
 static const struct {
@@ -198,6 +238,16 @@ static const struct {
     { "password hash", seal_password, open_password,
       "$sealed$NP0jjgABAgMEBQYHCAkKCwwNDg8QERITFBUWF-a4yUGwCm0qqePmXnKFjYKl"
       "lGrKP3PL7evRGxb_oTVhzSZ-eZ9XO-ArlD0B5KcQADW87UWVuBlx",
+      NULL, 1 },
+    { "MFA token", seal_mfa, open_mfa,
+      "$sealed$kvscIgABAgMEBQYHCAkKCwwNDg8QERITFBUWF3eNbAQ3AEtkZ4U8voc8GI"
+      "kS_xfrAShh1D5nQfYLKbVYDQNBn4ANvR6XPloeRTJzWtyjs3a2nIQgMHD1DPTFhEjj"
+      "-vL7r-qmOJatgEXx0AhRfsuQCuQ3pFg",
+      NULL, 1 },
+    { "seed", seal_seed, open_seed,
+      "$sealed$B6n_PgABAgMEBQYHCAkKCwwNDg8QERITFBUWFxmnQ-7D3ojL6-0qTNSGQH"
+      "E4ma75Q_Fn4i_Gs-PAVR33tap9uXdVMDJR97OfJAgPd1J7RvW0umr0H8fuNU4rXJHN"
+      "xW4q",
       NULL, 1 }
 };
 
@@ -238,7 +288,13 @@ test_keys_and_their_ids(void **state)
             "3aaf39bd" },
         [AF_PURPOSE_PASSWORD] = {
             "310bf235c0f59a582543cb38eb7e94359783407b001201dd87cc7fd21c85afa4",
-            "34fd238e" }
+            "34fd238e" },
+        [AF_PURPOSE_MFA] = {
+            "51b4ecdf8726f39d3eddec81590090da0aae2b0344e49ffaa56c656d56cd6514",
+            "92fb1c22" },
+        [AF_PURPOSE_FACTOR] = {
+            "4373a4566a24f3319a835e3ff64b01f6df1d67c8eb2c53fdf6d0c3135d8d730f",
+            "07a9ff3e" }
     };
 
     (void) state;

@@ -126,6 +126,10 @@ SELECT row_to_json(export) AS json
                      WHERE user_id = (u).id
                      ORDER BY used_on DESC
                      LIMIT 10000) AS address) AS addresses,
+           (SELECT coalesce(json_agg(autoflow.factor_json(f) ORDER BY f.id),
+                            '[]')
+              FROM autoflow.factors f
+             WHERE f.user_id = (u).id) AS factors,
            (SELECT coalesce(json_agg(row_to_json(import)), '[]')
               FROM (SELECT source, source_id
                       FROM autoflow.imported_accounts i

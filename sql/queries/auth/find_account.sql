@@ -2,8 +2,8 @@
 --
 -- reads
 -- columns: user_id uuid, password_hash text, is_active boolean,
---          verified boolean, language text, failures bigint,
---          seconds_left bigint
+--          verified boolean, language text, factors boolean,
+--          failures bigint, seconds_left bigint
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
@@ -14,20 +14,21 @@
 -- user_id, password_hash, is_active                    null: no such account
 -- verified     as is_verified() says; likewise
 -- language     in which it was last used; may be null
+-- factors      whether a factor is required, too; likewise
 -- failures, seconds_left       at all nodes, until the window ends in so many
 --              seconds; null: no window
 
 WITH account AS MATERIALIZED (
     SELECT id, password_hash, is_active, language,
-           autoflow.is_verified(u, :require_verified::boolean) AS verified
+           autoflow.is_verified(u, :require_verified::boolean) AS verified,
+           autoflow.has_factors(id) AS factors
       FROM autoflow.users u
      WHERE deleted_at IS NULL
        AND (email_key = :login_key::text
             OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"))
 )
 SELECT a.id AS user_id, a.password_hash, a.is_active, a.verified,
-       a.language,
-       f.failures,
+       a.language, a.factors, f.failures,
        ceil(extract(epoch FROM f.ends_at - now()))::bigint AS seconds_left
   FROM (SELECT) AS always
        LEFT JOIN account a ON true

@@ -15,9 +15,9 @@
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- as open_session() no row: meanwhile the account was disabled or deleted, its
---                   address became unverified, others failed too often, or its
---                   hash was replaced, by a new password or by another login
---                   that upgraded it: query it again
+--                   address became unverified, it got a factor, others failed
+--                   too often, or its hash was replaced, by a new password or by
+--                   another login that upgraded it: query it again
 
 WITH opened AS MATERIALIZED (
     SELECT o.*
@@ -29,6 +29,7 @@ WITH opened AS MATERIALIZED (
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND autoflow.is_verified(u, :require_verified::boolean)
+       AND NOT autoflow.has_factors(u.id)
        AND (:max_failures::bigint IS NULL
             OR NOT EXISTS (SELECT
                              FROM autoflow.failed_attempts f

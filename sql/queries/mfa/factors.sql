@@ -1,0 +1,21 @@
+-- An account's factors, in the order in which they were added: they are at most
+-- twenty; and how many recovery codes are left.
+--
+-- reads
+-- columns: json json
+--
+-- :user_id
+--
+-- json         FactorList
+
+SELECT json_build_object(
+           'factors',
+           (SELECT coalesce(json_agg(autoflow.factor_json(f) ORDER BY f.id),
+                            '[]')
+              FROM autoflow.factors f
+             WHERE f.user_id = :user_id::uuid),
+           'recovery_codes',
+           (SELECT count(*)
+              FROM autoflow.recovery_codes c
+             WHERE c.user_id = :user_id::uuid
+               AND c.used_at IS NULL)) AS json;

@@ -1,0 +1,485 @@
+#include "api/api.h"
+#include "api/mfa.h"
+#include "api/reauth.h"
+#include "crypto/recovery.h"
+#include "crypto/totp.h"
+#include "token/mfa.h"
+
+
+/* ctx->data, wiped with the request */
+
+typedef struct {
+    char  secret[AF_TOTP_SIZE];
+    char  sealed[AF_SEALED_SIZE];
+    char  codes[AF_RECOVERY_CODES][AF_RECOVERY_SIZE];
+    char  hashes[2 + AF_RECOVERY_CODES * AF_RECOVERY_HASH_SIZE];
+    char  step[NGX_INT64_LEN + 1];
+} af_mfa_t;
+
+
+static ngx_int_t check_seals(af_ctx_t *ctx);
+static ngx_int_t make_secret(af_ctx_t *ctx);
+static ngx_int_t answer_created(af_ctx_t *ctx);
+static char *af_mfa_uri(af_ctx_t *ctx, const char *email, const char *secret);
+static size_t af_mfa_escape(u_char *dst, const char *text, size_t len);
+
+static ngx_int_t find_seed(af_ctx_t *ctx);
+static ngx_int_t compare_code(af_ctx_t *ctx);
+static ngx_int_t answer_confirmed(af_ctx_t *ctx);
+
+static ngx_int_t make_codes(af_ctx_t *ctx);
+static ngx_int_t answer_codes(af_ctx_t *ctx);
+
+static af_mfa_t *af_mfa_data(af_ctx_t *ctx);
+static void af_mfa_wipe(void *data);
+static json_t *af_mfa_codes(const af_mfa_t *mfa);
+
+
+static const af_step_pt  create_steps[] = {
+    check_seals,
+    af_step_reauth_find,
+    af_step_reauth_verify,
+    af_step_reauth_check,
+    af_step_reauth_allow,
+    make_secret,
+    af_step_query,
+    answer_created,
+    NULL
+};
+
+
+static const af_step_pt  confirm_steps[] = {
+    find_seed,
+    compare_code,
+    make_codes,
+    af_step_query,
+    answer_confirmed,
+    NULL
+};
+
+
+static const af_step_pt  codes_steps[] = {
+    make_codes,
+    af_step_query,
+    answer_codes,
+    NULL
+};
+
+
+const af_type_t  af_type_code = {
+    .name = "code", .json = JSON_STRING, .min = 1, .max = 64, .octets = 1,
+    .secret = 1
+};
+
+
+static const char *const  factor_types[] = { "totp", "webauthn", NULL };
+
+static const af_type_t  factor_type = {
+    .name = "kind of factor", .json = JSON_STRING, .values = factor_types
+};
+
+
+static const af_field_t  factor_fields[] = {
+    { "id", &af_type_uuid, AF_REQUIRED, NULL },
+    { "type", &factor_type, AF_REQUIRED, NULL },
+    { "name", &af_type_label, AF_REQUIRED, NULL },
+    { "confirmed", &af_type_boolean, AF_REQUIRED, NULL },
+    { "created_at", &af_type_time, AF_REQUIRED, NULL },
+    { "last_used_at", &af_type_time, AF_REQUIRED|AF_NULLABLE, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  factor_schema = { "Factor", factor_fields, NULL };
+
+
+static const af_field_t  factors_fields[] = {
+    { "factors", &af_type_array, AF_REQUIRED, &factor_schema },
+    { "recovery_codes", &af_type_integer, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  factors_schema = {
+    "FactorList", factors_fields, NULL
+};
+
+
+static const af_field_t  create_fields[] = {
+    { "name", &af_type_label, AF_REQUIRED, NULL },
+    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  create_schema = {
+    "NewFactor", create_fields, NULL
+};
+
+
+static const af_field_t  created_fields[] = {
+    { "factor", &af_type_object, AF_REQUIRED, &factor_schema },
+    { "secret", &af_type_string, AF_REQUIRED, NULL },
+    { "uri", &af_type_string, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  created_schema = {
+    "CreatedFactor", created_fields, NULL
+};
+
+
+static const af_field_t  confirm_fields[] = {
+    { "code", &af_type_code, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  confirm_schema = {
+    "FactorConfirmation", confirm_fields, NULL
+};
+
+
+static const af_type_t  codes_type = {
+    .name = "recovery codes", .json = JSON_ARRAY, .max = AF_RECOVERY_CODES,
+    .element = &af_type_string
+};
+
+static const af_field_t  confirmed_fields[] = {
+    { "factor", &af_type_object, AF_REQUIRED, &factor_schema },
+    { "recovery_codes", &codes_type, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  confirmed_schema = {
+    "ConfirmedFactor", confirmed_fields, NULL
+};
+
+
+static const af_field_t  rename_fields[] = {
+    { "name", &af_type_label, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  rename_schema = { "FactorName", rename_fields, NULL };
+
+
+static const af_field_t  codes_fields[] = {
+    { "recovery_codes", &codes_type, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  codes_schema = {
+    "RecoveryCodes", codes_fields, NULL
+};
+
+
+const af_route_t  af_mfa_routes[] = {
+
+    { NGX_HTTP_GET, "/auth/mfa/factors", AF_USER,
+      .summary = "List the factors of the account",
+      .answer = &factors_schema,
+      .statement = &af_sql_mfa_factors },
+
+    { NGX_HTTP_POST, "/auth/mfa/factors", AF_USER,
+      .summary = "Add an authenticator app, to be confirmed",
+      .problems = AF_PROBLEM_LIST(AF_WRONG_PASSWORD, AF_MFA_OFF,
+                                  AF_REAUTHENTICATION_REQUIRED,
+                                  AF_LIMIT_REACHED),
+      .body = &create_schema,
+      .answer = &created_schema,
+      .status = NGX_HTTP_CREATED,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_mfa_create_factor,
+      .steps = create_steps },
+
+    { NGX_HTTP_POST, "/auth/mfa/factors/{id}/confirm", AF_USER,
+      .summary = "Confirm an authenticator app with a code",
+      .problems = AF_PROBLEM_LIST(AF_WRONG_CODE, AF_REAUTHENTICATION_REQUIRED),
+      .body = &confirm_schema,
+      .answer = &confirmed_schema,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_mfa_confirm_factor,
+      .steps = confirm_steps },
+
+    { NGX_HTTP_PATCH, "/auth/mfa/factors/{id}", AF_USER,
+      .summary = "Rename a factor",
+      .body = &rename_schema,
+      .answer = &factor_schema,
+      .statement = &af_sql_mfa_rename_factor },
+
+    { NGX_HTTP_DELETE, "/auth/mfa/factors/{id}", AF_USER,
+      .summary = "Remove a factor",
+      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED),
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_mfa_delete_factor },
+
+    { NGX_HTTP_POST, "/auth/mfa/recovery-codes", AF_USER,
+      .summary = "Replace the recovery codes",
+      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED),
+      .answer = &codes_schema,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_mfa_recovery_codes,
+      .missing = AF_NOT_FOUND,
+      .steps = codes_steps },
+
+    { .path = NULL }
+};
+
+
+/* without a seal, whoever reads the database could make codes */
+
+static ngx_int_t
+check_seals(af_ctx_t *ctx)
+{
+    return ctx->conf->seals ? NGX_OK : af_problem(ctx, AF_MFA_OFF, NULL);
+}
+
+
+static ngx_int_t
+make_secret(af_ctx_t *ctx)
+{
+    af_mfa_t  *mfa;
+
+    mfa = af_mfa_data(ctx);
+    if (mfa == NULL) {
+        return NGX_ERROR;
+    }
+
+    af_totp_secret(mfa->secret);
+
+    if (af_mfa_seal(&ctx->conf->seal_keys,
+                    (char *) ctx->identity->user_id.data, mfa->secret,
+                    mfa->sealed)
+        != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    af_bind(ctx, "sealed_seed", mfa->sealed);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+answer_created(af_ctx_t *ctx)
+{
+    af_mfa_t *mfa = ctx->data;
+
+    char  *uri;
+
+    if (!af_found(ctx)) {
+        return af_reauth_answer(ctx, create_steps);
+    }
+
+    uri = af_mfa_uri(ctx, af_column(ctx, "email"), mfa->secret);
+    if (uri == NULL) {
+        return NGX_ERROR;
+    }
+
+    return af_answer(ctx, json_pack("{sn ss ss}", "factor",
+                                    "secret", mfa->secret, "uri", uri),
+                     "factor", af_column(ctx, "json"));
+}
+
+
+/*
+ * What apps read from a QR code: the algorithm, the digits and the period are
+ * their defaults, and some accept no others.  Who issues is shown without
+ * "https://".
+ */
+
+static char *
+af_mfa_uri(af_ctx_t *ctx, const char *email, const char *secret)
+{
+    u_char     *p, *uri;
+    u_char     *slashes;
+    ngx_str_t   issuer;
+
+    issuer = ctx->server->issuer;
+    slashes = ngx_strlchr(issuer.data, issuer.data + issuer.len, '/');
+
+    if (slashes && slashes != issuer.data && slashes[-1] == ':'
+        && slashes + 2 < issuer.data + issuer.len)
+    {
+        issuer.len -= slashes + 2 - issuer.data;
+        issuer.data = slashes + 2;
+    }
+
+    uri = ngx_pnalloc(ctx->request->pool,
+                      sizeof("otpauth://totp/:?secret=&issuer=")
+                      + 6 * issuer.len + 3 * ngx_strlen(email)
+                      + ngx_strlen(secret));
+    if (uri == NULL) {
+        return NULL;
+    }
+
+    p = ngx_sprintf(uri, "otpauth://totp/");
+    p += af_mfa_escape(p, (char *) issuer.data, issuer.len);
+    *p++ = ':';
+    p += af_mfa_escape(p, email, ngx_strlen(email));
+    p = ngx_sprintf(p, "?secret=%s&issuer=", secret);
+    p += af_mfa_escape(p, (char *) issuer.data, issuer.len);
+    *p = '\0';
+
+    return (char *) uri;
+}
+
+
+static size_t
+af_mfa_escape(u_char *dst, const char *text, size_t len)
+{
+    return (u_char *) ngx_escape_uri(dst, (u_char *) text, len,
+                                     NGX_ESCAPE_URI_COMPONENT)
+           - dst;
+}
+
+
+static ngx_int_t
+find_seed(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_mfa_find_factor);
+}
+
+
+static ngx_int_t
+compare_code(af_ctx_t *ctx)
+{
+    char         seed[AF_SEAL_TEXT_SIZE];
+    int64_t      step;
+    af_mfa_t    *mfa;
+    const char  *sealed;
+
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
+
+    mfa = af_mfa_data(ctx);
+    if (mfa == NULL) {
+        return NGX_ERROR;
+    }
+
+    sealed = af_column(ctx, "sealed_seed");
+
+    if (af_mfa_unseal(&ctx->conf->seal_keys,
+                      (char *) ctx->identity->user_id.data, sealed,
+                      ngx_strlen(sealed), seed)
+        == -1)
+    {
+        return af_problem(ctx, AF_MFA_OFF, NULL);
+    }
+
+    step = af_totp_verify(seed, af_field(ctx, "code"), ngx_time(), -1);
+    sodium_memzero(seed, sizeof(seed));
+
+    if (step == -1) {
+        return af_problem(ctx, AF_WRONG_CODE, NULL);
+    }
+
+    (void) ngx_sprintf((u_char *) mfa->step, "%L%Z", step);
+    af_bind(ctx, "step", mfa->step);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+answer_confirmed(af_ctx_t *ctx)
+{
+    af_mfa_t *mfa = ctx->data;
+
+    json_t  *codes;
+
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
+
+    codes = (af_column(ctx, "stored")[0] == 't') ? af_mfa_codes(mfa) : NULL;
+
+    return af_answer(ctx, json_pack("{sn so*}", "factor",
+                                    "recovery_codes", codes),
+                     "factor", af_column(ctx, "json"));
+}
+
+
+/* as an array for PostgreSQL */
+
+static ngx_int_t
+make_codes(af_ctx_t *ctx)
+{
+    char         hash[AF_RECOVERY_HASH_SIZE];
+    u_char      *p;
+    af_mfa_t    *mfa;
+    ngx_uint_t   i;
+
+    mfa = ctx->data ? ctx->data : af_mfa_data(ctx);
+    if (mfa == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = (u_char *) mfa->hashes;
+
+    for (i = 0; i < AF_RECOVERY_CODES; i++) {
+        af_recovery_make(mfa->codes[i]);
+        (void) af_recovery_hash((char *) ctx->identity->user_id.data,
+                                mfa->codes[i], hash);
+        p = ngx_sprintf(p, "%c%s", i ? ',' : '{', hash);
+    }
+
+    (void) ngx_sprintf(p, "}%Z");
+    af_bind(ctx, "hashes", mfa->hashes);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+answer_codes(af_ctx_t *ctx)
+{
+    return af_found(ctx)
+           ? af_answer(ctx, json_pack("{so}", "recovery_codes",
+                                      af_mfa_codes(ctx->data)), NULL, NULL)
+           : af_missing(ctx);
+}
+
+
+static af_mfa_t *
+af_mfa_data(af_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(ctx->request->pool, sizeof(af_mfa_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cln->data, sizeof(af_mfa_t));
+
+    cln->handler = af_mfa_wipe;
+    ctx->data = cln->data;
+
+    return cln->data;
+}
+
+
+static void
+af_mfa_wipe(void *data)
+{
+    sodium_memzero(data, sizeof(af_mfa_t));
+}
+
+
+static json_t *
+af_mfa_codes(const af_mfa_t *mfa)
+{
+    json_t      *codes;
+    ngx_uint_t   i;
+
+    codes = json_array();
+
+    for (i = 0; i < AF_RECOVERY_CODES; i++) {
+        if (json_array_append_new(codes, json_string(mfa->codes[i])) != 0) {
+            json_decref(codes);
+            return NULL;
+        }
+    }
+
+    return codes;
+}

@@ -1,0 +1,380 @@
+# Second factors: apps and recovery codes, and logins with them.
+
+use Mojo::Base -strict, -signatures;
+use Digest::SHA qw(hmac_sha1);
+use Mojo::Promise;
+use Test::Autoflow;
+use Test::Autoflow::Maildir;
+use Test::More;
+
+my $good  = 'correct horse battery staple';
+my $t     = Test::Autoflow->new(clock => 1);
+my $mails = Test::Autoflow::Maildir->new(t => $t);
+
+# a code is of a time: the server's stands still
+$mails->configure(autoflow_seal_key => 'hex:' . 'a1' x 32);
+$t->start->hold;
+
+sub code ($secret, $steps = 0) {
+    my $bits = join '', map { sprintf '%05b', index 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', $_ }
+        split //, $secret;
+    my $mac = hmac_sha1(pack('Q>', int($t->now / 30) + $steps), pack 'B*', $bits);
+    my $at  = ord(substr $mac, -1) & 15;
+    return sprintf '%06d', (unpack('N', substr $mac, $at, 4) & 0x7fffffff) % 1_000_000;
+}
+
+# none of those that are right
+sub wrong ($secret) {
+    my %right = map { code($secret, $_) => 1 } -2 .. 2;
+    my ($wrong) = grep { !$right{$_} } map { sprintf '%06d', $_ } 0 .. 5;
+    return $wrong;
+}
+
+sub account ($name) { $t->register(email => "$name\@example.com", username => $name) }
+
+sub login ($name, $password = $good) {
+    return $t->post_ok('/auth/login' => json => {username => $name, password => $password});
+}
+
+# a right password, and the token for the factor
+sub asked ($name) {
+    login($name)->problem_is(401, 'mfa_required');
+    return $t->tx->res->json->{mfa_token};
+}
+
+sub verify ($token, %proof) {
+    return $t->post_ok('/auth/mfa/verify' => json => {mfa_token => $token, %proof});
+}
+
+sub add ($tokens, $name = 'phone') {
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($tokens) => json =>
+        {name => $name, current_password => $good})->status_is(201);
+    return $t->tx->res->json;
+}
+
+sub confirm ($tokens, $added, $code = code($added->{secret})) {
+    return $t->post_ok("/auth/mfa/factors/$added->{factor}{id}/confirm" => $t->bearer($tokens)
+        => json => {code => $code});
+}
+
+# an account with a factor: its tokens, the secret, the recovery codes
+sub guarded ($name) {
+    my $tokens = account($name);
+    my $added  = add($tokens);
+    confirm($tokens, $added)->status_is(200);
+    unused($name);
+    return {%$tokens, %$added, codes => $t->tx->res->json->{recovery_codes}};
+}
+
+# the same code may be used again
+sub unused ($name) {
+    $t->db->do(q{UPDATE autoflow.factors SET last_step = NULL WHERE user_id =
+        (SELECT id FROM autoflow.users WHERE username = ?)}, {}, $name);
+}
+
+sub pause_over ($user) {
+    $t->db->do(q{UPDATE autoflow.failed_attempts SET ends_at = ends_at - interval '1 day'
+        WHERE kind = 'code' AND account = ?}, {}, $user->{user}{id});
+}
+
+# the token of a mail, whose request is answered after a while
+sub forgotten ($name) {
+    $t->go;
+    $t->post_ok('/auth/forgot-password' => json => {email => "$name\@example.com"})
+        ->status_is(202);
+    $t->hold;
+    return $mails->token("$name\@example.com", 'reset-password');
+}
+
+sub session ($tokens) {
+    return $t->db->selectrow_hashref(q{SELECT aal,
+        jsonb_path_query_array(amr, '$[*].method') #>> '{}' AS amr
+        FROM autoflow.sessions WHERE user_id = ? AND ended_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT 1}, {}, $tokens->{user}{id});
+}
+
+
+subtest 'an app is added and confirmed' => sub {
+    my $ada = account('ada');
+    $t->get_ok('/auth/mfa/factors' => $t->bearer($ada))
+        ->json_is('' => {factors => [], recovery_codes => 0});
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($ada) => json =>
+        {name => 'phone', current_password => 'wrong'})->problem_is(403, 'wrong_password');
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($ada) => json =>
+        {name => ' ', current_password => $good})->problem_is(422, 'validation_failed');
+
+    my $added = add($ada);
+    like $added->{secret}, qr/^[A-Z2-7]{32}$/, 'a secret of 160 bits';
+    my $parameters = "secret=$added->{secret}&issuer=";
+    like $added->{uri}, qr{^otpauth://totp/[^/?:]+:ada%40example\.com\?\Q$parameters\E},
+        'and what a QR code shows';
+    is_deeply [@{$added->{factor}}{qw(type name)}], [qw(totp phone)];
+    my $stored = $t->db->selectrow_array('SELECT sealed_seed FROM autoflow.factors');
+    like $stored, qr/^\$sealed\$/, 'the seed is sealed';
+    login('ada')->status_is(200, 'until it is confirmed, nothing asks for it');
+
+    confirm($ada, $added, wrong($added->{secret}))->problem_is(403, 'invalid_code');
+    confirm($ada, $added)->status_is(200)->json_has('/factor/id');
+    my $codes = $t->tx->res->json->{recovery_codes};
+    is scalar(grep { /^(?:[A-Z2-7]{4}-?){4}$/ } @$codes), 10, 'and recovery codes are shown';
+    confirm($ada, $added)->status_is(404, 'once');
+    is session($ada)->{aal}, 1, 'another session is what it was';
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.sessions WHERE aal = 2}), 1,
+        'the one that gave the code is of the next level';
+
+    my $second = add($ada, 'tablet');
+    confirm($ada, $second)->status_is(200)->json_hasnt('/recovery_codes', 'the others are good');
+    $t->get_ok('/auth/mfa/factors' => $t->bearer($ada))->json_is('/recovery_codes' => 10)
+        ->json_is('/factors/0/name' => 'phone')->json_is('/factors/1/name' => 'tablet');
+
+    $t->get_ok('/api/v1/user/export' => $t->bearer($ada))->status_is(200)
+        ->json_is('/factors/1/name' => 'tablet')
+        ->content_unlike(qr/sealed|\Q$stored\E/, 'an export has no seed');
+
+    unused('ada');
+    verify(asked('ada'), code => code($_->{secret}))->status_is(200, 'each logs in')
+        for $added, $second;
+    $mails->all_sent;
+    is scalar(grep { /has a second factor/ } $mails->read('ada@example.com')), 2,
+        'the owner is told of each';
+};
+
+subtest 'a login with a code' => sub {
+    my $bob = guarded('bob');
+    login('bob', 'wrong')->problem_is(401, 'invalid_credentials');
+    login('bob')->problem_is(401, 'mfa_required')
+        ->json_is('/factors' => [{id => $bob->{factor}{id}, type => 'totp', name => 'phone'}])
+        ->json_hasnt('/access_token')->header_is('Set-Cookie' => undef);
+    my $token = $t->tx->res->json->{mfa_token};
+    $t->get_ok('/auth/me' => {Authorization => "Bearer $token"})
+        ->problem_is(401, 'invalid_token', 'the token is none for anything else');
+
+    verify($token, code => wrong($bob->{secret}))->problem_is(401, 'invalid_code');
+    verify($token, code => code($bob->{secret}, $_))->problem_is(401, 'invalid_code')
+        for -3, 3;
+    verify("${token}A", code => code($bob->{secret}))->problem_is(400, 'invalid_token');
+    verify($token)->errors_are({code => 'required'});
+    verify($token, code => '1', recovery_code => '1')->errors_are({recovery_code => 'ambiguous'});
+    verify($token, code => code($bob->{secret}))->status_is(200)
+        ->json_is('/user/username' => 'bob');
+    is_deeply session($bob), {aal => 2, amr => '["pwd", "otp", "mfa"]'}, 'of two kinds';
+    $t->get_ok('/auth/me' => $t->bearer($t->tx->res->json))->status_is(200);
+    verify($token, code => code($bob->{secret}))->problem_is(401, 'invalid_code', 'once');
+    verify(asked('bob'), code => code($bob->{secret}, -1))
+        ->problem_is(401, 'invalid_code', 'nor an earlier one');
+    verify(asked('bob'), code => code($bob->{secret}, 1))->status_is(200, 'but a later one');
+};
+
+subtest 'another password ends the token' => sub {
+    my $carl  = guarded('carl');
+    my $token = asked('carl');
+    $t->put_ok('/auth/me/password' => $t->bearer($carl) => json =>
+        {current_password => $good, new_password => "$good!"})->status_is(204);
+    verify($token, code => code($carl->{secret}))->problem_is(400, 'invalid_token');
+    my $other = guarded('cleo');
+    login('carl', "$good!")->problem_is(401, 'mfa_required');
+    verify($t->tx->res->json->{mfa_token}, code => code($other->{secret}))
+        ->problem_is(401, 'invalid_code', "another account's code");
+};
+
+subtest 'recovery codes' => sub {
+    my $dora  = guarded('dora');
+    my $first = $dora->{codes}[0];
+    verify(asked('dora'), recovery_code => 'AAAA-AAAA-AAAA-AAAA')->problem_is(401, 'invalid_code');
+    verify(asked('dora'), recovery_code => 'nonsense')->problem_is(401, 'invalid_code');
+    verify(asked('dora'), recovery_code => lc $first =~ s/-/ /gr)->status_is(200);
+    my $tokens = $t->tx->res->json;
+    verify(asked('dora'), recovery_code => $first)->problem_is(401, 'invalid_code', 'once');
+    $t->get_ok('/auth/mfa/factors' => $t->bearer($tokens))->json_is('/recovery_codes' => 9);
+    $t->post_ok('/auth/mfa/recovery-codes' => $t->bearer($tokens))->status_is(200);
+    my $codes = $t->tx->res->json->{recovery_codes};
+    verify(asked('dora'), recovery_code => $dora->{codes}[1])
+        ->problem_is(401, 'invalid_code', 'those before are gone');
+    verify(asked('dora'), recovery_code => $codes->[9])->status_is(200);
+    $mails->all_sent;
+    is scalar(grep { /recovery code/ } $mails->read('dora@example.com')), 3, 'each is mailed';
+};
+
+subtest 'wrong codes' => sub {
+    my $emma  = guarded('emma');
+    my $token = asked('emma');
+    verify($token, code => wrong($emma->{secret}))->problem_is(401, 'invalid_code') for 1 .. 5;
+    verify($token, code => code($emma->{secret}))->problem_is(429, 'too_many_attempts', 'a pause');
+    cmp_ok $t->tx->res->headers->header('Retry-After'), '<=', 60, 'of a minute';
+    verify(asked('emma'), code => code($emma->{secret}))
+        ->problem_is(429, 'too_many_attempts', 'a right password changes nothing');
+    verify($token, recovery_code => $emma->{codes}[0])->status_is(200, 'a recovery code is good');
+    verify($token, code => code($emma->{secret}))->status_is(200, 'and ends the pause');
+
+    unused('emma');
+    verify($token, code => wrong($emma->{secret}))->problem_is(401, 'invalid_code') for 1 .. 5;
+    pause_over($emma);
+    verify($token, code => wrong($emma->{secret}))->problem_is(401, 'invalid_code', 'one more');
+    verify($token, code => code($emma->{secret}))->problem_is(429, 'too_many_attempts');
+    cmp_ok $t->tx->res->headers->header('Retry-After'), '>', 60, 'the next pause is longer';
+    pause_over($emma);
+    verify($token, code => code($emma->{secret}))->status_is(200);
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.failed_attempts
+        WHERE kind = 'code' AND account = ?}, {}, $emma->{user}{id}), 0, 'all is forgotten';
+};
+
+subtest 'one code at once' => sub {
+    my $finn  = guarded('finn');
+    my $token = asked('finn');
+    my $code  = code($finn->{secret});
+    my %statuses;
+    my @sent = map { $t->ua->post_p('/auth/mfa/verify' => json =>
+        {mfa_token => $token, code => $code}) } 1 .. 32;
+    Mojo::Promise->all(@sent)->then(sub { $statuses{$_->[0]->res->code}++ for @_ })->wait;
+    is $statuses{200}, 1, 'one of them logs in' or diag explain \%statuses;
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE user_id = ?
+        AND aal = 2 AND created_at > (SELECT confirmed_at FROM autoflow.factors
+        WHERE user_id = sessions.user_id)', {}, $finn->{user}{id}), 1, 'once';
+};
+
+subtest 'wrong codes at once' => sub {
+    my $gina  = guarded('gina');
+    my $token = asked('gina');
+    my %statuses;
+    my @sent = map { $t->ua->post_p('/auth/mfa/verify' => json =>
+        {mfa_token => $token, code => wrong($gina->{secret})}) } 1 .. 32;
+    Mojo::Promise->all(@sent)->then(sub { $statuses{$_->[0]->res->code}++ for @_ })->wait;
+    is_deeply \%statuses, {401 => 5, 429 => 27}, 'only five learn that they are';
+};
+
+subtest 'who has a factor must have given it' => sub {
+    my $hugo  = account('hugo');
+    login('hugo')->status_is(200);
+    my $weak  = $t->tx->res->json;
+    my $added = add($hugo);
+    my $late  = add($weak, 'late');
+    confirm($hugo, $added)->status_is(200);
+    my $factor = "/auth/mfa/factors/$added->{factor}{id}";
+    confirm($weak, $late)->problem_is(401, 'reauthentication_required');
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($weak) => json =>
+        {name => 'x', current_password => $good})->problem_is(401, 'reauthentication_required');
+    $t->delete_ok($factor => $t->bearer($weak))->problem_is(401, 'reauthentication_required');
+    $t->post_ok('/auth/mfa/recovery-codes' => $t->bearer($weak))
+        ->problem_is(401, 'reauthentication_required');
+
+    my $other = account('ida');
+    $t->delete_ok($factor => $t->bearer($other))->status_is(404, "not another's");
+    $t->patch_ok($factor => $t->bearer($other) => json => {name => 'x'})->status_is(404);
+    $t->patch_ok($factor => $t->bearer($hugo) => json => {name => 'old phone'})->status_is(200)
+        ->json_is('/name' => 'old phone');
+    $t->delete_ok($factor => $t->bearer($hugo))->status_is(204);
+    login('hugo')->status_is(200, 'without a factor a password is enough');
+    $t->get_ok('/auth/mfa/factors' => $t->bearer($hugo))->json_is('/recovery_codes' => 0);
+    $mails->all_sent;
+    is scalar(grep { /was removed/ } $mails->read('hugo@example.com')), 1, 'the owner is told';
+};
+
+subtest 'a factor that is confirmed while somebody logs in' => sub {
+    my $jane  = account('jane');
+    my $added = add($jane);
+    my $held  = $t->postgresql->connect;
+    $held->begin_work;
+    $held->do(q{SELECT FROM autoflow.users WHERE username = 'jane' FOR UPDATE});
+    my $code;
+    my $login = $t->ua->post_p('/auth/login' => json => {username => 'jane', password => $good})
+        ->then(sub ($tx) { $code = $tx->res->json->{code} });
+    $t->wait_for(sub {
+        Mojo::IOLoop->timer(0.02 => sub { });
+        Mojo::IOLoop->one_tick;
+        $t->blocked;
+    });
+    $held->do('UPDATE autoflow.factors SET confirmed_at = now() WHERE id = ?', {},
+        $added->{factor}{id});
+    $held->commit;
+    $login->wait;
+    is $code, 'mfa_required', 'is asked for';
+};
+
+subtest 'twenty factors' => sub {
+    my $kate = account('kate');
+    $t->db->do(q{INSERT INTO autoflow.factors (user_id, kind, name, sealed_seed, created_at)
+        SELECT ?, 'totp', 'n', 'x', now() - interval '2 hours' FROM generate_series(1, 20)}, {},
+        $kate->{user}{id});
+    $t->db->do(q{INSERT INTO autoflow.factors (user_id, kind, name, sealed_seed)
+        SELECT ?, 'totp', 'n', 'x' FROM generate_series(1, 19)}, {}, $kate->{user}{id});
+    my $last = add($kate);
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($kate) => json =>
+        {name => 'x', current_password => $good})->problem_is(409, 'limit_reached');
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($kate) => json =>
+        {name => $_, current_password => $good})->problem_is(422, 'validation_failed')
+        for '', 'x' x 101;
+    $t->patch_ok("/auth/mfa/factors/$last->{factor}{id}" => $t->bearer($kate) => json =>
+        {name => 'x' x 100})->status_is(200);
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.factors WHERE user_id = ?', {},
+        $kate->{user}{id}), 20, 'what nobody has confirmed in an hour is gone';
+};
+
+subtest 'a superuser, a deleted account, and an address that is claimed' => sub {
+    my $root = $t->superuser(account('root'));
+    my $lena = guarded('lena');
+    my $path = "/auth/users/$lena->{user}{id}/factors";
+    $t->delete_ok($path => $t->bearer($lena))->status_is(403);
+    $t->delete_ok($path => $t->bearer($root))->status_is(204);
+    login('lena')->status_is(200, 'factors that are lost are removed by a superuser');
+    $mails->all_sent;
+    is scalar(grep { /was removed/ } $mails->read('lena@example.com')), 1, 'the owner is told';
+
+    my $mona = guarded('mona');
+    $t->delete_ok('/auth/me' => $t->bearer($mona))->status_is(204);
+
+    my $nora = guarded('nora');
+    my $reset = forgotten('nora');
+    $t->post_ok('/auth/reset-password' => json => {token => $reset, new_password => "$good!"})
+        ->status_is(204);
+    login('nora', "$good!")->status_is(200, 'somebody else may have added it before');
+
+    my $olga = guarded('olga');
+    $t->db->do(q{UPDATE autoflow.users SET email_verified = true WHERE username = 'olga'});
+    $reset = forgotten('olga');
+    $t->post_ok('/auth/reset-password' => json => {token => $reset, new_password => "$good!"})
+        ->status_is(204);
+    login('olga', "$good!")->problem_is(401, 'mfa_required', 'a mail replaces a password alone');
+
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.factors f JOIN autoflow.users u
+        ON u.id = user_id WHERE username IN ('lena', 'mona', 'nora')}), 0, 'nothing is left';
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.recovery_codes c
+        JOIN autoflow.users u ON u.id = user_id WHERE username IN ('lena', 'mona', 'nora')}), 0;
+};
+
+subtest 'seeds that nothing opens' => sub {
+    my ($pia, $quinn) = map { guarded($_) } qw(pia quinn);
+    $t->db->do(q{UPDATE autoflow.factors f SET sealed_seed = other.sealed_seed
+        FROM autoflow.factors other WHERE f.user_id = ? AND other.user_id = ?}, {},
+        map { $_->{user}{id} } $pia, $quinn);
+    verify(asked('pia'), code => code($quinn->{secret}))->problem_is(401, 'invalid_code',
+        "a seed is of no use in another account's row");
+    like $t->error_log, qr/\[error\].*no "autoflow_seal_key" opens the seed/, 'the log says why';
+
+    my $seal = sub { $t->db->selectrow_array('SELECT left(sealed_seed, 13) FROM
+        autoflow.factors WHERE user_id = ?', {}, $quinn->{user}{id}) };
+    my $former = $seal->();
+    $t->settings->{autoflow_seal_key} =
+        join '; autoflow_seal_key ', map { 'hex:' . $_ x 32 } qw(b2 a1);
+    $t->reload->ready;
+    is $seal->(), $former, 'with another key it is what it was';
+    verify(asked('quinn'), code => code($quinn->{secret}))->status_is(200);
+    isnt $seal->(), $former, 'until it is used';
+    $t->settings->{autoflow_seal_key} = 'hex:' . 'b2' x 32;
+    $t->reload->ready;
+    unused('quinn');
+    verify(asked('quinn'), code => code($quinn->{secret}))->status_is(200);
+    unused('quinn');
+
+    $t->settings->{autoflow_seal_key} .= ' use=open';
+    $t->settings->{autoflow_cookies} = 'on';
+    $t->reload->ready;
+    $t->post_ok('/auth/mfa/factors' => $t->bearer($quinn) => json =>
+        {name => 'x', current_password => $good})->problem_is(409, 'mfa_off', 'no key seals');
+    my $token = asked('quinn');
+    $t->header_is('Set-Cookie' => undef, 'no cookie before the factor');
+    verify($token, code => code($quinn->{secret}))->status_is(200, 'but it opens');
+    is scalar(grep { /^[\w-]*af_(?:access|refresh|csrf)=[^;]/ }
+        @{$t->tx->res->headers->every_header('Set-Cookie')}), 3, 'in cookies, too';
+};
+
+done_testing;

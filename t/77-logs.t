@@ -5,6 +5,7 @@ use List::Util qw(first);
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json);
 use Test::Autoflow;
+use Test::Autoflow::Wait qw(wait_until);
 use Test::More;
 
 my $root     = $Test::Autoflow::root;
@@ -145,8 +146,10 @@ subtest 'whatever is requested' => sub {
         ['/auth/me', {traceparent => "00-$trace-$span-01"}];
 
     my @lines;
-    $t->wait_for(sub { (@lines = lines()) >= $before + @requests + 5 });
-    ok @lines, 'is a line of JSON, in UTF-8';
+    my $due = $before + @requests + 5;
+    ok wait_until(sub { (@lines = lines()) >= $due }), 'is a line of JSON, in UTF-8'
+        or diag "of $due lines: ", explain [map { "$_->{status} " . substr $_->{path}, 0, 30 }
+            @lines[$before .. $#lines]];
     ok !(grep { $_->{status} !~ /^\d+\z/ } @lines), 'with a status';
     my $longest = sub ($member) { (sort { $b <=> $a } map { length $_->{$member} } @lines)[0] };
     is $longest->('path'), 1024, 'the path is cut off';

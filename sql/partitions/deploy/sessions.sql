@@ -20,9 +20,10 @@ COMMENT ON FUNCTION autoflow.sessions_from(timestamptz) IS
     'the least id of a session that began then, as ids begin with the time';
 
 
--- Locks all that sessions are connected with until the end of the transaction.  A
--- lock is waited for no longer than 0.2 seconds, with others queued up behind, and
--- then all are given back for a while.
+-- Locks all that sessions are connected with until the end of the transaction:
+-- accounts, too, since attaching a partition drops triggers of its foreign key
+-- there.  A lock is waited for no longer than 0.2 seconds, with others queued up
+-- behind, and then all are given back for a while.
 
 CREATE OR REPLACE PROCEDURE autoflow.sessions_lock()
 LANGUAGE plpgsql
@@ -32,8 +33,7 @@ AS $$
 BEGIN
     FOR attempt IN 1 .. 600 LOOP
         BEGIN
-            LOCK TABLE autoflow.users IN SHARE ROW EXCLUSIVE MODE;
-            LOCK TABLE autoflow.sessions, autoflow.refresh_tokens
+            LOCK TABLE autoflow.users, autoflow.sessions, autoflow.refresh_tokens
                 IN ACCESS EXCLUSIVE MODE;
             RETURN;
 

@@ -5,9 +5,9 @@
 #ifndef AF_HTTP_REQUEST_H
 #define AF_HTTP_REQUEST_H
 
-#include <jansson.h>
-
 #include "conf/conf.h"
+
+#include <jansson.h>
 
 
 typedef struct {

@@ -234,6 +234,9 @@ subtest 'no log has a password or a token' => sub {
         $secret{"$name $_"} = $tokens[$_] for 0 .. $#tokens;
         return @tokens;
     };
+    # with those to the accounts of other tests
+    $t->wait_for(sub { !$t->db->selectrow_array(
+        'SELECT count(*) FROM autoflow.outbox WHERE sent_at IS NULL') });
     my $mails = path($dir, 'mails', 'new')->list->size;
 
     my $email = 'secret@example.com';

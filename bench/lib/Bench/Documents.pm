@@ -4,8 +4,7 @@ package Bench::Documents;
 # <!-- /bench -->: written from what a run has kept, so that they agree.
 
 use Mojo::Base -strict, -signatures;
-use Bench::Stats qw(median);
-use Bench::Table qw(number row);
+use Bench::Table qw(cell row);
 use Exporter qw(import);
 use Mojo::File qw(path);
 use Mojo::Util qw(decode encode);
@@ -40,9 +39,10 @@ sub headline ($results) {
         my ($case) = grep { $_->{name} eq $name } @{$result->{cases} // []};
         next if !$case;
         push @rows, row($text, join ', ', map { my ($key, $of) = @$_;
-            number($key, median(@{$case->{values}{$key} // []})) . " $of" } @keys);
+            cell($key, $case->{values}{$key}) . " $of" } @keys);
     }
-    return join '', map { "$_\n" } row('', 'median'), row('---', '---'), @rows;
+    return join '', map { "$_\n" } row('', 'median of all rounds, and what they were between'),
+        row('---', '---'), @rows;
 }
 
 # what a run of these results says of itself

@@ -6,7 +6,7 @@ use Mojo::Base -strict, -signatures;
 use Exporter qw(import);
 use Bench::Stats qw(median spread);
 
-our @EXPORT_OK = qw(number row suite_table versions_table);
+our @EXPORT_OK = qw(cell number row suite_table versions_table);
 
 # by what a key means
 my %digits = (rate => 0, octets => 0, tokens => 0, us => 1, pg => 1, mb => 1,

@@ -96,7 +96,7 @@ subtest problems => sub {
     my %quiet = map { $_ => 1 } qw(validation_failed invalid_json invalid_query body_incomplete
         name_taken method_not_allowed unsupported_media_type
         token_required token_not_yet_valid token_expired token_revoked token_reused
-        reauthentication_required);
+        reauthentication_required mfa_required);
     wrong('each has words, or is not seen',
         grep { !$quiet{$_} && !exists $texts{en}{"problem_$_"} } keys %code);
 };

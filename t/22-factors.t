@@ -1,10 +1,10 @@
 # Second factors: apps and recovery codes, and logins with them.
 
 use Mojo::Base -strict, -signatures;
-use Digest::SHA qw(hmac_sha1);
 use Mojo::Promise;
 use Test::Autoflow;
 use Test::Autoflow::Maildir;
+use Test::Autoflow::Totp qw(totp totp_wrong);
 use Test::More;
 
 my $good  = 'correct horse battery staple';
@@ -15,20 +15,8 @@ my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->configure(autoflow_seal_key => 'hex:' . 'a1' x 32);
 $t->start->hold;
 
-sub code ($secret, $steps = 0) {
-    my $bits = join '', map { sprintf '%05b', index 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', $_ }
-        split //, $secret;
-    my $mac = hmac_sha1(pack('Q>', int($t->now / 30) + $steps), pack 'B*', $bits);
-    my $at  = ord(substr $mac, -1) & 15;
-    return sprintf '%06d', (unpack('N', substr $mac, $at, 4) & 0x7fffffff) % 1_000_000;
-}
-
-# none of those that are right
-sub wrong ($secret) {
-    my %right = map { code($secret, $_) => 1 } -2 .. 2;
-    my ($wrong) = grep { !$right{$_} } map { sprintf '%06d', $_ } 0 .. 5;
-    return $wrong;
-}
+sub code ($secret, $steps = 0) { totp($secret, $t->now + 30 * $steps) }
+sub wrong ($secret) { totp_wrong($secret, $t->now) }
 
 sub account ($name) { $t->register(email => "$name\@example.com", username => $name) }
 

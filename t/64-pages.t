@@ -394,7 +394,8 @@ subtest 'what was filled in is there afterwards' => sub {
 
 # who may see which page and send which form; an asterisk: with the password
 my %may = (
-    any => [qw(GET:/cookies GET:/sign-out POST:/sign-out POST:/sign-in POST:/sign-up
+    any => [qw(GET:/cookies GET:/sign-out POST:/sign-out POST:/sign-in GET:/sign-in/code
+        POST:/sign-in/code POST:/sign-up
         GET:/accept-invitation POST:/accept-invitation GET:/forgot-password POST:/forgot-password
         GET:/reset-password POST:/reset-password GET:/verify-email POST:/verify-email
         GET:/verify-email/again POST:/verify-email/again)],
@@ -441,8 +442,8 @@ subtest 'who may' => sub {
             my $form = $page =~ /^POST/;
             my @row = ($ask->(nobody => $page));
             my $refused = $page =~ /accept|reset|verify-email$/ ? 400 : 403;
-            $expected{$page} = [$need =~ /user/ ? 'sign-in' : $form ? $refused
-                : $refused == 400 ? 400 : 200];
+            $expected{$page} = [$need =~ /user/ || $page eq 'GET:/sign-in/code' ? 'sign-in'
+                : $form ? $refused : $refused == 400 ? 400 : 200];
 
             # without the token; a page that is shown again is one to confirm, too
             if ($form && $need =~ /user/) {

@@ -6,8 +6,11 @@
 #include "pages/view.h"
 
 
+static const char *af_page_field(const af_page_state_t *state);
 static ngx_int_t af_page_error(json_t *data, const char *field,
     const char *code, const char *message, json_t *errors, json_t *problems);
+static int af_page_late(json_t *data);
+static int af_page_wait(ngx_http_request_t *r, json_t *data);
 
 
 /* problems that are about a field */
@@ -19,6 +22,8 @@ static const struct {
     { AF_EMAIL_TAKEN, "email" },
     { AF_USERNAME_TAKEN, "username" },
     { AF_WRONG_PASSWORD, "current_password" },
+    { AF_INVALID_CODE, "code" },
+    { AF_WRONG_CODE, "code" },
     { AF_ROLE_TAKEN, "name" },
     { AF_PROBLEM_NONE, NULL }
 };
@@ -30,7 +35,7 @@ af_page_errors(af_ctx_t *ctx, json_t *data)
     size_t               i;
     json_t              *errors, *problems, *error;
     ngx_int_t            rc;
-    ngx_uint_t           n;
+    const char          *field;
     af_page_state_t     *state;
     const af_problem_t  *problem;
 
@@ -61,14 +66,56 @@ af_page_errors(af_ctx_t *ctx, json_t *data)
         }
     }
 
-    for (n = 0; af_page_fields[n].field; n++) {
-        if (af_page_fields[n].problem == state->problem) {
-            rc |= af_page_error(data, af_page_fields[n].field, problem->code,
-                                problem->detail, errors, problems);
-        }
+    field = af_page_field(state);
+
+    if (field) {
+        rc |= af_page_error(data, field, problem->code, problem->detail,
+                            errors, problems);
+    }
+
+    if (state->late) {
+        rc |= af_page_late(data);
     }
 
     return rc == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* that a problem is about, or NULL; codes of both kinds are wrong alike */
+
+static const char *
+af_page_field(const af_page_state_t *state)
+{
+    ngx_uint_t   n;
+    const char  *field;
+
+    for (n = 0; af_page_fields[n].field; n++) {
+        if (af_page_fields[n].problem == state->problem) {
+            break;
+        }
+    }
+
+    field = af_page_fields[n].field;
+
+    return (field && ngx_strcmp(field, "code") == 0
+            && json_object_get(state->typed, "recovery_code"))
+           ? "recovery_code" : field;
+}
+
+
+/* it is no link that no longer works */
+
+static int
+af_page_late(json_t *data)
+{
+    int    rc;
+    char  *text;
+
+    text = af_view_text(data, "problem_too_late");
+    rc = text ? json_object_set_new(data, "error", json_string(text)) : 0;
+    free(text);
+
+    return rc;
 }
 
 
@@ -107,28 +154,13 @@ ngx_int_t
 af_page_set_problem(ngx_http_request_t *r, json_t *data,
     const af_problem_t *problem, const char *detail)
 {
-    int               rc;
-    char             *text;
-    u_char            key[AF_PAGE_KEY_MAX];
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    int      rc;
+    char    *text;
+    u_char   key[AF_PAGE_KEY_MAX];
 
     static const ngx_str_t  any_cookie = ngx_string("=");
 
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-    rc = 0;
-
-    for (i = 0; i < part->nelts; i++) {
-        if (h[i].hash && h[i].key.len == sizeof("Retry-After") - 1
-            && ngx_strncmp(h[i].key.data, "Retry-After", h[i].key.len) == 0)
-        {
-            rc |= json_object_set_new(data, "retry_after",
-                                      json_stringn((char *) h[i].value.data,
-                                                   h[i].value.len));
-        }
-    }
+    rc = af_page_wait(r, data);
 
     /* a form that nobody could send: its cookie isn't there */
 
@@ -151,4 +183,52 @@ af_page_set_problem(ngx_http_request_t *r, json_t *data,
     rc |= json_object_set_new(data, (char *) key, json_true());
 
     return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* how long to wait, if it is said, in words */
+
+static int
+af_page_wait(ngx_http_request_t *r, json_t *data)
+{
+    int               rc;
+    char             *text;
+    time_t            seconds;
+    ngx_uint_t        i;
+    const char       *key;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_out.headers.part;
+    h = part->elts;
+    seconds = NGX_ERROR;
+
+    for (i = 0; i < part->nelts; i++) {
+        if (h[i].hash && h[i].key.len == sizeof("Retry-After") - 1
+            && ngx_strncmp(h[i].key.data, "Retry-After", h[i].key.len) == 0)
+        {
+            seconds = ngx_atotm(h[i].value.data, h[i].value.len);
+        }
+    }
+
+    if (seconds == NGX_ERROR) {
+        return 0;
+    }
+
+    key = (seconds < 5) ? "wait_moment"
+          : (seconds < 100) ? "wait_seconds"
+          : (seconds < 100 * 60) ? "wait_minutes" : "wait_hours";
+
+    rc = json_object_set_new(data, "retry_after", json_integer(seconds));
+    rc |= json_object_set_new(data, "retry_minutes",
+                              json_integer((seconds + 59) / 60));
+    rc |= json_object_set_new(data, "retry_hours",
+                              json_integer((seconds + 3599) / 3600));
+
+    text = af_view_text(data, key);
+    rc |= json_object_set_new(data, "retry_text",
+                              json_string(text ? text : ""));
+    free(text);
+
+    return rc;
 }

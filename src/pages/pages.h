@@ -39,6 +39,8 @@ typedef struct {
     const char        *then;       /* where it leads; NULL: back to the form */
     const char        *done;       /* what is said there, or NULL */
     const char        *undone;     /* likewise, if it was taken away */
+    const char        *late;       /* the page to begin again with, once the
+                                      form's token has expired, or NULL */
 
     const char        *scope;      /* of the query "scope", or NULL */
 
@@ -108,6 +110,7 @@ typedef struct {
     json_t            *typed;      /* its fields */
 
     unsigned           kept:1;     /* they were, and are filled in again */
+    unsigned           late:1;     /* it took too long */
     unsigned           recovered:1;
     unsigned           bare:1;     /* without what it is about */
     unsigned           guest:1;    /* the session could not be renewed */
@@ -133,9 +136,10 @@ ngx_int_t af_pages_handler(ngx_http_request_t *r);
 af_page_file_t *af_pages_file(const af_pages_t *pages, af_pages_kind_t kind,
     const char *name, size_t len);
 
-/* The page of a route; and the page with the form of another one. */
+/* The page of a route; the page with the form of another one; that of a path. */
 #define af_page_of(route)  ((const af_page_t *) (route)->page)
 const af_route_t *af_pages_form(const af_page_t *page);
+const af_route_t *af_pages_at(const char *path);
 
 /* The steps of the API's route that a page is; NULL: the default flow. */
 const af_step_pt *af_pages_steps(const af_page_t *page);
@@ -157,7 +161,8 @@ ngx_uint_t af_page_may_be_signed_in(af_ctx_t *ctx);
 extern const af_step_pt   af_page_reauth_steps[];
 extern const af_schema_t  af_page_reauth_schema;
 
-/* steps of pages: of the links in mails, of an account, before lists */
+/* steps of pages: of factors, of the links in mails, of an account, before lists */
+extern const af_step_pt   af_page_code_steps[];
 extern const af_step_pt   af_page_reset_steps[];
 extern const af_step_pt   af_page_verify_steps[];
 extern const af_step_pt   af_page_sign_up_steps[];

@@ -1,7 +1,6 @@
 /*
  * What the dialect does differently from an API: what comes in are forms, what
- * goes out are pages; a form leads to a page (303), and one with an error is
- * shown again.
+ * goes out are pages, and a form leads to a page (303).
  */
 
 #include "pages/pages.h"
@@ -17,20 +16,11 @@ static ngx_int_t af_page_roles(json_t *body);
 static ngx_int_t af_page_leave(af_ctx_t *ctx, const char *json);
 static ngx_uint_t af_page_has_session(const char *json);
 static ngx_int_t af_page_save(af_ctx_t *ctx, const char *json, size_t len);
-static ngx_int_t af_page_again(af_ctx_t *ctx, const af_route_t *route);
-static ngx_int_t af_page_dead(af_page_state_t *state, const char *template);
-static ngx_uint_t af_page_needs_session(af_problem_id_t problem);
-static ngx_int_t af_page_go_in(af_ctx_t *ctx);
-static ngx_uint_t af_page_is_final(const af_ctx_t *ctx);
-static ngx_int_t af_page_sign_in(af_ctx_t *ctx);
 static ngx_int_t af_page_headers(ngx_http_request_t *r);
 static ngx_int_t af_page_policy(ngx_http_request_t *r, ngx_str_t *policy);
 static ngx_int_t af_page_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value);
 static void af_page_free(void *data);
-
-
-static const af_step_pt  sign_in_steps[] = { af_page_sign_in, NULL };
 
 
 af_problem_id_t
@@ -290,172 +280,6 @@ af_page_save(af_ctx_t *ctx, const char *json, size_t len)
     ctx->rc = af_respond(ctx->request, NGX_HTTP_OK, json, len);
 
     return NGX_DONE;
-}
-
-
-ngx_int_t
-af_page_recover(af_ctx_t *ctx)
-{
-    const af_route_t  *form;
-    af_page_state_t   *state;
-
-    if (af_page_is_final(ctx)) {
-        return NGX_DECLINED;
-    }
-
-    state = ctx->page;
-    state->recovered = 1;
-
-    if (af_page_needs_session(ctx->problem)) {
-
-        if (af_page_of(ctx->match.route)->access >= AF_PAGE_USER) {
-            return af_page_go_in(ctx);
-        }
-
-        if (ctx->match.route->method == NGX_HTTP_GET) {
-
-            /* the session could not be renewed */
-            state->guest = 1;
-            return af_page_again(ctx, ctx->match.route);
-        }
-    }
-
-    form = af_pages_form(af_page_of(ctx->match.route));
-
-    if (form == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (ctx->problem == AF_INVALID_MAIL_TOKEN) {
-        state->template = "link_dead";
-
-        if (af_page_dead(state, af_page_of(form)->template) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-    }
-
-    af_problem_note(ctx->request, ctx->problem, ctx->cause);
-
-    af_request_find_ctx(ctx->request)->problem = af_problems[ctx->problem].code;
-
-    state->refused = ctx->match.route;
-    state->problem = ctx->problem;
-    state->bare = (ctx->match.route->method == NGX_HTTP_GET || state->template);
-    state->typed = ctx->body;
-    ctx->body = NULL;
-
-    return af_page_again(ctx, form);
-}
-
-
-static ngx_int_t
-af_page_again(af_ctx_t *ctx, const af_route_t *route)
-{
-    ctx->match.route = route;
-    ctx->problem = AF_PROBLEM_NONE;
-    ctx->pending_problem = AF_PROBLEM_NONE;
-    ctx->nbindings = 0;
-    ctx->data = NULL;
-    ctx->attempts = NULL;
-    ctx->step = NULL;
-
-    json_decref(ctx->query);
-    ctx->query = route->query ? json_object() : NULL;
-
-    return NGX_OK;
-}
-
-
-/* how to get another link depends on its kind */
-
-static ngx_int_t
-af_page_dead(af_page_state_t *state, const char *template)
-{
-    u_char  kind[64];
-
-    (void) ngx_snprintf(kind, sizeof(kind), "kind_%s%Z", template);
-
-    return (json_object_set_new(state->data, (char *) kind, json_true()) == 0)
-           ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_uint_t
-af_page_is_final(const af_ctx_t *ctx)
-{
-    const af_page_t        *page;
-    const af_page_state_t  *state;
-
-    page = ctx->match.route ? af_page_of(ctx->match.route) : NULL;
-    state = af_page_state((af_ctx_t *) ctx);
-
-    if (page == NULL || state == NULL || state->recovered
-        || af_problems[ctx->problem].status >= 500)
-    {
-        return 1;
-    }
-
-    if (ctx->match.route->method == NGX_HTTP_POST
-        || af_page_needs_session(ctx->problem))
-    {
-        return 0;
-    }
-
-    /* a link that no longer works, or a filter that is malformed */
-
-    return page->template == NULL
-           || (ctx->problem != AF_INVALID_MAIL_TOKEN
-               && af_problems[ctx->problem].status != 422);
-}
-
-
-static ngx_uint_t
-af_page_needs_session(af_problem_id_t problem)
-{
-    return problem == AF_TOKEN_REQUIRED || problem == AF_INVALID_TOKEN
-           || problem == AF_NOT_YET_VALID_TOKEN || problem == AF_EXPIRED_TOKEN
-           || problem == AF_REVOKED_TOKEN || problem == AF_REUSED_TOKEN;
-}
-
-
-static ngx_int_t
-af_page_go_in(af_ctx_t *ctx)
-{
-    af_problem_note(ctx->request, ctx->problem, ctx->cause);
-
-    ctx->problem = AF_PROBLEM_NONE;
-    ctx->pending_problem = AF_PROBLEM_NONE;
-    ctx->step = sign_in_steps;
-
-    return NGX_OK;
-}
-
-
-/* and then back to the page, or that of its form */
-
-static ngx_int_t
-af_page_sign_in(af_ctx_t *ctx)
-{
-    const char        *back;
-    const af_page_t   *page;
-    const af_route_t  *form;
-
-    page = af_page_of(ctx->match.route);
-    form = af_pages_form(page);
-
-    back = af_page_return(ctx);
-
-    if (back == NULL && form
-        && (ngx_strcmp(page->path, "/") != 0))
-    {
-        back = af_page_url(ctx, af_page_of(form)->path);
-
-        if (back == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    return af_page_go(ctx, "/sign-in", back ? "return" : NULL, back);
 }
 
 

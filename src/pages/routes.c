@@ -38,6 +38,14 @@ static const af_page_t  af_pages[] = {
     { "POST", "/sign-in", AF_PAGE_ANY,
       .api = "POST /auth/login", .then = "/", .returns = 1 },
 
+    /* the second step of it: nobody gets here but by the first one */
+
+    { "GET", "/sign-in/code", AF_PAGE_ANY, .template = "code",
+      .steps = af_page_code_steps },
+    { "POST", "/sign-in/code", AF_PAGE_ANY,
+      .api = "POST /auth/mfa/verify", .late = "/sign-in", .then = "/",
+      .returns = 1 },
+
     { "GET", "/cookies", AF_PAGE_ANY, .template = "cookies" },
 
     { "GET", "/sign-out", AF_PAGE_ANY, .template = "sign_out" },
@@ -320,10 +328,14 @@ af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
 const af_route_t *
 af_pages_form(const af_page_t *page)
 {
-    ngx_uint_t   i;
-    const char  *path;
+    return af_pages_at(page->form ? page->form : page->path);
+}
 
-    path = page->form ? page->form : page->path;
+
+const af_route_t *
+af_pages_at(const char *path)
+{
+    ngx_uint_t  i;
 
     for (i = 0; af_pages[i].path; i++) {
         if (ngx_strcmp(af_pages[i].path, path) == 0

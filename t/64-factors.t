@@ -1,0 +1,170 @@
+# Second factors on pages, as somebody without scripts sees them.
+
+use Mojo::Base -strict, -signatures;
+use Mojo::File qw(path);
+use Test::Autoflow;
+use Test::Autoflow::Maildir;
+use Test::Autoflow::Totp qw(totp totp_wrong);
+use Test::Autoflow::Visitor;
+use Test::More;
+
+my $good  = 'correct horse battery staple';
+my $t     = Test::Autoflow->new(clock => 1, server => 'location /account/ { autoflow_pages; }');
+my $mails = Test::Autoflow::Maildir->new(t => $t);
+$mails->link_base($t->url('/account'));
+$mails->configure(autoflow_pages_dir => "$Test::Autoflow::root/pages",
+    autoflow_registration => 'open', autoflow_seal_key => 'hex:' . 'a1' x 32,
+    autoflow_attempts => 'account=1000/15m address=1000/1m');
+
+# a code is of a time: the server's stands still
+$t->start->hold;
+
+sub visitor { Test::Autoflow::Visitor->new(t => $t, base => '/account/') }
+
+sub email ($name) { return "$name\@example.com" }
+
+# an account with an app, by the API: its tokens, the secret, the recovery codes
+sub guarded ($name) {
+    my $tokens = $t->register(email => email($name), username => $name);
+    my $added  = $t->post_ok('/auth/mfa/factors' => $t->bearer($tokens) => json =>
+        {name => 'phone', current_password => $good})->status_is(201)->tx->res->json;
+    $t->post_ok("/auth/mfa/factors/$added->{factor}{id}/confirm" => $t->bearer($tokens) =>
+        json => {code => code($added)})->status_is(200);
+    unused($name);
+    return {%$tokens, %$added, codes => $t->tx->res->json->{recovery_codes}};
+}
+
+sub code ($user, $steps = 0) { totp($user->{secret}, $t->now + 30 * $steps) }
+sub wrong ($user) { totp_wrong($user->{secret}, $t->now) }
+
+# the same code may be used again
+sub unused ($name) {
+    $t->db->do(q{UPDATE autoflow.factors SET last_step = NULL WHERE user_id =
+        (SELECT id FROM autoflow.users WHERE username = ?)}, {}, $name);
+}
+
+# with a right password
+sub asked ($name, $place = 'sign-in', $password = $good) {
+    return visitor()->get($place)->submit({email => email($name), password => $password});
+}
+
+# with the form for recovery codes
+sub recovers ($v, $code) {
+    my %form = map { $_->{name} => $_->val }
+        $v->dom->at('details form')->find('input[type=hidden]')->each;
+    return $v->post('sign-in/code', {%form, recovery_code => $code});
+}
+
+sub value ($v, $name) { my $input = $v->dom->at("[name=$name]"); return $input && $input->val }
+
+sub error ($v, $field) { my $said = $v->dom->at("#$field-error"); return $said && $said->text }
+
+
+subtest 'signing in with a code' => sub {
+    my $ada = guarded('ada');
+    my $v = asked('ada', 'sign-in?return=/wiki%3Fa=b')->is(200)->says('Enter your code');
+    is_deeply [sort keys %{$v->cookies}], ['af_csrf'], 'a password opens no session';
+    is_deeply [@{$v->dom->at('#code')}{qw(autocomplete inputmode)}],
+        [qw(one-time-code numeric)], 'what it asks for';
+    is value($v, 'return'), '/wiki?a=b', 'where to go then';
+    my $token = value($v, 'mfa_token');
+    unlike $v->res->body, qr/\Q$good\E/, 'the password is not in the page';
+
+    $v->submit({code => wrong($ada)})->is(401);
+    like error($v, 'code'), qr/not valid/, 'a wrong code';
+    is $v->dom->at('#code')->{'aria-describedby'}, 'code-error', 'is said of the field';
+    ok !exists $v->dom->at('details')->attr->{open}, 'and not of the other one';
+    is value($v, 'mfa_token'), $token, 'the password need not be given again';
+    $v->submit({code => ''})->is(422);
+    $v->submit({code => 'x' x 65})->is(422);
+    my $code = code($ada);
+    $v->submit({code => substr($code, 0, 3) . ' ' . substr $code, 3})->leads_to('/wiki?a=b');
+    ok $v->cookie($_), $_ for qw(af_access af_refresh);
+    $v->get('')->is(200)->says(email('ada'));
+    $v->get('sign-in/code')->leads_to('/account/sign-in');
+};
+
+subtest 'with a recovery code' => sub {
+    my $bob = guarded('bob');
+    my $v = asked('bob', 'sign-in?return=/wiki');
+    recovers($v, 'AAAA-AAAA-AAAA-AAAA')->is(401);
+    like error($v, 'recovery_code'), qr/not valid/, 'a wrong one';
+    is error($v, 'code'), undef, 'is not one of an app';
+    ok exists $v->dom->at('details')->attr->{open}, 'its form is seen';
+    recovers($v, lc $bob->{codes}[0])->leads_to('/wiki');
+    recovers(asked('bob'), $bob->{codes}[0])->is(401);
+};
+
+subtest 'whose form it is' => sub {
+    my ($carl, $dave) = map { guarded($_) } qw(carl dave);
+    my $v = asked('carl');
+    my $token = value($v, 'mfa_token');
+    for my $place ('sign-in/code', "sign-in/code?mfa_token=$token", 'sign-in/code?mfa_token=') {
+        visitor()->get($place)->leads_to('/account/sign-in');
+    }
+    visitor()->get("sign-in/code?mfa_token=$token&return=/wiki")
+        ->leads_to('/account/sign-in?return=%2Fwiki');
+
+    # a form that another site, or another browser, has made
+    my %form = (mfa_token => $token, code => code($carl));
+    my $w = visitor()->get('sign-in');
+    for my $csrf ('', 'x' x 48, value($v, 'csrf')) {
+        $w->post('sign-in/code', {%form, csrf => $csrf})->is(403);
+        unlike $w->res->body, qr/mfa_token|\Q$token\E/, 'no page has its token then';
+        ok $w->dom->at('input[name=password]'), 'but asks for the password';
+    }
+    $w->post('sign-in/code', {%form, csrf => value($w, 'csrf')}, {Origin => 'https://evil.example'})
+        ->is(403);
+    is_deeply [sort keys %{$w->cookies}], ['af_csrf'], 'nobody is signed in';
+    $w->get('sign-in')->post('sign-in/code', {csrf => value($w, 'csrf'), code => '1'})
+        ->leads_to('/account/sign-in');
+    $v->submit({code => code($dave)})->is(401);
+    $v->submit({code => code($carl)})->leads_to('/account/');
+};
+
+subtest 'what took too long' => sub {
+    my $emma = guarded('emma');
+    my $v = asked('emma', 'sign-in?return=/wiki');
+    $t->pass(601);
+    $v->submit({code => code($emma)})->is(400)->says('longer than ten minutes');
+    is value($v, 'return'), '/wiki', 'it begins again, and leads there';
+    is value($v, 'mfa_token'), undef;
+    is $v->dom->at('h1')->text, 'Sign in';
+    $v->submit({email => email('emma'), password => $good})->is(200)
+        ->submit({code => code($emma)})->leads_to('/wiki');
+    unused('emma');
+
+    $v = asked('emma');
+    $t->put_ok('/auth/me/password' => $t->bearer($emma) => json =>
+        {current_password => $good, new_password => "$good!"})->status_is(204);
+    $v->submit({code => code($emma)})->is(400)->says('your password was changed');
+};
+
+subtest 'a pause' => sub {
+    my $finn = guarded('finn');
+    my $v = asked('finn');
+    $v->submit({code => wrong($finn)})->is(401) for 1 .. 5;
+    $v->submit({code => code($finn)})->is(429)->says('Please wait', 'seconds', 'a recovery code');
+    ok exists $v->dom->at('details')->attr->{open}, 'which there is a form for';
+    $t->db->do(q{UPDATE autoflow.failed_attempts SET ends_at = ends_at + interval '1 day'});
+    $v->submit({code => code($finn)})->is(429)->says('hours');
+    recovers($v, $finn->{codes}[0])->leads_to('/account/');
+};
+
+subtest 'after a reset by mail' => sub {
+    my $gina = guarded('gina');
+    $t->db->do('UPDATE autoflow.users SET email_verified = true');
+    my $v = visitor();
+    $t->go;
+    $v->get('forgot-password')->submit({email => email('gina')})
+        ->leads_to('/account/forgot-password?done=mail_sent');
+    $t->hold;
+    $v->get($mails->link(email('gina'), 'reset-password') =~ s{.*/account/}{}r)
+        ->submit({new_password => "$good!"})->leads_to('/account/sign-in?done=password_reset');
+    asked('gina', 'sign-in?done=password_reset', "$good!")->is(200)
+        ->submit({code => code($gina)})->leads_to('/account/');
+};
+
+$t->finish;
+
+done_testing;

@@ -15,8 +15,8 @@ PATH=$PATH:/usr/sbin:/sbin
 build_packages=(
     gcc libc6-dev make perl pkg-config nginx nginx-dev libpq-dev
     libjansson-dev libsodium-dev libssl-dev libcbor-dev libcrypt-dev
-    libcurl4-openssl-dev libidn2-dev libunistring-dev libzxcvbn-dev
-    libpcre2-dev zlib1g-dev
+    libcurl4-openssl-dev libidn2-dev libqrencode-dev libunistring-dev
+    libzxcvbn-dev libpcre2-dev zlib1g-dev
 )
 run_packages=(
     "${build_packages[@]}" curl sqitch libdbd-pg-perl

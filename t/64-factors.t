@@ -1,7 +1,7 @@
 # Second factors on pages, as somebody without scripts sees them.
 
 use Mojo::Base -strict, -signatures;
-use Mojo::File qw(path);
+use Mojo::Util qw(b64_decode);
 use Test::Autoflow;
 use Test::Autoflow::Maildir;
 use Test::Autoflow::Totp qw(totp totp_wrong);
@@ -13,8 +13,7 @@ my $t     = Test::Autoflow->new(clock => 1, server => 'location /account/ { auto
 my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->link_base($t->url('/account'));
 $mails->configure(autoflow_pages_dir => "$Test::Autoflow::root/pages",
-    autoflow_registration => 'open', autoflow_seal_key => 'hex:' . 'a1' x 32,
-    autoflow_attempts => 'account=1000/15m address=1000/1m');
+    autoflow_registration => 'open', autoflow_seal_key => 'hex:' . 'a1' x 32);
 
 # a code is of a time: the server's stands still
 $t->start->hold;
@@ -163,6 +162,148 @@ subtest 'after a reset by mail' => sub {
         ->submit({new_password => "$good!"})->leads_to('/account/sign-in?done=password_reset');
     asked('gina', 'sign-in?done=password_reset', "$good!")->is(200)
         ->submit({code => code($gina)})->leads_to('/account/');
+};
+
+# signed in with the password alone
+sub signed_in ($name) {
+    $t->register(email => email($name), username => $name);
+    my $v = asked($name)->leads_to('/account/');
+    return $v;
+}
+
+# what an app is told, which t/69-factors-browser.t has it scan
+sub scanned ($v) {
+    my ($picture) = $v->dom->at('img.qr')->{src} =~ m{^data:image/svg\+xml;base64,(.+)};
+    like b64_decode($picture), qr{^<svg .*</svg>$}, 'a picture';
+    my $uri = $v->dom->at('a[href^="otpauth:"]')->{href};
+    my ($secret) = $uri =~ /[?&]secret=([A-Z2-7]{32})(?:&|$)/;
+    is $v->dom->at('#secret')->text =~ s/ //gr, $secret, 'and can be typed in';
+    return {uri => $uri, secret => $secret};
+}
+
+sub codes ($v) { $v->dom->find('#codes li')->map('all_text')->map(sub { s/\s//gr })->to_array }
+
+subtest 'an app is added' => sub {
+    my $v = signed_in('ida');
+    $v->get('')->says('None yet');
+    ok $v->dom->at('a[href="/account/factors"]'), 'a way there';
+    $v->get('factors')->is(200)->says('With a second factor');
+    is $v->dom->at('#codes'), undef, 'no codes of nothing';
+    $v->get('factors/add')->is(200);
+    $v->submit({name => '', current_password => $good})->is(422);
+    ok error($v, 'name'), 'a name is needed';
+    $v->submit({name => 'A & <b>', current_password => 'wrong'})->is(403);
+    is value($v, 'name'), 'A & <b>', 'what was typed';
+    $v->submit({name => 'A & <b>', current_password => $good})->is(200)->says('Set up your app');
+    unlike $v->res->body, qr/\Q$good\E/;
+    my $app = scanned($v);
+    like $app->{uri}, qr{^otpauth://totp/[^/?:]+:ida%40example\.com\?}, 'for whom';
+    my ($path) = $v->dom->at('form[action$="/confirm"]')->{action};
+
+    $v->submit({code => wrong($app)}, {}, '/confirm')->is(403);
+    like error($v, 'code'), qr/not valid/;
+    is_deeply scanned($v), $app, 'what is to be scanned is still there';
+    visitor()->get($path)->leads_to('/account/sign-in?return='
+        . $path =~ s{/}{%2F}gr);
+    my $w = $v->cookies;
+    my $other = visitor()->cookies({%$w});
+    $other->get("$path?uri=otpauth://totp/x?secret=A")->leads_to('/account/factors');
+    for my $uri ('javascript:alert(1)', '', 'otpauth:x') {
+        $other->get('factors/add')->post($path, {csrf => value($other, 'csrf'), code => '1',
+            uri => $uri})->leads_to('/account/factors');
+    }
+    $other->post($path, {csrf => 'x', code => '1', uri => $app->{uri}})->is(403);
+    unlike $other->res->body, qr/otpauth/, "nothing of another site's form";
+
+    $v->submit({code => code($app)}, {}, '/confirm')->is(200)->says('Keep these recovery codes');
+    my $codes = codes($v);
+    is scalar(grep { /^[A-Z2-7-]{16,19}$/ } @$codes), 10, 'ten codes';
+    my ($file) = $v->dom->at('a[download]')->{href} =~ m{^data:text/plain;base64,(.*)};
+    is b64_decode($file), join('', map { "$_\r\n" } @$codes), 'as a file, too';
+    $v->post($path, {csrf => value($v, 'csrf') // $v->cookie('af_csrf'), code => code($app),
+        uri => $app->{uri}})->is(404)->says('not confirmed within an hour');
+
+    $v->get('')->says('A & <b>');
+    $v->get('factors')->is(200)->says('A & <b>', 'Codes left: 10');
+    my $x = asked('ida');
+    recovers($x, $codes->[0])->leads_to('/account/');
+    $x->get('factors')->says('Codes left: 9');
+
+    $x->get('factors/add')->submit({name => 'tablet', current_password => $good})->is(200);
+    my $tablet = scanned($x);
+    $x->submit({code => code($tablet)}, {}, '/confirm')
+        ->leads_to('/account/factors?done=factor_added');
+    $x->get('factors?done=factor_added')->says('Your app is set up', 'tablet');
+};
+
+subtest 'what becomes of them' => sub {
+    my $kate = guarded('kate');
+    my $v = asked('kate')->submit({code => code($kate)});
+    my ($page) = $v->get('factors')->dom->at('a[href*="/factors/0"]')->{href};
+    $v->get($page)->is(200)->says('phone', 'Authenticator app');
+    $v->submit({name => ''}, {}, '/rename')->is(422);
+    $v->submit({name => 'old phone'}, {}, '/rename')
+        ->leads_to('/account/factors?done=factor_renamed');
+    $v->get('factors')->says('old phone');
+
+    my $before = $kate->{codes}[0];
+    $v->submit({}, {}, '/codes')->is(200);
+    my $codes = codes($v);
+    is @$codes, 10, 'new codes';
+    recovers(asked('kate'), $before)->is(401);
+    recovers(asked('kate'), $codes->[0])->leads_to('/account/');
+    $t->db->do('DELETE FROM autoflow.recovery_codes WHERE ctid NOT IN
+        (SELECT ctid FROM autoflow.recovery_codes WHERE used_at IS NULL LIMIT 2)');
+    $v->get('factors')->says('Make new ones before');
+
+    my $leo = asked('kate', 'sign-in')->submit({code => code($kate, 1)});
+    my $other = signed_in('leo');
+    $other->get($page)->is(404);
+    $other->get('factors')->post("$page/$_", {csrf => $other->cookie('af_csrf'), name => 'x'})
+        ->is(404) for 'rename', 'remove';
+    $v->get($page)->submit({}, {}, '/remove')->leads_to('/account/factors?done=factor_removed');
+    $v->get('factors?done=factor_removed')->says('has been removed', 'With a second factor');
+    $v->get($page)->is(404);
+    asked('kate')->leads_to('/account/');
+};
+
+subtest 'the administration' => sub {
+    my $root = $t->superuser($t->register(email => 'root@example.com', username => 'root'));
+    my $mary = guarded('mary');
+    signed_in('nell');
+    my $v = asked('root')->leads_to('/account/');
+    $v->get('admin/users?has_factors=true')->is(200)->says(email('mary'));
+    unlike $v->dom->at('table')->all_text, qr/nell\@/, 'who has one';
+    $v->get('admin/users?has_factors=false')->is(200)->says(email('nell'));
+    unlike $v->dom->at('table')->all_text, qr/mary\@/, 'who has none';
+    is $v->dom->at('#has_factors [selected]')->{value}, 'false', 'as was chosen';
+    my $page = "admin/users/$mary->{user}{id}";
+    $v->get($page)->is(200)->says('phone', 'Authenticator app');
+    unlike $v->res->body, qr/$mary->{secret}/, 'and no more than that';
+    $v->submit({}, {}, '/reset-factors')->leads_to("/account/$page?done=factors_reset");
+    $v->get($page)->is(200)->says('None yet');
+    asked('mary')->leads_to('/account/');
+    $t->go;
+    $mails->all_sent;
+    is scalar(grep { /was removed/ } $mails->read(email('mary'))), 1, 'the owner is told';
+    $t->hold;
+    $v->get('admin/audit?action=factors_reset')->says('removed by an administrator');
+};
+
+subtest 'without a key to seal with' => sub {
+    my $owen = guarded('owen');
+    $t->settings->{autoflow_seal_key} .= ' use=open';
+    $t->reload->ready;
+    my $v = asked('owen')->submit({code => code($owen)});
+    $v->get('factors')->is(200)->says('phone');
+    is $v->dom->at('a[href$="/add"]'), undef, 'none can be added';
+    $v->get('factors/add')->submit({name => 'x', current_password => $good})->is(409)
+        ->says('No second factors can be added here');
+    my $w = signed_in('paul');
+    $w->get('');
+    unlike $w->dom->at('main')->all_text, qr/Second factor/, 'nor is it said that they can';
+    $t->settings->{autoflow_seal_key} =~ s/ use=open//;
+    $t->reload->ready;
 };
 
 $t->finish;

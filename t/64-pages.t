@@ -402,12 +402,16 @@ my %may = (
     guest => [qw(GET:/sign-in GET:/sign-up)],
     user => [qw(GET:/ GET:/profile POST:/profile GET:/email POST:/email GET:/password
         POST:/password GET:/sessions POST:/sessions/{id}/end POST:/sessions/end-others
-        POST:/sessions/end-all GET:/export GET:/delete POST:/delete GET:/confirm POST:/confirm)],
-    'user*' => [qw(GET:/invitations POST:/invitations POST:/invitations/{id}/resend
+        POST:/sessions/end-all GET:/factors GET:/factors/add POST:/factors/add
+        GET:/factors/{id}/confirm POST:/factors/{id}/confirm GET:/factors/{id}
+        POST:/factors/{id}/rename GET:/export GET:/delete POST:/delete GET:/confirm POST:/confirm)],
+    'user*' => [qw(POST:/factors/codes POST:/factors/{id}/remove GET:/invitations
+        POST:/invitations POST:/invitations/{id}/resend
         POST:/invitations/{id}/withdraw)],
     'superuser*' => [qw(GET:/admin/users GET:/admin/users/{id} POST:/admin/users/{id}/disable
         POST:/admin/users/{id}/enable POST:/admin/users/{id}/superuser
-        POST:/admin/users/{id}/roles POST:/admin/users/{id}/end-sessions GET:/admin/roles
+        POST:/admin/users/{id}/roles POST:/admin/users/{id}/end-sessions
+        POST:/admin/users/{id}/reset-factors GET:/admin/roles
         POST:/admin/roles POST:/admin/roles/{id}/delete GET:/admin/audit)],
 );
 
@@ -448,8 +452,11 @@ subtest 'who may' => sub {
             # without the token; a page that is shown again is one to confirm, too
             if ($form && $need =~ /user/) {
                 push @row, map { $ask->($_ => $page) } qw(user superuser);
-                push @{$expected{$page}}, $need eq 'user*' ? 'confirm' : 403,
-                    $need =~ /\*/ ? 'confirm' : 403;
+                # nobody has that factor
+                my $again = $page =~ m{/(?:rename|remove)$} ? 404 : 403;
+                my $asks  = $page !~ m{:/factors/};
+                push @{$expected{$page}}, $need eq 'user*' && $asks ? 'confirm' : $again,
+                    $need =~ /\*/ && $asks ? 'confirm' : $again;
             }
             if ($need =~ /\*/) {
                 push @row, map { $ask->($_ => $page, csrf => $csrf{$_}) } qw(user superuser);

@@ -3,16 +3,12 @@
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(sum);
-use Mojo::File qw(path);
 use Test::Autoflow;
 use Test::Autoflow::Browser;
 use Test::Autoflow::Maildir;
 use Test::More;
 
-my $npm = Test::Autoflow::npm() // plan skip_all => 'npm was not reached';
-my $axe = path($npm, 'axe-core', 'axe.min.js');
-plan skip_all => 'npm was not reached' if !-e $axe;
-$axe = $axe->slurp;
+Test::Autoflow::npm() // plan skip_all => 'npm was not reached';
 
 my $good  = 'correct horse battery staple';
 my $fresh = 'a fresh battery for the horse';
@@ -34,46 +30,10 @@ $t->db->do(q{UPDATE autoflow.users SET is_superuser = true, email_verified = tru
 
 my $browser = Test::Autoflow::Browser->new->start;
 
-sub devtools ($command, %parameters) {
-    return $browser->post('goog/cdp/execute' => {cmd => $command, params => \%parameters});
-}
-
-sub screen ($width, $scheme = 'light') {
-    devtools('Emulation.setDeviceMetricsOverride', width => $width, height => 800,
-        deviceScaleFactor => 1, mobile => \0);
-    devtools('Emulation.setEmulatedMedia',
-        features => [{name => 'prefers-color-scheme', value => $scheme}]);
-}
-
-sub axe (@rules) {
-    return map { "$_->{id}: $_->{target}" } @{$browser->script(<<~'END', @rules)};
-        const rules = Array.from(arguments);
-        const only = rules.length ? { type: 'rule', values: rules } : { type: 'tag', values:
-          ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
-        return axe.run({ runOnly: only, resultTypes: ['violations'] }).then(result =>
-          result.violations.flatMap(rule => rule.nodes.map(node =>
-            ({ id: rule.id, target: node.target.join(' ') }))));
-        END
-}
-
 # what is wrong with the page that the browser shows
 sub look ($name) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my @wrong;
-    $browser->script("if (!window.axe) { $axe }");
-    for my $width (1280, 375) {
-        for my $scheme ('light', 'dark') {
-            screen($width, $scheme);
-            push @wrong, map { "$width, $scheme: $_" }
-                axe($scheme eq 'dark' ? 'color-contrast' : ());
-        }
-    }
-    screen(320);
-    push @wrong, 'is wider than 320' if $browser->script(
-        'return document.documentElement.scrollWidth > innerWidth');
-    screen(1280);
-    push @wrong, grep { !/status of [45]\d\d/ } $browser->console;
-    is_deeply \@wrong, [], $name;
+    return $browser->looks_right($name);
 }
 
 sub open_page ($place, $status = 200) {
@@ -290,8 +250,8 @@ subtest 'before one is signed in' => sub {
 };
 
 subtest 'the first load' => sub {
-    devtools('Network.enable');
-    devtools('Network.clearBrowserCache');
+    $browser->devtools('Network.enable');
+    $browser->devtools('Network.clearBrowserCache');
     $browser->go("$home/account/sign-in");
     my %size = @{$browser->script(q{return performance.getEntries()
         .filter(entry => 'decodedBodySize' in entry)
@@ -321,7 +281,7 @@ subtest 'the first load' => sub {
         });
         END
     for my $width (1280, 375) {
-        screen($width);
+        $browser->screen($width);
         my $seen;
         for (1 .. 3) {
             $seen = $browser->go("$home/account/sign-in")->script($shifts);
@@ -329,13 +289,13 @@ subtest 'the first load' => sub {
         }
         is_deeply $seen, [], "nothing is shifted at $width";
     }
-    screen(1280);
+    $browser->screen(1280);
 };
 
 subtest 'without the script' => sub {
-    devtools('Network.enable');
-    devtools('Network.setBlockedURLs', urls => ['*pages.js']);
-    devtools('Network.setCacheDisabled', cacheDisabled => \1);
+    $browser->devtools('Network.enable');
+    $browser->devtools('Network.setBlockedURLs', urls => ['*pages.js']);
+    $browser->devtools('Network.setCacheDisabled', cacheDisabled => \1);
     sign_in('ada@example.com', 'wrong');
     $browser->says('#problem' => qr/wrong/);
     focus_is('problem');
@@ -343,25 +303,25 @@ subtest 'without the script' => sub {
         'no button that would do nothing';
     sign_in('ada@example.com');
     heading(qr/^Your account$/);
-    devtools('Network.setBlockedURLs', urls => []);
+    $browser->devtools('Network.setBlockedURLs', urls => []);
     $browser->console;           # what was blocked
 };
 
 subtest 'in German' => sub {
-    devtools('Network.setExtraHTTPHeaders', headers => {'Accept-Language' => 'de'});
+    $browser->devtools('Network.setExtraHTTPHeaders', headers => {'Accept-Language' => 'de'});
     open_page($_) for qw(sessions admin/users sign-out);
     is $browser->script('return document.documentElement.lang'), 'de';
     heading(qr/^Abmelden\?$/);
-    devtools('Network.setExtraHTTPHeaders', headers => {});
+    $browser->devtools('Network.setExtraHTTPHeaders', headers => {});
 };
 
 subtest 'what is away' => sub {
     $browser->go("$home/account/profile");
     my %no = (latency => 0, downloadThroughput => -1, uploadThroughput => -1);
-    devtools('Network.emulateNetworkConditions', offline => \1, %no);
+    $browser->devtools('Network.emulateNetworkConditions', offline => \1, %no);
     $browser->click('.stack .main');
     $browser->says('.stack [role=status]' => qr/^You seem to be offline\./);
-    devtools('Network.emulateNetworkConditions', offline => \0, %no);
+    $browser->devtools('Network.emulateNetworkConditions', offline => \0, %no);
     $browser->click('.stack .main');
     $browser->says('#done' => qr/^Your profile has been saved$/);
 

@@ -351,6 +351,11 @@ subtest 'the list' => sub {
         ->status_is(200);
     is $list->('q=list.example&is_superuser=true'), 'c', 'superusers';
     is $list->('q=list.example&is_superuser=false&sort=email'), 'abd', 'and others';
+    $t->db->do(q{INSERT INTO autoflow.factors (user_id, kind, name, sealed_seed, confirmed_at)
+        VALUES (?, 'totp', 'n', 'x', now()), (?, 'totp', 'n', 'x', now()),
+            (?, 'totp', 'n', 'x', NULL)}, {}, @ids{qw(a a b)});
+    is $list->('q=list.example&has_factors=true'), 'a', 'a factor that counts';
+    is $list->('q=list.example&has_factors=false&sort=email'), 'bcd', 'and none';
 
     $t->delete_ok("/auth/users/$ids{b}" => $as_root)->status_is(204);
     is $list->(''), 'acd', 'without the deleted one';

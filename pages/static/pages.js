@@ -92,9 +92,16 @@ for (const form of all('form[action$="/sign-in"]')) {
 for (const button of all('[data-copy]')) {
   button.hidden = !navigator.clipboard;
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    const source = document.getElementById(button.dataset.copy);
+    const lines = source.children.length ? [...source.children] : [source];
+    await navigator.clipboard.writeText(lines.map(line => line.dataset.text ?? line.textContent.trim()).join('\n'));
     button.textContent = words.copied;
   });
+}
+
+for (const button of all('[data-print]')) {
+  button.hidden = false;
+  button.addEventListener('click', () => print());
 }
 
 const { lang } = document.documentElement;

@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/mfa.h"
 #include "api/reauth.h"
+#include "check/qr.h"
 #include "crypto/recovery.h"
 #include "crypto/totp.h"
 #include "token/mfa.h"
@@ -118,6 +119,7 @@ static const af_field_t  created_fields[] = {
     { "factor", &af_type_object, AF_REQUIRED, &factor_schema },
     { "secret", &af_type_string, AF_REQUIRED, NULL },
     { "uri", &af_type_string, AF_REQUIRED, NULL },
+    { "qr", &af_type_string, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -263,7 +265,9 @@ answer_created(af_ctx_t *ctx)
 {
     af_mfa_t *mfa = ctx->data;
 
-    char  *uri;
+    char         *uri;
+    json_t       *created;
+    af_buffer_t   qr;
 
     if (!af_found(ctx)) {
         return af_reauth_answer(ctx, create_steps);
@@ -274,9 +278,15 @@ answer_created(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    return af_answer(ctx, json_pack("{sn ss ss}", "factor",
-                                    "secret", mfa->secret, "uri", uri),
-                     "factor", af_column(ctx, "json"));
+    ngx_memzero(&qr, sizeof(af_buffer_t));
+
+    created = (af_qr_svg(uri, &qr) == 0)
+              ? json_pack("{sn ss ss ss}", "factor", "secret", mfa->secret,
+                          "uri", uri, "qr", qr.data)
+              : NULL;
+    af_buffer_free(&qr);
+
+    return af_answer(ctx, created, "factor", af_column(ctx, "json"));
 }
 
 

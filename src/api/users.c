@@ -27,6 +27,7 @@ static const af_field_t  list_fields[] = {
     { "q", &af_type_search, 0, NULL },
     { "is_active", &af_type_boolean, 0, NULL },
     { "is_superuser", &af_type_boolean, 0, NULL },
+    { "has_factors", &af_type_boolean, 0, NULL },
     { "role", &af_type_role, 0, NULL },
     { "include_inactive", &af_type_boolean, 0, NULL },
     { NULL, NULL, 0, NULL }

@@ -34,6 +34,7 @@ static ngx_int_t show(af_ctx_t *ctx);
 
 
 const af_step_pt  af_page_enter_steps[] = { enter, NULL };
+const af_step_pt  af_page_confirm_steps[] = { confirm, NULL };
 
 
 static const af_step_pt  renew_steps[] = {
@@ -369,7 +370,9 @@ begin(af_ctx_t *ctx)
         return af_follow(ctx, af_page_reauth_steps);
     }
 
-    if (page->fresh && page->template && fill(ctx, page) != NGX_OK) {
+    if (page->fresh && ctx->match.route->method == NGX_HTTP_GET
+        && fill(ctx, page) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -9,7 +9,7 @@
 static const char *af_page_field(const af_page_state_t *state);
 static ngx_int_t af_page_error(json_t *data, const char *field,
     const char *code, const char *message, json_t *errors, json_t *problems);
-static int af_page_late(json_t *data);
+static int af_page_late(json_t *data, const char *template);
 static int af_page_wait(ngx_http_request_t *r, json_t *data);
 
 
@@ -74,7 +74,7 @@ af_page_errors(af_ctx_t *ctx, json_t *data)
     }
 
     if (state->late) {
-        rc |= af_page_late(data);
+        rc |= af_page_late(data, af_page_of(ctx->match.route)->template);
     }
 
     return rc == NGX_OK ? NGX_OK : NGX_ERROR;
@@ -103,15 +103,18 @@ af_page_field(const af_page_state_t *state)
 }
 
 
-/* it is no link that no longer works */
+/* nobody has followed a link here: what it was depends on the page */
 
 static int
-af_page_late(json_t *data)
+af_page_late(json_t *data, const char *template)
 {
-    int    rc;
-    char  *text;
+    int      rc;
+    char    *text;
+    u_char   key[AF_PAGE_KEY_MAX];
 
-    text = af_view_text(data, "problem_too_late");
+    (void) ngx_snprintf(key, sizeof(key), "problem_late_%s%Z", template);
+
+    text = af_view_text(data, (char *) key);
     rc = text ? json_object_set_new(data, "error", json_string(text)) : 0;
     free(text);
 

@@ -22,6 +22,8 @@ static ngx_int_t show(af_ctx_t *ctx);
 static ngx_int_t choose_roles(af_ctx_t *ctx);
 static ngx_int_t find_roles(af_ctx_t *ctx);
 static ngx_int_t find_sessions(af_ctx_t *ctx);
+static ngx_int_t find_factors(af_ctx_t *ctx);
+static ngx_int_t bind_account(af_ctx_t *ctx);
 static ngx_int_t keep(af_ctx_t *ctx);
 static ngx_int_t choose_role(af_ctx_t *ctx);
 static ngx_int_t name_events(af_ctx_t *ctx);
@@ -67,6 +69,8 @@ const af_step_pt  af_page_account_steps[] = {
     keep,
     find_sessions,
     keep,
+    find_factors,
+    af_page_keep_factors,
     af_step_query,
     af_step_answer,
     NULL
@@ -257,10 +261,27 @@ find_roles(af_ctx_t *ctx)
 }
 
 
-/* of the account that the page is about */
-
 static ngx_int_t
 find_sessions(af_ctx_t *ctx)
+{
+    return (bind_account(ctx) == NGX_OK)
+           ? af_page_find_all(ctx, "sessions", &af_sql_auth_sessions)
+           : NGX_ERROR;
+}
+
+
+static ngx_int_t
+find_factors(af_ctx_t *ctx)
+{
+    return (bind_account(ctx) == NGX_OK)
+           ? af_query(ctx, &af_sql_mfa_factors) : NGX_ERROR;
+}
+
+
+/* the one that the page is about */
+
+static ngx_int_t
+bind_account(af_ctx_t *ctx)
 {
     const char             *id;
     const af_path_param_t  *param;
@@ -274,7 +295,7 @@ find_sessions(af_ctx_t *ctx)
 
     af_bind(ctx, "user_id", id);
 
-    return af_page_find_all(ctx, "sessions", &af_sql_auth_sessions);
+    return NGX_OK;
 }
 
 

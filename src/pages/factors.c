@@ -3,13 +3,44 @@
  */
 
 #include "pages/pages.h"
+#include "check/qr.h"
 
 
 static ngx_int_t ask_code(af_ctx_t *ctx);
+static ngx_int_t show(af_ctx_t *ctx);
+static ngx_int_t show_factor(af_ctx_t *ctx);
+static ngx_int_t show_app(af_ctx_t *ctx);
+static json_t *af_page_app(af_ctx_t *ctx, const char *uri);
+static json_t *af_page_confirmed(json_t *factors);
+
+
+/* it is asked for again if few are left */
+#define AF_PAGE_FEW_CODES  3
 
 
 const af_step_pt  af_page_code_steps[] = {
     ask_code,
+    NULL
+};
+
+
+const af_step_pt  af_page_factors_steps[] = {
+    af_step_query,
+    af_page_keep_factors,
+    show,
+    NULL
+};
+
+
+const af_step_pt  af_page_factor_steps[] = {
+    af_step_query,
+    show_factor,
+    NULL
+};
+
+
+const af_step_pt  af_page_app_steps[] = {
+    show_app,
     NULL
 };
 
@@ -39,5 +70,168 @@ ask_code(af_ctx_t *ctx)
         }
     }
 
+    return show(ctx);
+}
+
+
+static ngx_int_t
+show(af_ctx_t *ctx)
+{
     return af_answer_text(ctx, NULL, 0);
+}
+
+
+/* none can be added without a key to seal them: then nothing is said of them */
+
+ngx_int_t
+af_page_keep_factors(af_ctx_t *ctx)
+{
+    int               rc;
+    json_t           *answer, *factors, *codes;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    answer = json_loads(af_column(ctx, "json"), 0, NULL);
+    codes = json_object_get(answer, "recovery_codes");
+    factors = af_page_confirmed(json_object_get(answer, "factors"));
+
+    rc = json_object_set_new(state->data, "factors_total",
+                             json_integer(json_array_size(factors)));
+    rc |= json_object_set_new(state->data, "second_factor",
+                              json_boolean(ctx->conf->seals
+                                           || json_array_size(factors)));
+    rc |= json_object_set_new(state->data, "may_add",
+                              json_boolean(ctx->conf->seals));
+    rc |= json_object_set_new(state->data, "few_codes",
+                              json_boolean(json_integer_value(codes)
+                                           < AF_PAGE_FEW_CODES));
+    rc |= json_object_set(state->data, "codes_left", codes);
+    rc |= json_object_set_new(state->data, "factors", factors);
+    json_decref(answer);
+
+    ctx->nbindings = 0;
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* of at most twenty: it needs no statement of its own */
+
+static ngx_int_t
+show_factor(af_ctx_t *ctx)
+{
+    int                     rc;
+    size_t                  i;
+    json_t                 *answer, *factors, *factor;
+    ngx_str_t               id;
+    af_page_state_t        *state;
+    const af_path_param_t  *param;
+
+    state = ctx->page;
+    param = &ctx->match.params[0];
+    answer = json_loads(af_column(ctx, "json"), 0, NULL);
+    factors = af_page_confirmed(json_object_get(answer, "factors"));
+    rc = factors ? 0 : -1;
+
+    json_array_foreach(factors, i, factor) {
+        id.data = (u_char *) json_string_value(json_object_get(factor, "id"));
+
+        if (ngx_strncasecmp(id.data, (u_char *) param->value,
+                            param->value_len)
+            == 0)
+        {
+            rc |= json_object_set(state->data, "item", factor);
+        }
+    }
+
+    rc |= json_object_set_new(state->data, "is_last",
+                              json_boolean(json_array_size(factors) == 1));
+    json_decref(factors);
+    json_decref(answer);
+
+    if (rc != 0) {
+        return NGX_ERROR;
+    }
+
+    return json_object_get(state->data, "item")
+           ? show(ctx) : af_problem(ctx, AF_NOT_FOUND, NULL);
+}
+
+
+/* after a wrong code: the API has shown the secret once, and the form has it */
+
+static ngx_int_t
+show_app(af_ctx_t *ctx)
+{
+    json_t           *app;
+    const char       *uri;
+    af_page_state_t  *state;
+
+    static const char  scheme[] = "otpauth://totp/";
+
+    state = ctx->page;
+    uri = json_string_value(json_object_get(state->typed, "uri"));
+
+    if (uri == NULL || ngx_strncmp(uri, scheme, sizeof(scheme) - 1) != 0) {
+        return af_page_go(ctx, "/factors", NULL, NULL);
+    }
+
+    app = af_page_app(ctx, uri);
+
+    return (app && json_object_set_new(state->data, "item", app) == 0)
+           ? show(ctx) : NGX_ERROR;
+}
+
+
+/* as the API's answer */
+
+static json_t *
+af_page_app(af_ctx_t *ctx, const char *uri)
+{
+    json_t                 *app;
+    const char             *secret;
+    af_buffer_t             qr;
+    const af_path_param_t  *param;
+
+    static const char  name[] = "?secret=";
+
+    ngx_memzero(&qr, sizeof(af_buffer_t));
+
+    param = &ctx->match.params[0];
+    secret = ngx_strstr(uri, name);
+    secret = secret ? secret + sizeof(name) - 1 : "";
+
+    app = (af_qr_svg(uri, &qr) == 0)
+          ? json_pack("{ss# ss ss s{ss#}}",
+                      "secret", secret, (int) strcspn(secret, "&"),
+                      "uri", uri, "qr", qr.data,
+                      "factor", "id", param->value, (int) param->value_len)
+          : NULL;
+
+    af_buffer_free(&qr);
+
+    return app;
+}
+
+
+/* the others don't count yet */
+
+static json_t *
+af_page_confirmed(json_t *factors)
+{
+    size_t   i;
+    json_t  *confirmed, *factor;
+
+    confirmed = json_array();
+
+    json_array_foreach(factors, i, factor) {
+        if (json_is_true(json_object_get(factor, "confirmed"))
+            && json_array_append(confirmed, factor) != 0)
+        {
+            json_decref(confirmed);
+            return NULL;
+        }
+    }
+
+    return confirmed;
 }

@@ -27,7 +27,7 @@ typedef struct {
     const char        *method;     /* GET, or POST of a form */
     const char        *path;
     af_page_access_t   access;
-    const char        *template;   /* of GET; NULL: JSON to save */
+    const char        *template;   /* of GET; NULL: JSON to save; or .shows */
     const char        *api;        /* "PUT /auth/me": what it does, or NULL */
     const af_step_pt  *steps;      /* instead of the API's */
     const af_schema_t *body;       /* likewise, or of a statement */
@@ -39,8 +39,9 @@ typedef struct {
     const char        *then;       /* where it leads; NULL: back to the form */
     const char        *done;       /* what is said there, or NULL */
     const char        *undone;     /* likewise, if it was taken away */
-    const char        *late;       /* the page to begin again with, once the
-                                      form's token has expired, or NULL */
+    const char        *late;       /* the page to begin again with, once what
+                                      the form was for has expired, or NULL */
+    const char        *shows;      /* a member of an answer that is a page */
 
     const char        *scope;      /* of the query "scope", or NULL */
 
@@ -136,7 +137,7 @@ ngx_int_t af_pages_handler(ngx_http_request_t *r);
 af_page_file_t *af_pages_file(const af_pages_t *pages, af_pages_kind_t kind,
     const char *name, size_t len);
 
-/* The page of a route; the page with the form of another one; that of a path. */
+/* The page of a route; that with the form of another one; that of a path. */
 #define af_page_of(route)  ((const af_page_t *) (route)->page)
 const af_route_t *af_pages_form(const af_page_t *page);
 const af_route_t *af_pages_at(const char *path);
@@ -157,12 +158,18 @@ extern const af_step_pt  af_page_enter_steps[];
 ngx_uint_t af_page_is_signed_in(const af_ctx_t *ctx);
 ngx_uint_t af_page_may_be_signed_in(af_ctx_t *ctx);
 
+/* to where its owner proves who it is, and back to the page or its form */
+extern const af_step_pt  af_page_confirm_steps[];
+
 /* of .reauth, before the API's */
 extern const af_step_pt   af_page_reauth_steps[];
 extern const af_schema_t  af_page_reauth_schema;
 
-/* steps of pages: of factors, of the links in mails, of an account, before lists */
+/* steps of pages: of factors, of links in mails, of an account, before lists */
 extern const af_step_pt   af_page_code_steps[];
+extern const af_step_pt   af_page_factors_steps[];
+extern const af_step_pt   af_page_factor_steps[];
+extern const af_step_pt   af_page_app_steps[];
 extern const af_step_pt   af_page_reset_steps[];
 extern const af_step_pt   af_page_verify_steps[];
 extern const af_step_pt   af_page_sign_up_steps[];
@@ -171,6 +178,9 @@ extern const af_step_pt   af_page_account_steps[];
 extern const af_step_pt   af_page_invitations_steps[];
 extern const af_step_pt   af_page_users_steps[];
 extern const af_step_pt   af_page_audit_steps[];
+
+/* A step: what a template gets of the factors that mfa/factors has found. */
+ngx_int_t af_page_keep_factors(af_ctx_t *ctx);
 
 /* Whether a role, by its name, is that of inviters. */
 ngx_uint_t af_page_makes_inviters(const af_ctx_t *ctx, const json_t *role);

@@ -14,7 +14,7 @@ static ngx_uint_t af_page_is_forged(af_ctx_t *ctx);
 static ngx_int_t af_page_tidy(af_ctx_t *ctx);
 static ngx_int_t af_page_roles(json_t *body);
 static ngx_int_t af_page_leave(af_ctx_t *ctx, const char *json);
-static ngx_uint_t af_page_has_session(const char *json);
+static ngx_uint_t af_page_has(const char *json, const char *name);
 static ngx_int_t af_page_save(af_ctx_t *ctx, const char *json, size_t len);
 static ngx_int_t af_page_headers(ngx_http_request_t *r);
 static ngx_int_t af_page_policy(ngx_http_request_t *r, ngx_str_t *policy);
@@ -183,7 +183,9 @@ af_page_answer(af_ctx_t *ctx, const char *json, size_t len)
         return NGX_DONE;
     }
 
-    if (ctx->match.route->method == NGX_HTTP_POST) {
+    if (ctx->match.route->method == NGX_HTTP_POST
+        && !(page->shows && json && af_page_has(json, page->shows)))
+    {
         return af_page_leave(ctx, json);
     }
 
@@ -230,7 +232,7 @@ af_page_leave(af_ctx_t *ctx, const char *json)
 
         /* none before the address of a new account is verified */
 
-        if (!af_page_has_session(json)) {
+        if (ngx_strstr(json, "\"session\":true") == NULL) {
             return af_page_go(ctx, "/sign-in", "done", "signed_up");
         }
 
@@ -258,10 +260,16 @@ af_page_leave(af_ctx_t *ctx, const char *json)
 }
 
 
+/* this can't be found within a string, where quotes are escaped */
+
 static ngx_uint_t
-af_page_has_session(const char *json)
+af_page_has(const char *json, const char *name)
 {
-    return ngx_strstr(json, "\"session\":true") != NULL;
+    u_char  member[64];
+
+    (void) ngx_snprintf(member, sizeof(member), "\"%s\":%Z", name);
+
+    return ngx_strstr(json, member) != NULL;
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * What becomes of a page after a problem: a form is shown again, and what needs a
- * session, or another proof, leads to where that is asked for, and back.
+ * What becomes of a page after a problem: a form is shown again, and what needs
+ * a session, or another proof, leads to where that is asked for, and back.
  */
 
 #include "pages/pages.h"
@@ -12,7 +12,7 @@ static ngx_int_t af_page_show_again(af_ctx_t *ctx, const af_page_t *page,
 static ngx_int_t af_page_again(af_ctx_t *ctx, const af_route_t *route);
 static ngx_int_t af_page_dead(af_page_state_t *state, const char *template);
 static ngx_uint_t af_page_needs_session(af_problem_id_t problem);
-static ngx_int_t af_page_go_in(af_ctx_t *ctx);
+static ngx_int_t af_page_lead(af_ctx_t *ctx, const af_step_pt *steps);
 static ngx_uint_t af_page_is_final(const af_ctx_t *ctx);
 static ngx_int_t af_page_sign_in(af_ctx_t *ctx);
 
@@ -38,7 +38,7 @@ af_page_recover(af_ctx_t *ctx)
     if (af_page_needs_session(ctx->problem)) {
 
         if (page->access >= AF_PAGE_USER) {
-            return af_page_go_in(ctx);
+            return af_page_lead(ctx, sign_in_steps);
         }
 
         if (ctx->match.route->method == NGX_HTTP_GET) {
@@ -47,6 +47,10 @@ af_page_recover(af_ctx_t *ctx)
             state->guest = 1;
             return af_page_again(ctx, ctx->match.route);
         }
+    }
+
+    if (ctx->problem == AF_REAUTHENTICATION_REQUIRED) {
+        return af_page_lead(ctx, af_page_confirm_steps);
     }
 
     if (ctx->problem == AF_MFA_REQUIRED) {
@@ -98,10 +102,11 @@ af_page_show_again(af_ctx_t *ctx, const af_page_t *page,
     state = ctx->page;
 
     if (page->late && (ctx->problem == AF_INVALID_MAIL_TOKEN
+                       || ctx->problem == AF_NOT_FOUND
                        || ctx->problem == AF_CSRF_REFUSED))
     {
         form = af_pages_at(page->late);
-        state->late = (ctx->problem == AF_INVALID_MAIL_TOKEN);
+        state->late = (ctx->problem != AF_CSRF_REFUSED);
 
     } else if (ctx->problem == AF_INVALID_MAIL_TOKEN) {
         state->template = "link_dead";
@@ -196,13 +201,13 @@ af_page_needs_session(af_problem_id_t problem)
 
 
 static ngx_int_t
-af_page_go_in(af_ctx_t *ctx)
+af_page_lead(af_ctx_t *ctx, const af_step_pt *steps)
 {
     af_problem_note(ctx->request, ctx->problem, ctx->cause);
 
     ctx->problem = AF_PROBLEM_NONE;
     ctx->pending_problem = AF_PROBLEM_NONE;
-    ctx->step = sign_in_steps;
+    ctx->step = steps;
 
     return NGX_OK;
 }

@@ -30,7 +30,8 @@ static const af_schema_t  email_schema = {
 
 static const af_page_t  af_pages[] = {
 
-    { "GET", "/", AF_PAGE_USER, .template = "account", .leads = 1 },
+    { "GET", "/", AF_PAGE_USER, .template = "account", .leads = 1,
+      .api = "GET /auth/mfa/factors", .steps = af_page_factors_steps },
 
     /* signing in and out */
 
@@ -101,6 +102,31 @@ static const af_page_t  af_pages[] = {
     { "POST", "/password", AF_PAGE_USER,
       .api = "PUT /auth/me/password", .done = "password_changed" },
 
+    /* what is shown once is the answer to a form */
+
+    { "GET", "/factors", AF_PAGE_USER, .template = "factor_list",
+      .api = "GET /auth/mfa/factors", .steps = af_page_factors_steps },
+    { "GET", "/factors/add", AF_PAGE_USER, .template = "factor_new" },
+    { "POST", "/factors/add", AF_PAGE_USER, .template = "factor_app",
+      .api = "POST /auth/mfa/factors", .shows = "secret" },
+    { "GET", "/factors/{id}/confirm", AF_PAGE_USER, .template = "factor_app",
+      .steps = af_page_app_steps },
+    { "POST", "/factors/{id}/confirm", AF_PAGE_USER,
+      .template = "recovery_codes", .late = "/factors",
+      .api = "POST /auth/mfa/factors/{id}/confirm", .shows = "recovery_codes",
+      .then = "/factors", .done = "factor_added" },
+    { "GET", "/factors/{id}", AF_PAGE_USER, .template = "factor",
+      .api = "GET /auth/mfa/factors", .steps = af_page_factor_steps },
+    { "POST", "/factors/{id}/rename", AF_PAGE_USER, .form = "/factors/{id}",
+      .api = "PATCH /auth/mfa/factors/{id}", .then = "/factors",
+      .done = "factor_renamed" },
+    { "POST", "/factors/{id}/remove", AF_PAGE_USER, .fresh = 1,
+      .form = "/factors/{id}", .api = "DELETE /auth/mfa/factors/{id}",
+      .then = "/factors", .done = "factor_removed" },
+    { "POST", "/factors/codes", AF_PAGE_USER, .fresh = 1,
+      .template = "recovery_codes", .form = "/factors",
+      .api = "POST /auth/mfa/recovery-codes", .shows = "recovery_codes" },
+
     { "GET", "/sessions", AF_PAGE_USER, .template = "sessions",
       .api = "GET /auth/sessions" },
     { "POST", "/sessions/{id}/end", AF_PAGE_USER, .form = "/sessions",
@@ -159,6 +185,9 @@ static const af_page_t  af_pages[] = {
     { "POST", "/admin/users/{id}/roles", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .api = "PUT /auth/users/{id}/roles",
       .done = "roles_saved" },
+    { "POST", "/admin/users/{id}/reset-factors", AF_PAGE_SUPERUSER,
+      .fresh = 1, .form = "/admin/users/{id}",
+      .api = "DELETE /auth/users/{id}/factors", .done = "factors_reset" },
     { "POST", "/admin/users/{id}/end-sessions", AF_PAGE_SUPERUSER, .fresh = 1,
       .form = "/admin/users/{id}", .done = "user_sessions_ended",
       .lock = &af_sql_admin_lock_user,

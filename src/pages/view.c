@@ -1,5 +1,6 @@
 #include "pages/view.h"
 #include "check/device.h"
+#include "check/wipe.h"
 
 
 /* the highest page's last row that is counted: see flow/list.c */
@@ -148,6 +149,24 @@ af_view_member(const char *name, json_t *value, json_t *texts, json_t *added)
         return af_view_event(s, texts, added);
     }
 
+    if (ngx_strcmp(name, "recovery_codes") == 0 && af_view_is_list(value)) {
+        return af_view_set(added, "recovery_codes_url", af_view_codes(value));
+    }
+
+    if (s && ngx_strcmp(name, "qr") == 0) {
+        return af_view_set(added, "qr_url", af_view_url("image/svg+xml", s));
+    }
+
+    if (s && ngx_strcmp(name, "secret") == 0) {
+        return af_view_set(added, "secret_text", af_view_groups(s));
+    }
+
+    if (s && ngx_strcmp(name, "type") == 0) {
+        (void) ngx_snprintf(text, sizeof(text), "is_%s%Z", s);
+
+        return json_object_set_new(added, (char *) text, json_true());
+    }
+
     if (ngx_strcmp(name, "roles") == 0 && af_view_is_list(value)) {
         return af_view_set(added, "roles_text", af_view_list(value));
     }
@@ -165,7 +184,7 @@ af_view_set(json_t *added, const char *name, char *text)
     int  rc;
 
     rc = json_object_set_new(added, name, json_string(text));
-    free(text);
+    af_wipe_free(text);
 
     return rc;
 }

@@ -22,6 +22,10 @@ char *af_view_text(json_t *data, const char *key);
  *   device, device_kind    of device_info or user_agent
  *   action_text            of an action, the event of an audit
  *   roles_text             of roles
+ *   qr_url                 of qr, an SVG document
+ *   secret_text            of secret, which is typed in from there
+ *   recovery_codes_url     of recovery_codes, to save
+ *   is_TYPE                of type, that of a factor
  *   details_text           of details
  *
  * Returns 0, or -1: no memory.
@@ -33,6 +37,14 @@ int af_view_add(json_t *answer, json_t *texts);
  * its filters: prev_query and next_query, empty if there is none.
  */
 int af_view_paging(json_t *answer, json_t *args);
+
+/*
+ * To be freed: a document that is its own URL (RFC 2397); a list of codes so,
+ * as a file to save; and a secret in groups of four.
+ */
+char *af_view_url(const char *type, const char *text);
+char *af_view_codes(json_t *codes);
+char *af_view_groups(const char *secret);
 
 /* "?name=value&…" of an object's strings, without some names; to be freed. */
 char *af_view_query(json_t *args, const char *const *without);

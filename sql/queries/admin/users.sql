@@ -11,7 +11,7 @@
 -- columns: data json, total bigint, next text
 --
 -- :q                   in the address, the username or the name; may be null
--- :is_active, :is_superuser, :role     may be null
+-- :is_active, :is_superuser, :has_factors, :role       may be null
 -- :include_inactive    true: with deleted ones
 -- :sort                a field's name
 -- :descending          whether the order is descending
@@ -41,7 +41,13 @@ WITH found AS NOT MATERIALIZED (
                        || '%'
       LEFT JOIN autoflow.user_roles m
         ON m.user_id = u.id AND role_id = autoflow.role_id(:role::text)
+      LEFT JOIN (SELECT DISTINCT user_id
+                   FROM autoflow.factors
+                  WHERE confirmed_at IS NOT NULL) AS f
+        ON f.user_id = u.id
      WHERE (:q::text IS NULL OR n.user_id IS NOT NULL)
+       AND (:has_factors::boolean IS NULL
+            OR (f.user_id IS NOT NULL) = :has_factors::boolean)
        AND (:role::text IS NULL OR m.user_id IS NOT NULL)
        AND (:is_active::boolean IS NULL OR u.is_active = :is_active::boolean)
        AND (:is_superuser::boolean IS NULL

@@ -16,7 +16,9 @@ use Mojo::Base -base, -signatures;
 
 use Carp ();
 use File::Temp;
+use Mojo::File qw(path);
 use Mojo::UserAgent;
+use Mojo::Util qw(b64_decode);
 use Test::Autoflow::Process;
 use Test::Autoflow::Wait qw(wait_until);
 use Test::More ();
@@ -149,6 +151,63 @@ $self->post('execute/sync', {script => $body, args => \@arguments}) }
 sub cookies ($self) { return {map { $_->{name} => $_ } @{$self->get('cookie')}} }
 
 sub forget_cookies ($self) { $self->call(DELETE => $self->session . '/cookie'); return $self }
+
+# Looking at it
+
+# a command of the DevTools
+sub devtools ($self, $command, %parameters) {
+    return $self->post('goog/cdp/execute' => {cmd => $command, params => \%parameters});
+}
+
+sub screen ($self, $width, $scheme = 'light') {
+    $self->devtools('Emulation.setDeviceMetricsOverride', width => $width, height => 800,
+        deviceScaleFactor => 1, mobile => \0);
+    $self->devtools('Emulation.setEmulatedMedia',
+        features => [{name => 'prefers-color-scheme', value => $scheme}]);
+    return $self;
+}
+
+# what axe-core, from npm, finds wrong with the page, by these rules or all
+sub axe ($self, @rules) {
+    my $axe = path(Test::Autoflow::npm(), 'axe-core', 'axe.min.js')->slurp;
+    $self->script("if (!window.axe) { $axe }");
+    return map { "$_->{id}: $_->{target}" } @{$self->script(<<~'END', @rules)};
+        const rules = Array.from(arguments);
+        const only = rules.length ? { type: 'rule', values: rules } : { type: 'tag', values:
+          ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+        return axe.run({ runOnly: only, resultTypes: ['violations'] }).then(result =>
+          result.violations.flatMap(rule => rule.nodes.map(node =>
+            ({ id: rule.id, target: node.target.join(' ') }))));
+        END
+}
+
+# Nothing is, on a desk and on a phone, in light and dark, and 320 pixels are
+# enough.  AUTOFLOW_SHOTS is a folder for pictures of all that was looked at.
+sub looks_right ($self, $name) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my @wrong;
+    for my $width (1280, 375) {
+        for my $scheme ('light', 'dark') {
+            $self->screen($width, $scheme);
+            $self->shot("$name, $width, $scheme") if $ENV{AUTOFLOW_SHOTS};
+            push @wrong, map { "$width, $scheme: $_" }
+                $self->axe($scheme eq 'dark' ? 'color-contrast' : ());
+        }
+    }
+    $self->screen(320);
+    push @wrong, 'is wider than 320' if $self->script(
+        'return document.documentElement.scrollWidth > innerWidth');
+    $self->screen(1280);
+    push @wrong, grep { !/status of [45]\d\d/ } $self->console;
+    return Test::More::is_deeply(\@wrong, [], $name);
+}
+
+sub shot ($self, $name) {
+    my $picture = $self->devtools('Page.captureScreenshot', captureBeyondViewport => \1);
+    path($ENV{AUTOFLOW_SHOTS}, $name =~ s/[^\w]+/-/gr . '.png')
+        ->spurt(b64_decode($picture->{data}));
+    return;
+}
 
 # new messages on the console
 sub console ($self) { map { $_->{message} } @{$self->post('se/log', {type => 'browser'})} }

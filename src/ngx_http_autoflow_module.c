@@ -9,6 +9,7 @@
 #include "api/openapi.h"
 #include "api/password.h"
 #include "api/registration.h"
+#include "api/relying_party.h"
 #include "api/renewals.h"
 #include "api/tokens.h"
 #include "flow/budget.h"
@@ -305,6 +306,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_webauthn"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      af_webauthn_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     /* keys */
 
     { ngx_string("autoflow_key"),
@@ -596,6 +604,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->domain_list = NULL;
      *     amcf->inviters = NULL;
      *     amcf->site_used = 0;
+     *     amcf->webauthn = NULL;
+     *     amcf->webauthn_params = NULL;
      *     amcf->db = NULL;
      *     amcf->wide = NULL;
      *     amcf->replica_conf = NULL;
@@ -651,6 +661,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         || af_audit_log_check(cf, amcf) != NGX_CONF_OK
         || af_sessions_check(cf, amcf) != NGX_CONF_OK
         || af_registration_init(cf, amcf) != NGX_CONF_OK
+        || af_webauthn_init(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

@@ -42,6 +42,7 @@ my %defaults = (
     autoflow_mail_templates         => 'autoflow_mail_templates mail;',
     autoflow_link_base              => '—',
     autoflow_require_verified_email => 'autoflow_require_verified_email off;',
+    autoflow_webauthn               => '—',
     autoflow_registration           => 'autoflow_registration open expires=7d;',
     autoflow_audit_log              => 'autoflow_audit_log off;',
     autoflow_key                    => '—',
@@ -412,7 +413,7 @@ my @others = (
     '16m has room for 390 000 revocations', '8m has room for 47 660 tokens',
     'port 25 by default', 'port 465.',
     'PKCS#8, PKCS#1, SEC 1', 'X.509', 'Version 0.1 set', 'those of 0.1', 'Argon2id', 'Ed25519',
-    'HS256', 'RS256', 'base32', 'base64', 'SHA-1, six digits, 30 seconds',
+    'HS256', 'RS256', 'ES256', 'level 3', 'base32', 'base64', 'SHA-1, six digits, 30 seconds',
     'of version 0.1, which know no factors', 'IPv6', '5xx', 'OpenAPI 3.1', 'W3C',
 );
 

@@ -18,6 +18,8 @@ my %open = map { $_ => 1 } (
     'POST /auth/forgot-password', 'POST /auth/reset-password', 'POST /user/verify-email',
     'POST /user/verify-email/resend', 'POST /auth/invitations/look',
     'POST /auth/invitations/accept', 'POST /auth/mfa/verify',
+    'POST /auth/mfa/passkey/options', 'POST /auth/login/passkey',
+        'POST /auth/login/passkey/options',
 );
 
 my $n = 0;

@@ -179,7 +179,8 @@ const af_route_t  af_account_routes[] = {
 
     { NGX_HTTP_POST, "/auth/reauth", AF_USER,
       .summary = "Prove again who it is, for an access token that says so",
-      .problems = AF_PROBLEM_LIST(AF_EMAIL_NOT_VERIFIED),
+      .problems = AF_PROBLEM_LIST(AF_EMAIL_NOT_VERIFIED, AF_WRONG_PASSKEY,
+                                  AF_PASSKEYS_OFF),
       .body = &af_proofs_schema,
       .answer = &af_schema_access_token,
       .lock = &af_sql_auth_lock_account,

@@ -36,6 +36,8 @@ extern const af_route_t  af_auth_routes[];
 extern const af_route_t  af_sessions_routes[];
 extern const af_route_t  af_mfa_login_routes[];
 extern const af_route_t  af_mfa_routes[];
+extern const af_route_t  af_passkeys_routes[];
+extern const af_route_t  af_passkey_login_routes[];
 extern const af_route_t  af_account_routes[];
 extern const af_route_t  af_recovery_routes[];
 extern const af_route_t  af_invitations_routes[];

@@ -26,9 +26,7 @@ static size_t af_mfa_escape(u_char *dst, const char *text, size_t len);
 
 static ngx_int_t find_seed(af_ctx_t *ctx);
 static ngx_int_t compare_code(af_ctx_t *ctx);
-static ngx_int_t answer_confirmed(af_ctx_t *ctx);
 
-static ngx_int_t make_codes(af_ctx_t *ctx);
 static ngx_int_t answer_codes(af_ctx_t *ctx);
 
 static af_mfa_t *af_mfa_data(af_ctx_t *ctx);
@@ -52,15 +50,15 @@ static const af_step_pt  create_steps[] = {
 static const af_step_pt  confirm_steps[] = {
     find_seed,
     compare_code,
-    make_codes,
+    af_step_recovery_codes,
     af_step_query,
-    answer_confirmed,
+    af_step_factor_confirmed,
     NULL
 };
 
 
 static const af_step_pt  codes_steps[] = {
-    make_codes,
+    af_step_recovery_codes,
     af_step_query,
     answer_codes,
     NULL
@@ -87,6 +85,11 @@ static const af_field_t  factor_fields[] = {
     { "confirmed", &af_type_boolean, AF_REQUIRED, NULL },
     { "created_at", &af_type_time, AF_REQUIRED, NULL },
     { "last_used_at", &af_type_time, AF_REQUIRED|AF_NULLABLE, NULL },
+
+    /* of a passkey */
+    { "sign_in", &af_type_boolean, 0, NULL },
+    { "backed_up", &af_type_boolean, 0, NULL },
+    { "transports", &af_type_array, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -149,7 +152,7 @@ static const af_field_t  confirmed_fields[] = {
     { NULL, NULL, 0, NULL }
 };
 
-static const af_schema_t  confirmed_schema = {
+const af_schema_t  af_schema_confirmed_factor = {
     "ConfirmedFactor", confirmed_fields, NULL
 };
 
@@ -195,7 +198,7 @@ const af_route_t  af_mfa_routes[] = {
       .summary = "Confirm an authenticator app with a code",
       .problems = AF_PROBLEM_LIST(AF_WRONG_CODE, AF_REAUTHENTICATION_REQUIRED),
       .body = &confirm_schema,
-      .answer = &confirmed_schema,
+      .answer = &af_schema_confirmed_factor,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_confirm_factor,
       .steps = confirm_steps },
@@ -390,8 +393,8 @@ compare_code(af_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-answer_confirmed(af_ctx_t *ctx)
+ngx_int_t
+af_step_factor_confirmed(af_ctx_t *ctx)
 {
     af_mfa_t *mfa = ctx->data;
 
@@ -411,8 +414,8 @@ answer_confirmed(af_ctx_t *ctx)
 
 /* as an array for PostgreSQL */
 
-static ngx_int_t
-make_codes(af_ctx_t *ctx)
+ngx_int_t
+af_step_recovery_codes(af_ctx_t *ctx)
 {
     char         hash[AF_RECOVERY_HASH_SIZE];
     u_char      *p;

@@ -19,4 +19,15 @@ extern const af_type_t  af_type_code;
 ngx_int_t af_mfa_ask(af_ctx_t *ctx);
 
 
+/*
+ * Steps, before and after a statement that adds a factor which counts: the
+ * first binds ":hashes" of recovery codes that an account without any gets, the
+ * second answers with the factor, and with the codes if they were stored.
+ */
+ngx_int_t af_step_recovery_codes(af_ctx_t *ctx);
+ngx_int_t af_step_factor_confirmed(af_ctx_t *ctx);
+
+extern const af_schema_t  af_schema_confirmed_factor;
+
+
 #endif /* AF_API_MFA_H */

@@ -1,7 +1,10 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/mfa.h"
+#include "api/passkey.h"
+#include "api/passkey_options.h"
 #include "api/password.h"
+#include "api/proofs.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "crypto/recovery.h"
@@ -20,6 +23,8 @@ typedef struct {
     char            step[NGX_INT64_LEN + 1];
     char            recovery_hash[AF_RECOVERY_HASH_SIZE];
     char            sealed[AF_SEALED_SIZE];
+    const char     *counted;           /* for all nodes: "true" or "false" */
+    const char     *reason;            /* of a refusal */
 } verification_t;
 
 
@@ -30,13 +35,16 @@ static void free_members(void *data);
 static int one_proof(json_t *body, json_t *errors);
 static ngx_int_t open_token(af_ctx_t *ctx);
 static ngx_int_t check_account(af_ctx_t *ctx);
+static ngx_int_t choose_proof(af_ctx_t *ctx);
 static ngx_int_t check_code(af_ctx_t *ctx);
 static ngx_int_t check_app(af_ctx_t *ctx, const char *code);
 static ngx_int_t check_factor(af_ctx_t *ctx, json_t *factor,
     const char *code);
-static ngx_int_t check_recovery(af_ctx_t *ctx, const char *code);
+static ngx_int_t check_recovery(af_ctx_t *ctx);
+static ngx_int_t check_passkey(af_ctx_t *ctx);
 static ngx_int_t answer_tokens(af_ctx_t *ctx);
-static ngx_int_t refuse_code(af_ctx_t *ctx);
+static ngx_int_t answer_options(af_ctx_t *ctx);
+static ngx_int_t refuse(af_ctx_t *ctx);
 static ngx_int_t answer_refusal(af_ctx_t *ctx);
 static ngx_int_t refuse_pause(af_ctx_t *ctx);
 
@@ -50,9 +58,51 @@ static const af_step_pt  ask_steps[] = {
 static const af_step_pt  verify_steps[] = {
     open_token,
     check_account,
+    choose_proof,
+    NULL
+};
+
+
+static const af_step_pt  code_steps[] = {
     check_code,
     af_step_query,
     answer_tokens,
+    NULL
+};
+
+
+static const af_step_pt  recovery_steps[] = {
+    check_recovery,
+    af_step_query,
+    answer_tokens,
+    NULL
+};
+
+
+static const af_step_pt  passkey_steps[] = {
+    af_step_passkeys_on,
+    af_step_passkey_find,
+    check_passkey,
+    af_step_query,
+    answer_tokens,
+    NULL
+};
+
+
+static const af_proof_t  proofs[] = {
+    { "code", code_steps },
+    { "recovery_code", recovery_steps },
+    { "credential", passkey_steps },
+    { NULL, NULL }
+};
+
+
+static const af_step_pt  options_steps[] = {
+    af_step_passkeys_on,
+    open_token,
+    check_account,
+    af_step_query,
+    answer_options,
     NULL
 };
 
@@ -67,6 +117,7 @@ static const af_field_t  verify_fields[] = {
     { "mfa_token", &af_type_token, AF_REQUIRED, NULL },
     { "code", &af_type_code, 0, NULL },
     { "recovery_code", &af_type_code, 0, NULL },
+    { "credential", &af_type_object, 0, &af_schema_credential },
     { NULL, NULL, 0, NULL }
 };
 
@@ -75,17 +126,38 @@ static const af_schema_t  verify_schema = {
 };
 
 
+static const af_field_t  options_fields[] = {
+    { "mfa_token", &af_type_token, AF_REQUIRED, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  options_schema = {
+    "AskedLogin", options_fields, NULL
+};
+
+
 const af_route_t  af_mfa_login_routes[] = {
 
     { NGX_HTTP_POST, "/auth/mfa/verify", AF_PUBLIC,
       .summary = "Log in with a factor, after the password",
       .problems = AF_PROBLEM_LIST(AF_INVALID_MAIL_TOKEN, AF_INVALID_CODE,
+                                  AF_INVALID_PASSKEY, AF_PASSKEYS_OFF,
                                   AF_TOO_MANY_ATTEMPTS),
       .body = &verify_schema,
       .answer = &af_schema_token_pair,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_verify,
       .steps = verify_steps },
+
+    { NGX_HTTP_POST, "/auth/mfa/passkey/options", AF_PUBLIC,
+      .summary = "Read what a browser uses a passkey with, after the password",
+      .problems = AF_PROBLEM_LIST(AF_INVALID_MAIL_TOKEN, AF_PASSKEYS_OFF,
+                                  AF_TOO_MANY_ATTEMPTS),
+      .body = &options_schema,
+      .answer = &af_schema_request_options,
+      .statement = &af_sql_passkeys_allowed,
+      .missing = AF_NOT_FOUND,
+      .steps = options_steps },
 
     { .path = NULL }
 };
@@ -173,22 +245,7 @@ free_members(void *data)
 static int
 one_proof(json_t *body, json_t *errors)
 {
-    json_t  *code, *recovery;
-
-    code = json_object_get(body, "code");
-    recovery = json_object_get(body, "recovery_code");
-
-    if (code == NULL && recovery == NULL) {
-        return af_schema_error(errors, "code", "required",
-                               "is missing, and so is recovery_code");
-    }
-
-    if (code && recovery) {
-        return af_schema_error(errors, "recovery_code", "ambiguous",
-                               "cannot be given together with code");
-    }
-
-    return 0;
+    return af_proof_rule(proofs, body, errors);
 }
 
 
@@ -251,27 +308,38 @@ check_account(af_ctx_t *ctx)
     af_bind(ctx, "step", NULL);
     af_bind(ctx, "recovery_hash", NULL);
     af_bind(ctx, "sealed_seed", NULL);
+    af_bind(ctx, "assertion", NULL);
+
+    verification->counted = "false";
+    verification->reason = "wrong_code";
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
+choose_proof(af_ctx_t *ctx)
+{
+    return af_proof_choose(ctx, proofs);
+}
+
+
+static ngx_int_t
 check_code(af_ctx_t *ctx)
 {
-    ngx_int_t    rc;
-    const char  *code;
+    verification_t *verification = ctx->data;
 
-    code = af_field(ctx, "code");
+    ngx_int_t  rc;
 
-    if (code && af_column(ctx, "seconds_left")) {
+    if (af_column(ctx, "seconds_left")) {
         return refuse_pause(ctx);
     }
 
-    rc = code ? check_app(ctx, code)
-              : check_recovery(ctx, af_field(ctx, "recovery_code"));
+    verification->counted = "true";
 
-    return (rc == NGX_DECLINED) ? refuse_code(ctx) : rc;
+    rc = check_app(ctx, af_field(ctx, "code"));
+
+    return (rc == NGX_DECLINED) ? refuse(ctx) : rc;
 }
 
 
@@ -357,20 +425,38 @@ check_factor(af_ctx_t *ctx, json_t *factor, const char *code)
 
 
 static ngx_int_t
-check_recovery(af_ctx_t *ctx, const char *code)
+check_recovery(af_ctx_t *ctx)
 {
     verification_t *verification = ctx->data;
 
-    if (af_recovery_hash(verification->token.user_id, code,
+    if (af_recovery_hash(verification->token.user_id,
+                         af_field(ctx, "recovery_code"),
                          verification->recovery_hash)
         != 0)
     {
-        return NGX_DECLINED;
+        return refuse(ctx);
     }
 
     af_bind(ctx, "recovery_hash", verification->recovery_hash);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+check_passkey(af_ctx_t *ctx)
+{
+    verification_t *verification = ctx->data;
+
+    ngx_int_t  rc;
+
+    static const char  purpose[] = { AF_CHALLENGE_FACTOR, '\0' };
+
+    verification->reason = "wrong_passkey";
+
+    rc = af_passkey_used(ctx, purpose, verification->token.user_id, "");
+
+    return (rc == NGX_DECLINED) ? refuse(ctx) : rc;
 }
 
 
@@ -384,7 +470,7 @@ answer_tokens(af_ctx_t *ctx)
     af_account_key_t  key;
 
     if (!af_found(ctx)) {
-        return refuse_code(ctx);
+        return refuse(ctx);
     }
 
     af_account_key(ctx, verification->token.user_id, "", &key);
@@ -398,11 +484,38 @@ answer_tokens(af_ctx_t *ctx)
 
 
 static ngx_int_t
-refuse_code(af_ctx_t *ctx)
+answer_options(af_ctx_t *ctx)
 {
+    verification_t *verification = ctx->data;
+
+    af_challenge_t  challenge;
+
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
+
+    ngx_memzero(&challenge, sizeof(af_challenge_t));
+
+    challenge.purpose = AF_CHALLENGE_FACTOR;
+    ngx_memcpy(challenge.user_id, verification->token.user_id, AF_UUID_SIZE);
+
+    af_attempts_unchecked(ctx);
+
+    return af_passkey_answer_request(ctx, &challenge,
+                                     af_column(ctx, "credentials"));
+}
+
+
+static ngx_int_t
+refuse(af_ctx_t *ctx)
+{
+    verification_t *verification = ctx->data;
+
     af_attempts_failed(ctx);
-    af_count_named(AF_METRIC_LOGINS, "wrong_code");
-    af_bind(ctx, "counted", af_field(ctx, "code") ? "true" : "false");
+    af_count_named(AF_METRIC_LOGINS, verification->reason);
+
+    af_bind(ctx, "counted", verification->counted);
+    af_bind(ctx, "reason", verification->reason);
 
     (void) af_follow(ctx, refusal_steps);
 
@@ -413,8 +526,12 @@ refuse_code(af_ctx_t *ctx)
 static ngx_int_t
 answer_refusal(af_ctx_t *ctx)
 {
-    return af_column(ctx, "seconds_left")
-           ? refuse_pause(ctx) : af_problem(ctx, AF_INVALID_CODE, NULL);
+    if (af_column(ctx, "seconds_left")) {
+        return refuse_pause(ctx);
+    }
+
+    return af_problem(ctx, json_object_get(ctx->body, "credential")
+                           ? AF_INVALID_PASSKEY : AF_INVALID_CODE, NULL);
 }
 
 

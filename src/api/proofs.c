@@ -1,50 +1,60 @@
 #include "api/proofs.h"
+#include "api/passkey.h"
+#include "api/passkey_options.h"
 #include "api/reauth.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 
 
-/* a field of the body, and what checks it, up to the answer */
-
-typedef struct {
-    const char        *field;
-    const af_step_pt  *steps;
-} af_proof_t;
-
-
-static ngx_int_t af_proof_choose(af_ctx_t *ctx);
-static ngx_int_t af_proof_answer(af_ctx_t *ctx);
+static int af_reauth_rule(json_t *body, json_t *errors);
+static ngx_int_t af_reauth_choose(af_ctx_t *ctx);
+static ngx_int_t af_reauth_answer_password(af_ctx_t *ctx);
+static ngx_int_t af_reauth_check_passkey(af_ctx_t *ctx);
+static ngx_int_t af_reauth_answer_passkey(af_ctx_t *ctx);
 
 
 const af_step_pt  af_proofs_steps[] = {
-    af_proof_choose,
+    af_reauth_choose,
     NULL
 };
 
 
-static const af_step_pt  af_proof_password[] = {
+static const af_step_pt  af_reauth_password[] = {
     af_step_reauth_find,
     af_step_reauth_verify,
     af_step_reauth_check,
     af_step_reauth_allow,
     af_step_query,
-    af_proof_answer,
+    af_reauth_answer_password,
     NULL
 };
 
 
-static const af_proof_t  af_proofs[] = {
-    { "current_password", af_proof_password },
+static const af_step_pt  af_reauth_passkey[] = {
+    af_step_passkeys_on,
+    af_step_passkey_find,
+    af_reauth_check_passkey,
+    af_reauth_answer_passkey,
+    NULL
+};
+
+
+static const af_proof_t  af_reauth_proofs[] = {
+    { "current_password", af_reauth_password },
+    { "credential", af_reauth_passkey },
     { NULL, NULL }
 };
 
 
 static const af_field_t  proofs_fields[] = {
-    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
+    { "current_password", &af_type_credential, 0, NULL },
+    { "credential", &af_type_object, 0, &af_schema_credential },
     { NULL, NULL, 0, NULL }
 };
 
-const af_schema_t  af_proofs_schema = { "Proof", proofs_fields, NULL };
+const af_schema_t  af_proofs_schema = {
+    "Proof", proofs_fields, af_reauth_rule
+};
 
 
 static const af_field_t  access_token_fields[] = {
@@ -59,14 +69,41 @@ const af_schema_t  af_schema_access_token = {
 };
 
 
-static ngx_int_t
-af_proof_choose(af_ctx_t *ctx)
+int
+af_proof_rule(const af_proof_t *proofs, json_t *body, json_t *errors)
 {
-    ngx_uint_t  i;
+    const char        *sent;
+    const af_proof_t  *proof;
 
-    for (i = 0; af_proofs[i].field; i++) {
-        if (af_field(ctx, af_proofs[i].field)) {
-            return af_follow(ctx, af_proofs[i].steps);
+    sent = NULL;
+
+    for (proof = proofs; proof->field; proof++) {
+        if (json_object_get(body, proof->field) == NULL) {
+            continue;
+        }
+
+        if (sent) {
+            return af_schema_error(errors, proof->field, "ambiguous",
+                                   "cannot be given together with another "
+                                   "proof");
+        }
+
+        sent = proof->field;
+    }
+
+    return sent ? 0 : af_schema_error(errors, proofs->field, "required",
+                                      "is missing, and so is any other proof");
+}
+
+
+ngx_int_t
+af_proof_choose(af_ctx_t *ctx, const af_proof_t *proofs)
+{
+    const af_proof_t  *proof;
+
+    for (proof = proofs; proof->field; proof++) {
+        if (json_object_get(ctx->body, proof->field)) {
+            return af_follow(ctx, proof->steps);
         }
     }
 
@@ -74,9 +111,52 @@ af_proof_choose(af_ctx_t *ctx)
 }
 
 
+static int
+af_reauth_rule(json_t *body, json_t *errors)
+{
+    return af_proof_rule(af_reauth_proofs, body, errors);
+}
+
+
 static ngx_int_t
-af_proof_answer(af_ctx_t *ctx)
+af_reauth_choose(af_ctx_t *ctx)
+{
+    return af_proof_choose(ctx, af_reauth_proofs);
+}
+
+
+static ngx_int_t
+af_reauth_answer_password(af_ctx_t *ctx)
 {
     return af_found(ctx) ? af_step_access_token(ctx)
-                         : af_reauth_answer(ctx, af_proof_password);
+                         : af_reauth_answer(ctx, af_reauth_password);
+}
+
+
+static ngx_int_t
+af_reauth_check_passkey(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    static const char  purpose[] = { AF_CHALLENGE_REAUTH, '\0' };
+
+    rc = af_passkey_used(ctx, purpose, (char *) ctx->identity->user_id.data,
+                         (char *) ctx->identity->session_id.data);
+
+    if (rc == NGX_DECLINED) {
+        return af_problem(ctx, AF_WRONG_PASSKEY, NULL);
+    }
+
+    return (rc == NGX_OK)
+           ? af_segment(ctx, &af_sql_auth_lock_account,
+                        &af_sql_passkeys_reauth, NULL)
+           : rc;
+}
+
+
+static ngx_int_t
+af_reauth_answer_passkey(af_ctx_t *ctx)
+{
+    return af_found(ctx) ? af_step_access_token(ctx)
+                         : af_problem(ctx, AF_WRONG_PASSKEY, NULL);
 }

@@ -37,10 +37,12 @@ struct af_openapi_s;
 struct af_outbox_s;
 struct af_pages_s;
 struct af_password_conf_s;
+struct af_relying_party_s;
 struct af_replica_s;
 struct af_replica_conf_s;
 struct af_renew_s;
 struct af_blocklist_s;
+struct af_webauthn_params_s;
 struct af_zone_s;
 
 
@@ -94,6 +96,8 @@ typedef struct {
     const char                 *inviters;  /* a role; NULL: none */
     ngx_uint_t                  invitation_ttl;  /* seconds */
     ngx_uint_t                  site_used; /* people sign in with a browser */
+    const struct af_relying_party_s  *webauthn;  /* NULL: no passkeys */
+    struct af_webauthn_params_s *webauthn_params;  /* as configured, or NULL */
     time_t                      access_ttl;
     time_t                      refresh_ttl;
     time_t                      refresh_grace;
@@ -143,6 +147,7 @@ typedef struct {
     af_conf_line_t              mail_line;
     af_conf_line_t              verified_line;
     af_conf_line_t              registration_line;
+    af_conf_line_t              webauthn_line;
 
     /* the first setting that production refuses, and its file if it has one */
     const char                 *insecure;

@@ -29,6 +29,7 @@ typedef enum {
     AF_PURPOSE_PASSWORD,           /* of keys of autoflow_seal_key */
     AF_PURPOSE_MFA,
     AF_PURPOSE_FACTOR,             /* of keys of autoflow_seal_key */
+    AF_PURPOSE_CHALLENGE,
     AF_PURPOSES
 } af_purpose_t;
 

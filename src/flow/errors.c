@@ -17,6 +17,7 @@ static const struct {
     { "23505", "users_username_key", AF_USERNAME_TAKEN },
     { "23505", "roles_name_key", AF_ROLE_TAKEN },
     { "23505", "organizations_name_key", AF_NAME_TAKEN },
+    { "23505", "factors_credential_id_idx", AF_PASSKEY_TAKEN },
     { "23505", NULL, AF_CONFLICT },                   /* unique */
 
     { "23503", NULL, AF_VALIDATION_FAILED },          /* foreign key */

@@ -41,6 +41,9 @@ const af_problem_t  af_problems[] = {
         "The password is right, and a second factor is required.", NULL },
     [AF_INVALID_CODE] = { 401, "invalid_code",
         "The code is wrong, or was used.", NULL },
+    [AF_INVALID_PASSKEY] = { 401, "invalid_passkey",
+        "The passkey is not known here, or what it has signed is not valid, "
+        "was used, or has expired.", NULL },
 
     [AF_FORBIDDEN] = { 403, "forbidden",
         "You may not do this.", NULL },
@@ -58,6 +61,9 @@ const af_problem_t  af_problems[] = {
         "The current password is wrong.", NULL },
     [AF_WRONG_CODE] = { 403, "invalid_code",
         "The code is wrong.", NULL },
+    [AF_WRONG_PASSKEY] = { 403, "invalid_passkey",
+        "What the passkey has signed is not valid, was used, or has expired.",
+        NULL },
 
     [AF_NOT_FOUND] = { 404, "not_found",
         "There is nothing here.", NULL },
@@ -80,6 +86,10 @@ const af_problem_t  af_problems[] = {
         "No mails are sent from here.", NULL },
     [AF_MFA_OFF] = { 409, "mfa_off",
         "No second factors can be added here.", NULL },
+    [AF_PASSKEYS_OFF] = { 409, "passkeys_off",
+        "There are no passkeys here.", NULL },
+    [AF_PASSKEY_TAKEN] = { 409, "passkey_taken",
+        "This passkey is known here already.", NULL },
     [AF_LIMIT_REACHED] = { 409, "limit_reached",
         "The maximum number of these has been reached.", NULL },
     [AF_LAST_SUPERUSER] = { 409, "last_superuser",

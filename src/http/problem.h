@@ -36,6 +36,7 @@ typedef enum {
     AF_INVALID_CREDENTIALS,
     AF_MFA_REQUIRED,
     AF_INVALID_CODE,
+    AF_INVALID_PASSKEY,
     AF_CSRF_REFUSED,
     AF_ACCOUNT_DISABLED,
     AF_EMAIL_NOT_VERIFIED,
@@ -43,6 +44,7 @@ typedef enum {
     AF_HTTPS_REQUIRED,
     AF_WRONG_PASSWORD,
     AF_WRONG_CODE,                 /* with a session */
+    AF_WRONG_PASSKEY,              /* likewise */
     AF_NOT_FOUND,
     AF_METHOD_NOT_ALLOWED,
     AF_CONFLICT,
@@ -53,6 +55,8 @@ typedef enum {
     AF_ALREADY_INVITED,
     AF_MAIL_OFF,
     AF_MFA_OFF,
+    AF_PASSKEYS_OFF,
+    AF_PASSKEY_TAKEN,
     AF_LIMIT_REACHED,
     AF_LAST_SUPERUSER,
     AF_PAYLOAD_TOO_LARGE,

@@ -27,7 +27,8 @@ const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS] = {
     { "invitation", "/accept-invitation?token=" },
     { "factor_added", NULL },
     { "factor_removed", NULL },
-    { "recovery_codes", NULL }
+    { "recovery_codes", NULL },
+    { "passkey_cloned", NULL }
 };
 
 

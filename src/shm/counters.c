@@ -92,7 +92,7 @@ _Static_assert(af_label_count(status) == AF_STATUS_CLASSES, "values");
 
 af_label(outcome, "outcome", "success", "unknown_account", "wrong_password",
          "account_disabled", "email_not_verified", "changed_meanwhile",
-         "mfa_required", "wrong_code");
+         "mfa_required", "wrong_code", "wrong_passkey");
 
 /* in the order of af_limit_t */
 af_label(limit, "limit", "address", "account", "account_total", "logins",
@@ -178,7 +178,7 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
         AF_COUNTER, .labels = { &af_label_code } },
 
     [AF_METRIC_LOGINS] = {
-        "autoflow_logins_total", "Logins by password that were decided.",
+        "autoflow_logins_total", "Logins that were decided.",
         AF_COUNTER, .labels = { &af_label_outcome }, .node = 1 },
 
     [AF_METRIC_REFUSED] = {

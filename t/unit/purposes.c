@@ -8,6 +8,7 @@
 #include "unit.h"
 #include "mail/token.h"
 #include "token/base64url.h"
+#include "token/challenge.h"
 #include "token/csrf.h"
 #include "token/cursor.h"
 #include "token/refresh.h"
@@ -21,6 +22,7 @@
 #define USER     "019ada00-0000-7000-8000-000000000001"
 #define SESSION  "019ada00-0000-7000-8000-0000000000ff"
 #define HASH     "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA"
+#define HANDLE   "000102030405060708090a0b0c0d0e0f"
 #define ROW      "7c5e3f0a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
 
 /* cursors are the longest */
@@ -206,6 +208,61 @@ open_seed(const af_purpose_keys_t *keys, const char *text, size_t len)
 }
 
 
+static void
+seal_challenge(const af_purpose_keys_t *keys, char *text)
+{
+    af_challenge_t  challenge = {
+        AF_CHALLENGE_REAUTH, USER, SESSION, HANDLE, 1000 + AF_CHALLENGE_TTL
+    };
+
+    af_challenge_make(keys, &challenge, text);
+}
+
+
+static int
+open_challenge(const af_purpose_keys_t *keys, const char *text, size_t len)
+{
+    af_challenge_t  challenge;
+
+    return af_challenge_open(keys, text, len, 1000 + AF_CHALLENGE_TTL,
+                             &challenge) == -1
+           && af_challenge_open(keys, text, len, 999 + AF_CHALLENGE_TTL,
+                                &challenge) == 0
+           && challenge.purpose == AF_CHALLENGE_REAUTH
+           && challenge.expires == 1000 + AF_CHALLENGE_TTL
+           && strcmp(challenge.user_id, USER) == 0
+           && strcmp(challenge.session_id, SESSION) == 0
+           && strcmp(challenge.handle, HANDLE) == 0;
+}
+
+
+static void
+test_challenges_of_nobody(void **state)
+{
+    char            text[AF_SEALED_SIZE];
+    af_challenge_t  challenge = { AF_CHALLENGE_LOGIN, "", "", "", 2000 };
+
+    (void) state;
+
+    af_challenge_make(&configured[A_ALONE].keys, &challenge, text);
+    memset(&challenge, 0xff, sizeof(challenge));
+
+    assert_int_equal(af_challenge_open(&configured[A_ALONE].keys, text,
+                                       strlen(text), 1000, &challenge), 0);
+    assert_int_equal(challenge.purpose, AF_CHALLENGE_LOGIN);
+    assert_string_equal(challenge.user_id, "");
+    assert_string_equal(challenge.session_id, "");
+    assert_string_equal(challenge.handle, "");
+
+    /* sealed for it, but too short */
+
+    assert_int_equal(af_seal(&configured[A_ALONE].keys, AF_PURPOSE_CHALLENGE,
+                             "l", text), 0);
+    assert_int_equal(af_challenge_open(&configured[A_ALONE].keys, text,
+                                       strlen(text), 1000, &challenge), -1);
+}
+
+
 /*
  * `former` and `present` are by Python's hmac, from A and the values above; the
  * password's hash and what follows with the nonce 00 01 02 …
@@ -248,6 +305,12 @@ static const struct {
       "$sealed$B6n_PgABAgMEBQYHCAkKCwwNDg8QERITFBUWFxmnQ-7D3ojL6-0qTNSGQH"
       "E4ma75Q_Fn4i_Gs-PAVR33tap9uXdVMDJR97OfJAgPd1J7RvW0umr0H8fuNU4rXJHN"
       "xW4q",
+      NULL, 1 },
+    { "challenge", seal_challenge, open_challenge,
+      "$sealed$zOOXWQABAgMEBQYHCAkKCwwNDg8QERITFBUWF_mBEJO4wE31LBmgqzgeWD"
+      "iAoNHRteo99TvCES_jGyFQXT4-MrEm0J1uN2euaS8JmikiG7GWI3vrz_3yxTBLwtJV"
+      "ELh8aBRILiaILvisukfOzQwxrCZYbBw6Plf7PD9WLyRtuYwPgt550o3nyl3aZ5h7d3"
+      "_8JtNenqW0biNW",
       NULL, 1 }
 };
 
@@ -294,7 +357,10 @@ test_keys_and_their_ids(void **state)
             "92fb1c22" },
         [AF_PURPOSE_FACTOR] = {
             "4373a4566a24f3319a835e3ff64b01f6df1d67c8eb2c53fdf6d0c3135d8d730f",
-            "07a9ff3e" }
+            "07a9ff3e" },
+        [AF_PURPOSE_CHALLENGE] = {
+            "98e7446a316fd4545d177afb70594ffa3609a0646cc9a85a96e13f7ca027a869",
+            "cce39759" }
     };
 
     (void) state;
@@ -524,7 +590,8 @@ main(void)
         cmocka_unit_test(test_the_key_that_is_named_is_the_only_one_tried),
         cmocka_unit_test(test_forms_without_an_id),
         cmocka_unit_test(test_nothing_that_was_altered),
-        cmocka_unit_test(test_no_text_is_cut_or_seen_through_its_seal)
+        cmocka_unit_test(test_no_text_is_cut_or_seen_through_its_seal),
+        cmocka_unit_test(test_challenges_of_nobody)
     };
 
     return sodium_init() == -1

@@ -1,10 +1,11 @@
--- Audits a wrong code, and counts it for all nodes unless it is a recovery code,
--- which nobody can guess.
+-- Audits a factor that is wrong; and counts a code for all nodes, but not a
+-- recovery code or a passkey, which nobody can guess.
 --
 -- writes
 -- columns: seconds_left bigint
 --
--- :user_id
+-- :user_id     null: whose passkey it is isn't known
+-- :reason      wrong_code, wrong_passkey, account_disabled, email_not_verified
 -- :counted             whether it is counted
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -22,7 +23,7 @@ WITH counted AS MATERIALIZED (
     SELECT 'login_failed', :user_id::uuid, :ip_address::inet,
            :user_agent::text, :request_id::text, :trace_id::text,
            jsonb_build_object('reason',
-                              CASE WHEN seconds_left IS NULL THEN 'wrong_code'
+                              CASE WHEN seconds_left IS NULL THEN :reason::text
                                    ELSE 'too_many_codes' END)
       FROM counted
 )

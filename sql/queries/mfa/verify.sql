@@ -10,8 +10,10 @@
 -- :user_id
 -- :password_hash       the stored hash that the password was verified with
 -- :require_verified    whether its address must be verified
--- :factor_id, :step    of the code; null: it is a recovery code,
+-- :factor_id           null: it is a recovery code,
 -- :recovery_hash       whose hash this is, in hex; or null
+-- :step                of the factor's code; null: it is a passkey's
+-- :assertion           of use_passkey(); null: it is none
 -- :sealed_seed         the factor's, sealed with a newer key; null: as it is
 -- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
 -- :mail                whether mails are on
@@ -19,7 +21,8 @@
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- as open_session() no row: the code was used, or its factor removed; others
---                   were wrong too often; or the account has changed
+--                   were wrong too often; use_passkey() says why; or the account
+--                   has changed
 
 WITH account AS MATERIALIZED (
     SELECT u.id, u.email, u.email_key
@@ -27,7 +30,7 @@ WITH account AS MATERIALIZED (
      WHERE u.id = :user_id::uuid
        AND u.password_hash IS NOT DISTINCT FROM :password_hash::text
        AND autoflow.is_verified(u, :require_verified::boolean)
-       AND (:factor_id::uuid IS NULL
+       AND (:step::bigint IS NULL
             OR autoflow.code_seconds_left(u.id) IS NULL)
        AND u.is_active
        AND u.deleted_at IS NULL
@@ -50,19 +53,31 @@ WITH account AS MATERIALIZED (
        AND c.hash = decode(:recovery_hash::text, 'hex')
        AND c.used_at IS NULL
     RETURNING c.user_id
+), signed AS MATERIALIZED (
+    SELECT account.id AS user_id,
+           autoflow.use_passkey(
+               account.id, :factor_id::uuid, false, :assertion::jsonb,
+               :mail::boolean, :ip_address::inet, :user_agent::text,
+               :request_id::text, :trace_id::text) AS methods
+      FROM account
+     WHERE :assertion::jsonb IS NOT NULL
 ), proved AS MATERIALIZED (
-    SELECT user_id, id AS factor, kind
+    SELECT user_id, id AS factor, kind, '{otp,mfa}'::text[] AS methods
       FROM used
      UNION ALL
-    SELECT user_id, NULL, 'recovery_code'
+    SELECT user_id, NULL, 'recovery_code', '{otp,mfa}'
       FROM spent
+     UNION ALL
+    SELECT user_id, :factor_id::uuid, 'webauthn', methods
+      FROM signed
+     WHERE methods IS NOT NULL
 ), opened AS MATERIALIZED (
     SELECT o.*, proved.factor, proved.kind
       FROM proved,
            LATERAL autoflow.open_session(
-               proved.user_id, '{pwd,otp,mfa}', 2, :max_sessions::bigint,
-               :refresh_ttl::bigint, :access_ttl::bigint,
-               :ip_address::inet, :user_agent::text,
+               proved.user_id, '{pwd}' || proved.methods, 2,
+               :max_sessions::bigint, :refresh_ttl::bigint,
+               :access_ttl::bigint, :ip_address::inet, :user_agent::text,
                :dialect::text) AS o
 ), forgotten AS MATERIALIZED (
     SELECT autoflow.forget_code_failures(user_id)

@@ -81,7 +81,10 @@ sub fields ($self, $method, $path) {
     );
 }
 
-sub type ($schema) { ref $schema->{type} ? $schema->{type}[0] : $schema->{type} }
+# a reference is to an object
+sub type ($schema) {
+    return ref $schema->{type} ? $schema->{type}[0] : $schema->{type} // 'object';
+}
 
 
 # Responses

@@ -1,0 +1,57 @@
+-- A new access token for an account whose passkey was used, and which
+-- lock_account has locked: its session is fresh again.
+--
+-- writes
+-- mails
+-- columns: problem text, user_id uuid, session_id uuid, claims json
+--
+-- :user_id, :session_id, :factor_id
+-- :require_verified    whether its address must be verified
+-- :assertion           of use_passkey()
+-- :access_ttl          in seconds
+-- :mail                whether mails are on
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
+--
+-- problem      the session has ended, or the address is not verified; no row:
+--              use_passkey() says why
+-- claims       unless there is a problem
+
+WITH owner AS MATERIALIZED (
+    SELECT u AS account,
+           autoflow.is_verified(u, :require_verified::boolean) AS verified,
+           autoflow.use_passkey(
+               u.id, :factor_id::uuid, false, :assertion::jsonb,
+               :mail::boolean, :ip_address::inet, :user_agent::text,
+               :request_id::text, :trace_id::text) AS methods
+      FROM autoflow.users u
+     WHERE u.id = :user_id::uuid
+       AND u.is_active
+       AND u.deleted_at IS NULL
+), proved AS MATERIALIZED (
+    SELECT s AS session
+      FROM owner,
+           LATERAL autoflow.prove_session(
+               (account).id, :session_id::uuid, methods, 2,
+               :access_ttl::bigint) AS s
+     WHERE verified
+       AND methods IS NOT NULL
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            trace_id, details)
+    SELECT (session).user_id, 'reauthenticated', (session).user_id,
+           :ip_address::inet, :user_agent::text, :request_id::text,
+           :trace_id::text,
+           jsonb_build_object('session_id', (session).id,
+                              'factor', :factor_id::uuid)
+      FROM proved
+)
+SELECT CASE WHEN NOT verified THEN 'email_not_verified'
+            WHEN (session).id IS NULL THEN 'invalid_token' END AS problem,
+       (account).id AS user_id,
+       (session).id AS session_id,
+       CASE WHEN (session).id IS NOT NULL
+            THEN autoflow.session_claims(account, session) END AS claims
+  FROM owner
+  LEFT JOIN proved ON true
+ WHERE methods IS NOT NULL;

@@ -1,0 +1,92 @@
+-- Adds a passkey to an account that lock_account has locked.  The session has
+-- given it, too.  An account without recovery codes gets some.
+--
+-- writes
+-- mails
+-- columns: problem text, json json, stored boolean
+--
+-- :user_id, :session_id
+-- :name
+-- :credential          an object with the columns "credential_id",
+--                      "public_key" and "user_handle", in hex, "algorithm",
+--                      "counter", "transports", "user_verified",
+--                      "backup_eligible", "backed_up", "discoverable",
+--                      "attestation" and "aaguid"; and what use_challenge()
+--                      needs
+-- :hashes              of recovery codes, in hex
+-- :access_ttl          in seconds
+-- :mail                whether mails are on
+-- :ip_address, :user_agent, :request_id, :trace_id     may be null
+--
+-- problem      reauthentication_required, limit_reached
+-- json         the Factor; no row: disabled or deleted, or the challenge was used;
+--              or factors_credential_id_idx violated
+-- stored       whether the recovery codes are the account's
+
+WITH account AS MATERIALIZED (
+    SELECT u.id, u.email, u.email_key,
+           autoflow.passkey_problem(u.id, :session_id::uuid) AS problem
+      FROM autoflow.users u
+     WHERE u.id = :user_id::uuid
+       AND u.is_active
+       AND u.deleted_at IS NULL
+), allowed AS MATERIALIZED (
+    SELECT account.*
+      FROM account
+     WHERE problem IS NOT NULL
+        OR autoflow.use_challenge(:credential::jsonb)
+), added AS (
+    INSERT INTO autoflow.factors
+           (user_id, kind, name, confirmed_at, last_used_at, credential_id,
+            public_key, algorithm, counter, transports, user_verified,
+            backup_eligible, backed_up, discoverable, attestation, aaguid,
+            user_handle)
+    SELECT allowed.id, 'webauthn', :name::text, now(), now(),
+           decode(c.credential_id, 'hex'), decode(c.public_key, 'hex'),
+           c.algorithm, c.counter, c.transports, c.user_verified,
+           c.backup_eligible, c.backed_up, c.discoverable, c.attestation,
+           c.aaguid, decode(c.user_handle, 'hex')
+      FROM allowed,
+           jsonb_to_record(:credential::jsonb)
+               AS c (credential_id text, public_key text, user_handle text,
+                     algorithm integer, counter bigint, transports text[],
+                     user_verified boolean, backup_eligible boolean,
+                     backed_up boolean, discoverable boolean,
+                     attestation text, aaguid uuid)
+     WHERE allowed.problem IS NULL
+    RETURNING *
+), codes AS (
+    INSERT INTO autoflow.recovery_codes (user_id, hash)
+    SELECT user_id, decode(h.hash, 'hex')
+      FROM added, unnest(:hashes::text[]) AS h (hash)
+     WHERE NOT EXISTS (SELECT
+                         FROM autoflow.recovery_codes c
+                        WHERE c.user_id = :user_id::uuid
+                          AND c.used_at IS NULL)
+    RETURNING user_id
+), proved AS MATERIALIZED (
+    SELECT p.id
+      FROM added,
+           LATERAL autoflow.prove_session(
+               added.user_id, :session_id::uuid,
+               autoflow.passkey_methods(added), 2, :access_ttl::bigint) AS p
+), mail AS (
+    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
+    SELECT 'factor_added', account.id, account.email, account.email_key
+      FROM added
+      JOIN account ON account.id = added.user_id
+     WHERE :mail::boolean
+), event AS (
+    INSERT INTO autoflow.audit_events
+           (actor_id, action, target_id, ip_address, user_agent, request_id,
+            trace_id, details)
+    SELECT user_id, 'factor_added', user_id, :ip_address::inet,
+           :user_agent::text, :request_id::text, :trace_id::text,
+           jsonb_build_object('factor', id, 'type', kind, 'name', name)
+      FROM added
+)
+SELECT allowed.problem, autoflow.factor_json(added) AS json,
+       EXISTS (SELECT FROM codes) AS stored
+  FROM allowed
+  LEFT JOIN added ON true
+  LEFT JOIN proved ON true;

@@ -1,0 +1,190 @@
+/*
+ * Passkeys of an account that is logged in.
+ */
+
+#include "api/api.h"
+#include "api/mfa.h"
+#include "api/passkey.h"
+#include "api/passkey_options.h"
+
+
+static ngx_int_t answer_creation(af_ctx_t *ctx);
+static ngx_int_t check_credential(af_ctx_t *ctx);
+static ngx_int_t answer_request(af_ctx_t *ctx);
+static void set_session(af_ctx_t *ctx, af_challenge_t *challenge,
+    af_challenge_purpose_t purpose);
+
+
+static const af_step_pt  creation_steps[] = {
+    af_step_passkeys_on,
+    af_step_query,
+    answer_creation,
+    NULL
+};
+
+
+static const af_step_pt  add_steps[] = {
+    af_step_passkeys_on,
+    check_credential,
+    af_step_recovery_codes,
+    af_step_query,
+    af_step_factor_confirmed,
+    NULL
+};
+
+
+static const af_step_pt  request_steps[] = {
+    af_step_passkeys_on,
+    af_step_query,
+    answer_request,
+    NULL
+};
+
+
+static const char *const  kinds[] = { "passkey", "security_key", NULL };
+
+static const af_type_t  kind_type = {
+    .name = "kind of passkey", .json = JSON_STRING, .values = kinds
+};
+
+
+static const af_field_t  kind_fields[] = {
+    { "type", &kind_type, 0, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  kind_schema = { "PasskeyKind", kind_fields, NULL };
+
+
+static const af_field_t  add_fields[] = {
+    { "name", &af_type_label, AF_REQUIRED, NULL },
+    { "credential", &af_type_object, AF_REQUIRED, &af_schema_new_credential },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  add_schema = { "NewPasskey", add_fields, NULL };
+
+
+const af_route_t  af_passkeys_routes[] = {
+
+    { NGX_HTTP_POST, "/auth/passkeys/options", AF_USER,
+      .summary = "Read what a browser makes a new passkey with",
+      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED, AF_PASSKEYS_OFF,
+                                  AF_LIMIT_REACHED),
+      .body = &kind_schema,
+      .body_optional = 1,
+      .answer = &af_schema_creation_options,
+      .statement = &af_sql_passkeys_prepare,
+      .missing = AF_INVALID_TOKEN,
+      .steps = creation_steps },
+
+    { NGX_HTTP_POST, "/auth/passkeys", AF_USER,
+      .summary = "Add a passkey that a browser has made",
+      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED, AF_PASSKEYS_OFF,
+                                  AF_LIMIT_REACHED, AF_PASSKEY_TAKEN),
+      .body = &add_schema,
+      .answer = &af_schema_confirmed_factor,
+      .status = NGX_HTTP_CREATED,
+      .lock = &af_sql_auth_lock_account,
+      .statement = &af_sql_passkeys_register,
+      .missing = AF_WRONG_PASSKEY,
+      .steps = add_steps },
+
+    { NGX_HTTP_POST, "/auth/reauth/passkey/options", AF_USER,
+      .summary = "Read what a browser uses a passkey with, for /auth/reauth",
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF),
+      .answer = &af_schema_request_options,
+      .statement = &af_sql_passkeys_allowed,
+      .missing = AF_NOT_FOUND,
+      .steps = request_steps },
+
+    { .path = NULL }
+};
+
+
+/* authenticators know the account by the handle, which all of its have */
+
+static ngx_int_t
+answer_creation(af_ctx_t *ctx)
+{
+    u_char               octets[AF_HANDLE_OCTETS];
+    const char          *type, *handle;
+    af_challenge_t       challenge;
+    af_passkey_owner_t   owner;
+
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
+
+    type = af_field(ctx, "type");
+    handle = af_column(ctx, "handle");
+
+    set_session(ctx, &challenge,
+                (type && ngx_strcmp(type, "security_key") == 0)
+                ? AF_CHALLENGE_KEY : AF_CHALLENGE_PASSKEY);
+
+    if (handle) {
+        (void) ngx_cpystrn((u_char *) challenge.handle, (u_char *) handle,
+                           AF_HANDLE_SIZE);
+
+    } else {
+        randombytes_buf(octets, sizeof(octets));
+        (void) sodium_bin2hex(challenge.handle, AF_HANDLE_SIZE, octets,
+                              sizeof(octets));
+    }
+
+    owner.email = af_column(ctx, "email");
+    owner.name = af_column(ctx, "name");
+    owner.credentials = af_column(ctx, "credentials");
+
+    return af_passkey_answer_creation(ctx, &challenge, &owner);
+}
+
+
+static ngx_int_t
+check_credential(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    static const char  purposes[] = {
+        AF_CHALLENGE_PASSKEY, AF_CHALLENGE_KEY, '\0'
+    };
+
+    rc = af_passkey_made(ctx, purposes, (char *) ctx->identity->user_id.data,
+                         (char *) ctx->identity->session_id.data);
+
+    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSKEY, NULL) : rc;
+}
+
+
+static ngx_int_t
+answer_request(af_ctx_t *ctx)
+{
+    af_challenge_t  challenge;
+
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
+
+    set_session(ctx, &challenge, AF_CHALLENGE_REAUTH);
+
+    return af_passkey_answer_request(ctx, &challenge,
+                                     af_column(ctx, "credentials"));
+}
+
+
+/* nobody else's, nor another session's */
+
+static void
+set_session(af_ctx_t *ctx, af_challenge_t *challenge,
+    af_challenge_purpose_t purpose)
+{
+    ngx_memzero(challenge, sizeof(af_challenge_t));
+
+    challenge->purpose = purpose;
+
+    (void) ngx_cpystrn((u_char *) challenge->user_id,
+                       ctx->identity->user_id.data, AF_UUID_SIZE);
+    (void) ngx_cpystrn((u_char *) challenge->session_id,
+                       ctx->identity->session_id.data, AF_UUID_SIZE);
+}

@@ -76,7 +76,7 @@ subtest texts => sub {
     my %named = map { $_ => 1 } map { /\{\{[#^]?t\.(\w+)\}\}/g } values %template;
     my $ours = $texts{en};
     wrong('what templates name', grep { !exists $ours->{$_} } keys %named);
-    wrong('what nobody names', grep { !$named{$_} && !/^(?:done|error|event|problem)_./
+    wrong('what nobody names', grep { !$named{$_} && !/^(?:detail|done|error|event|problem|said)_./
         && $code !~ /"\Q$_\E"/ && !/^(?:months|device_\w+)$/ } keys %$ours);
 
     for my $language (sort keys %texts) {

@@ -136,6 +136,15 @@ subtest 'invitations' => sub {
         as($staff, 'Accept-Language' => 'en'))->status_is(200);
     mailed('three@example.com', 'invitation', 'de', 2, 'again, whoever repeats it');
 
+    my $in = sub ($language, $email) { $t->post_ok('/auth/invitations' => as($root, %german),
+        json => {email => $email, language => $language}) };
+    $in->('en', 'four@example.com')->status_is(201);
+    mailed('four@example.com', 'invitation', 'en', 1, 'as the inviter chooses');
+    $in->('de-CH', 'five@example.com')->status_is(201);
+    mailed('five@example.com', 'invitation', 'de', 1, 'or the closest one that there is');
+    $in->($_, 'six@example.com')->status_is(422) for 'fr', '', '*', 'de, en', 'de;q=1', 'd' x 36;
+    $in->('fr', 'six@example.com')->errors_are({language => 'reference'});
+
     $t->post_ok('/auth/invitations/accept' => {'Accept-Language' => 'en'}, json =>
         {token => $mails->token('three@example.com', 'accept-invitation'), password => $good})
         ->status_is(201);
@@ -156,6 +165,46 @@ subtest 'invitations' => sub {
     is language_of('made@example.com'), undef, 'which nobody knows but the owner';
     $mails->configure(%settings);
     $t->reload->ready;
+};
+
+subtest 'chosen on a page' => sub {
+    my $v = Test::Autoflow::Visitor->new(t => $t, base => '/account/');
+    my %english = ('Accept-Language' => 'en');
+    my $link = sub { $v->dom->at('.foot a')->{href} };
+    $v->get('sign-in?return=/wiki/a%26b&done=signed_out', \%english)->is(200)
+        ->says('You are signed out', 'Deutsch');
+    is $link->(), '/account/sign-in?return=%2Fwiki%2Fa%26b&lang=de', 'the same page';
+    $v->get($link->(), \%english)->is(200)->says('Anmelden', 'English');
+    is $v->cookie('af_language'), 'de', 'that is kept';
+    $v->get('sign-up', \%english)->is(200)->says('Konto anlegen');
+    $v->submit({email => 'chosen@example.com', password => 'short'}, \%english)->is(422)
+        ->says('Verwenden Sie 8 bis 128 Zeichen');
+    is $link->(), '/account/sign-up?lang=en', 'also after an error';
+    $v->submit({email => 'chosen@example.com', password => $good}, \%english)->is(303);
+    mailed('chosen@example.com', 'verify_email', 'de', 1, 'mails follow');
+    is language_of('chosen@example.com'), 'de', 'and so does the account';
+    my $reset = $mails->link('chosen@example.com', 'verify-email') =~ s{.*/account/}{}r;
+    $v->get($reset);
+    is $link->(), "/account/$reset&lang=en", 'a link is still one';
+    $v->submit({csrf => 'x' x 48})->is(403);
+    is $link->(), "/account/$reset&lang=en", 'after an error, too';
+    $v->get('?lang=en')->is(200)->says('Your account');
+    $v->get("?lang=$_")->is(200)->says('Your account') for 'fr', '../en', '', "en\r\nx", 'x' x 999;
+    is $v->cookie('af_language'), 'en', 'there is no other';
+    $v->cookies->{af_language} = 'xx';
+    $v->get('', \%german)->is(200)->says('Ihr Konto');
+    $v->drop('af_language')->get('', \%german)->says('Ihr Konto');
+
+    $t->db->do(q{UPDATE autoflow.users SET is_superuser = true WHERE email = 'chosen@example.com'});
+    $v->get('sign-in')->get('confirm')->submit({current_password => $good});
+    $v->get('invitations', \%german)->is(200);
+    is_deeply $v->dom->find('#language option')->map('text')->to_array, ['English', 'Deutsch'],
+        'the mail of an invitation';
+    is $v->dom->at('#language [selected]')->text, 'Deutsch', 'is in that of the page';
+    $v->submit({email => 'wrong', language => 'en'}, \%german, 'invitations')->is(422);
+    is $v->dom->at('#language [selected]')->text, 'English', 'or another one';
+    $v->submit({email => 'seven@example.com'}, \%german, 'invitations')->is(303);
+    mailed('seven@example.com', 'invitation', 'en');
 };
 
 subtest 'templates of one\'s own' => sub {
@@ -194,7 +243,7 @@ subtest 'a browser' => sub {
 
     $browser->forget_cookies->go("$home/account/forgot-password");
     $browser->type('#email' => 'otto@example.com')->keys('Enter');
-    $browser->says(h1 => qr/^Sehen Sie in Ihr Postfach$/);
+    $browser->says(h1 => qr/^Sehen Sie in Ihrem Postfach nach$/);
     my $link = $mails->link('otto@example.com', 'reset-password');
     mailed('otto@example.com', 'reset_password', 'de', 2);
     $browser->go($link)->says(h1 => qr/Passwort/);

@@ -182,6 +182,19 @@ subtest 'a tab that is closed before its answer' => sub {
     is_deeply sessions(), [2, 2], 'in the same session';
 };
 
+subtest 'two tabs that ask to sign in' => sub {
+    forget($_) for 'af_access', 'af_refresh', 'af_csrf';
+    $browser->go("$home/wiki/first");
+    shows('Sign in');
+    my $before = $browser->cookies->{af_csrf}{value};
+    forget('af_csrf');
+    is $browser->script('return fetch("/account/sign-in").then(answer => answer.status)'), 200;
+    my $after = $browser->cookies->{af_csrf}{value};
+    ok $after && $after ne $before, 'the second one has another cookie';
+    $browser->type('#email' => 'ada@example.com')->type('#password' => $good)->click('.main');
+    is shows('wiki'), "$home/wiki/first", 'the first one signs in nevertheless';
+};
+
 subtest 'the session ends elsewhere' => sub {
     $t->db->do('UPDATE autoflow.sessions SET ended_at = now()');
     $t->wait_for(sub { $browser->go("$home/wiki/next"); $browser->url =~ m{/account/} });

@@ -108,6 +108,10 @@ subtest 'the account' => sub {
     $browser->says('#done' => qr/^Your profile has been saved$/);
     focus_is('done');
     look('profile, saved');
+    $browser->call(POST => $browser->session . '/refresh', {});
+    heading(qr/^Edit your profile$/);
+    is $browser->script('return document.querySelector("#done")'), undef,
+        'it is not said again after a reload';
 
     $browser->go("$home/account/password");
     is_deeply $browser->script(q{return [...document.querySelectorAll('main .stack input')]

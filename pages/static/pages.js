@@ -75,6 +75,22 @@ for (const form of all('form[method=post]')) {
   });
 }
 
+// what was done is said once: not again after a reload
+if (document.getElementById('done')) {
+  const here = new URL(location);
+  here.searchParams.delete('done');
+  history.replaceState(history.state, '', here);
+}
+
+// another tab may have got a cookie since: without a session it is all that proves
+// whose form it is
+for (const field of all('[data-guest]')) {
+  field.form.addEventListener('submit', () => {
+    const [, token] = document.cookie.match(/(?:^|; |-)af_csrf=([\w-]+)/) ?? [];
+    field.value = token ?? field.value;
+  });
+}
+
 // in another tab, while this one was not looked at; where it leads is checked by
 // the server
 for (const form of all('form[action$="/sign-in"]')) {

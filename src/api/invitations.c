@@ -7,9 +7,11 @@
 #include "api/registration.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "mail/outbox.h"
 
 
 static ngx_int_t check_domain(af_ctx_t *ctx);
+static ngx_int_t choose_language(af_ctx_t *ctx);
 
 static ngx_int_t check_token(af_ctx_t *ctx);
 static ngx_int_t find_invitation(af_ctx_t *ctx);
@@ -21,6 +23,7 @@ static ngx_int_t create_account(af_ctx_t *ctx);
 static const af_step_pt  invite_steps[] = {
     af_step_invited_door,
     check_domain,
+    choose_language,
     af_step_query,
     af_step_answer,
     NULL
@@ -89,6 +92,7 @@ static const af_schema_t  invitations_schema = {
 static const af_field_t  invite_fields[] = {
     { "email", &af_type_email, AF_REQUIRED, NULL },
     { "roles", &af_type_roles, 0, NULL },
+    { "language", &af_type_language, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -196,6 +200,35 @@ static ngx_int_t
 check_domain(af_ctx_t *ctx)
 {
     return ctx->identity->superuser ? NGX_OK : af_step_domain(ctx);
+}
+
+
+/* the mail's: that of the request, unless the inviter knows better */
+
+static ngx_int_t
+choose_language(af_ctx_t *ctx)
+{
+    const char                   *wanted;
+    const af_mail_conf_t         *conf;
+    const af_compose_language_t  *language;
+
+    wanted = af_field(ctx, "language");
+    conf = ctx->conf->mail_conf;
+
+    if (wanted == NULL || conf == NULL) {
+        return NGX_OK;
+    }
+
+    language = af_compose_language(&conf->compose, wanted, ngx_strlen(wanted));
+
+    if (language == NULL || *language->name == '\0') {
+        return af_invalid(ctx, "language", "reference",
+                          "must be one that mails are written in");
+    }
+
+    af_bind(ctx, "accepted_language", language->name);
+
+    return NGX_OK;
 }
 
 

@@ -91,6 +91,7 @@ extern const af_type_t  af_type_credential;   /* at login: 1 to 1024 octets */
 extern const af_type_t  af_type_token;        /* any token */
 extern const af_type_t  af_type_username;
 extern const af_type_t  af_type_role;         /* a role's name */
+extern const af_type_t  af_type_language;     /* "pt-BR" */
 extern const af_type_t  af_type_name;         /* 1 to 255, not blank */
 extern const af_type_t  af_type_label;        /* likewise, 1 to 100 */
 extern const af_type_t  af_type_text;         /* at most 10000 characters */

@@ -20,6 +20,7 @@
 
 static const char *af_username_check(const char *s, size_t len);
 static const char *af_role_check(const char *s, size_t len);
+static const char *af_language_check(const char *s, size_t len);
 static const char *af_name_check(const char *s, size_t len);
 static const char *af_text_check(const char *s, size_t len);
 static int af_has_control(const char *s, size_t len, const char *allowed);
@@ -65,6 +66,12 @@ const af_type_t  af_type_role = {
     .name = "name of a role", .json = JSON_STRING,
     .pattern = "^[a-z0-9_:-]*$",
     .min = 1, .max = 100, .check = af_role_check
+};
+
+const af_type_t  af_type_language = {
+    .name = "language", .json = JSON_STRING,
+    .pattern = "^[A-Za-z][A-Za-z0-9-]*$",
+    .min = 1, .max = 35, .check = af_language_check
 };
 
 const af_type_t  af_type_name = {
@@ -144,6 +151,15 @@ af_role_check(const char *s, size_t len)
     return (strspn(s, AF_LOWER AF_DIGITS "_:-") == len)
            ? NULL : "must be lower-case letters, digits, underscores, colons "
                     "and hyphens";
+}
+
+
+static const char *
+af_language_check(const char *s, size_t len)
+{
+    return (strspn(s, AF_LOWER AF_UPPER) != 0
+            && strspn(s, AF_ALNUM "-") == len)
+           ? NULL : "must be a tag of a language, such as en or pt-BR";
 }
 
 

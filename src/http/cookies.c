@@ -67,7 +67,11 @@ static const struct {
 
     [AF_COOKIE_FRESH] = { ngx_string("af_fresh"),
                           ngx_string("__Host-af_fresh"),
-                          ngx_string("__Secure-af_fresh"), 0 }
+                          ngx_string("__Secure-af_fresh"), 0 },
+
+    [AF_COOKIE_LANGUAGE] = { ngx_string("af_language"),
+                             ngx_string("__Host-af_language"),
+                             ngx_string("__Secure-af_language"), 0 }
 };
 
 
@@ -185,10 +189,10 @@ af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf)
 
 
 ngx_int_t
-af_cookies_set_fresh(ngx_http_request_t *r, const ngx_str_t *value,
-    time_t max_age)
+af_cookies_set_page(ngx_http_request_t *r, af_cookie_t cookie,
+    const ngx_str_t *value, time_t max_age)
 {
-    return af_cookie_set(r, AF_COOKIE_FRESH, &af_cookie_root, value, max_age);
+    return af_cookie_set(r, cookie, &af_cookie_root, value, max_age);
 }
 
 

@@ -24,7 +24,8 @@ typedef enum {
     AF_COOKIE_CSRF,            /* readable by scripts */
     AF_COOKIE_LEGACY_REFRESH,
     AF_COOKIE_LEGACY_CSRF,
-    AF_COOKIE_FRESH            /* of pages: who has just signed in */
+    AF_COOKIE_FRESH,           /* of pages: who has just signed in */
+    AF_COOKIE_LANGUAGE         /* of pages: which one was chosen */
 } af_cookie_t;
 
 
@@ -97,8 +98,8 @@ ngx_int_t af_cookies_expire(ngx_http_request_t *r);
  * of pages, for so many seconds.
  */
 ngx_int_t af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf);
-ngx_int_t af_cookies_set_fresh(ngx_http_request_t *r, const ngx_str_t *value,
-    time_t max_age);
+ngx_int_t af_cookies_set_page(ngx_http_request_t *r, af_cookie_t cookie,
+    const ngx_str_t *value, time_t max_age);
 
 /*
  * Sets the access cookie alone, as configured for this request, which may be a

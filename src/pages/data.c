@@ -6,7 +6,6 @@
 #include "pages/view.h"
 #include "api/registration.h"
 #include "check/input.h"
-#include "check/language.h"
 #include "http/csrf.h"
 #include "token/base64url.h"
 
@@ -78,6 +77,7 @@ af_page_state_free(void *data)
     json_decref(state->args);
     json_decref(state->data);
     json_decref(state->typed);
+    json_decref(state->names);
 }
 
 
@@ -94,6 +94,7 @@ af_page_data(ngx_http_request_t *r, af_ctx_t *ctx, const char *template,
                     || af_page_content(ctx, data, json) != NGX_OK
                     || af_page_values(ctx, data) != NGX_OK
                     || af_page_done(ctx, data) != NGX_OK
+                    || af_page_languages(ctx, data) != NGX_OK
                     || af_page_errors(ctx, data) != NGX_OK)))
     {
         json_decref(data);
@@ -152,41 +153,6 @@ af_page_place(ngx_http_request_t *r, json_t *data, const char *template)
 }
 
 
-const af_page_file_t *
-af_page_language(ngx_http_request_t *r, const af_pages_t *pages)
-{
-    unsigned           weight, best;
-    ngx_uint_t         i;
-    ngx_array_t       *languages;
-    af_page_file_t    *file, *found;
-    ngx_table_elt_t   *h;
-
-    languages = pages->files[AF_PAGES_TEXTS];
-    file = languages->elts;
-
-    found = af_pages_file(pages, AF_PAGES_TEXTS, "en", 2);
-    h = af_header_in(r, "accept-language", 0);
-
-    if (h == NULL) {
-        return found;
-    }
-
-    best = af_language_weight((char *) h->value.data, h->value.len, "en", 2);
-
-    for (i = 0; i < languages->nelts; i++) {
-        weight = af_language_weight((char *) h->value.data, h->value.len,
-                                    (char *) file[i].name.data,
-                                    file[i].name.len);
-        if (weight > best) {
-            best = weight;
-            found = &file[i];
-        }
-    }
-
-    return found;
-}
-
-
 /* who it is, and what proves that a form is this page's */
 
 static ngx_int_t
@@ -228,9 +194,7 @@ af_page_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE])
         return NGX_OK;
     }
 
-    /* if the session has ended, so have its cookies */
-
-    n = state->guest ? 0 : af_cookie(ctx->request, AF_COOKIE_CSRF, values);
+    n = af_cookie(ctx->request, AF_COOKIE_CSRF, values);
 
     for (i = 0; i < n; i++) {
         if (values[i].len == AF_CSRF_SIZE - 1
@@ -238,7 +202,11 @@ af_page_csrf(af_ctx_t *ctx, char token[AF_CSRF_SIZE])
                                    (char *) values[i].data, values[i].len))
         {
             (void) ngx_cpystrn((u_char *) token, values[i].data, AF_CSRF_SIZE);
-            return NGX_OK;
+
+            /* the session has ended, and its cookies; other tabs have forms */
+
+            return state->guest ? af_cookies_set_csrf(ctx->request, &values[i])
+                                : NGX_OK;
         }
     }
 
@@ -309,7 +277,7 @@ af_page_user(af_ctx_t *ctx, json_t *data)
     user = json_loads(state->user, 0, NULL);
 
     return (user
-            && af_view_add(user, json_object_get(data, "t")) == 0
+            && af_view_add(user, json_object_get(data, "t"), NULL) == 0
             && json_object_set_new(data, "user", user) == 0
             && json_object_set_new(data, "signed_in", json_true()) == 0
             && json_object_set_new(data, "may_invite",
@@ -356,7 +324,7 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
 
     state = ctx->page;
 
-    rc = af_view_add(state->data, json_object_get(data, "t"));
+    rc = af_view_add(state->data, json_object_get(data, "t"), NULL);
     rc |= json_object_update(data, state->data);
     rc |= json_object_set(data, "query", state->args);
     rc |= af_page_filter(data, state->args);
@@ -364,10 +332,11 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
     answer = json ? json_loads(json, 0, NULL) : NULL;
 
     if (answer == NULL) {
-        return (rc == 0 && json == NULL) ? NGX_OK : NGX_ERROR;
+        return (rc == 0 && json == NULL) ? af_page_choices(state, data)
+                                         : NGX_ERROR;
     }
 
-    rc |= af_view_add(answer, json_object_get(data, "t"));
+    rc |= af_view_add(answer, json_object_get(data, "t"), state->names);
 
     if (json_object_get(answer, "data")) {
         rc |= af_page_list(data, answer, state->args);
@@ -406,18 +375,21 @@ af_page_filter(json_t *data, json_t *args)
 }
 
 
-/* takes the answer */
+/* takes the answer, whose total is null where its page has no number */
 
 static int
 af_page_list(json_t *data, json_t *answer, json_t *args)
 {
-    int  rc;
+    int     rc;
+    size_t  n;
+
+    n = json_array_size(json_object_get(answer, "data"));
 
     rc = af_view_paging(answer, args);
 
-    rc |= json_object_set_new(data, "others",
-                  json_boolean(json_array_size(json_object_get(answer, "data"))
-                               > 1));
+    rc |= json_object_set_new(data, "listed", json_true());
+    rc |= json_object_set_new(data, "any", json_boolean(n > 0));
+    rc |= json_object_set_new(data, "others", json_boolean(n > 1));
     rc |= json_object_update(data, answer);
     json_decref(answer);
 
@@ -512,7 +484,7 @@ af_page_typed(json_t *typed, json_t *values)
 }
 
 
-/* what the form has done that led here */
+/* what the form has done that led here; no link of others can say so */
 
 static ngx_int_t
 af_page_done(af_ctx_t *ctx, json_t *data)
@@ -521,12 +493,15 @@ af_page_done(af_ctx_t *ctx, json_t *data)
     char             *text;
     u_char            key[AF_PAGE_KEY_MAX];
     const char       *done;
+    ngx_table_elt_t  *h;
     af_page_state_t  *state;
 
     state = ctx->page;
     done = json_string_value(json_object_get(state->args, "done"));
+    h = af_header_in(ctx->request, "sec-fetch-site", 0);
 
     if (done == NULL || state->refused
+        || (h && ngx_strcmp(h->value.data, "cross-site") == 0)
         || ngx_strlen(done) > AF_PAGE_KEY_MAX - sizeof("done_"))
     {
         return NGX_OK;

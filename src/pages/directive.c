@@ -184,6 +184,10 @@ af_pages_handler(ngx_http_request_t *r)
         return af_page_static(r, &path);
     }
 
+    if (af_page_choose_language(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return af_flow(r, &path);
 }
 

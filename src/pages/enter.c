@@ -187,33 +187,24 @@ admit(af_ctx_t *ctx)
 static ngx_int_t
 confirm(af_ctx_t *ctx)
 {
-    char             *place, *back;
+    char             *place;
     json_t           *args;
-    ngx_int_t         rc;
-    const af_page_t  *page;
+    const char       *back;
     af_page_state_t  *state;
 
     state = ctx->page;
-    page = af_page_of(ctx->match.route);
-    place = af_page_url(ctx, af_pages_form(page)->path);
 
-    if (place == NULL) {
-        return NGX_ERROR;
+    if (ctx->body == NULL && state->typed == NULL) {
+        back = af_page_here(ctx);
+        return back ? af_page_go(ctx, "/confirm", "return", back) : NGX_ERROR;
     }
 
-    if (ctx->body || state->typed) {
-        args = json_object();
-        rc = af_page_keep(ctx, place, args);
+    place = af_page_url(ctx, af_page_of(af_pages_form(
+                                   af_page_of(ctx->match.route)))->path);
+    args = json_object();
 
-    } else {
-        args = json_copy(state->args);
-        rc = args ? NGX_OK : NGX_ERROR;
-
-        (void) json_object_del(args, "return");
-        (void) json_object_del(args, "done");
-    }
-
-    back = (rc == NGX_OK) ? af_page_with(ctx, place, args) : NULL;
+    back = (place && af_page_keep(ctx, place, args) == NGX_OK)
+           ? af_page_with(ctx, place, args) : NULL;
     json_decref(args);
 
     return back ? af_page_go(ctx, "/confirm", "return", back) : NGX_ERROR;
@@ -228,9 +219,9 @@ lead_on(af_ctx_t *ctx)
     place = af_page_return(ctx);
 
     if (place) {
-        return af_page_is_back(ctx) ? af_page_go(ctx, "/cookies", "return",
-                                                 place)
-                                    : af_page_go_back(ctx, place);
+        return af_page_is_back(ctx, place)
+               ? af_page_go(ctx, "/cookies", "return", place)
+               : af_page_go_back(ctx, place);
     }
 
     if (af_page_of(ctx->match.route)->access != AF_PAGE_GUEST) {
@@ -358,6 +349,7 @@ static ngx_int_t
 begin(af_ctx_t *ctx)
 {
     const af_page_t   *page;
+    af_page_state_t   *state;
     const af_step_pt  *steps;
 
     page = af_page_of(ctx->match.route);
@@ -376,11 +368,16 @@ begin(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (((af_page_state_t *) ctx->page)->bare) {
+    state = ctx->page;
+
+    if (state->bare && (state->template || !ctx->match.route->query)) {
         return af_follow(ctx, show_steps);
     }
 
-    steps = page->steps ? page->steps : af_pages_steps(page);
+    /* a list that isn't shown still has its filter */
+
+    steps = page->steps ? page->steps
+            : state->bare ? show_steps : af_pages_steps(page);
 
     return af_follow(ctx, steps ? steps
                                 : ctx->match.route->statement ? default_steps

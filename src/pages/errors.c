@@ -7,6 +7,10 @@
 
 
 static const char *af_page_field(const af_page_state_t *state);
+static ngx_int_t af_page_invalid(const af_route_t *route, json_t *data,
+    json_t *error, json_t *errors, json_t *problems);
+static ngx_uint_t af_page_is_paging(const af_route_t *route,
+    const char *name);
 static ngx_int_t af_page_error(json_t *data, const char *field,
     const char *code, const char *message, json_t *errors, json_t *problems);
 static int af_page_late(json_t *data, const char *template);
@@ -58,11 +62,8 @@ af_page_errors(af_ctx_t *ctx, json_t *data)
 
     if (problem->status == 422) {
         json_array_foreach(ctx->errors, i, error) {
-            rc |= af_page_error(data,
-                          json_string_value(json_object_get(error, "field")),
-                          json_string_value(json_object_get(error, "code")),
-                          json_string_value(json_object_get(error, "message")),
-                          errors, problems);
+            rc |= af_page_invalid(state->refused, data, error, errors,
+                                  problems);
         }
     }
 
@@ -119,6 +120,52 @@ af_page_late(json_t *data, const char *template)
     free(text);
 
     return rc;
+}
+
+
+static ngx_int_t
+af_page_invalid(const af_route_t *route, json_t *data, json_t *error,
+    json_t *errors, json_t *problems)
+{
+    int          rc;
+    char        *text;
+    const char  *field;
+
+    field = json_string_value(json_object_get(error, "field"));
+
+    if (!af_page_is_paging(route, field)) {
+        return af_page_error(data, field,
+                          json_string_value(json_object_get(error, "code")),
+                          json_string_value(json_object_get(error, "message")),
+                          errors, problems);
+    }
+
+    text = af_view_text(data, "problem_list");
+    rc = json_array_append_new(problems,
+                               json_pack("{ss}", "text", text ? text : field));
+    free(text);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* what a list's links have in their URLs, and no form has */
+
+static ngx_uint_t
+af_page_is_paging(const af_route_t *route, const char *name)
+{
+    const af_field_t  *field;
+
+    for (field = route->query ? route->query->fields : NULL;
+         field && field->name;
+         field++)
+    {
+        if (ngx_strcmp(field->name, name) == 0) {
+            return (field->flags & AF_PAGING) || field->type->order;
+        }
+    }
+
+    return 0;
 }
 
 

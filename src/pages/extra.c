@@ -28,6 +28,8 @@ static ngx_int_t keep(af_ctx_t *ctx);
 static ngx_int_t choose_role(af_ctx_t *ctx);
 static ngx_int_t name_events(af_ctx_t *ctx);
 static ngx_int_t list(af_ctx_t *ctx);
+static ngx_int_t find_names(af_ctx_t *ctx);
+static ngx_int_t keep_names(af_ctx_t *ctx);
 static ngx_int_t af_page_find_all(af_ctx_t *ctx, char *name,
     const af_statement_t *statement);
 static ngx_int_t af_page_choose(af_ctx_t *ctx, const char *name,
@@ -78,6 +80,7 @@ const af_step_pt  af_page_account_steps[] = {
 
 
 const af_step_pt  af_page_invitations_steps[] = {
+    af_page_mail_languages,
     choose_roles,
     NULL
 };
@@ -103,6 +106,13 @@ const af_step_pt  af_page_users_steps[] = {
 const af_step_pt  af_page_audit_steps[] = {
     name_events,
     list,
+    NULL
+};
+
+
+static const af_step_pt  names_steps[] = {
+    find_names,
+    keep_names,
     NULL
 };
 
@@ -250,7 +260,7 @@ choose_roles(af_ctx_t *ctx)
                               json_integer(json_array_size(roles)));
     rc |= json_object_set_new(state->data, "all_roles", roles);
 
-    return rc == 0 ? af_follow(ctx, af_list_steps) : NGX_ERROR;
+    return rc == 0 ? list(ctx) : NGX_ERROR;
 }
 
 
@@ -411,10 +421,68 @@ af_page_choose(af_ctx_t *ctx, const char *name, const char *arg)
 }
 
 
+/* unless the query was refused */
+
 static ngx_int_t
 list(af_ctx_t *ctx)
 {
-    return af_follow(ctx, af_list_steps);
+    return ((af_page_state_t *) ctx->page)->bare
+           ? show(ctx) : af_follow(ctx, af_list_steps);
+}
+
+
+ngx_int_t
+af_page_find_names(af_ctx_t *ctx, const char *json)
+{
+    char             *text;
+    json_t           *answer, *ids;
+    const char       *bound;
+    af_page_state_t  *state;
+
+    answer = json_loads(json, 0, NULL);
+    ids = af_view_ids(answer);
+    text = ids ? json_dumps(ids, JSON_COMPACT) : NULL;
+
+    json_decref(answer);
+    json_decref(ids);
+
+    bound = text ? af_string(ctx, text, ngx_strlen(text)) : NULL;
+    free(text);
+
+    state = ctx->page;
+    state->answer = af_string(ctx, json, ngx_strlen(json));
+
+    if (bound == NULL || state->answer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->nbindings = 0;
+    af_bind(ctx, "ids", bound);
+
+    return af_follow(ctx, names_steps);
+}
+
+
+static ngx_int_t
+find_names(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_admin_names);
+}
+
+
+static ngx_int_t
+keep_names(af_ctx_t *ctx)
+{
+    const char       *names;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    names = af_found(ctx) ? af_column(ctx, "names") : NULL;
+    state->names = names ? json_loads(names, 0, NULL) : json_object();
+
+    return state->names
+           ? af_answer_text(ctx, state->answer, ngx_strlen(state->answer))
+           : NGX_ERROR;
 }
 
 

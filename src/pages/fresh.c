@@ -84,7 +84,7 @@ af_page_refresh(af_ctx_t *ctx, const char *session_id)
     value.len = ngx_snprintf(cookie, sizeof(cookie), "%T.%s", now, mac)
                 - cookie;
 
-    return af_cookies_set_fresh(ctx->request, &value, AF_FRESH);
+    return af_cookies_set_page(ctx->request, AF_COOKIE_FRESH, &value, AF_FRESH);
 }
 
 

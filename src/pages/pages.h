@@ -51,6 +51,7 @@ typedef struct {
     unsigned           reauth:1;   /* "current_password" is required */
     unsigned           fresh:1;    /* or was, not long ago */
     unsigned           fills:1;    /* the form has what the account has */
+    unsigned           names:1;    /* accounts are shown by their addresses */
 } af_page_t;
 
 
@@ -103,6 +104,9 @@ typedef struct {
     json_t            *data;       /* added by steps, for the template */
     char              *user;       /* the account's JSON, or NULL */
 
+    const char        *answer;     /* the API's, meanwhile */
+    json_t            *names;      /* of the accounts in it; NULL: unknown */
+
     const char        *template;   /* instead of the page's, or NULL */
 
     /* the form that a page is shown for again, and why */
@@ -113,7 +117,7 @@ typedef struct {
     unsigned           kept:1;     /* they were, and are filled in again */
     unsigned           late:1;     /* it took too long */
     unsigned           recovered:1;
-    unsigned           bare:1;     /* without what it is about */
+    unsigned           bare:1;     /* without what it is about, or its list */
     unsigned           guest:1;    /* the session could not be renewed */
 } af_page_state_t;
 
@@ -182,6 +186,9 @@ extern const af_step_pt   af_page_audit_steps[];
 /* A step: what a template gets of the factors that mfa/factors has found. */
 ngx_int_t af_page_keep_factors(af_ctx_t *ctx);
 
+/* Looks up whom an answer is about, before it is shown: a step's end. */
+ngx_int_t af_page_find_names(af_ctx_t *ctx, const char *json);
+
 /* Whether a role, by its name, is that of inviters. */
 ngx_uint_t af_page_makes_inviters(const af_ctx_t *ctx, const json_t *role);
 
@@ -224,20 +231,28 @@ ngx_int_t af_page_errors(af_ctx_t *ctx, json_t *data);
 ngx_int_t af_page_set_problem(ngx_http_request_t *r, json_t *data,
     const af_problem_t *problem, const char *detail);
 
-/* The texts for a request's Accept-Language. */
+/*
+ * The texts for a request's Accept-Language, which is before that what was
+ * chosen on a page; the links to choose; and those of mails: a step.
+ */
 const af_page_file_t *af_page_language(ngx_http_request_t *r,
     const af_pages_t *pages);
+ngx_int_t af_page_choose_language(ngx_http_request_t *r);
+ngx_int_t af_page_languages(af_ctx_t *ctx, json_t *data);
+ngx_int_t af_page_mail_languages(af_ctx_t *ctx);
 
 /*
  * What was sent by this name, in the body or the URI, or NULL.
  *
  * The path of a page in URLs, with the {names} of the request's own; such a
- * path with a query of strings; and where the request wants to return to, or
- * NULL.  In the request's pool.
+ * path with a query of strings; where the request's page is, or that of its
+ * form, to come back to it; and where the request wants to return to, or NULL.
+ * In the request's pool.
  */
 const char *af_page_sent(const af_ctx_t *ctx, const char *name);
 char *af_page_url(af_ctx_t *ctx, const char *path);
 char *af_page_with(af_ctx_t *ctx, const char *place, json_t *args);
+const char *af_page_here(af_ctx_t *ctx);
 const char *af_page_return(af_ctx_t *ctx);
 
 /* Where whoever has just got an account begins, or NULL. */
@@ -250,7 +265,7 @@ const char *af_page_start(af_ctx_t *ctx);
  * refuses what it gets.
  */
 ngx_int_t af_page_go_back(af_ctx_t *ctx, const char *place);
-ngx_uint_t af_page_is_back(const af_ctx_t *ctx);
+ngx_uint_t af_page_is_back(const af_ctx_t *ctx, const char *place);
 
 /* A step's end: to a page, with a query, which may be NULL. */
 ngx_int_t af_page_go(af_ctx_t *ctx, const char *path, const char *name,

@@ -4,7 +4,15 @@
 
 #include "pages/pages.h"
 #include "pages/view.h"
+#include "check/return.h"
 #include "http/login.h"
+
+
+/* a cookie's name, and a checksum of where somebody was sent back to */
+#define AF_PAGE_TRIP_SIZE  (sizeof("af_trip=") + 8)
+
+
+static u_char *af_page_trip(u_char trip[AF_PAGE_TRIP_SIZE], const char *place);
 
 
 const char *
@@ -109,22 +117,46 @@ af_page_url(af_ctx_t *ctx, const char *path)
 ngx_int_t
 af_page_go_back(af_ctx_t *ctx, const char *place)
 {
-    static u_char  cookie[] = "af_trip=1; Path=/; Max-Age=30; "
-                              "SameSite=Lax; HttpOnly";
+    u_char  *cookie, *last;
 
-    return (af_set_header(ctx->request, "Set-Cookie", cookie,
-                          sizeof(cookie) - 1, NULL)
+    static const char  attributes[] = "; Path=/; Max-Age=30; SameSite=Lax; "
+                                      "HttpOnly";
+
+    cookie = ngx_pnalloc(ctx->request->pool,
+                         AF_PAGE_TRIP_SIZE + sizeof(attributes));
+    if (cookie == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(af_page_trip(cookie, place), "%s", attributes);
+
+    return (af_set_header(ctx->request, "Set-Cookie", cookie, last - cookie,
+                          NULL)
             == NGX_OK)
            ? af_answer_redirect(ctx, place) : NGX_ERROR;
 }
 
 
 ngx_uint_t
-af_page_is_back(const af_ctx_t *ctx)
+af_page_is_back(const af_ctx_t *ctx, const char *place)
 {
-    static const ngx_str_t  cookie = ngx_string("af_trip=1");
+    u_char     trip[AF_PAGE_TRIP_SIZE];
+    ngx_str_t  cookie;
+
+    cookie.data = trip;
+    cookie.len = af_page_trip(trip, place) - trip;
 
     return af_cookies_contain(ctx->request, &cookie);
+}
+
+
+/* for another place it is another trip: tabs may sign in one after the other */
+
+static u_char *
+af_page_trip(u_char trip[AF_PAGE_TRIP_SIZE], const char *place)
+{
+    return ngx_sprintf(trip, "af_trip=%08xD",
+                       ngx_crc32_long((u_char *) place, ngx_strlen(place)));
 }
 
 
@@ -145,6 +177,36 @@ af_page_go(af_ctx_t *ctx, const char *path, const char *name,
     json_decref(args);
 
     return place ? af_answer_redirect(ctx, place) : NGX_ERROR;
+}
+
+
+/* a query that is too long to lead back to is left out */
+
+const char *
+af_page_here(af_ctx_t *ctx)
+{
+    char                   *place, *all;
+    json_t                 *args;
+    const af_page_state_t  *state;
+
+    state = ctx->page;
+    place = af_page_url(ctx, af_page_of(af_pages_form(
+                                   af_page_of(ctx->match.route)))->path);
+
+    if (place == NULL || ctx->match.route->method != NGX_HTTP_GET) {
+        return place;
+    }
+
+    args = json_copy(state->args);
+
+    (void) json_object_del(args, "return");
+    (void) json_object_del(args, "done");
+    (void) json_object_del(args, "lang");
+
+    all = args ? af_page_with(ctx, place, args) : NULL;
+    json_decref(args);
+
+    return (all && ngx_strlen(all) > AF_RETURN_MAX) ? place : all;
 }
 
 

@@ -193,6 +193,10 @@ af_page_answer(af_ctx_t *ctx, const char *json, size_t len)
         return af_page_save(ctx, json, len);
     }
 
+    if (page->names && json && state->names == NULL) {
+        return af_page_find_names(ctx, json);
+    }
+
     template = state->template ? state->template : page->template;
     status = NGX_HTTP_OK;
 

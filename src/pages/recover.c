@@ -218,19 +218,16 @@ af_page_lead(af_ctx_t *ctx, const af_step_pt *steps)
 static ngx_int_t
 af_page_sign_in(af_ctx_t *ctx)
 {
-    const char        *back;
-    const af_page_t   *page;
-    const af_route_t  *form;
+    const char       *back;
+    const af_page_t  *page;
 
     page = af_page_of(ctx->match.route);
-    form = af_pages_form(page);
-
     back = af_page_return(ctx);
 
-    if (back == NULL && form
+    if (back == NULL && af_pages_form(page)
         && (ngx_strcmp(page->path, "/") != 0))
     {
-        back = af_page_url(ctx, af_page_of(form)->path);
+        back = af_page_here(ctx);
 
         if (back == NULL) {
             return NGX_ERROR;

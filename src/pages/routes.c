@@ -154,7 +154,7 @@ static const af_page_t  af_pages[] = {
 
     { "GET", "/invitations", AF_PAGE_USER, .fresh = 1,
       .template = "invitations", .api = "GET /auth/invitations",
-      .steps = af_page_invitations_steps },
+      .steps = af_page_invitations_steps, .names = 1 },
     { "POST", "/invitations", AF_PAGE_USER, .fresh = 1,
       .api = "POST /auth/invitations", .done = "invited" },
     { "POST", "/invitations/{id}/resend", AF_PAGE_USER, .fresh = 1,
@@ -203,7 +203,7 @@ static const af_page_t  af_pages[] = {
 
     { "GET", "/admin/audit", AF_PAGE_SUPERUSER, .fresh = 1,
       .template = "admin_audit", .api = "GET /auth/audit",
-      .steps = af_page_audit_steps },
+      .steps = af_page_audit_steps, .names = 1 },
 
     { .path = NULL }
 };

@@ -9,9 +9,9 @@
 #define AF_VIEW_NAME  64
 
 
-static int af_view_object(json_t *object, json_t *texts);
+static int af_view_object(json_t *object, json_t *texts, json_t *names);
 static int af_view_member(const char *name, json_t *value, json_t *texts,
-    json_t *added);
+    json_t *names, json_t *added);
 static int af_view_set(json_t *added, const char *name, char *text);
 static ngx_uint_t af_view_is_time(const char *s);
 static char *af_view_time(const char *s, json_t *texts);
@@ -22,7 +22,6 @@ static int af_view_device(const char *user_agent, json_t *texts,
 static int af_view_event(const char *action, json_t *texts, json_t *added);
 static char *af_view_list(json_t *list);
 static ngx_uint_t af_view_is_list(json_t *value);
-static int af_view_details(json_t *details, json_t *added);
 static int af_view_page(json_t *answer, json_t *args, const char *name,
     const char *param, json_t *value);
 static void af_view_escape(af_buffer_t *out, const char *s);
@@ -31,7 +30,7 @@ static void af_view_escape(af_buffer_t *out, const char *s);
 /* of a list's page, but not of the list */
 
 static const char *const  af_view_not_filters[] = {
-    "done", "kept", "return", "token", NULL
+    "done", "kept", "lang", "return", "token", NULL
 };
 
 
@@ -73,7 +72,7 @@ af_view_text(json_t *data, const char *key)
 
 
 int
-af_view_add(json_t *answer, json_t *texts)
+af_view_add(json_t *answer, json_t *texts, json_t *names)
 {
     size_t       i;
     json_t      *value;
@@ -82,7 +81,7 @@ af_view_add(json_t *answer, json_t *texts)
     if (json_is_array(answer)) {
 
         json_array_foreach(answer, i, value) {
-            if (af_view_add(value, texts) != 0) {
+            if (af_view_add(value, texts, names) != 0) {
                 return -1;
             }
         }
@@ -90,22 +89,22 @@ af_view_add(json_t *answer, json_t *texts)
         return 0;
     }
 
-    /* details are shown as they are */
+    /* what details have is said with them */
 
     json_object_foreach(answer, name, value) {
         if (ngx_strcmp(name, "details") != 0
-            && af_view_add(value, texts) != 0)
+            && af_view_add(value, texts, names) != 0)
         {
             return -1;
         }
     }
 
-    return json_is_object(answer) ? af_view_object(answer, texts) : 0;
+    return json_is_object(answer) ? af_view_object(answer, texts, names) : 0;
 }
 
 
 static int
-af_view_object(json_t *object, json_t *texts)
+af_view_object(json_t *object, json_t *texts, json_t *names)
 {
     int          rc;
     json_t      *value, *added;
@@ -115,7 +114,7 @@ af_view_object(json_t *object, json_t *texts)
     rc = added ? 0 : -1;
 
     json_object_foreach(object, name, value) {
-        rc = rc ? rc : af_view_member(name, value, texts, added);
+        rc = rc ? rc : af_view_member(name, value, texts, names, added);
     }
 
     rc = rc ? rc : json_object_update(object, added);
@@ -126,7 +125,8 @@ af_view_object(json_t *object, json_t *texts)
 
 
 static int
-af_view_member(const char *name, json_t *value, json_t *texts, json_t *added)
+af_view_member(const char *name, json_t *value, json_t *texts, json_t *names,
+    json_t *added)
 {
     u_char       text[AF_VIEW_NAME];
     const char  *s;
@@ -171,8 +171,12 @@ af_view_member(const char *name, json_t *value, json_t *texts, json_t *added)
         return af_view_set(added, "roles_text", af_view_list(value));
     }
 
-    return (ngx_strcmp(name, "details") == 0) ? af_view_details(value, added)
-                                              : 0;
+    if (ngx_strcmp(name, "details") == 0) {
+        return af_view_set(added, "details_text",
+                           af_view_details(value, texts, names));
+    }
+
+    return s ? af_view_name(name, s, names, added) : 0;
 }
 
 
@@ -333,37 +337,6 @@ af_view_is_list(json_t *value)
     return json_is_array(value)
            && (json_array_size(value) == 0
                || json_is_string(json_array_get(value, 0)));
-}
-
-
-/* "name: value; name: value" */
-
-static int
-af_view_details(json_t *details, json_t *added)
-{
-    char         *text;
-    json_t       *value;
-    const char   *name;
-    af_buffer_t   out;
-
-    ngx_memzero(&out, sizeof(af_buffer_t));
-    af_buffer_puts(&out, "");
-
-    json_object_foreach(details, name, value) {
-        text = json_is_string(value)
-               ? strdup(json_string_value(value))
-               : af_view_is_list(value)
-               ? af_view_list(value)
-               : json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY);
-
-        af_buffer_puts(&out, out.len ? "; " : "");
-        af_buffer_puts(&out, name);
-        af_buffer_puts(&out, ": ");
-        af_buffer_puts(&out, text ? text : "");
-        free(text);
-    }
-
-    return af_view_set(added, "details_text", out.data);
 }
 
 

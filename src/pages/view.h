@@ -27,10 +27,20 @@ char *af_view_text(json_t *data, const char *key);
  *   recovery_codes_url     of recovery_codes, to save
  *   is_TYPE                of type, that of a factor
  *   details_text           of details
+ *   NAME_name              of a NAME that is the id of an account in `names`,
+ *                          which has addresses by ids, and may be NULL
  *
  * Returns 0, or -1: no memory.
  */
-int af_view_add(json_t *answer, json_t *texts);
+int af_view_add(json_t *answer, json_t *texts, json_t *names);
+
+/* What the last two of them are made by; the text is to be freed. */
+char *af_view_details(json_t *details, json_t *texts, json_t *names);
+int af_view_name(const char *name, const char *id, json_t *names,
+    json_t *added);
+
+/* The ids of accounts in an answer, as members; NULL: no memory. */
+json_t *af_view_ids(json_t *answer);
 
 /*
  * Adds to the answer of a list the queries of the pages beside it, which keep

@@ -145,6 +145,50 @@ subtest 'at its edges' => sub {
     $got->('/site/fresh/', 401, 'a token that is not ours', epoch => undef);
 };
 
+subtest 'a time to come' => sub {
+    my $now  = int time;
+    my $pair = login();
+    my %claims = %{claims($pair)};
+    my $fresh = sub ($status, $name, $token) {
+        $t->get_ok('/site/fresh/' => $t->bearer($token))->status_is($status, $name);
+    };
+    $fresh->(200, 'within the leeway',
+        $t->token({%claims, iat => $now, exp => $now + 600, auth_time => $now + 20}));
+    $fresh->(401, 'not within it',
+        $t->token({%claims, iat => $now, exp => $now + 600, auth_time => $now + $_}))
+        for 60, 3600, 1e9, 2**53;
+
+    age(-30);
+    $pair = refresh($pair);
+    my $at = claims($pair)->{auth_time};
+    cmp_ok $at, '>=', $now, 'a clock that is a little ahead';
+    cmp_ok $at, '<=', time, 'but no later than this node knows';
+    $fresh->(200, 'is fresh', $pair);
+
+    for my $ahead (90, 3600) {
+        my $ends = sub ($pair, $name) {
+            cmp_ok claims($pair)->{auth_time}, '<=', 0, "$name, $ahead seconds ahead: nobody knows";
+            $fresh->(401, 'which is not fresh', $pair);
+            ok !$t->db->selectrow_array('SELECT autoflow.is_fresh(user_id, id)
+                FROM autoflow.sessions WHERE id = ?', {}, claims($pair)->{sid}),
+                'for any statement';
+        };
+        $pair = login();
+        age(-$ahead);
+        $ends->($pair = refresh($pair), 'a refresh');
+        age($ahead + 60);
+        $ends->($pair = refresh($pair), 'when that time has come');
+        $pair = $t->post_ok('/auth/reauth' => $t->bearer($pair)
+            => json => {current_password => $good})->status_is(200)->tx->res->json;
+        $fresh->(200, 'until there is a proof', $pair);
+    }
+
+    $pair = login();
+    $t->db->do(q{UPDATE autoflow.sessions SET authenticated_at = NULL,
+        created_at = created_at + interval '1 hour' WHERE id = ?}, {}, claims($pair)->{sid});
+    is claims($pair = refresh($pair))->{auth_time}, 0, 'one that was opened so';
+};
+
 subtest 'POST /auth/reauth' => sub {
     my $pair = login();
     my $sid  = claims($pair)->{sid};
@@ -205,6 +249,13 @@ subtest 'a browser' => sub {
     $t->get_ok('/site/fresh/a?b' => {%browser, $cookies->()})->status_is(302, 'wrong');
     $v->submit({current_password => $good})->leads_to('/site/fresh/a?b');
     $t->get_ok('/site/fresh/a?b' => {%browser, $cookies->()})->status_is(200, 'and back');
+
+    delete $v->cookies->{af_access};    # each location renews it
+    age(-3600);
+    $t->get_ok('/site/any/' => {%browser, $cookies->()})->status_is(200);
+    age(3660);
+    $t->get_ok('/site/fresh/a' => {%browser, $cookies->()})
+        ->status_is(302, 'what was proved in the future');
 };
 
 done_testing;

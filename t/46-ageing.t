@@ -116,7 +116,8 @@ sub lasts ($until, $seconds, $name, $longest = $seconds) {
 }
 
 # whether a node that starts now learns it
-sub told_of ($id) { grep { $_->{revoked} =~ /^$id/ } statement('feed/revocations') }
+sub told_of ($id) { grep { $_->{revoked} =~ /^$id/ } statement('feed/revocations',
+    node_time => int now()) }
 
 # a statement of the module as it would run by now: its rows
 sub statement ($name, %values) {

@@ -13,9 +13,7 @@ BEGIN
       INTO missing
       FROM unnest(ARRAY[
           'autoflow.user_as(text, autoflow.users)',
-          'autoflow.user_as(text, autoflow.users, text[])',
-          'autoflow.open_session(uuid, text[], integer, bigint, bigint, '
-          'bigint, inet, text, text)']) AS name
+          'autoflow.user_as(text, autoflow.users, text[])']) AS name
      WHERE NOT has_function_privilege('autoflow_app', name, 'EXECUTE');
 
     IF missing IS NOT NULL THEN

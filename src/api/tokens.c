@@ -9,6 +9,9 @@
 /* the maximum lifetime of a token, in seconds */
 #define AF_LIFETIME_MAX  (10 * 365 * 24 * 60 * 60)
 
+/* seconds by which clocks may differ, as for proof_time() */
+#define AF_CLOCK_SKEW  60
+
 /* octets of a jti, before base64url */
 #define AF_JTI_OCTETS  16
 
@@ -24,7 +27,7 @@ static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
     char *refresh);
 static int af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
     const ngx_http_autoflow_srv_conf_t *server, json_t *claims);
-static int af_claim_not_after(json_t *claims, const char *name, time_t now);
+static int af_claim_auth_time(json_t *claims, time_t now);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
 
@@ -251,7 +254,7 @@ af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
         return -1;
     }
 
-    if (af_claim_not_after(claims, "auth_time", now) != 0) {
+    if (af_claim_auth_time(claims, now) != 0) {
         return -1;
     }
 
@@ -266,17 +269,25 @@ af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
 }
 
 
-/* the database's time: its clock may be ahead of ours */
+/*
+ * Another node's clock may be ahead of ours, but a time to come is not known:
+ * it would be later in each token, without a proof.
+ */
 
 static int
-af_claim_not_after(json_t *claims, const char *name, time_t now)
+af_claim_auth_time(json_t *claims, time_t now)
 {
     json_t  *claim;
+    time_t   proved;
 
-    claim = json_object_get(claims, name);
+    claim = json_object_get(claims, "auth_time");
+    proved = json_integer_value(claim);
 
-    return (json_integer_value(claim) > now)
-           ? json_integer_set(claim, now) : 0;
+    if (proved <= now) {
+        return 0;
+    }
+
+    return json_integer_set(claim, (proved - now <= AF_CLOCK_SKEW) ? now : 0);
 }
 
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "queries.h"
 #include "db/connect.h"
@@ -11,6 +12,9 @@
 
 /* the longest name of a channel, in octets */
 #define AF_DB_CHANNEL_MAX  64
+
+/* a number of 64 bits as text */
+#define AF_DB_NUMBER_MAX  24
 
 
 /* 0, or -1 with the reason in `error` */
@@ -27,7 +31,7 @@ static int af_db_sync(PGconn *pg, af_db_check_pt check,
     const af_db_timeout_t *timeout, char *error, size_t size);
 static int af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     af_db_timeout_t *timeout, char *error, size_t size);
-static int af_db_rows(PGconn *pg, const char *query,
+static int af_db_rows(PGconn *pg, const char *query, const char *value,
     const af_db_setup_t *setup, af_db_timeout_t *timeout, char *error,
     size_t size);
 static int af_db_check_settings(const PGresult *res, char *error, size_t size);
@@ -189,10 +193,12 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     af_db_timeout_t *timeout, char *error, size_t size)
 {
     char         listen[sizeof("LISTEN ") + AF_DB_CHANNEL_MAX];
+    char         now[AF_DB_NUMBER_MAX];
     size_t       i;
-    const char  *queries[5];
+    const char  *value, *queries[5];
 
     (void) snprintf(listen, sizeof(listen), "LISTEN %s", setup->channel);
+    (void) snprintf(now, sizeof(now), "%lld", (long long) time(NULL));
 
     queries[0] = listen;
     queries[1] = "BEGIN";
@@ -205,7 +211,11 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
     }
 
     for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
-        if (af_db_rows(pg, queries[i], setup, timeout, error, size) != 0) {
+        value = (queries[i] == setup->backlog->text) ? now : NULL;
+
+        if (af_db_rows(pg, queries[i], value, setup, timeout, error, size)
+            != 0)
+        {
             return -1;
         }
     }
@@ -214,16 +224,21 @@ af_db_listen(PGconn *pg, const af_db_setup_t *setup,
 }
 
 
-/* each row goes to line() */
+/* each row goes to line(); without a value the query has no parameter */
 
 static int
-af_db_rows(PGconn *pg, const char *query, const af_db_setup_t *setup,
-    af_db_timeout_t *timeout, char *error, size_t size)
+af_db_rows(PGconn *pg, const char *query, const char *value,
+    const af_db_setup_t *setup, af_db_timeout_t *timeout, char *error,
+    size_t size)
 {
     PGresult        *res;
     ExecStatusType   status;
 
-    if (PQsendQuery(pg, query) != 1 || PQsetSingleRowMode(pg) != 1) {
+    if (PQsendQueryParams(pg, query, value != NULL, NULL, &value, NULL, NULL,
+                          0)
+            != 1
+        || PQsetSingleRowMode(pg) != 1)
+    {
         return -1;
     }
 

@@ -14,7 +14,7 @@
 
 
 /* the minimal autoflow.schema_version() that the statements need */
-#define AF_DB_SCHEMA_VERSION  25
+#define AF_DB_SCHEMA_VERSION  26
 
 /* milliseconds for all of it; and for each row of the backlog */
 #define AF_DB_TIMEOUT  10000
@@ -37,8 +37,8 @@ typedef struct {
 
     /*
      * What to listen on, and the statement that returns, in one text column,
-     * what was notified before.  Each of its rows goes to line(), in the
-     * thread.
+     * what was notified before; its only parameter is the time, in seconds.
+     * Each of its rows goes to line(), in the thread.
      */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *backlog;

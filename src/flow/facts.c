@@ -30,6 +30,8 @@ static ngx_int_t af_fact_accepted_language(const af_facts_t *of,
     size_t offset, const char **value);
 static ngx_int_t af_fact_version(const af_facts_t *of, size_t offset,
     const char **value);
+static ngx_int_t af_fact_node_time(const af_facts_t *of, size_t offset,
+    const char **value);
 static ngx_int_t af_fact_uptime(const af_facts_t *of, size_t offset,
     const char **value);
 static ngx_int_t af_fact_ip_address(const af_facts_t *of, size_t offset,
@@ -69,6 +71,7 @@ static const struct {
     { "inviters", af_fact_inviters, 0 },
     { "accepted_language", af_fact_accepted_language, 0 },
     { "version", af_fact_version, 0 },
+    { "node_time", af_fact_node_time, 0 },
     { "uptime", af_fact_uptime, 0 },
     { "ip_address", af_fact_ip_address, 0 },
     { "user_agent", af_fact_user_agent, 0 },
@@ -213,6 +216,15 @@ af_fact_version(const af_facts_t *of, size_t offset, const char **value)
     *value = AUTOFLOW_VERSION;
 
     return NGX_OK;
+}
+
+
+/* so that nothing is dated by a database alone whose clock is ahead */
+
+static ngx_int_t
+af_fact_node_time(const af_facts_t *of, size_t offset, const char **value)
+{
+    return af_fact_number(of->pool, ngx_time(), value);
 }
 
 

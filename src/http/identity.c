@@ -973,10 +973,14 @@ af_identity_is_revoked(ngx_http_request_t *r, const af_identity_t *identity)
 ngx_uint_t
 af_identity_is_fresh(const af_identity_t *identity, time_t within)
 {
+    int64_t  age;
+
+    age = ngx_time() - identity->verified.auth_time;
+
     return identity->status == AF_TOKEN_OK && identity->first_party
            && identity->verified.auth_time > 0
-           && ngx_time() - identity->verified.auth_time
-              <= within + identity->conf->leeway;
+           && age >= -identity->conf->leeway
+           && age <= within + identity->conf->leeway;
 }
 
 

@@ -10,7 +10,7 @@
 -- :new_password_hash   its replacement by upgrade_password; may be null
 -- :require_verified    whether its address must be verified
 -- :max_failures        of its password, at all nodes; null: any number
--- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -25,7 +25,7 @@ WITH opened AS MATERIALIZED (
            LATERAL autoflow.open_session(
                u.id, '{pwd}', 1, :max_sessions::bigint, :refresh_ttl::bigint,
                :access_ttl::bigint, :ip_address::inet, :user_agent::text,
-               :dialect::text) AS o
+               :dialect::text, :node_time::bigint) AS o
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND autoflow.is_verified(u, :require_verified::boolean)

@@ -8,6 +8,7 @@
 -- :verified_hash       the stored hash that was verified
 -- :require_verified    whether its address must be verified
 -- :access_ttl          in seconds
+-- :node_time           the node's clock, in seconds since 1970
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem              the session has ended, or the address is not verified; no
@@ -27,7 +28,7 @@ WITH owner AS MATERIALIZED (
       FROM owner,
            LATERAL autoflow.prove_session(
                (account).id, :session_id::uuid, '{pwd}', 1,
-               :access_ttl::bigint) AS s
+               :access_ttl::bigint, :node_time::bigint) AS s
      WHERE verified
 ), event AS (
     INSERT INTO autoflow.audit_events

@@ -21,6 +21,7 @@
 -- :require_verified    whether the address must be verified; until it is, the
 --                      token is not exchanged
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
+-- :node_time           the node's clock, in seconds since 1970
 -- :session_idle        since the last use, in seconds; 0: unlimited
 -- :session_lifetime    since the login, likewise
 -- :dialect             of user_as()
@@ -68,18 +69,22 @@ WITH presented AS MATERIALIZED (
                                     * interval '1 second'),
            last_used_at = now(),
            ip_address = coalesce(:ip_address::inet, s.ip_address),
+           authenticated_at = autoflow.proof_time(s),
            access_expires_at =
                greatest(s.access_expires_at,
-                        now() + :access_ttl::bigint * interval '1 second')
+                        greatest(now(), to_timestamp(:node_time::bigint))
+                        + :access_ttl::bigint * interval '1 second')
       FROM decision d
      WHERE s.id = (d.session).id
        AND verdict = 'current'
     RETURNING s.number, s.random
 ), repeated AS (
     UPDATE autoflow.sessions s
-       SET access_expires_at =
+       SET authenticated_at = autoflow.proof_time(s),
+           access_expires_at =
                greatest(s.access_expires_at,
-                        now() + :access_ttl::bigint * interval '1 second')
+                        greatest(now(), to_timestamp(:node_time::bigint))
+                        + :access_ttl::bigint * interval '1 second')
       FROM decision d
      WHERE s.id = (d.session).id
        AND verdict = 'former'

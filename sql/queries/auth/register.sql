@@ -11,7 +11,7 @@
 -- :password_hash
 -- :require_verified    whether it must
 -- :verify_first        whether this one must, for good
--- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
 -- :mail                whether to mail a token that verifies the address
 -- :accepted_language   of mails; null: none of ours
 -- :dialect             of user_as()
@@ -43,7 +43,7 @@ WITH account AS (
                account.id, '{pwd}', 1, :max_sessions::bigint,
                :refresh_ttl::bigint, :access_ttl::bigint,
                :ip_address::inet, :user_agent::text,
-               :dialect::text) AS o
+               :dialect::text, :node_time::bigint) AS o
      WHERE NOT :require_verified::boolean
        AND NOT :verify_first::boolean
 ), mail AS (

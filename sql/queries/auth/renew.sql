@@ -9,6 +9,7 @@
 --                      ends its session: its MAC was verified
 -- :require_verified    whether the address must be verified
 -- :refresh_grace, :access_ttl                          in seconds
+-- :node_time           the node's clock, in seconds since 1970
 -- :session_idle        since the last use, in seconds; 0: unlimited
 -- :session_lifetime    since the login, likewise
 -- :ip_address, :user_agent, :request_id                may be null
@@ -46,9 +47,11 @@ WITH presented AS MATERIALIZED (
                                                     + interval '1 microsecond')
                                ELSE s.last_used_at END,
            ip_address = coalesce(:ip_address::inet, s.ip_address),
+           authenticated_at = autoflow.proof_time(s),
            access_expires_at =
                greatest(s.access_expires_at,
-                        now() + :access_ttl::bigint * interval '1 second')
+                        greatest(now(), to_timestamp(:node_time::bigint))
+                        + :access_ttl::bigint * interval '1 second')
       FROM decision d
      WHERE s.id = (d.session).id
        AND verdict IN ('current', 'former')

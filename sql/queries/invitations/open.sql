@@ -6,7 +6,7 @@
 --          number bigint, random text, revoked text
 --
 -- :mail_id             the token's outbox entry
--- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
 -- :dialect             of user_as()
 -- :ip_address, :user_agent                             may be null
 --
@@ -20,7 +20,7 @@ SELECT o."user", o.claims, o.session_id, o.user_id, o.number, o.random,
        LATERAL autoflow.open_session(
            u.id, '{pwd}', 1, :max_sessions::bigint, :refresh_ttl::bigint,
            :access_ttl::bigint, :ip_address::inet, :user_agent::text,
-           :dialect::text) AS o
+           :dialect::text, :node_time::bigint) AS o
  WHERE m.id = :mail_id::uuid
    AND m.used_at = now()
    AND u.created_at = now();

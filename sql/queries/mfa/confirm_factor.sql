@@ -10,6 +10,7 @@
 -- :step                of the code
 -- :hashes              of recovery codes, in hex
 -- :access_ttl          in seconds
+-- :node_time           the node's clock, in seconds since 1970
 -- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -52,7 +53,7 @@ WITH factor AS MATERIALIZED (
       FROM confirmed,
            LATERAL autoflow.prove_session(
                confirmed.user_id, :session_id::uuid, '{otp,mfa}', 2,
-               :access_ttl::bigint) AS p
+               :access_ttl::bigint, :node_time::bigint) AS p
 ), mail AS (
     INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
     SELECT 'factor_added', u.id, u.email, u.email_key

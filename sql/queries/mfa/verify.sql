@@ -15,7 +15,7 @@
 -- :step                of the factor's code; null: it is a passkey's
 -- :assertion           of use_passkey(); null: it is none
 -- :sealed_seed         the factor's, sealed with a newer key; null: as it is
--- :max_sessions, :refresh_ttl, :access_ttl             of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
 -- :mail                whether mails are on
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
@@ -78,7 +78,7 @@ WITH account AS MATERIALIZED (
                proved.user_id, '{pwd}' || proved.methods, 2,
                :max_sessions::bigint, :refresh_ttl::bigint,
                :access_ttl::bigint, :ip_address::inet, :user_agent::text,
-               :dialect::text) AS o
+               :dialect::text, :node_time::bigint) AS o
 ), forgotten AS MATERIALIZED (
     SELECT autoflow.forget_code_failures(user_id)
       FROM proved

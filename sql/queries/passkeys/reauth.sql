@@ -9,6 +9,7 @@
 -- :require_verified    whether its address must be verified
 -- :assertion           of use_passkey()
 -- :access_ttl          in seconds
+-- :node_time           the node's clock, in seconds since 1970
 -- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -32,7 +33,7 @@ WITH owner AS MATERIALIZED (
       FROM owner,
            LATERAL autoflow.prove_session(
                (account).id, :session_id::uuid, methods, 2,
-               :access_ttl::bigint) AS s
+               :access_ttl::bigint, :node_time::bigint) AS s
      WHERE verified
        AND methods IS NOT NULL
 ), event AS (

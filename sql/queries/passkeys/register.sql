@@ -15,6 +15,7 @@
 --                      needs
 -- :hashes              of recovery codes, in hex
 -- :access_ttl          in seconds
+-- :node_time           the node's clock, in seconds since 1970
 -- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -69,7 +70,8 @@ WITH account AS MATERIALIZED (
       FROM added,
            LATERAL autoflow.prove_session(
                added.user_id, :session_id::uuid,
-               autoflow.passkey_methods(added), 2, :access_ttl::bigint) AS p
+               autoflow.passkey_methods(added), 2, :access_ttl::bigint,
+               :node_time::bigint) AS p
 ), mail AS (
     INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
     SELECT 'factor_added', account.id, account.email, account.email_key

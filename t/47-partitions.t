@@ -2,6 +2,7 @@
 # again.
 
 use Mojo::Base -strict, -signatures;
+use Mojo::File qw(path tempfile);
 use Test::Autoflow;
 use Test::Autoflow::Load;
 use Test::Autoflow::Statements;
@@ -72,6 +73,57 @@ sub meanwhile ($name, $change) {
 my $shape = shape();
 my $pair  = login($ada);
 
+# the deployment fails before one of its steps; logins are possible for so many days
+sub fails_before ($step, $days) {
+    my $sql  = path("$Test::Autoflow::root/sql/partitions/deploy/sessions.sql")->slurp;
+    my $when = quotemeta q{date_trunc('month', now() AT TIME ZONE 'UTC' + interval '62 days')};
+    $sql =~ s/^-- $step:.*//ms or die;
+    $sql =~ s/$when/(now() AT TIME ZONE 'UTC' + interval '$days days')/ or die;
+    my $file = tempfile->spurt($sql);
+    is system('psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null',
+        '-c', 'SET client_min_messages = warning', '-f', $file, $postgresql->url('autoflow')),
+        0, "half-way, with $days days left";
+}
+sub halfway { $db->selectrow_array('SELECT autoflow.sessions_halfway() IS NOT NULL') }
+sub doctor {
+    my @options = (qw(-qtAX -v needed=0 -v skew=0), '-f',
+        "$Test::Autoflow::root/tools/sql/doctor.sql");
+    open my $out, '-|', 'psql', @options, $postgresql->url('autoflow') or die $!;
+    return (map { /^(\w+)\|.*partitions/ ? $1 : () } <$out>)[0];
+}
+
+for my $step (qw(Second Third)) {
+    subtest "left there before the step: $step" => sub {
+        my $job = sub { $postgresql->connect('autoflow_app')->do(
+            'SELECT autoflow.audit_partitions()') };
+        is doctor(), 'ok', 'all is well';
+        fails_before($step, 8);
+        is doctor(), 'problem', 'the doctor sees it';
+        ok login($ada)->{access_token}, 'nobody else does';
+        $job->();
+        ok halfway(), 'there is time to go on';
+
+        fails_before($step, 0);
+        ok !eval { $db->do(q{INSERT INTO autoflow.sessions (user_id, number, expires_at,
+            access_expires_at) VALUES (?, 1, now(), now())}, {}, $ada->{user}{id}) },
+            'then nobody can log in';
+        my $long = $postgresql->connect;
+        $long->begin_work;
+        $long->do('LOCK TABLE autoflow.sessions IN ROW EXCLUSIVE MODE');
+        $job->();
+        ok halfway(), 'who has a lock for long is waited for';
+        $long->rollback;
+        $job->();
+        ok login($ada)->{access_token}, 'all can again';
+
+        fails_before($step, 6);
+        $job->();
+        ok !halfway(), 'a week before it is undone';
+        is_deeply shape(), $shape, 'sessions are as they were';
+        is doctor(), 'ok', 'and all is well';
+    };
+}
+
 subtest 'sessions are partitioned' => sub {
     meanwhile(deploy => sub { partitions('deploy', '--verify') });
     is_deeply shape(), $shape, 'all belongs to the new table that belonged to the former';
@@ -120,9 +172,10 @@ subtest 'months come and go' => sub {
 };
 
 subtest 'sessions are one table again' => sub {
+    my $living = living($ada);
     meanwhile(revert => sub { partitions('revert', '-y') });
     is_deeply shape(), $shape, 'as it was';
-    is living($ada), 3, 'none is lost';
+    is living($ada), $living, 'none is lost';
     $t->reload->ready;
     is refresh(login($ada))->code, 200, 'and it serves';
     $postgresql->sqitch_ok('verify');

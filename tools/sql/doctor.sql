@@ -59,3 +59,18 @@ SELECT CASE
   FROM autoflow.jobs
  WHERE name <> 'audit_log'
    AND coalesce(ran_at, until) < now() - 3 * period - interval '10 minutes';
+
+SELECT to_regprocedure('autoflow.sessions_halfway()') IS NOT NULL AS known
+\gset
+\if :known
+SELECT CASE
+    WHEN autoflow.sessions_halfway() IS NULL
+    THEN 'ok|sessions have all of their partitions, or none'
+    ELSE
+        format('problem|partitions of sessions were left half-way: nobody can log '
+               'in from %s on, unless a job undoes it a week before|'
+               'run: autoflow deploy partitions',
+               to_char(autoflow.sessions_halfway() AT TIME ZONE 'UTC',
+                       'YYYY-MM-DD'))
+    END;
+\endif

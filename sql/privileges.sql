@@ -52,6 +52,12 @@ GRANT SELECT (user_id, hash, used_at),
       DELETE
     ON autoflow.recovery_codes TO autoflow_app;
 
+GRANT SELECT,
+      INSERT (user_id, hash, device_info, ip_address, expires_at),
+      UPDATE (last_used_at, ip_address),
+      DELETE
+    ON autoflow.devices TO autoflow_app;
+
 GRANT SELECT ON autoflow.imported_accounts TO autoflow_app;
 
 GRANT SELECT,
@@ -187,7 +193,9 @@ GRANT EXECUTE ON FUNCTION
     autoflow.end_sessions(uuid, uuid, boolean, text, uuid, inet, text, text,
                           text),
     autoflow.factor_json(autoflow.factors),
+    autoflow.factor_time(autoflow.sessions),
     autoflow.forget_code_failures(uuid),
+    autoflow.has_device(uuid, text[]),
     autoflow.has_factors(uuid),
     autoflow.is_email(text),
     autoflow.is_fresh(uuid, uuid),
@@ -197,6 +205,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.is_verified(autoflow.users, boolean),
     autoflow.job_fence(text, bigint),
     autoflow.json_with(json, text, json),
+    autoflow.lacks_factor(autoflow.users, integer, text[]),
     autoflow.listed_contacts(uuid, boolean, boolean, text, boolean, text,
                              bigint, uuid, text),
     autoflow.listed_employments(uuid, boolean, boolean, text, boolean, text,
@@ -236,6 +245,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.purge(),
     autoflow.purge_addresses(),
     autoflow.purge_challenges(),
+    autoflow.purge_devices(),
     autoflow.purge_failures(),
     autoflow.purge_invitations(),
     autoflow.purge_mailboxes(),
@@ -249,6 +259,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.refresh_problem(text),
     autoflow.refresh_verdict(autoflow.users, autoflow.sessions, bigint, bytea,
                              bigint),
+    autoflow.remember_device(uuid, text, bigint, inet, text),
     autoflow.request_mail(text, uuid, text, text),
     autoflow.request_mail(text, uuid, text, text, text),
     autoflow.revocation(uuid, bigint, timestamptz, timestamptz),
@@ -258,6 +269,8 @@ GRANT EXECUTE ON FUNCTION
     autoflow.role_names(uuid),
     autoflow.schema_version(),
     autoflow.session_claims(autoflow.users, autoflow.sessions),
+    autoflow.session_lacks_factor(autoflow.users, autoflow.sessions, text[],
+                                  boolean),
     autoflow.session_lives(autoflow.sessions),
     autoflow.session_random(),
     autoflow.session_revocation(autoflow.sessions),
@@ -268,6 +281,8 @@ GRANT EXECUTE ON FUNCTION
     autoflow.use_challenge(jsonb),
     autoflow.use_passkey(uuid, uuid, boolean, jsonb, boolean, inet, text, text,
                          text),
+    autoflow.use_code(uuid, uuid, bigint, text, text, boolean),
+    autoflow.use_device(uuid, text[], inet),
     autoflow.user_as(text, autoflow.users),
     autoflow.user_as(text, autoflow.users, text[]),
     autoflow.user_json(autoflow.users),

@@ -6,6 +6,7 @@
 #include "pages/pages.h"
 #include "api/api.h"
 #include "api/metrics.h"
+#include "api/mfa_policy.h"
 #include "api/openapi.h"
 #include "api/password.h"
 #include "api/registration.h"
@@ -313,6 +314,13 @@ static ngx_command_t  ngx_http_autoflow_commands[] = {
       0,
       NULL },
 
+    { ngx_string("autoflow_mfa"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      af_mfa_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     /* keys */
 
     { ngx_string("autoflow_key"),
@@ -603,6 +611,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->domains = NULL;
      *     amcf->domain_list = NULL;
      *     amcf->inviters = NULL;
+     *     amcf->mfa_required_of = NULL;
+     *     amcf->mfa_remember = 0;
      *     amcf->site_used = 0;
      *     amcf->webauthn = NULL;
      *     amcf->webauthn_params = NULL;
@@ -625,6 +635,7 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
     amcf->zone_size = NGX_CONF_UNSET_SIZE;
     amcf->token_cache = NGX_CONF_UNSET_SIZE;
     amcf->staleness = NGX_CONF_UNSET_MSEC;
+    amcf->mfa = NGX_CONF_UNSET_UINT;
     amcf->max_sessions = NGX_CONF_UNSET_UINT;
     amcf->environment = NGX_CONF_UNSET_UINT;
     amcf->require_verified = NGX_CONF_UNSET;
@@ -662,6 +673,7 @@ ngx_http_autoflow_init_main_conf(ngx_conf_t *cf, void *conf)
         || af_sessions_check(cf, amcf) != NGX_CONF_OK
         || af_registration_init(cf, amcf) != NGX_CONF_OK
         || af_webauthn_init(cf, amcf) != NGX_CONF_OK
+        || af_mfa_init(cf, amcf) != NGX_CONF_OK
         || af_threads_init(cf, amcf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;

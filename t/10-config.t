@@ -48,6 +48,9 @@ accepted "@$_" => @$_ for (
     [autoflow_seal_key => 'hex:' . '0f' x 32],
     [autoflow_seal_key => 'hex:' . '0f' x 32 . '; autoflow_seal_key hex:' . '0e' x 32
         . ' use=open'],
+    map({ [autoflow_mfa => "$_; autoflow_seal_key hex:" . '0f' x 32] } 'off', 'optional',
+        'required', 'required remember=30d',
+        'optional role=admin:required role=a:b:required superuser:required remember=1m'),
     [autoflow_environment => 'testing'],
     [autoflow_environment => 'development'],
     [autoflow_access_ttl => '5m'],

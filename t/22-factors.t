@@ -3,8 +3,8 @@
 use Mojo::Base -strict, -signatures;
 use Mojo::Promise;
 use Test::Autoflow;
+use Test::Autoflow::Factors;
 use Test::Autoflow::Maildir;
-use Test::Autoflow::Totp qw(totp totp_wrong);
 use Test::More;
 
 my $good  = 'correct horse battery staple';
@@ -14,56 +14,7 @@ my $mails = Test::Autoflow::Maildir->new(t => $t);
 # a code is of a time: the server's stands still
 $mails->configure(autoflow_seal_key => 'hex:' . 'a1' x 32);
 $t->start->hold;
-
-sub code ($secret, $steps = 0) { totp($secret, $t->now + 30 * $steps) }
-sub wrong ($secret) { totp_wrong($secret, $t->now) }
-
-sub account ($name) { $t->register(email => "$name\@example.com", username => $name) }
-
-sub login ($name, $password = $good) {
-    return $t->post_ok('/auth/login' => json => {username => $name, password => $password});
-}
-
-# a right password, and the token for the factor
-sub asked ($name) {
-    login($name)->problem_is(401, 'mfa_required');
-    return $t->tx->res->json->{mfa_token};
-}
-
-sub verify ($token, %proof) {
-    return $t->post_ok('/auth/mfa/verify' => json => {mfa_token => $token, %proof});
-}
-
-sub add ($tokens, $name = 'phone') {
-    $t->post_ok('/auth/mfa/factors' => $t->bearer($tokens) => json =>
-        {name => $name, current_password => $good})->status_is(201);
-    return $t->tx->res->json;
-}
-
-sub confirm ($tokens, $added, $code = code($added->{secret})) {
-    return $t->post_ok("/auth/mfa/factors/$added->{factor}{id}/confirm" => $t->bearer($tokens)
-        => json => {code => $code});
-}
-
-# an account with a factor: its tokens, the secret, the recovery codes
-sub guarded ($name) {
-    my $tokens = account($name);
-    my $added  = add($tokens);
-    confirm($tokens, $added)->status_is(200);
-    unused($name);
-    return {%$tokens, %$added, codes => $t->tx->res->json->{recovery_codes}};
-}
-
-# the same code may be used again
-sub unused ($name) {
-    $t->db->do(q{UPDATE autoflow.factors SET last_step = NULL WHERE user_id =
-        (SELECT id FROM autoflow.users WHERE username = ?)}, {}, $name);
-}
-
-sub pause_over ($user) {
-    $t->db->do(q{UPDATE autoflow.failed_attempts SET ends_at = ends_at - interval '1 day'
-        WHERE kind = 'code' AND account = ?}, {}, $user->{user}{id});
-}
+factors_at($t);
 
 # the token of a mail, whose request is answered after a while
 sub forgotten ($name) {
@@ -72,13 +23,6 @@ sub forgotten ($name) {
         ->status_is(202);
     $t->hold;
     return $mails->token("$name\@example.com", 'reset-password');
-}
-
-sub session ($tokens) {
-    return $t->db->selectrow_hashref(q{SELECT aal,
-        jsonb_path_query_array(amr, '$[*].method') #>> '{}' AS amr
-        FROM autoflow.sessions WHERE user_id = ? AND ended_at IS NULL
-        ORDER BY created_at DESC, id DESC LIMIT 1}, {}, $tokens->{user}{id});
 }
 
 

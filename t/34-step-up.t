@@ -141,7 +141,9 @@ subtest 'at its edges' => sub {
     $got->('/site/aal2/', 200, 'a second level', aal => 2);
     $got->('/site/aal2/', 401, 'no level', aal => $_) for undef, 0, 3, 6, -2, '2', [2], 2.5;
     $got->('/site/aal1/', 401, 'of the former module', aal => undef);
-    $got->('/site/both/', 200, 'both', aal => 2);
+    $got->('/site/both/', 200, 'both', aal => 2, mfa_time => $now);
+    $got->('/site/both/', 401, 'a password alone', aal => 2, mfa_time => $_)
+        for undef, $now - 631, "$now";
     $got->('/site/fresh/', 401, 'a token that is not ours', epoch => undef);
 };
 

@@ -20,6 +20,7 @@ my %open = map { $_ => 1 } (
     'POST /auth/invitations/accept', 'POST /auth/mfa/verify',
     'POST /auth/mfa/passkey/options', 'POST /auth/login/passkey',
         'POST /auth/login/passkey/options',
+    'POST /auth/mfa/enrol', 'POST /auth/mfa/enrol/{id}/confirm',
 );
 
 my $n = 0;

@@ -6,6 +6,7 @@
 #include "api/registration.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
+#include "flow/proof.h"
 #include "mail/outbox.h"
 
 
@@ -108,6 +109,7 @@ static const af_field_t  export_fields[] = {
     { "sessions", &af_type_array, AF_REQUIRED, NULL },
     { "addresses", &af_type_array, AF_REQUIRED, NULL },
     { "factors", &af_type_array, AF_REQUIRED, NULL },
+    { "devices", &af_type_array, AF_REQUIRED, NULL },
     { "imports", &af_type_array, AF_REQUIRED, NULL },
     { "invitations", &af_type_array, AF_REQUIRED, NULL },
     { "mails", &af_type_array, AF_REQUIRED, NULL },
@@ -134,6 +136,7 @@ const af_route_t  af_account_routes[] = {
       .alias = "/user/profile",
       .body = &profile_schema,
       .partial = 1,
+      .proof = AF_PROOF_SOMETIMES,
       .answer = &af_schema_user,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_account_update_profile,
@@ -147,6 +150,7 @@ const af_route_t  af_account_routes[] = {
       .alias = "/user/profile",
       .body = &profile_schema,
       .partial = 1,
+      .proof = AF_PROOF_SOMETIMES,
       .answer = &af_schema_user,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_account_update_profile,
@@ -164,6 +168,7 @@ const af_route_t  af_account_routes[] = {
       .problems = AF_PROBLEM_LIST(AF_LAST_SUPERUSER),
       .alias = "/user/account",
       .self = 1,
+      .proof = AF_PROOF_FRESH,
       .lock = &af_sql_admin_lock_user,
       .statement = &af_sql_admin_delete_user,
       .steps = delete_steps },
@@ -171,6 +176,7 @@ const af_route_t  af_account_routes[] = {
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
       .summary = "Change the password",
       .budget = AF_BUDGET_PASSWORD,
+      .proof = AF_PROOF_FACTOR,
       .body = &password_schema,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_auth_change_password,
@@ -179,8 +185,8 @@ const af_route_t  af_account_routes[] = {
 
     { NGX_HTTP_POST, "/auth/reauth", AF_USER,
       .summary = "Prove again who it is, for an access token that says so",
-      .problems = AF_PROBLEM_LIST(AF_EMAIL_NOT_VERIFIED, AF_WRONG_PASSKEY,
-                                  AF_PASSKEYS_OFF),
+      .problems = AF_PROBLEM_LIST(AF_WRONG_CODE, AF_EMAIL_NOT_VERIFIED,
+                                  AF_WRONG_PASSKEY, AF_PASSKEYS_OFF),
       .body = &af_proofs_schema,
       .answer = &af_schema_access_token,
       .lock = &af_sql_auth_lock_account,
@@ -231,7 +237,7 @@ static ngx_int_t
 choose_change(af_ctx_t *ctx)
 {
     if (af_field(ctx, "email")) {
-        return af_follow(ctx, address_steps);
+        return af_proof_demand(ctx, address_steps);
     }
 
     af_bind(ctx, "verified_hash", NULL);

@@ -35,6 +35,8 @@ ngx_uint_t af_api_methods(ngx_http_request_t *r);
 extern const af_route_t  af_auth_routes[];
 extern const af_route_t  af_sessions_routes[];
 extern const af_route_t  af_mfa_login_routes[];
+extern const af_route_t  af_devices_routes[];
+extern const af_route_t  af_mfa_enrol_routes[];
 extern const af_route_t  af_mfa_routes[];
 extern const af_route_t  af_passkeys_routes[];
 extern const af_route_t  af_passkey_login_routes[];

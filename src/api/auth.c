@@ -67,7 +67,7 @@ static const af_schema_t  register_schema = {
 };
 
 
-/* a token pair; without tokens until the address is verified */
+/* a token pair; without tokens while an address or a factor is missing */
 
 static const af_field_t  registered_fields[] = {
     { "access_token", &af_type_string, 0, NULL },
@@ -79,7 +79,7 @@ static const af_field_t  registered_fields[] = {
     { NULL, NULL, 0, NULL }
 };
 
-static const af_schema_t  registered_schema = {
+const af_schema_t  af_schema_registered = {
     "Registered", registered_fields, NULL
 };
 
@@ -104,7 +104,7 @@ const af_route_t  af_auth_routes[] = {
                                   AF_USERNAME_TAKEN, AF_TOO_MANY_ATTEMPTS),
       .alias = "/auth/signup",
       .body = &register_schema,
-      .answer = &registered_schema,
+      .answer = &af_schema_registered,
       .status = NGX_HTTP_CREATED,
       .statement = &af_sql_auth_register,
       .steps = af_register_steps },
@@ -112,8 +112,8 @@ const af_route_t  af_auth_routes[] = {
     { NGX_HTTP_POST, "/auth/login", AF_PUBLIC,
       .summary = "Log in",
       .problems = AF_PROBLEM_LIST(AF_INVALID_CREDENTIALS, AF_ACCOUNT_DISABLED,
-                                  AF_MFA_REQUIRED, AF_EMAIL_NOT_VERIFIED,
-                                  AF_TOO_MANY_ATTEMPTS),
+                                  AF_MFA_REQUIRED, AF_MFA_ENROLMENT_REQUIRED,
+                                  AF_EMAIL_NOT_VERIFIED, AF_TOO_MANY_ATTEMPTS),
       .body = &login_schema,
       .form = 1,
       .answer = &af_schema_token_pair,
@@ -135,6 +135,7 @@ typedef struct {
     unsigned          verified:1;
     unsigned          speaks:1;        /* another language than before */
     unsigned          factors:1;
+    unsigned          lacks:1;         /* it must have some */
     unsigned          too_many:1;      /* from all addresses */
     af_account_key_t  key;
     af_problem_id_t   problem;         /* of a refusal */
@@ -205,22 +206,9 @@ af_step_hash(af_ctx_t *ctx)
 static int
 one_identifier(json_t *body, json_t *errors)
 {
-    json_t  *email, *username;
+    static const char *const  names[] = { "email", "username", NULL };
 
-    email = json_object_get(body, "email");
-    username = json_object_get(body, "username");
-
-    if (email == NULL && username == NULL) {
-        return af_schema_error(errors, "email", "required",
-                               "is missing, and so is username");
-    }
-
-    if (email && username) {
-        return af_schema_error(errors, "username", "ambiguous",
-                               "cannot be given together with email");
-    }
-
-    return 0;
+    return af_schema_one_of(body, errors, names);
 }
 
 
@@ -286,6 +274,7 @@ set_account(af_ctx_t *ctx)
         login->verified = (af_column(ctx, "verified")[0] == 't');
         login->speaks = speaks(ctx, af_column(ctx, "language"));
         login->factors = (af_column(ctx, "factors")[0] == 't');
+        login->lacks = (af_column(ctx, "lacks")[0] == 't');
 
         if (login->user_id == NULL || (hash && login->hash == NULL)) {
             return NGX_ERROR;
@@ -392,7 +381,7 @@ check_password(af_ctx_t *ctx)
         return refuse_login(ctx, AF_EMAIL_NOT_VERIFIED, "email_not_verified");
     }
 
-    return login->factors ? af_mfa_ask(ctx) : NGX_OK;
+    return (login->factors || login->lacks) ? af_mfa_ask(ctx) : NGX_OK;
 }
 
 

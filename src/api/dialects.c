@@ -16,6 +16,10 @@ static const af_section_t  autoflow_sections[] = {
     { "Second step", "Logins with a factor, after the password",
       af_mfa_login_routes },
     { "Passkeys", "Logins with a passkey alone", af_passkey_login_routes },
+    { "Enrolment", "The first factor of an account that must have one",
+      af_mfa_enrol_routes },
+    { "Devices", "Browsers at which no second factor is asked for",
+      af_devices_routes },
     { "Factors", "Second factors of an account", af_mfa_routes },
     { "New passkeys", "Passkeys and security keys of an account",
       af_passkeys_routes },
@@ -66,11 +70,12 @@ autoflow_tokens(const af_token_pair_t *pair)
         return json_pack("{sn ss}", "user", "message", pair->message);
     }
 
-    return json_pack("{ss# ss ss sI sn ss*}",
+    return json_pack("{ss# ss ss sI sn ss* sO*}",
                      "access_token", pair->access, (int) pair->access_len,
                      "refresh_token", pair->refresh,
                      "token_type", "bearer",
                      "expires_in", (json_int_t) pair->expires_in,
                      "user",
-                     "message", pair->message);
+                     "message", pair->message,
+                     "recovery_codes", pair->recovery_codes);
 }

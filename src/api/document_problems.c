@@ -4,6 +4,7 @@
  */
 
 #include "api/document.h"
+#include "flow/proof.h"
 
 
 static void af_document_access(const af_document_t *doc,
@@ -89,6 +90,12 @@ af_document_access(const af_document_t *doc, const af_route_t *route,
 
     if (route->auth > AF_USER) {
         set[AF_FORBIDDEN] = 1;
+    }
+
+    if (af_proof_need(route) > AF_PROOF_COOKIE
+        || (af_proof_need(route) == AF_PROOF_COOKIE && doc->conf->cookie))
+    {
+        set[AF_REAUTHENTICATION_REQUIRED] = 1;
     }
 }
 

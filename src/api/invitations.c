@@ -149,6 +149,7 @@ const af_route_t  af_invitations_routes[] = {
                                   AF_EMAIL_TAKEN, AF_ALREADY_INVITED,
                                   AF_LIMIT_REACHED, AF_MAIL_OFF),
       .body = &invite_schema,
+      .proof = AF_PROOF_COOKIE,
       .answer = &invitation_schema,
       .status = NGX_HTTP_CREATED,
       .lock = &af_sql_auth_lock_account,
@@ -171,7 +172,7 @@ const af_route_t  af_invitations_routes[] = {
       .problems = AF_PROBLEM_LIST(AF_CLOSED_REGISTRATION, AF_EMAIL_TAKEN,
                                   AF_USERNAME_TAKEN, AF_TOO_MANY_ATTEMPTS),
       .body = &accept_schema,
-      .answer = &af_schema_token_pair,
+      .answer = &af_schema_registered,
       .status = NGX_HTTP_CREATED,
       .statement = &af_sql_invitations_look,
       .missing = AF_INVALID_MAIL_TOKEN,
@@ -181,6 +182,7 @@ const af_route_t  af_invitations_routes[] = {
       .summary = "Mail an invitation again",
       .problems = AF_PROBLEM_LIST(AF_FORBIDDEN, AF_CLOSED_REGISTRATION,
                                   AF_LIMIT_REACHED, AF_MAIL_OFF),
+      .proof = AF_PROOF_COOKIE,
       .answer = &invitation_schema,
       .statement = &af_sql_invitations_resend,
       .steps = resend_steps },
@@ -188,6 +190,7 @@ const af_route_t  af_invitations_routes[] = {
     { NGX_HTTP_DELETE, "/auth/invitations/{id}", AF_USER,
       .summary = "Withdraw an invitation",
       .problems = AF_PROBLEM_LIST(AF_FORBIDDEN),
+      .proof = AF_PROOF_COOKIE,
       .statement = &af_sql_invitations_withdraw },
 
     { .path = NULL }

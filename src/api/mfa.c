@@ -1,6 +1,8 @@
 #include "api/api.h"
 #include "api/mfa.h"
 #include "api/reauth.h"
+#include "api/schemas.h"
+#include "api/tokens.h"
 #include "check/qr.h"
 #include "crypto/recovery.h"
 #include "crypto/totp.h"
@@ -14,33 +16,28 @@ typedef struct {
     char  sealed[AF_SEALED_SIZE];
     char  codes[AF_RECOVERY_CODES][AF_RECOVERY_SIZE];
     char  hashes[2 + AF_RECOVERY_CODES * AF_RECOVERY_HASH_SIZE];
-    char  step[NGX_INT64_LEN + 1];
 } af_mfa_t;
 
 
-static ngx_int_t check_seals(af_ctx_t *ctx);
-static ngx_int_t make_secret(af_ctx_t *ctx);
 static ngx_int_t answer_created(af_ctx_t *ctx);
 static char *af_mfa_uri(af_ctx_t *ctx, const char *email, const char *secret);
 static size_t af_mfa_escape(u_char *dst, const char *text, size_t len);
 
-static ngx_int_t find_seed(af_ctx_t *ctx);
-static ngx_int_t compare_code(af_ctx_t *ctx);
+static ngx_int_t bind_session(af_ctx_t *ctx);
 
 static ngx_int_t answer_codes(af_ctx_t *ctx);
 
 static af_mfa_t *af_mfa_data(af_ctx_t *ctx);
 static void af_mfa_wipe(void *data);
-static json_t *af_mfa_codes(const af_mfa_t *mfa);
 
 
 static const af_step_pt  create_steps[] = {
-    check_seals,
+    af_step_factor_allowed,
     af_step_reauth_find,
     af_step_reauth_verify,
     af_step_reauth_check,
     af_step_reauth_allow,
-    make_secret,
+    af_step_factor_secret,
     af_step_query,
     answer_created,
     NULL
@@ -48,8 +45,9 @@ static const af_step_pt  create_steps[] = {
 
 
 static const af_step_pt  confirm_steps[] = {
-    find_seed,
-    compare_code,
+    bind_session,
+    af_step_factor_find,
+    af_step_factor_compare,
     af_step_recovery_codes,
     af_step_query,
     af_step_factor_confirmed,
@@ -62,12 +60,6 @@ static const af_step_pt  codes_steps[] = {
     af_step_query,
     answer_codes,
     NULL
-};
-
-
-const af_type_t  af_type_code = {
-    .name = "code", .json = JSON_STRING, .min = 1, .max = 64, .octets = 1,
-    .secret = 1
 };
 
 
@@ -126,7 +118,7 @@ static const af_field_t  created_fields[] = {
     { NULL, NULL, 0, NULL }
 };
 
-static const af_schema_t  created_schema = {
+const af_schema_t  af_schema_created_factor = {
     "CreatedFactor", created_fields, NULL
 };
 
@@ -141,14 +133,12 @@ static const af_schema_t  confirm_schema = {
 };
 
 
-static const af_type_t  codes_type = {
-    .name = "recovery codes", .json = JSON_ARRAY, .max = AF_RECOVERY_CODES,
-    .element = &af_type_string
-};
-
 static const af_field_t  confirmed_fields[] = {
     { "factor", &af_type_object, AF_REQUIRED, &factor_schema },
-    { "recovery_codes", &codes_type, 0, NULL },
+    { "recovery_codes", &af_type_recovery_codes, 0, NULL },
+    { "access_token", &af_type_string, 0, NULL },
+    { "token_type", &af_type_string, 0, NULL },
+    { "expires_in", &af_type_integer, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -166,7 +156,7 @@ static const af_schema_t  rename_schema = { "FactorName", rename_fields, NULL };
 
 
 static const af_field_t  codes_fields[] = {
-    { "recovery_codes", &codes_type, AF_REQUIRED, NULL },
+    { "recovery_codes", &af_type_recovery_codes, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -185,10 +175,10 @@ const af_route_t  af_mfa_routes[] = {
     { NGX_HTTP_POST, "/auth/mfa/factors", AF_USER,
       .summary = "Add an authenticator app, to be confirmed",
       .problems = AF_PROBLEM_LIST(AF_WRONG_PASSWORD, AF_MFA_OFF,
-                                  AF_REAUTHENTICATION_REQUIRED,
                                   AF_LIMIT_REACHED),
+      .proof = AF_PROOF_FACTOR,
       .body = &create_schema,
-      .answer = &created_schema,
+      .answer = &af_schema_created_factor,
       .status = NGX_HTTP_CREATED,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_create_factor,
@@ -196,7 +186,8 @@ const af_route_t  af_mfa_routes[] = {
 
     { NGX_HTTP_POST, "/auth/mfa/factors/{id}/confirm", AF_USER,
       .summary = "Confirm an authenticator app with a code",
-      .problems = AF_PROBLEM_LIST(AF_WRONG_CODE, AF_REAUTHENTICATION_REQUIRED),
+      .problems = AF_PROBLEM_LIST(AF_WRONG_CODE),
+      .proof = AF_PROOF_FACTOR,
       .body = &confirm_schema,
       .answer = &af_schema_confirmed_factor,
       .lock = &af_sql_auth_lock_account,
@@ -211,13 +202,13 @@ const af_route_t  af_mfa_routes[] = {
 
     { NGX_HTTP_DELETE, "/auth/mfa/factors/{id}", AF_USER,
       .summary = "Remove a factor",
-      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED),
+      .proof = AF_PROOF_FRESH,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_delete_factor },
 
     { NGX_HTTP_POST, "/auth/mfa/recovery-codes", AF_USER,
       .summary = "Replace the recovery codes",
-      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED),
+      .proof = AF_PROOF_FRESH,
       .answer = &codes_schema,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_recovery_codes,
@@ -230,28 +221,29 @@ const af_route_t  af_mfa_routes[] = {
 
 /* without a seal, whoever reads the database could make codes */
 
-static ngx_int_t
-check_seals(af_ctx_t *ctx)
+ngx_int_t
+af_step_factor_allowed(af_ctx_t *ctx)
 {
-    return ctx->conf->seals ? NGX_OK : af_problem(ctx, AF_MFA_OFF, NULL);
+    return (ctx->conf->seals && ctx->conf->mfa != AF_MFA_DISABLED)
+           ? NGX_OK : af_problem(ctx, AF_MFA_OFF, NULL);
 }
 
 
-static ngx_int_t
-make_secret(af_ctx_t *ctx)
+ngx_int_t
+af_step_factor_secret(af_ctx_t *ctx)
 {
-    af_mfa_t  *mfa;
+    af_mfa_t    *mfa;
+    const char  *user_id;
 
     mfa = af_mfa_data(ctx);
-    if (mfa == NULL) {
+
+    if (mfa == NULL || af_value(ctx, "user_id", &user_id) != NGX_OK) {
         return NGX_ERROR;
     }
 
     af_totp_secret(mfa->secret);
 
-    if (af_mfa_seal(&ctx->conf->seal_keys,
-                    (char *) ctx->identity->user_id.data, mfa->secret,
-                    mfa->sealed)
+    if (af_mfa_seal(&ctx->conf->seal_keys, user_id, mfa->secret, mfa->sealed)
         != 0)
     {
         return NGX_ERROR;
@@ -266,6 +258,14 @@ make_secret(af_ctx_t *ctx)
 static ngx_int_t
 answer_created(af_ctx_t *ctx)
 {
+    return af_found(ctx) ? af_step_factor_created(ctx)
+                         : af_reauth_answer(ctx, create_steps);
+}
+
+
+ngx_int_t
+af_step_factor_created(af_ctx_t *ctx)
+{
     af_mfa_t *mfa = ctx->data;
 
     char         *uri;
@@ -273,7 +273,7 @@ answer_created(af_ctx_t *ctx)
     af_buffer_t   qr;
 
     if (!af_found(ctx)) {
-        return af_reauth_answer(ctx, create_steps);
+        return af_missing(ctx);
     }
 
     uri = af_mfa_uri(ctx, af_column(ctx, "email"), mfa->secret);
@@ -345,70 +345,77 @@ af_mfa_escape(u_char *dst, const char *text, size_t len)
 }
 
 
-static ngx_int_t
-find_seed(af_ctx_t *ctx)
-{
-    return af_query(ctx, &af_sql_mfa_find_factor);
-}
-
+/* it has proved already that it may add a factor */
 
 static ngx_int_t
-compare_code(af_ctx_t *ctx)
+bind_session(af_ctx_t *ctx)
 {
-    char         seed[AF_SEAL_TEXT_SIZE];
-    int64_t      step;
-    af_mfa_t    *mfa;
-    const char  *sealed;
-
-    if (!af_found(ctx)) {
-        return af_missing(ctx);
-    }
-
-    mfa = af_mfa_data(ctx);
-    if (mfa == NULL) {
-        return NGX_ERROR;
-    }
-
-    sealed = af_column(ctx, "sealed_seed");
-
-    if (af_mfa_unseal(&ctx->conf->seal_keys,
-                      (char *) ctx->identity->user_id.data, sealed,
-                      ngx_strlen(sealed), seed)
-        == -1)
-    {
-        return af_problem(ctx, AF_MFA_OFF, NULL);
-    }
-
-    step = af_totp_verify(seed, af_field(ctx, "code"), ngx_time(), -1);
-    sodium_memzero(seed, sizeof(seed));
-
-    if (step == -1) {
-        return af_problem(ctx, AF_WRONG_CODE, NULL);
-    }
-
-    (void) ngx_sprintf((u_char *) mfa->step, "%L%Z", step);
-    af_bind(ctx, "step", mfa->step);
+    af_bind(ctx, "password_hash", NULL);
 
     return NGX_OK;
 }
 
 
 ngx_int_t
+af_step_factor_find(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_mfa_find_factor);
+}
+
+
+ngx_int_t
+af_step_factor_compare(af_ctx_t *ctx)
+{
+    ngx_int_t    rc;
+    const char  *user_id;
+
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_NOT_FOUND, NULL);
+    }
+
+    if (af_value(ctx, "user_id", &user_id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = af_code_match(ctx, user_id, af_column(ctx, "sealed_seed"), -1,
+                       af_field(ctx, "code"));
+
+    switch (rc) {
+
+    case NGX_ABORT:
+        return af_problem(ctx, AF_MFA_OFF, NULL);
+
+    case NGX_DECLINED:
+        return af_problem(ctx, AF_WRONG_CODE, NULL);
+
+    default:
+        return rc;
+    }
+}
+
+
+ngx_int_t
 af_step_factor_confirmed(af_ctx_t *ctx)
 {
-    af_mfa_t *mfa = ctx->data;
-
-    json_t  *codes;
+    json_t     *answer;
+    ngx_int_t   rc;
 
     if (!af_found(ctx)) {
         return af_missing(ctx);
     }
 
-    codes = (af_column(ctx, "stored")[0] == 't') ? af_mfa_codes(mfa) : NULL;
+    answer = json_pack("{sn so*}", "factor", "recovery_codes",
+                       af_column(ctx, "stored")[0] == 't'
+                       ? af_factor_codes(ctx) : NULL);
 
-    return af_answer(ctx, json_pack("{sn so*}", "factor",
-                                    "recovery_codes", codes),
-                     "factor", af_column(ctx, "json"));
+    rc = af_column(ctx, "claims") ? af_access_token_add(ctx, answer) : NGX_OK;
+
+    if (rc != NGX_OK) {
+        json_decref(answer);
+        return rc;
+    }
+
+    return af_answer(ctx, answer, "factor", af_column(ctx, "json"));
 }
 
 
@@ -421,9 +428,11 @@ af_step_recovery_codes(af_ctx_t *ctx)
     u_char      *p;
     af_mfa_t    *mfa;
     ngx_uint_t   i;
+    const char  *user_id;
 
-    mfa = ctx->data ? ctx->data : af_mfa_data(ctx);
-    if (mfa == NULL) {
+    mfa = af_mfa_data(ctx);
+
+    if (mfa == NULL || af_value(ctx, "user_id", &user_id) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -431,8 +440,7 @@ af_step_recovery_codes(af_ctx_t *ctx)
 
     for (i = 0; i < AF_RECOVERY_CODES; i++) {
         af_recovery_make(mfa->codes[i]);
-        (void) af_recovery_hash((char *) ctx->identity->user_id.data,
-                                mfa->codes[i], hash);
+        (void) af_recovery_hash(user_id, mfa->codes[i], hash);
         p = ngx_sprintf(p, "%c%s", i ? ',' : '{', hash);
     }
 
@@ -448,7 +456,7 @@ answer_codes(af_ctx_t *ctx)
 {
     return af_found(ctx)
            ? af_answer(ctx, json_pack("{so}", "recovery_codes",
-                                      af_mfa_codes(ctx->data)), NULL, NULL)
+                                      af_factor_codes(ctx)), NULL, NULL)
            : af_missing(ctx);
 }
 
@@ -479,9 +487,11 @@ af_mfa_wipe(void *data)
 }
 
 
-static json_t *
-af_mfa_codes(const af_mfa_t *mfa)
+json_t *
+af_factor_codes(const af_ctx_t *ctx)
 {
+    const af_mfa_t *mfa = ctx->data;
+
     json_t      *codes;
     ngx_uint_t   i;
 

@@ -1,5 +1,7 @@
 #include "api/api.h"
 #include "api/attempts.h"
+#include "api/codes.h"
+#include "api/devices.h"
 #include "api/mfa.h"
 #include "api/passkey.h"
 #include "api/passkey_options.h"
@@ -7,25 +9,9 @@
 #include "api/proofs.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
-#include "crypto/recovery.h"
-#include "crypto/totp.h"
-#include "flow/budget.h"
 #include "http/request.h"
 #include "shm/counters.h"
 #include "token/mfa.h"
-
-
-/* ctx->data of a verification */
-
-typedef struct {
-    af_mfa_token_t  token;
-    char            factor_id[AF_UUID_SIZE];
-    char            step[NGX_INT64_LEN + 1];
-    char            recovery_hash[AF_RECOVERY_HASH_SIZE];
-    char            sealed[AF_SEALED_SIZE];
-    const char     *counted;           /* for all nodes: "true" or "false" */
-    const char     *reason;            /* of a refusal */
-} verification_t;
 
 
 static ngx_int_t answer_ask(af_ctx_t *ctx);
@@ -33,20 +19,12 @@ static ngx_int_t set_members(af_ctx_t *ctx, json_t *members);
 static void free_members(void *data);
 
 static int one_proof(json_t *body, json_t *errors);
-static ngx_int_t open_token(af_ctx_t *ctx);
-static ngx_int_t check_account(af_ctx_t *ctx);
 static ngx_int_t choose_proof(af_ctx_t *ctx);
 static ngx_int_t check_code(af_ctx_t *ctx);
-static ngx_int_t check_app(af_ctx_t *ctx, const char *code);
-static ngx_int_t check_factor(af_ctx_t *ctx, json_t *factor,
-    const char *code);
-static ngx_int_t check_recovery(af_ctx_t *ctx);
 static ngx_int_t check_passkey(af_ctx_t *ctx);
 static ngx_int_t answer_tokens(af_ctx_t *ctx);
 static ngx_int_t answer_options(af_ctx_t *ctx);
 static ngx_int_t refuse(af_ctx_t *ctx);
-static ngx_int_t answer_refusal(af_ctx_t *ctx);
-static ngx_int_t refuse_pause(af_ctx_t *ctx);
 
 
 static const af_step_pt  ask_steps[] = {
@@ -56,8 +34,8 @@ static const af_step_pt  ask_steps[] = {
 
 
 static const af_step_pt  verify_steps[] = {
-    open_token,
-    check_account,
+    af_step_mfa_open,
+    af_step_mfa_account,
     choose_proof,
     NULL
 };
@@ -65,14 +43,7 @@ static const af_step_pt  verify_steps[] = {
 
 static const af_step_pt  code_steps[] = {
     check_code,
-    af_step_query,
-    answer_tokens,
-    NULL
-};
-
-
-static const af_step_pt  recovery_steps[] = {
-    check_recovery,
+    af_step_device,
     af_step_query,
     answer_tokens,
     NULL
@@ -83,6 +54,7 @@ static const af_step_pt  passkey_steps[] = {
     af_step_passkeys_on,
     af_step_passkey_find,
     check_passkey,
+    af_step_device,
     af_step_query,
     answer_tokens,
     NULL
@@ -91,7 +63,7 @@ static const af_step_pt  passkey_steps[] = {
 
 static const af_proof_t  proofs[] = {
     { "code", code_steps },
-    { "recovery_code", recovery_steps },
+    { "recovery_code", code_steps },
     { "credential", passkey_steps },
     { NULL, NULL }
 };
@@ -99,16 +71,10 @@ static const af_proof_t  proofs[] = {
 
 static const af_step_pt  options_steps[] = {
     af_step_passkeys_on,
-    open_token,
-    check_account,
+    af_step_mfa_open,
+    af_step_mfa_account,
     af_step_query,
     answer_options,
-    NULL
-};
-
-
-static const af_step_pt  refusal_steps[] = {
-    answer_refusal,
     NULL
 };
 
@@ -118,6 +84,7 @@ static const af_field_t  verify_fields[] = {
     { "code", &af_type_code, 0, NULL },
     { "recovery_code", &af_type_code, 0, NULL },
     { "credential", &af_type_object, 0, &af_schema_credential },
+    { "remember", &af_type_boolean, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -180,34 +147,47 @@ af_mfa_ask(af_ctx_t *ctx)
 static ngx_int_t
 answer_ask(af_ctx_t *ctx)
 {
-    char         token[AF_SEALED_SIZE];
-    json_t      *factors;
-    const char  *user_id, *hash, *replacement;
+    char             token[AF_SEALED_SIZE];
+    json_t          *factors;
+    ngx_uint_t       enrols;
+    const char      *user_id, *hash, *replacement;
+    af_problem_id_t  problem;
+
+    factors = json_loads(af_column(ctx, "factors"), 0, NULL);
+    enrols = (json_array_size(factors) == 0);
 
     if (af_value(ctx, "user_id", &user_id) != NGX_OK
         || af_value(ctx, "password_hash", &hash) != NGX_OK
         || af_value(ctx, "new_password_hash", &replacement) != NGX_OK
-        || af_mfa_token_make(&ctx->conf->purpose_keys, user_id,
-                             replacement ? replacement : hash, ngx_time(),
-                             token)
+        || af_mfa_token_make(&ctx->conf->purpose_keys,
+                             enrols ? AF_PURPOSE_ENROL : AF_PURPOSE_MFA,
+                             user_id, replacement ? replacement : hash,
+                             ngx_time(), token)
            != 0)
     {
+        json_decref(factors);
         return NGX_ERROR;
     }
 
-    factors = json_loads(af_column(ctx, "factors"), 0, NULL);
-
-    if (set_members(ctx, json_pack("{ss so}", "mfa_token", token,
-                                   "factors", factors))
+    if (set_members(ctx, enrols ? json_pack("{ss s[s]}",
+                                            "enrolment_token", token,
+                                            "types", "totp")
+                                : json_pack("{ss sO}", "mfa_token", token,
+                                            "factors", factors))
         != NGX_OK)
     {
+        json_decref(factors);
         return NGX_ERROR;
     }
 
-    af_attempts_continued(ctx);
-    af_count_named(AF_METRIC_LOGINS, "mfa_required");
+    json_decref(factors);
 
-    return af_problem(ctx, AF_MFA_REQUIRED, NULL);
+    problem = enrols ? AF_MFA_ENROLMENT_REQUIRED : AF_MFA_REQUIRED;
+
+    af_attempts_continued(ctx);
+    af_count_named(AF_METRIC_LOGINS, af_problems[problem].code);
+
+    return af_problem(ctx, problem, NULL);
 }
 
 
@@ -249,34 +229,36 @@ one_proof(json_t *body, json_t *errors)
 }
 
 
-static ngx_int_t
-open_token(af_ctx_t *ctx)
+ngx_int_t
+af_step_mfa_open(af_ctx_t *ctx)
 {
     ngx_int_t        rc;
-    const char      *token;
-    verification_t  *verification;
+    const char      *text, *enrolment;
+    af_mfa_token_t  *token;
 
     rc = af_attempt_address(ctx);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    verification = ngx_pcalloc(ctx->request->pool, sizeof(verification_t));
-    if (verification == NULL) {
+    token = ngx_palloc(ctx->request->pool, sizeof(af_mfa_token_t));
+    if (token == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->data = verification;
-    token = af_field(ctx, "mfa_token");
+    ctx->data = token;
+    enrolment = af_field(ctx, "enrolment_token");
+    text = enrolment ? enrolment : af_field(ctx, "mfa_token");
 
-    if (af_mfa_token_open(&ctx->conf->purpose_keys, token, ngx_strlen(token),
-                          ngx_time(), &verification->token)
+    if (af_mfa_token_open(&ctx->conf->purpose_keys,
+                          enrolment ? AF_PURPOSE_ENROL : AF_PURPOSE_MFA, text,
+                          ngx_strlen(text), ngx_time(), token)
         != 0)
     {
         return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
     }
 
-    af_bind(ctx, "user_id", verification->token.user_id);
+    af_bind(ctx, "user_id", token->user_id);
 
     return af_query(ctx, &af_sql_mfa_find);
 }
@@ -284,16 +266,16 @@ open_token(af_ctx_t *ctx)
 
 /* a new password ends the tokens of the former one */
 
-static ngx_int_t
-check_account(af_ctx_t *ctx)
+ngx_int_t
+af_step_mfa_account(af_ctx_t *ctx)
 {
-    verification_t *verification = ctx->data;
+    af_mfa_token_t *token = ctx->data;
 
     const char  *hash, *copy;
 
     hash = af_found(ctx) ? af_column(ctx, "password_hash") : NULL;
 
-    if (!af_found(ctx) || !af_mfa_token_matches(&verification->token, hash)) {
+    if (!af_found(ctx) || !af_mfa_token_matches(token, hash)) {
         return af_problem(ctx, AF_INVALID_MAIL_TOKEN, NULL);
     }
 
@@ -304,14 +286,8 @@ check_account(af_ctx_t *ctx)
     }
 
     af_bind(ctx, "password_hash", copy);
-    af_bind(ctx, "factor_id", NULL);
-    af_bind(ctx, "step", NULL);
-    af_bind(ctx, "recovery_hash", NULL);
-    af_bind(ctx, "sealed_seed", NULL);
     af_bind(ctx, "assertion", NULL);
-
-    verification->counted = "false";
-    verification->reason = "wrong_code";
+    af_code_bind_none(ctx);
 
     return NGX_OK;
 }
@@ -327,134 +303,26 @@ choose_proof(af_ctx_t *ctx)
 static ngx_int_t
 check_code(af_ctx_t *ctx)
 {
-    verification_t *verification = ctx->data;
+    af_mfa_token_t *token = ctx->data;
 
     ngx_int_t  rc;
 
-    if (af_column(ctx, "seconds_left")) {
-        return refuse_pause(ctx);
-    }
-
-    verification->counted = "true";
-
-    rc = check_app(ctx, af_field(ctx, "code"));
+    rc = af_code_compare(ctx, token->user_id);
 
     return (rc == NGX_DECLINED) ? refuse(ctx) : rc;
-}
-
-
-/* of all apps of the account: people have one code before them, no name */
-
-static ngx_int_t
-check_app(af_ctx_t *ctx, const char *code)
-{
-    size_t      i;
-    json_t     *factors, *factor;
-    ngx_int_t   rc;
-
-    factors = json_loads(af_column(ctx, "factors"), 0, NULL);
-    if (factors == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = NGX_DECLINED;
-
-    json_array_foreach(factors, i, factor) {
-        if (rc == NGX_DECLINED) {
-            rc = check_factor(ctx, factor, code);
-        }
-    }
-
-    json_decref(factors);
-
-    return rc;
-}
-
-
-static ngx_int_t
-check_factor(af_ctx_t *ctx, json_t *factor, const char *code)
-{
-    verification_t *verification = ctx->data;
-
-    char         seed[AF_SEAL_TEXT_SIZE];
-    int64_t      step;
-    ptrdiff_t    key;
-    const char  *sealed;
-
-    sealed = json_string_value(json_object_get(factor, "seed"));
-
-    key = af_mfa_unseal(&ctx->conf->seal_keys, verification->token.user_id,
-                        sealed, ngx_strlen(sealed), seed);
-
-    if (key == -1) {
-        af_request_log(NGX_LOG_ERR, ctx->request,
-                       "no \"autoflow_seal_key\" opens the seed of a factor, "
-                       "whose codes are refused");
-        return NGX_DECLINED;
-    }
-
-    step = af_totp_verify(seed, code, ngx_time(),
-                          json_integer_value(json_object_get(factor,
-                                                             "step")));
-
-    if (step != -1 && key != 0 && ctx->conf->seals
-        && af_mfa_seal(&ctx->conf->seal_keys, verification->token.user_id,
-                       seed, verification->sealed)
-           == 0)
-    {
-        af_bind(ctx, "sealed_seed", verification->sealed);
-    }
-
-    sodium_memzero(seed, sizeof(seed));
-
-    if (step == -1) {
-        return NGX_DECLINED;
-    }
-
-    (void) ngx_cpystrn((u_char *) verification->factor_id,
-                       (u_char *) json_string_value(json_object_get(factor,
-                                                                    "id")),
-                       AF_UUID_SIZE);
-    (void) ngx_sprintf((u_char *) verification->step, "%L%Z", step);
-
-    af_bind(ctx, "factor_id", verification->factor_id);
-    af_bind(ctx, "step", verification->step);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-check_recovery(af_ctx_t *ctx)
-{
-    verification_t *verification = ctx->data;
-
-    if (af_recovery_hash(verification->token.user_id,
-                         af_field(ctx, "recovery_code"),
-                         verification->recovery_hash)
-        != 0)
-    {
-        return refuse(ctx);
-    }
-
-    af_bind(ctx, "recovery_hash", verification->recovery_hash);
-
-    return NGX_OK;
 }
 
 
 static ngx_int_t
 check_passkey(af_ctx_t *ctx)
 {
-    verification_t *verification = ctx->data;
+    af_mfa_token_t *token = ctx->data;
 
     ngx_int_t  rc;
 
     static const char  purpose[] = { AF_CHALLENGE_FACTOR, '\0' };
 
-    verification->reason = "wrong_passkey";
-
-    rc = af_passkey_used(ctx, purpose, verification->token.user_id, "");
+    rc = af_passkey_used(ctx, purpose, token->user_id, "");
 
     return (rc == NGX_DECLINED) ? refuse(ctx) : rc;
 }
@@ -465,7 +333,7 @@ check_passkey(af_ctx_t *ctx)
 static ngx_int_t
 answer_tokens(af_ctx_t *ctx)
 {
-    verification_t *verification = ctx->data;
+    af_mfa_token_t *token = ctx->data;
 
     af_account_key_t  key;
 
@@ -473,20 +341,20 @@ answer_tokens(af_ctx_t *ctx)
         return refuse(ctx);
     }
 
-    af_account_key(ctx, verification->token.user_id, "", &key);
+    af_account_key(ctx, token->user_id, "", &key);
 
     af_attempts_succeeded(ctx);
     af_attempts_clear(ctx, &key);
     af_count_named(AF_METRIC_LOGINS, "success");
 
-    return af_step_tokens(ctx);
+    return (af_device_cookie(ctx) == NGX_OK) ? af_step_tokens(ctx) : NGX_ERROR;
 }
 
 
 static ngx_int_t
 answer_options(af_ctx_t *ctx)
 {
-    verification_t *verification = ctx->data;
+    af_mfa_token_t *token = ctx->data;
 
     af_challenge_t  challenge;
 
@@ -497,7 +365,7 @@ answer_options(af_ctx_t *ctx)
     ngx_memzero(&challenge, sizeof(af_challenge_t));
 
     challenge.purpose = AF_CHALLENGE_FACTOR;
-    ngx_memcpy(challenge.user_id, verification->token.user_id, AF_UUID_SIZE);
+    ngx_memcpy(challenge.user_id, token->user_id, AF_UUID_SIZE);
 
     af_attempts_unchecked(ctx);
 
@@ -509,39 +377,7 @@ answer_options(af_ctx_t *ctx)
 static ngx_int_t
 refuse(af_ctx_t *ctx)
 {
-    verification_t *verification = ctx->data;
+    af_count_named(AF_METRIC_LOGINS, af_code_reason(ctx));
 
-    af_attempts_failed(ctx);
-    af_count_named(AF_METRIC_LOGINS, verification->reason);
-
-    af_bind(ctx, "counted", verification->counted);
-    af_bind(ctx, "reason", verification->reason);
-
-    (void) af_follow(ctx, refusal_steps);
-
-    return af_query(ctx, &af_sql_mfa_failed);
-}
-
-
-static ngx_int_t
-answer_refusal(af_ctx_t *ctx)
-{
-    if (af_column(ctx, "seconds_left")) {
-        return refuse_pause(ctx);
-    }
-
-    return af_problem(ctx, json_object_get(ctx->body, "credential")
-                           ? AF_INVALID_PASSKEY : AF_INVALID_CODE, NULL);
-}
-
-
-static ngx_int_t
-refuse_pause(af_ctx_t *ctx)
-{
-    ngx_uint_t  seconds;
-
-    seconds = strtoul(af_column(ctx, "seconds_left"), NULL, 10);
-
-    return (af_retry_after(ctx, seconds) == NGX_OK)
-           ? af_problem(ctx, AF_TOO_MANY_ATTEMPTS, NULL) : NGX_ERROR;
+    return af_code_refuse(ctx, 1);
 }

@@ -144,6 +144,7 @@ refuse(af_ctx_t *ctx, af_problem_id_t problem, const char *reason)
     af_attempts_failed(ctx);
     af_count_named(AF_METRIC_LOGINS, reason);
 
+    af_bind(ctx, "login", "true");
     af_bind(ctx, "reason", reason);
     af_bind(ctx, "counted", "false");
 

@@ -1,4 +1,6 @@
 #include "api/proofs.h"
+#include "api/attempts.h"
+#include "api/codes.h"
 #include "api/passkey.h"
 #include "api/passkey_options.h"
 #include "api/reauth.h"
@@ -9,6 +11,9 @@
 static int af_reauth_rule(json_t *body, json_t *errors);
 static ngx_int_t af_reauth_choose(af_ctx_t *ctx);
 static ngx_int_t af_reauth_answer_password(af_ctx_t *ctx);
+static ngx_int_t af_reauth_find_codes(af_ctx_t *ctx);
+static ngx_int_t af_reauth_compare_code(af_ctx_t *ctx);
+static ngx_int_t af_reauth_answer_code(af_ctx_t *ctx);
 static ngx_int_t af_reauth_check_passkey(af_ctx_t *ctx);
 static ngx_int_t af_reauth_answer_passkey(af_ctx_t *ctx);
 
@@ -39,8 +44,19 @@ static const af_step_pt  af_reauth_passkey[] = {
 };
 
 
+static const af_step_pt  af_reauth_code[] = {
+    af_reauth_find_codes,
+    af_reauth_compare_code,
+    af_step_query,
+    af_reauth_answer_code,
+    NULL
+};
+
+
 static const af_proof_t  af_reauth_proofs[] = {
     { "current_password", af_reauth_password },
+    { "code", af_reauth_code },
+    { "recovery_code", af_reauth_code },
     { "credential", af_reauth_passkey },
     { NULL, NULL }
 };
@@ -48,6 +64,8 @@ static const af_proof_t  af_reauth_proofs[] = {
 
 static const af_field_t  proofs_fields[] = {
     { "current_password", &af_type_credential, 0, NULL },
+    { "code", &af_type_code, 0, NULL },
+    { "recovery_code", &af_type_code, 0, NULL },
     { "credential", &af_type_object, 0, &af_schema_credential },
     { NULL, NULL, 0, NULL }
 };
@@ -130,6 +148,47 @@ af_reauth_answer_password(af_ctx_t *ctx)
 {
     return af_found(ctx) ? af_step_access_token(ctx)
                          : af_reauth_answer(ctx, af_reauth_password);
+}
+
+
+static ngx_int_t
+af_reauth_find_codes(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    af_bind(ctx, "verified_hash", NULL);
+
+    rc = af_attempt_address(ctx);
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_mfa_find) : rc;
+}
+
+
+static ngx_int_t
+af_reauth_compare_code(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (!af_found(ctx)) {
+        return af_problem(ctx, AF_INVALID_TOKEN, NULL);
+    }
+
+    rc = af_code_compare(ctx, (char *) ctx->identity->user_id.data);
+
+    return (rc == NGX_DECLINED) ? af_code_refuse(ctx, 0) : rc;
+}
+
+
+static ngx_int_t
+af_reauth_answer_code(af_ctx_t *ctx)
+{
+    if (!af_found(ctx)) {
+        return af_code_refuse(ctx, 0);
+    }
+
+    af_attempts_succeeded(ctx);
+
+    return af_step_access_token(ctx);
 }
 
 

@@ -1,5 +1,6 @@
 #include "api/reauth.h"
 #include "api/attempts.h"
+#include "api/codes.h"
 #include "api/password.h"
 
 
@@ -100,6 +101,7 @@ af_step_reauth_check(af_ctx_t *ctx)
     }
 
     af_bind(ctx, "verified_hash", reauth->hash);
+    af_code_bind_none(ctx);
 
     if (!af_attempts_are_total(ctx)) {
         return NGX_OK;

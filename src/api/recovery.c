@@ -229,20 +229,7 @@ count_success(af_ctx_t *ctx)
 static int
 one_password(json_t *body, json_t *errors)
 {
-    json_t  *new_password, *password;
+    static const char *const  names[] = { "new_password", "password", NULL };
 
-    new_password = json_object_get(body, "new_password");
-    password = json_object_get(body, "password");
-
-    if (new_password == NULL && password == NULL) {
-        return af_schema_error(errors, "new_password", "required",
-                               "is missing");
-    }
-
-    if (new_password && password) {
-        return af_schema_error(errors, "password", "ambiguous",
-                               "cannot be given together with new_password");
-    }
-
-    return 0;
+    return af_schema_one_of(body, errors, names);
 }

@@ -1,5 +1,6 @@
 #include "api/schemas.h"
 #include "check/input.h"
+#include "crypto/recovery.h"
 #include "token/cursor.h"
 
 #include <unictype.h>
@@ -34,6 +35,12 @@ static const af_field_t  user_fields[] = {
 const af_schema_t  af_schema_user = { "User", user_fields, NULL };
 
 
+const af_type_t  af_type_recovery_codes = {
+    .name = "recovery codes", .json = JSON_ARRAY, .max = AF_RECOVERY_CODES,
+    .element = &af_type_string
+};
+
+
 static const af_field_t  token_pair_fields[] = {
     { "access_token", &af_type_string, AF_REQUIRED, NULL },
     { "refresh_token", &af_type_string, AF_REQUIRED, NULL },
@@ -41,6 +48,7 @@ static const af_field_t  token_pair_fields[] = {
     { "expires_in", &af_type_integer, AF_REQUIRED, NULL },
     { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
     { "message", &af_type_string, 0, NULL },
+    { "recovery_codes", &af_type_recovery_codes, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 

@@ -46,7 +46,9 @@ extern const af_type_t  af_type_search;       /* three characters or more */
 extern const af_type_t  af_type_by_time;      /* "created_at" */
 
 extern const af_schema_t  af_schema_user;
+extern const af_type_t    af_type_recovery_codes;
 extern const af_schema_t  af_schema_token_pair;
+extern const af_schema_t  af_schema_registered;
 extern const af_schema_t  af_schema_notice;
 extern const af_schema_t  af_schema_sessions;
 extern const af_schema_t  af_schema_contact;

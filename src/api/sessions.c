@@ -56,6 +56,7 @@ const af_route_t  af_sessions_routes[] = {
       .summary = "Exchange a refresh token for new tokens",
       .problems = AF_PROBLEM_LIST(AF_TOKEN_REQUIRED, AF_EXPIRED_TOKEN,
                                   AF_REUSED_TOKEN, AF_EMAIL_NOT_VERIFIED,
+                                  AF_MFA_ENROLMENT_REQUIRED,
                                   AF_TOO_MANY_ATTEMPTS),
       .body = &refresh_schema,
       .body_optional = 1,

@@ -19,7 +19,7 @@
 typedef ngx_int_t (*af_tokens_pt)(af_ctx_t *ctx, af_token_pair_t *pair);
 
 
-static ngx_int_t af_issue_access(af_ctx_t *ctx, ngx_uint_t answers);
+static ngx_uint_t af_cookies_are_its(af_ctx_t *ctx);
 static ngx_int_t af_issue_tokens(af_ctx_t *ctx, af_token_pair_t *pair,
     af_tokens_pt answer);
 static ngx_int_t af_answer_tokens(af_ctx_t *ctx, af_token_pair_t *pair);
@@ -27,7 +27,7 @@ static ngx_int_t af_tokens_cookies(af_ctx_t *ctx, char *access, size_t len,
     char *refresh);
 static int af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
     const ngx_http_autoflow_srv_conf_t *server, json_t *claims);
-static int af_claim_auth_time(json_t *claims, time_t now);
+static int af_claim_proof_time(json_t *claims, const char *name, time_t now);
 static json_t *af_audience(const ngx_http_autoflow_srv_conf_t *ascf);
 
 
@@ -47,6 +47,14 @@ af_lifetime_post(ngx_conf_t *cf, void *post, void *data)
 ngx_int_t
 af_step_tokens(af_ctx_t *ctx)
 {
+    return af_tokens_and(ctx, NULL);
+}
+
+
+ngx_int_t
+af_tokens_and(af_ctx_t *ctx, json_t *recovery_codes)
+{
+    ngx_int_t        rc;
     af_token_pair_t  pair;
 
     if (!af_found(ctx)) {
@@ -54,10 +62,15 @@ af_step_tokens(af_ctx_t *ctx)
     }
 
     ngx_memzero(&pair, sizeof(af_token_pair_t));
+    pair.recovery_codes = recovery_codes;
 
-    return af_column(ctx, "session_id")
-           ? af_issue_tokens(ctx, &pair, af_answer_tokens)
-           : af_answer_tokens(ctx, &pair);
+    rc = af_column(ctx, "session_id")
+         ? af_issue_tokens(ctx, &pair, af_answer_tokens)
+         : af_answer_tokens(ctx, &pair);
+
+    json_decref(recovery_codes);
+
+    return rc;
 }
 
 
@@ -76,21 +89,32 @@ af_tokens_renew(af_ctx_t *ctx)
 ngx_int_t
 af_step_access_token(af_ctx_t *ctx)
 {
-    return af_issue_access(ctx, 1);
+    json_t     *json;
+    ngx_int_t   rc;
+
+    json = json_object();
+    rc = af_access_token_add(ctx, json);
+
+    if (rc != NGX_OK) {
+        json_decref(json);
+        return rc;
+    }
+
+    return af_answer(ctx, json, NULL, NULL);
 }
 
 
 ngx_int_t
 af_access_token_renew(af_ctx_t *ctx)
 {
-    return af_issue_access(ctx, 0);
+    return af_access_token_add(ctx, NULL);
 }
 
 
-static ngx_int_t
-af_issue_access(af_ctx_t *ctx, ngx_uint_t answers)
+ngx_int_t
+af_access_token_add(af_ctx_t *ctx, json_t *json)
 {
-    json_t     *json;
+    json_t     *members;
     ngx_str_t   access;
     ngx_int_t   rc;
 
@@ -102,24 +126,36 @@ af_issue_access(af_ctx_t *ctx, ngx_uint_t answers)
                           "token: are there too many roles?");
     }
 
-    rc = NGX_OK;
+    rc = af_cookies_are_its(ctx) ? af_cookies_renew(ctx->request, &access)
+                                 : NGX_OK;
 
-    if (af_cookies_on(ctx->request)) {
-        rc = af_cookies_renew(ctx->request, &access);
-    }
+    if (json) {
+        members = json_pack("{ss# ss sI}",
+                            "access_token", (char *) access.data,
+                            (int) access.len,
+                            "token_type", "bearer",
+                            "expires_in", (json_int_t) ctx->conf->access_ttl);
 
-    if (rc == NGX_OK && answers) {
-        json = json_pack("{ss# ss sI}",
-                         "access_token", (char *) access.data, (int) access.len,
-                         "token_type", "bearer",
-                         "expires_in", (json_int_t) ctx->conf->access_ttl);
-
-        rc = af_answer(ctx, json, NULL, NULL);
+        if (json_object_update_new(json, members) != 0) {
+            rc = NGX_ERROR;
+        }
     }
 
     af_wipe_free((char *) access.data);
 
     return rc;
+}
+
+
+/* a browser may have sent the token of one session beside another's cookies */
+
+static ngx_uint_t
+af_cookies_are_its(af_ctx_t *ctx)
+{
+    return af_cookies_on(ctx->request)
+           && (ctx->identity->cookie
+               || af_cookies_belong_to(ctx->request, NULL,
+                                       &ctx->identity->session_id));
 }
 
 
@@ -254,7 +290,9 @@ af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
         return -1;
     }
 
-    if (af_claim_auth_time(claims, now) != 0) {
+    if (af_claim_proof_time(claims, "auth_time", now) != 0
+        || af_claim_proof_time(claims, "mfa_time", now) != 0)
+    {
         return -1;
     }
 
@@ -275,12 +313,12 @@ af_access_claims(const ngx_http_autoflow_main_conf_t *conf,
  */
 
 static int
-af_claim_auth_time(json_t *claims, time_t now)
+af_claim_proof_time(json_t *claims, const char *name, time_t now)
 {
     json_t  *claim;
     time_t   proved;
 
-    claim = json_object_get(claims, "auth_time");
+    claim = json_object_get(claims, name);
     proved = json_integer_value(claim);
 
     if (proved <= now) {

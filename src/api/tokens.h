@@ -19,17 +19,25 @@ char *af_lifetime_post(ngx_conf_t *cf, void *post, void *data);
  */
 ngx_int_t af_step_tokens(af_ctx_t *ctx);
 
+/* Likewise, with an account's first recovery codes, which are freed. */
+ngx_int_t af_tokens_and(af_ctx_t *ctx, json_t *recovery_codes);
+
 /* Likewise sets the cookies alone: NGX_OK, or what ends a step. */
 ngx_int_t af_tokens_renew(af_ctx_t *ctx);
 
 /*
- * A step that answers with an access token alone, also in its cookie, for a row
- * with the columns "claims" and "user_id".
+ * A step that answers with an access token alone, for a row with the columns
+ * "claims" and "user_id"; also in its cookie, if the request was made by it, or
+ * its cookies are of the same session.
  */
 ngx_int_t af_step_access_token(af_ctx_t *ctx);
 
-/* Likewise sets the cookie alone: NGX_OK, or what ends a step. */
+/*
+ * Likewise sets the cookie alone, or adds the token to an answer: NGX_OK, or
+ * what ends a step.
+ */
 ngx_int_t af_access_token_renew(af_ctx_t *ctx);
+ngx_int_t af_access_token_add(af_ctx_t *ctx, json_t *json);
 
 
 /*

@@ -121,6 +121,40 @@ af_schema_error(json_t *errors, const char *field, const char *code,
 }
 
 
+int
+af_schema_one_of(json_t *body, json_t *errors, const char *const *names)
+{
+    size_t       len;
+    char         message[AF_MESSAGE_MAX];
+    const char  *given, *const *name;
+
+    given = NULL;
+    len = snprintf(message, sizeof(message), "is required");
+
+    for (name = names; *name; name++) {
+
+        if (name != names && len < sizeof(message)) {
+            len += snprintf(message + len, sizeof(message) - len,
+                            ", or else %s", *name);
+        }
+
+        if (json_object_get(body, *name) == NULL) {
+            continue;
+        }
+
+        if (given) {
+            (void) snprintf(message, sizeof(message),
+                            "cannot be given together with %s", given);
+            return af_schema_error(errors, *name, "ambiguous", message);
+        }
+
+        given = *name;
+    }
+
+    return given ? 0 : af_schema_error(errors, names[0], "required", message);
+}
+
+
 static int
 af_check_fields(const af_schema_t *schema, json_t *body, const char *within,
     int change, json_t *errors)

@@ -134,6 +134,13 @@ int af_schema_check_change(const af_schema_t *schema, json_t *body,
 int af_schema_convert(const af_schema_t *schema, json_t *input);
 
 /*
+ * A rule: the body has exactly one of these fields, whose names are NULL-ended.
+ * Without any, the first is reported; of several, the second.  Returns 0, or -1
+ * if there is no memory.
+ */
+int af_schema_one_of(json_t *body, json_t *errors, const char *const *names);
+
+/*
  * Adds an error.  `message` continues after the field's name: "is required".
  * Returns 0, or -1 if there is no memory.
  */

@@ -54,6 +54,13 @@ typedef enum {
 
 
 typedef enum {
+    AF_MFA_DISABLED = 0,                   /* none can be added */
+    AF_MFA_OPTIONAL,
+    AF_MFA_ENFORCED
+} af_mfa_mode_t;
+
+
+typedef enum {
     AF_REGISTRATION_OPEN = 0,
     AF_REGISTRATION_VERIFIED,
     AF_REGISTRATION_INVITE,
@@ -95,6 +102,9 @@ typedef struct {
     const char                 *domain_list;  /* likewise, for people */
     const char                 *inviters;  /* a role; NULL: none */
     ngx_uint_t                  invitation_ttl;  /* seconds */
+    ngx_uint_t                  mfa;       /* af_mfa_mode_t */
+    const char                 *mfa_required_of;  /* of lacks_factor() */
+    ngx_uint_t                  mfa_remember;  /* seconds; 0: off */
     ngx_uint_t                  site_used; /* people sign in with a browser */
     const struct af_relying_party_s  *webauthn;  /* NULL: no passkeys */
     struct af_webauthn_params_s *webauthn_params;  /* as configured, or NULL */
@@ -148,6 +158,7 @@ typedef struct {
     af_conf_line_t              verified_line;
     af_conf_line_t              registration_line;
     af_conf_line_t              webauthn_line;
+    af_conf_line_t              mfa_line;
 
     /* the first setting that production refuses, and its file if it has one */
     const char                 *insecure;

@@ -20,7 +20,8 @@ static const char *const  af_purposes[AF_PURPOSES] = {
     [AF_PURPOSE_PASSWORD] = "autoflow password",
     [AF_PURPOSE_MFA] = "autoflow mfa",
     [AF_PURPOSE_FACTOR] = "autoflow factor",
-    [AF_PURPOSE_CHALLENGE] = "autoflow challenge"
+    [AF_PURPOSE_CHALLENGE] = "autoflow challenge",
+    [AF_PURPOSE_ENROL] = "autoflow enrol"
 };
 
 

@@ -30,6 +30,7 @@ typedef enum {
     AF_PURPOSE_MFA,
     AF_PURPOSE_FACTOR,             /* of keys of autoflow_seal_key */
     AF_PURPOSE_CHALLENGE,
+    AF_PURPOSE_ENROL,
     AF_PURPOSES
 } af_purpose_t;
 

@@ -3,7 +3,7 @@
 #include <sodium.h>
 
 #include "crypto/recovery.h"
-#include "crypto/totp.h"
+#include "check/base32.h"
 
 
 #define AF_RECOVERY_OCTETS  10

@@ -9,25 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "check/base32.h"
+
 
 #define AF_TOTP_DIGITS  6
 #define AF_TOTP_STEP    30     /* seconds */
 
 /* octets of a secret, and its size as text with the terminating zero */
 #define AF_TOTP_OCTETS  20
-#define AF_BASE32_SIZE(octets)  (((octets) * 8 + 4) / 5 + 1)
 #define AF_TOTP_SIZE    AF_BASE32_SIZE(AF_TOTP_OCTETS)
 
-
-/* Writes base32 in upper case, without padding (RFC 4648, section 6). */
-void af_base32_encode(const unsigned char *octets, size_t len, char *text);
-
-/*
- * Reads it, in upper or lower case.  Returns the number of octets, at most
- * `size`, or -1.
- */
-ptrdiff_t af_base32_decode(const char *text, unsigned char *octets,
-    size_t size);
 
 /* A new secret. */
 void af_totp_secret(char secret[AF_TOTP_SIZE]);

@@ -5,6 +5,7 @@
 #include "flow/engine.h"
 #include "flow/budget.h"
 #include "flow/outcome.h"
+#include "flow/proof.h"
 #include "shm/counters.h"
 
 
@@ -23,6 +24,7 @@ struct af_job_s {
 };
 
 
+static void af_engine_begin(af_ctx_t *ctx);
 static void af_engine_time_database(af_ctx_t *ctx);
 static void af_engine_time_thread(af_ctx_t *ctx, const af_job_t *job);
 static void af_engine_notify(af_ctx_t *ctx, ngx_uint_t answered);
@@ -126,11 +128,7 @@ af_engine_run(af_ctx_t *ctx)
 
     if (ctx->step == NULL) {
         ctx->started = ngx_current_msec;
-        ctx->step = ctx->match.route->steps;
-
-        if (ctx->step == NULL) {
-            ctx->step = af_default_steps;
-        }
+        af_engine_begin(ctx);
     }
 
     do {
@@ -153,6 +151,25 @@ af_engine_run(af_ctx_t *ctx)
     }
 
     af_engine_end(ctx, rc);
+}
+
+
+/* a page asks for a proof later, when it is known who it is */
+
+static void
+af_engine_begin(af_ctx_t *ctx)
+{
+    const af_route_t  *route;
+
+    route = ctx->match.route;
+
+    if (route->page) {
+        (void) af_follow(ctx, route->steps);
+
+    } else {
+        (void) af_proof_before(ctx, route->steps ? route->steps
+                                                 : af_default_steps);
+    }
 }
 
 

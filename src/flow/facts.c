@@ -1,8 +1,10 @@
 #include "flow/facts.h"
+#include "http/cookies.h"
 #include "http/dialect.h"
 #include "http/request.h"
 #include "http/trace.h"
 #include "mail/outbox.h"
+#include "token/device.h"
 
 
 typedef struct {
@@ -24,10 +26,14 @@ static ngx_int_t af_fact_mail(const af_facts_t *of, size_t offset,
     const char **value);
 static ngx_int_t af_fact_verify_first(const af_facts_t *of, size_t offset,
     const char **value);
-static ngx_int_t af_fact_inviters(const af_facts_t *of, size_t offset,
+static ngx_int_t af_fact_string(const af_facts_t *of, size_t offset,
     const char **value);
 static ngx_int_t af_fact_accepted_language(const af_facts_t *of,
     size_t offset, const char **value);
+static ngx_int_t af_fact_nonzero(const af_facts_t *of, size_t offset,
+    const char **value);
+static ngx_int_t af_fact_device_hashes(const af_facts_t *of, size_t offset,
+    const char **value);
 static ngx_int_t af_fact_version(const af_facts_t *of, size_t offset,
     const char **value);
 static ngx_int_t af_fact_node_time(const af_facts_t *of, size_t offset,
@@ -68,7 +74,11 @@ static const struct {
     { "refresh_ttl", af_fact_refresh_ttl, 0 },
     { "mail", af_fact_mail, 0 },
     { "verify_first", af_fact_verify_first, 0 },
-    { "inviters", af_fact_inviters, 0 },
+    { "inviters", af_fact_string, af_configured(inviters) },
+    { "mfa_required_of", af_fact_string, af_configured(mfa_required_of) },
+    { "mfa_remember", af_fact_count, af_configured(mfa_remember) },
+    { "mfa_remembers", af_fact_nonzero, af_configured(mfa_remember) },
+    { "device_hashes", af_fact_device_hashes, 0 },
     { "accepted_language", af_fact_accepted_language, 0 },
     { "version", af_fact_version, 0 },
     { "node_time", af_fact_node_time, 0 },
@@ -171,12 +181,69 @@ af_fact_verify_first(const af_facts_t *of, size_t offset, const char **value)
 }
 
 
-/* the role of those who may invite; null: only superusers may */
+static ngx_int_t
+af_fact_nonzero(const af_facts_t *of, size_t offset, const char **value)
+{
+    const ngx_uint_t *count = (const void *) ((const char *) of->conf + offset);
+
+    *value = *count ? "true" : "false";
+
+    return NGX_OK;
+}
+
+
+/* an array, of the browser's cookies, some of which may be planted; or null */
 
 static ngx_int_t
-af_fact_inviters(const af_facts_t *of, size_t offset, const char **value)
+af_fact_device_hashes(const af_facts_t *of, size_t offset, const char **value)
 {
-    *value = of->conf->inviters;
+    char        hash[AF_DEVICE_HASH_SIZE];
+    u_char     *p, *text;
+    ngx_str_t   values[AF_COOKIE_VALUES];
+    ngx_uint_t  i, n;
+
+    *value = NULL;
+
+    n = of->conf->mfa_remember ? af_cookie(of->request, AF_COOKIE_DEVICE,
+                                           values)
+                               : 0;
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    text = ngx_pnalloc(of->pool, n * AF_DEVICE_HASH_SIZE + 2);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text;
+
+    for (i = 0; i < n; i++) {
+        if (af_device_hash((char *) values[i].data, values[i].len, hash)
+            == 0)
+        {
+            p = ngx_sprintf(p, "%c%s", p == text ? '{' : ',', hash);
+        }
+    }
+
+    if (p != text) {
+        (void) ngx_sprintf(p, "}%Z");
+        *value = (char *) text;
+    }
+
+    return NGX_OK;
+}
+
+
+/* or null */
+
+static ngx_int_t
+af_fact_string(const af_facts_t *of, size_t offset, const char **value)
+{
+    const char *const *string = (const void *)
+                                ((const char *) of->conf + offset);
+
+    *value = *string;
 
     return NGX_OK;
 }

@@ -78,6 +78,7 @@ struct af_ctx_s {
     void                           *job_data;
     void                           *attempts;
     ngx_uint_t                      again;     /* af_attempt_again() */
+    const af_step_pt               *then;      /* after af_proof_before() */
     void                           *page;      /* the dialect's */
     af_ended_pt                     ended;     /* NULL: not needed */
     af_credential_t                 presented; /* the refresh token */

@@ -43,6 +43,19 @@ typedef enum {
 } af_budget_t;
 
 
+/* a proof that a route takes besides a token, see flow/proof.h */
+
+typedef enum {
+    AF_PROOF_BY_ACCESS = 0,    /* COOKIE if superusers change something */
+    AF_PROOF_NONE,
+    AF_PROOF_COOKIE,           /* as FRESH, but only where it is a cookie */
+    AF_PROOF_FRESH,
+    AF_PROOF_FACTOR,           /* likewise, but the body has the password: it
+                                  is enough for an account without factors */
+    AF_PROOF_SOMETIMES         /* likewise, if its steps ask for it */
+} af_proof_need_t;
+
+
 typedef struct af_route_s {
     ngx_uint_t             method;       /* NGX_HTTP_GET includes HEAD */
     const char            *path;         /* "/auth/users/{id}" */
@@ -62,6 +75,7 @@ typedef struct af_route_s {
     const af_problem_id_t *problems;     /* ended by 0; besides those that
                                             follow from the row */
     af_budget_t            budget;
+    af_proof_need_t        proof;
     const void            *page;         /* the dialect's, or NULL */
     unsigned               form:1;       /* the body may also be a form */
     unsigned               body_optional:1;

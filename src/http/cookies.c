@@ -71,7 +71,11 @@ static const struct {
 
     [AF_COOKIE_LANGUAGE] = { ngx_string("af_language"),
                              ngx_string("__Host-af_language"),
-                             ngx_string("__Secure-af_language"), 0 }
+                             ngx_string("__Secure-af_language"), 0 },
+
+    [AF_COOKIE_DEVICE] = { ngx_string("af_device"),
+                           ngx_string("__Host-af_device"),
+                           ngx_string("__Secure-af_device"), 0 }
 };
 
 
@@ -193,6 +197,14 @@ af_cookies_set_page(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *value, time_t max_age)
 {
     return af_cookie_set(r, cookie, &af_cookie_root, value, max_age);
+}
+
+
+ngx_int_t
+af_cookies_set_device(ngx_http_request_t *r, const ngx_str_t *value,
+    time_t max_age)
+{
+    return af_cookie_set(r, AF_COOKIE_DEVICE, &af_cookie_root, value, max_age);
 }
 
 
@@ -402,11 +414,16 @@ af_cookie_is_current(ngx_http_request_t *r, af_cookie_t legacy,
 ngx_int_t
 af_cookies_handler(ngx_http_request_t *r)
 {
+    ngx_int_t  rc;
+
     if (r != r->main || !af_srv_conf(r)->cookies) {
         return NGX_DECLINED;
     }
 
-    return af_cookies_hide(r, &af_cookies[AF_COOKIE_REFRESH].plain);
+    rc = af_cookies_hide(r, &af_cookies[AF_COOKIE_REFRESH].plain);
+
+    return (rc == NGX_DECLINED)
+           ? af_cookies_hide(r, &af_cookies[AF_COOKIE_DEVICE].plain) : rc;
 }
 
 

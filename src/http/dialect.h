@@ -18,6 +18,7 @@ typedef struct {
     const char  *refresh;
     time_t       expires_in;    /* of the access token, in seconds */
     const char  *message;       /* for people; NULL: none */
+    json_t      *recovery_codes;  /* shown once; NULL: none */
 } af_token_pair_t;
 
 

@@ -767,12 +767,14 @@ af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
 static void
 af_identity_read_proof(const af_claims_t *claims, af_verified_t *verified)
 {
-    af_claim_t  auth_time, aal;
+    af_claim_t  auth_time, mfa_time, aal;
 
     af_claims_get(claims, "auth_time", &auth_time);
+    af_claims_get(claims, "mfa_time", &mfa_time);
     af_claims_get(claims, "aal", &aal);
 
     verified->auth_time = ngx_max(auth_time.integer, 0);
+    verified->mfa_time = ngx_max(mfa_time.integer, 0);
     verified->aal = (aal.integer >= 0 && aal.integer <= AF_AAL_MAX)
                     ? aal.integer : 0;
 }
@@ -971,14 +973,19 @@ af_identity_is_revoked(ngx_http_request_t *r, const af_identity_t *identity)
 
 
 ngx_uint_t
-af_identity_is_fresh(const af_identity_t *identity, time_t within)
+af_identity_is_fresh(const af_identity_t *identity, ngx_uint_t aal,
+    time_t within)
 {
-    int64_t  age;
+    int64_t               since, age;
+    const af_verified_t  *verified;
 
-    age = ngx_time() - identity->verified.auth_time;
+    verified = &identity->verified;
+    since = (aal > 1) ? verified->mfa_time : verified->auth_time;
+    age = ngx_time() - since;
 
     return identity->status == AF_TOKEN_OK && identity->first_party
-           && identity->verified.auth_time > 0
+           && verified->aal >= aal
+           && since > 0
            && age >= -identity->conf->leeway
            && age <= within + identity->conf->leeway;
 }

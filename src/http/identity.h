@@ -46,6 +46,7 @@ typedef struct {
     int64_t          iat;          /* 0 unless an integer */
     int64_t          epoch;
     int64_t          auth_time;    /* of a first-party token, or 0: unknown */
+    int64_t          mfa_time;     /* likewise, of its second factor */
     uint64_t         checked;      /* the revocations' generation then */
     ngx_uint_t       generation;   /* of the fetched keys */
     u_char           user_id[AF_UUID_OCTETS];
@@ -109,10 +110,12 @@ ngx_uint_t af_identity_said(const af_identity_t *identity,
     const ngx_str_t *name, af_claim_t *claim);
 
 /*
- * Whether a first-party token says that its owner was authenticated within so
- * many seconds, by clocks that differ by the leeway at most.
+ * Whether a first-party token says that its owner was authenticated at least at
+ * this level within so many seconds, by clocks that differ by the leeway at
+ * most: of the second level the second factor's time counts.
  */
-ngx_uint_t af_identity_is_fresh(const af_identity_t *identity, time_t within);
+ngx_uint_t af_identity_is_fresh(const af_identity_t *identity, ngx_uint_t aal,
+    time_t within);
 
 /*
  * Whether first-party tokens can be trusted: this node's feed is fresh, or may

@@ -258,7 +258,7 @@ af_login_helps(const af_verdict_t *verdict)
 
 /*
  * Where to go on; NULL: it stays refused.  Who is asked for the password again
- * is fresh afterwards, but of no other assurance level.
+ * is fresh afterwards, but not at another assurance level.
  */
 
 static const af_login_t *
@@ -269,7 +269,8 @@ af_login_for(ngx_http_request_t *r, const af_verdict_t *verdict)
     login = af_loc_conf(r)->login;
 
     if (login && verdict->status == AF_TOKEN_INSUFFICIENT) {
-        return (verdict->condition->fresh && verdict->identity->cookie)
+        return (verdict->condition->fresh && verdict->condition->level < 2
+                && verdict->identity->cookie)
                ? login->confirm : NULL;
     }
 

@@ -39,6 +39,8 @@ const af_problem_t  af_problems[] = {
         "The account or the password is wrong.", NULL },
     [AF_MFA_REQUIRED] = { 401, "mfa_required",
         "The password is right, and a second factor is required.", NULL },
+    [AF_MFA_ENROLMENT_REQUIRED] = { 401, "mfa_enrolment_required",
+        "This account must have a second factor, and log in with it.", NULL },
     [AF_INVALID_CODE] = { 401, "invalid_code",
         "The code is wrong, or was used.", NULL },
     [AF_INVALID_PASSKEY] = { 401, "invalid_passkey",
@@ -141,6 +143,11 @@ static const af_schema_t  af_asked_schema = {
     "AskedFactor", af_asked_fields, NULL
 };
 
+static const af_type_t  af_kinds_type = {
+    .name = "kinds of factors", .json = JSON_ARRAY, .max = 10,
+    .element = &af_type_string
+};
+
 static const af_field_t  af_problem_fields[] = {
     { "type", &af_type_string, AF_REQUIRED, NULL },
     { "title", &af_type_string, AF_REQUIRED, NULL },
@@ -152,6 +159,8 @@ static const af_field_t  af_problem_fields[] = {
     { "errors", &af_type_array, 0, &af_error_schema },
     { "mfa_token", &af_type_string, 0, NULL },
     { "factors", &af_type_array, 0, &af_asked_schema },
+    { "enrolment_token", &af_type_string, 0, NULL },
+    { "types", &af_kinds_type, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 

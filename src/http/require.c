@@ -29,6 +29,7 @@ static ngx_int_t af_condition_fresh(ngx_http_request_t *r,
 static ngx_int_t af_condition_variable(ngx_http_request_t *r,
     const af_identity_t *identity, const af_condition_t *condition);
 
+static void af_require_level(const ngx_array_t *require);
 static char *af_condition_parse(ngx_conf_t *cf, ngx_str_t *text,
     af_condition_t *condition);
 static const char *af_condition_parse_role(ngx_conf_t *cf, ngx_str_t *rest,
@@ -230,7 +231,6 @@ af_verdict_refuse(ngx_http_request_t *r, const af_verdict_t *verdict)
 static ngx_int_t
 af_require_proof(ngx_http_request_t *r, ngx_str_t *proof)
 {
-    u_char                *p;
     time_t                 fresh;
     ngx_uint_t             i, aal;
     const ngx_array_t     *require;
@@ -249,13 +249,23 @@ af_require_proof(ngx_http_request_t *r, ngx_str_t *proof)
         }
     }
 
-    p = ngx_pnalloc(r->pool, sizeof(", acr_values=\"aal\", max_age=\"\"")
-                             + NGX_INT_T_LEN + NGX_TIME_T_LEN);
+    return af_require_params(r->pool, aal, fresh, proof);
+}
+
+
+ngx_int_t
+af_require_params(ngx_pool_t *pool, ngx_uint_t aal, time_t fresh,
+    ngx_str_t *params)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(pool, sizeof(", acr_values=\"aal\", max_age=\"\"")
+                          + NGX_INT_T_LEN + NGX_TIME_T_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    proof->data = p;
+    params->data = p;
 
     if (aal) {
         p = ngx_sprintf(p, ", acr_values=\"aal%ui\"", aal);
@@ -265,7 +275,7 @@ af_require_proof(ngx_http_request_t *r, ngx_str_t *proof)
         p = ngx_sprintf(p, ", max_age=\"%T\"", fresh);
     }
 
-    proof->len = p - proof->data;
+    params->len = p - params->data;
 
     return NGX_OK;
 }
@@ -340,8 +350,8 @@ static ngx_int_t
 af_condition_fresh(ngx_http_request_t *r, const af_identity_t *identity,
     const af_condition_t *condition)
 {
-    return af_identity_is_fresh(identity, condition->fresh) ? NGX_OK
-                                                            : NGX_DECLINED;
+    return af_identity_is_fresh(identity, condition->level, condition->fresh)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -415,9 +425,32 @@ af_require_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                ? AF_REAUTHENTICATION_REQUIRED : problem;
     }
 
+    af_require_level(alcf->require);
+
     af_conf_line(cf, &alcf->require_line);
 
     return NGX_CONF_OK;
+}
+
+
+/* beside aal=2, fresh= is about what makes it: a password alone doesn't */
+
+static void
+af_require_level(const ngx_array_t *require)
+{
+    ngx_uint_t       i, level;
+    af_condition_t  *condition;
+
+    condition = require->elts;
+    level = 0;
+
+    for (i = 0; i < require->nelts; i++) {
+        level = ngx_max(level, condition[i].aal);
+    }
+
+    for (i = 0; i < require->nelts; i++) {
+        condition[i].level = level;
+    }
 }
 
 

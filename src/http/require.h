@@ -22,6 +22,7 @@ struct af_condition_s {
     af_problem_id_t            problem;    /* if it is false */
     ngx_uint_t                 aal;        /* at least; 0: any */
     time_t                     fresh;      /* seconds at most; 0: any */
+    ngx_uint_t                 level;      /* that has to be fresh */
 
     /* for some conditions */
     ngx_array_t               *path;       /* names of claims, ngx_str_t */
@@ -53,6 +54,13 @@ ngx_int_t af_require_evaluate(ngx_http_request_t *r, af_verdict_t *verdict);
  */
 ngx_int_t af_require_judge(ngx_http_request_t *r, af_protected_t by,
     af_verdict_t *verdict);
+
+/*
+ * The parameters of a challenge (RFC 9470) for a level, 0 being any, that was
+ * proved at most so many seconds ago, 0 being at any time.
+ */
+ngx_int_t af_require_params(ngx_pool_t *pool, ngx_uint_t aal, time_t fresh,
+    ngx_str_t *params);
 
 /*
  * Notes that a verdict refused the request: from now on $autoflow_status says

@@ -28,7 +28,8 @@ const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS] = {
     { "factor_added", NULL },
     { "factor_removed", NULL },
     { "recovery_codes", NULL },
-    { "passkey_cloned", NULL }
+    { "passkey_cloned", NULL },
+    { "new_device", NULL }
 };
 
 

@@ -12,6 +12,7 @@
 #include "api/reauth.h"
 #include "api/refresh.h"
 #include "api/tokens.h"
+#include "flow/proof.h"
 
 
 static ngx_int_t enter(af_ctx_t *ctx);
@@ -22,6 +23,7 @@ static ngx_int_t find_session(af_ctx_t *ctx);
 static ngx_int_t exchange_token(af_ctx_t *ctx);
 static ngx_int_t set_cookies(af_ctx_t *ctx);
 static ngx_int_t renewed(af_ctx_t *ctx);
+static void set_proof(af_identity_t *identity, json_t *claims);
 static void set_id(ngx_str_t *id, char text[AF_UUID_SIZE], const char *value);
 static ngx_int_t find_user(af_ctx_t *ctx);
 static ngx_int_t keep_user(af_ctx_t *ctx);
@@ -285,11 +287,13 @@ renewed(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    identity->conf = ctx->server;
     identity->status = AF_TOKEN_OK;
     identity->first_party = 1;
     identity->cookie = 1;
     identity->superuser = json_is_true(json_object_get(claims,
                                                        "is_superuser"));
+    set_proof(identity, claims);
     json_decref(claims);
 
     set_id(&identity->user_id, identity->ids[0], af_column(ctx, "user_id"));
@@ -301,6 +305,18 @@ renewed(af_ctx_t *ctx)
     ctx->presented.source = AF_SOURCE_NONE;
 
     return admit(ctx);
+}
+
+
+static void
+set_proof(af_identity_t *identity, json_t *claims)
+{
+    identity->verified.auth_time =
+        json_integer_value(json_object_get(claims, "auth_time"));
+    identity->verified.mfa_time =
+        json_integer_value(json_object_get(claims, "mfa_time"));
+    identity->verified.aal =
+        json_integer_value(json_object_get(claims, "aal"));
 }
 
 
@@ -359,7 +375,7 @@ begin(af_ctx_t *ctx)
     }
 
     if (page->reauth) {
-        return af_follow(ctx, af_page_reauth_steps);
+        return af_proof_before(ctx, af_page_reauth_steps);
     }
 
     if (page->fresh && ctx->match.route->method == NGX_HTTP_GET
@@ -379,9 +395,9 @@ begin(af_ctx_t *ctx)
     steps = page->steps ? page->steps
             : state->bare ? show_steps : af_pages_steps(page);
 
-    return af_follow(ctx, steps ? steps
-                                : ctx->match.route->statement ? default_steps
-                                                              : show_steps);
+    return af_proof_before(ctx, steps ? steps
+                                      : ctx->match.route->statement
+                                        ? default_steps : show_steps);
 }
 
 

@@ -196,7 +196,8 @@ af_page_needs_session(af_problem_id_t problem)
 {
     return problem == AF_TOKEN_REQUIRED || problem == AF_INVALID_TOKEN
            || problem == AF_NOT_YET_VALID_TOKEN || problem == AF_EXPIRED_TOKEN
-           || problem == AF_REVOKED_TOKEN || problem == AF_REUSED_TOKEN;
+           || problem == AF_REVOKED_TOKEN || problem == AF_REUSED_TOKEN
+           || problem == AF_MFA_ENROLMENT_REQUIRED;
 }
 
 

@@ -327,6 +327,15 @@ af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
     route->page = page;
     route->redirects = 1;
 
+    /* a form with the password, or what asked for it before */
+
+    if (route->proof == AF_PROOF_FRESH && page->reauth) {
+        route->proof = AF_PROOF_FACTOR;
+
+    } else if (route->proof < AF_PROOF_FACTOR) {
+        route->proof = AF_PROOF_NONE;
+    }
+
     if (ngx_strcmp(page->method, "GET") == 0) {
         route->method = NGX_HTTP_GET;
         route->status = NGX_HTTP_OK;

@@ -92,7 +92,8 @@ _Static_assert(af_label_count(status) == AF_STATUS_CLASSES, "values");
 
 af_label(outcome, "outcome", "success", "unknown_account", "wrong_password",
          "account_disabled", "email_not_verified", "changed_meanwhile",
-         "mfa_required", "wrong_code", "wrong_passkey");
+         "mfa_required", "mfa_enrolment_required", "wrong_code",
+         "wrong_passkey");
 
 /* in the order of af_limit_t */
 af_label(limit, "limit", "address", "account", "account_total", "logins",

@@ -12,8 +12,9 @@ static void af_mfa_password(const char *hash, char text[AF_MFA_PASSWORD_SIZE]);
 
 
 int
-af_mfa_token_make(const af_purpose_keys_t *keys, const char *user_id,
-    const char *hash, int64_t now, char token[AF_SEALED_SIZE])
+af_mfa_token_make(const af_purpose_keys_t *keys, af_purpose_t purpose,
+    const char *user_id, const char *hash, int64_t now,
+    char token[AF_SEALED_SIZE])
 {
     char           text[AF_SEAL_TEXT_SIZE], password[AF_MFA_PASSWORD_SIZE];
     unsigned char  octets[AF_UUID_OCTETS];
@@ -27,18 +28,18 @@ af_mfa_token_make(const af_purpose_keys_t *keys, const char *user_id,
     (void) snprintf(text, sizeof(text), "%s%s%" PRId64, user_id, password,
                     now + AF_MFA_TTL);
 
-    return af_seal(keys, AF_PURPOSE_MFA, text, token);
+    return af_seal(keys, purpose, text, token);
 }
 
 
 int
-af_mfa_token_open(const af_purpose_keys_t *keys, const char *token,
-    size_t len, int64_t now, af_mfa_token_t *mfa)
+af_mfa_token_open(const af_purpose_keys_t *keys, af_purpose_t purpose,
+    const char *token, size_t len, int64_t now, af_mfa_token_t *mfa)
 {
     char   text[AF_SEAL_TEXT_SIZE];
     char  *end;
 
-    if (af_unseal(keys, AF_PURPOSE_MFA, token, len, text) == -1
+    if (af_unseal(keys, purpose, token, len, text) == -1
         || strlen(text) <= AF_MFA_ID_LEN + AF_MFA_PASSWORD_SIZE - 1)
     {
         return -1;

@@ -1,9 +1,10 @@
 /*
  * What whoever has given a right password gets instead of a session, if a
- * second factor is missing: a sealed text with the account, when the token
- * expires, and a hash of the stored password hash, so that a new password ends
- * it.  And how the seeds of factors are sealed: with the account, so that a
- * seed is of no use in another one's row.  Pure C: no nginx types.
+ * second factor is missing, to give it or to enrol one: a sealed text with the
+ * account, when the token expires, and a hash of the stored password hash, so
+ * that a new password ends it.  And how the seeds of factors are sealed: with
+ * the account, so that a seed is of no use in another one's row.  Pure C: no
+ * nginx types.
  */
 
 #ifndef AF_TOKEN_MFA_H
@@ -29,15 +30,17 @@ typedef struct {
 
 
 /*
- * Makes a token at a time, in seconds; `hash` is the stored password hash, NULL
- * for none.  Returns 0, or -1 if `user_id` is none.
+ * Makes a token, for AF_PURPOSE_MFA or AF_PURPOSE_ENROL, at a time, in seconds;
+ * `hash` is the stored password hash, NULL for none.  Returns 0, or -1 if
+ * `user_id` is none.
  */
-int af_mfa_token_make(const af_purpose_keys_t *keys, const char *user_id,
-    const char *hash, int64_t now, char token[AF_SEALED_SIZE]);
+int af_mfa_token_make(const af_purpose_keys_t *keys, af_purpose_t purpose,
+    const char *user_id, const char *hash, int64_t now,
+    char token[AF_SEALED_SIZE]);
 
 /* Opens a token: 0; -1: it is not one of ours; 1: it has expired. */
-int af_mfa_token_open(const af_purpose_keys_t *keys, const char *token,
-    size_t len, int64_t now, af_mfa_token_t *mfa);
+int af_mfa_token_open(const af_purpose_keys_t *keys, af_purpose_t purpose,
+    const char *token, size_t len, int64_t now, af_mfa_token_t *mfa);
 
 /* Whether the password hash is still the one that the token was made with. */
 int af_mfa_token_matches(const af_mfa_token_t *mfa, const char *hash);

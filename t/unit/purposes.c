@@ -172,7 +172,8 @@ open_password(const af_purpose_keys_t *keys, const char *text, size_t len)
 static void
 seal_mfa(const af_purpose_keys_t *keys, char *text)
 {
-    assert_int_equal(af_mfa_token_make(keys, USER, HASH, 1000, text), 0);
+    assert_int_equal(af_mfa_token_make(keys, AF_PURPOSE_MFA, USER, HASH, 1000,
+                                       text), 0);
 }
 
 
@@ -181,8 +182,14 @@ open_mfa(const af_purpose_keys_t *keys, const char *text, size_t len)
 {
     af_mfa_token_t  mfa;
 
-    return af_mfa_token_open(keys, text, len, 1000 + AF_MFA_TTL - 1, &mfa) == 0
-           && af_mfa_token_open(keys, text, len, 1000 + AF_MFA_TTL, &mfa) == 1
+    return af_mfa_token_open(keys, AF_PURPOSE_MFA, text, len,
+                             1000 + AF_MFA_TTL - 1, &mfa)
+           == 0
+           && af_mfa_token_open(keys, AF_PURPOSE_MFA, text, len,
+                                1000 + AF_MFA_TTL, &mfa)
+              == 1
+           && af_mfa_token_open(keys, AF_PURPOSE_ENROL, text, len, 1000, &mfa)
+              == -1
            && strcmp(mfa.user_id, USER) == 0
            && af_mfa_token_matches(&mfa, HASH)
            && !af_mfa_token_matches(&mfa, HASH "a")
@@ -360,7 +367,10 @@ test_keys_and_their_ids(void **state)
             "07a9ff3e" },
         [AF_PURPOSE_CHALLENGE] = {
             "98e7446a316fd4545d177afb70594ffa3609a0646cc9a85a96e13f7ca027a869",
-            "cce39759" }
+            "cce39759" },
+        [AF_PURPOSE_ENROL] = {
+            "59b735d997b1a8e9590c870ad65e17a0628087d9f777770e88e52c7b861db2c8",
+            "7279ea81" }
     };
 
     (void) state;

@@ -130,6 +130,16 @@ SELECT row_to_json(export) AS json
                             '[]')
               FROM autoflow.factors f
              WHERE f.user_id = (u).id) AS factors,
+           (SELECT coalesce(json_agg(json_build_object(
+                                'device_info', d.device_info,
+                                'ip_address', host(d.ip_address),
+                                'created_at', autoflow.rfc3339(d.created_at),
+                                'last_used_at',
+                                autoflow.rfc3339(d.last_used_at),
+                                'expires_at', autoflow.rfc3339(d.expires_at))
+                                ORDER BY d.id), '[]')
+              FROM autoflow.devices d
+             WHERE d.user_id = (u).id) AS devices,
            (SELECT coalesce(json_agg(row_to_json(import)), '[]')
               FROM (SELECT source, source_id
                       FROM autoflow.imported_accounts i

@@ -1,4 +1,5 @@
--- Ends every session of another account, which lock_user has locked.
+-- Ends every session of another account, which lock_user has locked, and forgets
+-- its browsers.
 --
 -- writes
 -- columns: json json, revoked text, ended uuid
@@ -18,6 +19,10 @@ WITH account AS (
      WHERE id = :id::uuid
        AND deleted_at IS NULL
     RETURNING *
+), forgotten AS (
+    DELETE FROM autoflow.devices d
+     USING account
+     WHERE d.user_id = account.id
 )
 SELECT autoflow.user_as(:dialect::text, account) AS json, revoked,
        account.id AS ended

@@ -9,27 +9,36 @@
 -- :password_hash       the stored hash that was verified
 -- :new_password_hash   its replacement by upgrade_password; may be null
 -- :require_verified    whether its address must be verified
+-- :mfa_required_of     of lacks_factor()
+-- :device_hashes       of use_device(); null: none
 -- :max_failures        of its password, at all nodes; null: any number
 -- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- as open_session() no row: meanwhile the account was disabled or deleted, its
---                   address became unverified, it got a factor, others failed
---                   too often, or its hash was replaced, by a new password or by
---                   another login that upgraded it: query it again
+--                   address became unverified, it got a factor, or must have
+--                   one, others failed too often, or its hash was replaced, by a
+--                   new password or by another login that upgraded it: query it
+--                   again
 
 WITH opened AS MATERIALIZED (
-    SELECT o.*
+    SELECT o.*, factors
       FROM autoflow.users u,
+           LATERAL (SELECT autoflow.has_factors(u.id)) AS f (factors),
            LATERAL autoflow.open_session(
-               u.id, '{pwd}', 1, :max_sessions::bigint, :refresh_ttl::bigint,
+               u.id, CASE WHEN factors THEN '{pwd,device}'::text[]
+                          ELSE '{pwd}' END, 1,
+               :max_sessions::bigint, :refresh_ttl::bigint,
                :access_ttl::bigint, :ip_address::inet, :user_agent::text,
                :dialect::text, :node_time::bigint) AS o
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND autoflow.is_verified(u, :require_verified::boolean)
-       AND NOT autoflow.has_factors(u.id)
+       AND CASE WHEN factors
+                THEN autoflow.has_device(u.id, :device_hashes::text[])
+                ELSE NOT autoflow.lacks_factor(u, 1,
+                                               :mfa_required_of::text[]) END
        AND (:max_failures::bigint IS NULL
             OR NOT EXISTS (SELECT
                              FROM autoflow.failed_attempts f
@@ -39,16 +48,25 @@ WITH opened AS MATERIALIZED (
                               AND f.failures >= :max_failures::bigint))
        AND u.is_active
        AND u.deleted_at IS NULL
+), used AS MATERIALIZED (
+    SELECT user_id, autoflow.use_device(user_id, :device_hashes::text[],
+                                        :ip_address::inet) AS device
+      FROM opened
+     WHERE factors
+       AND session_id IS NOT NULL
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
             trace_id, details)
-    SELECT user_id, 'logged_in', user_id, :ip_address::inet,
+    SELECT opened.user_id, 'logged_in', opened.user_id, :ip_address::inet,
            :user_agent::text, :request_id::text, :trace_id::text,
-           CASE WHEN excess > 0
-                THEN jsonb_build_object('ended', excess) ELSE '{}' END
+           CASE WHEN excess > 0 OR device IS NOT NULL
+                THEN jsonb_strip_nulls(jsonb_build_object(
+                         'ended', nullif(excess, 0), 'device', device))
+                ELSE '{}' END
       FROM opened
+      LEFT JOIN used ON true
      WHERE session_id IS NOT NULL
 )
-SELECT *
+SELECT "user", claims, session_id, user_id, number, random, excess, revoked
   FROM opened;

@@ -1,4 +1,4 @@
--- Ends every session of an account.
+-- Ends every session of an account, and forgets its browsers.
 --
 -- writes
 -- columns: revoked text, ended uuid
@@ -14,6 +14,10 @@ WITH account AS (
        SET token_epoch = token_epoch + 1
      WHERE id = :user_id::uuid
     RETURNING id
+), forgotten AS (
+    DELETE FROM autoflow.devices d
+     USING account
+     WHERE d.user_id = account.id
 )
 SELECT revoked, account.id AS ended
   FROM account,

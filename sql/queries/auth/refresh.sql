@@ -20,6 +20,8 @@
 -- :by_cookie           whether it was in a cookie
 -- :require_verified    whether the address must be verified; until it is, the
 --                      token is not exchanged
+-- :mfa_required_of, :mfa_remembers     of session_lacks_factor(): today's, whenever
+--                      the session was opened
 -- :refresh_grace, :refresh_ttl, :access_ttl            in seconds
 -- :node_time           the node's clock, in seconds since 1970
 -- :session_idle        since the last use, in seconds; 0: unlimited
@@ -48,6 +50,11 @@ WITH presented AS MATERIALIZED (
                      AND NOT (account).email_verified
                      AND worth IN ('current', 'former', 'reused')
                 THEN 'email_not_verified'
+                WHEN worth IN ('current', 'former')
+                     AND autoflow.session_lacks_factor(
+                             account, session, :mfa_required_of::text[],
+                             :mfa_remembers::boolean)
+                THEN 'mfa_enrolment_required'
                 ELSE worth
            END AS verdict
       FROM presented,
@@ -105,7 +112,8 @@ WITH presented AS MATERIALIZED (
       FROM ended
 )
 SELECT CASE
-           WHEN verdict = 'email_not_verified' THEN verdict
+           WHEN verdict IN ('email_not_verified', 'mfa_enrolment_required')
+           THEN verdict
            -- without a number, its successor was made by the previous version,
            -- with a secret that is no longer in use
            WHEN verdict = 'former' AND (session).number = 0

@@ -1,5 +1,5 @@
 -- Creates an account with its profile, and opens a session, unless its address
--- must be verified first.
+-- must be verified first, or it must have a second factor.
 --
 -- writes
 -- mails
@@ -11,6 +11,7 @@
 -- :password_hash
 -- :require_verified    whether it must
 -- :verify_first        whether this one must, for good
+-- :mfa_required_of     of lacks_factor()
 -- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
 -- :mail                whether to mail a token that verifies the address
 -- :accepted_language   of mails; null: none of ours
@@ -46,6 +47,7 @@ WITH account AS (
                :dialect::text, :node_time::bigint) AS o
      WHERE NOT :require_verified::boolean
        AND NOT :verify_first::boolean
+       AND NOT autoflow.lacks_factor(account, 1, :mfa_required_of::text[])
 ), mail AS (
     INSERT INTO autoflow.outbox
            (kind, user_id, recipient, recipient_key, language)
@@ -72,6 +74,9 @@ SELECT coalesce(opened."user",
        claims, session_id, user_id, number, random, revoked,
        CASE WHEN session_id IS NOT NULL
             THEN 'The account has been created.'
+            WHEN NOT :require_verified::boolean AND NOT :verify_first::boolean
+            THEN 'The account has been created: it needs a second factor, '
+                 'which a login asks for.'
             ELSE 'The account has been created: it can be used once its '
                  'address is verified.'
        END AS message,

@@ -8,13 +8,15 @@
 -- :theft               whether a token that was exchanged and is no longer good
 --                      ends its session: its MAC was verified
 -- :require_verified    whether the address must be verified
+-- :mfa_required_of, :mfa_remembers     of session_lacks_factor(): today's, whenever
+--                      the session was opened
 -- :refresh_grace, :access_ttl                          in seconds
 -- :node_time           the node's clock, in seconds since 1970
 -- :session_idle        since the last use, in seconds; 0: unlimited
 -- :session_lifetime    since the login, likewise
 -- :ip_address, :user_agent, :request_id                may be null
 --
--- verdict              that of session_verdict(), or unverified; no row: no such
+-- verdict              that of session_verdict(), unverified or unenrolled; no row: no such
 --                      session
 -- random               of the session, in hex
 -- claims               if the verdict is current or former
@@ -32,6 +34,11 @@ WITH presented AS MATERIALIZED (
            CASE WHEN :require_verified::boolean
                      AND NOT (account).email_verified
                      AND worth IN ('current', 'former') THEN 'unverified'
+                WHEN worth IN ('current', 'former')
+                     AND autoflow.session_lacks_factor(
+                             account, session, :mfa_required_of::text[],
+                             :mfa_remembers::boolean)
+                THEN 'unenrolled'
                 ELSE worth
            END AS verdict
       FROM presented,

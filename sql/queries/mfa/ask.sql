@@ -1,5 +1,5 @@
--- Audits that the password of an account was right, which has factors: nobody is
--- logged in yet.
+-- Audits that the password of an account was right, which has factors, or must have
+-- one: nobody is logged in yet.
 --
 -- writes
 -- columns: factors json
@@ -12,8 +12,10 @@
 WITH event AS (
     INSERT INTO autoflow.audit_events
            (action, target_id, ip_address, user_agent, request_id, trace_id)
-    VALUES ('factor_requested', :user_id::uuid, :ip_address::inet,
-            :user_agent::text, :request_id::text, :trace_id::text)
+    SELECT CASE WHEN autoflow.has_factors(:user_id::uuid)
+                THEN 'factor_requested' ELSE 'enrolment_requested' END,
+           :user_id::uuid, :ip_address::inet, :user_agent::text,
+           :request_id::text, :trace_id::text
 )
 SELECT coalesce(json_agg(json_build_object('id', id, 'type', kind,
                                            'name', name)

@@ -1,12 +1,13 @@
 -- Confirms a factor with a code of it, so that logins require one; its account is
--- locked by lock_account.  The session has given the code, too.  An account
+-- locked by lock_account.  The session, if any, has given the code, too.  An account
 -- without recovery codes gets some.
 --
 -- writes
 -- mails
--- columns: problem text, json json, stored boolean
+-- columns: problem text, json json, stored boolean, user_id uuid, claims json
 --
 -- :id, :user_id, :session_id
+-- :password_hash       that the account must have; null: any, in a session
 -- :step                of the code
 -- :hashes              of recovery codes, in hex
 -- :access_ttl          in seconds
@@ -17,9 +18,10 @@
 -- problem      reauthentication_required
 -- json         the Factor; no row: meanwhile it was confirmed or removed
 -- stored       whether the recovery codes are the account's
+-- claims       of an access token that says so; null without a session
 
 WITH factor AS MATERIALIZED (
-    SELECT f.id, f.user_id,
+    SELECT f.id, f.user_id, u AS account,
            autoflow.may_change_factors(f.user_id, :session_id::uuid) AS may
       FROM autoflow.factors f
       JOIN autoflow.users u ON u.id = f.user_id
@@ -28,6 +30,8 @@ WITH factor AS MATERIALIZED (
        AND f.kind = 'totp'
        AND f.confirmed_at IS NULL
        AND f.created_at >= now() - interval '1 hour'
+       AND (:password_hash::text IS NULL
+            OR u.password_hash = :password_hash::text)
        AND u.is_active
        AND u.deleted_at IS NULL
 ), confirmed AS (
@@ -49,7 +53,7 @@ WITH factor AS MATERIALIZED (
                           AND c.used_at IS NULL)
     RETURNING user_id
 ), proved AS MATERIALIZED (
-    SELECT p.id
+    SELECT p AS session
       FROM confirmed,
            LATERAL autoflow.prove_session(
                confirmed.user_id, :session_id::uuid, '{otp,mfa}', 2,
@@ -72,7 +76,10 @@ WITH factor AS MATERIALIZED (
 SELECT CASE WHEN NOT factor.may THEN 'reauthentication_required' END
            AS problem,
        autoflow.factor_json(confirmed) AS json,
-       EXISTS (SELECT FROM codes) AS stored
+       EXISTS (SELECT FROM codes) AS stored,
+       factor.user_id,
+       CASE WHEN (session).id IS NOT NULL
+            THEN autoflow.session_claims(account, session) END AS claims
   FROM factor
   LEFT JOIN confirmed ON true
   LEFT JOIN proved ON true;

@@ -4,7 +4,7 @@
 -- writes
 -- columns: problem text, json json, email text
 --
--- :user_id, :session_id
+-- :user_id, :session_id        the latter may be null
 -- :name
 -- :sealed_seed
 -- :verified_hash       the stored hash that was verified

@@ -5,6 +5,7 @@
 -- columns: seconds_left bigint
 --
 -- :user_id     null: whose passkey it is isn't known
+-- :login       whether it was to log in; else it is of a session
 -- :reason      wrong_code, wrong_passkey, account_disabled, email_not_verified
 -- :counted             whether it is counted
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
@@ -20,8 +21,10 @@ WITH counted AS MATERIALIZED (
     INSERT INTO autoflow.audit_events
            (action, target_id, ip_address, user_agent, request_id, trace_id,
             details)
-    SELECT 'login_failed', :user_id::uuid, :ip_address::inet,
-           :user_agent::text, :request_id::text, :trace_id::text,
+    SELECT CASE WHEN :login::boolean THEN 'login_failed'
+                ELSE 'reauthentication_failed' END,
+           :user_id::uuid, :ip_address::inet, :user_agent::text,
+           :request_id::text, :trace_id::text,
            jsonb_build_object('reason',
                               CASE WHEN seconds_left IS NULL THEN :reason::text
                                    ELSE 'too_many_codes' END)

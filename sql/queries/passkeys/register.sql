@@ -3,7 +3,7 @@
 --
 -- writes
 -- mails
--- columns: problem text, json json, stored boolean
+-- columns: problem text, json json, stored boolean, user_id uuid, claims json
 --
 -- :user_id, :session_id
 -- :name
@@ -23,9 +23,10 @@
 -- json         the Factor; no row: disabled or deleted, or the challenge was used;
 --              or factors_credential_id_idx violated
 -- stored       whether the recovery codes are the account's
+-- claims       of an access token of the session
 
 WITH account AS MATERIALIZED (
-    SELECT u.id, u.email, u.email_key,
+    SELECT u.id, u.email, u.email_key, u AS owner,
            autoflow.passkey_problem(u.id, :session_id::uuid) AS problem
       FROM autoflow.users u
      WHERE u.id = :user_id::uuid
@@ -66,7 +67,7 @@ WITH account AS MATERIALIZED (
                           AND c.used_at IS NULL)
     RETURNING user_id
 ), proved AS MATERIALIZED (
-    SELECT p.id
+    SELECT p AS session
       FROM added,
            LATERAL autoflow.prove_session(
                added.user_id, :session_id::uuid,
@@ -88,7 +89,10 @@ WITH account AS MATERIALIZED (
       FROM added
 )
 SELECT allowed.problem, autoflow.factor_json(added) AS json,
-       EXISTS (SELECT FROM codes) AS stored
+       EXISTS (SELECT FROM codes) AS stored,
+       allowed.id AS user_id,
+       CASE WHEN (session).id IS NOT NULL
+            THEN autoflow.session_claims(owner, session) END AS claims
   FROM allowed
   LEFT JOIN added ON true
   LEFT JOIN proved ON true;

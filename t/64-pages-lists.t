@@ -32,8 +32,9 @@ sub options ($id) { $v->dom->find("#$id option")->size }
 sub event ($action, $row = 0) {
     $v->get("admin/audit?action=$action")->is(200);
     my $tr = $v->dom->find('tbody tr')->[$row] // return [];
+    my $account = $tr->find('td')->[1];
     my ($details, $by, $to) = map { $_ ? $_->all_text : '' } $tr->at('th span'),
-        $tr->find('td')->[1]->at('a'), $tr->find('td')->[2]->at('a, code');
+        $account->at('span span a'), $account->at('span > a, span > code');
     return [$details, $by, $to];
 }
 
@@ -101,7 +102,8 @@ subtest 'events in words' => sub {
     $done->({role_editors => 1}, 'roles');
     is_deeply event('roles_changed'), ["none \x{2192} editors",
         qw(root@example.com ada@example.com)], 'by whom, whose, from and to';
-    is $v->dom->at('tbody td a')->{href}, "/account/admin/users/$who", 'with a link to either';
+    is_deeply [$v->dom->at('tbody tr')->find('td a')->map(attr => 'href')->each],
+        [map { "/account/admin/users/$_" } $whom, $who], 'with a link to either';
     $done->({role_editors => undef, role_guests => 1}, 'roles');
     is event('roles_changed')->[0], "editors \x{2192} guests", 'one that was replaced';
     $done->({}, 'end-sessions');
@@ -115,7 +117,8 @@ subtest 'events in words' => sub {
 
     my $w = signed_in('ada@example.com');
     $w->get('profile')->submit({full_name => 'Ada', username => 'ada'});
-    is event('updated')->[0], 'changed: Name, Username', 'fields are called as in their forms';
+    is_deeply event('updated'), ['changed: Name, Username', '', 'ada@example.com'],
+        'fields are called as in their forms, and who did it to themselves is there once';
     $w->get('email')->submit({email => 'ada@new.example', current_password => $good});
     is event('email_change_requested')->[0],
         "ada\@example.com \x{2192} ada\@new.example; mail sent", 'an address';

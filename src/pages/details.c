@@ -82,6 +82,21 @@ af_view_is_account(const char *name)
 
 
 int
+af_view_actor(json_t *event, json_t *added)
+{
+    json_t  *actor;
+
+    actor = json_object_get(event, "actor_id");
+
+    return json_object_set_new(added, "by_another",
+                               json_boolean(json_is_string(actor)
+                                      && !json_equal(actor,
+                                                     json_object_get(event,
+                                                                "target_id"))));
+}
+
+
+int
 af_view_name(const char *name, const char *id, json_t *names, json_t *added)
 {
     u_char   key[AF_PAGE_KEY_MAX];

@@ -117,6 +117,10 @@ af_view_object(json_t *object, json_t *texts, json_t *names)
         rc = rc ? rc : af_view_member(name, value, texts, names, added);
     }
 
+    if (json_object_get(object, "actor_id")) {
+        rc = rc ? rc : af_view_actor(object, added);
+    }
+
     rc = rc ? rc : json_object_update(object, added);
     json_decref(added);
 

@@ -29,13 +29,15 @@ char *af_view_text(json_t *data, const char *key);
  *   details_text           of details
  *   NAME_name              of a NAME that is the id of an account in `names`,
  *                          which has addresses by ids, and may be NULL
+ *   by_another             whether an event's actor_id isn't its target_id
  *
  * Returns 0, or -1: no memory.
  */
 int af_view_add(json_t *answer, json_t *texts, json_t *names);
 
-/* What the last two of them are made by; the text is to be freed. */
+/* What the last three of them are made by; the text is to be freed. */
 char *af_view_details(json_t *details, json_t *texts, json_t *names);
+int af_view_actor(json_t *event, json_t *added);
 int af_view_name(const char *name, const char *id, json_t *names,
     json_t *added);
 

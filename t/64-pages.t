@@ -559,7 +559,11 @@ subtest 'whose form it is' => sub {
     my $token = $v->get('sign-out')->dom->at('[name=csrf]')->{value};
     $v->post('sign-out', {csrf => 'x' x 48})->is(403);
     $v->post('sign-out', {})->is(403);
-    $v->post('sign-out', {csrf => $token})->leads_to('/account/sign-in?done=signed_out');
+    $other->get('sign-in')->submit(\%ada);
+    my %theirs = (csrf => $token, refresh_token => $other->cookie('af_refresh'));
+    $v->drop('af_access')->post('sign-out', \%theirs)
+        ->leads_to('/account/sign-in?done=signed_out');
+    $other->drop('af_access')->get('')->is(200);
 };
 
 subtest 'where a form leads' => sub {

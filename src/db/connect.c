@@ -43,8 +43,7 @@ static int af_db_wait(PGconn *pg, short events,
 
 
 PGconn *
-af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
-    char *error, size_t size)
+af_db_connect(const af_db_setup_t *setup, char *error, size_t size)
 {
     PGconn           *pg;
     af_db_timeout_t   timeout;
@@ -52,7 +51,7 @@ af_db_connect(const af_db_setup_t *setup, const volatile sig_atomic_t *stop,
     error[0] = '\0';
 
     timeout.deadline = af_db_now() + AF_DB_TIMEOUT;
-    timeout.stop = stop;
+    timeout.stop = setup->stop;
 
     pg = af_db_open(setup->conninfo, setup->name, &timeout, error, size);
     if (pg == NULL) {

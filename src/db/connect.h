@@ -6,7 +6,6 @@
 #ifndef AF_DB_CONNECT_H
 #define AF_DB_CONNECT_H
 
-#include <signal.h>
 #include <stddef.h>
 #include <libpq-fe.h>
 
@@ -34,6 +33,7 @@ typedef struct {
     int                           unnamed;
 
     int                           read_only;   /* to a replica */
+    int                         (*stop)(void); /* whether to give up */
 
     /*
      * What to listen on, and the statement that returns, in one text column,
@@ -51,11 +51,10 @@ typedef struct {
  * Connects, checks the schema's version, prepares the statements, and listens.
  * The connection returned is non-blocking and in pipeline mode, with nothing in
  * flight; PQfinish() it.  Returns NULL on failure, with a one-line reason in
- * `error`, and soon after *stop becomes true.  How long name resolution takes
+ * `error`, and soon after stop() becomes true.  How long name resolution takes
  * is up to the system.
  */
-PGconn *af_db_connect(const af_db_setup_t *setup,
-    const volatile sig_atomic_t *stop, char *error, size_t size);
+PGconn *af_db_connect(const af_db_setup_t *setup, char *error, size_t size);
 
 
 #endif /* AF_DB_CONNECT_H */

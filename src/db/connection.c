@@ -38,6 +38,8 @@ static void af_db_conn_count(const af_db_conn_t *conn, af_db_event_t event);
 static void af_db_conn_in_flight(const af_db_conn_t *conn, int n);
 static void af_db_conn_defer(af_db_conn_t *conn);
 static ngx_uint_t af_db_conn_must_wait(const af_db_conn_t *conn);
+static int af_db_conn_terminates(void);
+static int af_db_conn_exits(void);
 static void af_db_conn_thread(void *data, ngx_log_t *log);
 static void af_db_conn_connected(ngx_event_t *ev);
 static ngx_int_t af_db_conn_attach(af_db_conn_t *conn);
@@ -201,6 +203,8 @@ af_db_conn_open(af_db_conn_t *conn)
     task->setup.statements = profile->statements;
     task->setup.unnamed = conn->db->conf->unnamed;
     task->setup.read_only = profile->read_only;
+    task->setup.stop = profile->leaves ? af_db_conn_exits
+                                       : af_db_conn_terminates;
     task->setup.channel = profile->channel;
     task->setup.backlog = profile->backlog;
     task->setup.line = profile->line;
@@ -248,15 +252,28 @@ af_db_conn_must_wait(const af_db_conn_t *conn)
 }
 
 
+/* called in threads: or a worker would wait for a frozen server to end */
+
+static int
+af_db_conn_terminates(void)
+{
+    return ngx_terminate;
+}
+
+
+static int
+af_db_conn_exits(void)
+{
+    return ngx_terminate || *(volatile ngx_uint_t *) &ngx_exiting;
+}
+
+
 static void
 af_db_conn_thread(void *data, ngx_log_t *log)
 {
     af_db_task_t  *task = data;
 
-    /* stopped by ngx_terminate, or a worker would wait for a frozen server */
-
-    task->pg = af_db_connect(&task->setup, &ngx_terminate, task->error,
-                             sizeof(task->error));
+    task->pg = af_db_connect(&task->setup, task->error, sizeof(task->error));
 
     if (task->pg && task->setup.channel) {
         task->ready(task->setup.data, task->since);
@@ -281,7 +298,8 @@ af_db_conn_connected(ngx_event_t *ev)
         af_db_conn_count(conn, AF_DB_EVENT_FAILED);
 
         /* once, not at each attempt */
-        level = db->down ? NGX_LOG_INFO : NGX_LOG_ERR;
+        level = (db->down || (ngx_exiting && db->profile->leaves))
+                ? NGX_LOG_INFO : NGX_LOG_ERR;
 
         ngx_log_error(level, db->log, 0, "%s: can't use the database: %s",
                       db->profile->name, task->error);

@@ -71,6 +71,7 @@ af_feed_create(ngx_pool_t *pool, const af_db_conf_t *conf, af_zone_t *zone,
 
     feed->profile.name = "autoflow feed";
     feed->profile.lane = AF_DB_LANE_FEED;
+    feed->profile.leaves = 1;
     feed->profile.statements = af_feed_statements;
     feed->profile.channel = "autoflow_revocations";
     feed->profile.backlog = &af_sql_feed_revocations;

@@ -1,3 +1,4 @@
+#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,12 @@
 /* milliseconds between checks of *stop */
 #define AF_DB_POLL_INTERVAL  100
 
-#define AF_DB_HOSTS_MAX    16
-#define AF_DB_OPTIONS_MAX  128
+#define AF_DB_HOSTS_MAX     16
+#define AF_DB_ATTEMPTS_MAX  64
+#define AF_DB_OPTIONS_MAX   128
+
+/* octets of an address as text, with the name of an interface */
+#define AF_DB_ADDRESS_SIZE  64
 
 
 typedef struct {
@@ -30,8 +35,12 @@ typedef struct {
     unsigned           standby:1; /* is preferred */
 
     /* hosts in order, and perhaps again: standbys first, then any */
-    af_db_attempt_t    attempts[2 * AF_DB_HOSTS_MAX];
     size_t             number;
+    size_t             host;      /* the next one */
+    struct addrinfo   *addresses; /* of the one before it, and of these */
+    struct addrinfo   *address;   /* the next one; NULL: there is no more */
+
+    af_db_attempt_t    attempts[AF_DB_ATTEMPTS_MAX];
     size_t             started;
     size_t             live;
     long               next;      /* when to start another one */
@@ -46,9 +55,15 @@ static char *af_db_hosts_option(const af_db_hosts_t *hosts,
     const char *keyword);
 static size_t af_db_hosts_count(const char *list);
 static void af_db_hosts_split(char *list);
+static int af_db_hosts_more(const af_db_hosts_t *hosts);
 static void af_db_hosts_start(af_db_hosts_t *hosts);
+static int af_db_hosts_resolve(af_db_hosts_t *hosts);
+static int af_db_hosts_next_address(af_db_hosts_t *hosts,
+    char text[AF_DB_ADDRESS_SIZE]);
+static size_t af_db_hosts_options(const af_db_hosts_t *hosts,
+    const char **keywords, const char **values);
 static const char *af_db_hosts_value(const af_db_hosts_t *hosts,
-    const PQconninfoOption *option, size_t attempt);
+    const PQconninfoOption *option);
 static PGconn *af_db_hosts_poll(af_db_hosts_t *hosts,
     const af_db_timeout_t *timeout);
 static PGconn *af_db_hosts_go_on(af_db_hosts_t *hosts,
@@ -82,7 +97,7 @@ af_db_open(const char *conninfo, const char *name,
     af_db_hosts_init(&hosts);
 
     do {
-        if (hosts.started < hosts.number
+        if (af_db_hosts_more(&hosts)
             && (hosts.live == 0 || af_db_now() >= hosts.next))
         {
             af_db_hosts_start(&hosts);
@@ -90,7 +105,7 @@ af_db_open(const char *conninfo, const char *name,
 
         pg = af_db_hosts_poll(&hosts, timeout);
 
-    } while (pg == NULL && (hosts.live || hosts.started < hosts.number)
+    } while (pg == NULL && (hosts.live || af_db_hosts_more(&hosts))
              && af_db_left(timeout) > 0);
 
     if (pg) {
@@ -106,6 +121,10 @@ af_db_open(const char *conninfo, const char *name,
         }
     }
 
+    if (hosts.addresses) {
+        freeaddrinfo(hosts.addresses);
+    }
+
     PQconninfoFree(hosts.options);
 
     return pg;
@@ -113,8 +132,9 @@ af_db_open(const char *conninfo, const char *name,
 
 
 /*
- * Each of several hosts is tried by itself, since libpq would wait for a silent
- * one.  What is wrong with lists of different lengths is for libpq to say.
+ * Each of several hosts, and each address of a name, is tried by itself, since
+ * libpq would wait for a silent one.  What is wrong with lists of different
+ * lengths is for libpq to say.
  */
 
 static void
@@ -134,7 +154,9 @@ af_db_hosts_init(af_db_hosts_t *hosts)
 
     n = counts[0] ? counts[0] : counts[1];
 
-    if (n <= 1 || n > AF_DB_HOSTS_MAX || (counts[1] && counts[1] != n)
+    n = n ? n : 1;
+
+    if (n > AF_DB_HOSTS_MAX || (counts[1] && counts[1] != n)
         || (counts[2] > 1 && counts[2] != n))
     {
         return;
@@ -195,12 +217,129 @@ af_db_hosts_split(char *list)
 }
 
 
+static int
+af_db_hosts_more(const af_db_hosts_t *hosts)
+{
+    return hosts->started < AF_DB_ATTEMPTS_MAX
+           && (hosts->address || hosts->host < hosts->number);
+}
+
+
 static void
 af_db_hosts_start(af_db_hosts_t *hosts)
 {
-    size_t             n, i;
-    const char        *keywords[AF_DB_OPTIONS_MAX], *values[AF_DB_OPTIONS_MAX];
-    af_db_attempt_t   *attempt;
+    char              address[AF_DB_ADDRESS_SIZE];
+    size_t            n;
+    const char       *keywords[AF_DB_OPTIONS_MAX], *values[AF_DB_OPTIONS_MAX];
+    af_db_attempt_t  *attempt;
+
+    if (hosts->address == NULL) {
+        hosts->host++;
+
+        if (af_db_hosts_resolve(hosts) != 0) {
+            hosts->next = af_db_now();
+            return;
+        }
+    }
+
+    n = af_db_hosts_options(hosts, keywords, values);
+
+    if (af_db_hosts_next_address(hosts, address)) {
+        keywords[n] = "hostaddr";
+        values[n++] = address;
+    }
+
+    keywords[n] = NULL;
+
+    /* "behave as if it last returned PGRES_POLLING_WRITING" (libpq) */
+
+    attempt = &hosts->attempts[hosts->started++];
+    attempt->pg = PQconnectStartParams(keywords, values, 0);
+    attempt->status = PGRES_POLLING_WRITING;
+
+    (void) PQsetNoticeProcessor(attempt->pg, af_db_hosts_notice, NULL);
+
+    hosts->live++;
+    hosts->next = af_db_now() + AF_DB_NEXT_HOST;
+
+    if (PQstatus(attempt->pg) == CONNECTION_BAD) {
+        attempt->status = PGRES_POLLING_FAILED;
+        (void) af_db_hosts_go_on(hosts, attempt);
+    }
+}
+
+
+/* a path or a default is no name, and without a split it may be a list */
+
+static int
+af_db_hosts_resolve(af_db_hosts_t *hosts)
+{
+    int                      rc;
+    char                     error[AF_DB_ADDRESS_SIZE + NI_MAXHOST];
+    const char              *name;
+    PQconninfoOption        *option;
+    const struct addrinfo    hints = { .ai_socktype = SOCK_STREAM };
+
+    name = NULL;
+
+    for (option = hosts->options; option->keyword; option++) {
+        if (option->val && strcmp(option->keyword, "host") == 0) {
+            name = af_db_hosts_value(hosts, option);
+        }
+    }
+
+    if (name == NULL || strchr("/@", name[0]) || hosts->split == 0
+        || hosts->lists[1])
+    {
+        return 0;
+    }
+
+    rc = getaddrinfo(name, NULL, &hints, &hosts->addresses);
+
+    if (rc != 0) {
+        hosts->addresses = NULL;
+        (void) snprintf(error, sizeof(error), "\"%s\" has no address: %s",
+                        name, gai_strerror(rc));
+        af_db_error(hosts->error, hosts->size, error);
+        return -1;
+    }
+
+    hosts->address = hosts->addresses;
+
+    return 0;
+}
+
+
+static int
+af_db_hosts_next_address(af_db_hosts_t *hosts, char text[AF_DB_ADDRESS_SIZE])
+{
+    int  rc;
+
+    if (hosts->address == NULL) {
+        return 0;
+    }
+
+    rc = getnameinfo(hosts->address->ai_addr, hosts->address->ai_addrlen, text,
+                     AF_DB_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST);
+
+    hosts->address = hosts->address->ai_next;
+
+    if (hosts->address == NULL) {
+        freeaddrinfo(hosts->addresses);
+        hosts->addresses = NULL;
+    }
+
+    return rc == 0;
+}
+
+
+/* those for the current host; returns how many */
+
+static size_t
+af_db_hosts_options(const af_db_hosts_t *hosts, const char **keywords,
+    const char **values)
+{
+    size_t             n;
     PQconninfoOption  *option;
 
     /* a conninfo may override these: the last one counts */
@@ -219,49 +358,32 @@ af_db_hosts_start(af_db_hosts_t *hosts)
         values[n] = defaults[n - 1][1];
     }
 
-    i = hosts->started++;
-
     for (option = hosts->options;
-         option->keyword && n < AF_DB_OPTIONS_MAX - 1;
+         option->keyword && n < AF_DB_OPTIONS_MAX - 2;
          option++)
     {
         if (option->val) {
             keywords[n] = option->keyword;
-            values[n++] = af_db_hosts_value(hosts, option, i);
+            values[n++] = af_db_hosts_value(hosts, option);
         }
     }
 
-    keywords[n] = NULL;
-
-    /* "behave as if it last returned PGRES_POLLING_WRITING" (libpq) */
-
-    attempt = &hosts->attempts[i];
-    attempt->pg = PQconnectStartParams(keywords, values, 0);
-    attempt->status = PGRES_POLLING_WRITING;
-
-    (void) PQsetNoticeProcessor(attempt->pg, af_db_hosts_notice, NULL);
-
-    hosts->live++;
-    hosts->next = af_db_now() + AF_DB_NEXT_HOST;
-
-    if (PQstatus(attempt->pg) == CONNECTION_BAD) {
-        attempt->status = PGRES_POLLING_FAILED;
-        (void) af_db_hosts_go_on(hosts, attempt);
-    }
+    return n;
 }
 
 
 static const char *
-af_db_hosts_value(const af_db_hosts_t *hosts, const PQconninfoOption *option,
-    size_t attempt)
+af_db_hosts_value(const af_db_hosts_t *hosts, const PQconninfoOption *option)
 {
-    size_t       i, skip;
+    size_t       i, skip, host;
     const char  *value;
+
+    host = hosts->host - 1;
 
     if (hosts->standby
         && strcmp(option->keyword, "target_session_attrs") == 0)
     {
-        return (attempt < hosts->split) ? "standby" : "any";
+        return (host < hosts->split) ? "standby" : "any";
     }
 
     for (i = 0; af_db_lists[i]; i++) {
@@ -275,7 +397,7 @@ af_db_hosts_value(const af_db_hosts_t *hosts, const PQconninfoOption *option,
     value = option->val;
 
     if (af_db_lists[i] && hosts->lists[i] > 1 && hosts->split) {
-        for (skip = attempt % hosts->split; skip; skip--) {
+        for (skip = host % hosts->split; skip; skip--) {
             value += strlen(value) + 1;
         }
     }
@@ -293,12 +415,12 @@ af_db_hosts_poll(af_db_hosts_t *hosts, const af_db_timeout_t *timeout)
     long              left;
     size_t            i;
     PGconn           *pg;
-    struct pollfd     pfds[2 * AF_DB_HOSTS_MAX];
+    struct pollfd     pfds[AF_DB_ATTEMPTS_MAX];
     af_db_attempt_t  *attempt;
 
     left = af_db_left(timeout);
 
-    if (hosts->started < hosts->number && hosts->next - af_db_now() < left) {
+    if (af_db_hosts_more(hosts) && hosts->next - af_db_now() < left) {
         left = hosts->next - af_db_now();
     }
 
@@ -369,7 +491,7 @@ af_db_left(const af_db_timeout_t *timeout)
 {
     long  left;
 
-    left = *timeout->stop ? 0 : timeout->deadline - af_db_now();
+    left = timeout->stop() ? 0 : timeout->deadline - af_db_now();
 
     return (left > AF_DB_POLL_INTERVAL) ? AF_DB_POLL_INTERVAL : left;
 }

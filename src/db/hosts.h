@@ -5,7 +5,6 @@
 #ifndef AF_DB_HOSTS_H
 #define AF_DB_HOSTS_H
 
-#include <signal.h>
 #include <stddef.h>
 #include <libpq-fe.h>
 
@@ -13,16 +12,16 @@
 /* when to give up */
 
 typedef struct {
-    long                          deadline;    /* by af_db_now() */
-    const volatile sig_atomic_t  *stop;
+    long    deadline;          /* by af_db_now() */
+    int   (*stop)(void);       /* called all the time */
 } af_db_timeout_t;
 
 
 /*
- * Connects to the first host that will do: the next one is tried as soon as one
- * has failed, and also when one is silent for a quarter of a second; whoever is
- * first is taken.  Returns the connection, or NULL with a one-line reason in
- * `error`, which is empty before.
+ * Connects to the first host that will do, of several, or of the addresses of a
+ * name: the next one is tried as soon as one has failed, and also when one is
+ * silent for a quarter of a second; whoever is first is taken.  Returns the
+ * connection, or NULL with a one-line reason in `error`, which is empty before.
  */
 PGconn *af_db_open(const char *conninfo, const char *name,
     const af_db_timeout_t *timeout, char *error, size_t size);

@@ -226,6 +226,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
 
     jobs->profile.name = "autoflow jobs";
     jobs->profile.lane = AF_DB_LANE_JOBS;
+    jobs->profile.leaves = 1;
     jobs->profile.statements = statements;
 
     jobs->timer.handler = af_jobs_timer;

@@ -43,6 +43,8 @@ typedef struct {
     af_db_lane_t                  lane;        /* in metrics */
     unsigned                      wide:1;      /* as the statements are */
     unsigned                      read_only:1; /* to a replica */
+    unsigned                      leaves:1;    /* of no use to a worker that
+                                                  exits */
     const char                   *channel;     /* NULL: nothing */
     const af_statement_t         *backlog;
     void                        (*line)(void *data, const char *line);

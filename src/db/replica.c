@@ -63,7 +63,7 @@ static void af_replica_count(af_replica_t *replica,
 
 static const af_db_profile_t  af_replica_profile = {
     .name = "autoflow replica", .statements = af_stale_statements, .wide = 1,
-    .lane = AF_DB_LANE_REPLICA, .read_only = 1
+    .lane = AF_DB_LANE_REPLICA, .read_only = 1, .leaves = 1
 };
 
 

@@ -62,6 +62,7 @@ has patient  => 1;              # 0: as soon given up as by default, on a busy m
 has [qw(main http server)] => '';     # more text for these blocks
 has clock    => 0;              # 1: nginx's can be moved by pass() and hold()
 has freed    => 0;              # 1: memory that is freed with a secret() is reported
+has names    => '';             # what several.test has: addresses, separated by spaces
 has api      => 1;              # 0: without the mounts of conf/snippets
 has allow    => sub { [] };     # what the error log may hold all the same
 has beside   => undef;          # another one, whose database it uses
@@ -130,6 +131,7 @@ sub start_nginx ($self) {
     $self->routes->table if $self->tree eq $root;
     $self->library('clock')->set_clock(0) if $self->clock;
     $self->library('freed')->secret('') if $self->freed;
+    $self->library('names') if $self->names;
     $self->write_conf;
     my $process = Test::Autoflow::Process->new(
         log     => $self->dir . '/stderr',
@@ -244,6 +246,10 @@ sub command ($self) {
     if ($self->freed) {
         push @preload, "$dir/freed.so";
         push @env, "AUTOFLOW_SECRETS=$dir/secrets";
+    }
+    if ($self->names) {
+        push @preload, "$dir/names.so";
+        push @env, 'AUTOFLOW_NAMES=' . $self->names;
     }
     return (nginx_with(\@preload, \@env), '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr',
         '-g', 'daemon off;');

@@ -132,11 +132,13 @@ subtest 'what a replica may answer' => sub {
         'nothing that writes';
     like $says->(qr/^-- wide\n/m, ''), qr/"-- stale" is for .* wide/, 'nothing that is no list';
 
-    my ($settings) = grep { $_->{name} eq 'replica_settings' } @statements;
+    my ($check) = grep { $_->{name} eq 'replica_check' } @statements;
     my $app = $postgresql->connect('autoflow_app');
-    $app->do($settings->{sql});
+    $app->begin_work;
+    is(($app->selectrow_array($check->{sql}, {}, 1, 1, '0/0'))[0], 'no_standby', 'a standby');
     is sqlstate($app, 'DELETE FROM autoflow.sessions'), '25006',
-        'its connections write nothing, whatever it becomes';
+        'and nothing is written there, whatever it is';
+    $app->rollback;
 };
 
 

@@ -42,8 +42,9 @@ sub behind {
 my %sql = map { $_->{name} => $_->{sql} } Test::Autoflow::Statements::all();
 sub place ($server) { $server->connect('autoflow_app')->selectrow_array($sql{replica_place}) }
 sub problem ($server, $lsn, $timeline, $cluster) {
-    return $server->connect('autoflow_app')
-        ->selectrow_array($sql{replica_check}, {}, $cluster, $timeline, $lsn) // '';
+    my ($problem) = $server->connect('autoflow_app')
+        ->selectrow_array($sql{replica_check}, {}, $cluster, $timeline, $lsn);
+    return $problem // '';
 }
 
 # what has been answered how so far
@@ -259,6 +260,25 @@ subtest 'after a failover' => sub {
     pass 'until it has a restart point';
     $t->db->do('CREATE TABLE autoflow.more AS SELECT generate_series(1, 10000)');
     is $says->($former), 'timeline', 'one of the former primary never is';
+};
+
+subtest 'a primary by mistake, and a statement that writes' => sub {
+    path($t->dir, 'replica')->spurt($primary->url('autoflow_app'));
+    $t->db->do('CREATE TABLE autoflow.written AS SELECT current_setting(\'application_name\') AS by
+        WHERE false');
+    $t->db->do('GRANT INSERT ON autoflow.written TO autoflow_app');
+    my $body = $t->db->selectrow_array(
+        q{SELECT pg_get_functiondef('autoflow.role_names'::regproc)});
+    $t->db->do($body =~ s/STABLE PARALLEL SAFE/VOLATILE/r =~ s/\bBEGIN\b/BEGIN
+        INSERT INTO autoflow.written SELECT current_setting('application_name');/r);
+    $t->reload->ready;
+    ok $t->wait_for(sub { by($root) eq 'failed' }), 'the primary answers';
+    is_deeply $t->db->selectcol_arrayref('SELECT DISTINCT by FROM autoflow.written'),
+        ['autoflow wide'], 'and nothing was written for the replica';
+    like $t->error_log, qr/"admin_users" failed: ERROR:  cannot execute INSERT in a read-only/,
+        'the log says what would have been';
+    $t->db->do($body);
+    ok $t->wait_for(sub { by($root) eq 'no_standby' }), 'a primary is never a replica';
 };
 
 $t->finish;

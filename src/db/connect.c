@@ -94,8 +94,7 @@ af_db_prepare(PGconn *pg, const af_db_setup_t *setup,
     const af_statement_t *const  *st;
 
     settings = setup->unnamed ? &af_sql_system_settings_missing
-               : setup->read_only ? &af_sql_replica_settings
-                                  : &af_sql_system_settings;
+                              : &af_sql_system_settings;
     check = setup->unnamed ? af_db_check_settings : NULL;
 
     if (af_db_query(pg, settings, check, timeout, error, size) != 0

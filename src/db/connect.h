@@ -32,7 +32,6 @@ typedef struct {
      */
     int                           unnamed;
 
-    int                           read_only;   /* to a replica */
     int                         (*stop)(void); /* whether to give up */
 
     /*

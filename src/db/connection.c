@@ -58,7 +58,8 @@ static ngx_int_t af_db_conn_result(af_db_conn_t *conn, PGresult *res);
 static void af_db_conn_store(af_db_op_t *op, PGresult *res);
 static void af_db_conn_synced(af_db_conn_t *conn);
 static void af_db_conn_complete(af_db_conn_t *conn);
-static ngx_uint_t af_db_conn_is_stale(const PGresult *res);
+static ngx_uint_t af_db_conn_is_stale(const af_db_conn_t *conn,
+    const PGresult *res);
 static void af_db_conn_write(ngx_event_t *wev);
 static void af_db_conn_flush(af_db_conn_t *conn);
 static void af_db_conn_set_timer(af_db_conn_t *conn);
@@ -202,7 +203,6 @@ af_db_conn_open(af_db_conn_t *conn)
     task->setup.name = profile->name;
     task->setup.statements = profile->statements;
     task->setup.unnamed = conn->db->conf->unnamed;
-    task->setup.read_only = profile->read_only;
     task->setup.stop = profile->leaves ? af_db_conn_exits
                                        : af_db_conn_terminates;
     task->setup.channel = profile->channel;
@@ -836,7 +836,7 @@ af_db_conn_result(af_db_conn_t *conn, PGresult *res)
         /* libpq's own errors have no severity: the connection is gone */
 
         if (severity == NULL || ngx_strcmp(severity, "ERROR") != 0
-            || af_db_conn_is_stale(res))
+            || af_db_conn_is_stale(conn, res))
         {
             af_db_conn_break(conn, PQresultErrorMessage(res));
             PQclear(res);
@@ -939,11 +939,12 @@ af_db_conn_complete(af_db_conn_t *conn)
 
 /*
  * The prepared statement is missing (behind a pooler) or was made for another
- * version of a table, or the server no longer accepts writes: reconnect.
+ * version of a table, or the server no longer accepts writes, as a replica
+ * never does: reconnect.
  */
 
 static ngx_uint_t
-af_db_conn_is_stale(const PGresult *res)
+af_db_conn_is_stale(const af_db_conn_t *conn, const PGresult *res)
 {
     char  *sqlstate;
 
@@ -952,7 +953,8 @@ af_db_conn_is_stale(const PGresult *res)
     return sqlstate
            && (ngx_strcmp(sqlstate, "26000") == 0
                || ngx_strcmp(sqlstate, "0A000") == 0
-               || ngx_strcmp(sqlstate, "25006") == 0);
+               || (ngx_strcmp(sqlstate, "25006") == 0
+                   && !conn->db->profile->read_only));
 }
 
 

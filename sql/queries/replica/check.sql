@@ -1,13 +1,14 @@
 -- Sent to a replica before a statement, in the same transaction: whether it has
 -- replayed what the primary had logged at a moment, so that the statement sees all
--- that was committed until then.
+-- that was committed until then.  From here on the transaction can't write, wherever
+-- the connection leads.
 --
 -- A former primary that goes on without the others, and replicas that follow it,
 -- may have come as far on their own: they have no part of the timeline that the
 -- primary is on.  The control file knows it from the first restart point on.
 --
 -- reads
--- columns: problem text
+-- columns: problem text, set_config text
 --
 -- :lsn, :timeline, :cluster        of replica/place
 --
@@ -25,4 +26,5 @@ SELECT CASE
            WHEN coalesce(pg_catalog.pg_last_wal_replay_lsn(), '0/0')
                 < :lsn::pg_lsn
            THEN 'lags'
-       END AS problem;
+       END AS problem,
+       set_config('transaction_read_only', 'on', true);

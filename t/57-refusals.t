@@ -97,5 +97,26 @@ subtest 'the database is far away' => sub {
     $there->finish;
 };
 
+subtest 'the way is narrow' => sub {
+    my $relay = Test::Autoflow::Relay->new(rate => 100_000,
+        to => $t->postgresql->dir . '/.s.PGSQL.5432');
+    my $there = Test::Autoflow->new(patient => 0, server => $t->server, beside => $t,
+        settings => {autoflow_database => '"' . $relay->start->url . q{" timeout=30s}});
+    $there->start_nginx;
+    $there->wait_for(sub { $there->client->send(me())->status == 200 });
+    $t->db->do(q{INSERT INTO autoflow.users (email, password_hash, bio)
+        SELECT 'wide' || i || '@example.com', 'x', repeat('wide ', 500)
+          FROM generate_series(1, 200) AS i});
+    my $root = $t->superuser($t->register(email => 'root@example.com'));
+    my $list = $there->client->send(Test::Autoflow::Client::request(
+        GET => '/auth/users?size=100', $t->bearer($root)));
+    is $there->client->send(me())->status, 200, 'others are answered' for 1 .. 5;
+    ok !$list->waits, 'before a long list has come';
+    my $answer = $list->answer;
+    is $answer->{status}, 200, 'which comes later';
+    is @{decode_json($answer->{body})->{data}}, 100, 'and is whole';
+    $there->finish;
+};
+
 $t->finish;
 done_testing;

@@ -11,7 +11,7 @@ use Mojo::Base -base, -signatures;
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
-use List::Util qw(min);
+use List::Util qw(max min);
 use POSIX qw(setsid);
 use Test::Autoflow::Process;
 use Time::HiRes qw(time);
@@ -20,6 +20,7 @@ has 'to';                       # a socket's path, or an address with its port
 has 'sees';                     # called, there, with a client, "in" or "out", and octets
 has [qw(port pid)];
 has delay => 0;                 # seconds that it takes, each way
+has rate => undef;              # octets a second, of each connection and way
 
 sub start ($self) {
     my $listener = IO::Socket::IP->new(Listen => 64, LocalHost => '127.0.0.1',
@@ -74,12 +75,14 @@ sub accept ($self, $ends, $listener) {
 }
 
 sub receive ($self, $end) {
-    my $got = sysread $end->{socket}, my $octets, 65_536;
+    my $got = sysread $end->{socket}, my $octets, $self->rate ? 1024 : 65_536;
     return if !defined $got && $!{EAGAIN};
     $end->{ended} = !$got;
     $self->sees->($end->{client}, $end->{socket} == $end->{client} ? 'in' : 'out', $octets)
         if $got && $self->sees;
-    push @{$end->{other}{way}}, [time + $self->delay, $got ? $octets : undef];
+    my $other = $end->{other};
+    $other->{free} = max(time, $other->{free} // 0) + ($self->rate ? ($got // 0) / $self->rate : 0);
+    push @{$other->{way}}, [$other->{free} + $self->delay, $got ? $octets : undef];
     return;
 }
 

@@ -228,6 +228,42 @@ subtest 'what is refused' => sub {
     enter('x')->problem_is(422, 'validation_failed');
 };
 
+subtest 'passkeys that are removed' => sub {
+    my $root = $t->superuser(account('root'));
+    my $pia  = keyed('pia');
+    $t->delete_ok("/auth/mfa/factors/$pia->{factor}{id}" => $t->bearer($pia))->status_is(204);
+    enter($pia->{device}->get(login_options()))->problem_is(401, 'invalid_passkey');
+    login('pia')->status_is(200, 'a password is enough again');
+    $mails->all_sent;
+    is scalar(grep { /was removed/ } $mails->read('pia@example.com')), 1, 'the owner is told';
+    is $t->db->selectrow_array(q{SELECT details ->> 'last' FROM autoflow.audit_events
+        WHERE target_id = ? AND action = 'factor_removed'}, {}, $pia->{user}{id}), 'true';
+
+    my $quinn = keyed('quinn');
+    $t->delete_ok("/auth/users/$quinn->{user}{id}/factors" => $t->bearer($root))->status_is(204);
+    enter($quinn->{device}->get(login_options()))->problem_is(401, 'invalid_passkey');
+
+    my $rosa = keyed('rosa');
+    $t->delete_ok('/auth/me' => $t->bearer($rosa))->status_is(204);
+    is factors($rosa), 0, 'with the account';
+    enter($rosa->{device}->get(login_options()))->problem_is(401, 'invalid_passkey');
+
+    # an address that was never verified is claimed, and one that was is not
+    for my $case ([sven => 0], [tara => 1]) {
+        my ($name, $verified) = @$case;
+        my $user = keyed($name);
+        $t->db->do('UPDATE autoflow.users SET email_verified = true WHERE username = ?', {}, $name)
+            if $verified;
+        $t->post_ok('/auth/forgot-password' => json => {email => "$name\@example.com"})
+            ->status_is(202);
+        my $reset = $mails->token("$name\@example.com", 'reset-password');
+        $t->post_ok('/auth/reset-password' => json => {token => $reset, new_password => "$good!"})
+            ->status_is(204);
+        is factors($user), $verified, "$name";
+    }
+    login('tara', "$good!")->problem_is(401, 'mfa_required', 'a mail replaces a password alone');
+};
+
 subtest 'challenges expire' => sub {
     my $dora = keyed('dora');
     $t->hold;
@@ -411,42 +447,6 @@ subtest 'twenty factors' => sub {
     add($olga, device()->create($options[1]))->problem_is(409, 'limit_reached');
     $t->post_ok('/auth/passkeys/options' => $t->bearer($olga))->problem_is(409, 'limit_reached');
     is factors($olga), 20;
-};
-
-subtest 'passkeys that are removed' => sub {
-    my $root = $t->superuser(account('root'));
-    my $pia  = keyed('pia');
-    $t->delete_ok("/auth/mfa/factors/$pia->{factor}{id}" => $t->bearer($pia))->status_is(204);
-    enter($pia->{device}->get(login_options()))->problem_is(401, 'invalid_passkey');
-    login('pia')->status_is(200, 'a password is enough again');
-    $mails->all_sent;
-    is scalar(grep { /was removed/ } $mails->read('pia@example.com')), 1, 'the owner is told';
-    is $t->db->selectrow_array(q{SELECT details ->> 'last' FROM autoflow.audit_events
-        WHERE target_id = ? AND action = 'factor_removed'}, {}, $pia->{user}{id}), 'true';
-
-    my $quinn = keyed('quinn');
-    $t->delete_ok("/auth/users/$quinn->{user}{id}/factors" => $t->bearer($root))->status_is(204);
-    enter($quinn->{device}->get(login_options()))->problem_is(401, 'invalid_passkey');
-
-    my $rosa = keyed('rosa');
-    $t->delete_ok('/auth/me' => $t->bearer($rosa))->status_is(204);
-    is factors($rosa), 0, 'with the account';
-    enter($rosa->{device}->get(login_options()))->problem_is(401, 'invalid_passkey');
-
-    # an address that was never verified is claimed, and one that was is not
-    for my $case ([sven => 0], [tara => 1]) {
-        my ($name, $verified) = @$case;
-        my $user = keyed($name);
-        $t->db->do('UPDATE autoflow.users SET email_verified = true WHERE username = ?', {}, $name)
-            if $verified;
-        $t->post_ok('/auth/forgot-password' => json => {email => "$name\@example.com"})
-            ->status_is(202);
-        my $reset = $mails->token("$name\@example.com", 'reset-password');
-        $t->post_ok('/auth/reset-password' => json => {token => $reset, new_password => "$good!"})
-            ->status_is(204);
-        is factors($user), $verified, "$name";
-    }
-    login('tara', "$good!")->problem_is(401, 'mfa_required', 'a mail replaces a password alone');
 };
 
 subtest 'accounts that may not log in' => sub {

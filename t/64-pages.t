@@ -23,7 +23,13 @@ path($own, 'mine.css')->spurt('b{}');
 
 my $t = Test::Autoflow->new(clock => 1, server => $guide->text(language => 'nginx') . <<"END");
 location /wiki/ { autoflow_auth on; autoflow_login /account/; proxy_pass http://echo; }
-location /own/ { autoflow_pages "brand=A & B" templates=$own css=$own/mine.css; }
+location /own/ {
+    autoflow_auth on;
+    autoflow_login_return https://wiki.example.com;
+    location /own/pages/ {
+        autoflow_pages "brand=A & B" templates=$own css=$own/mine.css;
+    }
+}
 END
 $guide->finish;
 my $mails = Test::Autoflow::Maildir->new(t => $t);
@@ -610,12 +616,18 @@ subtest 'languages' => sub {
 };
 
 subtest "the site's own" => sub {
-    my $v = visitor('/own/');
+    my $v = visitor('/own/pages/');
+    $v->get('sign-in?return=https://wiki.example.com/a')->is(200);
+    like $v->res->headers->header('Content-Security-Policy'),
+        qr{form-action 'self' https://wiki\.example\.com; frame-ancestors 'none'},
+        'a form may lead to another host';
+    $v->submit(\%ada)->leads_to('https://wiki.example.com/a');
+    $v->get('sign-out')->submit({});
     $v->get('sign-in', {'Accept-Language' => 'fr'});
     is $v->dom->at('h1')->text, 'Connexion', 'a language';
     is $v->dom->at('html')->{lang}, 'fr', 'by its name';
     $v->says('A & B');
-    $v->submit(\%ada)->leads_to('/own/');
+    $v->submit(\%ada)->leads_to('/own/pages/');
     is $v->get('')->dom->at('h2')->text, 'Mine', 'a template';
     my ($css) = grep { m{/custom\.css$} } $v->dom->find('link')->map(attr => 'href')->each;
     $v->get($css)->is(200);

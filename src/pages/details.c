@@ -104,7 +104,7 @@ af_view_name(const char *name, const char *id, json_t *names, json_t *added)
 
     known = json_object_get(names, id);
 
-    if (known == NULL || !af_view_is_account(name)) {
+    if (known == NULL) {
         return 0;
     }
 

@@ -241,6 +241,24 @@ subtest 'twenty factors' => sub {
         $kate->{user}{id}), 20, 'what nobody has confirmed in an hour is gone';
 };
 
+subtest 'notices about factors' => sub {
+    my $nina = guarded('nina');
+    my $sent = sub ($kind) {
+        $t->db->selectrow_array('SELECT count(*) FROM autoflow.outbox
+            WHERE user_id = ? AND kind = ?', {}, $nina->{user}{id}, $kind);
+    };
+    my $codes = sub {
+        $t->post_ok('/auth/mfa/recovery-codes' => $t->bearer($nina))->status_is(200);
+    };
+    $codes->() for 1 .. 11;
+    is $sent->('recovery_codes'), 10, 'ten of a kind an hour';
+    confirm($nina, add($nina, 'tablet'))->status_is(200);
+    is $sent->('factor_added'), 2, 'which leaves the others alone';
+    $mails->elapse('61 minutes');
+    $codes->();
+    is $sent->('recovery_codes'), 11, 'an hour later there are more';
+};
+
 subtest 'a superuser, a deleted account, and an address that is claimed' => sub {
     my $root = $t->superuser(account('root'));
     my $lena = guarded('lena');

@@ -293,6 +293,18 @@ subtest 'the administration' => sub {
     $v->get('admin/audit?action=factors_reset')->says('removed by an administrator');
 };
 
+subtest 'a code as a proof' => sub {
+    my $vera = guarded('vera');
+    my $v = asked('vera')->submit({code => code($vera)});
+    $v->get('confirm?return=/account/factors')->is(200)->says('Confirm that it is you');
+    is $v->dom->at('[name=current_password]'), undef, 'a password is not enough';
+    $v->submit({code => wrong($vera)})->is(403);
+    like error($v, 'code'), qr/not valid/;
+    $v->submit({code => code($vera, 1)})->leads_to('/account/factors');
+    my $w = signed_in('wilma')->get('confirm')->says('Confirm your password');
+    is $w->dom->at('#code'), undef, 'without a factor it is the password';
+};
+
 subtest 'without a key to seal with' => sub {
     my $owen = guarded('owen');
     $t->settings->{autoflow_seal_key} .= ' use=open';

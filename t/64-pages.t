@@ -403,7 +403,8 @@ subtest 'what was filled in is there afterwards' => sub {
 
 # who may see which page and send which form; an asterisk: with the password
 my %may = (
-    any => [qw(GET:/cookies GET:/sign-out POST:/sign-out POST:/sign-in GET:/sign-in/code
+    any => [qw(GET:/cookies GET:/sign-out POST:/sign-out POST:/sign-in POST:/sign-in/passkey
+        GET:/sign-in/code
         POST:/sign-in/code POST:/sign-up
         GET:/accept-invitation POST:/accept-invitation GET:/forgot-password POST:/forgot-password
         GET:/reset-password POST:/reset-password GET:/verify-email POST:/verify-email
@@ -414,7 +415,8 @@ my %may = (
         POST:/sessions/end-all GET:/factors GET:/factors/add POST:/factors/add
         GET:/factors/{id}/confirm POST:/factors/{id}/confirm GET:/factors/{id}
         POST:/factors/{id}/rename GET:/export GET:/delete POST:/delete GET:/confirm POST:/confirm)],
-    'user*' => [qw(POST:/factors/codes POST:/factors/{id}/remove GET:/invitations
+    'user*' => [qw(POST:/factors/codes GET:/factors/add-passkey POST:/factors/add-passkey
+        POST:/factors/{id}/remove GET:/invitations
         POST:/invitations POST:/invitations/{id}/resend
         POST:/invitations/{id}/withdraw)],
     'superuser*' => [qw(GET:/admin/users GET:/admin/users/{id} POST:/admin/users/{id}/disable
@@ -463,7 +465,7 @@ subtest 'who may' => sub {
                 push @row, map { $ask->($_ => $page) } qw(user superuser);
                 # nobody has that factor
                 my $again = $page =~ m{/(?:rename|remove)$} ? 404 : 403;
-                my $asks  = $page !~ m{:/factors/};
+                my $asks  = $page !~ m{:/factors/(?!add-passkey)};
                 push @{$expected{$page}}, $need eq 'user*' && $asks ? 'confirm' : $again,
                     $need =~ /\*/ && $asks ? 'confirm' : $again;
             }

@@ -195,6 +195,69 @@ subtest 'the administration' => sub {
     heading(qr/^Your account$/);
 };
 
+# an authenticator of the browser, as of a phone that is unlocked
+sub authenticator {
+    return $browser->post('webauthn/authenticator' => {protocol => 'ctap2', transport => 'internal',
+        hasResidentKey => \1, hasUserVerification => \1, isUserVerified => \1});
+}
+
+subtest 'a passkey' => sub {
+    $browser->go("$home/account/factors");
+    $browser->click('a[href$="add-passkey"]');
+    heading(qr/^Add a passkey$/);
+    is $browser->script('return document.querySelector(".no-passkeys").hidden'), 1, 'it can';
+    look('passkey, add');
+    my $key = authenticator();
+    my $verified = sub ($is) {
+        $browser->post("webauthn/authenticator/$key/uv", {isUserVerified => $is ? \1 : \0});
+    };
+    $verified->(0);
+    $browser->type('#name' => 'Laptop')->click('.main');
+    $browser->says('[role=alert]' => qr/^No passkey was made/);
+    look('passkey, none was made');
+    $verified->(1);
+    $browser->click('.main');
+    heading(qr/^Keep these recovery codes$/);
+    look('recovery codes, with a passkey');
+    $browser->click('.stack .main');
+    $browser->says('.things' => qr/Laptop\s+Passkey/);
+    look('factors, a passkey');
+
+    # alone: what was suggested for the address is taken at once
+    $browser->forget_cookies->go("$home/site/");
+    $browser->says(body => qr{/site/}, 'autofill signs in');
+
+    # after the password
+    $verified->(0);
+    sign_out();
+    sign_in();
+    heading(qr/^Use your passkey$/);
+    look('code, by a passkey');
+    $verified->(1);
+    $browser->click('.passkey');
+    heading(qr/^Your account$/);
+
+    # as a proof
+    $t->db->do(q{UPDATE autoflow.sessions SET authenticated_at = now() - interval '11 minutes'});
+    $browser->call(DELETE => $browser->session . "/cookie/$_") for qw(af_access af_fresh);
+    $browser->go("$home/account/factors/add-passkey");
+    heading(qr/^Confirm/);
+    look('confirm, by a passkey');
+    $browser->click('.passkey');
+    heading(qr/^Add a passkey$/);
+    $browser->click('.main');
+    $browser->says('[role=alert]' => qr/known here already|No passkey was made/);
+
+    $browser->call(DELETE => $browser->session . "/webauthn/authenticator/$key");
+    $browser->devtools('Network.enable');
+    $browser->devtools('Network.setBlockedURLs', urls => ['*passkeys.js']);
+    $browser->go("$home/account/factors/add-passkey");
+    $browser->says('.no-passkeys' => qr/scripts may run/);
+    $browser->devtools('Network.setBlockedURLs', urls => []);
+    $browser->console;
+    $t->db->do('DELETE FROM autoflow.factors');
+};
+
 subtest 'in German' => sub {
     $browser->devtools('Network.enable');
     $browser->devtools('Network.setExtraHTTPHeaders', headers => {'Accept-Language' => 'de'});

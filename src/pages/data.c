@@ -167,6 +167,8 @@ af_page_visitor(af_ctx_t *ctx, json_t *data)
 
     rc = json_object_set_new(data, "csrf", json_string(csrf));
     rc |= json_object_set_new(data, "mail", json_boolean(ctx->conf->outbox));
+    rc |= json_object_set_new(data, "passkeys",
+                              json_boolean(ctx->conf->webauthn != NULL));
     rc |= json_object_set_new(data, "sign_up_open",
                               json_boolean(af_registration_is_open(ctx->conf)));
     rc |= json_object_set_new(data, "invite_only",
@@ -329,6 +331,11 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
     rc |= json_object_set(data, "query", state->args);
     rc |= af_page_filter(data, state->args);
 
+    if (json && af_page_of(ctx->match.route)->options) {
+        rc |= json_object_set_new(data, "options", json_string(json));
+        json = NULL;
+    }
+
     answer = json ? json_loads(json, 0, NULL) : NULL;
 
     if (answer == NULL) {
@@ -444,6 +451,16 @@ af_page_values(af_ctx_t *ctx, json_t *data)
 
     if (token
         && json_object_set_new(data, "token", json_string(token)) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    token = json_string_value(json_object_get(ctx->body ? ctx->body
+                                                        : state->typed,
+                                              "mfa_token"));
+
+    if (token
+        && json_object_set_new(data, "mfa_token", json_string(token)) != 0)
     {
         return NGX_ERROR;
     }

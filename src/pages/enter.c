@@ -30,7 +30,6 @@ static ngx_int_t keep_user(af_ctx_t *ctx);
 static ngx_int_t begin(af_ctx_t *ctx);
 static ngx_int_t fill(af_ctx_t *ctx, const af_page_t *page);
 static ngx_int_t reauthenticated(af_ctx_t *ctx);
-static ngx_int_t confirmed(af_ctx_t *ctx);
 static ngx_int_t set_scope(af_ctx_t *ctx, const af_page_t *page);
 static ngx_int_t show(af_ctx_t *ctx);
 
@@ -71,13 +70,6 @@ const af_step_pt  af_page_reauth_steps[] = {
 static const af_step_pt  default_steps[] = {
     af_step_query,
     af_step_answer,
-    NULL
-};
-
-
-static const af_step_pt  confirm_steps[] = {
-    af_step_query,
-    confirmed,
     NULL
 };
 
@@ -415,39 +407,11 @@ fill(af_ctx_t *ctx, const af_page_t *page)
 static ngx_int_t
 reauthenticated(af_ctx_t *ctx)
 {
-    const af_page_t   *page;
     const af_step_pt  *steps;
 
-    page = af_page_of(ctx->match.route);
-
-    if (page->api == NULL) {
-        return af_follow(ctx, confirm_steps);
-    }
-
-    steps = af_pages_steps(page);
+    steps = af_pages_steps(af_page_of(ctx->match.route));
 
     return af_follow(ctx, steps ? steps : default_steps);
-}
-
-
-/* for these pages, and for what autoflow_require protects */
-
-static ngx_int_t
-confirmed(af_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-
-    if (!af_found(ctx)) {
-        return af_reauth_answer(ctx, af_page_reauth_steps);
-    }
-
-    rc = af_access_token_renew(ctx);
-
-    if (rc == NGX_OK) {
-        rc = af_page_refresh(ctx, (char *) ctx->identity->session_id.data);
-    }
-
-    return (rc == NGX_OK) ? af_answer_text(ctx, NULL, 0) : rc;
 }
 
 

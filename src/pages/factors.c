@@ -6,7 +6,14 @@
 #include "check/qr.h"
 
 
+static ngx_int_t offer_passkey(af_ctx_t *ctx);
 static ngx_int_t ask_code(af_ctx_t *ctx);
+static ngx_int_t af_page_kinds(af_page_state_t *state, json_t *factors);
+static ngx_int_t af_page_has_kind(af_page_state_t *state, const json_t *has,
+    const char *name);
+static ngx_int_t find_factors(af_ctx_t *ctx);
+static ngx_int_t ask_proof(af_ctx_t *ctx);
+static ngx_int_t af_page_asked(af_ctx_t *ctx, const char *token);
 static ngx_int_t show(af_ctx_t *ctx);
 static ngx_int_t show_factor(af_ctx_t *ctx);
 static ngx_int_t show_app(af_ctx_t *ctx);
@@ -18,8 +25,22 @@ static json_t *af_page_confirmed(json_t *factors);
 #define AF_PAGE_FEW_CODES  3
 
 
+const af_step_pt  af_page_sign_in_steps[] = {
+    offer_passkey,
+    NULL
+};
+
+
 const af_step_pt  af_page_code_steps[] = {
     ask_code,
+    NULL
+};
+
+
+const af_step_pt  af_page_proof_steps[] = {
+    find_factors,
+    af_page_keep_factors,
+    ask_proof,
     NULL
 };
 
@@ -45,32 +66,121 @@ const af_step_pt  af_page_app_steps[] = {
 };
 
 
-/* the token is the first step's, or was in the form of this one: in no URL */
+static ngx_int_t
+offer_passkey(af_ctx_t *ctx)
+{
+    return ctx->conf->webauthn
+           ? af_follow(ctx, af_pages_steps(af_page_of(ctx->match.route)))
+           : show(ctx);
+}
+
+
+/* what the account has is known from its password, and then from this form */
 
 static ngx_int_t
 ask_code(af_ctx_t *ctx)
 {
     json_t           *token;
+    ngx_int_t         rc;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    token = json_object_get(state->typed, "mfa_token");
+
+    if (!json_is_string(token)) {
+        return af_page_asked(ctx, "mfa_token");
+    }
+
+    rc = af_page_has_kind(state, json_object_get(state->typed, "has_totp"),
+                          "has_totp");
+    rc |= af_page_has_kind(state,
+                           json_object_get(state->typed, "has_webauthn"),
+                           "has_webauthn");
+    rc |= af_page_kinds(state, json_object_get(state->typed, "factors"));
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (json_object_get(state->data, "has_webauthn") == NULL) {
+        return show(ctx);
+    }
+
+    /* the API has it in a body */
+
+    json_decref(ctx->body);
+    ctx->body = json_pack("{sO}", "mfa_token", token);
+
+    return ctx->body ? offer_passkey(ctx) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+af_page_kinds(af_page_state_t *state, json_t *factors)
+{
+    size_t       i;
+    json_t      *factor;
+    ngx_int_t    rc;
+    const char  *type;
+
+    rc = NGX_OK;
+
+    json_array_foreach(factors, i, factor) {
+        type = json_string_value(json_object_get(factor, "type"));
+        rc |= af_page_has_kind(state, factor,
+                               ngx_strcmp(type, "webauthn") == 0
+                               ? "has_webauthn" : "has_totp");
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+af_page_has_kind(af_page_state_t *state, const json_t *has, const char *name)
+{
+    return (has == NULL
+            || json_object_set_new(state->data, name, json_true()) == 0)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+find_factors(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_mfa_factors);
+}
+
+
+static ngx_int_t
+ask_proof(af_ctx_t *ctx)
+{
+    af_page_state_t  *state;
+
+    state = ctx->page;
+
+    return json_object_get(state->data, "has_webauthn") ? offer_passkey(ctx)
+                                                        : show(ctx);
+}
+
+
+/* the token is the password's, or was in the form of this page: in no URL */
+
+static ngx_int_t
+af_page_asked(af_ctx_t *ctx, const char *token)
+{
     const char       *back;
     af_page_state_t  *state;
 
     state = ctx->page;
-    token = json_object_get(state->data, "mfa_token");
 
-    if (token == NULL) {
-        token = json_object_get(state->typed, "mfa_token");
-
-        if (!json_is_string(token)) {
-            back = af_page_return(ctx);
-            return af_page_go(ctx, "/sign-in", back ? "return" : NULL, back);
-        }
-
-        if (json_object_set(state->data, "mfa_token", token) != 0) {
-            return NGX_ERROR;
-        }
+    if (json_is_string(json_object_get(state->typed, token))) {
+        return show(ctx);
     }
 
-    return show(ctx);
+    back = af_page_return(ctx);
+
+    return af_page_go(ctx, "/sign-in", back ? "return" : NULL, back);
 }
 
 
@@ -99,6 +209,7 @@ af_page_keep_factors(af_ctx_t *ctx)
                              json_integer(json_array_size(factors)));
     rc |= json_object_set_new(state->data, "second_factor",
                               json_boolean(ctx->conf->seals
+                                           || ctx->conf->webauthn
                                            || json_array_size(factors)));
     rc |= json_object_set_new(state->data, "may_add",
                               json_boolean(ctx->conf->seals));
@@ -106,6 +217,7 @@ af_page_keep_factors(af_ctx_t *ctx)
                               json_boolean(json_integer_value(codes)
                                            < AF_PAGE_FEW_CODES));
     rc |= json_object_set(state->data, "codes_left", codes);
+    rc |= af_page_kinds(state, factors);
     rc |= json_object_set_new(state->data, "factors", factors);
     json_decref(answer);
 
@@ -173,7 +285,9 @@ show_app(af_ctx_t *ctx)
     uri = json_string_value(json_object_get(state->typed, "uri"));
 
     if (uri == NULL || ngx_strncmp(uri, scheme, sizeof(scheme) - 1) != 0) {
-        return af_page_go(ctx, "/factors", NULL, NULL);
+        return af_page_go(ctx, af_page_is_signed_in(ctx) ? "/factors"
+                                                         : "/sign-in",
+                          NULL, NULL);
     }
 
     app = af_page_app(ctx, uri);

@@ -52,6 +52,7 @@ typedef struct {
     unsigned           fresh:1;    /* or was, not long ago */
     unsigned           fills:1;    /* the form has what the account has */
     unsigned           names:1;    /* accounts are shown by their addresses */
+    unsigned           options:1;  /* it has what passkeys are asked with */
 } af_page_t;
 
 
@@ -170,7 +171,9 @@ extern const af_step_pt   af_page_reauth_steps[];
 extern const af_schema_t  af_page_reauth_schema;
 
 /* steps of pages: of factors, of links in mails, of an account, before lists */
+extern const af_step_pt   af_page_sign_in_steps[];
 extern const af_step_pt   af_page_code_steps[];
+extern const af_step_pt   af_page_proof_steps[];
 extern const af_step_pt   af_page_factors_steps[];
 extern const af_step_pt   af_page_factor_steps[];
 extern const af_step_pt   af_page_app_steps[];

@@ -12,6 +12,8 @@
 
 static ngx_uint_t af_page_is_forged(af_ctx_t *ctx);
 static ngx_int_t af_page_tidy(af_ctx_t *ctx);
+static ngx_int_t af_page_object(json_t *body, const char *name,
+    const char *text);
 static ngx_int_t af_page_roles(json_t *body);
 static ngx_int_t af_page_leave(af_ctx_t *ctx, const char *json);
 static ngx_uint_t af_page_has(const char *json, const char *name);
@@ -113,6 +115,14 @@ af_page_tidy(af_ctx_t *ctx)
 
         text = json_string_value(json_object_get(body, field->name));
 
+        if (text && *text && field->type->json == JSON_OBJECT) {
+            if (af_page_object(body, field->name, text) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
         if (text && *text == '\0') {
 
             if (route->partial && (field->flags & AF_NULLABLE)) {
@@ -133,6 +143,20 @@ af_page_tidy(af_ctx_t *ctx)
     }
 
     return af_schema_convert(route->body, body) == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* that a script has put there; what is none stays a text, and is refused */
+
+static ngx_int_t
+af_page_object(json_t *body, const char *name, const char *text)
+{
+    json_t  *object;
+
+    object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+    return (object == NULL || json_object_set_new(body, name, object) == 0)
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -236,7 +260,7 @@ af_page_leave(af_ctx_t *ctx, const char *json)
 
         /* none before the address of a new account is verified */
 
-        if (ngx_strstr(json, "\"session\":true") == NULL) {
+        if (ngx_strstr(json, "\"session\":false")) {
             return af_page_go(ctx, "/sign-in", "done", "signed_up");
         }
 
@@ -246,8 +270,8 @@ af_page_leave(af_ctx_t *ctx, const char *json)
     }
 
     if (place) {
-        return page->reauth ? af_answer_redirect(ctx, place)
-                            : af_page_go_back(ctx, place);
+        return (page->access >= AF_PAGE_USER) ? af_answer_redirect(ctx, place)
+                                              : af_page_go_back(ctx, place);
     }
 
     form = af_page_of(af_pages_form(page));

@@ -79,10 +79,7 @@ af_page_ask(af_ctx_t *ctx)
     state = ctx->page;
     members = af_request_find_ctx(ctx->request)->members;
 
-    if (json_object_set(state->data, "mfa_token",
-                        json_object_get(members, "mfa_token"))
-        != 0)
-    {
+    if (json_object_update(ctx->body, members) != 0) {
         return NGX_DECLINED;
     }
 

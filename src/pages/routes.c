@@ -35,13 +35,19 @@ static const af_page_t  af_pages[] = {
 
     /* signing in and out */
 
-    { "GET", "/sign-in", AF_PAGE_GUEST, .template = "sign_in" },
+    { "GET", "/sign-in", AF_PAGE_GUEST, .template = "sign_in",
+      .api = "POST /auth/login/passkey/options", .options = 1,
+      .steps = af_page_sign_in_steps },
     { "POST", "/sign-in", AF_PAGE_ANY,
       .api = "POST /auth/login", .then = "/", .returns = 1 },
+
+    { "POST", "/sign-in/passkey", AF_PAGE_ANY, .form = "/sign-in",
+      .api = "POST /auth/login/passkey", .then = "/", .returns = 1 },
 
     /* the second step of it: nobody gets here but by the first one */
 
     { "GET", "/sign-in/code", AF_PAGE_ANY, .template = "code",
+      .api = "POST /auth/mfa/passkey/options", .options = 1,
       .steps = af_page_code_steps },
     { "POST", "/sign-in/code", AF_PAGE_ANY,
       .api = "POST /auth/mfa/verify", .late = "/sign-in", .then = "/",
@@ -109,6 +115,12 @@ static const af_page_t  af_pages[] = {
     { "GET", "/factors/add", AF_PAGE_USER, .template = "factor_new" },
     { "POST", "/factors/add", AF_PAGE_USER, .template = "factor_app",
       .api = "POST /auth/mfa/factors", .shows = "secret" },
+    { "GET", "/factors/add-passkey", AF_PAGE_USER, .fresh = 1,
+      .template = "passkey_new", .api = "POST /auth/passkeys/options",
+      .options = 1 },
+    { "POST", "/factors/add-passkey", AF_PAGE_USER, .fresh = 1,
+      .template = "recovery_codes", .api = "POST /auth/passkeys",
+      .shows = "recovery_codes", .then = "/factors", .done = "passkey_added" },
     { "GET", "/factors/{id}/confirm", AF_PAGE_USER, .template = "factor_app",
       .steps = af_page_app_steps },
     { "POST", "/factors/{id}/confirm", AF_PAGE_USER,
@@ -145,10 +157,11 @@ static const af_page_t  af_pages[] = {
 
     /* that it is still the owner */
 
-    { "GET", "/confirm", AF_PAGE_USER, .template = "confirm" },
-    { "POST", "/confirm", AF_PAGE_USER, .reauth = 1, .then = "/",
-      .returns = 1, .lock = &af_sql_auth_lock_account,
-      .statement = &af_sql_auth_reauth },
+    { "GET", "/confirm", AF_PAGE_USER, .template = "confirm",
+      .api = "POST /auth/reauth/passkey/options", .options = 1,
+      .steps = af_page_proof_steps },
+    { "POST", "/confirm", AF_PAGE_USER,
+      .api = "POST /auth/reauth", .then = "/", .returns = 1 },
 
     /* inviting others: the API decides whether it is allowed */
 

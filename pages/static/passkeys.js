@@ -1,0 +1,83 @@
+// Passkeys: what the browser answers goes into a field of a form, which is sent as
+// any other.  Where the browser has none, or no script runs, these forms aren't
+// seen.
+
+const { PublicKeyCredential } = globalThis;
+const able = PublicKeyCredential?.parseRequestOptionsFromJSON
+  && PublicKeyCredential.prototype.toJSON;
+
+// options are good for ten minutes: these pages may be open for longer
+const LIFETIME = 9 * 60 * 1000;
+
+const renewed = async () => {
+  const page = await fetch(location.href).then(answer => answer.text());
+  return new DOMParser().parseFromString(page, 'text/html')
+    .querySelector('form[data-options]')?.dataset.options;
+};
+
+for (const form of able ? document.querySelectorAll('form[data-options]') : []) {
+  const button = form.querySelector('button');
+  const place = Object.assign(document.createElement('p'), { className: 'error' });
+  const made = 'creates' in form.dataset;
+  let since = Date.now();
+  let waiting = null;            // a browser takes one request at a time
+  let filling = false;           // it is one for autofill
+
+  place.setAttribute('role', 'alert');
+  button.before(place);
+  form.hidden = false;
+  for (const hint of document.querySelectorAll('.no-passkeys')) {
+    hint.hidden = true;
+  }
+
+  const ask = async mediation => {
+    waiting?.abort();
+    waiting = new AbortController();
+    filling = mediation === 'conditional';
+    const { signal } = waiting;
+    const options = JSON.parse(form.dataset.options);
+    const credential = made
+      ? await navigator.credentials.create({ signal,
+        publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+      : await navigator.credentials.get({ mediation, signal,
+        publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+    form.elements.credential.value = JSON.stringify(credential);
+    form.requestSubmit();
+  };
+
+  const refresh = async () => {
+    if (Date.now() - since > LIFETIME) {
+      form.dataset.options = await renewed() ?? form.dataset.options;
+      since = Date.now();
+    }
+  };
+
+  // a form whose answer is there is sent; before that the button asks for it
+  form.addEventListener('submit', event => {
+    if (form.elements.credential.value) {
+      return;
+    }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    place.textContent = '';
+    refresh().then(() => ask()).catch(error => {
+      if (error.name === 'AbortError') {
+        return;
+      }
+      place.textContent = error.name === 'InvalidStateError'
+        ? form.dataset.known : form.dataset.failed;
+      button.focus();
+    });
+  }, { capture: true });
+
+  // a passkey among what the browser suggests for the address
+  const autofill = async () => {
+    await refresh();
+    await ask('conditional').catch(() => {});
+  };
+  if ('autofill' in form.dataset
+      && await PublicKeyCredential.isConditionalMediationAvailable?.()) {
+    autofill();
+    setInterval(() => filling && autofill(), LIFETIME + 1000);
+  }
+}

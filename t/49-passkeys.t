@@ -264,6 +264,37 @@ subtest 'passkeys that are removed' => sub {
     login('tara', "$good!")->problem_is(401, 'mfa_required', 'a mail replaces a password alone');
 };
 
+# what is sent while an account is locked, and a session of it ends
+subtest 'a session that ends meanwhile' => sub {
+    my ($zara, $zeno, $zoe) = (account('zara'), map { keyed($_) } qw(zeno zoe));
+    my $made = device()->create(options($zara));
+    my %requests = (
+        'a passkey' => [$zara, POST => '/auth/passkeys', {name => 'x', credential => $made}],
+        'recovery codes' => [$zeno, POST => '/auth/mfa/recovery-codes'],
+        'a factor'       => [$zoe, DELETE => "/auth/mfa/factors/$zoe->{factor}{id}"],
+    );
+    my $held = $t->postgresql->connect;
+    for my $what (sort keys %requests) {
+        my ($user, $method, $path, $body) = @{$requests{$what}};
+        $held->begin_work;
+        $held->do('SELECT FROM autoflow.users WHERE id = ? FOR UPDATE', {}, $user->{user}{id});
+        my $code;
+        my $sent = $t->ua->start_p($t->ua->build_tx($method => $path, $t->bearer($user),
+            $body ? (json => $body) : ()))->then(sub ($tx) { $code = $tx->res->json->{code} });
+        $t->wait_for(sub {
+            Mojo::IOLoop->timer(0.02 => sub { });
+            Mojo::IOLoop->one_tick;
+            $t->blocked;
+        });
+        $held->do('UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = ?', {},
+            $user->{user}{id});
+        $held->commit;
+        $sent->wait;
+        is $code, 'reauthentication_required', "$what remains as it was";
+    }
+    is_deeply [map { factors($_) } $zara, $zoe], [0, 1];
+};
+
 subtest 'challenges expire' => sub {
     my $dora = keyed('dora');
     $t->hold;
@@ -480,37 +511,6 @@ subtest 'accounts that may not log in' => sub {
     enter($other->{device}->get(login_options()))->problem_is(403, 'email_not_verified');
     $t->settings->{autoflow_require_verified_email} = 'off';
     $t->reload->ready;
-};
-
-# what is sent while an account is locked, and a session of it ends
-subtest 'a session that ends meanwhile' => sub {
-    my ($zara, $zeno, $zoe) = (account('zara'), map { keyed($_) } qw(zeno zoe));
-    my $made = device()->create(options($zara));
-    my %requests = (
-        'a passkey' => [$zara, POST => '/auth/passkeys', {name => 'x', credential => $made}],
-        'recovery codes' => [$zeno, POST => '/auth/mfa/recovery-codes'],
-        'a factor'       => [$zoe, DELETE => "/auth/mfa/factors/$zoe->{factor}{id}"],
-    );
-    my $held = $t->postgresql->connect;
-    for my $what (sort keys %requests) {
-        my ($user, $method, $path, $body) = @{$requests{$what}};
-        $held->begin_work;
-        $held->do('SELECT FROM autoflow.users WHERE id = ? FOR UPDATE', {}, $user->{user}{id});
-        my $code;
-        my $sent = $t->ua->start_p($t->ua->build_tx($method => $path, $t->bearer($user),
-            $body ? (json => $body) : ()))->then(sub ($tx) { $code = $tx->res->json->{code} });
-        $t->wait_for(sub {
-            Mojo::IOLoop->timer(0.02 => sub { });
-            Mojo::IOLoop->one_tick;
-            $t->blocked;
-        });
-        $held->do('UPDATE autoflow.sessions SET ended_at = now() WHERE user_id = ?', {},
-            $user->{user}{id});
-        $held->commit;
-        $sent->wait;
-        is $code, 'reauthentication_required', "$what remains as it was";
-    }
-    is_deeply [map { factors($_) } $zara, $zoe], [0, 1];
 };
 
 subtest 'used challenges are forgotten' => sub {

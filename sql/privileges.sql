@@ -176,6 +176,7 @@ GRANT SELECT,
 
 GRANT EXECUTE ON FUNCTION
     autoflow.account_revocation(autoflow.users),
+    autoflow.add_passkey(uuid, text, jsonb),
     autoflow.audit_after(bigint, xid8, uuid, bigint),
     autoflow.audit_json(autoflow.audit_events),
     autoflow.audit_partitions(),

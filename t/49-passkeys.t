@@ -295,6 +295,89 @@ subtest 'a session that ends meanwhile' => sub {
     is_deeply [map { factors($_) } $zara, $zoe], [0, 1];
 };
 
+sub sign_up_options ($email, %fields) {
+    return $t->post_ok('/auth/register/passkey/options' => json => {email => $email, %fields});
+}
+
+sub sign_up ($email, $credential, %fields) {
+    return $t->post_ok('/auth/register/passkey' => json =>
+        {email => $email, credential => $credential, %fields});
+}
+
+subtest 'an account with a passkey alone' => sub {
+    my $email = 'xavier@example.com';
+    sign_up_options($email, full_name => 'Xavier')->status_is(200)
+        ->json_is('/user/name' => $email)->json_is('/user/displayName' => 'Xavier')
+        ->json_is('/excludeCredentials' => []);
+    my $device = device();
+    my $made   = $device->create(body());
+    sign_up($email, $made, username => 'xavier', passkey_name => 'phone')->status_is(201)
+        ->json_is('/user/username' => 'xavier')->json_has('/refresh_token');
+    my $xavier = body();
+    is_deeply session($xavier), {aal => 2, amr => '["hwk", "user", "mfa"]'};
+    $t->get_ok('/auth/mfa/factors' => $t->bearer($xavier))->json_is('/factors/0/name' => 'phone')
+        ->json_is('/factors/0/sign_in' => true)->json_is('/recovery_codes' => 0);
+    $t->post_ok('/auth/mfa/recovery-codes' => $t->bearer($xavier))->status_is(200);
+    enter($device->get(login_options()))->status_is(200);
+    login('xavier', $_)->problem_is(401, 'invalid_credentials') for $good, 'null';
+    login('xavier', '')->problem_is(422, 'validation_failed');
+    reauth($xavier, current_password => $good)->problem_is(403, 'wrong_password');
+    reauth($xavier, credential => $device->get(reauth_options($xavier)))->status_is(200);
+
+    sign_up('other@example.com', $made)->problem_is(403, 'invalid_passkey', 'once');
+    sign_up_options($email)->status_is(200, 'whoever asks learns nothing of an account');
+    my $second = device()->create(body());
+    sign_up($email, $second)->problem_is(409, 'email_taken', 'before they register it');
+    is factors($xavier), 1;
+    sign_up_options('yves@example.com')->status_is(200);
+    sign_up('yves@example.com', device()->create(body()), username => 'xavier')
+        ->problem_is(409, 'username_taken');
+    for my $wrong ([origin => 'https://example.org'], [verified => 0]) {
+        sign_up_options('yves@example.com');
+        sign_up('yves@example.com', device()->create(body(), @$wrong))
+            ->problem_is(403, 'invalid_passkey');
+    }
+    my $options = login_options();
+    sign_up('yves@example.com', device()->create({%$options, rp => {id => 'example.com'},
+        user => {id => 'AAAA'}}))->problem_is(403, 'invalid_passkey', 'not any challenge');
+    add($xavier, device()->create(do { sign_up_options('z@example.com'); body() }))
+        ->problem_is(403, 'invalid_passkey', 'nor is theirs good for an account');
+    sign_up('x', $second)->problem_is(422, 'validation_failed');
+    is $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.users
+        WHERE email IN ('yves@example.com', 'other@example.com')}), 0, 'nothing is left of those';
+
+    # whoever claims the address gets it without what a stranger has added
+    $t->post_ok('/auth/forgot-password' => json => {email => $email})->status_is(202);
+    my $reset = $mails->token($email, 'reset-password', 2);
+    $t->post_ok('/auth/reset-password' => json => {token => $reset, new_password => $good})
+        ->status_is(204);
+    enter($device->get(login_options()))->problem_is(401, 'invalid_passkey');
+    login('xavier')->status_is(200);
+};
+
+subtest 'where not everybody may register' => sub {
+    sign_up_options('zita@example.com')->status_is(200);
+    my $device = device();
+    my $made   = $device->create(body());
+    for my $door ('invite', 'closed') {
+        $t->settings->{autoflow_registration} = $door;
+        $t->reload->ready;
+        sign_up_options('zita@example.com')->problem_is(403, 'registration_closed', $door);
+        sign_up('zita@example.com', $made)->problem_is(403, 'registration_closed');
+    }
+    $t->settings->{autoflow_registration} = 'verified domains=example.com';
+    $t->reload->ready;
+    sign_up_options('zita@example.org')->errors_are({email => 'domain'});
+    sign_up('zita@example.org', $made)->errors_are({email => 'domain'});
+    sign_up('zita@example.com', $made)->status_is(201)->json_hasnt('/access_token');
+    enter($device->get(login_options()))->problem_is(403, 'email_not_verified');
+    my $token = $mails->token('zita@example.com', 'verify-email');
+    $t->post_ok('/api/v1/user/verify-email' => json => {token => $token})->status_is(204);
+    enter($device->get(login_options()))->status_is(200, 'once it is verified');
+    delete $t->settings->{autoflow_registration};
+    $t->reload->ready;
+};
+
 subtest 'challenges expire' => sub {
     my $dora = keyed('dora');
     $t->hold;

@@ -19,7 +19,8 @@ my %open = map { $_ => 1 } (
     'POST /user/verify-email/resend', 'POST /auth/invitations/look',
     'POST /auth/invitations/accept', 'POST /auth/mfa/verify',
     'POST /auth/mfa/passkey/options', 'POST /auth/login/passkey',
-        'POST /auth/login/passkey/options',
+        'POST /auth/login/passkey/options', 'POST /auth/register/passkey',
+        'POST /auth/register/passkey/options',
     'POST /auth/mfa/enrol', 'POST /auth/mfa/enrol/{id}/confirm',
 );
 

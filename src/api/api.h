@@ -40,6 +40,7 @@ extern const af_route_t  af_mfa_enrol_routes[];
 extern const af_route_t  af_mfa_routes[];
 extern const af_route_t  af_passkeys_routes[];
 extern const af_route_t  af_passkey_login_routes[];
+extern const af_route_t  af_passkey_register_routes[];
 extern const af_route_t  af_account_routes[];
 extern const af_route_t  af_recovery_routes[];
 extern const af_route_t  af_invitations_routes[];

@@ -11,6 +11,7 @@
 #include "shm/counters.h"
 
 
+static ngx_int_t set_password(af_ctx_t *ctx);
 static int one_identifier(json_t *body, json_t *errors);
 static ngx_int_t find_account(af_ctx_t *ctx);
 static ngx_int_t set_account(af_ctx_t *ctx);
@@ -31,7 +32,7 @@ const af_step_pt  af_register_steps[] = {
     af_step_domain,
     af_attempt_address,
     af_step_hash,
-    af_password_hashed,
+    set_password,
     af_step_query,
     af_step_tokens,
     NULL
@@ -66,8 +67,6 @@ static const af_schema_t  register_schema = {
     "Registration", register_fields, af_rule_name
 };
 
-
-/* a token pair; without tokens while an address or a factor is missing */
 
 static const af_field_t  registered_fields[] = {
     { "access_token", &af_type_string, 0, NULL },
@@ -200,6 +199,18 @@ af_step_hash(af_ctx_t *ctx)
     words[n] = NULL;
 
     return af_hash_password(ctx, "password", words);
+}
+
+
+/* and no passkey */
+
+static ngx_int_t
+set_password(af_ctx_t *ctx)
+{
+    af_bind(ctx, "credential", NULL);
+    af_bind(ctx, "passkey_name", NULL);
+
+    return af_password_hashed(ctx);
 }
 
 

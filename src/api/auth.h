@@ -14,6 +14,9 @@
 
 #define AF_ACCOUNT_FIELDS                                                     \
     { "password", &af_type_password, AF_REQUIRED, NULL },                     \
+    AF_PERSON_FIELDS
+
+#define AF_PERSON_FIELDS                                                      \
     { "username", &af_type_username, 0, NULL },                               \
     { "full_name", &af_type_name, 0, NULL },                                  \
     { "name", &af_type_name, 0, NULL },                                       \
@@ -30,6 +33,9 @@ ngx_int_t af_step_hash(af_ctx_t *ctx);
 
 /* For auth/register, with AF_REGISTRATION_FIELDS. */
 extern const af_step_pt  af_register_steps[];
+
+/* a token pair; without tokens while an address or a factor is missing */
+extern const af_schema_t  af_schema_registered;
 
 
 /*

@@ -16,6 +16,7 @@ static const af_section_t  autoflow_sections[] = {
     { "Second step", "Logins with a factor, after the password",
       af_mfa_login_routes },
     { "Passkeys", "Logins with a passkey alone", af_passkey_login_routes },
+    { "Sign-up", "Accounts with a passkey alone", af_passkey_register_routes },
     { "Enrolment", "The first factor of an account that must have one",
       af_mfa_enrol_routes },
     { "Devices", "Browsers at which no second factor is asked for",

@@ -107,7 +107,6 @@ const af_route_t  af_passkeys_routes[] = {
 static ngx_int_t
 answer_creation(af_ctx_t *ctx)
 {
-    u_char               octets[AF_HANDLE_OCTETS];
     const char          *type, *handle;
     af_challenge_t       challenge;
     af_passkey_owner_t   owner;
@@ -128,9 +127,7 @@ answer_creation(af_ctx_t *ctx)
                            AF_HANDLE_SIZE);
 
     } else {
-        randombytes_buf(octets, sizeof(octets));
-        (void) sodium_bin2hex(challenge.handle, AF_HANDLE_SIZE, octets,
-                              sizeof(octets));
+        af_challenge_handle(&challenge);
     }
 
     owner.email = af_column(ctx, "email");

@@ -16,6 +16,17 @@ static const char *af_challenge_part(const char *text, char *part,
 
 
 void
+af_challenge_handle(af_challenge_t *challenge)
+{
+    unsigned char  octets[AF_HANDLE_OCTETS];
+
+    randombytes_buf(octets, sizeof(octets));
+    (void) sodium_bin2hex(challenge->handle, AF_HANDLE_SIZE, octets,
+                          sizeof(octets));
+}
+
+
+void
 af_challenge_make(const af_purpose_keys_t *keys,
     const af_challenge_t *challenge, char sealed[AF_SEALED_SIZE])
 {

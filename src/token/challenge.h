@@ -42,6 +42,9 @@ typedef struct {
 } af_challenge_t;
 
 
+/* Sets the handle of an account that has none yet. */
+void af_challenge_handle(af_challenge_t *challenge);
+
 /* Makes a challenge, which expires as it says. */
 void af_challenge_make(const af_purpose_keys_t *keys,
     const af_challenge_t *challenge, char sealed[AF_SEALED_SIZE]);

@@ -1,5 +1,6 @@
 -- Creates an account with its profile, and opens a session, unless its address
--- must be verified first, or it must have a second factor.
+-- must be verified first, or it must have a second factor.  It has a password, or
+-- a passkey instead.
 --
 -- writes
 -- mails
@@ -8,7 +9,9 @@
 --
 -- :email, :email_key
 -- :username, :full_name, :first_name, :last_name       may be null
--- :password_hash
+-- :password_hash       null: it has none
+-- :credential          of add_passkey(); null: it has none
+-- :passkey_name        may be null
 -- :require_verified    whether it must
 -- :verify_first        whether this one must, for good
 -- :mfa_required_of     of lacks_factor()
@@ -18,36 +21,52 @@
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
--- as open_session() all but "user" are null without a session; or
---                   users_username_key violated
+-- as open_session() all but "user" are null without a session; no row: the
+--                   challenge was used; or users_username_key or
+--                   factors_credential_id_idx violated
 -- message              for people
 -- problem              email_taken: an account has the address; if it was never
 --                      verified, it can be claimed
 
-WITH account AS (
+WITH allowed AS MATERIALIZED (
+    SELECT
+     WHERE :credential::jsonb IS NULL
+        OR autoflow.use_challenge(:credential::jsonb)
+), account AS (
     INSERT INTO autoflow.users
            (email, email_key, username, full_name, password_hash,
             verify_first, language)
-    VALUES (:email::text, :email_key::text, :username::text,
-            :full_name::text, :password_hash::text,
-            nullif(:verify_first::boolean, false), :accepted_language::text)
+    SELECT :email::text, :email_key::text, :username::text,
+           :full_name::text, :password_hash::text,
+           nullif(:verify_first::boolean, false), :accepted_language::text
+      FROM allowed
     ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
 ), profile AS (
     INSERT INTO autoflow.profiles (user_id, first_name, last_name)
     SELECT id, :first_name::text, :last_name::text
       FROM account
+), passkey AS MATERIALIZED (
+    SELECT autoflow.passkey_methods(p) AS methods, 2 AS level
+      FROM account,
+           LATERAL autoflow.add_passkey(
+               account.id, coalesce(:passkey_name::text, 'Passkey'),
+               :credential::jsonb) AS p
+     WHERE :credential::jsonb IS NOT NULL
 ), opened AS MATERIALIZED (
     SELECT o.*
-      FROM account,
+      FROM account
+           LEFT JOIN passkey ON true,
            LATERAL autoflow.open_session(
-               account.id, '{pwd}', 1, :max_sessions::bigint,
-               :refresh_ttl::bigint, :access_ttl::bigint,
+               account.id, coalesce(methods, '{pwd}'), coalesce(level, 1),
+               :max_sessions::bigint, :refresh_ttl::bigint,
+               :access_ttl::bigint,
                :ip_address::inet, :user_agent::text,
                :dialect::text, :node_time::bigint) AS o
      WHERE NOT :require_verified::boolean
        AND NOT :verify_first::boolean
-       AND NOT autoflow.lacks_factor(account, 1, :mfa_required_of::text[])
+       AND NOT autoflow.lacks_factor(account, coalesce(level, 1),
+                                     :mfa_required_of::text[])
 ), mail AS (
     INSERT INTO autoflow.outbox
            (kind, user_id, recipient, recipient_key, language)
@@ -57,9 +76,11 @@ WITH account AS (
 ), event AS (
     INSERT INTO autoflow.audit_events
            (actor_id, action, target_id, ip_address, user_agent, request_id,
-            trace_id)
+            trace_id, details)
     SELECT id, 'registered', id, :ip_address::inet, :user_agent::text,
-           :request_id::text, :trace_id::text
+           :request_id::text, :trace_id::text,
+           CASE WHEN :credential::jsonb IS NULL THEN '{}'::jsonb
+                ELSE '{"type":"webauthn"}' END
       FROM account
 ), taken AS MATERIALIZED (
     SELECT CASE WHEN :mail::boolean
@@ -67,7 +88,8 @@ WITH account AS (
                          :email::text, :email_key::text, :ip_address::inet,
                          :user_agent::text, :request_id::text,
                          :trace_id::text) END
-     WHERE NOT EXISTS (SELECT FROM account)
+     WHERE EXISTS (SELECT FROM allowed)
+       AND NOT EXISTS (SELECT FROM account)
 )
 SELECT coalesce(opened."user",
                 autoflow.user_as(:dialect::text, account)) AS "user",
@@ -83,6 +105,7 @@ SELECT coalesce(opened."user",
        NULL AS problem
   FROM account
   LEFT JOIN opened ON true
+  LEFT JOIN passkey ON true
  UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'email_taken'
   FROM taken;

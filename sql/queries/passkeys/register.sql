@@ -7,12 +7,7 @@
 --
 -- :user_id, :session_id
 -- :name
--- :credential          an object with the columns "credential_id",
---                      "public_key" and "user_handle", in hex, "algorithm",
---                      "counter", "transports", "user_verified",
---                      "backup_eligible", "backed_up", "discoverable",
---                      "attestation" and "aaguid"; and what use_challenge()
---                      needs
+-- :credential          of add_passkey(), and use_challenge()
 -- :hashes              of recovery codes, in hex
 -- :access_ttl          in seconds
 -- :node_time           the node's clock, in seconds since 1970
@@ -37,26 +32,12 @@ WITH account AS MATERIALIZED (
       FROM account
      WHERE problem IS NOT NULL
         OR autoflow.use_challenge(:credential::jsonb)
-), added AS (
-    INSERT INTO autoflow.factors
-           (user_id, kind, name, confirmed_at, last_used_at, credential_id,
-            public_key, algorithm, counter, transports, user_verified,
-            backup_eligible, backed_up, discoverable, attestation, aaguid,
-            user_handle)
-    SELECT allowed.id, 'webauthn', :name::text, now(), now(),
-           decode(c.credential_id, 'hex'), decode(c.public_key, 'hex'),
-           c.algorithm, c.counter, c.transports, c.user_verified,
-           c.backup_eligible, c.backed_up, c.discoverable, c.attestation,
-           c.aaguid, decode(c.user_handle, 'hex')
+), added AS MATERIALIZED (
+    SELECT p.*
       FROM allowed,
-           jsonb_to_record(:credential::jsonb)
-               AS c (credential_id text, public_key text, user_handle text,
-                     algorithm integer, counter bigint, transports text[],
-                     user_verified boolean, backup_eligible boolean,
-                     backed_up boolean, discoverable boolean,
-                     attestation text, aaguid uuid)
+           LATERAL autoflow.add_passkey(allowed.id, :name::text,
+                                        :credential::jsonb) AS p
      WHERE allowed.problem IS NULL
-    RETURNING *
 ), codes AS (
     INSERT INTO autoflow.recovery_codes (user_id, hash)
     SELECT user_id, decode(h.hash, 'hex')

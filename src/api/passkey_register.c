@@ -1,0 +1,129 @@
+/*
+ * Accounts that are registered with a passkey, and have no password.
+ */
+
+#include "api/api.h"
+#include "api/attempts.h"
+#include "api/auth.h"
+#include "api/passkey.h"
+#include "api/passkey_options.h"
+#include "api/registration.h"
+#include "api/tokens.h"
+
+
+static ngx_int_t answer_options(af_ctx_t *ctx);
+static ngx_int_t check_credential(af_ctx_t *ctx);
+static ngx_int_t answer_tokens(af_ctx_t *ctx);
+
+
+/* whether there is such an account nobody learns from the options */
+
+static const af_step_pt  options_steps[] = {
+    af_step_passkeys_on,
+    af_step_open_door,
+    af_step_domain,
+    answer_options,
+    NULL
+};
+
+
+static const af_step_pt  register_steps[] = {
+    af_step_passkeys_on,
+    af_step_open_door,
+    af_step_domain,
+    af_attempt_address,
+    check_credential,
+    af_step_query,
+    answer_tokens,
+    NULL
+};
+
+
+static const af_field_t  options_fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    AF_PERSON_FIELDS,
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  options_schema = {
+    "PasskeyOwnerToBe", options_fields, af_rule_name
+};
+
+
+static const af_field_t  register_fields[] = {
+    { "email", &af_type_email, AF_REQUIRED, NULL },
+    AF_PERSON_FIELDS,
+    { "passkey_name", &af_type_label, 0, NULL },
+    { "credential", &af_type_object, AF_REQUIRED, &af_schema_new_credential },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  register_schema = {
+    "PasskeyRegistration", register_fields, af_rule_name
+};
+
+
+const af_route_t  af_passkey_register_routes[] = {
+
+    { NGX_HTTP_POST, "/auth/register/passkey/options", AF_PUBLIC,
+      .summary = "Read what a browser makes a passkey with, for a new account",
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_CLOSED_REGISTRATION),
+      .body = &options_schema,
+      .answer = &af_schema_creation_options,
+      .steps = options_steps },
+
+    { NGX_HTTP_POST, "/auth/register/passkey", AF_PUBLIC,
+      .summary = "Register an account with a passkey",
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_CLOSED_REGISTRATION,
+                                  AF_PASSKEY_TAKEN, AF_EMAIL_TAKEN,
+                                  AF_USERNAME_TAKEN, AF_TOO_MANY_ATTEMPTS),
+      .body = &register_schema,
+      .answer = &af_schema_registered,
+      .status = NGX_HTTP_CREATED,
+      .statement = &af_sql_auth_register,
+      .missing = AF_WRONG_PASSKEY,
+      .steps = register_steps },
+
+    { .path = NULL }
+};
+
+
+static ngx_int_t
+answer_options(af_ctx_t *ctx)
+{
+    af_challenge_t      challenge;
+    af_passkey_owner_t  owner;
+
+    ngx_memzero(&challenge, sizeof(af_challenge_t));
+
+    challenge.purpose = AF_CHALLENGE_REGISTER;
+    af_challenge_handle(&challenge);
+
+    owner.email = af_field(ctx, "email");
+    owner.name = af_field(ctx, "full_name");
+    owner.credentials = "[]";
+
+    return af_passkey_answer_creation(ctx, &challenge, &owner);
+}
+
+
+static ngx_int_t
+check_credential(af_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    static const char  purpose[] = { AF_CHALLENGE_REGISTER, '\0' };
+
+    af_bind(ctx, "password_hash", NULL);
+
+    rc = af_passkey_made(ctx, purpose, "", "");
+
+    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSKEY, NULL) : rc;
+}
+
+
+static ngx_int_t
+answer_tokens(af_ctx_t *ctx)
+{
+    return af_found(ctx) ? af_step_tokens(ctx) : af_missing(ctx);
+}

@@ -239,9 +239,9 @@ subtest 'a browser' => sub {
     $t->get_ok('/site/fresh/a?b' => {%browser, $cookies->()})->status_is(302)
         ->header_is(Location => '/account/confirm?return=%2Fsite%2Ffresh%2Fa%3Fb');
     $t->get_ok('/site/fresh/a' => {$cookies->()})->status_is(401, 'a script');
-    $t->get_ok('/site/aal2/' => {%browser, $cookies->()})
-        ->status_is(401, 'a password is no second factor');
-    $t->get_ok('/site/both/' => {%browser, $cookies->()})->status_is(401);
+    $t->get_ok("/site/$_/" => {%browser, $cookies->()})->status_is(302)
+        ->header_is(Location => "/account/confirm?aal=2&return=%2Fsite%2F$_%2F")
+        for 'aal2', 'both';
     $t->get_ok('/verify' => {%browser, $cookies->(), 'X-Forwarded-Method' => 'GET',
         'X-Forwarded-Proto' => 'http', 'X-Forwarded-Host' => '127.0.0.1:' . $t->port,
         'X-Forwarded-Uri' => '/x'})->status_is(302)

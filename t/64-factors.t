@@ -3,13 +3,23 @@
 use Mojo::Base -strict, -signatures;
 use Mojo::Util qw(b64_decode);
 use Test::Autoflow;
+use Test::Autoflow::Factors ();
 use Test::Autoflow::Maildir;
 use Test::Autoflow::Totp qw(totp totp_wrong);
 use Test::Autoflow::Visitor;
 use Test::More;
 
 my $good  = 'correct horse battery staple';
-my $t     = Test::Autoflow->new(clock => 1, server => 'location /account/ { autoflow_pages; }');
+my $t     = Test::Autoflow->new(clock => 1, server => q{
+    location /account/ { autoflow_pages; }
+    location /site/ {
+        autoflow_auth on;
+        autoflow_login /account/sign-in confirm=/account/confirm;
+        autoflow_require aal=2 fresh=10m;
+        error_page 404 =200 /fine;
+    }
+    location = /fine { return 200 fine; }
+});
 my $mails = Test::Autoflow::Maildir->new(t => $t);
 $mails->link_base($t->url('/account'));
 $mails->configure(autoflow_pages_dir => "$Test::Autoflow::root/pages",
@@ -17,6 +27,7 @@ $mails->configure(autoflow_pages_dir => "$Test::Autoflow::root/pages",
 
 # a code is of a time: the server's stands still
 $t->start->hold;
+Test::Autoflow::Factors::factors_at($t);
 
 sub visitor { Test::Autoflow::Visitor->new(t => $t, base => '/account/') }
 
@@ -30,7 +41,8 @@ sub guarded ($name) {
     $t->post_ok("/auth/mfa/factors/$added->{factor}{id}/confirm" => $t->bearer($tokens) =>
         json => {code => code($added)})->status_is(200);
     unused($name);
-    return {%$tokens, %$added, codes => $t->tx->res->json->{recovery_codes}};
+    my $json = $t->tx->res->json;
+    return {%$tokens, %$added, %$json, codes => $json->{recovery_codes}};
 }
 
 sub code ($user, $steps = 0) { totp($user->{secret}, $t->now + 30 * $steps) }
@@ -119,27 +131,6 @@ subtest 'whose form it is' => sub {
         ->leads_to('/account/sign-in');
     $v->submit({code => code($dave)})->is(401);
     $v->submit({code => code($carl)})->leads_to('/account/');
-};
-
-subtest 'what took too long' => sub {
-    my $emma = guarded('emma');
-    my $v = asked('emma', 'sign-in?return=/wiki');
-    $t->pass(601);
-    $v->submit({code => code($emma)})->is(400)->says('longer than ten minutes');
-    is value($v, 'return'), '/wiki', 'it begins again, and leads there';
-    is value($v, 'mfa_token'), undef;
-    is $v->dom->at('h1')->text, 'Sign in';
-    $v->submit({email => email('emma'), password => $good})->is(200)
-        ->submit({code => code($emma)})->leads_to('/wiki');
-    unused('emma');
-
-    $v = asked('emma');
-    my $proved = $t->post_ok('/auth/reauth' => $t->bearer($emma) => json =>
-        {code => code($emma)})->status_is(200)->tx->res->json;
-    unused('emma');
-    $t->put_ok('/auth/me/password' => $t->bearer($proved) => json =>
-        {current_password => $good, new_password => "$good!"})->status_is(204);
-    $v->submit({code => code($emma)})->is(400)->says('your password was changed');
 };
 
 subtest 'a pause' => sub {
@@ -293,16 +284,97 @@ subtest 'the administration' => sub {
     $v->get('admin/audit?action=factors_reset')->says('removed by an administrator');
 };
 
-subtest 'a code as a proof' => sub {
+# all proofs are old, which the next token says
+sub aged ($v) {
+    Test::Autoflow::Factors::age(660);
+    return $v->drop('af_access');
+}
+
+subtest 'that it is still you' => sub {
     my $vera = guarded('vera');
     my $v = asked('vera')->submit({code => code($vera)});
-    $v->get('confirm?return=/account/factors')->is(200)->says('Confirm that it is you');
+    my ($page) = $v->get('factors')->dom->at('a[href*="/factors/0"]')->{href};
+    aged($v)->get($page)->is(200)->submit({}, {}, '/remove')
+        ->leads_to('/account/confirm?return=' . $page =~ s{/}{%2F}gr);
+    my $confirm = $v->res->headers->location;
+    $v->get($confirm)->is(200)->says('Confirm that it is you');
     is $v->dom->at('[name=current_password]'), undef, 'a password is not enough';
     $v->submit({code => wrong($vera)})->is(403);
     like error($v, 'code'), qr/not valid/;
-    $v->submit({code => code($vera, 1)})->leads_to('/account/factors');
-    my $w = signed_in('wilma')->get('confirm')->says('Confirm your password');
+    $v->submit({code => code($vera, 1)})->leads_to($page);
+    $v->get('factors')->submit({}, {}, '/codes')->is(200);
+    my $codes = codes($v);
+
+    # a site that demands it
+    my %person = ('Sec-Fetch-Mode' => 'navigate', 'Sec-Fetch-Dest' => 'document');
+    aged($v)->get('profile')->is(200)->get('/site/a?b', \%person)->is(302);
+    $confirm = $v->res->headers->location;
+    is $confirm, '/account/confirm?aal=2&return=%2Fsite%2Fa%3Fb', 'leads there';
+    $v->get($confirm);
+    my %form = map { $_->{name} => $_->val }
+        $v->dom->at('details form')->find('input[type=hidden]')->each;
+    $v->post('confirm', {%form, recovery_code => 'AAAA'})->is(403);
+    like error($v, 'recovery_code'), qr/not valid/;
+    $v->post('confirm', {%form, recovery_code => $codes->[0]})->leads_to('/site/a?b');
+    $v->get('/site/a?b', \%person)->is(200);
+
+    my $w = signed_in('wilma');
+    $w->get('/site/a', \%person)->is(302)->get($w->res->headers->location)
+        ->says('your account has none yet');
+    is $w->dom->at('input[type=password]'), undef, 'a password would not help';
+    is $w->dom->at('a.main')->{href}, '/account/factors/add?return=%2Fsite%2Fa', 'a way on';
+    aged($w)->get('confirm')->says('Confirm your password');
     is $w->dom->at('#code'), undef, 'without a factor it is the password';
+};
+
+subtest 'who must have one' => sub {
+    $t->register(email => email('xena'), username => 'xena');
+    $t->settings->{autoflow_mfa} = 'required remember=30d';
+    $t->reload->ready;
+    my $v = asked('xena', 'sign-in?return=/wiki')->is(200)->says('needs a second factor');
+    is_deeply [sort keys %{$v->cookies}], ['af_csrf'], 'no session yet';
+    my $token = value($v, 'enrolment_token');
+    visitor()->get("sign-in/enrol?enrolment_token=$token&return=/wiki")
+        ->leads_to('/account/sign-in?return=%2Fwiki');
+    $v->submit({name => ''}, {}, '/enrol')->is(422);
+    $v->submit({name => 'phone'}, {}, '/enrol')->is(200);
+    my $app = scanned($v);
+    my $w = visitor()->get('sign-in');
+    $w->post($v->dom->at('form[action$="/confirm"]')->{action}, {csrf => 'x', code => code($app),
+        enrolment_token => $token, uri => $app->{uri}})->is(403);
+    unlike $w->res->body, qr/otpauth|\Q$token\E/, "nothing of another site's form";
+    $v->submit({code => wrong($app)}, {}, '/confirm')->is(403);
+    is scanned($v)->{uri}, $app->{uri}, 'what is to be scanned is still there';
+    $v->submit({code => code($app)}, {}, '/confirm')->is(200)->says('Keep these recovery codes');
+    is scalar @{codes($v)}, 10, 'ten codes';
+    is $v->dom->at('a.main')->{href}, '/wiki', 'and on';
+    $v->get('')->is(200)->says(email('xena'), 'phone');
+    unused('xena');
+};
+
+subtest 'a browser that is remembered' => sub {
+    $t->settings->{autoflow_mfa} = 'optional remember=30d';
+    $t->reload->ready;
+    my $yves = guarded('yves');
+    my $v = asked('yves');
+    ok $v->dom->at('[name=remember]'), 'it can be asked for';
+    $v->submit({code => code($yves)});
+    is $v->cookie('af_device'), undef, 'and need not';
+    $v->get('sign-out')->submit({});
+    $v->get('sign-in')->submit({email => email('yves'), password => $good});
+    unused('yves');
+    $v->submit({code => code($yves), remember => 'true'})->leads_to('/account/');
+    ok $v->cookie('af_device'), 'it is';
+    $v->get('sign-out')->submit({});
+    $v->get('sign-in')->submit({email => email('yves'), password => $good})->leads_to('/account/');
+    $v->get('sessions')->says('Remembered browsers', 'This device');
+    $v->submit({}, {}, '/forget')->leads_to('/account/sessions?done=device_forgotten');
+    $v->get('sessions')->says('There are none');
+    $v->get('sign-out')->submit({});
+    $v->get('sign-in')->submit({email => email('yves'), password => $good})
+        ->is(200)->says('Enter your code');
+    delete $t->settings->{autoflow_mfa};
+    $t->reload->ready;
 };
 
 subtest 'without a key to seal with' => sub {
@@ -319,6 +391,24 @@ subtest 'without a key to seal with' => sub {
     unlike $w->dom->at('main')->all_text, qr/Second factor/, 'nor is it said that they can';
     $t->settings->{autoflow_seal_key} =~ s/ use=open//;
     $t->reload->ready;
+};
+
+# the clock is ahead of the database's from then on
+subtest 'what took too long' => sub {
+    my $emma = guarded('emma');
+    my $v = asked('emma');
+    $t->put_ok('/auth/me/password' => $t->bearer($emma) => json =>
+        {current_password => $good, new_password => "$good!"})->status_is(204);
+    $v->submit({code => code($emma)})->is(400)->says('your password was changed');
+
+    $v = asked('emma', 'sign-in?return=/wiki', "$good!");
+    $t->pass(601);
+    $v->submit({code => code($emma)})->is(400)->says('longer than ten minutes');
+    is value($v, 'return'), '/wiki', 'it begins again, and leads there';
+    is value($v, 'mfa_token'), undef;
+    is $v->dom->at('h1')->text, 'Sign in';
+    $v->submit({email => email('emma'), password => "$good!"})->is(200)
+        ->submit({code => code($emma)})->leads_to('/wiki');
 };
 
 $t->finish;

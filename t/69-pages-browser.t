@@ -174,7 +174,11 @@ subtest 'the administration' => sub {
 };
 
 subtest 'confirmation' => sub {
-    my $forget = sub { $browser->call(DELETE => $browser->session . '/cookie/af_fresh') };
+    my $forget = sub {
+        $t->db->do(q{UPDATE autoflow.sessions
+            SET authenticated_at = now() - interval '11 minutes'});
+        $browser->call(DELETE => $browser->session . '/cookie/af_access');
+    };
     $forget->();
     $browser->go("$home/account/admin/users?q=hopper");
     heading(qr/^Confirm your password$/);

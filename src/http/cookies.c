@@ -65,10 +65,6 @@ static const struct {
                                 ngx_string("af_csrf"),
                                 ngx_string("af_csrf"), 1 },
 
-    [AF_COOKIE_FRESH] = { ngx_string("af_fresh"),
-                          ngx_string("__Host-af_fresh"),
-                          ngx_string("__Secure-af_fresh"), 0 },
-
     [AF_COOKIE_LANGUAGE] = { ngx_string("af_language"),
                              ngx_string("__Host-af_language"),
                              ngx_string("__Secure-af_language"), 0 },

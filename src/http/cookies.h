@@ -24,7 +24,6 @@ typedef enum {
     AF_COOKIE_CSRF,            /* readable by scripts */
     AF_COOKIE_LEGACY_REFRESH,
     AF_COOKIE_LEGACY_CSRF,
-    AF_COOKIE_FRESH,           /* of pages: who has just signed in */
     AF_COOKIE_LANGUAGE,        /* of pages: which one was chosen */
     AF_COOKIE_DEVICE           /* a browser that is remembered */
 } af_cookie_t;
@@ -95,14 +94,12 @@ ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
 /*
- * Set one alone: the readable one, to a token that is no session's yet, or one
- * of pages, for so many seconds.
+ * Set one alone: the readable one, to a token that is no session's yet, or that
+ * of a browser to be remembered, for so many seconds.
  */
 ngx_int_t af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf);
 ngx_int_t af_cookies_set_page(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *value, time_t max_age);
-
-/* Sets that of a browser to be remembered alone, for so many seconds. */
 ngx_int_t af_cookies_set_device(ngx_http_request_t *r, const ngx_str_t *value,
     time_t max_age);
 

@@ -11,6 +11,7 @@ typedef struct {
 
 
 static af_login_t *af_login_create(ngx_conf_t *cf, ngx_str_t *url);
+static af_login_t *af_login_raise(ngx_conf_t *cf, const af_login_t *confirm);
 static const char *af_login_parse(ngx_str_t *url, af_login_t *login);
 static char *af_login_add_origin(ngx_conf_t *cf, af_login_returns_t *returns,
     ngx_str_t *value);
@@ -74,6 +75,11 @@ af_login_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
+        login->raise = af_login_raise(cf, login->confirm);
+        if (login->raise == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
         /* "return" is for either */
 
         if ((login->confirm->path.len == 0) != (login->path.len == 0)) {
@@ -85,6 +91,26 @@ af_login_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     af_conf_main(cf)->site_used = 1;
 
     return NGX_CONF_OK;
+}
+
+
+/* whoever has no second factor must be told so there */
+
+static af_login_t *
+af_login_raise(ngx_conf_t *cf, const af_login_t *confirm)
+{
+    ngx_str_t  url;
+
+    url.data = ngx_pnalloc(cf->pool, confirm->url.len + sizeof("?aal=2") - 1);
+    if (url.data == NULL) {
+        return NULL;
+    }
+
+    url.len = ngx_sprintf(url.data, "%V%caal=2", &confirm->url,
+                          confirm->separator)
+              - url.data;
+
+    return af_login_create(cf, &url);
 }
 
 
@@ -256,22 +282,23 @@ af_login_helps(const af_verdict_t *verdict)
 }
 
 
-/*
- * Where to go on; NULL: it stays refused.  Who is asked for the password again
- * is fresh afterwards, but not at another assurance level.
- */
+/* where to go on; NULL: it stays refused */
 
 static const af_login_t *
 af_login_for(ngx_http_request_t *r, const af_verdict_t *verdict)
 {
-    const af_login_t  *login;
+    const af_login_t      *login;
+    const af_condition_t  *condition;
 
     login = af_loc_conf(r)->login;
 
     if (login && verdict->status == AF_TOKEN_INSUFFICIENT) {
-        return (verdict->condition->fresh && verdict->condition->level < 2
-                && verdict->identity->cookie)
-               ? login->confirm : NULL;
+        condition = verdict->condition;
+
+        return !verdict->identity->cookie
+               ? NULL
+               : (condition->aal > 1 || condition->level > 1)
+               ? login->raise : login->confirm;
     }
 
     return af_login_helps(verdict) ? login : NULL;

@@ -16,7 +16,9 @@ typedef struct af_login_s {
     ngx_str_t     path;        /* a path's, without its query; empty: a URL */
     u_char        separator;   /* of the parameter "return": '?' or '&' */
 
-    struct af_login_s  *confirm;   /* where to prove it again; NULL: nowhere */
+    /* where to prove it again, or by a second factor; NULL: nowhere */
+    struct af_login_s  *confirm;
+    struct af_login_s  *raise;
 } af_login_t;
 
 

@@ -26,6 +26,7 @@ static int af_page_filter(json_t *data, json_t *args);
 static int af_page_list(json_t *data, json_t *answer, json_t *args);
 static ngx_int_t af_page_choices(af_page_state_t *state, json_t *data);
 static ngx_int_t af_page_values(af_ctx_t *ctx, json_t *data);
+static int af_page_tokens(const af_ctx_t *ctx, json_t *data);
 static ngx_int_t af_page_typed(json_t *typed, json_t *values);
 static ngx_int_t af_page_done(af_ctx_t *ctx, json_t *data);
 static ngx_int_t af_page_set(json_t *data, const char *name,
@@ -169,6 +170,8 @@ af_page_visitor(af_ctx_t *ctx, json_t *data)
     rc |= json_object_set_new(data, "mail", json_boolean(ctx->conf->outbox));
     rc |= json_object_set_new(data, "passkeys",
                               json_boolean(ctx->conf->webauthn != NULL));
+    rc |= json_object_set_new(data, "may_remember",
+                              json_boolean(ctx->conf->mfa_remember));
     rc |= json_object_set_new(data, "sign_up_open",
                               json_boolean(af_registration_is_open(ctx->conf)));
     rc |= json_object_set_new(data, "invite_only",
@@ -455,13 +458,7 @@ af_page_values(af_ctx_t *ctx, json_t *data)
         return NGX_ERROR;
     }
 
-    token = json_string_value(json_object_get(ctx->body ? ctx->body
-                                                        : state->typed,
-                                              "mfa_token"));
-
-    if (token
-        && json_object_set_new(data, "mfa_token", json_string(token)) != 0)
-    {
+    if (af_page_tokens(ctx, data) != 0) {
         return NGX_ERROR;
     }
 
@@ -476,6 +473,32 @@ af_page_values(af_ctx_t *ctx, json_t *data)
     }
 
     return json_object_update(values, user) == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* of a login that lacks a factor: for its next form, and from no URL */
+
+static int
+af_page_tokens(const af_ctx_t *ctx, json_t *data)
+{
+    int                     rc;
+    json_t                 *token;
+    const char *const      *name;
+    const af_page_state_t  *state;
+
+    static const char *const  names[] = {
+        "mfa_token", "enrolment_token", NULL
+    };
+
+    state = ctx->page;
+    rc = 0;
+
+    for (name = names; *name; name++) {
+        token = json_object_get(ctx->body ? ctx->body : state->typed, *name);
+        rc |= token ? json_object_set(data, *name, token) : 0;
+    }
+
+    return rc;
 }
 
 

@@ -167,10 +167,6 @@ admit(af_ctx_t *ctx)
         return af_problem(ctx, AF_FORBIDDEN, NULL);
     }
 
-    if (page->fresh && !af_page_is_fresh(ctx)) {
-        return confirm(ctx);
-    }
-
     return af_follow(ctx, (signed_in && page->template) ? user_steps
                                                         : begin_steps);
 }
@@ -188,7 +184,7 @@ confirm(af_ctx_t *ctx)
 
     state = ctx->page;
 
-    if (ctx->body == NULL && state->typed == NULL) {
+    if (ctx->body == NULL && state->refused == NULL) {
         back = af_page_here(ctx);
         return back ? af_page_go(ctx, "/confirm", "return", back) : NGX_ERROR;
     }

@@ -27,6 +27,8 @@ static ngx_int_t bind_account(af_ctx_t *ctx);
 static ngx_int_t keep(af_ctx_t *ctx);
 static ngx_int_t choose_role(af_ctx_t *ctx);
 static ngx_int_t name_events(af_ctx_t *ctx);
+static ngx_int_t find_devices(af_ctx_t *ctx);
+static ngx_int_t keep_devices(af_ctx_t *ctx);
 static ngx_int_t list(af_ctx_t *ctx);
 static ngx_int_t find_names(af_ctx_t *ctx);
 static ngx_int_t keep_names(af_ctx_t *ctx);
@@ -75,6 +77,14 @@ const af_step_pt  af_page_account_steps[] = {
     af_page_keep_factors,
     af_step_query,
     af_step_answer,
+    NULL
+};
+
+
+const af_step_pt  af_page_sessions_steps[] = {
+    find_devices,
+    keep_devices,
+    list,
     NULL
 };
 
@@ -422,6 +432,30 @@ af_page_choose(af_ctx_t *ctx, const char *name, const char *arg)
 
 
 /* unless the query was refused */
+
+static ngx_int_t
+find_devices(af_ctx_t *ctx)
+{
+    return af_query(ctx, &af_sql_mfa_devices);
+}
+
+
+static ngx_int_t
+keep_devices(af_ctx_t *ctx)
+{
+    json_t           *answer, *total;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+    answer = json_loads(af_column(ctx, "json"), 0, NULL);
+    total = json_integer(json_array_size(json_object_get(answer, "devices")));
+    ctx->nbindings = 0;
+
+    return (json_object_set_new(state->data, "devices_total", total) == 0
+            && json_object_update_new(state->data, answer) == 0)
+           ? NGX_OK : NGX_ERROR;
+}
+
 
 static ngx_int_t
 list(af_ctx_t *ctx)

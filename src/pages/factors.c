@@ -13,6 +13,7 @@ static ngx_int_t af_page_has_kind(af_page_state_t *state, const json_t *has,
     const char *name);
 static ngx_int_t find_factors(af_ctx_t *ctx);
 static ngx_int_t ask_proof(af_ctx_t *ctx);
+static ngx_int_t ask_factor(af_ctx_t *ctx);
 static ngx_int_t af_page_asked(af_ctx_t *ctx, const char *token);
 static ngx_int_t show(af_ctx_t *ctx);
 static ngx_int_t show_factor(af_ctx_t *ctx);
@@ -41,6 +42,12 @@ const af_step_pt  af_page_proof_steps[] = {
     find_factors,
     af_page_keep_factors,
     ask_proof,
+    NULL
+};
+
+
+const af_step_pt  af_page_enrol_steps[] = {
+    ask_factor,
     NULL
 };
 
@@ -161,6 +168,13 @@ ask_proof(af_ctx_t *ctx)
 
     return json_object_get(state->data, "has_webauthn") ? offer_passkey(ctx)
                                                         : show(ctx);
+}
+
+
+static ngx_int_t
+ask_factor(af_ctx_t *ctx)
+{
+    return af_page_asked(ctx, "enrolment_token");
 }
 
 

@@ -49,7 +49,7 @@ typedef struct {
     unsigned           begins:1;   /* or to where new accounts begin */
     unsigned           leads:1;    /* likewise from a GET, if signed in */
     unsigned           reauth:1;   /* "current_password" is required */
-    unsigned           fresh:1;    /* or was, not long ago */
+    unsigned           fresh:1;    /* a proof is, not long ago */
     unsigned           fills:1;    /* the form has what the account has */
     unsigned           names:1;    /* accounts are shown by their addresses */
     unsigned           options:1;  /* it has what passkeys are asked with */
@@ -174,6 +174,8 @@ extern const af_schema_t  af_page_reauth_schema;
 extern const af_step_pt   af_page_sign_in_steps[];
 extern const af_step_pt   af_page_code_steps[];
 extern const af_step_pt   af_page_proof_steps[];
+extern const af_step_pt   af_page_enrol_steps[];
+extern const af_step_pt   af_page_sessions_steps[];
 extern const af_step_pt   af_page_factors_steps[];
 extern const af_step_pt   af_page_factor_steps[];
 extern const af_step_pt   af_page_app_steps[];
@@ -197,13 +199,6 @@ ngx_uint_t af_page_makes_inviters(const af_ctx_t *ctx, const json_t *role);
 
 /* Marks those of all roles that are held, or in a form; both may be NULL. */
 ngx_int_t af_page_role_boxes(json_t *all, json_t *held, json_t *typed);
-
-/*
- * Whether this session's owner has given the password not long ago, which the
- * second one notes.
- */
-ngx_uint_t af_page_is_fresh(const af_ctx_t *ctx);
-ngx_int_t af_page_refresh(af_ctx_t *ctx, const char *session_id);
 
 /*
  * Adds to the query of a form's page, at `place`, what was filled in; and fills

@@ -256,17 +256,10 @@ af_page_leave(af_ctx_t *ctx, const char *json)
         place = af_page_start(ctx);
     }
 
-    if (page->returns && json) {
+    /* none before the address of a new account is verified */
 
-        /* none before the address of a new account is verified */
-
-        if (ngx_strstr(json, "\"session\":false")) {
-            return af_page_go(ctx, "/sign-in", "done", "signed_up");
-        }
-
-        if (af_page_refresh(ctx, af_column(ctx, "session_id")) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (page->returns && json && ngx_strstr(json, "\"session\":false")) {
+        return af_page_go(ctx, "/sign-in", "done", "signed_up");
     }
 
     if (place) {

@@ -6,12 +6,13 @@
 #include "pages/pages.h"
 
 
-static ngx_int_t af_page_ask(af_ctx_t *ctx);
+static ngx_int_t af_page_ask(af_ctx_t *ctx, const char *path);
 static ngx_int_t af_page_show_again(af_ctx_t *ctx, const af_page_t *page,
     const af_route_t *form);
 static ngx_int_t af_page_again(af_ctx_t *ctx, const af_route_t *route);
 static ngx_int_t af_page_dead(af_page_state_t *state, const char *template);
 static ngx_uint_t af_page_needs_session(af_problem_id_t problem);
+static ngx_uint_t af_page_needs_proof(const af_ctx_t *ctx);
 static ngx_int_t af_page_lead(af_ctx_t *ctx, const af_step_pt *steps);
 static ngx_uint_t af_page_is_final(const af_ctx_t *ctx);
 static ngx_int_t af_page_sign_in(af_ctx_t *ctx);
@@ -49,12 +50,16 @@ af_page_recover(af_ctx_t *ctx)
         }
     }
 
-    if (ctx->problem == AF_REAUTHENTICATION_REQUIRED) {
+    if (af_page_needs_proof(ctx)) {
         return af_page_lead(ctx, af_page_confirm_steps);
     }
 
     if (ctx->problem == AF_MFA_REQUIRED) {
-        return af_page_ask(ctx);
+        return af_page_ask(ctx, "/sign-in/code");
+    }
+
+    if (ctx->problem == AF_MFA_ENROLMENT_REQUIRED) {
+        return af_page_ask(ctx, "/sign-in/enrol");
     }
 
     form = af_pages_form(page);
@@ -64,14 +69,14 @@ af_page_recover(af_ctx_t *ctx)
 
 
 /*
- * The password was right, and a code is missing: the answer is the page that
+ * The password was right, and a factor is missing: the answer is the page that
  * asks for it, whose form has the token.  In a URL it would stay in logs and
  * histories, and a cookie could be planted, or be another tab's: here it is in
  * the hands of whoever has just given the password, and goes with the page.
  */
 
 static ngx_int_t
-af_page_ask(af_ctx_t *ctx)
+af_page_ask(af_ctx_t *ctx, const char *path)
 {
     json_t           *members;
     af_page_state_t  *state;
@@ -86,7 +91,7 @@ af_page_ask(af_ctx_t *ctx)
     state->typed = ctx->body;
     ctx->body = NULL;
 
-    return af_page_again(ctx, af_pages_at("/sign-in/code"));
+    return af_page_again(ctx, af_pages_at(path));
 }
 
 
@@ -100,6 +105,7 @@ af_page_show_again(af_ctx_t *ctx, const af_page_t *page,
 
     if (page->late && (ctx->problem == AF_INVALID_MAIL_TOKEN
                        || ctx->problem == AF_NOT_FOUND
+                       || ctx->problem == AF_REAUTHENTICATION_REQUIRED
                        || ctx->problem == AF_CSRF_REFUSED))
     {
         form = af_pages_at(page->late);
@@ -168,9 +174,17 @@ af_page_is_final(const af_ctx_t *ctx)
     page = ctx->match.route ? af_page_of(ctx->match.route) : NULL;
     state = af_page_state((af_ctx_t *) ctx);
 
-    if (page == NULL || state == NULL || state->recovered
-        || af_problems[ctx->problem].status >= 500)
-    {
+    if (page == NULL || state == NULL) {
+        return 1;
+    }
+
+    /* also of a page that is shown again */
+
+    if (af_page_needs_proof(ctx)) {
+        return 0;
+    }
+
+    if (state->recovered || af_problems[ctx->problem].status >= 500) {
         return 1;
     }
 
@@ -195,6 +209,14 @@ af_page_needs_session(af_problem_id_t problem)
            || problem == AF_NOT_YET_VALID_TOKEN || problem == AF_EXPIRED_TOKEN
            || problem == AF_REVOKED_TOKEN || problem == AF_REUSED_TOKEN
            || problem == AF_MFA_ENROLMENT_REQUIRED;
+}
+
+
+static ngx_uint_t
+af_page_needs_proof(const af_ctx_t *ctx)
+{
+    return ctx->problem == AF_REAUTHENTICATION_REQUIRED
+           && af_page_of(ctx->match.route)->access >= AF_PAGE_USER;
 }
 
 

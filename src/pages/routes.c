@@ -53,6 +53,19 @@ static const af_page_t  af_pages[] = {
       .api = "POST /auth/mfa/verify", .late = "/sign-in", .then = "/",
       .returns = 1 },
 
+    /* or the first factor of who must have one */
+
+    { "GET", "/sign-in/enrol", AF_PAGE_ANY, .template = "factor_new",
+      .steps = af_page_enrol_steps },
+    { "POST", "/sign-in/enrol", AF_PAGE_ANY, .template = "factor_app",
+      .api = "POST /auth/mfa/enrol", .shows = "secret", .late = "/sign-in" },
+    { "GET", "/sign-in/enrol/{id}/confirm", AF_PAGE_ANY,
+      .template = "factor_app", .steps = af_page_app_steps },
+    { "POST", "/sign-in/enrol/{id}/confirm", AF_PAGE_ANY,
+      .template = "recovery_codes", .late = "/sign-in",
+      .api = "POST /auth/mfa/enrol/{id}/confirm", .shows = "recovery_codes",
+      .then = "/", .returns = 1 },
+
     { "GET", "/cookies", AF_PAGE_ANY, .template = "cookies" },
 
     { "GET", "/sign-out", AF_PAGE_ANY, .template = "sign_out" },
@@ -126,7 +139,7 @@ static const af_page_t  af_pages[] = {
     { "POST", "/factors/{id}/confirm", AF_PAGE_USER,
       .template = "recovery_codes", .late = "/factors",
       .api = "POST /auth/mfa/factors/{id}/confirm", .shows = "recovery_codes",
-      .then = "/factors", .done = "factor_added" },
+      .then = "/factors", .done = "factor_added", .returns = 1 },
     { "GET", "/factors/{id}", AF_PAGE_USER, .template = "factor",
       .api = "GET /auth/mfa/factors", .steps = af_page_factor_steps },
     { "POST", "/factors/{id}/rename", AF_PAGE_USER, .form = "/factors/{id}",
@@ -140,7 +153,9 @@ static const af_page_t  af_pages[] = {
       .api = "POST /auth/mfa/recovery-codes", .shows = "recovery_codes" },
 
     { "GET", "/sessions", AF_PAGE_USER, .template = "sessions",
-      .api = "GET /auth/sessions" },
+      .api = "GET /auth/sessions", .steps = af_page_sessions_steps },
+    { "POST", "/devices/{id}/forget", AF_PAGE_USER, .form = "/sessions",
+      .api = "DELETE /auth/mfa/devices/{id}", .done = "device_forgotten" },
     { "POST", "/sessions/{id}/end", AF_PAGE_USER, .form = "/sessions",
       .api = "DELETE /auth/sessions/{id}", .done = "session_ended" },
     { "POST", "/sessions/end-others", AF_PAGE_USER, .form = "/sessions",
@@ -340,9 +355,12 @@ af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
     route->page = page;
     route->redirects = 1;
 
-    /* a form with the password, or what asked for it before */
+    /* whose form has the password needs no other proof of that */
 
-    if (route->proof == AF_PROOF_FRESH && page->reauth) {
+    if (page->fresh) {
+        route->proof = AF_PROOF_FRESH;
+
+    } else if (route->proof == AF_PROOF_FRESH && page->reauth) {
         route->proof = AF_PROOF_FACTOR;
 
     } else if (route->proof < AF_PROOF_FACTOR) {
@@ -455,5 +473,6 @@ email_is_required(json_t *body, json_t *errors)
 static json_t *
 af_pages_tokens(const af_token_pair_t *pair)
 {
-    return json_pack("{sb}", "session", pair->access != NULL);
+    return json_pack("{sb sO*}", "session", pair->access != NULL,
+                     "recovery_codes", pair->recovery_codes);
 }

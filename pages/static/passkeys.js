@@ -1,10 +1,8 @@
 // Passkeys: what the browser answers goes into a field of a form, which is sent as
 // any other.  Where the browser has none, or no script runs, these forms aren't
-// seen.
+// seen (able.js).
 
-const { PublicKeyCredential } = globalThis;
-const able = PublicKeyCredential?.parseRequestOptionsFromJSON
-  && PublicKeyCredential.prototype.toJSON;
+const able = document.documentElement.classList.contains('able');
 
 // options are good for ten minutes: these pages may be open for longer
 const LIFETIME = 9 * 60 * 1000;
@@ -17,7 +15,7 @@ const renewed = async () => {
 
 for (const form of able ? document.querySelectorAll('form[data-options]') : []) {
   const button = form.querySelector('button');
-  const place = Object.assign(document.createElement('p'), { className: 'error' });
+  const place = Object.assign(document.createElement('p'), { className: 'unseen' });
   const made = 'creates' in form.dataset;
   let since = Date.now();
   let waiting = null;            // a browser takes one request at a time
@@ -25,10 +23,11 @@ for (const form of able ? document.querySelectorAll('form[data-options]') : []) 
 
   place.setAttribute('role', 'alert');
   button.before(place);
-  form.hidden = false;
-  for (const hint of document.querySelectorAll('.no-passkeys')) {
-    hint.hidden = true;
-  }
+
+  const say = text => {
+    place.className = text ? 'error' : 'unseen';
+    place.textContent = text;
+  };
 
   const ask = async mediation => {
     waiting?.abort();
@@ -59,13 +58,12 @@ for (const form of able ? document.querySelectorAll('form[data-options]') : []) 
     }
     event.preventDefault();
     event.stopImmediatePropagation();
-    place.textContent = '';
+    say('');
     refresh().then(() => ask()).catch(error => {
       if (error.name === 'AbortError') {
         return;
       }
-      place.textContent = error.name === 'InvalidStateError'
-        ? form.dataset.known : form.dataset.failed;
+      say(error.name === 'InvalidStateError' ? form.dataset.known : form.dataset.failed);
       button.focus();
     });
   }, { capture: true });

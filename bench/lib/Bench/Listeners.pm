@@ -72,7 +72,7 @@ sub serve ($self, $to, $first, $many, $beat, $backlog) {
         $db->do("LISTEN $channel");
         $db->begin_work;
         $db->do('SET LOCAL statement_timeout = 0');
-        $sum{before} += @{$db->selectcol_arrayref($backlog)};
+        $sum{before} += @{$db->selectcol_arrayref($backlog, {}, int time)};
         $db->commit;
         vec($bits, $db->{pg_socket}, 1) = 1;
         push @nodes, {db => $db, beats => time + $self->interval * rand};

@@ -104,6 +104,6 @@ af_device_cookie(af_ctx_t *ctx)
     value.data = (u_char *) device;
     value.len = AF_DEVICE_SIZE - 1;
 
-    return af_cookies_set_device(ctx->request, &value,
-                                 ctx->conf->mfa_remember);
+    return af_cookies_set_one(ctx->request, AF_COOKIE_DEVICE, &value,
+                              ctx->conf->mfa_remember);
 }

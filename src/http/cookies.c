@@ -189,18 +189,10 @@ af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf)
 
 
 ngx_int_t
-af_cookies_set_page(ngx_http_request_t *r, af_cookie_t cookie,
+af_cookies_set_one(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *value, time_t max_age)
 {
     return af_cookie_set(r, cookie, &af_cookie_root, value, max_age);
-}
-
-
-ngx_int_t
-af_cookies_set_device(ngx_http_request_t *r, const ngx_str_t *value,
-    time_t max_age)
-{
-    return af_cookie_set(r, AF_COOKIE_DEVICE, &af_cookie_root, value, max_age);
 }
 
 

@@ -94,14 +94,12 @@ ngx_int_t af_cookies_set(ngx_http_request_t *r, const ngx_str_t *access,
 ngx_int_t af_cookies_expire(ngx_http_request_t *r);
 
 /*
- * Set one alone: the readable one, to a token that is no session's yet, or that
- * of a browser to be remembered, for so many seconds.
+ * Set one alone: the readable one, to a token that is no session's yet; and one
+ * that outlives sessions, for so many seconds.
  */
 ngx_int_t af_cookies_set_csrf(ngx_http_request_t *r, const ngx_str_t *csrf);
-ngx_int_t af_cookies_set_page(ngx_http_request_t *r, af_cookie_t cookie,
+ngx_int_t af_cookies_set_one(ngx_http_request_t *r, af_cookie_t cookie,
     const ngx_str_t *value, time_t max_age);
-ngx_int_t af_cookies_set_device(ngx_http_request_t *r, const ngx_str_t *value,
-    time_t max_age);
 
 /*
  * Sets the access cookie alone, as configured for this request, which may be a

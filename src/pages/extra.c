@@ -431,8 +431,6 @@ af_page_choose(af_ctx_t *ctx, const char *name, const char *arg)
 }
 
 
-/* unless the query was refused */
-
 static ngx_int_t
 find_devices(af_ctx_t *ctx)
 {
@@ -456,6 +454,8 @@ keep_devices(af_ctx_t *ctx)
            ? NGX_OK : NGX_ERROR;
 }
 
+
+/* unless the query was refused */
 
 static ngx_int_t
 list(af_ctx_t *ctx)

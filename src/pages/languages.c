@@ -68,8 +68,8 @@ af_page_choose_language(ngx_http_request_t *r)
 
     file = af_page_wanted(r);
 
-    if (file && af_cookies_set_page(r, AF_COOKIE_LANGUAGE, &file->name,
-                                    AF_PAGE_CHOSEN)
+    if (file && af_cookies_set_one(r, AF_COOKIE_LANGUAGE, &file->name,
+                                   AF_PAGE_CHOSEN)
                 != NGX_OK)
     {
         return NGX_ERROR;

@@ -68,7 +68,7 @@ typedef enum {
 
 /*
  * One or more statements before one sync: one implicit transaction.  Statements
- * by key of several operations may share one, see db/connection.h.
+ * by key of several operations may share one, see db/pipeline.h.
  *
  *   state     who holds it                     next
  *   IDLE      its owner                        QUEUED, SENT by af_db_submit()

@@ -1,5 +1,6 @@
 #include "db/pool.h"
 #include "db/connection.h"
+#include "db/pipeline.h"
 #include "shm/counters.h"
 #include "queries.h"
 #include "conf/transition.h"
@@ -137,7 +138,7 @@ af_db_submit(af_db_t *db, af_db_op_t *op)
     conn = af_db_select(db, op);
 
     if (conn) {
-        af_db_conn_send(conn, op);
+        af_db_pipeline_send(conn, op);
         return NGX_OK;
     }
 
@@ -307,7 +308,7 @@ af_db_dispatch(af_db_t *db)
         af_observe(AF_METRIC_DB_WAIT, db->profile->lane,
                    af_microseconds() - op->waiting);
 
-        af_db_conn_send(conn, op);
+        af_db_pipeline_send(conn, op);
     }
 }
 

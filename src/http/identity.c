@@ -7,9 +7,6 @@
 #include "token/cache.h"
 
 
-/* not checked yet */
-#define AF_UNCHECKED  UINT64_MAX
-
 /* the least useful size of a cache, in octets */
 #define AF_TOKEN_CACHE_MIN  4096
 
@@ -47,17 +44,6 @@ static ngx_uint_t af_identity_is_unknown_key(af_jwt_status_t status);
 static ngx_uint_t af_identity_may_be_remote(af_jwt_status_t status);
 static af_verified_t *af_identity_cached(const af_identity_t *identity,
     af_cache_t *cache, const af_cache_key_t *key);
-static void af_identity_read(af_identity_t *identity);
-static void af_identity_read_claim(const af_identity_t *identity,
-    const ngx_str_t *name, af_claim_t *claim);
-static ngx_uint_t af_identity_is_first_party(const af_claims_t *claims,
-    af_verified_t *verified);
-static void af_identity_read_proof(const af_claims_t *claims,
-    af_verified_t *verified);
-static ngx_int_t af_identity_uuid(const af_claim_t *claim,
-    u_char octets[AF_UUID_OCTETS]);
-static ngx_uint_t af_identity_uuid_is_plain(const af_claim_t *claim,
-    const u_char octets[AF_UUID_OCTETS]);
 static void af_identity_set_ids(af_identity_t *identity);
 static af_token_status_t af_identity_check_revocation(ngx_http_request_t *r,
     af_identity_t *identity);
@@ -95,7 +81,6 @@ _Static_assert(sizeof(af_token_statuses) / sizeof(af_token_statuses[0])
 
 
 static const ngx_str_t  af_roles = ngx_string("roles");
-static const ngx_str_t  af_is_superuser = ngx_string("is_superuser");
 
 
 /* of a server without autoflow_key */
@@ -434,7 +419,9 @@ af_identity_judge(ngx_http_request_t *r, af_identity_t *identity,
     }
 
     if (cached == NULL) {
-        af_identity_read(identity);
+        af_verified_read(&identity->verified, identity->jwt);
+        identity->verified.generation =
+            af_remotes_generation(identity->conf->remotes);
     }
 
     af_identity_set_ids(identity);
@@ -682,124 +669,6 @@ af_identity_cached(const af_identity_t *identity, af_cache_t *cache,
             && verified->generation
                == af_remotes_generation(identity->conf->remotes))
            ? verified : NULL;
-}
-
-
-/* what a token that has just been verified says */
-
-static void
-af_identity_read(af_identity_t *identity)
-{
-    af_claim_t          iat, roles, superuser;
-    af_verified_t      *verified;
-    const af_claims_t  *claims;
-
-    verified = &identity->verified;
-    claims = &identity->jwt->claims;
-
-    af_claims_get(claims, "iat", &iat);
-    af_said_read(&verified->said, claims);
-    af_identity_read_claim(identity, &af_roles, &roles);
-    af_identity_read_claim(identity, &af_is_superuser, &superuser);
-
-    verified->times = identity->jwt->times;
-    verified->iat = iat.integer;
-    verified->checked = AF_UNCHECKED;
-    verified->generation = af_remotes_generation(identity->conf->remotes);
-    verified->external = (af_key_issuer(identity->jwt->key) != NULL);
-    verified->first_party = !verified->external
-                            && af_identity_is_first_party(claims, verified);
-    verified->superuser = verified->first_party
-                          && superuser.type == AF_VALUE_TRUE;
-    verified->roles = (roles.type == AF_VALUE_STRINGS
-                       || roles.type == AF_VALUE_ARRAY);
-}
-
-
-static void
-af_identity_read_claim(const af_identity_t *identity, const ngx_str_t *name,
-    af_claim_t *claim)
-{
-    if (!af_said_find(&identity->verified.said, (char *) name->data, name->len,
-                      claim))
-    {
-        af_claims_find(&identity->jwt->claims, (char *) name->data, name->len,
-                       af_members_key((char *) name->data, name->len), claim);
-    }
-}
-
-
-/*
- * A token is first-party if one of our own keys signed it, and it has the
- * claims that only we set, which the API requires.  Other issuers' claims don't
- * matter.
- */
-
-static ngx_uint_t
-af_identity_is_first_party(const af_claims_t *claims, af_verified_t *verified)
-{
-    af_claim_t  epoch, sub, sid;
-
-    af_identity_read_proof(claims, verified);
-    af_claims_get(claims, "epoch", &epoch);
-    af_claims_get(claims, "sub", &sub);
-    af_claims_get(claims, "sid", &sid);
-
-    verified->epoch = epoch.integer;
-
-    if (epoch.type != AF_VALUE_INTEGER
-        || af_identity_uuid(&sub, verified->user_id) != NGX_OK
-        || af_identity_uuid(&sid, verified->session_id) != NGX_OK)
-    {
-        return 0;
-    }
-
-    verified->plain_ids = af_identity_uuid_is_plain(&sub, verified->user_id)
-                          && af_identity_uuid_is_plain(&sid,
-                                                       verified->session_id);
-
-    return 1;
-}
-
-
-/* how, and when, the owner was authenticated: tokens of before don't say */
-
-static void
-af_identity_read_proof(const af_claims_t *claims, af_verified_t *verified)
-{
-    af_claim_t  auth_time, mfa_time, aal;
-
-    af_claims_get(claims, "auth_time", &auth_time);
-    af_claims_get(claims, "mfa_time", &mfa_time);
-    af_claims_get(claims, "aal", &aal);
-
-    verified->auth_time = ngx_max(auth_time.integer, 0);
-    verified->mfa_time = ngx_max(mfa_time.integer, 0);
-    verified->aal = (aal.integer >= 0 && aal.integer <= AF_AAL_MAX)
-                    ? aal.integer : 0;
-}
-
-
-static ngx_int_t
-af_identity_uuid(const af_claim_t *claim, u_char octets[AF_UUID_OCTETS])
-{
-    return (claim->type == AF_VALUE_STRING
-            && af_uuid_read(claim->text, claim->len, octets) == 0)
-           ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* it may be in upper case */
-
-static ngx_uint_t
-af_identity_uuid_is_plain(const af_claim_t *claim,
-    const u_char octets[AF_UUID_OCTETS])
-{
-    char  text[AF_UUID_SIZE];
-
-    af_uuid_write(octets, text);
-
-    return ngx_memcmp(claim->text, text, AF_UUID_SIZE - 1) == 0;
 }
 
 

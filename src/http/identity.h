@@ -7,9 +7,8 @@
 #define AF_HTTP_IDENTITY_H
 
 #include "http/respond.h"
-#include "check/uuid.h"
 #include "token/jwt.h"
-#include "token/said.h"
+#include "token/verified.h"
 
 
 typedef enum {
@@ -32,33 +31,6 @@ typedef enum {
 
 
 typedef struct af_identity_s  af_identity_t;
-
-/* the highest authenticator assurance level (NIST SP 800-63B) */
-#define AF_AAL_MAX  2
-
-/*
- * What is known of a token that was verified: all that is needed to judge it
- * again.  The cache has copies.
- */
-
-typedef struct {
-    af_jwt_times_t   times;
-    int64_t          iat;          /* 0 unless an integer */
-    int64_t          epoch;
-    int64_t          auth_time;    /* of a first-party token, or 0: unknown */
-    int64_t          mfa_time;     /* likewise, of its second factor */
-    uint64_t         checked;      /* the revocations' generation then */
-    ngx_uint_t       generation;   /* of the fetched keys */
-    u_char           user_id[AF_UUID_OCTETS];
-    u_char           session_id[AF_UUID_OCTETS];
-    unsigned         external:1;   /* another issuer's */
-    unsigned         first_party:1;
-    unsigned         superuser:1;
-    unsigned         roles:1;      /* it has some */
-    unsigned         plain_ids:1;  /* in the token as in af_identity_t */
-    unsigned         aal:2;        /* of a first-party token, or 0: unknown */
-    af_said_t        said;
-} af_verified_t;
 
 
 struct af_identity_s {

@@ -136,6 +136,11 @@ subtest 'an account is taken over' => sub {
     $t->put_ok('/auth/me' => $t->bearer($bob) => json => {email => 'thief@example.com',
         current_password => $good});
 
+    # and adds a passkey that logs in alone
+    $t->db->do(q{SELECT autoflow.add_passkey(?, 'x', '{"credential_id": "01",
+        "public_key": "02", "user_handle": "03", "algorithm": -7, "counter": 0}')}, {}, $id);
+    $t->db->do(q{INSERT INTO autoflow.recovery_codes (user_id, hash) VALUES (?, '\\x01')}, {}, $id);
+
     autoflow_ok(['lock', 'bob@example.com'], qr/^bob\@example.com is disabled/, 'locks it');
     revoked($bob);
     refresh($bob)->problem_is(401, 'invalid_token');
@@ -145,10 +150,15 @@ subtest 'an account is taken over' => sub {
         json => {token => $token, new_password => $new}) };
     $reset->($link)->problem_is(400, 'invalid_token');
     is_deeply $t->db->selectrow_arrayref('SELECT is_active, pending_email, password_hash,
-        (SELECT count(*) FROM autoflow.user_addresses WHERE user_id = u.id)
-        FROM autoflow.users u WHERE id = ?', {}, $id), [0, undef, undef, 0], 'nothing is left';
+        (SELECT count(*) FROM autoflow.user_addresses WHERE user_id = u.id),
+        (SELECT count(*) FROM autoflow.factors WHERE user_id = u.id),
+        (SELECT count(*) FROM autoflow.recovery_codes WHERE user_id = u.id)
+        FROM autoflow.users u WHERE id = ?', {}, $id), [0, undef, undef, 0, 0, 0],
+        'nothing is left';
     is $t->db->selectrow_array(q{SELECT details->>'count' FROM autoflow.audit_events
         WHERE action = 'disabled' AND target_id = ?}, {}, $id), 1, 'in the audit';
+    is $t->db->selectrow_array(q{SELECT details->>'count' FROM autoflow.audit_events
+        WHERE action = 'factors_removed' AND target_id = ?}, {}, $id), 1, 'the passkey, too';
     autoflow_ok(['lock', 'bob@example.com'], qr/disabled/, 'again');
 
     # its owner gets it back
@@ -198,6 +208,8 @@ subtest 'a backup is restored' => sub {
     my $epoch = sub { $t->db->selectrow_array(
         q{SELECT min(token_epoch) FROM autoflow.users}) };
     my $before = $epoch->();
+    $t->db->do(q{INSERT INTO autoflow.devices (user_id, hash, expires_at)
+        VALUES (?, sha256('x'), now() + interval '1 day')}, {}, $id{mallory});
 
     reloaded_by(sub {
         autoflow_ok(['after-restore'], qr/everybody logs in again.*signing\.pem is new/s,
@@ -209,6 +221,7 @@ subtest 'a backup is restored' => sub {
         ->problem_is(400, 'invalid_token');
     is $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE ended_at IS NULL'),
         0, 'no session is left';
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.devices'), 0, 'nor a browser';
     cmp_ok $epoch->(), '>', 1e9, 'epochs are greater than any that a node has seen';
 
     my $new = login('carol@example.com')->status_is(200)->tx->res->json;

@@ -1,5 +1,5 @@
--- Ends what a restored backup has revived: sessions that had ended since, tokens
--- in mails that were used, mails that were sent.
+-- Ends what a restored backup has revived: sessions that had ended since, browsers
+-- that were remembered, tokens in mails that were used, mails that were sent.
 --
 -- The epoch becomes the time in seconds, which is more than any node may have
 -- seen, as it only increases by changes of an account (nodes have 32 bits for
@@ -42,6 +42,9 @@ BEGIN
                jsonb_build_object('scope', 'restored', 'count', count(*))
           FROM ended
          GROUP BY user_id;
+
+        DELETE FROM autoflow.devices
+         WHERE user_id = ANY (ids);
 
         UPDATE autoflow.outbox
            SET used_at = now()

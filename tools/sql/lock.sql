@@ -1,6 +1,7 @@
 -- Locks an account (:account) out that somebody else has taken over.  They know
--- its password, and have used it from their own address, which counts as
--- familiar; what they have requested by mail may still be under way.
+-- its password, may have added a passkey that logs in alone, and have used it from
+-- their own address, which counts as familiar; what they have requested by mail may
+-- still be under way.
 
 BEGIN;
 
@@ -28,6 +29,18 @@ SELECT 'disabled', :'account',
        jsonb_build_object('scope', 'all', 'count', count(*))
   FROM ended;
 
+DELETE FROM autoflow.recovery_codes WHERE user_id = :'account';
+
+WITH removed AS (
+    DELETE FROM autoflow.factors
+     WHERE user_id = :'account'
+    RETURNING id
+)
+INSERT INTO autoflow.audit_events (action, target_id, details)
+SELECT 'factors_removed', :'account', jsonb_build_object('count', count(*))
+  FROM removed
+HAVING count(*) > 0;
+
 UPDATE autoflow.outbox
    SET used_at = now()
  WHERE user_id = :'account'
@@ -36,7 +49,7 @@ UPDATE autoflow.outbox
 
 DELETE FROM autoflow.user_addresses WHERE user_id = :'account';
 
-SELECT email || ' is disabled, without sessions and password'
+SELECT email || ' is disabled, without sessions, password and factors'
   FROM autoflow.users
  WHERE id = :'account';
 

@@ -269,6 +269,16 @@ subtest 'a superuser, a deleted account, and an address that is claimed' => sub 
     $mails->all_sent;
     is scalar(grep { /was removed/ } $mails->read('lena@example.com')), 1, 'the owner is told';
 
+    my $olaf = $t->superuser(account('olaf'));
+    my $weak = {%$olaf};
+    confirm($olaf, add($olaf))->status_is(200);
+    for my $id ($olaf->{user}{id}, uc $olaf->{user}{id}) {
+        $t->delete_ok("/auth/users/$id/factors" => $t->bearer($weak))
+            ->problem_is(401, 'reauthentication_required', "one's own take one of them")
+            ->header_like('WWW-Authenticate' => qr/acr_values="aal2", max_age="600"/);
+    }
+    $t->delete_ok("/auth/users/$olaf->{user}{id}/factors" => $t->bearer($olaf))->status_is(204);
+
     my $mona = guarded('mona');
     $t->delete_ok('/auth/me' => $t->bearer($mona))->status_is(204);
 

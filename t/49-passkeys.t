@@ -490,6 +490,7 @@ subtest 'a passkey makes a session fresh' => sub {
         ->json_has('/access_token');
     reauth($jane, credential => $jane->{device}->get($options))
         ->problem_is(403, 'invalid_passkey', 'once');
+    is events($jane, 'reauthentication_failed'), 2, 'audited';
     $t->post_ok('/auth/passkeys/options' => $t->bearer($jane))->status_is(200);
 
     enter($jane->{device}->get(login_options()))->status_is(200);

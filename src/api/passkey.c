@@ -372,11 +372,12 @@ af_passkey_is_owners(af_ctx_t *ctx, const char *user_id)
 {
     size_t         n;
     json_t        *handle;
-    const char    *owner;
+    const char    *owner, *known;
     unsigned char  octets[AF_HANDLE_MAX];
     char           hex[2 * AF_HANDLE_MAX + 1];
 
     owner = af_column(ctx, "user_id");
+    known = af_column(ctx, "handle");
 
     if (*user_id && ngx_strcmp(user_id, owner) != 0) {
         return 0;
@@ -399,7 +400,7 @@ af_passkey_is_owners(af_ctx_t *ctx, const char *user_id)
 
     (void) sodium_bin2hex(hex, sizeof(hex), octets, n);
 
-    return ngx_strcmp(hex, af_column(ctx, "handle")) == 0;
+    return known && ngx_strcmp(hex, known) == 0;
 }
 
 

@@ -16,6 +16,7 @@ static ngx_int_t af_reauth_compare_code(af_ctx_t *ctx);
 static ngx_int_t af_reauth_answer_code(af_ctx_t *ctx);
 static ngx_int_t af_reauth_check_passkey(af_ctx_t *ctx);
 static ngx_int_t af_reauth_answer_passkey(af_ctx_t *ctx);
+static ngx_int_t af_reauth_refuse_passkey(af_ctx_t *ctx);
 
 
 const af_step_pt  af_proofs_steps[] = {
@@ -203,7 +204,7 @@ af_reauth_check_passkey(af_ctx_t *ctx)
                          (char *) ctx->identity->session_id.data);
 
     if (rc == NGX_DECLINED) {
-        return af_problem(ctx, AF_WRONG_PASSKEY, NULL);
+        return af_reauth_refuse_passkey(ctx);
     }
 
     return (rc == NGX_OK)
@@ -217,5 +218,18 @@ static ngx_int_t
 af_reauth_answer_passkey(af_ctx_t *ctx)
 {
     return af_found(ctx) ? af_step_access_token(ctx)
-                         : af_problem(ctx, AF_WRONG_PASSKEY, NULL);
+                         : af_reauth_refuse_passkey(ctx);
+}
+
+
+/* nobody can guess one, so that it is audited and not counted */
+
+static ngx_int_t
+af_reauth_refuse_passkey(af_ctx_t *ctx)
+{
+    af_bind(ctx, "login", "false");
+    af_bind(ctx, "reason", af_code_reason(ctx));
+    af_bind(ctx, "counted", "false");
+
+    return af_problem_after_try(ctx, AF_WRONG_PASSKEY, &af_sql_mfa_failed);
 }

@@ -2,11 +2,28 @@
 #include "api/auth.h"
 #include "api/password.h"
 #include "api/schemas.h"
+#include "flow/proof.h"
+
+
+static ngx_int_t choose_reset(af_ctx_t *ctx);
 
 
 static const af_step_pt  create_steps[] = {
     af_step_hash,
     af_password_hashed,
+    af_step_query,
+    af_step_answer,
+    NULL
+};
+
+
+static const af_step_pt  reset_steps[] = {
+    choose_reset,
+    NULL
+};
+
+
+static const af_step_pt  remove_steps[] = {
     af_step_query,
     af_step_answer,
     NULL
@@ -153,8 +170,10 @@ const af_route_t  af_users_routes[] = {
 
     { NGX_HTTP_DELETE, "/auth/users/{id}/factors", AF_SUPERUSER,
       .summary = "Remove all factors of an account",
+      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED),
       .lock = &af_sql_admin_lock_user,
-      .statement = &af_sql_mfa_reset_factors },
+      .statement = &af_sql_mfa_reset_factors,
+      .steps = reset_steps },
 
     { NGX_HTTP_PUT, "/auth/users/{id}/enable", AF_SUPERUSER,
       .summary = "Enable an account",
@@ -189,3 +208,20 @@ const af_route_t  af_users_routes[] = {
 
     { .path = NULL }
 };
+
+
+/* superusers are rid of their own no more easily than others: by giving one */
+
+static ngx_int_t
+choose_reset(af_ctx_t *ctx)
+{
+    const char  *id;
+
+    if (af_value(ctx, "id", &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return (ngx_strcasecmp((u_char *) id, ctx->identity->user_id.data) == 0)
+           ? af_proof_demand(ctx, remove_steps)
+           : af_follow(ctx, remove_steps);
+}

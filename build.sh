@@ -39,7 +39,7 @@ package_packages=(
 test_packages=(
     "${run_packages[@]}" "${import_packages[@]}" ca-certificates caddy chromium-driver clang dbus-x11
     etcd-server haproxy libclang-rt-dev libcmocka-dev libcrypt-jwt-perl libdbi-perl
-    libio-socket-ssl-perl libmojolicious-perl nghttp2-client nodejs:node npm:npm openssl
+    libio-socket-ssl-perl libmojolicious-perl nghttp2-client nodejs:node npm:npm oathtool openssl
     patroni pgbouncer php8.2-fpm prometheus puma python3-aiosmtpd python3-fastapi python3-flask
     python3-grpcio python3-uvicorn python3-websockets slowhttptest uwsgi-core
     uwsgi-plugin-python3 wrk

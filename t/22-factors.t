@@ -67,7 +67,7 @@ subtest 'an app is added and confirmed' => sub {
     verify(asked('ada'), code => code($_->{secret}))->status_is(200, 'each logs in')
         for $added, $second;
     $mails->all_sent;
-    is scalar(grep { /has a second factor/ } $mails->read('ada@example.com')), 2,
+    is scalar(grep { /new way to sign in/ } $mails->read('ada@example.com')), 2,
         'the owner is told of each';
 };
 

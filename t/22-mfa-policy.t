@@ -89,7 +89,7 @@ subtest 'everyone' => sub {
     verify(asked('ada'), code => code($added->{secret}))->status_is(200);
     verify(asked('ada'), recovery_code => $pair->{recovery_codes}[0])->status_is(200);
     $mails->all_sent;
-    is scalar(grep { /has a second factor/ } $mails->read('ada@example.com')), 1, 'it is mailed';
+    is scalar(grep { /new way to sign in/ } $mails->read('ada@example.com')), 1, 'it is mailed';
     is_deeply $t->db->selectcol_arrayref(q{SELECT DISTINCT action FROM autoflow.audit_events
         WHERE target_id = ? AND action ~ 'enrol|factor_' ORDER BY 1}, {}, $ada->{user}{id}),
         [qw(enrolment_requested factor_added factor_requested)], 'and audited';

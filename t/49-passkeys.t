@@ -148,7 +148,7 @@ subtest 'a passkey is added' => sub {
     $t->get_ok('/api/v1/user/export' => $t->bearer($ada))->status_is(200)
         ->json_is('/factors/0/name' => 'old laptop');
     $mails->all_sent;
-    is scalar(grep { /has a second factor/ } $mails->read('ada@example.com')), 3,
+    is scalar(grep { /new way to sign in/ } $mails->read('ada@example.com')), 3,
         'the owner is told of each';
     is events($ada, 'factor_added'), 3;
 };

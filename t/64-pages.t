@@ -406,6 +406,7 @@ my %may = (
         GET:/sign-in/code
         POST:/sign-in/code GET:/sign-in/enrol POST:/sign-in/enrol
         GET:/sign-in/enrol/{id}/confirm POST:/sign-in/enrol/{id}/confirm POST:/sign-up
+        POST:/sign-up/passkey POST:/sign-up/passkey/make
         GET:/accept-invitation POST:/accept-invitation GET:/forgot-password POST:/forgot-password
         GET:/reset-password POST:/reset-password GET:/verify-email POST:/verify-email
         GET:/verify-email/again POST:/verify-email/again)],
@@ -416,7 +417,7 @@ my %may = (
         POST:/factors/add GET:/factors/{id}/confirm POST:/factors/{id}/confirm GET:/factors/{id}
         POST:/factors/{id}/rename GET:/export GET:/delete POST:/delete GET:/confirm POST:/confirm)],
     'user*' => [qw(POST:/factors/codes GET:/factors/add-passkey POST:/factors/add-passkey
-        POST:/factors/{id}/remove GET:/invitations
+        GET:/factors/add-key POST:/factors/add-key POST:/factors/{id}/remove GET:/invitations
         POST:/invitations POST:/invitations/{id}/resend
         POST:/invitations/{id}/withdraw)],
     'superuser*' => [qw(GET:/admin/users GET:/admin/users/{id} POST:/admin/users/{id}/disable
@@ -465,7 +466,7 @@ subtest 'who may' => sub {
                 push @row, map { $ask->($_ => $page) } qw(user superuser);
                 # nobody has that factor
                 my $again = $page =~ m{/(?:rename|remove)$} ? 404 : 403;
-                my $asks  = $page !~ m{:/factors/(?!add-passkey)};
+                my $asks  = $page !~ m{:/factors/(?!add-)};
                 push @{$expected{$page}}, $need eq 'user*' && $asks ? 'confirm' : $again,
                     $need =~ /\*/ && $asks ? 'confirm' : $again;
             }

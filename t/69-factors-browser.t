@@ -86,7 +86,7 @@ subtest 'adding an app' => sub {
     $browser->click('a[href$="/factors"]');
     heading(qr/^Second factor$/);
     look('factors, none');
-    $browser->click('.stack .main');
+    $browser->click('a[href$="factors/add"]');
     heading(qr/^Add an authenticator app$/);
     look('factors, add');
     $browser->type('#name' => 'My phone')->type('#current_password' => 'wrong')->click('.main');
@@ -214,7 +214,7 @@ subtest 'a passkey' => sub {
     };
     $verified->(0);
     $browser->type('#name' => 'Laptop')->click('.main');
-    $browser->says('[role=alert]' => qr/^No passkey was made/);
+    $browser->says('[role=alert]' => qr/^No passkey was created/);
     look('passkey, none was made');
     $verified->(1);
     $browser->click('.main');
@@ -232,7 +232,7 @@ subtest 'a passkey' => sub {
     $verified->(0);
     sign_out();
     sign_in();
-    heading(qr/^Use your passkey$/);
+    heading(qr/^Use your passkey or security key$/);
     look('code, by a passkey');
     $verified->(1);
     $browser->click('.passkey');
@@ -247,7 +247,7 @@ subtest 'a passkey' => sub {
     $browser->click('.passkey');
     heading(qr/^Add a passkey$/);
     $browser->click('.main');
-    $browser->says('[role=alert]' => qr/known here already|No passkey was made/);
+    $browser->says('[role=alert]' => qr/known here already|No passkey was created/);
 
     $browser->call(DELETE => $browser->session . "/webauthn/authenticator/$key");
     $browser->devtools('Network.enable');
@@ -265,7 +265,7 @@ subtest 'in German' => sub {
     $browser->go("$home/account/factors");
     heading(qr/^Zweiter Faktor$/);
     look('Faktoren');
-    $browser->click('.stack .main');
+    $browser->click('a[href$="factors/add"]');
     heading(qr/^Authenticator-App/);
     $browser->type('#current_password' => $good)->click('.main');
     heading(qr/^App einrichten$/);

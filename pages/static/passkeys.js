@@ -7,8 +7,10 @@ const able = document.documentElement.classList.contains('able');
 // options are good for ten minutes: these pages may be open for longer
 const LIFETIME = 9 * 60 * 1000;
 
-const renewed = async () => {
-  const page = await fetch(location.href).then(answer => answer.text());
+// likewise what a form was answered with, which is then sent again
+const renewed = async form => {
+  const again = 'again' in form.dataset && { method: 'POST', body: new URLSearchParams(new FormData(form)) };
+  const page = await fetch(location.href, again || {}).then(answer => answer.text());
   return new DOMParser().parseFromString(page, 'text/html')
     .querySelector('form[data-options]')?.dataset.options;
 };
@@ -46,7 +48,7 @@ for (const form of able ? document.querySelectorAll('form[data-options]') : []) 
 
   const refresh = async () => {
     if (Date.now() - since > LIFETIME) {
-      form.dataset.options = await renewed() ?? form.dataset.options;
+      form.dataset.options = await renewed(form) ?? form.dataset.options;
       since = Date.now();
     }
   };

@@ -252,6 +252,11 @@ af_page_back(af_ctx_t *ctx, json_t *data)
     static const char *const  without[] = { NULL };
 
     place = af_page_return(ctx);
+
+    if (place == NULL && af_page_of(ctx->match.route)->begins) {
+        place = af_page_start(ctx);
+    }
+
     place = place ? place : "";
 
     rc = json_object_set_new(data, "return", json_string(place));
@@ -432,7 +437,8 @@ af_page_choices(af_page_state_t *state, json_t *data)
 }
 
 
-/* what the fields of the form have: what was typed, or what is stored */
+/* what the fields of the form have: what was typed, or sent before it, or is
+   stored */
 
 static ngx_int_t
 af_page_values(af_ctx_t *ctx, json_t *data)
@@ -464,6 +470,10 @@ af_page_values(af_ctx_t *ctx, json_t *data)
 
     if (state->refused || state->kept) {
         return af_page_typed(state->typed, values);
+    }
+
+    if (ctx->match.route->method == NGX_HTTP_POST) {
+        return af_page_typed(ctx->body, values);
     }
 
     user = json_object_get(data, "user");

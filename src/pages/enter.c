@@ -180,6 +180,7 @@ confirm(af_ctx_t *ctx)
     char             *place;
     json_t           *args;
     const char       *back;
+    const af_page_t  *form;
     af_page_state_t  *state;
 
     state = ctx->page;
@@ -189,9 +190,10 @@ confirm(af_ctx_t *ctx)
         return back ? af_page_go(ctx, "/confirm", "return", back) : NGX_ERROR;
     }
 
-    place = af_page_url(ctx, af_page_of(af_pages_form(
-                                   af_page_of(ctx->match.route)))->path);
-    args = json_object();
+    form = af_page_of(af_pages_form(af_page_of(ctx->match.route)));
+    place = af_page_url(ctx, form->path);
+    back = form->returns ? af_page_return(ctx) : NULL;
+    args = back ? json_pack("{ss}", "return", back) : json_object();
 
     back = (place && af_page_keep(ctx, place, args) == NGX_OK)
            ? af_page_with(ctx, place, args) : NULL;

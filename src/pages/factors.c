@@ -7,6 +7,9 @@
 
 
 static ngx_int_t offer_passkey(af_ctx_t *ctx);
+static ngx_int_t name_device(af_ctx_t *ctx);
+static ngx_int_t choose_key(af_ctx_t *ctx);
+static ngx_int_t make_passkey(af_ctx_t *ctx);
 static ngx_int_t ask_code(af_ctx_t *ctx);
 static ngx_int_t af_page_kinds(af_page_state_t *state, json_t *factors);
 static ngx_int_t af_page_has_kind(af_page_state_t *state, const json_t *has,
@@ -52,6 +55,22 @@ const af_step_pt  af_page_enrol_steps[] = {
 };
 
 
+/* to make one */
+
+const af_step_pt  af_page_passkey_steps[] = {
+    name_device,
+    make_passkey,
+    NULL
+};
+
+
+const af_step_pt  af_page_key_steps[] = {
+    choose_key,
+    make_passkey,
+    NULL
+};
+
+
 const af_step_pt  af_page_factors_steps[] = {
     af_step_query,
     af_page_keep_factors,
@@ -79,6 +98,43 @@ offer_passkey(af_ctx_t *ctx)
     return ctx->conf->webauthn
            ? af_follow(ctx, af_pages_steps(af_page_of(ctx->match.route)))
            : show(ctx);
+}
+
+
+/* what a passkey is called, unless its owner knows better: where it was made */
+
+static ngx_int_t
+name_device(af_ctx_t *ctx)
+{
+    const char       *name;
+    af_page_state_t  *state;
+
+    state = ctx->page;
+
+    return (af_value(ctx, "user_agent", &name) == NGX_OK
+            && json_object_set_new(state->data, "user_agent",
+                                   json_string(name ? name : ""))
+               == 0)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the API has it in a body */
+
+static ngx_int_t
+choose_key(af_ctx_t *ctx)
+{
+    json_decref(ctx->body);
+    ctx->body = json_pack("{ss}", "type", "security_key");
+
+    return ctx->body ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+make_passkey(af_ctx_t *ctx)
+{
+    return af_follow(ctx, af_pages_steps(af_page_of(ctx->match.route)));
 }
 
 
@@ -227,6 +283,9 @@ af_page_keep_factors(af_ctx_t *ctx)
                                            || json_array_size(factors)));
     rc |= json_object_set_new(state->data, "may_add",
                               json_boolean(ctx->conf->seals));
+    rc |= json_object_set_new(state->data, "may_add_any",
+                              json_boolean(ctx->conf->seals
+                                           || ctx->conf->webauthn));
     rc |= json_object_set_new(state->data, "few_codes",
                               json_boolean(json_integer_value(codes)
                                            < AF_PAGE_FEW_CODES));

@@ -137,7 +137,8 @@ af_page_accept(ngx_http_request_t *r, const ngx_str_t *language)
 }
 
 
-/* links to this page in the others that there are */
+/* links to this page in the others that there are; to what a form is answered
+   with there are none, as it may be shown only once */
 
 ngx_int_t
 af_page_languages(af_ctx_t *ctx, json_t *data)
@@ -154,7 +155,8 @@ af_page_languages(af_ctx_t *ctx, json_t *data)
     current = af_page_language(ctx->request, pages);
     file = pages->files[AF_PAGES_TEXTS]->elts;
 
-    form = af_pages_form(af_page_of(ctx->match.route));
+    form = (ctx->match.route->method == NGX_HTTP_GET)
+           ? af_pages_form(af_page_of(ctx->match.route)) : NULL;
     place = form ? af_page_url(ctx, af_page_of(form)->path) : NULL;
     args = af_page_args(ctx);
     links = json_array();

@@ -45,7 +45,8 @@ typedef struct {
 
     const char        *scope;      /* of the query "scope", or NULL */
 
-    unsigned           returns:1;  /* or leads to where people came from */
+    unsigned           returns:1;  /* or leads to where people came from; a
+                                      GET keeps that for its form */
     unsigned           begins:1;   /* or to where new accounts begin */
     unsigned           leads:1;    /* likewise from a GET, if signed in */
     unsigned           reauth:1;   /* "current_password" is required */
@@ -176,6 +177,8 @@ extern const af_step_pt   af_page_code_steps[];
 extern const af_step_pt   af_page_proof_steps[];
 extern const af_step_pt   af_page_enrol_steps[];
 extern const af_step_pt   af_page_sessions_steps[];
+extern const af_step_pt   af_page_passkey_steps[];
+extern const af_step_pt   af_page_key_steps[];
 extern const af_step_pt   af_page_factors_steps[];
 extern const af_step_pt   af_page_factor_steps[];
 extern const af_step_pt   af_page_app_steps[];

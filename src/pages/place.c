@@ -199,7 +199,10 @@ af_page_here(af_ctx_t *ctx)
 
     args = json_copy(state->args);
 
-    (void) json_object_del(args, "return");
+    if (!af_page_of(ctx->match.route)->returns) {
+        (void) json_object_del(args, "return");
+    }
+
     (void) json_object_del(args, "done");
     (void) json_object_del(args, "lang");
 

@@ -16,6 +16,7 @@ static ngx_int_t af_page_object(json_t *body, const char *name,
     const char *text);
 static ngx_int_t af_page_roles(json_t *body);
 static ngx_int_t af_page_leave(af_ctx_t *ctx, const char *json);
+static ngx_uint_t af_page_must_verify(const af_ctx_t *ctx);
 static ngx_uint_t af_page_has(const char *json, const char *name);
 static ngx_int_t af_page_save(af_ctx_t *ctx, const char *json, size_t len);
 static ngx_int_t af_page_headers(ngx_http_request_t *r);
@@ -256,10 +257,10 @@ af_page_leave(af_ctx_t *ctx, const char *json)
         place = af_page_start(ctx);
     }
 
-    /* none before the address of a new account is verified */
-
     if (page->returns && json && ngx_strstr(json, "\"session\":false")) {
-        return af_page_go(ctx, "/sign-in", "done", "signed_up");
+        return af_page_go(ctx, "/sign-in", "done",
+                          af_page_must_verify(ctx) ? "signed_up"
+                                                   : "must_enrol");
     }
 
     if (place) {
@@ -278,6 +279,20 @@ af_page_leave(af_ctx_t *ctx, const char *json)
     }
 
     return af_page_go(ctx, then, done ? "done" : NULL, done);
+}
+
+
+/*
+ * Why a new account has no session yet: its address, which an invitation has
+ * verified, or a factor that it must have.
+ */
+
+static ngx_uint_t
+af_page_must_verify(const af_ctx_t *ctx)
+{
+    return (ctx->conf->require_verified
+            || ctx->conf->registration == AF_REGISTRATION_VERIFIED)
+           && ctx->match.route->statement == &af_sql_auth_register;
 }
 
 

@@ -79,6 +79,16 @@ static const af_page_t  af_pages[] = {
     { "POST", "/sign-up", AF_PAGE_ANY,
       .api = "POST /auth/register", .then = "/", .returns = 1, .begins = 1 },
 
+    /* without a password: for whom a passkey is to be made, and then with it */
+
+    { "POST", "/sign-up/passkey", AF_PAGE_ANY, .template = "passkey_first",
+      .form = "/sign-up", .api = "POST /auth/register/passkey/options",
+      .steps = af_page_passkey_steps, .shows = "challenge", .options = 1 },
+    { "POST", "/sign-up/passkey/make", AF_PAGE_ANY,
+      .template = "recovery_codes", .form = "/sign-up",
+      .api = "POST /auth/register/passkey", .shows = "recovery_codes",
+      .then = "/", .returns = 1, .begins = 1 },
+
     { "GET", "/accept-invitation", AF_PAGE_ANY, .template = "invitation",
       .api = "POST /auth/invitations/look",
       .steps = af_page_invitation_steps },
@@ -130,10 +140,18 @@ static const af_page_t  af_pages[] = {
       .api = "POST /auth/mfa/factors", .shows = "secret" },
     { "GET", "/factors/add-passkey", AF_PAGE_USER, .fresh = 1,
       .template = "passkey_new", .api = "POST /auth/passkeys/options",
-      .options = 1 },
+      .steps = af_page_passkey_steps, .options = 1, .returns = 1 },
     { "POST", "/factors/add-passkey", AF_PAGE_USER, .fresh = 1,
       .template = "recovery_codes", .api = "POST /auth/passkeys",
-      .shows = "recovery_codes", .then = "/factors", .done = "passkey_added" },
+      .shows = "recovery_codes", .then = "/factors", .done = "passkey_added",
+      .returns = 1 },
+    { "GET", "/factors/add-key", AF_PAGE_USER, .fresh = 1,
+      .template = "key_new", .api = "POST /auth/passkeys/options",
+      .steps = af_page_key_steps, .options = 1, .returns = 1 },
+    { "POST", "/factors/add-key", AF_PAGE_USER, .fresh = 1,
+      .template = "recovery_codes", .api = "POST /auth/passkeys",
+      .shows = "recovery_codes", .then = "/factors", .done = "key_added",
+      .returns = 1 },
     { "GET", "/factors/{id}/confirm", AF_PAGE_USER, .template = "factor_app",
       .steps = af_page_app_steps },
     { "POST", "/factors/{id}/confirm", AF_PAGE_USER,
@@ -473,6 +491,7 @@ email_is_required(json_t *body, json_t *errors)
 static json_t *
 af_pages_tokens(const af_token_pair_t *pair)
 {
-    return json_pack("{sb sO*}", "session", pair->access != NULL,
+    return json_pack("{sb sb sO*}", "session", pair->access != NULL,
+                     "to_verify", pair->access == NULL,
                      "recovery_codes", pair->recovery_codes);
 }

@@ -23,12 +23,13 @@ GRANT USAGE ON SCHEMA autoflow TO autoflow_app;
 -- Accounts.
 
 GRANT SELECT,
-      INSERT (email, email_key, username, full_name, password_hash,
-              is_superuser, email_verified, verify_first, language),
+      INSERT (id, email, email_key, username, full_name, password_hash,
+              is_superuser, email_verified, verify_first, language,
+              user_handle),
       UPDATE (email, email_key, pending_email, pending_email_key, username,
               full_name, bio, password_hash, is_active, is_superuser,
               email_verified, token_epoch, tokens_stale_at, updated_at,
-              last_login_at, deleted_at, language)
+              last_login_at, deleted_at, language, user_handle)
     ON autoflow.users TO autoflow_app;
 
 GRANT SELECT ON autoflow.user_names TO autoflow_app;
@@ -46,9 +47,8 @@ GRANT SELECT,
       DELETE
     ON autoflow.factors TO autoflow_app;
 
-GRANT SELECT (user_id, hash, used_at),
+GRANT SELECT (user_id, hash),
       INSERT (user_id, hash),
-      UPDATE (used_at),
       DELETE
     ON autoflow.recovery_codes TO autoflow_app;
 
@@ -194,12 +194,13 @@ GRANT EXECUTE ON FUNCTION
     autoflow.end_sessions(uuid, uuid, boolean, text, uuid, inet, text, text,
                           text),
     autoflow.factor_json(autoflow.factors),
+    autoflow.factor_problem(uuid, uuid),
     autoflow.factor_time(autoflow.sessions),
     autoflow.forget_code_failures(uuid),
+    autoflow.handle_of(autoflow.users),
     autoflow.has_device(uuid, text[]),
     autoflow.has_factors(uuid),
     autoflow.is_email(text),
-    autoflow.is_fresh(uuid, uuid),
     autoflow.invitation_json(autoflow.invitations),
     autoflow.invitation_of(uuid, text),
     autoflow.is_text(text, integer, integer),
@@ -232,11 +233,10 @@ GRANT EXECUTE ON FUNCTION
     autoflow.methods_json(text[]),
     autoflow.network_of(inet),
     autoflow.open_session(uuid, text[], integer, bigint, bigint, bigint, inet,
-                          text, text, bigint),
+                          text, text, bigint, text),
     autoflow.organization_json(autoflow.organizations, boolean),
     autoflow.organization_refers(uuid, uuid, boolean),
     autoflow.passkey_methods(autoflow.factors),
-    autoflow.passkey_problem(uuid, uuid),
     autoflow.profile_json(autoflow.profiles),
     autoflow.profile_visibility(autoflow.profiles),
     autoflow.profile_with(autoflow.profiles, uuid, boolean, text[]),
@@ -278,6 +278,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.session_verdict(autoflow.users, autoflow.sessions, bigint, bytea,
                              boolean, bigint, bigint, bigint),
     autoflow.sessions_are_many(bigint),
+    autoflow.signs_in(autoflow.factors),
     autoflow.use_address(uuid, inet),
     autoflow.use_challenge(jsonb),
     autoflow.use_passkey(uuid, uuid, boolean, jsonb, boolean, inet, text, text,

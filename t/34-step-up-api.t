@@ -35,6 +35,9 @@ subtest 'an account without factors' => sub {
     age(700);
     $ada = refresh($ada);
     refused(1, delete => $_, $ada) for '/auth/me', '/api/v1/user/account';
+    refused(1, post => '/auth/mfa/factors', $ada, json => {name => 'x'});
+    refused(1, put => '/auth/me/password', $ada, json => {new_password => "$good!"});
+    refused(1, patch => '/auth/me', $ada, json => {email => 'other@example.com'});
     $t->patch_ok('/auth/me' => $t->bearer($ada) => json => {full_name => 'Ada'})->status_is(200);
     $t->put_ok('/auth/me/password' => $t->bearer($ada) => json =>
         {current_password => $good, new_password => "$good!"})
@@ -44,6 +47,10 @@ subtest 'an account without factors' => sub {
     refused(1, delete => '/auth/me', $ada);
     my $new = prove($ada, current_password => "$good!")->status_is(200)->tx->res->json;
     refused(1, delete => '/auth/me', $ada);
+    $t->put_ok('/auth/me/password' => $t->bearer($new) => json => {new_password => $good})
+        ->errors_are({current_password => 'required'});
+    $t->patch_ok('/auth/me' => $t->bearer($new) => json => {email => 'third@example.com'})
+        ->errors_are({current_password => 'required'});
     $t->delete_ok('/auth/me' => $t->bearer($new))->status_is(204);
 };
 
@@ -53,7 +60,7 @@ subtest 'an account with a factor' => sub {
     age(700);
     my $pair = prove($bob, current_password => $good)->status_is(200)->tx->res->json;
     my %new  = (current_password => $good, new_password => "$good!");
-    my %add  = (name => 'x', current_password => $good);
+    my %add  = (name => 'x');
     my $all  = sub ($pair) {
         refused(2, delete => '/auth/me', $pair);
         refused(2, put    => '/auth/me/password', $pair, json => \%new);

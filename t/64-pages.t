@@ -413,11 +413,12 @@ my %may = (
     guest => [qw(GET:/sign-in GET:/sign-up)],
     user => [qw(GET:/ GET:/profile POST:/profile GET:/email POST:/email GET:/password
         POST:/password GET:/sessions POST:/sessions/{id}/end POST:/sessions/end-others
-        POST:/sessions/end-all POST:/devices/{id}/forget GET:/factors GET:/factors/add
-        POST:/factors/add GET:/factors/{id}/confirm POST:/factors/{id}/confirm GET:/factors/{id}
+        POST:/sessions/end-all POST:/devices/{id}/forget GET:/factors
+        GET:/factors/{id}/confirm POST:/factors/{id}/confirm GET:/factors/{id}
         POST:/factors/{id}/rename GET:/export GET:/delete POST:/delete GET:/confirm POST:/confirm)],
-    'user*' => [qw(POST:/factors/codes GET:/factors/add-passkey POST:/factors/add-passkey
-        GET:/factors/add-key POST:/factors/add-key POST:/factors/{id}/remove GET:/invitations
+    'user*' => [qw(POST:/factors/codes GET:/factors/add POST:/factors/add
+        GET:/factors/add-passkey POST:/factors/add-passkey GET:/factors/add-key
+        POST:/factors/add-key POST:/factors/{id}/remove GET:/invitations
         POST:/invitations POST:/invitations/{id}/resend
         POST:/invitations/{id}/withdraw)],
     'superuser*' => [qw(GET:/admin/users GET:/admin/users/{id} POST:/admin/users/{id}/disable
@@ -466,7 +467,7 @@ subtest 'who may' => sub {
                 push @row, map { $ask->($_ => $page) } qw(user superuser);
                 # nobody has that factor
                 my $again = $page =~ m{/(?:rename|remove)$} ? 404 : 403;
-                my $asks  = $page !~ m{:/factors/(?!add-)};
+                my $asks  = $page !~ m{:/factors/(?!add)};
                 push @{$expected{$page}}, $need eq 'user*' && $asks ? 'confirm' : $again,
                     $need =~ /\*/ && $asks ? 'confirm' : $again;
             }

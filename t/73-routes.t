@@ -22,6 +22,7 @@ my %open = map { $_ => 1 } (
         'POST /auth/login/passkey/options', 'POST /auth/register/passkey',
         'POST /auth/register/passkey/options',
     'POST /auth/mfa/enrol', 'POST /auth/mfa/enrol/{id}/confirm',
+        'POST /auth/mfa/enrol/passkey', 'POST /auth/mfa/enrol/passkey/options',
 );
 
 my $n = 0;

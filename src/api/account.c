@@ -14,7 +14,6 @@ static ngx_int_t hash_new_password(af_ctx_t *ctx);
 static ngx_int_t change_password(af_ctx_t *ctx);
 static ngx_int_t answer_password(af_ctx_t *ctx);
 
-static int email_needs_password(json_t *body, json_t *errors);
 static ngx_int_t choose_change(af_ctx_t *ctx);
 static ngx_int_t check_domain(af_ctx_t *ctx);
 static ngx_int_t answer_address(af_ctx_t *ctx);
@@ -69,8 +68,10 @@ static const af_step_pt  address_steps[] = {
 };
 
 
+/* who has a password gives it: see api/reauth.h */
+
 static const af_field_t  password_fields[] = {
-    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
+    { "current_password", &af_type_credential, 0, NULL },
     { "new_password", &af_type_password, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
@@ -90,7 +91,7 @@ static const af_field_t  profile_fields[] = {
 };
 
 static const af_schema_t  profile_schema = {
-    "ProfileChange", profile_fields, email_needs_password
+    "ProfileChange", profile_fields, NULL
 };
 
 
@@ -174,9 +175,9 @@ const af_route_t  af_account_routes[] = {
       .steps = delete_steps },
 
     { NGX_HTTP_PUT, "/auth/me/password", AF_USER,
-      .summary = "Change the password",
+      .summary = "Change the password, or set the first one",
       .budget = AF_BUDGET_PASSWORD,
-      .proof = AF_PROOF_FACTOR,
+      .proof = AF_PROOF_PASSWORD,
       .body = &password_schema,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_auth_change_password,
@@ -216,20 +217,6 @@ static ngx_int_t
 answer_password(af_ctx_t *ctx)
 {
     return af_reauth_answer(ctx, password_steps);
-}
-
-
-static int
-email_needs_password(json_t *body, json_t *errors)
-{
-    if (json_object_get(body, "email")
-        && json_object_get(body, "current_password") == NULL)
-    {
-        return af_schema_error(errors, "current_password", "required",
-                               "is required to change email");
-    }
-
-    return 0;
 }
 
 

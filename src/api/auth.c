@@ -22,7 +22,6 @@ static ngx_int_t check_password(af_ctx_t *ctx);
 static ngx_int_t open_session(af_ctx_t *ctx);
 static ngx_int_t refuse_login(af_ctx_t *ctx, af_problem_id_t problem,
     const char *reason);
-static ngx_uint_t speaks(af_ctx_t *ctx, const char *known);
 static ngx_int_t answer_refusal(af_ctx_t *ctx);
 static ngx_int_t answer_tokens(af_ctx_t *ctx);
 
@@ -75,6 +74,7 @@ static const af_field_t  registered_fields[] = {
     { "expires_in", &af_type_integer, 0, NULL },
     { "user", &af_type_object, AF_REQUIRED, &af_schema_user },
     { "message", &af_type_string, AF_REQUIRED, NULL },
+    { "recovery_codes", &af_type_recovery_codes, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -132,7 +132,6 @@ typedef struct {
     const char       *hash;
     unsigned          active:1;
     unsigned          verified:1;
-    unsigned          speaks:1;        /* another language than before */
     unsigned          factors:1;
     unsigned          lacks:1;         /* it must have some */
     unsigned          too_many:1;      /* from all addresses */
@@ -209,6 +208,8 @@ set_password(af_ctx_t *ctx)
 {
     af_bind(ctx, "credential", NULL);
     af_bind(ctx, "passkey_name", NULL);
+    af_bind(ctx, "new_id", NULL);
+    af_bind(ctx, "hashes", NULL);
 
     return af_password_hashed(ctx);
 }
@@ -283,7 +284,6 @@ set_account(af_ctx_t *ctx)
         login->hash = hash ? af_string(ctx, hash, ngx_strlen(hash)) : NULL;
         login->active = (af_column(ctx, "is_active")[0] == 't');
         login->verified = (af_column(ctx, "verified")[0] == 't');
-        login->speaks = speaks(ctx, af_column(ctx, "language"));
         login->factors = (af_column(ctx, "factors")[0] == 't');
         login->lacks = (af_column(ctx, "lacks")[0] == 't');
 
@@ -399,28 +399,11 @@ check_password(af_ctx_t *ctx)
 static ngx_int_t
 open_session(af_ctx_t *ctx)
 {
-    login_t *login = ctx->data;
-
-    ngx_uint_t             n;
-    const af_statement_t  *statements[AF_SEGMENT + 1];
-
-    n = 0;
-    ngx_memzero(statements, sizeof(statements));
-
-    statements[n++] = &af_sql_auth_lock_account;
-
-    if (af_password_rehashed(ctx)) {
-        statements[n++] = &af_sql_auth_upgrade_password;
-    }
-
-    if (login->speaks) {
-        statements[n++] = &af_sql_auth_set_language;
-    }
-
-    statements[n] = &af_sql_auth_login;
-
-    return af_segment(ctx, statements[0], statements[1], statements[2],
-                      statements[3], NULL);
+    return af_password_rehashed(ctx)
+           ? af_segment(ctx, &af_sql_auth_lock_account,
+                        &af_sql_auth_upgrade_password, &af_sql_auth_login, NULL)
+           : af_segment(ctx, &af_sql_auth_lock_account, &af_sql_auth_login,
+                        NULL);
 }
 
 
@@ -440,19 +423,6 @@ refuse_login(af_ctx_t *ctx, af_problem_id_t problem, const char *reason)
     (void) af_follow(ctx, refusal_steps);
 
     return af_query(ctx, &af_sql_auth_login_failed);
-}
-
-
-/* whether mails to the account would be in another language than the request */
-
-static ngx_uint_t
-speaks(af_ctx_t *ctx, const char *known)
-{
-    const char  *accepted;
-
-    return af_value(ctx, "accepted_language", &accepted) == NGX_OK
-           && accepted
-           && (known == NULL || ngx_strcmp(known, accepted) != 0);
 }
 
 

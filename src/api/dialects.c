@@ -68,7 +68,8 @@ static json_t *
 autoflow_tokens(const af_token_pair_t *pair)
 {
     if (pair->access == NULL) {
-        return json_pack("{sn ss}", "user", "message", pair->message);
+        return json_pack("{sn ss sO*}", "user", "message", pair->message,
+                         "recovery_codes", pair->recovery_codes);
     }
 
     return json_pack("{ss# ss ss sI sn ss* sO*}",

@@ -1,6 +1,5 @@
 #include "api/api.h"
 #include "api/mfa.h"
-#include "api/reauth.h"
 #include "api/schemas.h"
 #include "api/tokens.h"
 #include "check/qr.h"
@@ -19,11 +18,8 @@ typedef struct {
 } af_mfa_t;
 
 
-static ngx_int_t answer_created(af_ctx_t *ctx);
 static char *af_mfa_uri(af_ctx_t *ctx, const char *email, const char *secret);
 static size_t af_mfa_escape(u_char *dst, const char *text, size_t len);
-
-static ngx_int_t bind_session(af_ctx_t *ctx);
 
 static ngx_int_t answer_codes(af_ctx_t *ctx);
 
@@ -33,19 +29,16 @@ static void af_mfa_wipe(void *data);
 
 static const af_step_pt  create_steps[] = {
     af_step_factor_allowed,
-    af_step_reauth_find,
-    af_step_reauth_verify,
-    af_step_reauth_check,
-    af_step_reauth_allow,
+    af_step_factor_session,
     af_step_factor_secret,
     af_step_query,
-    answer_created,
+    af_step_factor_created,
     NULL
 };
 
 
 static const af_step_pt  confirm_steps[] = {
-    bind_session,
+    af_step_factor_session,
     af_step_factor_find,
     af_step_factor_compare,
     af_step_recovery_codes,
@@ -91,6 +84,7 @@ static const af_schema_t  factor_schema = { "Factor", factor_fields, NULL };
 static const af_field_t  factors_fields[] = {
     { "factors", &af_type_array, AF_REQUIRED, &factor_schema },
     { "recovery_codes", &af_type_integer, AF_REQUIRED, NULL },
+    { "has_password", &af_type_boolean, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -99,15 +93,12 @@ static const af_schema_t  factors_schema = {
 };
 
 
-static const af_field_t  create_fields[] = {
+static const af_field_t  name_fields[] = {
     { "name", &af_type_label, AF_REQUIRED, NULL },
-    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
 };
 
-static const af_schema_t  create_schema = {
-    "NewFactor", create_fields, NULL
-};
+static const af_schema_t  name_schema = { "FactorName", name_fields, NULL };
 
 
 static const af_field_t  created_fields[] = {
@@ -147,14 +138,6 @@ const af_schema_t  af_schema_confirmed_factor = {
 };
 
 
-static const af_field_t  rename_fields[] = {
-    { "name", &af_type_label, AF_REQUIRED, NULL },
-    { NULL, NULL, 0, NULL }
-};
-
-static const af_schema_t  rename_schema = { "FactorName", rename_fields, NULL };
-
-
 static const af_field_t  codes_fields[] = {
     { "recovery_codes", &af_type_recovery_codes, AF_REQUIRED, NULL },
     { NULL, NULL, 0, NULL }
@@ -174,14 +157,14 @@ const af_route_t  af_mfa_routes[] = {
 
     { NGX_HTTP_POST, "/auth/mfa/factors", AF_USER,
       .summary = "Add an authenticator app, to be confirmed",
-      .problems = AF_PROBLEM_LIST(AF_WRONG_PASSWORD, AF_MFA_OFF,
-                                  AF_LIMIT_REACHED),
-      .proof = AF_PROOF_FACTOR,
-      .body = &create_schema,
+      .problems = AF_PROBLEM_LIST(AF_MFA_OFF, AF_LIMIT_REACHED),
+      .proof = AF_PROOF_FRESH,
+      .body = &name_schema,
       .answer = &af_schema_created_factor,
       .status = NGX_HTTP_CREATED,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_create_factor,
+      .missing = AF_INVALID_TOKEN,
       .steps = create_steps },
 
     { NGX_HTTP_POST, "/auth/mfa/factors/{id}/confirm", AF_USER,
@@ -196,12 +179,13 @@ const af_route_t  af_mfa_routes[] = {
 
     { NGX_HTTP_PATCH, "/auth/mfa/factors/{id}", AF_USER,
       .summary = "Rename a factor",
-      .body = &rename_schema,
+      .body = &name_schema,
       .answer = &factor_schema,
       .statement = &af_sql_mfa_rename_factor },
 
     { NGX_HTTP_DELETE, "/auth/mfa/factors/{id}", AF_USER,
       .summary = "Remove a factor",
+      .problems = AF_PROBLEM_LIST(AF_LAST_WAY_IN),
       .proof = AF_PROOF_FRESH,
       .lock = &af_sql_auth_lock_account,
       .statement = &af_sql_mfa_delete_factor },
@@ -252,14 +236,6 @@ af_step_factor_secret(af_ctx_t *ctx)
     af_bind(ctx, "sealed_seed", mfa->sealed);
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-answer_created(af_ctx_t *ctx)
-{
-    return af_found(ctx) ? af_step_factor_created(ctx)
-                         : af_reauth_answer(ctx, create_steps);
 }
 
 
@@ -345,10 +321,8 @@ af_mfa_escape(u_char *dst, const char *text, size_t len)
 }
 
 
-/* it has proved already that it may add a factor */
-
-static ngx_int_t
-bind_session(af_ctx_t *ctx)
+ngx_int_t
+af_step_factor_session(af_ctx_t *ctx)
 {
     af_bind(ctx, "password_hash", NULL);
 

@@ -26,6 +26,12 @@ ngx_int_t af_step_mfa_open(af_ctx_t *ctx);
 ngx_int_t af_step_mfa_account(af_ctx_t *ctx);
 
 /*
+ * A step for statements that add a factor in a session, which may have been
+ * proved by anything; without one it is of a password, which they get.
+ */
+ngx_int_t af_step_factor_session(af_ctx_t *ctx);
+
+/*
  * Steps for the account ":user_id": whether apps can be added; make a secret,
  * for mfa/create_factor, and answer with it, if there was a row.
  */

@@ -15,6 +15,7 @@
 
 
 static ngx_int_t answer_ask(af_ctx_t *ctx);
+static json_t *enrolment(const af_ctx_t *ctx, const char *token);
 static ngx_int_t set_members(af_ctx_t *ctx, json_t *members);
 static void free_members(void *data);
 
@@ -169,9 +170,7 @@ answer_ask(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (set_members(ctx, enrols ? json_pack("{ss s[s]}",
-                                            "enrolment_token", token,
-                                            "types", "totp")
+    if (set_members(ctx, enrols ? enrolment(ctx, token)
                                 : json_pack("{ss sO}", "mfa_token", token,
                                             "factors", factors))
         != NGX_OK)
@@ -188,6 +187,28 @@ answer_ask(af_ctx_t *ctx)
     af_count_named(AF_METRIC_LOGINS, af_problems[problem].code);
 
     return af_problem(ctx, problem, NULL);
+}
+
+
+/* with what there can be here: apps have seeds to seal */
+
+static json_t *
+enrolment(const af_ctx_t *ctx, const char *token)
+{
+    json_t  *types;
+
+    types = json_array();
+
+    if ((ctx->conf->seals
+         && json_array_append_new(types, json_string("totp")) != 0)
+        || (ctx->conf->webauthn
+            && json_array_append_new(types, json_string("webauthn")) != 0))
+    {
+        json_decref(types);
+        return NULL;
+    }
+
+    return json_pack("{ss so}", "enrolment_token", token, "types", types);
 }
 
 

@@ -186,9 +186,10 @@ af_mfa_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
 
     /* nobody of those could ever log in */
 
-    return (amcf->mfa_required_of && !amcf->seals)
+    return (amcf->mfa_required_of && !amcf->seals && !amcf->webauthn)
            ? af_conf_needs(cf, "autoflow_mfa",
-                           "an \"autoflow_seal_key\" that seals, if some are "
-                           "required,", &amcf->mfa_line)
+                           "an \"autoflow_seal_key\" that seals, or an "
+                           "\"autoflow_webauthn\", if factors are required,",
+                           &amcf->mfa_line)
            : NGX_CONF_OK;
 }

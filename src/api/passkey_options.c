@@ -32,6 +32,13 @@ const af_type_t  af_type_transports = {
 };
 
 
+static const char *const  kinds[] = { "passkey", "security_key", NULL };
+
+const af_type_t  af_type_passkey_kind = {
+    .name = "kind of passkey", .json = JSON_STRING, .values = kinds
+};
+
+
 static const af_field_t  party_fields[] = {
     { "id", &af_type_string, AF_REQUIRED, NULL },
     { "name", &af_type_string, AF_REQUIRED, NULL },
@@ -201,6 +208,53 @@ af_passkey_answer_request(af_ctx_t *ctx, af_challenge_t *challenge,
                                "userVerification",
                                credentials ? "preferred" : "required"),
                      "allowCredentials", credentials ? credentials : "[]");
+}
+
+
+/* authenticators know the account by the handle, which all of its have */
+
+ngx_int_t
+af_passkey_answer_new(af_ctx_t *ctx, const char *user_id,
+    const char *session_id)
+{
+    const char          *type;
+    af_challenge_t       challenge;
+    af_passkey_owner_t   owner;
+
+    if (!af_found(ctx)) {
+        return af_missing(ctx);
+    }
+
+    type = af_field(ctx, "type");
+
+    af_passkey_challenge_of(&challenge,
+                            (type && ngx_strcmp(type, "security_key") == 0)
+                            ? AF_CHALLENGE_KEY : AF_CHALLENGE_PASSKEY,
+                            user_id, session_id);
+
+    (void) ngx_cpystrn((u_char *) challenge.handle,
+                       (u_char *) af_column(ctx, "handle"), AF_HANDLE_SIZE);
+
+    owner.email = af_column(ctx, "email");
+    owner.name = af_column(ctx, "name");
+    owner.credentials = af_column(ctx, "credentials");
+
+    return af_passkey_answer_creation(ctx, &challenge, &owner);
+}
+
+
+void
+af_passkey_challenge_of(af_challenge_t *challenge,
+    af_challenge_purpose_t purpose, const char *user_id, const char *session_id)
+{
+    ngx_memzero(challenge, sizeof(af_challenge_t));
+
+    challenge->purpose = purpose;
+
+    (void) ngx_cpystrn((u_char *) challenge->user_id, (u_char *) user_id,
+                       AF_UUID_SIZE);
+    (void) ngx_cpystrn((u_char *) challenge->session_id, (u_char *) session_id,
+                       AF_UUID_SIZE);
 }
 
 

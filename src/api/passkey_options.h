@@ -13,6 +13,9 @@
 extern const af_type_t  af_type_credential_kind;
 extern const af_type_t  af_type_transports;
 
+/* what is to be made */
+extern const af_type_t  af_type_passkey_kind;
+
 extern const af_schema_t  af_schema_creation_options;
 extern const af_schema_t  af_schema_request_options;
 
@@ -38,6 +41,18 @@ ngx_int_t af_passkey_answer_creation(af_ctx_t *ctx, af_challenge_t *challenge,
     const af_passkey_owner_t *owner);
 ngx_int_t af_passkey_answer_request(af_ctx_t *ctx, af_challenge_t *challenge,
     const char *credentials);
+
+/*
+ * After passkeys/prepare: answers with what another passkey of the account is
+ * made with, of the body's "type"; for this session alone, "" for none.
+ */
+ngx_int_t af_passkey_answer_new(af_ctx_t *ctx, const char *user_id,
+    const char *session_id);
+
+/* Sets the purpose and the owner of a challenge. */
+void af_passkey_challenge_of(af_challenge_t *challenge,
+    af_challenge_purpose_t purpose, const char *user_id,
+    const char *session_id);
 
 
 #endif /* AF_API_PASSKEY_OPTIONS_H */

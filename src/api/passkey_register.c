@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/attempts.h"
 #include "api/auth.h"
+#include "api/mfa.h"
 #include "api/passkey.h"
 #include "api/passkey_options.h"
 #include "api/registration.h"
@@ -13,6 +14,7 @@
 
 static ngx_int_t answer_options(af_ctx_t *ctx);
 static ngx_int_t check_credential(af_ctx_t *ctx);
+static ngx_int_t name_account(af_ctx_t *ctx);
 static ngx_int_t answer_tokens(af_ctx_t *ctx);
 
 
@@ -33,6 +35,8 @@ static const af_step_pt  register_steps[] = {
     af_step_domain,
     af_attempt_address,
     check_credential,
+    name_account,
+    af_step_recovery_codes,
     af_step_query,
     answer_tokens,
     NULL
@@ -118,12 +122,34 @@ check_credential(af_ctx_t *ctx)
 
     rc = af_passkey_made(ctx, purpose, "", "");
 
-    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSKEY, NULL) : rc;
+    if (rc == NGX_DECLINED) {
+        return af_problem(ctx, AF_WRONG_PASSKEY, NULL);
+    }
+
+    return (rc == NGX_OK) ? af_query(ctx, &af_sql_passkeys_new_account) : rc;
+}
+
+
+/* its recovery codes are hashed with its id */
+
+static ngx_int_t
+name_account(af_ctx_t *ctx)
+{
+    const char  *id;
+
+    id = af_column(ctx, "id");
+    id = af_string(ctx, id, ngx_strlen(id));
+
+    af_bind(ctx, "user_id", id);
+    af_bind(ctx, "new_id", id);
+
+    return id ? NGX_OK : NGX_ERROR;
 }
 
 
 static ngx_int_t
 answer_tokens(af_ctx_t *ctx)
 {
-    return af_found(ctx) ? af_step_tokens(ctx) : af_missing(ctx);
+    return af_found(ctx) ? af_tokens_and(ctx, af_factor_codes(ctx))
+                         : af_missing(ctx);
 }

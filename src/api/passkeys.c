@@ -11,8 +11,6 @@
 static ngx_int_t answer_creation(af_ctx_t *ctx);
 static ngx_int_t check_credential(af_ctx_t *ctx);
 static ngx_int_t answer_request(af_ctx_t *ctx);
-static void set_session(af_ctx_t *ctx, af_challenge_t *challenge,
-    af_challenge_purpose_t purpose);
 
 
 static const af_step_pt  creation_steps[] = {
@@ -25,6 +23,7 @@ static const af_step_pt  creation_steps[] = {
 
 static const af_step_pt  add_steps[] = {
     af_step_passkeys_on,
+    af_step_factor_session,
     check_credential,
     af_step_recovery_codes,
     af_step_query,
@@ -41,15 +40,8 @@ static const af_step_pt  request_steps[] = {
 };
 
 
-static const char *const  kinds[] = { "passkey", "security_key", NULL };
-
-static const af_type_t  kind_type = {
-    .name = "kind of passkey", .json = JSON_STRING, .values = kinds
-};
-
-
 static const af_field_t  kind_fields[] = {
-    { "type", &kind_type, 0, NULL },
+    { "type", &af_type_passkey_kind, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -69,8 +61,8 @@ const af_route_t  af_passkeys_routes[] = {
 
     { NGX_HTTP_POST, "/auth/passkeys/options", AF_USER,
       .summary = "Read what a browser makes a new passkey with",
-      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED, AF_PASSKEYS_OFF,
-                                  AF_LIMIT_REACHED),
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_LIMIT_REACHED),
+      .proof = AF_PROOF_FRESH,
       .body = &kind_schema,
       .body_optional = 1,
       .answer = &af_schema_creation_options,
@@ -80,8 +72,9 @@ const af_route_t  af_passkeys_routes[] = {
 
     { NGX_HTTP_POST, "/auth/passkeys", AF_USER,
       .summary = "Add a passkey that a browser has made",
-      .problems = AF_PROBLEM_LIST(AF_REAUTHENTICATION_REQUIRED, AF_PASSKEYS_OFF,
-                                  AF_LIMIT_REACHED, AF_PASSKEY_TAKEN),
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_LIMIT_REACHED,
+                                  AF_PASSKEY_TAKEN),
+      .proof = AF_PROOF_FRESH,
       .body = &add_schema,
       .answer = &af_schema_confirmed_factor,
       .status = NGX_HTTP_CREATED,
@@ -102,39 +95,11 @@ const af_route_t  af_passkeys_routes[] = {
 };
 
 
-/* authenticators know the account by the handle, which all of its have */
-
 static ngx_int_t
 answer_creation(af_ctx_t *ctx)
 {
-    const char          *type, *handle;
-    af_challenge_t       challenge;
-    af_passkey_owner_t   owner;
-
-    if (!af_found(ctx)) {
-        return af_missing(ctx);
-    }
-
-    type = af_field(ctx, "type");
-    handle = af_column(ctx, "handle");
-
-    set_session(ctx, &challenge,
-                (type && ngx_strcmp(type, "security_key") == 0)
-                ? AF_CHALLENGE_KEY : AF_CHALLENGE_PASSKEY);
-
-    if (handle) {
-        (void) ngx_cpystrn((u_char *) challenge.handle, (u_char *) handle,
-                           AF_HANDLE_SIZE);
-
-    } else {
-        af_challenge_handle(&challenge);
-    }
-
-    owner.email = af_column(ctx, "email");
-    owner.name = af_column(ctx, "name");
-    owner.credentials = af_column(ctx, "credentials");
-
-    return af_passkey_answer_creation(ctx, &challenge, &owner);
+    return af_passkey_answer_new(ctx, (char *) ctx->identity->user_id.data,
+                                 (char *) ctx->identity->session_id.data);
 }
 
 
@@ -163,25 +128,10 @@ answer_request(af_ctx_t *ctx)
         return af_missing(ctx);
     }
 
-    set_session(ctx, &challenge, AF_CHALLENGE_REAUTH);
+    af_passkey_challenge_of(&challenge, AF_CHALLENGE_REAUTH,
+                            (char *) ctx->identity->user_id.data,
+                            (char *) ctx->identity->session_id.data);
 
     return af_passkey_answer_request(ctx, &challenge,
                                      af_column(ctx, "credentials"));
-}
-
-
-/* nobody else's, nor another session's */
-
-static void
-set_session(af_ctx_t *ctx, af_challenge_t *challenge,
-    af_challenge_purpose_t purpose)
-{
-    ngx_memzero(challenge, sizeof(af_challenge_t));
-
-    challenge->purpose = purpose;
-
-    (void) ngx_cpystrn((u_char *) challenge->user_id,
-                       ctx->identity->user_id.data, AF_UUID_SIZE);
-    (void) ngx_cpystrn((u_char *) challenge->session_id,
-                       ctx->identity->session_id.data, AF_UUID_SIZE);
 }

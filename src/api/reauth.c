@@ -64,6 +64,12 @@ af_step_reauth_verify(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    if (af_field(ctx, "current_password") == NULL) {
+        return reauth->hash ? af_invalid(ctx, "current_password", "required",
+                                         "is missing")
+                            : NGX_OK;
+    }
+
     af_account_key(ctx, (char *) ctx->identity->user_id.data, "", &key);
 
     rc = af_attempt_current(ctx, &key);
@@ -87,6 +93,11 @@ ngx_int_t
 af_step_reauth_check(af_ctx_t *ctx)
 {
     af_reauth_t *reauth = ctx->data;
+
+    if (af_field(ctx, "current_password") == NULL) {
+        af_bind(ctx, "verified_hash", NULL);
+        return NGX_OK;
+    }
 
     switch (af_password_verified(ctx)) {
 
@@ -118,6 +129,10 @@ ngx_int_t
 af_step_reauth_allow(af_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    if (af_field(ctx, "current_password") == NULL) {
+        return NGX_OK;
+    }
 
     rc = (af_attempts_are_total(ctx) && af_found(ctx))
          ? af_attempts_exceeded(ctx) : NGX_OK;
@@ -171,7 +186,13 @@ af_reauth_answer(af_ctx_t *ctx, const af_step_pt *steps)
 
     rc = af_attempt_again(ctx, steps);
 
-    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSWORD, NULL) : rc;
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return af_problem(ctx, af_field(ctx, "current_password")
+                           ? AF_WRONG_PASSWORD : AF_REAUTHENTICATION_REQUIRED,
+                      NULL);
 }
 
 

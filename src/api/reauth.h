@@ -1,7 +1,8 @@
 /*
  * Reauthentication: evidence that the request is the account owner's, and not
- * from someone who found a browser open: currently, "current_password" in the
- * body.
+ * from someone who found a browser open: "current_password" in the body.  An
+ * account without a password has none: before these steps af_proof_before(), or
+ * af_proof_demand(), has looked for another recent proof.
  */
 
 #ifndef AF_API_REAUTH_H
@@ -12,8 +13,9 @@
 
 /*
  * Four steps, in this order.  They bind ":verified_hash", for the statement to
- * check that the password hash is still the same, or end the flow with 403, or
- * with 429 if there were too many failures at all nodes.
+ * check that the password hash is still the same, NULL if there is none, or end
+ * the flow with 403, with 422 if the password is missing, or with 429 if there
+ * were too many failures at all nodes.
  */
 ngx_int_t af_step_reauth_find(af_ctx_t *ctx);
 ngx_int_t af_step_reauth_verify(af_ctx_t *ctx);

@@ -58,6 +58,7 @@ af_tokens_and(af_ctx_t *ctx, json_t *recovery_codes)
     af_token_pair_t  pair;
 
     if (!af_found(ctx)) {
+        json_decref(recovery_codes);
         return af_missing(ctx);
     }
 

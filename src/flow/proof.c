@@ -3,6 +3,7 @@
 
 
 static ngx_uint_t af_proof_is_needed(const af_ctx_t *ctx);
+static ngx_uint_t af_proof_is_given(af_ctx_t *ctx);
 static ngx_int_t af_proof_find(af_ctx_t *ctx);
 static ngx_int_t af_proof_judge(af_ctx_t *ctx);
 
@@ -38,6 +39,7 @@ af_proof_is_needed(const af_ctx_t *ctx)
 
     case AF_PROOF_FRESH:
     case AF_PROOF_FACTOR:
+    case AF_PROOF_PASSWORD:
         return 1;
 
     case AF_PROOF_COOKIE:
@@ -63,6 +65,26 @@ af_proof_need(const af_route_t *route)
 }
 
 
+/* without factors; whether a password is right the route's steps find out */
+
+static ngx_uint_t
+af_proof_is_given(af_ctx_t *ctx)
+{
+    switch (af_proof_need(ctx->match.route)) {
+
+    case AF_PROOF_FACTOR:
+        return 1;
+
+    case AF_PROOF_PASSWORD:
+    case AF_PROOF_SOMETIMES:
+        return af_field(ctx, "current_password") != NULL;
+
+    default:
+        return 0;
+    }
+}
+
+
 /* a token doesn't say what the account has by now */
 
 static ngx_int_t
@@ -80,7 +102,7 @@ af_proof_judge(af_ctx_t *ctx)
 
     level = (af_column(ctx, "factors")[0] == 't') ? 2 : 1;
 
-    if ((level == 1 && af_proof_need(ctx->match.route) >= AF_PROOF_FACTOR)
+    if ((level == 1 && af_proof_is_given(ctx))
         || af_identity_is_fresh(ctx->identity, level, AF_PROOF_TTL))
     {
         return af_follow(ctx, ctx->then);

@@ -50,8 +50,9 @@ typedef enum {
     AF_PROOF_NONE,
     AF_PROOF_COOKIE,           /* as FRESH, but only where it is a cookie */
     AF_PROOF_FRESH,
-    AF_PROOF_FACTOR,           /* likewise, but the body has the password: it
-                                  is enough for an account without factors */
+    AF_PROOF_FACTOR,           /* likewise, if the account has a factor */
+    AF_PROOF_PASSWORD,         /* as FRESH, but a password in the body is
+                                  enough for an account without factors */
     AF_PROOF_SOMETIMES         /* likewise, if its steps ask for it */
 } af_proof_need_t;
 

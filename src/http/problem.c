@@ -94,6 +94,9 @@ const af_problem_t  af_problems[] = {
         "This passkey is known here already.", NULL },
     [AF_LIMIT_REACHED] = { 409, "limit_reached",
         "The maximum number of these has been reached.", NULL },
+    [AF_LAST_WAY_IN] = { 409, "last_way_in",
+        "The account has no password, and no other passkey to log in with.",
+        NULL },
     [AF_LAST_SUPERUSER] = { 409, "last_superuser",
         "There would be no active superuser left.", NULL },
 

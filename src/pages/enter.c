@@ -78,7 +78,7 @@ static const af_step_pt  show_steps[] = { show, NULL };
 
 
 static const af_field_t  reauth_fields[] = {
-    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
+    { "current_password", &af_type_credential, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 

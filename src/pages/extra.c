@@ -441,6 +441,7 @@ find_devices(af_ctx_t *ctx)
 static ngx_int_t
 keep_devices(af_ctx_t *ctx)
 {
+    int               rc;
     json_t           *answer, *total;
     af_page_state_t  *state;
 
@@ -449,9 +450,10 @@ keep_devices(af_ctx_t *ctx)
     total = json_integer(json_array_size(json_object_get(answer, "devices")));
     ctx->nbindings = 0;
 
-    return (json_object_set_new(state->data, "devices_total", total) == 0
-            && json_object_update_new(state->data, answer) == 0)
-           ? NGX_OK : NGX_ERROR;
+    rc = json_object_set_new(state->data, "devices_total", total);
+    rc |= json_object_update_new(state->data, answer);
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
 }
 
 

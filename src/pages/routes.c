@@ -19,7 +19,7 @@ static int email_is_required(json_t *body, json_t *errors);
 
 static const af_field_t  email_fields[] = {
     { "email", &af_type_email, AF_REQUIRED, NULL },
-    { "current_password", &af_type_credential, AF_REQUIRED, NULL },
+    { "current_password", &af_type_credential, 0, NULL },
     { NULL, NULL, 0, NULL }
 };
 
@@ -135,8 +135,10 @@ static const af_page_t  af_pages[] = {
 
     { "GET", "/factors", AF_PAGE_USER, .template = "factor_list",
       .api = "GET /auth/mfa/factors", .steps = af_page_factors_steps },
-    { "GET", "/factors/add", AF_PAGE_USER, .template = "factor_new" },
-    { "POST", "/factors/add", AF_PAGE_USER, .template = "factor_app",
+    { "GET", "/factors/add", AF_PAGE_USER, .fresh = 1,
+      .template = "factor_new" },
+    { "POST", "/factors/add", AF_PAGE_USER, .fresh = 1,
+      .template = "factor_app",
       .api = "POST /auth/mfa/factors", .shows = "secret" },
     { "GET", "/factors/add-passkey", AF_PAGE_USER, .fresh = 1,
       .template = "passkey_new", .api = "POST /auth/passkeys/options",
@@ -379,7 +381,7 @@ af_pages_route(af_route_t *route, const af_page_t *page, const af_route_t *api)
         route->proof = AF_PROOF_FRESH;
 
     } else if (route->proof == AF_PROOF_FRESH && page->reauth) {
-        route->proof = AF_PROOF_FACTOR;
+        route->proof = AF_PROOF_PASSWORD;
 
     } else if (route->proof < AF_PROOF_FACTOR) {
         route->proof = AF_PROOF_NONE;
@@ -471,18 +473,8 @@ af_pages_template(ngx_uint_t i)
 static int
 email_is_required(json_t *body, json_t *errors)
 {
-    const af_field_t  *field;
-
-    for (field = email_fields; field->name; field++) {
-        if (json_object_get(body, field->name) == NULL
-            && af_schema_error(errors, field->name, "required", "is required")
-               != 0)
-        {
-            return -1;
-        }
-    }
-
-    return 0;
+    return json_object_get(body, "email")
+           ? 0 : af_schema_error(errors, "email", "required", "is required");
 }
 
 

@@ -42,7 +42,7 @@ typedef struct {
 } af_challenge_t;
 
 
-/* Sets the handle of an account that has none yet. */
+/* Sets the handle of an account that doesn't exist yet. */
 void af_challenge_handle(af_challenge_t *challenge);
 
 /* Makes a challenge, which expires as it says. */

@@ -10,7 +10,9 @@
 -- :body                those of "full_name", "bio", "username" that change
 -- :email, :email_key   the new address; null: unchanged; the current one: the
 --                      pending one is withdrawn
--- :verified_hash       the stored hash that was verified; null: none was
+-- :session_id
+-- :verified_hash       the stored hash that was verified, if the address changes;
+--                      null: there is none, and the session must be as for factors
 -- :mail                whether mails are on
 -- :dialect             of user_as()
 -- :accepted_language   of the mail to a new address; null: none of ours
@@ -19,7 +21,8 @@
 -- problem      email_taken: another account has the address, and nothing was
 --              changed; if it was never verified, it can be claimed
 -- json         a User; no row: disabled, deleted, or the hash was replaced
---              after it was read; or users_username_key violated
+--              after it was read, or the session has ended; or
+--              users_username_key violated
 
 WITH before AS (
     SELECT u AS account,
@@ -30,8 +33,11 @@ WITH before AS (
                       AND other.deleted_at IS NULL) AS taken
       FROM autoflow.users u
      WHERE id = :user_id::uuid
-       AND (:verified_hash::text IS NULL
-            OR password_hash = :verified_hash::text)
+       AND (:email::text IS NULL
+            OR password_hash IS NOT DISTINCT FROM :verified_hash::text)
+       AND (:email::text IS NULL
+            OR :verified_hash::text IS NOT NULL
+            OR autoflow.may_change_factors(u.id, :session_id::uuid))
        AND is_active
        AND deleted_at IS NULL
 ), after AS (

@@ -1,16 +1,18 @@
--- Replaces a password whose owner knew it, and ends the account's other
--- sessions; lock_account has locked it.  A trigger withdraws its pending
--- address: someone else who knew the password may have requested it.
+-- Replaces a password whose owner knew it, or sets the first one, and ends the
+-- account's other sessions; lock_account has locked it.  A trigger withdraws its
+-- pending address: someone else who knew the password may have requested it.
 --
 -- writes
 -- columns: user_id uuid, revoked text
 --
 -- :user_id, :session_id
--- :verified_hash       the stored hash that was verified
+-- :verified_hash       the stored hash that was verified; null: there is none, and
+--                      the session must be as for factors
 -- :password_hash       the new one
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
--- user_id              no row: the hash was replaced after it was read
+-- user_id              no row: the hash was replaced after it was read, or the
+--                      session has ended
 -- revoked              each session that was ended; or the account, if there
 --                      were many; may be null
 
@@ -19,7 +21,9 @@ WITH account AS (
        SET password_hash = :password_hash::text,
            updated_at = now()
      WHERE id = :user_id::uuid
-       AND password_hash = :verified_hash::text
+       AND password_hash IS NOT DISTINCT FROM :verified_hash::text
+       AND (:verified_hash::text IS NOT NULL
+            OR autoflow.may_change_factors(id, :session_id::uuid))
        AND is_active
        AND deleted_at IS NULL
     RETURNING id

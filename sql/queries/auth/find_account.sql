@@ -2,8 +2,8 @@
 --
 -- reads
 -- columns: user_id uuid, password_hash text, is_active boolean,
---          verified boolean, language text, factors boolean, lacks boolean,
---          failures bigint, seconds_left bigint
+--          verified boolean, factors boolean, lacks boolean, failures bigint,
+--          seconds_left bigint
 --
 -- :login       an e-mail address or a username; a username has no @, so at
 --              most one row fits
@@ -15,7 +15,6 @@
 --
 -- user_id, password_hash, is_active                    null: no such account
 -- verified     as is_verified() says; likewise
--- language     in which it was last used; may be null
 -- factors      whether it has a factor, which is required, too, as the browser is
 --              not remembered; likewise
 -- lacks        whether it must have one; likewise
@@ -23,7 +22,7 @@
 --              seconds; null: no window
 
 WITH account AS MATERIALIZED (
-    SELECT id, password_hash, is_active, language,
+    SELECT id, password_hash, is_active,
            autoflow.is_verified(u, :require_verified::boolean) AS verified,
            autoflow.has_factors(id)
                AND NOT autoflow.has_device(id, :device_hashes::text[])
@@ -37,7 +36,7 @@ WITH account AS MATERIALIZED (
             OR lower(username COLLATE "C") = lower(:login::text COLLATE "C"))
 )
 SELECT a.id AS user_id, a.password_hash, a.is_active, a.verified,
-       a.language, a.factors, a.lacks, f.failures,
+       a.factors, a.lacks, f.failures,
        ceil(extract(epoch FROM f.ends_at - now()))::bigint AS seconds_left
   FROM (SELECT) AS always
        LEFT JOIN account a ON true

@@ -12,7 +12,8 @@
 -- :mfa_required_of     of lacks_factor()
 -- :device_hashes       of use_device(); null: none
 -- :max_failures        of its password, at all nodes; null: any number
--- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time, :accepted_language of
+--                      open_session(); the last null: none of ours
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
@@ -31,7 +32,8 @@ WITH opened AS MATERIALIZED (
                           ELSE '{pwd}' END, 1,
                :max_sessions::bigint, :refresh_ttl::bigint,
                :access_ttl::bigint, :ip_address::inet, :user_agent::text,
-               :dialect::text, :node_time::bigint) AS o
+               :dialect::text, :node_time::bigint,
+               :accepted_language::text) AS o
      WHERE u.id = :user_id::uuid
        AND u.password_hash IN (:password_hash::text, :new_password_hash::text)
        AND autoflow.is_verified(u, :require_verified::boolean)

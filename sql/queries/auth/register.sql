@@ -12,6 +12,8 @@
 -- :password_hash       null: it has none
 -- :credential          of add_passkey(); null: it has none
 -- :passkey_name        may be null
+-- :new_id, :hashes     its id, and those of its recovery codes, in hex; null: it has
+--                      none
 -- :require_verified    whether it must
 -- :verify_first        whether this one must, for good
 -- :mfa_required_of     of lacks_factor()
@@ -34,11 +36,12 @@ WITH allowed AS MATERIALIZED (
         OR autoflow.use_challenge(:credential::jsonb)
 ), account AS (
     INSERT INTO autoflow.users
-           (email, email_key, username, full_name, password_hash,
-            verify_first, language)
-    SELECT :email::text, :email_key::text, :username::text,
-           :full_name::text, :password_hash::text,
-           nullif(:verify_first::boolean, false), :accepted_language::text
+           (id, email, email_key, username, full_name, password_hash,
+            verify_first, language, user_handle)
+    SELECT coalesce(:new_id::uuid, autoflow.uuid7()), :email::text,
+           :email_key::text, :username::text, :full_name::text, :password_hash::text,
+           nullif(:verify_first::boolean, false), :accepted_language::text,
+           decode(:credential::jsonb ->> 'user_handle', 'hex')
       FROM allowed
     ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
@@ -53,6 +56,10 @@ WITH allowed AS MATERIALIZED (
                account.id, coalesce(:passkey_name::text, 'Passkey'),
                :credential::jsonb) AS p
      WHERE :credential::jsonb IS NOT NULL
+), codes AS (
+    INSERT INTO autoflow.recovery_codes (user_id, hash)
+    SELECT account.id, decode(h.hash, 'hex')
+      FROM account, unnest(:hashes::text[]) AS h (hash)
 ), opened AS MATERIALIZED (
     SELECT o.*
       FROM account

@@ -49,8 +49,7 @@ WITH factor AS MATERIALIZED (
       FROM confirmed, unnest(:hashes::text[]) AS h (hash)
      WHERE NOT EXISTS (SELECT
                          FROM autoflow.recovery_codes c
-                        WHERE c.user_id = :user_id::uuid
-                          AND c.used_at IS NULL)
+                        WHERE c.user_id = :user_id::uuid)
     RETURNING user_id
 ), proved AS MATERIALIZED (
     SELECT p AS session

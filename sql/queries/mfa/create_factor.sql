@@ -7,7 +7,7 @@
 -- :user_id, :session_id        the latter may be null
 -- :name
 -- :sealed_seed
--- :verified_hash       the stored hash that was verified
+-- :password_hash       that the account must have; null: any, in a session
 --
 -- problem      reauthentication_required, limit_reached
 -- json         the Factor; no row: disabled, deleted, or the hash was replaced
@@ -18,7 +18,8 @@ WITH account AS MATERIALIZED (
     SELECT id, email
       FROM autoflow.users
      WHERE id = :user_id::uuid
-       AND password_hash = :verified_hash::text
+       AND (:password_hash::text IS NULL
+            OR password_hash = :password_hash::text)
        AND is_active
        AND deleted_at IS NULL
 ), forgotten AS (
@@ -28,17 +29,7 @@ WITH account AS MATERIALIZED (
        AND f.confirmed_at IS NULL
        AND f.created_at < now() - interval '1 hour'
 ), refusal AS MATERIALIZED (
-    SELECT CASE WHEN NOT autoflow.may_change_factors(account.id,
-                                                     :session_id::uuid)
-                THEN 'reauthentication_required'
-                WHEN (SELECT count(*)
-                        FROM autoflow.factors f
-                       WHERE f.user_id = account.id
-                         AND (f.confirmed_at IS NOT NULL
-                              OR f.created_at
-                                 >= now() - interval '1 hour')) >= 20
-                THEN 'limit_reached'
-           END AS problem
+    SELECT autoflow.factor_problem(account.id, :session_id::uuid) AS problem
       FROM account
 ), created AS (
     INSERT INTO autoflow.factors (user_id, kind, name, sealed_seed)

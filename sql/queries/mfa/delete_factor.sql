@@ -10,27 +10,38 @@
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      reauthentication_required: it counts, and the session has given
---              no factor
+--              no factor; last_way_in: there is no password, and no other passkey
+--              that logs in alone
 -- id           the factor; no row: it is not the account's
 
 WITH factor AS MATERIALIZED (
     SELECT f.*,
-           f.confirmed_at IS NULL
-               OR autoflow.may_change_factors(f.user_id, :session_id::uuid)
-               AS may,
+           CASE WHEN f.confirmed_at IS NOT NULL
+                     AND NOT autoflow.may_change_factors(f.user_id,
+                                                         :session_id::uuid)
+                THEN 'reauthentication_required'
+                WHEN autoflow.signs_in(f)
+                     AND u.password_hash IS NULL
+                     AND NOT EXISTS (SELECT
+                                       FROM autoflow.factors other
+                                      WHERE other.user_id = f.user_id
+                                        AND other.id <> f.id
+                                        AND autoflow.signs_in(other))
+                THEN 'last_way_in' END AS problem,
            NOT EXISTS (SELECT
                          FROM autoflow.factors other
                         WHERE other.user_id = f.user_id
                           AND other.id <> f.id
                           AND other.confirmed_at IS NOT NULL) AS is_last
       FROM autoflow.factors f
+      JOIN autoflow.users u ON u.id = f.user_id
      WHERE f.id = :id::uuid
        AND f.user_id = :user_id::uuid
 ), removed AS (
     DELETE FROM autoflow.factors f
      USING factor
      WHERE f.id = factor.id
-       AND factor.may
+       AND factor.problem IS NULL
     RETURNING f.id, f.user_id, f.kind, f.name, f.confirmed_at, factor.is_last
 ), codes AS (
     DELETE FROM autoflow.recovery_codes c
@@ -55,5 +66,5 @@ WITH factor AS MATERIALIZED (
       FROM removed
      WHERE confirmed_at IS NOT NULL
 )
-SELECT CASE WHEN NOT may THEN 'reauthentication_required' END AS problem, id
+SELECT problem, id
   FROM factor;

@@ -1,5 +1,5 @@
 -- An account's factors, in the order in which they were added: they are at most
--- twenty; and how many recovery codes are left.
+-- twenty; how many recovery codes are left; and whether it has a password.
 --
 -- reads
 -- columns: json json
@@ -17,5 +17,8 @@ SELECT json_build_object(
            'recovery_codes',
            (SELECT count(*)
               FROM autoflow.recovery_codes c
-             WHERE c.user_id = :user_id::uuid
-               AND c.used_at IS NULL)) AS json;
+             WHERE c.user_id = :user_id::uuid),
+           'has_password',
+           (SELECT u.password_hash IS NOT NULL
+              FROM autoflow.users u
+             WHERE u.id = :user_id::uuid)) AS json;

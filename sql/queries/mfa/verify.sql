@@ -14,7 +14,8 @@
 -- :factor_id, :step, :recovery_hash, :sealed_seed      of use_code()
 -- :device_hash, :mfa_remember          of remember_device(); the first null: it is not
 --                      remembered
--- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time, :accepted_language of
+--                      open_session(); the last null: none of ours
 -- :mail                whether mails are on
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
@@ -62,7 +63,8 @@ WITH account AS MATERIALIZED (
                proved.user_id, '{pwd}' || proved.methods, 2,
                :max_sessions::bigint, :refresh_ttl::bigint,
                :access_ttl::bigint, :ip_address::inet, :user_agent::text,
-               :dialect::text, :node_time::bigint) AS o
+               :dialect::text, :node_time::bigint,
+               :accepted_language::text) AS o
 ), forgotten AS MATERIALIZED (
     SELECT autoflow.forget_code_failures(user_id)
       FROM signed

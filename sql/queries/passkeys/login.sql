@@ -9,7 +9,8 @@
 -- :user_id, :factor_id
 -- :require_verified    whether its address must be verified
 -- :assertion           of use_passkey()
--- :max_sessions, :refresh_ttl, :access_ttl, :node_time of open_session()
+-- :max_sessions, :refresh_ttl, :access_ttl, :node_time, :accepted_language of
+--                      open_session(); the last null: none of ours
 -- :mail                whether mails are on
 -- :dialect             of user_as()
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
@@ -34,7 +35,8 @@ WITH proved AS MATERIALIZED (
                proved.user_id, proved.methods, 2, :max_sessions::bigint,
                :refresh_ttl::bigint, :access_ttl::bigint,
                :ip_address::inet, :user_agent::text,
-               :dialect::text, :node_time::bigint) AS o
+               :dialect::text, :node_time::bigint,
+               :accepted_language::text) AS o
      WHERE methods IS NOT NULL
 ), event AS (
     INSERT INTO autoflow.audit_events

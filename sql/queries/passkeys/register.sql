@@ -1,11 +1,12 @@
--- Adds a passkey to an account that lock_account has locked.  The session has
--- given it, too.  An account without recovery codes gets some.
+-- Adds a passkey to an account that lock_account has locked.  The session, if any,
+-- has given it, too.  An account without recovery codes gets some.
 --
 -- writes
 -- mails
 -- columns: problem text, json json, stored boolean, user_id uuid, claims json
 --
 -- :user_id, :session_id
+-- :password_hash       that the account must have; null: any, in a session
 -- :name
 -- :credential          of add_passkey(), and use_challenge()
 -- :hashes              of recovery codes, in hex
@@ -18,13 +19,15 @@
 -- json         the Factor; no row: disabled or deleted, or the challenge was used;
 --              or factors_credential_id_idx violated
 -- stored       whether the recovery codes are the account's
--- claims       of an access token of the session
+-- claims       of an access token of the session; null without one
 
 WITH account AS MATERIALIZED (
     SELECT u.id, u.email, u.email_key, u AS owner,
-           autoflow.passkey_problem(u.id, :session_id::uuid) AS problem
+           autoflow.factor_problem(u.id, :session_id::uuid) AS problem
       FROM autoflow.users u
      WHERE u.id = :user_id::uuid
+       AND (:password_hash::text IS NULL
+            OR u.password_hash = :password_hash::text)
        AND u.is_active
        AND u.deleted_at IS NULL
 ), allowed AS MATERIALIZED (
@@ -44,8 +47,7 @@ WITH account AS MATERIALIZED (
       FROM added, unnest(:hashes::text[]) AS h (hash)
      WHERE NOT EXISTS (SELECT
                          FROM autoflow.recovery_codes c
-                        WHERE c.user_id = :user_id::uuid
-                          AND c.used_at IS NULL)
+                        WHERE c.user_id = :user_id::uuid)
     RETURNING user_id
 ), proved AS MATERIALIZED (
     SELECT p AS session

@@ -58,7 +58,7 @@ Usage: ./build.sh COMMAND
                          private PostgreSQL in the foreground; Ctrl-C stops both
   build                  make build/ngx_http_autoflow_module.so
   test [--asan] [FILE…]  run all tests, or these; --asan: under AddressSanitizer
-                         and UndefinedBehaviorSanitizer
+                         and UndefinedBehaviorSanitizer, all that have use for them
   test [--asan] --failed
                          run once more what failed then, one file at a time;
                          more than three files are a failure
@@ -935,7 +935,7 @@ run_prove() {
 }
 
 run_tests() {
-    local jobs results=$build/results failed
+    local jobs results=$build/results failed chosen
     prepare_tests "$@"
     [ "${1-}" != --asan ] || shift
 
@@ -951,12 +951,39 @@ run_tests() {
         set -- "${failed[@]}"
         jobs=1
     fi
-    [ $# != 0 ] || set -- t/*.t
+    if [ $# = 0 ]; then
+        set -- t/*.t
+        [ -z "${AUTOFLOW_ASAN-}" ] || mapfile -t chosen < <(under_sanitizers "$@")
+        [ -z "${AUTOFLOW_ASAN-}" ] || set -- "${chosen[@]}"
+    fi
     need_npm "$@"
     ! grep -q 'autoflow_docs' "$@" || get_docs ||
         say "The tests of the page /docs are skipped."
     rm -f "$results"
-    run_prove -j "$jobs" --state=save --statefile="$results" "$@"
+    took "$build/times" run_prove -j "$jobs" --state=save --statefile="$results" "$@"
+}
+
+# those of these files without a line "# Not under the sanitizers: WHY"
+under_sanitizers() {
+    grep -L '^# Not under the sanitizers: ' "$@"
+}
+
+# took FILE COMMAND…: runs it, and says how long the tests took, and which most
+took() {
+    local status=0 file=$1 began=$SECONDS
+    export AUTOFLOW_TIMES=$file
+    : >"$file"
+    shift
+    "$@" || status=$?
+    if [ "$(wc -l <"$file")" -gt 10 ]; then
+        awk -v took=$((SECONDS - began)) -v processors="$(nproc)" '
+            { used += $2 }
+            END { printf "In %d s, of which %.0f %% of %d processors; the slowest:\n",
+                      took, 100 * used / processors / took, processors }' "$file"
+        sort -rn "$file" | head -n 10 | awk '
+            { printf "  %5.0f s, %4.0f s of a processor: %s\n", $1, $2, $3 }'
+    fi
+    return "$status"
 }
 
 # ./build.sh fuzz

@@ -1,4 +1,5 @@
 # The mutants for `./build.sh mutate` can be applied to the current sources.
+# Not under the sanitizers: it runs nothing of the module.
 
 use Mojo::Base -strict;
 use Mojo::File qw(curfile);

@@ -1,4 +1,5 @@
 # docs/security.md: the tests that it names exist, and its tables are complete.
+# Not under the sanitizers: it reads a document.
 
 use Mojo::Base -strict, -signatures;
 use List::Util qw(uniq);

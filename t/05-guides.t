@@ -1,5 +1,6 @@
 # The documents: each block of sh, nginx or SQL is run by a test, or says why
 # not; and every link leads somewhere.
+# Not under the sanitizers: it reads documents.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);

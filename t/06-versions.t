@@ -1,5 +1,6 @@
 # The version is the same wherever it is written: docs/development.md says how a
 # release is made.
+# Not under the sanitizers: it reads files.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);

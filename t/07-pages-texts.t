@@ -1,5 +1,6 @@
 # The pages' templates and texts: everything that a template names is there, in
 # every language, and nothing is there that nobody names.
+# Not under the sanitizers: it reads files.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::DOM;

@@ -1,4 +1,5 @@
 # A client made from the OpenAPI document: its types are right, and it works.
+# Not under the sanitizers: it is about a client.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);

@@ -1,4 +1,5 @@
 # The schema: deployed, verified, reverted and deployed again; every statement.
+# Not under the sanitizers: it is about the schema.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;

@@ -1,5 +1,6 @@
 # ./build.sh run, as described in the README: it starts the demonstration, the
 # commands that it prints work, and it leaves nothing behind.
+# Not under the sanitizers: other tests request the same.
 
 use Mojo::Base -strict, -signatures;
 use File::Temp;

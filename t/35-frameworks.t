@@ -1,5 +1,6 @@
 # docs/frameworks.md: each application knows whose request it has, and serves
 # nobody without an account.
+# Not under the sanitizers: it is about applications.
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::IP;

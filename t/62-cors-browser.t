@@ -1,5 +1,6 @@
 # CORS in a browser: pages of a listed origin, and of another one, which differ
 # only in their ports.
+# Not under the sanitizers: t/60-cors.t sends the same.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);

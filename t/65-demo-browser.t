@@ -1,5 +1,6 @@
 # The site at /demo/ in a browser, which asks to sign in; and that pages of other
 # sites can do nothing to a signed-in user.
+# Not under the sanitizers: t/64-cookies.t, t/64-pages.t send the same.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(path);

@@ -1,5 +1,6 @@
 # docs/frontend.md: its pages in a browser, served by nginx, and by Vite on
 # another port; and its wrapper of fetch() for tokens.
+# Not under the sanitizers: t/64-cookies.t sends the same.
 
 use Mojo::Base -strict, -signatures;
 use IO::Socket::IP;

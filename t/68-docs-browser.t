@@ -1,4 +1,5 @@
 # A stranger opens / in a browser, and tries the API on the page /docs.
+# Not under the sanitizers: it is about a page of JavaScript.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(encode_json);

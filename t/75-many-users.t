@@ -1,6 +1,7 @@
 # 100,000 accounts: the number of rows read for a page of the list.  With page
 # numbers and filters it is at most what is counted or found; with a cursor it
 # is the page, wherever that is.
+# Not under the sanitizers: it is about PostgreSQL's plans.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;

@@ -1,6 +1,7 @@
 # Many rows of the directory, of which few are public: an index finds them in
 # the order of each list, for every user, and nothing is read that isn't
 # returned or counted.
+# Not under the sanitizers: it is about PostgreSQL's plans.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;

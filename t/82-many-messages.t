@@ -1,6 +1,7 @@
 # 20,000 messages of one account, and as many of others: each request finds what
 # it needs by an index.  It reads at most what is counted, before a page; with a
 # cursor, or for one message, next to nothing.
+# Not under the sanitizers: it is about PostgreSQL's plans.
 
 use Mojo::Base -strict, -signatures;
 use Test::Autoflow;

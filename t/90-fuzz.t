@@ -3,6 +3,7 @@
 # all of them for AUTOFLOW_FUZZ_MINUTES.
 # These are processor seconds, and spare ones: the number of inputs doesn't
 # depend on what else runs meanwhile.
+# Not under the sanitizers: its targets always have them, and are the same.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(curfile path tempdir);

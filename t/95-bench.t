@@ -1,5 +1,6 @@
 # The benchmarks run, and read what wrk and pgbench report.  How fast anything is
 # doesn't matter here: docs/performance.md tells how to measure that.
+# Not under the sanitizers: it is about the benchmarks.
 
 use Mojo::Base -strict, -signatures;
 use Mojo::File qw(curfile path tempdir);

@@ -182,11 +182,12 @@ sub axe ($self, @rules) {
 }
 
 # Nothing is, on a desk and on a phone, in light and dark, and 320 pixels are
-# enough.  AUTOFLOW_SHOTS is a folder for pictures of all that was looked at.
+# enough.  AUTOFLOW_SHOTS is a folder for pictures of all that was looked at.  Under
+# the sanitizers the same pages look the same: there only the console is read.
 sub looks_right ($self, $name) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my @wrong;
-    for my $width (1280, 375) {
+    for my $width ($ENV{AUTOFLOW_ASAN} ? () : (1280, 375)) {
         for my $scheme ('light', 'dark') {
             $self->screen($width, $scheme);
             $self->shot("$name, $width, $scheme") if $ENV{AUTOFLOW_SHOTS};

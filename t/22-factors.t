@@ -161,6 +161,14 @@ subtest 'one code at once' => sub {
     is $t->db->selectrow_array('SELECT count(*) FROM autoflow.sessions WHERE user_id = ?
         AND aal = 2 AND created_at > (SELECT confirmed_at FROM autoflow.factors
         WHERE user_id = sessions.user_id)', {}, $finn->{user}{id}), 1, 'once';
+
+    unused('finn');
+    pause_over($finn);
+    my $request = sub {
+        $t->ua->post_p('/auth/mfa/verify' => json => {mfa_token => $token, code => $code});
+    };
+    is_deeply [map { $_->code } meanwhile(finn => [$request, $request])], [200, 401],
+        'of two that were both right';
 };
 
 subtest 'wrong codes at once' => sub {
@@ -171,6 +179,18 @@ subtest 'wrong codes at once' => sub {
         {mfa_token => $token, code => wrong($gina->{secret})}) } 1 .. 32;
     Mojo::Promise->all(@sent)->then(sub { $statuses{$_->[0]->res->code}++ for @_ })->wait;
     is_deeply \%statuses, {401 => 5, 429 => 27}, 'only five learn that they are';
+
+    my $fifth = q{UPDATE autoflow.failed_attempts SET failures = 5,
+        ends_at = now() + interval '7 days 1 minute' WHERE account = ? AND kind = 'code'};
+    my $send = sub ($code) {
+        pause_over($gina);
+        my ($res) = meanwhile(gina => [sub {
+            $t->ua->post_p('/auth/mfa/verify' => json => {mfa_token => $token, code => $code});
+        }], $fifth);
+        return $res->code;
+    };
+    is $send->(wrong($gina->{secret})), 429, 'and none that comes too late';
+    is $send->(code($gina->{secret})), 429, 'nor is a right one good then';
 };
 
 subtest 'who has a factor must have given it' => sub {
@@ -203,22 +223,20 @@ subtest 'who has a factor must have given it' => sub {
 subtest 'a factor that is confirmed while somebody logs in' => sub {
     my $jane  = account('jane');
     my $added = add($jane);
-    my $held  = $t->postgresql->connect;
-    $held->begin_work;
-    $held->do(q{SELECT FROM autoflow.users WHERE username = 'jane' FOR UPDATE});
-    my $code;
-    my $login = $t->ua->post_p('/auth/login' => json => {username => 'jane', password => $good})
-        ->then(sub ($tx) { $code = $tx->res->json->{code} });
-    $t->wait_for(sub {
-        Mojo::IOLoop->timer(0.02 => sub { });
-        Mojo::IOLoop->one_tick;
-        $t->blocked;
-    });
-    $held->do('UPDATE autoflow.factors SET confirmed_at = now() WHERE id = ?', {},
-        $added->{factor}{id});
-    $held->commit;
-    $login->wait;
-    is $code, 'mfa_required', 'is asked for';
+    my ($res) = meanwhile(jane => [sub {
+        $t->ua->post_p('/auth/login' => json => {username => 'jane', password => $good});
+    }], 'UPDATE autoflow.factors SET confirmed_at = now() WHERE user_id = ?');
+    is $res->json->{code}, 'mfa_required', 'is asked for';
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.factors WHERE id = ?
+        AND confirmed_at IS NOT NULL', {}, $added->{factor}{id}), 1;
+
+    my $weak = account('jim');
+    add($weak, 'of the owner');
+    my %request = (json => {name => 'of a thief', current_password => $good});
+    ($res) = meanwhile(jim => [sub {
+        $t->ua->post_p('/auth/mfa/factors' => $t->bearer($weak) => %request);
+    }], 'UPDATE autoflow.factors SET confirmed_at = now() WHERE user_id = ?');
+    is $res->json->{code}, 'reauthentication_required', 'nor is another one added without it';
 };
 
 subtest 'twenty factors' => sub {

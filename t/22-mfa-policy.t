@@ -131,21 +131,25 @@ subtest 'roles, and superusers' => sub {
 
 subtest 'a role that is given during a login' => sub {
     my $hugo = account('hugo');
-    my $held = $t->postgresql->connect;
-    $held->begin_work;
-    $held->do(q{SELECT FROM autoflow.users WHERE username = 'hugo' FOR UPDATE});
-    my $code;
-    my $login = $t->ua->post_p('/auth/login' => json => {username => 'hugo', password => $good})
-        ->then(sub ($tx) { $code = $tx->res->json->{code} });
-    $t->wait_for(sub {
-        Mojo::IOLoop->timer(0.02 => sub { });
-        Mojo::IOLoop->one_tick;
-        $t->blocked;
-    });
-    $held->do(q{UPDATE autoflow.users SET is_superuser = true WHERE username = 'hugo'});
-    $held->commit;
-    $login->wait;
-    is $code, 'mfa_enrolment_required', 'is known';
+    my ($res) = meanwhile(hugo => [sub {
+        $t->ua->post_p('/auth/login' => json => {username => 'hugo', password => $good});
+    }], 'UPDATE autoflow.users SET is_superuser = true WHERE id = ?');
+    is $res->json->{code}, 'mfa_enrolment_required', 'is known';
+};
+
+subtest 'a password that is replaced during an enrolment' => sub {
+    my $kim   = account('kim');
+    $t->db->do(q{UPDATE autoflow.users SET is_superuser = true WHERE username = 'kim'});
+    my $token = must_enrol('kim');
+    my $added = enrol($token)->status_is(201)->tx->res->json;
+    my ($res) = meanwhile(kim => [sub {
+        $t->ua->post_p("/auth/mfa/enrol/$added->{factor}{id}/confirm" => json =>
+            {enrolment_token => $token, code => code($added->{secret})});
+    }], q{UPDATE autoflow.users SET password_hash = (SELECT password_hash FROM autoflow.users
+        WHERE username = 'emma') WHERE id = ?});
+    is $res->json->{code}, 'not_found', 'ends it';
+    is $t->db->selectrow_array('SELECT count(*) FROM autoflow.factors WHERE user_id = ?
+        AND confirmed_at IS NOT NULL', {}, $kim->{user}{id}), 0, 'and nothing is confirmed';
 };
 
 subtest 'off' => sub {

@@ -133,6 +133,13 @@ subtest 'one code at once' => sub {
         {code => $code}) } 1 .. 32;
     Mojo::Promise->all(@sent)->then(sub { $statuses{$_->[0]->res->code}++ for @_ })->wait;
     is $statuses{200}, 1, 'one of them is a proof' or diag explain \%statuses;
+
+    unused('emma');
+    pause_over($emma);
+    my $request = sub { $t->ua->post_p('/auth/reauth' => $t->bearer($emma) => json =>
+        {code => $code}) };
+    is_deeply [map { $_->code } meanwhile(emma => [$request, $request])], [200, 403],
+        'of two that were both right';
 };
 
 subtest 'the cookies of another session' => sub {

@@ -14,7 +14,7 @@ use Mojo::Util qw(b64_decode);
 use Test::Autoflow::Totp qw(totp totp_wrong);
 
 our @EXPORT = qw(factors_at code wrong account login asked verify add confirm guarded unused
-    pause_over session claims prove refresh age);
+    pause_over session claims prove refresh age meanwhile);
 
 my $t;
 my $good = 'correct horse battery staple';
@@ -100,6 +100,31 @@ sub age ($seconds) {
         amr = (SELECT jsonb_agg(jsonb_set(m, '{at}', to_jsonb(autoflow.rfc3339(
                    (m ->> 'at')::timestamptz - interval '%1'))))
                  FROM jsonb_array_elements(amr) AS m)} =~ s/%1/$seconds s/gr);
+}
+
+# Responses to requests that go on after these statements about the account, whose id
+# is ?: until then it is locked, and so is the row that counts its wrong codes, and
+# the requests (functions with promises) are as far as that, up to two of them.
+sub meanwhile ($name, $requests, @statements) {
+    my $held = $t->postgresql->connect;
+    $held->begin_work;
+    my ($id) = $held->selectrow_array('SELECT id FROM autoflow.users WHERE username = ?
+        FOR UPDATE', {}, $name);
+    $held->do('SELECT FROM autoflow.failed_attempts WHERE account = ? FOR UPDATE', {}, $id);
+    my (@sent, @answers);
+    for my $request (@$requests) {
+        my $n = @sent;
+        push @sent, $request->()->then(sub ($tx) { $answers[$n] = $tx->res });
+        $t->wait_for(sub {
+            Mojo::IOLoop->timer(0.02 => sub { });
+            Mojo::IOLoop->one_tick;
+            $t->blocked == @sent;
+        });
+    }
+    $held->do($_, {}, $id) for @statements;
+    $held->commit;
+    $_->wait for @sent;
+    return @answers;
 }
 
 # of an access token

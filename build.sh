@@ -939,9 +939,9 @@ run_tests() {
     prepare_tests "$@"
     [ "${1-}" != --asan ] || shift
 
-    # one more than there are processors, as each sometimes waits; the order is
-    # in t/testrules.yml
-    jobs=$(($(nproc) + 1))
+    # three for each processor, as each waits more than it works; the order is in
+    # t/testrules.yml
+    jobs=$((3 * $(nproc)))
     cd "$root"
     if [ "${1-}" = --failed ]; then
         [ -e "$results" ] || fail "no run of the tests has come to its end"

@@ -6,7 +6,7 @@ use Test::More;
 
 my $unit  = curfile->sibling('unit');
 my $build = curfile->dirname->sibling('build');
-my @make  = ('make', '-s', '-C', $unit);
+my @make  = ('make', '-s', '-j', 2, '-C', $unit);
 my @within = (curfile->sibling('lib', 'within'), 120);
 
 if ($ENV{AUTOFLOW_ASAN}) {

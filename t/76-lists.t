@@ -159,11 +159,14 @@ is_deeply [sort map { ($_, "-$_") } keys %order], [sort map { @{$_->{schema}{enu
     grep { $_->{name} eq 'sort' } @{$t->routes->document->{paths}{'/auth/users'}{get}{parameters}}],
     'all orders of accounts';
 
+# as many as make some tens of pages
+my %number = (1 => 60, 7 => 250, 100 => 250);
+
 for my $sort (map { ($_, "-$_") } sort keys %order) {
     for my $size (1, 7, 100) {
         subtest "accounts by $sort, $size at a time" => sub {
             $db->do(q{DELETE FROM autoflow.users WHERE email LIKE '%@Example.com'});
-            $db->do($insert, {}, "$sort $size", 250);
+            $db->do($insert, {}, "$sort $size", $number{$size});
             my ($field, $direction) = ($sort =~ s/^-//r, $sort =~ /^-/ ? 'DESC' : '');
             my $expected = $db->selectcol_arrayref(qq{SELECT id FROM autoflow.users
                 WHERE email NOT LIKE 'gone%'
@@ -173,7 +176,8 @@ for my $sort (map { ($_, "-$_") } sort keys %order) {
             my ($all, $sizes) = walk("/auth/users?sort=$sort", $size, sub ($id) {
                 $gone += $db->do(q{DELETE FROM autoflow.users WHERE id = ?
                     AND email LIKE 'gone%'}, {}, $id);
-                $db->do($insert, {}, "$sort $size " . ++$turn, 5) if $turn < 40;
+                $db->do($insert, {}, "$sort $size " . ++$turn, 5)
+                    if $turn < $number{$size} / 6;
             });
             my %there = map { $_ => 1 } @$expected;
             is_deeply [grep { $there{$_} } map { $_->{id} } @$all], $expected,
@@ -218,8 +222,9 @@ subtest 'events' => sub {
     my ($target) = $db->selectrow_array('SELECT id FROM autoflow.users LIMIT 1');
     $db->do($event, {}, $target, 0, 249);
     $db->do('SELECT autoflow.audit_maintain(NULL)');
+    my @queries = ('action=walked', "target_id=$target&action=walked", "target_id=$target");
     for my $size (1, 7, 100) {
-        for my $query ('action=walked', "target_id=$target&action=walked", "target_id=$target") {
+        for my $query ($size > 1 ? @queries : $queries[1]) {
             my $expected = $db->selectcol_arrayref(q{SELECT id FROM autoflow.audit_events
                 WHERE action = 'walked' ORDER BY at DESC, id DESC});
             my ($all) = walk("/auth/audit?$query", $size, sub ($id) {

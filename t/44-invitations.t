@@ -4,6 +4,7 @@
 use Mojo::Base -strict, -signatures;
 use Mojo::JSON qw(true false decode_json encode_json);
 use Test::Autoflow;
+use Test::Autoflow::Authenticator;
 use Test::Autoflow::Maildir;
 use Test::More;
 
@@ -156,6 +157,71 @@ subtest 'accepted' => sub {
         roles => ['editor']}, 'in detail';
     is events(invited => $invitation->{id})->[0]{actor_id}, $staff->{user}{id},
         'and so was the invitation';
+};
+
+my $origin = 'https://login.example.com';
+my @webauthn = (autoflow_webauthn => "rp_id=example.com origins=$origin");
+
+sub passkey_options ($invitation, %fields) {
+    return $t->post_ok('/auth/invitations/accept/passkey/options' => json =>
+        {token => $invitation->{token}, %fields});
+}
+
+sub accepts_with ($credential, $invitation, %fields) {
+    return $t->post_ok('/auth/invitations/accept/passkey' => json =>
+        {token => $invitation->{token}, credential => $credential, %fields});
+}
+
+subtest 'accepted with a passkey' => sub {
+    my $invitation = invited($staff, email => 'Pia@Example.com', roles => ['editor']);
+    registration('invite inviters=staff', autoflow_webauthn => 'off');
+    passkey_options($invitation)->problem_is(409, 'passkeys_off');
+    registration('invite inviters=staff', @webauthn);
+    passkey_options({token => 'x'})->problem_is(400, 'invalid_token');
+    passkey_options($invitation, full_name => "x\n")->problem_is(422, 'validation_failed');
+    my $options = passkey_options($invitation, full_name => 'Pia P')->status_is(200)->tx->res->json;
+    is_deeply [@{$options->{user}}{qw(name displayName)}], ['Pia@Example.com', 'Pia P'], 'for whom';
+
+    my $device = Test::Autoflow::Authenticator->new(origin => $origin);
+    my $made   = $device->create($options);
+    accepts_with($device->clone->create($options, origin => 'https://evil.example'), $invitation)
+        ->problem_is(403, 'invalid_passkey');
+    accepts_with($made, {token => 'x'})->problem_is(400, 'invalid_token');
+    my %ada = (username => 'ada');
+    accepts_with($made, $invitation, %ada)->problem_is(409, 'username_taken');
+    my $pair = accepts_with($made, $invitation, full_name => 'Pia P', passkey_name => 'laptop')
+        ->status_is(201)->json_is('/user/email' => 'Pia@Example.com')
+        ->json_is('/user/email_verified' => true)->json_is('/user/roles' => ['editor'])
+        ->tx->res->json;
+    is scalar @{$pair->{recovery_codes}}, 10, 'and recovery codes';
+    $t->get_ok('/auth/sessions' => $t->bearer($pair))->json_is('/data/0/aal' => 2)
+        ->json_is('/data/0/amr' => ['hwk', 'user', 'mfa']);
+    $t->get_ok('/auth/mfa/factors' => $t->bearer($pair))->json_is('/factors/0/name' => 'laptop')
+        ->json_is('/has_password' => false)->json_is('/recovery_codes' => 10);
+    my ($event) = @{events(invitation_accepted => $invitation->{id})};
+    is decode_json($event->{details})->{type}, 'webauthn', 'audited';
+    accepts_with($made, $invitation)->problem_is(400, 'invalid_token', 'once');
+    $t->post_ok('/auth/login/passkey/options');
+    $t->post_ok('/auth/login/passkey' => json => {credential =>
+        $device->get($t->tx->res->json)})->status_is(200, 'and logs in');
+
+    # what was made for another invitation
+    my $other = invited($root);
+    $options = passkey_options($other)->tx->res->json;
+    my $again = Test::Autoflow::Authenticator->new(origin => $origin)->create($options);
+    accepts_with($again, $other)->status_is(201);
+    my $third = invited($root);
+    accepts_with($again, $third)->problem_is(400, 'invalid_token', 'a challenge that was used');
+    accepts($third)->status_is(201, 'the invitation is still good');
+
+    my $last = invited($root);
+    $options = passkey_options($last)->tx->res->json;
+    my @at_once = map { begun('/auth/invitations/accept/passkey' => {token => $last->{token},
+        credential => Test::Autoflow::Authenticator->new(origin => $origin)->create($options)}) }
+        1 .. 4;
+    my @codes = sort map { $_->status } @at_once;
+    is_deeply \@codes, [201, 400, 400, 400], 'of requests at once, one';
+    registration('invite inviters=staff');
 };
 
 subtest 'other tokens' => sub {

@@ -407,6 +407,7 @@ my %may = (
         POST:/sign-in/code GET:/sign-in/enrol POST:/sign-in/enrol
         GET:/sign-in/enrol/{id}/confirm POST:/sign-in/enrol/{id}/confirm POST:/sign-up
         POST:/sign-up/passkey POST:/sign-up/passkey/make
+        POST:/accept-invitation/passkey POST:/accept-invitation/passkey/make
         GET:/accept-invitation POST:/accept-invitation GET:/forgot-password POST:/forgot-password
         GET:/reset-password POST:/reset-password GET:/verify-email POST:/verify-email
         GET:/verify-email/again POST:/verify-email/again)],

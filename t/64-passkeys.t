@@ -74,6 +74,15 @@ sub instead ($v, %values) {
     return $v->post($button->{formaction}, {%all, %values}, \%firefox);
 }
 
+# what is shown once, and where it leads then
+sub keeps ($v, $place) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $v->is(200)->says('Keep these recovery codes');
+    is $v->dom->find('#codes li')->size, 10, 'ten';
+    is $v->dom->at('a.main')->{href}, $place, "leads to $place";
+    return $v;
+}
+
 # signed in with the password alone
 sub signed_in ($name) {
     $t->register(email => email($name), username => $name);
@@ -136,7 +145,7 @@ subtest 'an account with a passkey, and no password' => sub {
     $v->post('sign-up/passkey/make', {email => email('ada'), csrf => 'x',
         credential => encode_json($device->create($options))})->is(403);
     is_deeply [sort keys %{$v->cookies}], ['af_csrf'], 'nobody is signed in';
-    answer($v->res($form)->at('again'), $device->create($options))->leads_to('/wiki?a=1');
+    keeps(answer($v->res($form)->at('again'), $device->create($options)), '/wiki?a=1');
     $v->get('')->is(200)->says(email('ada'), 'Ada L.');
     is_deeply $t->db->selectrow_arrayref('SELECT u.password_hash, f.name, s.aal
         FROM autoflow.users u JOIN autoflow.factors f ON f.user_id = u.id
@@ -153,7 +162,7 @@ subtest 'an account with a passkey, and no password' => sub {
     is value($w, 'email'), email('ada');
     $w = visitor('/begun/')->get('sign-up');
     instead($w, email => email('bert'))->is(200);
-    answer($w, device()->create(options($w)))->leads_to('/wiki/');
+    keeps(answer($w, device()->create(options($w))), '/wiki/');
 };
 
 subtest 'who may have one' => sub {
@@ -171,7 +180,8 @@ subtest 'who may have one' => sub {
     like error($v, 'email'), qr/another domain/, 'before anything is made';
     instead($v, email => email('vera'))->is(200);
     my $device = device();
-    answer($v, $device->create(options($v)))->leads_to('/account/sign-in?done=signed_up');
+    keeps(answer($v, $device->create(options($v))), '/account/sign-in?done=signed_up')
+        ->says('confirm your address');
     $v->get('sign-in?done=signed_up')->says('confirm your email address');
     answer($v, $device->get(options($v)))->is(403)->says('Confirm your email address first');
     $v->get($mails->link(email('vera'), 'verify-email') =~ s{.*/account/}{}r)->submit({})
@@ -185,7 +195,7 @@ subtest 'who may have one' => sub {
     $v->get('sign-in?done=must_enrol')->says('set up its second factor');
     $v = visitor()->get('sign-up');
     instead($v, email => email('max'))->is(200);
-    answer($v, device()->create(options($v)))->leads_to('/account/');
+    keeps(answer($v, device()->create(options($v))), '/account/');
 
     reconfigure(autoflow_webauthn => 'off');
     $v = visitor()->get('sign-up');
@@ -193,6 +203,46 @@ subtest 'who may have one' => sub {
     $v->post('sign-up/passkey', {csrf => value($v, 'csrf'), email => email('eve')})->is(409)
         ->says('There are no passkeys here');
     reconfigure();
+};
+
+subtest 'an invitation' => sub {
+    my $root = $t->superuser($t->register(email => email('root')));
+    reconfigure(autoflow_registration => 'invite');
+    my $link = sub ($name) {
+        $t->post_ok('/auth/invitations' => $t->bearer($root) => json => {email => email($name)})
+            ->status_is(201);
+        return $mails->link(email($name), 'accept-invitation') =~ s{.*/account/}{}r;
+    };
+    my $ivy = $link->('ivy');
+    my $v = visitor()->get($ivy)->is(200);
+    instead($v, full_name => 'x' x 300)->is(422);
+    is $v->dom->at('[autocomplete=username]')->{value}, email('ivy'), 'who is invited, still';
+    instead($v, full_name => 'Ivy')->is(200)->says('Create your passkey');
+    is_deeply [@{options($v)->{user}}{qw(name displayName)}], [email('ivy'), 'Ivy'],
+        'whose it will be';
+    is $v->dom->at('[autocomplete=username]')->{value}, email('ivy'), 'as the page says';
+    is $v->dom->at('nav a')->{href}, "/account/$ivy", 'and back';
+    my $device = device();
+    my $form = $v->res;
+    answer($v, $device->create(options($v), origin => 'https://evil.example'))->is(403)
+        ->says('Accept your invitation', 'not accepted');
+    keeps(answer($v->res($form)->at('again'), $device->create(options($v->res($form)))),
+        '/account/');
+    $v->get('')->is(200)->says(email('ivy'), 'Ivy');
+    answer($v->res($form)->at('once more'), device()->create(options($v->res($form))))->is(400)
+        ->says('no longer works');
+    visitor()->get($ivy)->is(400);
+    my $w = visitor()->get('sign-in');
+    answer($w, $device->get(options($w)))->leads_to('/account/');
+
+    # a link of others makes no account of theirs with the page to sign up
+    reconfigure();
+    my $token = $link->('jan') =~ s/.*token=//r;
+    $w = visitor()->get("sign-up?token=$token");
+    instead($w, email => email('eva'))->is(200);
+    is options($w)->{user}{name}, email('eva');
+    keeps(answer($w, device()->create(options($w))), '/account/');
+    $w->get('')->says(email('eva'));
 };
 
 subtest 'a security key' => sub {

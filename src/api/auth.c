@@ -2,6 +2,7 @@
 #include "api/attempts.h"
 #include "api/auth.h"
 #include "api/mfa.h"
+#include "api/passkey.h"
 #include "api/password.h"
 #include "api/registration.h"
 #include "api/schemas.h"
@@ -206,10 +207,7 @@ af_step_hash(af_ctx_t *ctx)
 static ngx_int_t
 set_password(af_ctx_t *ctx)
 {
-    af_bind(ctx, "credential", NULL);
-    af_bind(ctx, "passkey_name", NULL);
-    af_bind(ctx, "new_id", NULL);
-    af_bind(ctx, "hashes", NULL);
+    af_passkey_none(ctx);
 
     return af_password_hashed(ctx);
 }

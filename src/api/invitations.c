@@ -3,6 +3,9 @@
 #include "api/auth.h"
 #include "api/invitations.h"
 #include "api/mail_token.h"
+#include "api/mfa.h"
+#include "api/passkey.h"
+#include "api/passkey_options.h"
 #include "api/password.h"
 #include "api/registration.h"
 #include "api/schemas.h"
@@ -18,6 +21,9 @@ static ngx_int_t find_invitation(af_ctx_t *ctx);
 static ngx_int_t count_success(af_ctx_t *ctx);
 static ngx_int_t hash_password(af_ctx_t *ctx);
 static ngx_int_t create_account(af_ctx_t *ctx);
+
+static ngx_int_t answer_options(af_ctx_t *ctx);
+static ngx_int_t check_passkey(af_ctx_t *ctx);
 
 
 static const af_step_pt  invite_steps[] = {
@@ -59,6 +65,34 @@ const af_step_pt  af_accept_steps[] = {
     create_account,
     count_success,
     af_step_tokens,
+    NULL
+};
+
+
+static const af_step_pt  passkey_options_steps[] = {
+    af_step_passkeys_on,
+    af_step_invited_door,
+    af_attempt_address,
+    check_token,
+    find_invitation,
+    count_success,
+    answer_options,
+    NULL
+};
+
+
+static const af_step_pt  accept_passkey_steps[] = {
+    af_step_passkeys_on,
+    af_step_invited_door,
+    af_attempt_address,
+    check_token,
+    find_invitation,
+    check_passkey,
+    af_step_passkey_account,
+    af_step_recovery_codes,
+    create_account,
+    count_success,
+    af_step_passkey_tokens,
     NULL
 };
 
@@ -133,6 +167,30 @@ static const af_schema_t  accept_schema = {
 };
 
 
+static const af_field_t  passkey_options_fields[] = {
+    { "token", &af_type_token, AF_REQUIRED, NULL },
+    AF_PERSON_FIELDS,
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  passkey_options_schema = {
+    "InvitedPasskeyOwner", passkey_options_fields, af_rule_name
+};
+
+
+static const af_field_t  accept_passkey_fields[] = {
+    { "token", &af_type_token, AF_REQUIRED, NULL },
+    AF_PERSON_FIELDS,
+    { "passkey_name", &af_type_label, 0, NULL },
+    { "credential", &af_type_object, AF_REQUIRED, &af_schema_new_credential },
+    { NULL, NULL, 0, NULL }
+};
+
+static const af_schema_t  accept_passkey_schema = {
+    "InvitationPasskey", accept_passkey_fields, af_rule_name
+};
+
+
 const af_route_t  af_invitations_routes[] = {
 
     { NGX_HTTP_GET, "/auth/invitations", AF_USER,
@@ -177,6 +235,29 @@ const af_route_t  af_invitations_routes[] = {
       .statement = &af_sql_invitations_look,
       .missing = AF_INVALID_MAIL_TOKEN,
       .steps = af_accept_steps },
+
+    { NGX_HTTP_POST, "/auth/invitations/accept/passkey/options", AF_PUBLIC,
+      .summary = "Read what a browser makes a passkey with, for who is invited",
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_CLOSED_REGISTRATION,
+                                  AF_TOO_MANY_ATTEMPTS),
+      .body = &passkey_options_schema,
+      .answer = &af_schema_creation_options,
+      .statement = &af_sql_invitations_look,
+      .missing = AF_INVALID_MAIL_TOKEN,
+      .steps = passkey_options_steps },
+
+    { NGX_HTTP_POST, "/auth/invitations/accept/passkey", AF_PUBLIC,
+      .summary = "Create an account with a token from a mail, and a passkey",
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_CLOSED_REGISTRATION,
+                                  AF_WRONG_PASSKEY, AF_PASSKEY_TAKEN,
+                                  AF_EMAIL_TAKEN, AF_USERNAME_TAKEN,
+                                  AF_TOO_MANY_ATTEMPTS),
+      .body = &accept_passkey_schema,
+      .answer = &af_schema_registered,
+      .status = NGX_HTTP_CREATED,
+      .statement = &af_sql_invitations_look,
+      .missing = AF_INVALID_MAIL_TOKEN,
+      .steps = accept_passkey_steps },
 
     { NGX_HTTP_POST, "/auth/invitations/{id}/resend", AF_USER,
       .summary = "Mail an invitation again",
@@ -280,6 +361,7 @@ hash_password(af_ctx_t *ctx)
     }
 
     af_bind(ctx, "email", email);
+    af_passkey_none(ctx);
 
     return af_step_hash(ctx);
 }
@@ -291,4 +373,20 @@ create_account(af_ctx_t *ctx)
     return af_segment(ctx, &af_sql_invitations_lock,
                       &af_sql_invitations_accept, &af_sql_invitations_open,
                       NULL);
+}
+
+
+static ngx_int_t
+answer_options(af_ctx_t *ctx)
+{
+    return af_found(ctx)
+           ? af_passkey_answer_first(ctx, af_column(ctx, "email"))
+           : af_missing(ctx);
+}
+
+
+static ngx_int_t
+check_passkey(af_ctx_t *ctx)
+{
+    return af_found(ctx) ? af_step_passkey_first(ctx) : af_missing(ctx);
 }

@@ -33,5 +33,19 @@ af_problem_id_t af_passkey_owner_problem(af_ctx_t *ctx);
 ngx_int_t af_passkey_used(af_ctx_t *ctx, const char *purpose,
     const char *user_id, const char *session_id);
 
+/*
+ * Of a new account, which has a passkey instead of a password.  The first
+ * answers with what it is made with, for an address.  The steps: check what was
+ * made; bind the account's id, which af_step_recovery_codes() needs before the
+ * statement; answer with tokens and these codes, or .missing without a row.
+ */
+ngx_int_t af_passkey_answer_first(af_ctx_t *ctx, const char *email);
+ngx_int_t af_step_passkey_first(af_ctx_t *ctx);
+ngx_int_t af_step_passkey_account(af_ctx_t *ctx);
+ngx_int_t af_step_passkey_tokens(af_ctx_t *ctx);
+
+/* Binds what a statement gets for an account with a password. */
+void af_passkey_none(af_ctx_t *ctx);
+
 
 #endif /* AF_API_PASSKEY_H */

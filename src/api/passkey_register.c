@@ -13,9 +13,6 @@
 
 
 static ngx_int_t answer_options(af_ctx_t *ctx);
-static ngx_int_t check_credential(af_ctx_t *ctx);
-static ngx_int_t name_account(af_ctx_t *ctx);
-static ngx_int_t answer_tokens(af_ctx_t *ctx);
 
 
 /* whether there is such an account nobody learns from the options */
@@ -34,11 +31,11 @@ static const af_step_pt  register_steps[] = {
     af_step_open_door,
     af_step_domain,
     af_attempt_address,
-    check_credential,
-    name_account,
+    af_step_passkey_first,
+    af_step_passkey_account,
     af_step_recovery_codes,
     af_step_query,
-    answer_tokens,
+    af_step_passkey_tokens,
     NULL
 };
 
@@ -95,6 +92,13 @@ const af_route_t  af_passkey_register_routes[] = {
 static ngx_int_t
 answer_options(af_ctx_t *ctx)
 {
+    return af_passkey_answer_first(ctx, af_field(ctx, "email"));
+}
+
+
+ngx_int_t
+af_passkey_answer_first(af_ctx_t *ctx, const char *email)
+{
     af_challenge_t      challenge;
     af_passkey_owner_t  owner;
 
@@ -103,7 +107,7 @@ answer_options(af_ctx_t *ctx)
     challenge.purpose = AF_CHALLENGE_REGISTER;
     af_challenge_handle(&challenge);
 
-    owner.email = af_field(ctx, "email");
+    owner.email = email;
     owner.name = af_field(ctx, "full_name");
     owner.credentials = "[]";
 
@@ -111,8 +115,8 @@ answer_options(af_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-check_credential(af_ctx_t *ctx)
+ngx_int_t
+af_step_passkey_first(af_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
@@ -132,8 +136,8 @@ check_credential(af_ctx_t *ctx)
 
 /* its recovery codes are hashed with its id */
 
-static ngx_int_t
-name_account(af_ctx_t *ctx)
+ngx_int_t
+af_step_passkey_account(af_ctx_t *ctx)
 {
     const char  *id;
 
@@ -147,8 +151,18 @@ name_account(af_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-answer_tokens(af_ctx_t *ctx)
+void
+af_passkey_none(af_ctx_t *ctx)
+{
+    af_bind(ctx, "credential", NULL);
+    af_bind(ctx, "passkey_name", NULL);
+    af_bind(ctx, "new_id", NULL);
+    af_bind(ctx, "hashes", NULL);
+}
+
+
+ngx_int_t
+af_step_passkey_tokens(af_ctx_t *ctx)
 {
     return af_found(ctx) ? af_tokens_and(ctx, af_factor_codes(ctx))
                          : af_missing(ctx);

@@ -22,6 +22,7 @@ static ngx_int_t af_page_user(af_ctx_t *ctx, json_t *data);
 static ngx_uint_t af_page_may_invite(const af_ctx_t *ctx, json_t *user);
 static ngx_int_t af_page_content(af_ctx_t *ctx, json_t *data,
     const char *json);
+static int af_page_options(json_t *data, const char *json);
 static int af_page_filter(json_t *data, json_t *args);
 static int af_page_list(json_t *data, json_t *answer, json_t *args);
 static ngx_int_t af_page_choices(af_page_state_t *state, json_t *data);
@@ -340,7 +341,7 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
     rc |= af_page_filter(data, state->args);
 
     if (json && af_page_of(ctx->match.route)->options) {
-        rc |= json_object_set_new(data, "options", json_string(json));
+        rc |= af_page_options(data, json);
         json = NULL;
     }
 
@@ -362,6 +363,26 @@ af_page_content(af_ctx_t *ctx, json_t *data, const char *json)
 
     return (rc == 0 && af_page_choices(state, data) == NGX_OK) ? NGX_OK
                                                                : NGX_ERROR;
+}
+
+
+/* for the script; and for people, whose passkey it will be */
+
+static int
+af_page_options(json_t *data, const char *json)
+{
+    int      rc;
+    json_t  *options, *owner;
+
+    options = json_loads(json, 0, NULL);
+    owner = json_object_get(json_object_get(options, "user"), "name");
+
+    rc = json_object_set_new(data, "options", json_string(json));
+    rc |= owner ? json_object_set(data, "owner", owner) : 0;
+
+    json_decref(options);
+
+    return rc;
 }
 
 

@@ -1,6 +1,6 @@
 -- Accepts an invitation, which is locked: creates the account, whose address is
 -- verified, with its profile.  It gets the roles that still exist, and that the
--- inviter could still give.
+-- inviter could still give.  It has a password, or a passkey instead.
 --
 -- writes
 -- mails
@@ -8,20 +8,30 @@
 --
 -- :mail_id, :inviters          as for look
 -- :username, :full_name, :first_name, :last_name       may be null
--- :password_hash
+-- :password_hash       null: it has none
+-- :credential          of add_passkey(); null: it has none
+-- :passkey_name        may be null
+-- :new_id, :hashes     its id, and those of its recovery codes, in hex; null: it has
+--                      none
 -- :mail                whether mails are on
 -- :accepted_language   the account's; null: none of ours
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- problem      email_taken: there is an account by now, and the invitation
 --              remains; if the account was never verified, it can be claimed;
---              no row: it isn't valid; or users_username_key violated
+--              no row: it isn't valid, or the challenge was used; or
+--              users_username_key or factors_credential_id_idx violated
 
-WITH invitation AS MATERIALIZED (
+WITH valid AS MATERIALIZED (
     SELECT i AS invitation, u AS inviter
       FROM autoflow.invitations i
       JOIN autoflow.users u ON u.id = i.invited_by
      WHERE i.id = autoflow.invitation_of(:mail_id::uuid, :inviters::text)
+), invitation AS MATERIALIZED (
+    SELECT invitation, inviter
+      FROM valid
+     WHERE :credential::jsonb IS NULL
+        OR autoflow.use_challenge(:credential::jsonb)
 ), given AS MATERIALIZED (
     SELECT role.id, role.name
       FROM invitation,
@@ -29,11 +39,12 @@ WITH invitation AS MATERIALIZED (
      WHERE autoflow.may_give(inviter, role.name, :inviters::text)
 ), account AS (
     INSERT INTO autoflow.users
-           (email, email_key, username, full_name, password_hash,
-            email_verified, language)
-    SELECT (invitation).email, (invitation).email_key, :username::text,
-           :full_name::text, :password_hash::text, true,
-           :accepted_language::text
+           (id, email, email_key, username, full_name, password_hash,
+            email_verified, language, user_handle)
+    SELECT coalesce(:new_id::uuid, autoflow.uuid7()), (invitation).email,
+           (invitation).email_key, :username::text, :full_name::text,
+           :password_hash::text, true, :accepted_language::text,
+           decode(:credential::jsonb ->> 'user_handle', 'hex')
       FROM invitation
     ON CONFLICT (email_key) WHERE deleted_at IS NULL DO NOTHING
     RETURNING *
@@ -41,6 +52,17 @@ WITH invitation AS MATERIALIZED (
     INSERT INTO autoflow.profiles (user_id, first_name, last_name)
     SELECT id, :first_name::text, :last_name::text
       FROM account
+), passkey AS (
+    SELECT p.id
+      FROM account,
+           LATERAL autoflow.add_passkey(
+               account.id, coalesce(:passkey_name::text, 'Passkey'),
+               :credential::jsonb) AS p
+     WHERE :credential::jsonb IS NOT NULL
+), codes AS (
+    INSERT INTO autoflow.recovery_codes (user_id, hash)
+    SELECT account.id, decode(h.hash, 'hex')
+      FROM account, unnest(:hashes::text[]) AS h (hash)
 ), membership AS (
     INSERT INTO autoflow.user_roles (user_id, role_id)
     SELECT account.id, given.id
@@ -66,6 +88,8 @@ WITH invitation AS MATERIALIZED (
                'roles', (SELECT coalesce(array_agg(name ORDER BY name
                                                         COLLATE "C"), '{}')
                            FROM given))
+           || CASE WHEN EXISTS (SELECT FROM passkey)
+                   THEN '{"type":"webauthn"}'::jsonb ELSE '{}' END
       FROM account, invitation
 ), taken AS MATERIALIZED (
     SELECT CASE WHEN :mail::boolean

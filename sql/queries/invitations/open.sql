@@ -1,6 +1,6 @@
 -- Opens the first session of an account that the preceding statement of the
 -- segment has created, whose epoch its roles have raised; unless it must have a
--- second factor.
+-- second factor.  A passkey of it is what it was created with.
 --
 -- writes
 -- columns: user json, claims json, session_id uuid, user_id uuid,
@@ -26,11 +26,16 @@ SELECT coalesce(o."user", autoflow.user_as(:dialect::text, u)) AS "user",
   FROM autoflow.outbox m
   JOIN autoflow.users u
     ON u.email_key = m.recipient_key AND u.deleted_at IS NULL
+  LEFT JOIN autoflow.factors f ON f.user_id = u.id
+ CROSS JOIN LATERAL (
+           SELECT CASE WHEN f.id IS NULL THEN '{pwd}'
+                       ELSE autoflow.passkey_methods(f) END AS methods,
+                  CASE WHEN f.id IS NULL THEN 1 ELSE 2 END AS level) AS proof
   LEFT JOIN LATERAL autoflow.open_session(
-           u.id, '{pwd}', 1, :max_sessions::bigint, :refresh_ttl::bigint,
+           u.id, methods, level, :max_sessions::bigint, :refresh_ttl::bigint,
            :access_ttl::bigint, :ip_address::inet, :user_agent::text,
            :dialect::text, :node_time::bigint) AS o
-    ON NOT autoflow.lacks_factor(u, 1, :mfa_required_of::text[])
+    ON NOT autoflow.lacks_factor(u, level, :mfa_required_of::text[])
  WHERE m.id = :mail_id::uuid
    AND m.used_at = now()
    AND u.created_at = now();

@@ -201,6 +201,7 @@ GRANT EXECUTE ON FUNCTION
     autoflow.has_device(uuid, text[]),
     autoflow.has_factors(uuid),
     autoflow.is_email(text),
+    autoflow.is_notice(text),
     autoflow.invitation_json(autoflow.invitations),
     autoflow.invitation_of(uuid, text),
     autoflow.is_text(text, integer, integer),

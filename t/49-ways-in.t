@@ -131,6 +131,10 @@ subtest 'the last way in' => sub {
     removes($ada, $second)->status_is(204, 'and a password is');
     verify(asked('ada'), recovery_code => $ada->{recovery_codes}[0])->status_is(200);
 
+    my $ann = bare('ann');
+    $t->db->do('UPDATE autoflow.factors SET user_verified = false WHERE user_id = ?', {}, id($ann));
+    removes($ann, $ann->{passkey})->status_is(204, 'what is no way in may go');
+
     my $bob = account('bob');
     my $only = add_passkey($bob, device()->create(options($bob)));
     removes($bob, $only)->status_is(204, 'whoever has one may remove all');

@@ -15,5 +15,7 @@
     updated_at,
     last_login_at: .last_login,
     profile: ({first_name: .given_name, last_name: .family_name,
-               profile_picture_url: .picture} | profile)
+               profile_picture_url: .picture} | profile),
+    # of its format for imports
+    factors: [.mfa_factors[]? | .totp // empty | {type: "totp", secret}]
 }

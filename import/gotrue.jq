@@ -1,5 +1,6 @@
-# GoTrue's auth.users (Supabase).  What users may write themselves,
-# raw_user_meta_data, is only asked for names and a picture.
+# GoTrue's auth.users (Supabase), with a column factors, of auth.mfa_factors, if
+# the query adds one.  What users may write themselves, raw_user_meta_data, is
+# only asked for names and a picture.
 select((.deleted_at | text == null) and (.is_anonymous | boolean | not))
 | (.raw_user_meta_data | parsed // {}) as $user
 | (.raw_app_meta_data | parsed // {}) as $app
@@ -20,5 +21,25 @@ select((.deleted_at | text == null) and (.is_anonymous | boolean | not))
     updated_at,
     last_login_at: .last_sign_in_at,
     profile: ({profile_picture_url: ($user.avatar_url // $user.picture)}
-              | profile)
+              | profile),
+    factors: (.id as $id
+        | [.factors | parsed // [] | .[] | select(.status == "verified")
+           | (.web_authn_credential | parsed // {}) as $credential
+           | {
+               type: .factor_type,
+               name: .friendly_name,
+               created_at,
+               # an object, if it is encrypted
+               secret,
+               credential_id: $credential.id,
+               public_key: $credential.publicKey,
+               counter: $credential.authenticator.signCount,
+               transports: $credential.transport,
+               aaguid: .web_authn_aaguid,
+               attestation: $credential.attestationFormat,
+               user_handle: ($id | @base64),
+               user_verified: $credential.flags.userVerified,
+               backup_eligible: $credential.flags.backupEligible,
+               backed_up: $credential.flags.backupState
+           }])
 }

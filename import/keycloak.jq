@@ -30,5 +30,31 @@ select(.serviceAccountClientId == null)
                       and (startswith("default-roles-") | not))]
             | roles),
     created_at: .createdTimestamp,
-    profile: ({first_name: .firstName, last_name: .lastName} | profile)
+    profile: ({first_name: .firstName, last_name: .lastName} | profile),
+    # its authenticators know an account by its id
+    factors: (.id as $id
+        | [.credentials[]?
+           | (.secretData | parsed // {}) as $secret
+           | (.credentialData | parsed // {}) as $data
+           | {name: .userLabel, created_at: .createdDate}
+             + if .type == "otp" then {
+                 type: $data.subType,
+                 secret: $secret.value,
+                 encoding: ($data.secretEncoding // "text" | ascii_downcase),
+                 digits: $data.digits,
+                 period: $data.period,
+                 algorithm: $data.algorithm
+             } elif .type | IN("webauthn", "webauthn-passwordless") then {
+                 type: "webauthn",
+                 credential_id: $data.credentialId,
+                 public_key: $data.credentialPublicKey,
+                 counter: $data.counter,
+                 transports: $data.transports,
+                 aaguid: $data.aaguid,
+                 attestation: $data.attestationStatementFormat,
+                 user_handle: ($id | @base64),
+                 # which has logged in alone
+                 user_verified: (.type == "webauthn-passwordless"),
+                 discoverable: (.type == "webauthn-passwordless")
+             } else empty end])
 }

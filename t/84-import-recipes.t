@@ -1,16 +1,25 @@
 # The accounts of other systems, from files as these systems write them: who
-# they are afterwards, and that their owners can log in with their passwords.
+# they are afterwards, and that their owners can log in with their passwords, and
+# with the second factors that they have there.
 
 use Mojo::Base -strict, -signatures;
+use Crypt::PK::ECC;
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json false true);
 use Test::Autoflow;
+use Test::Autoflow::Authenticator;
 use Test::Autoflow::Import;
+use Test::Autoflow::Totp qw(totp);
 use Test::More;
 
-my $t = Test::Autoflow->new->start;
-my $import = Test::Autoflow::Import->new(t => $t);
 my $good = 'correct horse battery staple';
+my $key  = 'hex:' . 'a1' x 32;
+my $t = Test::Autoflow->new(settings => {
+    autoflow_seal_key => $key,
+    autoflow_webauthn => 'rp_id=example.com origins=https://example.com name=Example',
+})->start;
+my $import = Test::Autoflow::Import->new(t => $t);
+my @factors = ('--first', '--seal-key', $import->file('key', "$key\n"), '--rp-id', 'example.com');
 
 # the file of t/import/, imported with its recipe
 sub import_ok ($name, $counts, @options) {
@@ -59,6 +68,31 @@ sub logs_in ($login, $password = $good) {
 }
 
 
+# a right password, and what is asked for then
+sub asked ($login) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    login_is($login, $good, 401, 'mfa_required');
+    my $json = $t->ua->post('/auth/login' => json => {
+        $login =~ /@/ ? (email => $login) : (username => $login), password => $good})->res->json;
+    return ($json->{mfa_token}, map { [@$_{qw(type name)}] } @{$json->{factors}});
+}
+
+sub verifies ($token, %proof) {
+    return $t->post_ok('/auth/mfa/verify' => json => {mfa_token => $token, %proof})
+        ->status_is(200, 'with a second factor');
+}
+
+# the passkeys of all these systems have one key
+sub passkey ($of, $handle) {
+    return Test::Autoflow::Authenticator->new(origin => 'https://example.com',
+        rp_id => 'example.com', handle => $handle, counter => 9,
+        id => substr("$of of a foreign server " . "\xfb" x 32, 0, 32),
+        key => Crypt::PK::ECC->new("$Test::Autoflow::root/t/import/passkey.pem"));
+}
+
+sub options ($path, @with) { $t->post_ok($path, @with)->status_is(200)->tx->res->json }
+
+
 subtest 'Flask, SQLAlchemy, bcrypt' => sub {
     import_ok('flask-users.csv', '2 created (0 superusers), 0 known, 0 skipped, 0 refused');
     account_is('ada@example.com', full_name => 'Ada Lovelace', email_verified => true,
@@ -100,8 +134,9 @@ subtest "Flask with Werkzeug's hashes" => sub {
     import_ok('flask-werkzeug.csv', '2 created (0 superusers), 0 known, 0 skipped, 0 refused');
     account_is('old@example.com', full_name => 'Old Hash');
     logs_in($_) for qw(old@example.com new@example.com);
-    like account('old@example.com')->{password_hash}, qr/^\$argon2id\$/,
-        'the hash is upgraded by the login';
+    my ($exit, $all) = $import->run('export', @factors[1, 2]);
+    like $all, qr/"old\@example\.com".*"password_hash":"\$argon2id\$/,
+        'the hash is upgraded by the login, and sealed';
 };
 
 subtest 'FastAPI with profiles' => sub {
@@ -128,7 +163,9 @@ subtest 'FastAPI with profiles' => sub {
 
 subtest 'Django' => sub {
     my $file = import_ok('django.csv',
-        '5 created (1 superusers), 0 known, 0 skipped, 2 refused');
+        '5 created (1 superusers), 0 known, 0 skipped, 2 refused', @factors);
+    is_deeply +($import->report($file))[0]{dropped}, ['factors.0.digits unsupported'],
+        'who has a device of eight digits is without';
     is_deeply $import->refused($file),
         {6 => ['password_hash unknown_scheme'], 7 => ['email required']}, 'two are refused';
     account_is('root@example.com', username => 'root', full_name => 'Ro Ot', roles => ['staff'],
@@ -136,12 +173,24 @@ subtest 'Django' => sub {
         last_login_at => '2024-09-01T10:00:00.123456Z');
     account_is('bcrypt@example.com', username => undef, roles => [qw(editors site-admins)]);
     account_is('unusable@example.com', password_hash => undef);
-    logs_in($_) for map { "$_\@example.com" } qw(root bcrypt argon script);
+    logs_in('root@example.com');
+    for my $name (qw(bcrypt script)) {
+        my ($token, @asked) = asked("$name\@example.com");
+        is_deeply \@asked, [['totp', $name eq 'script' ? 'App' : 'default']], $name;
+        verifies($token, code => totp('GEZDGNBVGY3TQOJQ' x 2, time));
+    }
+    my ($token) = asked('argon@example.com');
+    verifies($token, credential => passkey('django', 'whatever')->eligible(1)->get(
+        options('/auth/mfa/passkey/options', json => {mfa_token => $token})));
     login_is('unusable@example.com', $good, 401, 'invalid_credentials');
 };
 
 subtest "GoTrue's auth.users" => sub {
-    import_ok('gotrue.csv', '4 created (0 superusers), 0 known, 2 skipped, 0 refused');
+    my $file = import_ok('gotrue.csv',
+        '4 created (0 superusers), 0 known, 2 skipped, 0 refused', @factors);
+    is_deeply [map { @$_{qw(record dropped)} } $import->report($file)],
+        [1, ['factors.1.type unsupported'], 2, ['factors.0.secret format']],
+        'what is sent by SMS, or is encrypted, is left out';
     account_is('sb@example.com', id => '9a1f1c1e-31a4-4a0e-9c29-000000000001',
         email_verified => true, verified_at => '2024-02-03T04:10:00.500000Z', roles => [],
         full_name => 'Super Base', 'profile.profile_picture_url' => 'https://example.com/sb.png',
@@ -150,13 +199,22 @@ subtest "GoTrue's auth.users" => sub {
         roles => ['editor']);
     account_is('free@example.com', is_active => true);
     account_is('social@example.com', password_hash => undef);
-    logs_in($_) for qw(sb@example.com free@example.com);
+    my ($token, @asked) = asked('sb@example.com');
+    is_deeply \@asked, [[qw(totp Phone)]];
+    verifies($token, code => totp('GEZDGNBVGY3TQOJQ' x 2, time));
+    ($token, @asked) = asked('free@example.com');
+    is_deeply \@asked, [[qw(webauthn Key)]];
+    verifies($token, credential => passkey('gotrue', '9a1f1c1e-31a4-4a0e-9c29-000000000003')->get(
+        options('/auth/mfa/passkey/options', json => {mfa_token => $token})));
     login_is('banned@example.com', $good, 403, 'account_disabled');
 };
 
 subtest 'Keycloak' => sub {
     my $file = import_ok('keycloak-realm.json',
-        '4 created (0 superusers), 0 known, 1 skipped, 1 refused');
+        '4 created (0 superusers), 0 known, 1 skipped, 1 refused', @factors);
+    is_deeply [map { @$_{qw(record dropped)} } grep { $_->{dropped} } $import->report($file)],
+        [2, ['factors.1.algorithm unsupported'], 3, ['factors.1.type unsupported']],
+        'what the module has no code for is left out';
     is_deeply $import->refused($file), {4 => ['email required']}, 'one has no address';
     account_is('kc@example.com', id => '826731b2-bf17-4bd9-b45c-6a26c76ddaae',
         username => 'kc-pbkdf2', email_verified => true, full_name => 'Kay Cloak',
@@ -165,7 +223,16 @@ subtest 'Keycloak' => sub {
     account_is('sha512@example.com', is_active => false, roles => []);
     account_is('federated@example.com', password_hash => undef);
     account_is('argon2@example.com', username => undef);
-    logs_in($_) for qw(argon2@example.com kc@example.com);
+    # "JBSWY3DPEHPK3PXP", which is no base32 there, but the secret
+    my ($token, @asked) = asked('kc@example.com');
+    is_deeply \@asked, [[qw(totp phone)]];
+    verifies($token, code => totp('JJBFGV2ZGNCFARKIKBFTGUCYKA', time));
+    ($token, @asked) = asked('argon2@example.com');
+    is_deeply \@asked, [[qw(webauthn Laptop)]];
+    my $laptop = passkey('keycloak', '2a117809-8285-4718-a131-bd61fb57cd1f');
+    $t->post_ok('/auth/login/passkey' => json => {credential => $laptop->get(
+        options('/auth/login/passkey/options'))})->status_is(200, 'a passkey alone')
+        ->json_is('/user/email' => 'argon2@example.com');
     login_is('sha512@example.com', $good, 403, 'account_disabled');
     import_ok('keycloak-users-0.json', '0 created (0 superusers), 1 known, 0 skipped, 0 refused');
 };
@@ -190,7 +257,8 @@ subtest 'Firebase' => sub {
 };
 
 subtest 'Auth0' => sub {
-    import_ok('auth0.ndjson', '3 created (0 superusers), 0 known, 0 skipped, 0 refused');
+    import_ok('auth0.ndjson', '3 created (0 superusers), 0 known, 0 skipped, 0 refused',
+        @factors);
     account_is('a0@example.com', email_verified => false);
     account_is('euclid@example.com', email_verified => true);
     account_is('profile@example.com', is_active => false, roles => ['reader'],
@@ -198,7 +266,24 @@ subtest 'Auth0' => sub {
     is source_id('auth0', 'auth0|60425dc43519d90068f82973'), 'a0@example.com',
         'found by what its tokens had as "sub"';
     is source_id('auth0', 'auth0|euclid'), 'euclid@example.com', 'which may be of its own';
-    logs_in($_) for qw(a0@example.com euclid@example.com);
+    logs_in('a0@example.com');
+    my ($token) = asked('euclid@example.com');
+    verifies($token, code => totp('GEZDGNBVGY3TQOJQ' x 2, time));
+};
+
+subtest 'Authelia' => sub {
+    my $file = import_ok('authelia.jsonl',
+        '1 created (0 superusers), 0 known, 0 skipped, 1 refused', @factors);
+    is_deeply $import->refused($file), {2 => ['password_hash unknown_scheme']},
+        'a hash of crypt is refused';
+    account_is('jdoe@example.com', username => 'john', full_name => 'John Doe',
+        roles => [qw(admins dev)]);
+    my ($token, @asked) = asked('john');
+    is_deeply \@asked, [[qw(totp auth.example.com)], [qw(webauthn Desk)]];
+    verifies($token, code => totp('GEZDGNBVGY3TQOJQ' x 2, time));
+    $t->post_ok('/auth/login/passkey' => json => {credential => passkey('authelia', 'any')->get(
+        options('/auth/login/passkey/options'))})->status_is(200, 'a passkey alone')
+        ->json_is('/user/username' => 'john');
 };
 
 $t->finish;

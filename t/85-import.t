@@ -374,7 +374,8 @@ subtest 'a recipe of one\'s own' => sub {
     ($exit, $said) = $import->run('import', '--recipe', $import->file('jq', '{email: '), $file);
     is $exit, 1, 'one that is none is an error';
     ($exit, $said) = $import->run('import', '--recipe', 'nothing', $file);
-    like $said, qr/there is no recipe nothing: accounts, auth0, django/, 'and so is a wrong name';
+    like $said, qr/there is no recipe nothing: accounts, auth0, authelia, django/,
+        'and so is a wrong name';
 };
 
 subtest 'in SQL' => sub {
@@ -443,7 +444,7 @@ subtest 'sealed hashes' => sub {
     };
     my ($kept, $said) = $hashes->();
     is $kept->{'first@example.com'}, $hash, 'stay sealed';
-    like $said, qr/^\d+ hashes are sealed/m, 'as is said';
+    like $said, qr/^\d+ hashes and secrets are sealed/m, 'as is said';
     my ($opened) = $hashes->('--seal-key', $other, '--seal-key', $key);
     like $opened->{'first@example.com'}, qr/^\$argon2id\$v=19\$m=1024,t=1,p=1\$/,
         'or are opened with their key';

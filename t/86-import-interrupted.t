@@ -3,6 +3,7 @@
 # Not under the sanitizers: it is about the import, which has no C.
 
 use Mojo::Base -strict, -signatures;
+use MIME::Base64 qw(encode_base64url);
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json);
 use Test::Autoflow;
@@ -12,15 +13,20 @@ use Test::More;
 my $t = Test::Autoflow->new->start;
 my $import = Test::Autoflow::Import->new(t => $t);
 
-# as many accounts, each 7th without an address; of a name of their own
+# as many accounts, each 7th without an address; of a name of their own, each 3rd with
+# a passkey
 my $size = 4500;
+my @command = ('import', '--rp-id', 'example.com');
+my $public_key = encode_base64url(pack 'H*', 'a401010327200621' . '5820' . 'ab' x 32);
 my $round = 'a';
 my $file;
 
 sub fresh {
     $round++;
     $file = $import->lines(map { {id => "$round$_", full_name => "Name $_",
-        $_ % 7 ? (email => "$round$_\@example.com") : ()} } 1 .. $size);
+        $_ % 7 ? (email => "$round$_\@example.com") : (),
+        $_ % 3 != 1 ? () : (factors => [{type => 'webauthn', public_key => $public_key,
+            credential_id => encode_base64url("$round$_")}])} } 1 .. $size);
     return $file;
 }
 
@@ -38,6 +44,12 @@ sub complete ($name, @also) {
           WHERE source_id ~ ?', {}, '@', "^$round\\d")};
     is_deeply [sort { $a <=> $b } @accounts], [grep { !$refused{$_} } 1 .. $size],
         "$name: each account is there once";
+    is_deeply [sort { $a <=> $b } @{$t->db->selectcol_arrayref(q{
+        SELECT substr(convert_from(credential_id, 'UTF8'), ?)::integer FROM autoflow.factors
+          JOIN autoflow.imported_accounts USING (user_id)
+         WHERE source_id = convert_from(credential_id, 'UTF8') AND source_id ~ ?}, {},
+        1 + length $round, "^$round\\d")}], [grep { $_ % 3 == 1 && !$refused{$_} } 1 .. $size],
+        "$name: and so is its passkey";
     is_deeply [map { $_->{record} } $import->report($file)],
         [sort { $a <=> $b } keys %refused], "$name: each refused one is reported once";
     is_deeply [$t->db->selectrow_array('SELECT position, created, refused, finished_at IS NOT NULL
@@ -67,7 +79,7 @@ sub waits {
 }
 
 sub continues ($name, @also) {
-    my ($exit, $said) = $import->run('import', $file);
+    my ($exit, $said) = $import->run(@command, $file);
     is $exit, 0, "$name: the same command" or diag $said;
     like $said, qr/continues after 2000 records/, "$name: continues";
     complete($name, @also);
@@ -87,7 +99,7 @@ my %ends = (
 
 for my $end (sort keys %ends) {
     my $somebody = do { fresh(); somebody(2346) };
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     waits();
     $ends{$end}->($process);
     $somebody->rollback;
@@ -98,7 +110,7 @@ for my $end (sort keys %ends) {
         my ($stopped) = path($import->dir, 'output')->slurp =~ /stopped after (\d+) records/;
         cmp_ok $stopped, '>', 2000, "$end: after the batch";
         is position(), $stopped, "$end: which is done";
-        is +($import->run('import', $file))[0], 0, "$end: the same command";
+        is +($import->run(@command, $file))[0], 0, "$end: the same command";
         complete($end);
     }
     else {
@@ -108,7 +120,7 @@ for my $end (sort keys %ends) {
 
 subtest 'the server dies' => sub {
     my $somebody = do { fresh(); somebody(2346) };
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     waits();
     $somebody->{InactiveDestroy} = 1;       # there is nobody to say goodbye to
     $t->postgresql->stop('QUIT');
@@ -129,7 +141,7 @@ subtest 'a batch that is not committed' => sub {
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.full_name = 'Name 2222')
         EXECUTE FUNCTION autoflow.slow()});
     fresh();
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     waits();
     is +($import->report($file))[-1]{record}, 2996, 'is in the report';
     $process->signal('KILL')->ended;
@@ -142,7 +154,7 @@ subtest 'a batch that is not committed' => sub {
 
 subtest 'someone is faster' => sub {
     my $somebody = do { fresh(); somebody(2346) };
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     waits();
     $somebody->commit;
     is $process->ended, 0, 'the import ends well';
@@ -159,7 +171,7 @@ subtest 'another import from the same system is faster' => sub {
     $other->begin_work;
     $other->do(q{SELECT autoflow.import_accounts('accounts', ?)}, {}, encode_json([{
         id => "${round}2346", email => "${round}2346\@example.com"}]));
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     waits();
     $other->commit;
     is $process->ended, 0, 'the import ends well';
@@ -187,7 +199,7 @@ subtest 'someone else takes a name that may be left out' => sub {
 subtest 'several processes begin one import' => sub {
     fresh();
     my @imports = map { Test::Autoflow::Import->new(t => $t) } 1 .. 4;
-    my @processes = map { $_->start('import', $file) } @imports;
+    my @processes = map { $_->start(@command, $file) } @imports;
     is_deeply [map { $_->ended } @processes], [(0) x 4], 'all of them end'
         or diag map { path($_->dir, 'output')->slurp } @imports;
     complete('at once');
@@ -195,10 +207,10 @@ subtest 'several processes begin one import' => sub {
 
 subtest 'the same import twice at once' => sub {
     my $somebody = do { fresh(); somebody(2346) };
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     waits();
     my $again = Test::Autoflow::Import->new(t => $t);
-    my $second = $again->start('import', $file);
+    my $second = $again->start(@command, $file);
     $t->wait_for(sub { $t->db->selectrow_array(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") });
     $somebody->rollback;
@@ -225,7 +237,7 @@ subtest 'two imports with the same addresses' => sub {
 
 subtest 'people register meanwhile' => sub {
     fresh();
-    my $process = $import->start('import', $file);
+    my $process = $import->start(@command, $file);
     my @codes;
     for my $n (1 .. 40) {
         my ($tx) = $t->at_once([POST => '/auth/register' => json => {
@@ -248,7 +260,7 @@ subtest 'a batch that the database refuses' => sub {
     $t->db->do(q{CREATE CONSTRAINT TRIGGER odd AFTER INSERT ON autoflow.users
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.full_name = 'Name 2222')
         EXECUTE FUNCTION autoflow.odd()});
-    is +($import->run('import', $file))[0], 0, 'the import ends';
+    is +($import->run(@command, $file))[0], 0, 'the import ends';
     is_deeply [map { $_->{problems} } grep { $_->{record} =~ /^(?:1234|2222)$/ }
         $import->report($file)], [['database users_odd_check'], ['database error']],
         'one record of each is refused';

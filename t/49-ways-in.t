@@ -354,6 +354,20 @@ subtest 'an address that is claimed' => sub {
     confirm($owner, add($owner))->status_is(200, 'with what they add');
 };
 
+subtest 'where factors are off' => sub {
+    my $user = account('wim');
+    my $options = options($user);
+    $t->settings->{autoflow_mfa} = 'off';
+    $t->reload->ready;
+    $t->post_ok('/auth/passkeys/options' => $t->bearer($user))->problem_is(409, 'mfa_off');
+    $t->post_ok('/auth/passkeys' => $t->bearer($user) => json =>
+        {name => 'x', credential => device()->create($options)})->problem_is(409, 'mfa_off');
+    my $bare = bare('wanda');
+    enter($bare->{device})->status_is(200, 'but a passkey may be all that there is');
+    $t->settings->{autoflow_mfa} = 'optional remember=30d';
+    $t->reload->ready;
+};
+
 subtest 'the first factor of who must have one may be a passkey' => sub {
     my $must = sub ($name, @types) {
         login($name)->problem_is(401, 'mfa_enrolment_required')->json_is('/types' => [@types]);

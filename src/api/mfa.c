@@ -203,13 +203,21 @@ const af_route_t  af_mfa_routes[] = {
 };
 
 
+ngx_int_t
+af_step_mfa_on(af_ctx_t *ctx)
+{
+    return (ctx->conf->mfa != AF_MFA_DISABLED)
+           ? NGX_OK : af_problem(ctx, AF_MFA_OFF, NULL);
+}
+
+
 /* without a seal, whoever reads the database could make codes */
 
 ngx_int_t
 af_step_factor_allowed(af_ctx_t *ctx)
 {
-    return (ctx->conf->seals && ctx->conf->mfa != AF_MFA_DISABLED)
-           ? NGX_OK : af_problem(ctx, AF_MFA_OFF, NULL);
+    return ctx->conf->seals ? af_step_mfa_on(ctx)
+                            : af_problem(ctx, AF_MFA_OFF, NULL);
 }
 
 

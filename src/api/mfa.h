@@ -25,6 +25,9 @@ ngx_int_t af_mfa_ask(af_ctx_t *ctx);
 ngx_int_t af_step_mfa_open(af_ctx_t *ctx);
 ngx_int_t af_step_mfa_account(af_ctx_t *ctx);
 
+/* A step: ends the flow if no factors can be added to accounts. */
+ngx_int_t af_step_mfa_on(af_ctx_t *ctx);
+
 /*
  * A step for statements that add a factor in a session, which may have been
  * proved by anything; without one it is of a password, which they get.

@@ -15,6 +15,7 @@ static ngx_int_t answer_request(af_ctx_t *ctx);
 
 static const af_step_pt  creation_steps[] = {
     af_step_passkeys_on,
+    af_step_mfa_on,
     af_step_query,
     answer_creation,
     NULL
@@ -23,6 +24,7 @@ static const af_step_pt  creation_steps[] = {
 
 static const af_step_pt  add_steps[] = {
     af_step_passkeys_on,
+    af_step_mfa_on,
     af_step_factor_session,
     check_credential,
     af_step_recovery_codes,
@@ -61,7 +63,8 @@ const af_route_t  af_passkeys_routes[] = {
 
     { NGX_HTTP_POST, "/auth/passkeys/options", AF_USER,
       .summary = "Read what a browser makes a new passkey with",
-      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_LIMIT_REACHED),
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_MFA_OFF,
+                                  AF_LIMIT_REACHED),
       .proof = AF_PROOF_FRESH,
       .body = &kind_schema,
       .body_optional = 1,
@@ -72,8 +75,8 @@ const af_route_t  af_passkeys_routes[] = {
 
     { NGX_HTTP_POST, "/auth/passkeys", AF_USER,
       .summary = "Add a passkey that a browser has made",
-      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_LIMIT_REACHED,
-                                  AF_PASSKEY_TAKEN),
+      .problems = AF_PROBLEM_LIST(AF_PASSKEYS_OFF, AF_MFA_OFF,
+                                  AF_LIMIT_REACHED, AF_PASSKEY_TAKEN),
       .proof = AF_PROOF_FRESH,
       .body = &add_schema,
       .answer = &af_schema_confirmed_factor,

@@ -287,9 +287,8 @@ af_page_user(af_ctx_t *ctx, json_t *data)
 
     user = json_loads(state->user, 0, NULL);
 
-    return (user
+    return (json_object_set_new(data, "user", user) == 0
             && af_view_add(user, json_object_get(data, "t"), NULL) == 0
-            && json_object_set_new(data, "user", user) == 0
             && json_object_set_new(data, "signed_in", json_true()) == 0
             && json_object_set_new(data, "may_invite",
                                    json_boolean(af_page_may_invite(ctx, user)))

@@ -47,9 +47,10 @@ af_page_errors(af_ctx_t *ctx, json_t *data)
     errors = json_object();
     problems = json_array();
 
-    if (json_object_set_new(data, "errors", errors) != 0
-        || json_object_set_new(data, "problems", problems) != 0)
-    {
+    rc = json_object_set_new(data, "errors", errors);
+    rc |= json_object_set_new(data, "problems", problems);
+
+    if (rc != 0) {
         return NGX_ERROR;
     }
 

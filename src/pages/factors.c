@@ -268,9 +268,11 @@ af_page_keep_factors(af_ctx_t *ctx)
 {
     int               rc;
     json_t           *answer, *factors, *codes;
+    ngx_uint_t        may_add;
     af_page_state_t  *state;
 
     state = ctx->page;
+    may_add = (ctx->conf->mfa != AF_MFA_DISABLED);
     answer = json_loads(af_column(ctx, "json"), 0, NULL);
     codes = json_object_get(answer, "recovery_codes");
     factors = af_page_confirmed(json_object_get(answer, "factors"));
@@ -282,10 +284,11 @@ af_page_keep_factors(af_ctx_t *ctx)
                                            || ctx->conf->webauthn
                                            || json_array_size(factors)));
     rc |= json_object_set_new(state->data, "may_add",
-                              json_boolean(ctx->conf->seals));
+                              json_boolean(may_add && ctx->conf->seals));
     rc |= json_object_set_new(state->data, "may_add_any",
-                              json_boolean(ctx->conf->seals
-                                           || ctx->conf->webauthn));
+                              json_boolean(may_add
+                                           && (ctx->conf->seals
+                                               || ctx->conf->webauthn)));
     rc |= json_object_set_new(state->data, "few_codes",
                               json_boolean(json_integer_value(codes)
                                            < AF_PAGE_FEW_CODES));

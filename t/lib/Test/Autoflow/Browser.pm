@@ -169,8 +169,8 @@ sub screen ($self, $width, $scheme = 'light') {
 
 # what axe-core, from npm, finds wrong with the page, by these rules or all
 sub axe ($self, @rules) {
-    my $axe = path(Test::Autoflow::npm(), 'axe-core', 'axe.min.js')->slurp;
-    $self->script("if (!window.axe) { $axe }");
+    state $axe = path(Test::Autoflow::npm(), 'axe-core', 'axe.min.js')->slurp;
+    $self->script($axe) if !$self->script('return !!window.axe');
     return map { "$_->{id}: $_->{target}" } @{$self->script(<<~'END', @rules)};
         const rules = Array.from(arguments);
         const only = rules.length ? { type: 'rule', values: rules } : { type: 'tag', values:

@@ -405,7 +405,9 @@ my %may = (
     any => [qw(GET:/cookies GET:/sign-out POST:/sign-out POST:/sign-in POST:/sign-in/passkey
         GET:/sign-in/code
         POST:/sign-in/code GET:/sign-in/enrol POST:/sign-in/enrol
-        GET:/sign-in/enrol/{id}/confirm POST:/sign-in/enrol/{id}/confirm POST:/sign-up
+        GET:/sign-in/enrol/{id}/confirm POST:/sign-in/enrol/{id}/confirm
+        POST:/sign-in/enrol/passkey POST:/sign-in/enrol/key POST:/sign-in/enrol/passkey/make
+        POST:/sign-up
         POST:/sign-up/passkey POST:/sign-up/passkey/make
         POST:/accept-invitation/passkey POST:/accept-invitation/passkey/make
         GET:/accept-invitation POST:/accept-invitation GET:/forgot-password POST:/forgot-password

@@ -245,6 +245,90 @@ subtest 'an invitation' => sub {
     $w->get('')->says(email('eva'));
 };
 
+subtest 'what an account without a password is asked for' => sub {
+    my $v = visitor()->get('sign-up');
+    instead($v, email => email('nora'))->is(200);
+    my $device = device();
+    keeps(answer($v, $device->create(options($v))), '/account/');
+    $v->get('')->says('None: you sign in with a passkey');
+    $v->get('factors')->says('your account has no password');
+    my ($page) = $v->dom->at('.things .do a')->{href};
+    $v->get($page)->is(200)->says('only way in');
+    is $v->dom->at('form[action$="/remove"]'), undef, 'it can\'t be removed';
+    $v->post("$page/remove", {csrf => value($v, 'csrf')})->is(409)->says('only way in');
+
+    # a recent proof, instead of the password
+    my $prove = sub ($place) {
+        my $confirm = Mojo::URL->new($v->res->headers->location);
+        is $confirm->path, '/account/confirm', 'leads to the passkey';
+        like $confirm->query->param('return'), qr{^\Q$place\E(?:\?kept=|$)}, 'and back';
+        $v->get($confirm)->is(200);
+        answer($v, $device->get(options($v)))->leads_to($confirm->query->param('return'))
+            ->get($confirm->query->param('return'))->is(200);
+    };
+    for my $form ('email', 'delete', 'password') {
+        is $v->get($form)->is(200)->dom->at('#current_password'), undef, "$form: no password";
+    }
+    aged($v)->get('email')->submit({email => 'nora2@example.com'}, \%person)->is(303);
+    $prove->('/account/email');
+    is value($v, 'email'), 'nora2@example.com', 'what was filled in';
+    $v->submit({})->leads_to('/account/email?done=mail_sent');
+    $v->get('password')->says('Choose a password', 'has none so far');
+    aged($v)->get('password')->submit({new_password => $good})->is(303);
+    $prove->('/account/password');
+    $v->submit({new_password => $good})->leads_to('/account/password?done=password_changed');
+    ok $v->get('password')->dom->at('#current_password'), 'then there is one';
+    $v->submit({new_password => "$good!", current_password => ''})->is(422);
+    $v->get('delete')->submit({current_password => ''})->is(422);
+    $v->get($page)->says('your only one')->submit({}, {}, '/remove')
+        ->leads_to('/account/factors?done=factor_removed');
+
+    $v = visitor()->get('sign-up');
+    instead($v, email => email('otto'))->is(200);
+    $device = device();
+    keeps(answer($v, $device->create(options($v))), '/account/');
+    aged($v)->get('delete')->submit({})->is(303);
+    $prove->('/account/delete');
+    $v->submit({})->leads_to('/account/sign-in?done=deleted');
+};
+
+subtest 'who must have a factor' => sub {
+    reconfigure(autoflow_mfa => 'required');
+    for my $kind ('passkey', 'key') {
+        $t->register(email => email("must-$kind"));
+        my $v = asked("must-$kind", 'sign-in?return=/wiki')->says('Set up a second factor');
+        is_deeply [sort map { $_->{action} } $v->dom->find('main form')->each],
+            [map { "/account/sign-in/enrol$_" } '', '/key', '/passkey'], 'all kinds';
+        is_deeply [sort keys %{$v->cookies}], ['af_csrf'], 'no session yet';
+        $v->submit({}, {}, "/$kind")->is(200);
+        my %with = $kind eq 'key' ? (rk => 0, verifies => 0) : ();
+        is options($v)->{authenticatorSelection}{residentKey},
+            $kind eq 'key' ? 'discouraged' : 'required', $kind;
+        my $form = $v->res;
+        answer($v, {})->is(422);
+        answer($v->res($form)->at('once more'),
+            device(%with)->create(options($v->res($form)), origin => 'https://evil.example'))
+            ->is(403)->says('not accepted', 'Set up a second factor');
+        answer($v->res($form)->at('again'), device(%with)->create(options($v->res($form))),
+            name => '')->is(422);
+        keeps(answer($v->res($form)->at('again'), device(%with)->create(options($v->res($form))),
+            name => 'Blue'), '/wiki');
+        $v->get('')->is(200)->says('Blue');
+        my $w = visitor()->get('sign-in');
+        $w->post("sign-in/enrol/$kind", {csrf => value($w, 'csrf'), enrolment_token => 'x'})
+            ->is(400)->says('longer than ten minutes');
+        $w->post("sign-in/enrol/$kind", {csrf => 'x', enrolment_token =>
+            $form->dom->at('[name=enrolment_token]')->val})->is(403);
+        unlike $w->res->body, qr/enrolment_token/, "nothing of another site's form";
+    }
+    reconfigure(autoflow_mfa => 'required', autoflow_seal_key => "$sealed use=open");
+    $t->register(email => email('must'));
+    my $v = asked('must');
+    is_deeply [sort map { $_->{action} } $v->dom->find('main form')->each],
+        [map { "/account/sign-in/enrol/$_" } 'key', 'passkey'], 'without apps';
+    reconfigure();
+};
+
 subtest 'a security key' => sub {
     my $v = signed_in('kim');
     $v->get('factors/add-key')->is(200);
@@ -352,6 +436,10 @@ subtest 'who has no factor yet' => sub {
     reconfigure(autoflow_webauthn => 'off', autoflow_seal_key => "$sealed use=open");
     $v->get('confirm?aal=2')->says('None can be added here');
     is $v->dom->at('.things'), undef, 'with nothing';
+    reconfigure(autoflow_mfa => 'off');
+    $v->get('confirm?aal=2')->says('None can be added here');
+    unlike $v->get('')->dom->at('main')->all_text, qr/Second factor/, 'nor does the account say so';
+    is $v->get('factors')->dom->at('.things'), undef, 'or offer any';
     reconfigure();
 };
 

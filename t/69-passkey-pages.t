@@ -100,14 +100,21 @@ for my $file (path($Test::Autoflow::root, 'pages', 'texts')->list->each) {
         look('passkey, first, none was made');
         verified($device, 1);
         $browser->click('.main');
+        heading('recovery_codes_title');
+        look('codes, a passkey alone');
+        $browser->click('.stack .main');
         heading('account_title');
         look('account, a passkey alone');
+        for my $page (qw(password email delete)) {
+            $browser->go("$home/account/$page");
+            look("$page, a passkey alone");
+        }
         $browser->go("$home/account/factors");
         heading('second_factor');
         look('factors, a passkey alone');
         $browser->click('.things .do a');
-        $browser->click('details summary');
-        look('passkey, about to be removed');
+        $browser->says('#remove ~ p' => qr/\w/);
+        look('passkey, the only way in');
 
         # autofill would go on at once
         verified($device, 0);
@@ -120,9 +127,9 @@ for my $file (path($Test::Autoflow::root, 'pages', 'texts')->list->each) {
         remove($device);
     };
 
+    my %key = (transport => 'usb', hasResidentKey => \0, hasUserVerification => \0,
+        isUserVerified => \0);
     subtest "$language: a security key" => sub {
-        my %key = (transport => 'usb', hasResidentKey => \0, hasUserVerification => \0,
-            isUserVerified => \0);
         my $device = authenticator(%key);
         $t->register(email => "key-$language\@example.com");
         sign_in("key-$language");
@@ -171,11 +178,27 @@ for my $file (path($Test::Autoflow::root, 'pages', 'texts')->list->each) {
         $t->db->do(q{INSERT INTO autoflow.user_roles (user_id, role_id)
             SELECT ?, id FROM autoflow.roles WHERE name = 'staff'}, {}, $user);
         sign_in("must-$language");
-        heading('app_add');
+        heading('enrol_title');
         look('enrol');
-        $browser->click('.main');
+        $browser->click('.things form[action$="/enrol"] button');
         heading('app_title');
         look('enrol, app');
+        my $device = authenticator(%key);
+        sign_in("must-$language");
+        $browser->click('.things .main');
+        heading('passkey_add');
+        focus_is('H1');
+        look('enrol, passkey');
+        sign_in("must-$language");
+        $browser->click('form[action$="/enrol/key"] button');
+        heading('key_add');
+        look('enrol, key');
+        $browser->type('#name' => 'Blue')->click('.main');
+        heading('recovery_codes_title');
+        look('codes, enrolled');
+        $browser->click('.stack .main');
+        heading('account_title');
+        remove($device);
     };
 }
 

@@ -169,6 +169,7 @@ af_page_visitor(af_ctx_t *ctx, json_t *data)
 
     rc = json_object_set_new(data, "csrf", json_string(csrf));
     rc |= json_object_set_new(data, "mail", json_boolean(ctx->conf->outbox));
+    rc |= json_object_set_new(data, "seals", json_boolean(ctx->conf->seals));
     rc |= json_object_set_new(data, "passkeys",
                               json_boolean(ctx->conf->webauthn != NULL));
     rc |= json_object_set_new(data, "may_remember",
@@ -290,6 +291,8 @@ af_page_user(af_ctx_t *ctx, json_t *data)
     return (json_object_set_new(data, "user", user) == 0
             && af_view_add(user, json_object_get(data, "t"), NULL) == 0
             && json_object_set_new(data, "signed_in", json_true()) == 0
+            && json_object_set_new(data, "has_password",
+                                   json_boolean(state->has_password)) == 0
             && json_object_set_new(data, "may_invite",
                                    json_boolean(af_page_may_invite(ctx, user)))
                == 0)

@@ -344,6 +344,7 @@ keep_user(af_ctx_t *ctx)
 
     json = af_column(ctx, "json");
     state->user = af_string(ctx, json, ngx_strlen(json));
+    state->has_password = (af_column(ctx, "has_password")[0] == 't');
 
     return state->user ? NGX_OK : NGX_ERROR;
 }
@@ -368,7 +369,8 @@ begin(af_ctx_t *ctx)
         return af_proof_before(ctx, af_page_reauth_steps);
     }
 
-    if (page->fresh && ctx->match.route->method == NGX_HTTP_GET
+    if (page->access >= AF_PAGE_USER
+        && ctx->match.route->method == NGX_HTTP_GET
         && fill(ctx, page) != NGX_OK)
     {
         return NGX_ERROR;

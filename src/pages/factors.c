@@ -124,10 +124,12 @@ name_device(af_ctx_t *ctx)
 static ngx_int_t
 choose_key(af_ctx_t *ctx)
 {
-    json_decref(ctx->body);
-    ctx->body = json_pack("{ss}", "type", "security_key");
+    if (ctx->body == NULL) {
+        ctx->body = json_object();
+    }
 
-    return ctx->body ? NGX_OK : NGX_ERROR;
+    return json_object_set_new(ctx->body, "type", json_string("security_key"))
+           == 0 ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -261,7 +263,7 @@ show(af_ctx_t *ctx)
 }
 
 
-/* none can be added without a key to seal them: then nothing is said of them */
+/* where none can be added nothing is said of them, unless there are some */
 
 ngx_int_t
 af_page_keep_factors(af_ctx_t *ctx)
@@ -272,7 +274,8 @@ af_page_keep_factors(af_ctx_t *ctx)
     af_page_state_t  *state;
 
     state = ctx->page;
-    may_add = (ctx->conf->mfa != AF_MFA_DISABLED);
+    may_add = (ctx->conf->mfa != AF_MFA_DISABLED)
+              && (ctx->conf->seals || ctx->conf->webauthn);
     answer = json_loads(af_column(ctx, "json"), 0, NULL);
     codes = json_object_get(answer, "recovery_codes");
     factors = af_page_confirmed(json_object_get(answer, "factors"));
@@ -280,15 +283,12 @@ af_page_keep_factors(af_ctx_t *ctx)
     rc = json_object_set_new(state->data, "factors_total",
                              json_integer(json_array_size(factors)));
     rc |= json_object_set_new(state->data, "second_factor",
-                              json_boolean(ctx->conf->seals
-                                           || ctx->conf->webauthn
+                              json_boolean(may_add
                                            || json_array_size(factors)));
     rc |= json_object_set_new(state->data, "may_add",
                               json_boolean(may_add && ctx->conf->seals));
     rc |= json_object_set_new(state->data, "may_add_any",
-                              json_boolean(may_add
-                                           && (ctx->conf->seals
-                                               || ctx->conf->webauthn)));
+                              json_boolean(may_add));
     rc |= json_object_set_new(state->data, "few_codes",
                               json_boolean(json_integer_value(codes)
                                            < AF_PAGE_FEW_CODES));
@@ -309,7 +309,7 @@ static ngx_int_t
 show_factor(af_ctx_t *ctx)
 {
     int                     rc;
-    size_t                  i;
+    size_t                  i, alone;
     json_t                 *answer, *factors, *factor;
     ngx_str_t               id;
     af_page_state_t        *state;
@@ -321,7 +321,10 @@ show_factor(af_ctx_t *ctx)
     factors = af_page_confirmed(json_object_get(answer, "factors"));
     rc = factors ? 0 : -1;
 
+    alone = 0;
+
     json_array_foreach(factors, i, factor) {
+        alone += json_is_true(json_object_get(factor, "sign_in"));
         id.data = (u_char *) json_string_value(json_object_get(factor, "id"));
 
         if (ngx_strncasecmp(id.data, (u_char *) param->value,
@@ -334,6 +337,12 @@ show_factor(af_ctx_t *ctx)
 
     rc |= json_object_set_new(state->data, "is_last",
                               json_boolean(json_array_size(factors) == 1));
+    rc |= json_object_set_new(state->data, "is_only_way",
+                              json_boolean(alone == 1 && !state->has_password
+                                           && json_is_true(json_object_get(
+                                                  json_object_get(state->data,
+                                                                  "item"),
+                                                  "sign_in"))));
     json_decref(factors);
     json_decref(answer);
 

@@ -116,6 +116,7 @@ typedef struct {
     af_problem_id_t    problem;
     json_t            *typed;      /* its fields */
 
+    unsigned           has_password:1;   /* the account has */
     unsigned           kept:1;     /* they were, and are filled in again */
     unsigned           late:1;     /* it took too long */
     unsigned           recovered:1;

@@ -55,7 +55,7 @@ static const af_page_t  af_pages[] = {
 
     /* or the first factor of who must have one */
 
-    { "GET", "/sign-in/enrol", AF_PAGE_ANY, .template = "factor_new",
+    { "GET", "/sign-in/enrol", AF_PAGE_ANY, .template = "enrol",
       .steps = af_page_enrol_steps },
     { "POST", "/sign-in/enrol", AF_PAGE_ANY, .template = "factor_app",
       .api = "POST /auth/mfa/enrol", .shows = "secret", .late = "/sign-in" },
@@ -65,6 +65,18 @@ static const af_page_t  af_pages[] = {
       .template = "recovery_codes", .late = "/sign-in",
       .api = "POST /auth/mfa/enrol/{id}/confirm", .shows = "recovery_codes",
       .then = "/", .returns = 1 },
+    { "POST", "/sign-in/enrol/passkey", AF_PAGE_ANY,
+      .template = "passkey_enrol", .form = "/sign-in/enrol",
+      .late = "/sign-in", .api = "POST /auth/mfa/enrol/passkey/options",
+      .steps = af_page_passkey_steps, .shows = "challenge", .options = 1 },
+    { "POST", "/sign-in/enrol/key", AF_PAGE_ANY, .template = "key_enrol",
+      .form = "/sign-in/enrol", .late = "/sign-in",
+      .api = "POST /auth/mfa/enrol/passkey/options",
+      .steps = af_page_key_steps, .shows = "challenge", .options = 1 },
+    { "POST", "/sign-in/enrol/passkey/make", AF_PAGE_ANY,
+      .template = "recovery_codes", .form = "/sign-in/enrol",
+      .late = "/sign-in", .api = "POST /auth/mfa/enrol/passkey",
+      .shows = "recovery_codes", .then = "/", .returns = 1 },
 
     { "GET", "/cookies", AF_PAGE_ANY, .template = "cookies" },
 

@@ -97,7 +97,7 @@ my @ranges = (
     [autoflow_sessions => 'lifetime', '1m', '3650d',    's',  'lifetime=%s',     qr/lifetime/],
     [autoflow_registration => 'expires', '1m', '30d',   's',  'open expires=%s', qr/invitations/],
     [autoflow_mfa => 'remember', '1m', '365d',          's',
-        'optional remember=%s', qr/remembers browsers/],
+        'optional remember=%s; autoflow_seal_key hex:' . '0f' x 32, qr/remembers browsers/],
     [autoflow_access_ttl    => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
     [autoflow_refresh_ttl   => undef, '1s', '3650d',    's',  '%s', qr/more than 0, and 10 years/],
     [autoflow_refresh_grace => undef, '0s', '1m',       's',  '%s',

@@ -179,7 +179,12 @@ subtest 'what is configured wrongly' => sub {
     $t->settings->{autoflow_mfa} = 'optional superuser:required';
     like +($t->check)[1], qr/"autoflow_mfa" needs an "autoflow_seal_key" that seals/, 'no key';
     $t->settings->{autoflow_mfa} = 'optional';
+    like +($t->check)[1], qr/\[warn\].*nobody can add an app by "autoflow_mfa" in \S+:\d+/,
+        'nor an app: that is said';
+    $t->settings->{autoflow_seal_key} = "$key use=open";
+    like +($t->check)[1], qr/nobody can add an app/, 'by a key that only opens, either';
     $t->settings->{autoflow_seal_key} = $key;
+    unlike +($t->check)[1], qr/nobody can add/, 'with a key that seals they can';
 };
 
 done_testing;

@@ -216,6 +216,10 @@ my @faults = (
         ALTER TABLE autoflow.sessions ADD CONSTRAINT sessions_first_check
             CHECK (id < '0fffffff-0000-0000-0000-000000000000')}),
         sql('ALTER TABLE autoflow.sessions DROP CONSTRAINT sessions_first_check')],
+    ['no autoflow_seal_key opens secrets of apps: 1 by the key \$sealed\$none0', sql(q{
+        INSERT INTO autoflow.factors (user_id, kind, name, sealed_seed)
+        SELECT id, 'totp', 'app', '$sealed$none0' FROM autoflow.users}),
+        sql('DELETE FROM autoflow.factors')],
     ['jobs are overdue: purge', sql(q{UPDATE autoflow.jobs SET ran_at = now() - interval '1 day',
         until = now() + interval '1 day' WHERE name = 'purge'}),
         sql('UPDATE autoflow.jobs SET ran_at = now(), until = now()')],
@@ -230,7 +234,7 @@ subtest 'doctor' => sub {
         qr/the\ schema\ has\ version\ \d+/, qr/the\ extension\ pg_trgm/, qr/the\ clocks/,
         qr/there\ is\ room\ for\ a\ node's\ 5\ connections/, qr/the\ schema\ is\ whole/,
         qr/the\ module\ connects\ as\ www-data/, qr/there\ is\ a\ superuser/,
-        qr/no\ mail\ is\ stuck/, qr/the\ jobs\ are\ done/;
+        qr/no\ mail\ is\ stuck/, qr/an\ autoflow_seal_key\ opens\ whatever\ is\ sealed/, qr/the\ jobs\ are\ done/;
 
     $_->[1]->() for @faults;
     my @found = problems();

@@ -182,6 +182,13 @@ af_mfa_required_of(ngx_pool_t *pool, ngx_uint_t mode,
 char *
 af_mfa_init(ngx_conf_t *cf, ngx_http_autoflow_main_conf_t *amcf)
 {
+    if (amcf->mfa == AF_MFA_OPTIONAL && !amcf->seals) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "without an \"autoflow_seal_key\" that seals nobody can "
+                      "add an app by \"autoflow_mfa\" in %s:%ui",
+                      amcf->mfa_line.file, amcf->mfa_line.line);
+    }
+
     ngx_conf_init_uint_value(amcf->mfa, AF_MFA_OPTIONAL);
 
     /* nobody of those could ever log in */

@@ -57,7 +57,7 @@ SELECT CASE
                'error log says why a job fails', string_agg(name, ', '))
     END
   FROM autoflow.jobs
- WHERE name <> 'audit_log'
+ WHERE name NOT IN ('audit_log', 'seals')
    AND coalesce(ran_at, until) < now() - 3 * period - interval '10 minutes';
 
 SELECT to_regprocedure('autoflow.sessions_halfway()') IS NOT NULL AS known

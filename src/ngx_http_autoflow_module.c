@@ -30,6 +30,7 @@
 #include "db/jobs.h"
 #include "db/replica.h"
 #include "db/room.h"
+#include "db/seals.h"
 #include "mail/conf.h"
 #include "mail/outbox.h"
 #include "keys/keys.h"
@@ -138,6 +139,10 @@ static const af_jobs_row_t  ngx_http_autoflow_jobs[] = {
     { "audit_log", 5 * 1000, .statement = &af_sql_jobs_audit_log,
       .receive = af_audit_log_write,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, audit_log) },
+
+    { "seals", 10 * 1000, .statement = &af_sql_jobs_reseal,
+      .receive = af_seals_next,
+      .offset = offsetof(ngx_http_autoflow_main_conf_t, former) },
 
     { "send_mails", 15 * 1000, .function = af_outbox_poll,
       .offset = offsetof(ngx_http_autoflow_main_conf_t, outbox) },
@@ -622,6 +627,8 @@ ngx_http_autoflow_create_main_conf(ngx_conf_t *cf)
      *     amcf->replica = NULL;
      *     amcf->feed = NULL;
      *     amcf->audit_log = NULL;
+     *     amcf->sealed = NULL;
+     *     amcf->former = NULL;
      *     amcf->mail_conf = NULL;
      *     amcf->mail_templates = { 0, NULL };
      *     amcf->link_base = { 0, NULL };
@@ -709,8 +716,16 @@ ngx_http_autoflow_init_service(ngx_conf_t *cf,
     amcf->db = af_db_create(cf->pool, amcf->database, NULL);
     amcf->wide = af_db_create_wide(cf->pool, amcf->database);
 
-    if (amcf->feed == NULL || amcf->db == NULL || amcf->wide == NULL) {
+    amcf->sealed = af_seals_create(cf->pool, amcf);
+
+    if (amcf->feed == NULL || amcf->db == NULL || amcf->wide == NULL
+        || amcf->sealed == NULL)
+    {
         return NGX_CONF_ERROR;
+    }
+
+    if (amcf->seals && amcf->seal_keys.n > 1) {
+        amcf->former = amcf->sealed;
     }
 
     if (amcf->replica_conf) {
@@ -954,7 +969,7 @@ ngx_http_autoflow_init_process(ngx_cycle_t *cycle)
     }
 
     amcf->jobs = af_jobs_start(cycle, ngx_http_autoflow_jobs, amcf,
-                               amcf->database, amcf->connect);
+                               amcf->database, amcf->sealed, amcf->connect);
 
     return amcf->jobs ? NGX_OK : NGX_ERROR;
 }

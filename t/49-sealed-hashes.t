@@ -11,6 +11,9 @@ my $sealed = qr/^\$sealed\$[\w-]{150,}$/;
 
 my $t = Test::Autoflow->new(settings => {autoflow_seal_key => $key[0]})->start;
 
+# what seals anew, too
+$t->job_off('seals');
+
 sub keys_are (@keys) {
     $t->settings->{autoflow_seal_key} = @keys ? join('; autoflow_seal_key ', @keys) : undef;
     $t->reload->ready;

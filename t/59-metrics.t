@@ -22,6 +22,7 @@ $mails->configure(
     autoflow_zone     => '1m',
     autoflow_attempts => 'account=2/15m account_total=off address=off changes=20/1m',
     autoflow_audit_log => 'audit.json',
+    autoflow_seal_key => join('; autoflow_seal_key ', map { 'hex:' . $_ x 32 } qw(a1 b2)),
 )->start;
 
 # family => {the values of its labels => value}

@@ -374,6 +374,19 @@ subtest 'a browser that is remembered' => sub {
     $t->reload->ready;
 };
 
+subtest 'a key that is missing' => sub {
+    my $zoe = guarded('zoe');
+    my $v = asked('zoe');
+    my $key = $t->settings->{autoflow_seal_key};
+    $t->settings->{autoflow_seal_key} = 'hex:' . 'b2' x 32;
+    $t->reload->ready;
+    $v->submit({code => code($zoe)})->is(503)->says('Enter your code');
+    like error($v, 'code'), qr/can’t be checked.*use a recovery code/, 'what else there is';
+    recovers($v, $zoe->{codes}[0])->leads_to('/account/');
+    $t->settings->{autoflow_seal_key} = $key;
+    $t->reload->ready;
+};
+
 subtest 'without a key to seal with' => sub {
     my $owen = guarded('owen');
     $t->settings->{autoflow_seal_key} .= ' use=open';

@@ -1,5 +1,6 @@
 #include "api/codes.h"
 #include "api/attempts.h"
+#include "db/seals.h"
 #include "flow/budget.h"
 #include "flow/facts.h"
 #include "http/request.h"
@@ -68,14 +69,19 @@ af_code_compare(af_ctx_t *ctx, const char *user_id)
 }
 
 
-/* of all apps of the account: people have one code before them, no name */
+/*
+ * Of all apps of the account: people have one code before them, no name.  If
+ * there was a seed to compare it with, it is wrong, whatever it may have been
+ * for another one: otherwise nobody would count the guesses at that seed.
+ */
 
 static ngx_int_t
 compare_app(af_ctx_t *ctx, const char *user_id, const char *code)
 {
-    size_t      i;
-    json_t     *factors, *factor;
-    ngx_int_t   rc;
+    size_t       i, closed, n;
+    json_t      *factors, *factor;
+    ngx_int_t    rc;
+    const char  *seed;
 
     factors = json_loads(af_column(ctx, "factors"), 0, NULL);
     if (factors == NULL) {
@@ -83,11 +89,25 @@ compare_app(af_ctx_t *ctx, const char *user_id, const char *code)
     }
 
     rc = NGX_DECLINED;
+    n = json_array_size(factors);
+    closed = 0;
+    seed = NULL;
 
     json_array_foreach(factors, i, factor) {
-        if (rc == NGX_DECLINED) {
-            rc = compare_factor(ctx, user_id, factor, code);
+        if (rc == NGX_OK || rc == NGX_ERROR) {
+            break;
         }
+
+        rc = compare_factor(ctx, user_id, factor, code);
+
+        if (rc == NGX_ABORT) {
+            seed = json_string_value(json_object_get(factor, "seed"));
+            closed++;
+        }
+    }
+
+    if (closed && rc != NGX_OK && rc != NGX_ERROR) {
+        rc = (closed == n) ? af_code_closed(ctx, seed) : NGX_DECLINED;
     }
 
     json_decref(factors);
@@ -108,13 +128,6 @@ compare_factor(af_ctx_t *ctx, const char *user_id, json_t *factor,
                        json_integer_value(json_object_get(factor, "step")),
                        code);
 
-    if (rc == NGX_ABORT) {
-        af_request_log(NGX_LOG_ERR, ctx->request,
-                       "no \"autoflow_seal_key\" opens the seed of a factor, "
-                       "whose codes are refused");
-        return NGX_DECLINED;
-    }
-
     if (rc != NGX_OK) {
         return rc;
     }
@@ -125,6 +138,31 @@ compare_factor(af_ctx_t *ctx, const char *user_id, json_t *factor,
     af_bind(ctx, "factor_id", id);
 
     return id ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the log gets what says which key it is, see db/seals.h */
+
+ngx_int_t
+af_code_closed(af_ctx_t *ctx, const char *sealed)
+{
+    char  *cause;
+
+    static const char  text[] =
+        "no \"autoflow_seal_key\" opens the secret of a factor, sealed by the "
+        "key %*s%Z";
+
+    cause = ngx_pnalloc(ctx->request->pool, sizeof(text) + AF_SEAL_KEY_LEN);
+    if (cause == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf((u_char *) cause, text,
+                       ngx_min(ngx_strlen(sealed), AF_SEAL_KEY_LEN), sealed);
+
+    af_attempts_unchecked(ctx);
+
+    return af_problem(ctx, AF_CODES_UNAVAILABLE, cause);
 }
 
 

@@ -17,7 +17,7 @@ void af_code_bind_none(af_ctx_t *ctx);
 /*
  * After mfa/find has found the account: compares the body's "code", or
  * "recovery_code", and binds what autoflow.use_code() gets.  NGX_DECLINED: it
- * is wrong; a pause ends the flow.
+ * is wrong; a pause ends the flow, as does what no key opens.
  */
 ngx_int_t af_code_compare(af_ctx_t *ctx, const char *user_id);
 
@@ -38,6 +38,12 @@ const char *af_code_reason(const af_ctx_t *ctx);
  */
 ngx_int_t af_code_match(af_ctx_t *ctx, const char *user_id, const char *sealed,
     int64_t last, const char *code);
+
+/*
+ * Ends the flow: no key opens this seed, which is an operator's mistake.  No
+ * attempt has failed.
+ */
+ngx_int_t af_code_closed(af_ctx_t *ctx, const char *sealed);
 
 
 #endif /* AF_API_CODES_H */

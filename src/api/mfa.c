@@ -169,7 +169,7 @@ const af_route_t  af_mfa_routes[] = {
 
     { NGX_HTTP_POST, "/auth/mfa/factors/{id}/confirm", AF_USER,
       .summary = "Confirm an authenticator app with a code",
-      .problems = AF_PROBLEM_LIST(AF_WRONG_CODE),
+      .problems = AF_PROBLEM_LIST(AF_WRONG_CODE, AF_CODES_UNAVAILABLE),
       .proof = AF_PROOF_FACTOR,
       .body = &confirm_schema,
       .answer = &af_schema_confirmed_factor,
@@ -349,23 +349,24 @@ ngx_int_t
 af_step_factor_compare(af_ctx_t *ctx)
 {
     ngx_int_t    rc;
-    const char  *user_id;
+    const char  *user_id, *seed;
 
     if (!af_found(ctx)) {
         return af_problem(ctx, AF_NOT_FOUND, NULL);
     }
 
+    seed = af_column(ctx, "sealed_seed");
+
     if (af_value(ctx, "user_id", &user_id) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = af_code_match(ctx, user_id, af_column(ctx, "sealed_seed"), -1,
-                       af_field(ctx, "code"));
+    rc = af_code_match(ctx, user_id, seed, -1, af_field(ctx, "code"));
 
     switch (rc) {
 
     case NGX_ABORT:
-        return af_problem(ctx, AF_MFA_OFF, NULL);
+        return af_code_closed(ctx, seed);
 
     case NGX_DECLINED:
         return af_problem(ctx, AF_WRONG_CODE, NULL);

@@ -110,7 +110,7 @@ const af_route_t  af_mfa_login_routes[] = {
       .summary = "Log in with a factor, after the password",
       .problems = AF_PROBLEM_LIST(AF_INVALID_MAIL_TOKEN, AF_INVALID_CODE,
                                   AF_INVALID_PASSKEY, AF_PASSKEYS_OFF,
-                                  AF_TOO_MANY_ATTEMPTS),
+                                  AF_CODES_UNAVAILABLE, AF_TOO_MANY_ATTEMPTS),
       .body = &verify_schema,
       .answer = &af_schema_token_pair,
       .lock = &af_sql_auth_lock_account,

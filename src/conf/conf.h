@@ -19,6 +19,7 @@
 
 struct af_attempts_s;
 struct af_audit_log_s;
+struct af_seals_s;
 struct af_cache_s;
 struct af_cookies_s;
 struct af_cors_s;
@@ -136,6 +137,8 @@ typedef struct {
     struct af_jobs_s           *jobs;      /* per worker */
     struct af_room_s           *room;      /* of one worker */
     struct af_audit_log_s      *audit_log; /* NULL: off */
+    struct af_seals_s          *sealed;    /* NULL without a database */
+    struct af_seals_s          *former;    /* likewise; NULL: no former keys */
 
     ngx_array_t                *remotes;   /* of af_remote_t *; all servers' */
 

@@ -4,13 +4,21 @@
 #include <sys/stat.h>
 
 
+/* octets of a position */
+#define AF_AUDIT_LOG_POSITION  128
+
+
 struct af_audit_log_s {
     ngx_open_file_t  *file;        /* reopened by nginx on USR1 */
+    const char       *values[1];   /* the position, or NULL */
+    char              position[AF_AUDIT_LOG_POSITION];
     unsigned          failing:1;
     unsigned          torn:1;      /* a line of the file isn't complete */
 };
 
 
+static ngx_int_t af_audit_log_append(af_audit_log_t *log,
+    const PGresult *batch);
 static void af_audit_log_failed(af_audit_log_t *log, ssize_t written);
 static ngx_uint_t af_audit_log_take_back(ngx_fd_t fd, ssize_t written);
 
@@ -59,21 +67,49 @@ af_audit_log_check(ngx_conf_t *cf, const ngx_http_autoflow_main_conf_t *amcf)
 
 
 ngx_int_t
-af_audit_log_write(void *data, const PGresult *batch)
+af_audit_log_write(void *data, const PGresult *batch,
+    const char *const **values)
 {
     af_audit_log_t *log = data;
 
+    int  column;
+
+    *values = log->values;
+
+    if (batch == NULL) {
+        log->values[0] = NULL;
+        return NGX_OK;
+    }
+
+    if (PQgetvalue(batch, 0, PQfnumber(batch, "more"))[0] != 't') {
+        return NGX_DONE;
+    }
+
+    if (af_audit_log_append(log, batch) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    column = PQfnumber(batch, "position");
+
+    (void) ngx_cpystrn((u_char *) log->position,
+                       (u_char *) PQgetvalue(batch, 0, column),
+                       sizeof(log->position));
+
+    log->values[0] = log->position;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+af_audit_log_append(af_audit_log_t *log, const PGresult *batch)
+{
     int      column;
     char    *lines;
     size_t   len;
     ssize_t  n;
 
     column = PQfnumber(batch, "lines");
-
-    if (PQgetisnull(batch, 0, column)) {
-        return NGX_OK;
-    }
-
     lines = PQgetvalue(batch, 0, column);
     len = PQgetlength(batch, 0, column);
 

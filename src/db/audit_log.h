@@ -28,7 +28,8 @@ char *af_audit_log_check(ngx_conf_t *cf,
  * Appends a batch to the file.  NGX_ERROR if nothing was appended, as on a full
  * disk, which is logged once.  For the table of jobs.
  */
-ngx_int_t af_audit_log_write(void *data, const PGresult *batch);
+ngx_int_t af_audit_log_write(void *data, const PGresult *batch,
+    const char *const **values);
 
 
 #endif /* AF_DB_AUDIT_LOG_H */

@@ -13,14 +13,12 @@
 /* milliseconds that a job which receives may take, while others wait */
 #define AF_JOBS_TURN  2000
 
-/* milliseconds between looks at what metrics tell */
+/* milliseconds between looks at what metrics tell, and at what is sealed */
 #define AF_JOBS_WATCH  5000
+#define AF_JOBS_COUNT  60000
 
 /* the minimal timeout of a job, in milliseconds: above statement_timeout */
 #define AF_JOBS_TIMEOUT  15000
-
-/* octets of a position */
-#define AF_JOBS_POSITION  128
 
 /* the fence, and the statement that it protects */
 #define AF_JOBS_CALLS  2
@@ -59,12 +57,15 @@ struct af_jobs_s {
     const af_jobs_row_t   *job;        /* the one being run */
     ngx_msec_t             claimed;    /* when */
     ngx_msec_t             watched;    /* when metrics were */
+    af_seals_t            *seals;
+    ngx_msec_t             counted;    /* when these were, */
+    ngx_uint_t             counts;     /* if they were */
 
     const char            *claim[3];   /* names, periods, the holder */
     const char            *fence[2];   /* the job's name and number */
     char                   number[NGX_INT64_LEN + 1];
-    const char            *received[1];    /* the position, or NULL */
-    char                   position[AF_JOBS_POSITION];
+    const char *const     *values;     /* of a job that receives */
+    ngx_uint_t             received;   /* a batch, in this turn */
 
     af_db_op_t             op;
     af_db_call_t           calls[AF_JOBS_CALLS];
@@ -92,16 +93,18 @@ static ngx_uint_t af_jobs_turn_ends(const af_jobs_t *jobs);
 static void *af_jobs_data(const af_jobs_t *jobs, const af_jobs_row_t *job);
 static ngx_uint_t af_jobs_is_ours(const af_jobs_t *jobs,
     const af_jobs_row_t *job);
-static ngx_int_t af_jobs_receive(af_jobs_t *jobs, const PGresult *res);
+static ngx_uint_t af_jobs_receive(af_jobs_t *jobs, const PGresult *batch);
 static void af_jobs_failed(af_jobs_t *jobs, const char *name);
 static void af_jobs_watch(af_jobs_t *jobs);
 static void af_jobs_watched(af_db_op_t *op);
+static void af_jobs_count(af_jobs_t *jobs);
+static void af_jobs_counted(af_db_op_t *op);
 static int64_t af_jobs_number(const PGresult *res, int row, const char *name);
 
 
 af_jobs_t *
 af_jobs_start(ngx_cycle_t *cycle, const af_jobs_row_t *table, void *conf,
-    const af_db_conf_t *db, ngx_thread_pool_t *threads)
+    const af_db_conf_t *db, af_seals_t *seals, ngx_thread_pool_t *threads)
 {
     af_jobs_t  *jobs;
 
@@ -112,6 +115,7 @@ af_jobs_start(ngx_cycle_t *cycle, const af_jobs_row_t *table, void *conf,
 
     jobs->log = cycle->log;
     jobs->table = table;
+    jobs->seals = seals;
 
     while (table[jobs->n].name) {
         jobs->n++;
@@ -196,10 +200,10 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     ngx_uint_t              i, n;
     const af_statement_t  **statements;
 
-    /* those of the jobs, our own three, and NULL */
+    /* those of the jobs, our own four, and NULL */
 
     statements = ngx_pcalloc(cycle->pool,
-                             (jobs->n + 4) * sizeof(af_statement_t *));
+                             (jobs->n + 5) * sizeof(af_statement_t *));
 
     if (statements == NULL || af_jobs_claim_values(jobs, cycle) != NGX_OK) {
         return NGX_ERROR;
@@ -209,6 +213,7 @@ af_jobs_statements(af_jobs_t *jobs, ngx_cycle_t *cycle,
     statements[n++] = &af_sql_jobs_claim;
     statements[n++] = &af_sql_jobs_fence;
     statements[n++] = &af_sql_jobs_watch;
+    statements[n++] = &af_sql_jobs_seals;
 
     for (i = 0; i < jobs->n; i++) {
         if (jobs->table[i].statement) {
@@ -378,6 +383,11 @@ af_jobs_timer(ngx_event_t *ev)
     if (jobs->state == AF_JOBS_PAUSED) {
         af_jobs_run(jobs);
 
+    } else if (!jobs->counts
+               || ngx_current_msec - jobs->counted >= AF_JOBS_COUNT)
+    {
+        af_jobs_count(jobs);
+
     } else if (ngx_current_msec - jobs->watched >= AF_JOBS_WATCH) {
         af_jobs_watch(jobs);
 
@@ -428,7 +438,7 @@ af_jobs_claimed(af_db_op_t *op)
 
     af_db_clear(op);
 
-    if (jobs->job) {
+    if (jobs->job && af_jobs_receive(jobs, NULL)) {
         af_jobs_run(jobs);
 
     } else {
@@ -460,7 +470,7 @@ af_jobs_set_current(af_jobs_t *jobs, const PGresult *res)
     }
 
     jobs->claimed = ngx_current_msec;
-    jobs->received[0] = NULL;
+    jobs->received = 0;
 }
 
 
@@ -475,7 +485,7 @@ af_jobs_run(af_jobs_t *jobs)
     jobs->calls[0].statement = &af_sql_jobs_fence;
     jobs->calls[0].values = jobs->fence;
     jobs->calls[1].statement = jobs->job->statement;
-    jobs->calls[1].values = jobs->job->receive ? jobs->received : NULL;
+    jobs->calls[1].values = jobs->values;
     jobs->op.ncalls = 2;
 
     af_jobs_send(jobs, AF_JOBS_RUNNING, af_jobs_done);
@@ -492,9 +502,8 @@ af_jobs_done(af_db_op_t *op)
     more = 0;
 
     if (op->status == AF_DB_OK) {
-        more = af_jobs_more(jobs->results[1])
-               && !af_jobs_turn_ends(jobs)
-               && af_jobs_receive(jobs, jobs->results[1]) == NGX_OK;
+        more = jobs->job->receive ? af_jobs_receive(jobs, jobs->results[1])
+                                  : af_jobs_more(jobs->results[1]);
 
     } else {
         af_jobs_failed(jobs, jobs->job->name);
@@ -536,38 +545,43 @@ af_jobs_more(const PGresult *res)
 static ngx_uint_t
 af_jobs_turn_ends(const af_jobs_t *jobs)
 {
-    return jobs->received[0]
+    return jobs->received
            && (ngx_exiting
                || ngx_current_msec - jobs->claimed >= AF_JOBS_TURN);
 }
 
 
-/* what is done with is not sent again: hence no pause before the next batch */
+/*
+ * What is done with is not sent again: hence no pause before the next batch.
+ * Whether there is one; of a job that doesn't receive, the first.
+ */
 
-static ngx_int_t
-af_jobs_receive(af_jobs_t *jobs, const PGresult *res)
+static ngx_uint_t
+af_jobs_receive(af_jobs_t *jobs, const PGresult *batch)
 {
+    ngx_int_t             rc;
     const af_jobs_row_t  *job;
 
     job = jobs->job;
+    jobs->values = NULL;
 
     if (job->receive == NULL) {
-        return NGX_OK;
+        return 1;
     }
 
-    if (job->receive(af_jobs_data(jobs, job), res) != NGX_OK) {
+    if (batch && af_jobs_turn_ends(jobs)) {
+        return 0;
+    }
+
+    jobs->received = (batch != NULL);
+
+    rc = job->receive(af_jobs_data(jobs, job), batch, &jobs->values);
+
+    if (rc == NGX_ERROR) {
         af_count_named(AF_METRIC_JOB_ERRORS, job->name);
-        return NGX_ERROR;
     }
 
-    (void) ngx_cpystrn((u_char *) jobs->position,
-                       (u_char *) PQgetvalue(res, 0,
-                                             PQfnumber(res, "position")),
-                       sizeof(jobs->position));
-
-    jobs->received[0] = jobs->position;
-
-    return NGX_OK;
+    return rc == NGX_OK;
 }
 
 
@@ -639,6 +653,44 @@ af_jobs_watched(af_db_op_t *op)
         }
     }
 
+    af_db_clear(op);
+    af_jobs_claim(jobs);
+}
+
+
+/* likewise: what no key of its own opens */
+
+static void
+af_jobs_count(af_jobs_t *jobs)
+{
+    jobs->calls[0].statement = &af_sql_jobs_seals;
+    jobs->calls[0].values = af_seals_values(jobs->seals);
+    jobs->op.ncalls = 1;
+
+    af_jobs_send(jobs, AF_JOBS_WATCHING, af_jobs_counted);
+}
+
+
+static void
+af_jobs_counted(af_db_op_t *op)
+{
+    af_jobs_t *jobs = op->data;
+
+    /* without a database it waits for that, not for its next time */
+
+    if (op->status != AF_DB_UNAVAILABLE) {
+        jobs->counted = ngx_current_msec;
+        jobs->counts = 1;
+    }
+
+    if (op->status != AF_DB_OK) {
+        af_jobs_failed(jobs, jobs->calls[0].statement->name);
+        af_db_clear(op);
+        af_jobs_state(jobs, AF_JOBS_IDLE);
+        return;
+    }
+
+    af_seals_counted(jobs->seals, jobs->results[0]);
     af_db_clear(op);
     af_jobs_claim(jobs);
 }

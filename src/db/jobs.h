@@ -19,7 +19,7 @@
  *                                                  more to do, or RUNNING with
  *                                                  a job that receives
  *   PAUSED     a short timer                       RUNNING
- *   WATCHING   the statement that metrics need     CLAIMING
+ *   WATCHING   a statement that metrics need       CLAIMING
  *
  * Any state becomes IDLE when the database is unavailable.  A worker that exits
  * doesn't wait: the server completes what was sent.
@@ -29,6 +29,7 @@
 #define AF_DB_JOBS_H
 
 #include "db/pool.h"
+#include "db/seals.h"
 
 
 /* The last row of a table has no name. */
@@ -44,12 +45,14 @@ typedef struct {
     const af_statement_t  *statement;
 
     /*
-     * Gets what the statement returned, when that is committed.  If it returns
-     * NGX_OK, the column "position" is the parameter of the next batch's
-     * statement, which follows at once; of the first batch, it is null.  After
-     * two seconds it is the other jobs' turn, and the last batch is dropped.
+     * Sets the parameters of the statement: of the first batch, if `batch` is
+     * NULL; then it gets what the statement returned, when that is committed,
+     * and the next batch follows at once.  NGX_DONE: there is none; NGX_ERROR:
+     * it has failed, and was logged.  After two seconds it is the other jobs'
+     * turn, and the last batch is dropped.
      */
-    ngx_int_t            (*receive)(void *data, const PGresult *batch);
+    ngx_int_t            (*receive)(void *data, const PGresult *batch,
+                                    const char *const **values);
 
     /* or a function */
     void                 (*function)(void *data);
@@ -64,10 +67,12 @@ typedef struct af_jobs_s  af_jobs_t;
 
 /*
  * Starts the jobs of a table in a worker; db is NULL if no statements are to be
- * run.  Returns NULL if there is no memory.  For init_process.
+ * run, else `seals` are counted, too.  Returns NULL if there is no memory.  For
+ * init_process.
  */
 af_jobs_t *af_jobs_start(ngx_cycle_t *cycle, const af_jobs_row_t *table,
-    void *conf, const af_db_conf_t *db, ngx_thread_pool_t *threads);
+    void *conf, const af_db_conf_t *db, af_seals_t *seals,
+    ngx_thread_pool_t *threads);
 
 /* For exit_process. */
 void af_jobs_stop(af_jobs_t *jobs);

@@ -118,7 +118,9 @@ const af_problem_t  af_problems[] = {
     [AF_UNAVAILABLE] = { 503, "unavailable",
         "The service is temporarily unavailable.", NULL },
     [AF_OVERLOADED] = { 503, "overloaded",
-        "The service is temporarily overloaded.", NULL }
+        "The service is temporarily overloaded.", NULL },
+    [AF_CODES_UNAVAILABLE] = { 503, "codes_unavailable",
+        "Codes of this app can't be checked at the moment.", NULL }
 };
 
 

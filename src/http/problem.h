@@ -70,6 +70,7 @@ typedef enum {
     AF_INTERNAL_ERROR,
     AF_UNAVAILABLE,
     AF_OVERLOADED,
+    AF_CODES_UNAVAILABLE,
 
     AF_PROBLEMS                    /* their number */
 } af_problem_id_t;

@@ -242,7 +242,7 @@ af_problem_cause(af_problem_id_t id)
 
 /*
  * Thousands of requests a second may be refused under overload, or while no
- * token can be verified: each worker logs only one line a second.
+ * token can be verified, or no code: each worker logs only one line a second.
  */
 
 static ngx_uint_t
@@ -250,7 +250,9 @@ af_problem_is_muted(af_problem_id_t id, ngx_uint_t caused)
 {
     static time_t  logged[AF_PROBLEMS];
 
-    if (id != AF_OVERLOADED && (id != AF_UNAVAILABLE || caused)) {
+    if (id != AF_OVERLOADED && id != AF_CODES_UNAVAILABLE
+        && (id != AF_UNAVAILABLE || caused))
+    {
         return 0;
     }
 

@@ -28,6 +28,7 @@ static const struct {
     { AF_WRONG_PASSWORD, "current_password" },
     { AF_INVALID_CODE, "code" },
     { AF_WRONG_CODE, "code" },
+    { AF_CODES_UNAVAILABLE, "code" },
     { AF_ROLE_TAKEN, "name" },
     { AF_PROBLEM_NONE, NULL }
 };

@@ -184,7 +184,12 @@ af_page_is_final(const af_ctx_t *ctx)
         return 0;
     }
 
-    if (state->recovered || af_problems[ctx->problem].status >= 500) {
+    /* the form has another way, besides codes */
+
+    if (state->recovered
+        || (af_problems[ctx->problem].status >= 500
+            && ctx->problem != AF_CODES_UNAVAILABLE))
+    {
         return 1;
     }
 

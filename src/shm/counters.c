@@ -135,7 +135,14 @@ _Static_assert(af_label_count(result) == AF_DELIVERY_VALUES, "values");
 
 /* the statements among the module's jobs */
 af_label(job, "name", "purge", "addresses", "failures", "roles", "messages",
-         "mails", "audit", "audit_log");
+         "mails", "audit", "audit_log", "seals");
+
+/* in the order of af_seal_kind_t and af_seal_key_t */
+af_label(seal, "of", "seed", "hash");
+_Static_assert(af_label_count(seal) == AF_SEAL_KINDS, "values");
+
+af_label(seal_key, "key", "former", "missing");
+_Static_assert(af_label_count(seal_key) == AF_SEAL_KEYS, "values");
 
 
 /* judging takes microseconds, a statement tenths of a millisecond */
@@ -287,7 +294,13 @@ static const af_metric_t  af_metrics[AF_METRICS] = {
 
     [AF_METRIC_JOB_ERRORS] = {
         "autoflow_job_errors_total", "How often the job failed on this node.",
-        AF_COUNTER, .labels = { &af_label_job }, .node = 1 }
+        AF_COUNTER, .labels = { &af_label_job }, .node = 1 },
+
+    [AF_METRIC_SEALS] = {
+        "autoflow_seals",
+        "What was sealed by a former autoflow_seal_key, or by none of them.",
+        AF_GAUGE, .labels = { &af_label_seal, &af_label_seal_key },
+        .node = 1 }
 };
 
 

@@ -50,6 +50,7 @@ typedef enum {
     AF_METRIC_MAILS_OLDEST,
     AF_METRIC_JOB_RUN,         /* af_metric_value() */
     AF_METRIC_JOB_ERRORS,      /* af_count_named() */
+    AF_METRIC_SEALS,           /* af_seal_kind_t, af_seal_key_t */
     AF_METRICS
 } af_metric_id_t;
 
@@ -133,6 +134,22 @@ typedef enum {
     AF_REPLICA_NOTHING,        /* it found none, or a problem: it may be late */
     AF_REPLICA_OUTCOMES
 } af_replica_outcome_t;
+
+
+/* what is sealed, and by a key that is not the current one */
+
+typedef enum {
+    AF_SEAL_SEED = 0,
+    AF_SEAL_HASH,
+    AF_SEAL_KINDS
+} af_seal_kind_t;
+
+
+typedef enum {
+    AF_SEAL_FORMER = 0,
+    AF_SEAL_MISSING,           /* in the configuration */
+    AF_SEAL_KEYS
+} af_seal_key_t;
 
 
 /* the maximum numbers of a histogram's bounds, and of a metric's labels */

@@ -213,6 +213,13 @@ sub jobs_due ($self, $name = undef) {
         THEN now() ELSE now() + interval '1 hour' END}, {}, $name);
 }
 
+# a job that no node is to run
+sub job_off ($self, $name) {
+    $self->db->do(q{INSERT INTO autoflow.jobs (name, holder, period, until)
+        VALUES (?, 'nobody', '1 hour', 'infinity')}, {}, $name);
+    return $self;
+}
+
 # the number of its statements that wait for a lock
 sub blocked ($self) { $self->connections("AND wait_event_type = 'Lock'") }
 

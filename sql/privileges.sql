@@ -47,7 +47,7 @@ GRANT SELECT,
       DELETE
     ON autoflow.factors TO autoflow_app;
 
-GRANT SELECT (user_id, hash),
+GRANT SELECT (user_id, hash, used_at),
       INSERT (user_id, hash),
       DELETE
     ON autoflow.recovery_codes TO autoflow_app;

@@ -197,6 +197,16 @@ subtest 'without a password any recent proof is one' => sub {
     $t->delete_ok('/auth/me' => $t->bearer($fay))->status_is(204);
 };
 
+subtest 'a change without a password is no guess' => sub {
+    my $gus = bare('gus');
+    $t->patch_ok('/auth/me' => $t->bearer($gus) => json => {email => 'gus@example.com'})
+        ->status_is(200) for 1 .. 12;
+    $t->put_ok('/auth/me/password' => $t->bearer($gus) => json => {new_password => $good})
+        ->status_is(204);
+    $t->put_ok('/auth/me/password' => $t->bearer($gus) => json => {new_password => $good})
+        ->errors_are({current_password => 'required'}) for 1 .. 12;
+};
+
 # what its owner does meanwhile: the thief has sent it before
 subtest 'a session that ends meanwhile' => sub {
     for my $change ([PUT => '/auth/me/password', {new_password => $good}],
@@ -275,6 +285,13 @@ subtest 'recovery codes' => sub {
     is scalar @{$kate->{recovery_codes}}, 10, 'are shown with a registration';
     prove($kate, recovery_code => $kate->{recovery_codes}[0])->status_is(200);
     prove($kate, recovery_code => $kate->{recovery_codes}[0])->problem_is(403, 'invalid_code');
+
+    # by use_code() of before, which was being executed while it was replaced
+    my $kurt = bare('kurt');
+    $t->db->do('UPDATE autoflow.recovery_codes SET used_at = now() WHERE user_id = ?', {},
+        id($kurt));
+    prove($kurt, recovery_code => $kurt->{recovery_codes}[0])
+        ->problem_is(403, 'invalid_code', 'none that is marked as used');
 
     # its passkey is lost, and the address is its owner's
     $t->db->do(q{UPDATE autoflow.users SET email_verified = true WHERE id = ?}, {}, id($kate));

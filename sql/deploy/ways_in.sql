@@ -127,6 +127,7 @@ BEGIN
         DELETE FROM autoflow.recovery_codes c
          WHERE c.user_id = account_id
            AND c.hash = decode(recovery_hash, 'hex')
+           AND c.used_at IS NULL
         RETURNING 'recovery_code'
           INTO used_kind;
     END IF;

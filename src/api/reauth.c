@@ -64,7 +64,11 @@ af_step_reauth_verify(af_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    /* without one nothing is guessed */
+
     if (af_field(ctx, "current_password") == NULL) {
+        af_attempts_unchecked(ctx);
+
         return reauth->hash ? af_invalid(ctx, "current_password", "required",
                                          "is missing")
                             : NGX_OK;

@@ -206,6 +206,10 @@ subtest "GoTrue's auth.users" => sub {
     is_deeply \@asked, [[qw(webauthn Key)]];
     verifies($token, credential => passkey('gotrue', '9a1f1c1e-31a4-4a0e-9c29-000000000003')->get(
         options('/auth/mfa/passkey/options', json => {mfa_token => $token})));
+    my $phone = passkey('supabase', '9a1f1c1e-31a4-4a0e-9c29-000000000004')->eligible(1);
+    $t->post_ok('/auth/login/passkey' => json => {credential => $phone->get(
+        options('/auth/login/passkey/options'))})->status_is(200, 'a passkey alone')
+        ->json_is('/user/email' => 'social@example.com');
     login_is('banned@example.com', $good, 403, 'account_disabled');
 };
 

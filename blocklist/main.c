@@ -30,7 +30,7 @@
 /* of MD5 and NTLM */
 #define AF_OTHER_DIGITS    32
 
-#define AF_TRIALS          1000000
+#define AF_TRIALS          200000
 
 
 typedef enum {

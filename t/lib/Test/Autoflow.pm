@@ -306,9 +306,9 @@ sub pass ($self, $seconds) {
     return $self->set_clock($self->{clocked} + 2 * int(5e8 * $seconds));
 }
 
-# repeats that until a condition is true
+# repeats that, often, until a condition is true
 sub pass_until ($self, $seconds, $condition) {
-    return $self->wait_for(sub { $condition->() || !$self->pass($seconds) });
+    return $self->wait_for(sub { $condition->() || !$self->pass($seconds) }, 60, 0.02);
 }
 
 # stops the clock, which then only advances by pass(); or lets it run again, no

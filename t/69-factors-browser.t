@@ -268,7 +268,7 @@ subtest 'in German' => sub {
     heading(qr/^App einrichten$/);
     look('App einrichten');
     $browser->type('#code' => code(scan() =~ /secret=(\w+)/ ? $1 : ''))->click('.main');
-    heading(qr/Wiederherstellungscodes auf$/);
+    heading(qr/^Bewahren Sie diese Codes auf$/);
     look('Wiederherstellungscodes');
 };
 

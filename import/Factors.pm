@@ -9,7 +9,7 @@ use JSON::XS;
 use MIME::Base64 qw(decode_base64);
 
 use constant {
-    MAX         => 20,      # of an account, as autoflow.passkey_problem() has it
+    MAX         => 20,      # of an account, as autoflow.factor_problem() has it
     CODES_MAX   => 100,
     KEY_MAX     => 1024,    # src/webauthn/types.h
     ID_MAX      => 1023,

@@ -286,6 +286,11 @@ subtest 'recovery codes' => sub {
     prove($kate, recovery_code => $kate->{recovery_codes}[0])->status_is(200);
     prove($kate, recovery_code => $kate->{recovery_codes}[0])->problem_is(403, 'invalid_code');
 
+    my $otto = bare('otto');
+    is at_once($otto, map { [POST => '/auth/reauth', $t->bearer($otto), json =>
+        {recovery_code => $otto->{recovery_codes}[0]}] } 1, 2), '200, 403 invalid_code',
+        'nor twice at once';
+
     # by use_code() of before, which was being executed while it was replaced
     my $kurt = bare('kurt');
     $t->db->do('UPDATE autoflow.recovery_codes SET used_at = now() WHERE user_id = ?', {},
@@ -449,6 +454,13 @@ subtest 'the first factor of who must have one may be a passkey' => sub {
         WHERE target_id = ? AND action = 'factor_added'}, {}, id($rosa)), 1, 'it is audited';
     $mails->all_sent;
     is scalar(grep { /was added to/ } $mails->read('rosa@example.com')), 1, 'and mailed';
+
+    my $zoe = account_of('zoe');
+    $token = $must->('zoe', 'webauthn');
+    my @two = map { device()->create($for->($token)) } 1, 2;
+    is at_once($zoe, map { [POST => '/auth/mfa/enrol/passkey', json =>
+        {enrolment_token => $token, name => 'key', credential => $_}] } @two),
+        '200, 401 reauthentication_required', 'of two at once one is added';
 
     # as long as the password is the one that was given
     my $sven = account_of('sven');

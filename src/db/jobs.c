@@ -1,4 +1,5 @@
 #include "db/jobs.h"
+#include "db/seals.h"
 #include "shm/counters.h"
 #include "queries.h"
 #include "conf/transition.h"

@@ -29,7 +29,9 @@
 #define AF_DB_JOBS_H
 
 #include "db/pool.h"
-#include "db/seals.h"
+
+
+struct af_seals_s;
 
 
 /* The last row of a table has no name. */
@@ -71,7 +73,7 @@ typedef struct af_jobs_s  af_jobs_t;
  * init_process.
  */
 af_jobs_t *af_jobs_start(ngx_cycle_t *cycle, const af_jobs_row_t *table,
-    void *conf, const af_db_conf_t *db, af_seals_t *seals,
+    void *conf, const af_db_conf_t *db, struct af_seals_s *seals,
     ngx_thread_pool_t *threads);
 
 /* For exit_process. */

@@ -81,6 +81,9 @@ subtest 'a forgotten password' => sub {
     my ($living) = $t->db->selectrow_array(q{SELECT count(*) FROM autoflow.sessions
         WHERE user_id = ? AND ended_at IS NULL}, undef, $ada->{user}{id});
     is $living, 1, 'every session of before has ended';
+    $mails->all_sent;
+    is scalar(grep { /has a new password/ } $mails->read('Ada@example.com')), 1,
+        'and the owner is told';
 };
 
 # a login that has opened its session when the others are about to be ended

@@ -187,6 +187,8 @@ subtest 'without a password any recent proof is one' => sub {
     my $other = enter($emil->{device})->status_is(200)->tx->res->json;
     $send->('a first password')->status_is(204);
     $t->get_ok('/auth/me' => $t->bearer($other))->status_is(401, 'which ends the other sessions');
+    $mails->all_sent;
+    is scalar(grep { /has a new password/ } $mails->read('emil@example.com')), 1, 'and is mailed';
     login('emil')->problem_is(401, 'mfa_required');
     $send->('a first password')->errors_are({current_password => 'required'});
     $send->('an address')->errors_are({current_password => 'required'});

@@ -13,7 +13,7 @@
 
 
 /* the minimal autoflow.schema_version() that the statements need */
-#define AF_DB_SCHEMA_VERSION  32
+#define AF_DB_SCHEMA_VERSION  33
 
 /* milliseconds for all of it; and for each row of the backlog */
 #define AF_DB_TIMEOUT  10000

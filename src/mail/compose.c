@@ -29,7 +29,8 @@ const af_mail_kind_t  af_mail_kinds[AF_MAIL_KINDS] = {
     { "factor_removed", NULL },
     { "recovery_codes", NULL },
     { "passkey_cloned", NULL },
-    { "new_device", NULL }
+    { "new_device", NULL },
+    { "password_changed", NULL }
 };
 
 

@@ -12,7 +12,7 @@
 
 
 /* rows of af_mail_kinds[] */
-#define AF_MAIL_KINDS  11
+#define AF_MAIL_KINDS  12
 
 /* rows of af_mail_parts[]: the subject, the text, the HTML */
 #define AF_MAIL_PARTS  3

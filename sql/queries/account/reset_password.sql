@@ -6,10 +6,12 @@
 -- lock the owner out.
 --
 -- writes
+-- mails
 -- columns: user_id uuid, revoked text, familiar boolean
 --
 -- :mail_id     the token's outbox entry
 -- :password_hash
+-- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- user_id      no row: the token was used or has expired, or the account has
@@ -38,7 +40,12 @@ WITH token AS (
            updated_at = now()
       FROM token
      WHERE u.id = token.user_id
-    RETURNING u.id
+    RETURNING u.id, u.email, u.email_key
+), mail AS (
+    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
+    SELECT 'password_changed', id, email, email_key
+      FROM account
+     WHERE :mail::boolean
 )
 SELECT account.id AS user_id, revoked,
        autoflow.use_address(account.id, :ip_address::inet) AS familiar

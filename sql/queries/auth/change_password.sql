@@ -3,12 +3,14 @@
 -- pending address: someone else who knew the password may have requested it.
 --
 -- writes
+-- mails
 -- columns: user_id uuid, revoked text
 --
 -- :user_id, :session_id
 -- :verified_hash       the stored hash that was verified; null: there is none, and
 --                      the session must be as for factors
 -- :password_hash       the new one
+-- :mail                whether mails are on
 -- :ip_address, :user_agent, :request_id, :trace_id     may be null
 --
 -- user_id              no row: the hash was replaced after it was read, or the
@@ -26,7 +28,12 @@ WITH account AS (
             OR autoflow.may_change_factors(id, :session_id::uuid))
        AND is_active
        AND deleted_at IS NULL
-    RETURNING id
+    RETURNING id, email, email_key
+), mail AS (
+    INSERT INTO autoflow.outbox (kind, user_id, recipient, recipient_key)
+    SELECT 'password_changed', id, email, email_key
+      FROM account
+     WHERE :mail::boolean
 )
 SELECT account.id AS user_id, revoked
   FROM account

@@ -36,10 +36,9 @@ sub heading ($text) {
     $browser->says(h1 => $text, "the heading is $text");
 }
 
-sub focus_is ($expected) {
+sub focus_is (@given) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is $browser->script('const e = document.activeElement; return e.id || e.tagName'), $expected,
-        "the focus is on $expected";
+    $browser->focuses(@given);
 }
 
 sub sign_in ($name = 'ada') {

@@ -49,11 +49,9 @@ sub heading ($text, $name = "the heading is $text") {
     $browser->says(h1 => $text, $name);
 }
 
-sub focus { $browser->script('const e = document.activeElement; return e.id || e.tagName') }
-
-sub focus_is ($expected, $name = "the focus is on $expected") {
+sub focus_is (@given) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is focus(), $expected, $name;
+    $browser->focuses(@given);
 }
 
 sub sign_in ($email, $password = $good) {

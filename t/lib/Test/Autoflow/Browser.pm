@@ -139,6 +139,20 @@ sub says ($self, $css, $text, $name = "$css: $text") {
     return $self;
 }
 
+# waits for the focus to be on an element, by its id or name: a page's own focus
+# comes a moment after its text
+sub focuses ($self, $expected, $name = "the focus is on $expected") {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $on = '';
+    wait_until(sub {
+        $on = eval { $self->script('const e = document.activeElement; return e.id || e.tagName') }
+            // ($@ =~ $gone ? '' : Carp::croak($@));
+        $on eq $expected;
+    });
+    Test::More::is($on, $expected, $name);
+    return $self;
+}
+
 
 # Inside a page
 

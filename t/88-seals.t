@@ -9,9 +9,10 @@ use Test::Autoflow::Factors;
 use Test::More;
 
 my %key = map { $_ => 'hex:' . $_ x 32 } qw(a1 b2 c3 d4);
+$key{"$_ opens"} = "$key{$_} use=open" for qw(a1 b2);
 
 my $t = Test::Autoflow->new(clock => 1, server => 'location = /metrics { autoflow_metrics; }',
-    settings => {autoflow_seal_key => $key{a1}},
+    settings => {autoflow_seal_key => $key{a1}, autoflow_attempts => 'address=100/1m'},
     allow => [qr/exited on signal 9/])->start;
 factors_at($t);
 my $db = $t->db;
@@ -47,6 +48,8 @@ sub comes_true ($condition, @nodes) {
 sub job_until ($until) {
     $db->do(q{UPDATE autoflow.jobs SET until = ? WHERE name = 'seals'}, {}, $until);
 }
+
+sub seeds_left { (values %{seeds()})[0] }
 
 # who has sealed what: how many of each key
 sub seals ($table, $column) {
@@ -85,7 +88,9 @@ sub rest ($table, @without) {
 my %user = map { $_ => guarded($_) } qw(ada bob);
 my $pending = add($user{bob}, 'tablet');
 account('carol');
-$db->do(q{UPDATE autoflow.users SET last_login_at = now() - interval '1 hour'});
+# an address that a new password would withdraw
+$db->do(q{UPDATE autoflow.users SET last_login_at = now() - interval '1 hour',
+    pending_email = 'new@example.com'});
 $db->do(q{INSERT INTO autoflow.factors (user_id, kind, name, credential_id, public_key, algorithm,
     counter, confirmed_at) VALUES (?, 'webauthn', 'key', 'x', 'x', -7, 0, now())}, {},
     $user{ada}{user}{id});
@@ -99,6 +104,15 @@ subtest 'a key is replaced' => sub {
     $db->do(q{UPDATE autoflow.factors SET last_step = 4711 WHERE kind = 'totp'});
     my %former = map { $_ => all_of(@$_) } [\&seeds, 3, 'seeds'], [\&hashes, 3, 'hashes'];
     my @before = (rest(factors => 'sealed_seed'), rest(users => 'password_hash', 'last_login_at'));
+
+    keys_are('b2 opens', 'a1 opens');
+    my $fence = sub { $db->selectrow_array(q{SELECT fence FROM autoflow.jobs
+        WHERE name = 'purge'}) };
+    my $now = $fence->();
+    $t->jobs_due;
+    comes_true(sub { $fence->() > $now });
+    is $db->selectrow_array(q{SELECT count(*) FROM autoflow.jobs WHERE name = 'seals'}), 0,
+        'those that only open seal nothing';
 
     keys_are(qw(a1 b2));
     comes_true(sub { $db->selectrow_array(q{SELECT ran_at FROM autoflow.jobs
@@ -316,7 +330,11 @@ subtest 'an old backup comes back' => sub {
         'it needs a key that is not there';
     unused('ada');
     verify(asked('ada'), code => code($user{ada}{secret}))->problem_is(503, 'codes_unavailable');
+    job_until('infinity');
     keys_are(qw(a1 d4 c3));
+    gauges_are('seed former' => 1);
+    unlike said(), qr/nobody can use/, 'it is there, if only as the third';
+    job_until('now');
     only_current();
     code_ok('ada', 'until it is');
 };
@@ -328,6 +346,9 @@ subtest 'very many' => sub {
     like logged(qr/nobody can use/), qr/factors: at least 10000 by.*passwords: at least 10000 by/,
         'are not all counted';
     gauges_are('seed missing' => 10_000, 'hash missing' => 10_000);
+    $db->do(q{DELETE FROM autoflow.factors WHERE name = 'many'});
+    gauges_are('seed missing' => seeds_left(), 'hash missing' => 10_000);
+    unlike said(), qr/nobody can use/, 'and are told once';
 };
 
 $t->finish;

@@ -209,7 +209,7 @@ static void
 af_seals_batch(af_seals_t *seals, const PGresult *batch)
 {
     int      row, n, id, user_id, sealed;
-    char    *old, newer[AF_SEALED_SIZE];
+    char    *old, *last, newer[AF_SEALED_SIZE];
     u_char  *p;
 
     id = PQfnumber(batch, "id");
@@ -221,6 +221,14 @@ af_seals_batch(af_seals_t *seals, const PGresult *batch)
 
     for (row = 0; row < n; row++) {
         old = PQgetvalue(batch, row, sealed);
+        last = PQgetvalue(batch, row, id);
+
+        /* as texts, ids have the same order */
+
+        if (ngx_strcmp(last, seals->after) > 0) {
+            (void) ngx_cpystrn((u_char *) seals->after, (u_char *) last,
+                               AF_UUID_SIZE);
+        }
 
         if (af_seals_reseal(seals, PQgetvalue(batch, row, user_id), old, newer)
             != NGX_OK)
@@ -231,14 +239,11 @@ af_seals_batch(af_seals_t *seals, const PGresult *batch)
 
         p = ngx_sprintf(p, "%c{\"id\":\"%s\",\"old\":\"%s\",\"new\":\"%s\"}",
                         p == (u_char *) seals->batch ? '[' : ',',
-                        PQgetvalue(batch, row, id), old, newer);
+                        last, old, newer);
         seals->replaced++;
     }
 
     (void) ngx_sprintf(p, p == (u_char *) seals->batch ? "[]%Z" : "]%Z");
-
-    (void) ngx_cpystrn((u_char *) seals->after,
-                       (u_char *) PQgetvalue(batch, n - 1, id), AF_UUID_SIZE);
 
     seals->values[AF_SEALS_SEALS] = seals->batch;
 }

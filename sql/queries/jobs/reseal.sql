@@ -5,7 +5,6 @@
 -- next round finds what is left.
 --
 -- writes
--- custom plan
 -- columns: id uuid, user_id uuid, sealed text
 --
 -- :seals       an array of {"id","old","new"}
@@ -46,20 +45,25 @@ WITH seal AS MATERIALIZED (
       FROM hash
      WHERE u.id = hash.id
 )
-(SELECT f.id, f.user_id, f.sealed_seed AS sealed
-   FROM autoflow.factors f
-  WHERE :next::text = 'seed'
-    AND starts_with(f.sealed_seed, '$sealed$')
-    AND (left(f.sealed_seed, 13) COLLATE "C", f.id) > (:key::text, :after::uuid)
-    AND left(f.sealed_seed, 13) COLLATE "C" <= :key::text
-  ORDER BY left(f.sealed_seed, 13) COLLATE "C", f.id
-  LIMIT 50)
+-- the upper bound is outside: whatever the planner believes, 50 rows are read
+SELECT id, user_id, sealed
+  FROM (SELECT id, user_id, sealed_seed AS sealed
+          FROM autoflow.factors
+         WHERE :next::text = 'seed'
+           AND starts_with(sealed_seed, '$sealed$')
+           AND (left(sealed_seed, 13) COLLATE "C", id)
+               > (:key::text, :after::uuid)
+         ORDER BY left(sealed_seed, 13) COLLATE "C", id
+         LIMIT 50) AS f
+ WHERE starts_with(sealed, :key::text)
  UNION ALL
-(SELECT u.id, u.id, u.password_hash
-   FROM autoflow.users u
-  WHERE :next::text = 'hash'
-    AND starts_with(u.password_hash, '$sealed$')
-    AND (left(u.password_hash, 13) COLLATE "C", u.id) > (:key::text, :after::uuid)
-    AND left(u.password_hash, 13) COLLATE "C" <= :key::text
-  ORDER BY left(u.password_hash, 13) COLLATE "C", u.id
-  LIMIT 50);
+SELECT id, id, sealed
+  FROM (SELECT id, password_hash AS sealed
+          FROM autoflow.users
+         WHERE :next::text = 'hash'
+           AND starts_with(password_hash, '$sealed$')
+           AND (left(password_hash, 13) COLLATE "C", id)
+               > (:key::text, :after::uuid)
+         ORDER BY left(password_hash, 13) COLLATE "C", id
+         LIMIT 50) AS u
+ WHERE starts_with(sealed, :key::text);

@@ -162,8 +162,10 @@ subtest 'a key is removed too early' => sub {
     is $events->(), $before, 'nothing has failed';
     is $db->selectrow_array(q{SELECT count(*) FROM autoflow.failed_attempts WHERE kind = 'code'}),
         0, 'nothing is counted';
-    my @lines = said() =~ /(\[error\].*codes_unavailable)/g;
-    cmp_ok scalar @lines, '<', 20, 'the log has some lines';
+    my $said  = said();
+    my @lines = $said =~ /(\[error\].*codes_unavailable)/g;
+    my %second = map { $_ => 1 } $said =~ /^(\S+ \S+) \[error\].*codes_unavailable/mg;
+    is scalar(keys %second), scalar @lines, 'the log has a line a second';
     like $lines[0], qr/the key \Q$seed\E, problem/, 'which name the key';
     prove($open, code => '123456')->problem_is(403, 'invalid_code', 'without an app it is wrong');
     confirm($open, $late)->problem_is(503, 'codes_unavailable', 'nor can one be confirmed');

@@ -106,6 +106,20 @@ subtest 'another password ends the token' => sub {
     login('carl', "$good!")->problem_is(401, 'mfa_required');
     verify($t->tx->res->json->{mfa_token}, code => code($other->{secret}))
         ->problem_is(401, 'invalid_code', "another account's code");
+
+    my $dean = guarded('dean');
+    $token = asked('dean');
+    my $send = sub { $t->ua->post_p('/auth/mfa/verify' => json =>
+        {mfa_token => $token, code => code($dean->{secret})}) };
+    for my $change (q{password_hash = password_hash || ' '}, 'is_active = false') {
+        my ($res) = meanwhile(dean => [$send], "UPDATE autoflow.users SET $change WHERE id = ?");
+        is $res->json->{code}, 'invalid_code', "$change, while the code is compared";
+        $t->db->do('UPDATE autoflow.users SET password_hash = rtrim(password_hash)');
+    }
+    verify($token, code => code($dean->{secret}))
+        ->problem_is(400, 'invalid_token', 'and so does being disabled');
+    $t->db->do('UPDATE autoflow.users SET is_active = true');
+    verify($token, code => code($dean->{secret}))->status_is(200, 'as long as it lasts');
 };
 
 subtest 'recovery codes' => sub {

@@ -77,6 +77,11 @@ subtest 'a filter that is too long to come back to' => sub {
     is $back->(), '/account/admin/users', 'the list is';
     $v->get('admin/users?q=ada&role=editors&lang=en&done=saved');
     is $back->(), '/account/admin/users?q=ada&role=editors', 'another one is with its filter';
+    $v->cookies({});
+    $v->get("admin/users?role=$role")->is(303);
+    is $back->(), '/account/admin/users', 'likewise to sign in';
+    $v->get('admin/users?cursor=x')->is(303);
+    is $back->(), '/account/admin/users?cursor=x', 'which comes before what is malformed';
     $v = signed_in('root@example.com');
 };
 

@@ -18,6 +18,9 @@ my $good = 'correct horse battery staple';
 my $own  = tempdir;
 chmod 0755, $own;
 path($own, 'templates')->make_path->child('account.html')->spurt('{{>start}}<h2>Mine</h2>{{>end}}');
+path($own, 'templates/password.html')->spurt('<main><p>{{#values}}{{current_password}}',
+    '{{new_password}}{{/values}}</p><form method="post" action="{{base}}password">',
+    '{{>hidden}}</form></main>');
 path($own, 'texts')->make_path->child('fr.json')->spurt('{"sign_in_title": "Connexion"}');
 path($own, 'mine.css')->spurt('b{}');
 
@@ -27,6 +30,7 @@ location /own/ {
     autoflow_auth on;
     autoflow_login_return https://wiki.example.com;
     location /own/pages/ {
+        autoflow_auth on;
         autoflow_pages "brand=A & B" templates=$own css=$own/mine.css;
     }
 }
@@ -639,6 +643,8 @@ subtest "the site's own" => sub {
     my ($css) = grep { m{/custom\.css$} } $v->dom->find('link')->map(attr => 'href')->each;
     $v->get($css)->is(200);
     is $v->res->body, 'b{}', 'a style sheet';
+    $v->get('password')->submit({current_password => 'no', new_password => $good})->is(403);
+    is $v->dom->at('p')->text, '', 'no template gets what is secret';
 };
 
 subtest 'static files' => sub {

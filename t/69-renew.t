@@ -2,6 +2,7 @@
 # was requested.
 
 use Mojo::Base -strict, -signatures;
+use MIME::Base64 qw(decode_base64url encode_base64url);
 use Test::Autoflow;
 use Test::More;
 
@@ -208,6 +209,18 @@ subtest 'a worker that quits' => sub {
     $lock->rollback;
     is $client->status, 200, 'serves those waiting first';
     $t->wait_for(sub { $t->workers_are($old) });
+};
+
+subtest 'a token that nobody has made' => sub {
+    my $s = session();
+    my $octets = decode_base64url($s->{refresh});
+    for my $at (0, 5, 21, 44, 45, 53, 84) {
+        substr(my $junk = $octets, $at, 1) ^= "\x01";
+        $t->get_ok('/site/x' => {with({refresh => encode_base64url($junk)}, 'refresh')})
+            ->status_is(401, "octet $at");
+        not_renewed('for it');
+    }
+    $t->get_ok('/site/x' => {with($s, 'refresh')})->status_is(200, 'the true one is good');
 };
 
 subtest 'a session that has ended' => sub {

@@ -180,7 +180,10 @@ af_page_is_final(const af_ctx_t *ctx)
 
     /* also of a page that is shown again */
 
-    if (af_page_needs_proof(ctx)) {
+    if (af_page_needs_proof(ctx)
+        || (page->access >= AF_PAGE_USER
+            && af_page_needs_session(ctx->problem)))
+    {
         return 0;
     }
 

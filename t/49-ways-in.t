@@ -91,13 +91,16 @@ sub of ($user, $what) {
 }
 
 # sent while the account is locked, and then let go
+my @bodies;
 sub at_once ($user, @requests) {
     my $held = $t->postgresql->connect;
     $held->begin_work;
     $held->do('SELECT FROM autoflow.users WHERE id = ? FOR UPDATE', {}, id($user));
     my @answers;
+    @bodies = ();
     my @sent = map {
         $t->ua->start_p($t->ua->build_tx(@$_))->then(sub ($tx) {
+            push @bodies, $tx->res->json;
             push @answers, join ' ', $tx->res->code, ($tx->res->json // {})->{code} // ();
         });
     } @requests;
@@ -251,6 +254,7 @@ subtest 'one user handle' => sub {
     my $ida = account('ida');
     like at_once($ida, map { [POST => '/auth/passkeys/options', $t->bearer($ida)] } 1, 2),
         qr/^200, 200$/;
+    is $bodies[0]{user}{id}, $bodies[1]{user}{id}, 'of two that ask at the same time';
     my $xavier = bare('xavier');
     is of($xavier, q{(SELECT f.user_handle FROM autoflow.factors f WHERE f.user_id = u.id) =
         u.user_handle}), 1, 'that of a registration';
@@ -279,6 +283,7 @@ subtest 'one user handle' => sub {
     my $ours = device();
     add_passkey($kim, $ours->create(options($kim)));
     is length $ours->handle, 16, 'but not that of another server';
+    isnt $ours->handle, 'x' x 16, 'nor a part of it';
     enter($_)->status_is(200) for $strange, $ours;
 };
 

@@ -87,6 +87,14 @@ proved_since($since, $again, 'a proof of meanwhile');
 logout($left);
 ended($left, 'what ends meanwhile');
 
+# by a row that the database has written with its own time, as the previous version did
+my $odd = login($ada);
+$t->db->do('UPDATE autoflow.sessions SET authenticated_at = now() WHERE id = ?', {},
+    claims($odd)->{sid});
+$odd = next_of($odd);
+is proved($odd), 0, 'a proof of the future, as nodes know';
+$t->get_ok('/fresh/' => $t->bearer($odd))->status_is(401, 'is not fresh');
+
 ahead(0);
 is hours(), 0, 'and no longer';
 $old = lives($old, 'a session of before');

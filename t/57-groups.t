@@ -116,6 +116,22 @@ subtest 'other requests between them' => sub {
     is $client->status($last), 200, 'all of them';
 };
 
+subtest 'a write behind them' => sub {
+    roles();
+    my $db = $t->postgresql->connect;
+    $db->begin_work;
+    my $session = $db->selectrow_array(
+        'SELECT id FROM autoflow.sessions WHERE user_id = ? FOR UPDATE', {}, $ids[19]);
+    my $client = client();
+    my @streams = at_once($client, me(@pairs[0 .. 2]),
+        ['DELETE', "/auth/sessions/$session", $pairs[19]]);
+    $t->wait_for(sub { $t->blocked });
+    is_deeply [whose($client, @streams[0 .. 2])], [@ids[0 .. 2]],
+        'waits for a lock: they are answered meanwhile';
+    $db->rollback;
+    is $client->status($streams[3]), 204, 'then it is';
+};
+
 subtest 'canceled requests' => sub {
     my $db = waits(0);
     my $client = client();

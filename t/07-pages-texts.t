@@ -120,6 +120,14 @@ subtest events => sub {
     wrong('and no others', grep { !$happens{$_} } keys %named);
 };
 
+# of failed logins and proofs, as they are counted
+subtest reasons => sub {
+    my ($outcomes) = $code =~ /af_label\(outcome, "outcome",(.*?)\)/s;
+    my @reasons = grep { !/^(?:success|mfa_\w+)$/ } $outcomes =~ /"(\w+)"/g;
+    cmp_ok scalar @reasons, '>', 6, 'are there';
+    wrong('each has words', grep { !exists $texts{en}{"said_reason_$_"} } @reasons);
+};
+
 subtest mails => sub {
     my %mail = map { $_->basename => $_->slurp } $root->child('conf', 'mail')->list->each;
     my @ours = grep { /^\w+\.\w+$/ } keys %mail;

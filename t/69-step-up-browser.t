@@ -204,6 +204,44 @@ subtest 'an app' => sub {
     arrives("/site/both/$query");
 };
 
+subtest 'a page that was open for long' => sub {
+    $t->register(email => 'fay@example.com');
+    my $device = authenticator(%inside);
+    my $kept = sub {
+        scalar @{$browser->get("webauthn/authenticator/$device/credentials")};
+    };
+    my $later = sub { $browser->script('const now = Date.now; Date.now = () => now() + 600000') };
+    sign_in('fay');
+    heading(qr/^Your account$/);
+    $browser->go("$home/account/factors/add-passkey")->type('#name' => 'Blue');
+    $later->();
+    aged();
+    $browser->click('.main');
+    heading(qr/^Confirm your password$/);
+    is $kept->(), 0, 'no passkey is made that nobody would know';
+    $browser->type('#current_password' => $good)->click('.main');
+    heading(qr/^Add a passkey$/);
+    is $browser->script('return document.getElementById("name").value'), 'Blue',
+        'what was filled in is there again';
+    my $old = $browser->script('return document.querySelector("[data-options]").dataset.options');
+    $browser->script('document.querySelector("[data-options]").dataset.options =
+        arguments[0].replace(/"challenge":"[^"]+"/, "\"challenge\":\"AAAA\"")', $old);
+    $later->();
+    $browser->click('.main');
+    heading(qr/^Keep these recovery codes$/);
+    is $kept->(), 1, 'with other options, if there are some';
+    $browser->post("webauthn/authenticator/$device/uv", {isUserVerified => \0});
+
+    # those of the page at the same address are for something else
+    sign_in('fay');
+    heading(qr/^Use your passkey or security key$/);
+    $later->();
+    $browser->post("webauthn/authenticator/$device/uv", {isUserVerified => \1});
+    $browser->click('.passkey');
+    heading(qr/^Your account$/);
+    remove($device);
+};
+
 subtest 'what a form has that comes too late' => sub {
     my $send = sub ($place) {
         $browser->go("$home/account/");

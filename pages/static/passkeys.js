@@ -11,8 +11,9 @@ const LIFETIME = 9 * 60 * 1000;
 const renewed = async form => {
   const again = 'again' in form.dataset && { method: 'POST', body: new URLSearchParams(new FormData(form)) };
   const page = await fetch(location.href, again || {}).then(answer => answer.text());
-  return new DOMParser().parseFromString(page, 'text/html')
-    .querySelector('form[data-options]')?.dataset.options;
+  const forms = new DOMParser().parseFromString(page, 'text/html').forms;
+  return [...forms].find(({ action, dataset }) => action === form.action && dataset.options)
+    ?.dataset.options;
 };
 
 for (const form of able ? document.querySelectorAll('form[data-options]') : []) {
@@ -22,6 +23,7 @@ for (const form of able ? document.querySelectorAll('form[data-options]') : []) 
   let since = Date.now();
   let waiting = null;            // a browser takes one request at a time
   let filling = false;           // it is one for autofill
+  let bare = false;              // the form is sent without it
 
   place.setAttribute('role', 'alert');
   button.before(place);
@@ -48,20 +50,37 @@ for (const form of able ? document.querySelectorAll('form[data-options]') : []) 
 
   const refresh = async () => {
     if (Date.now() - since > LIFETIME) {
-      form.dataset.options = await renewed(form) ?? form.dataset.options;
+      const options = await renewed(form);
+      if (!options) {
+        return false;
+      }
+      form.dataset.options = options;
       since = Date.now();
     }
+    return true;
+  };
+
+  // A passkey that is made too late would stay in the browser, and nobody knew it
+  // here.  Instead the form alone is sent: it leads to what is missing by now, such
+  // as a password, and back.
+  const answer = async () => {
+    if (await refresh() || !made) {
+      return ask();
+    }
+    bare = true;
+    form.action = 'again' in form.dataset ? location.href : form.action;
+    form.requestSubmit();
   };
 
   // a form whose answer is there is sent; before that the button asks for it
   form.addEventListener('submit', event => {
-    if (form.elements.credential.value) {
+    if (form.elements.credential.value || bare) {
       return;
     }
     event.preventDefault();
     event.stopImmediatePropagation();
     say('');
-    refresh().then(() => ask()).catch(error => {
+    answer().catch(error => {
       if (error.name === 'AbortError') {
         return;
       }
@@ -72,8 +91,9 @@ for (const form of able ? document.querySelectorAll('form[data-options]') : []) 
 
   // a passkey among what the browser suggests for the address
   const autofill = async () => {
-    await refresh();
-    await ask('conditional').catch(() => {});
+    if (await refresh()) {
+      await ask('conditional').catch(() => {});
+    }
   };
   if ('autofill' in form.dataset
       && await PublicKeyCredential.isConditionalMediationAvailable?.()) {

@@ -6,16 +6,18 @@ use Mojo::File;
 use Mojo::JSON qw(encode_json);
 use Mojo::Util qw(url_escape);
 use Test::Autoflow;
+use Test::Autoflow::Visitor;
 use Test::More;
 
 # clients can set their address; windows last longer than all of this
 my $http = 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;';
 my $t = Test::Autoflow->new(workers => 2, clock => 1,
+    server => 'location /account/ { autoflow_pages; }',
     settings => {
     autoflow_attempts => 'account=5/1h account_total=20/1h address=40/1h changes=off'});
 my $socket = $t->dir . '/socket';
 $t->http(
-    "$http server { listen unix:$socket; include "
+    "$http autoflow_pages_dir $Test::Autoflow::root/pages; server { listen unix:$socket; include "
         . "$Test::Autoflow::root/conf/snippets/autoflow_api.conf; }")->start;
 
 my $good = 'correct horse battery staple';
@@ -245,6 +247,40 @@ subtest 'changing the password' => sub {
         json => {current_password => $better,
         new_password => "number $_ of four passwords"}] } 1 .. 4);
     is_deeply \%status, {204 => 1, 403 => 3}, 'several at once: one of them changes it';
+};
+
+subtest 'by pages' => sub {
+    my ($ip, $v);
+    my $home  = register('pia');
+    my $comes = sub {
+        $v = Test::Autoflow::Visitor->new(t => $t, base => '/account/')->get('sign-in');
+    };
+    my $send = sub (%values) { $v->submit(\%values, {'X-Real-IP' => $ip}) };
+    my $sign_in = sub ($password) { $send->(email => 'pia@example.com', password => $password) };
+
+    $ip = address();
+    for (1 .. 2) {
+        $comes->();
+        $sign_in->('wrong')->is(401) for 1 .. 4;
+        $sign_in->($good)->leads_to('/account/');
+    }
+    $comes->();
+    $sign_in->('wrong')->is(401) for 1 .. 5;
+    $sign_in->($good)->is(429);
+    login('pia', $good, $ip), refused('with those by the API');
+
+    for my $form (['confirm'], ['password', new_password => 'a better horse, a newer battery'],
+        ['email', email => 'pia2@example.com'], ['delete']) {
+        my ($page, @values) = @$form;
+        $ip = $home;
+        $comes->();
+        $sign_in->($good);
+        $ip = address();
+        $v->get($page);
+        $send->(current_password => 'wrong', @values)->is(403) for 1 .. 5;
+        $send->(current_password => $good, @values)->is(429);
+        login('pia', $good, $ip), refused("after those of $page");
+    }
 };
 
 subtest 'windows' => sub {

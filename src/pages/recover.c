@@ -141,7 +141,6 @@ af_page_again(af_ctx_t *ctx, const af_route_t *route)
     ctx->pending_problem = AF_PROBLEM_NONE;
     ctx->nbindings = 0;
     ctx->data = NULL;
-    ctx->attempts = NULL;
     ctx->step = NULL;
 
     json_decref(ctx->query);

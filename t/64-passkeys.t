@@ -290,6 +290,21 @@ subtest 'what an account without a password is asked for' => sub {
     aged($v)->get('delete')->submit({})->is(303);
     $prove->('/account/delete');
     $v->submit({})->leads_to('/account/sign-in?done=deleted');
+
+    # whose passkey a superuser has removed
+    $v = visitor()->get('sign-up');
+    instead($v, email => email('rita'))->is(200);
+    keeps(answer($v, device()->create(options($v))), '/account/');
+    $t->db->do(q{WITH codes AS (DELETE FROM autoflow.recovery_codes USING autoflow.users u
+        WHERE user_id = u.id AND u.email = $1) DELETE FROM autoflow.factors USING autoflow.users u
+        WHERE user_id = u.id AND u.email = $1}, {}, email('rita'));
+    is $v->get('')->dom->at('a[href$="/password"]')->ancestors('div')->first->at('.soft')->text,
+        'None yet', 'no passkey is spoken of';
+    aged($v)->get('factors/add-passkey')->is(303);
+    $v->get($v->res->headers->location)->is(200)->says('Confirm that it is you',
+        'no password, nor anything else', 'A link that we send you');
+    is $v->dom->at('#current_password'), undef, 'nor is a password asked for';
+    is $v->dom->at('a.main')->{href}, '/account/forgot-password', 'but one is offered';
 };
 
 subtest 'who must have a factor' => sub {

@@ -346,6 +346,8 @@ subtest 'who must have one' => sub {
     is scalar @{codes($v)}, 10, 'ten codes';
     is $v->dom->at('a.main')->{href}, '/wiki', 'and on';
     $v->get('')->is(200)->says(email('xena'), 'phone');
+    my ($page) = $v->get('factors')->dom->at('a[href*="/factors/0"]')->{href};
+    $v->get($page)->says('your only one', 'you set up another when you sign in next');
     unused('xena');
 };
 
@@ -356,6 +358,9 @@ subtest 'a browser that is remembered' => sub {
     my $v = asked('yves');
     ok $v->dom->at('[name=remember]'), 'it can be asked for';
     $v->submit({code => code($yves)});
+    my ($page) = $v->get('factors')->dom->at('a[href*="/factors/0"]')->{href};
+    unlike $v->get($page)->says('your only one')->res->body, qr/you set up another/,
+        'nobody must have a factor';
     is $v->cookie('af_device'), undef, 'and need not';
     $v->get('sign-out')->submit({});
     $v->get('sign-in')->submit({email => email('yves'), password => $good});

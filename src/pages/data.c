@@ -174,6 +174,9 @@ af_page_visitor(af_ctx_t *ctx, json_t *data)
                               json_boolean(ctx->conf->webauthn != NULL));
     rc |= json_object_set_new(data, "may_remember",
                               json_boolean(ctx->conf->mfa_remember));
+    rc |= json_object_set_new(data, "some_must",
+                              json_boolean(ctx->conf->mfa_required_of
+                                           != NULL));
     rc |= json_object_set_new(data, "sign_up_open",
                               json_boolean(af_registration_is_open(ctx->conf)));
     rc |= json_object_set_new(data, "invite_only",

@@ -143,6 +143,8 @@ subtest mails => sub {
     }
     wrong('there is nothing else', grep { !/^\w+(?:\.(?:@{[join '|', @languages]}))?\.\w+$/ }
         keys %mail);
+    wrong('an invitation may be accepted by a passkey', grep { /^invitation\./
+        && $mail{$_} =~ /passwor[dt]/i } keys %mail);
     wrong('HTML is text with markup', grep { /html$/ && words($mail{$_}) ne
         words($mail{s/html$/txt/r}) } keys %mail);
     wrong('and its title is the subject', grep { /html$/ && Mojo::DOM->new($mail{$_})->at('title')

@@ -171,6 +171,7 @@ need_packages() {
         esac
         packages+=("${package%:*}")
     done
+    [ ${#packages[@]} != 0 ] || return 0
 
     mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}" | sort -u) \
         <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
@@ -1111,6 +1112,7 @@ previous_tests=(
 test_upgrade() {
     local tree=$build/upgrade/$previous
 
+    need_packages git:git
     if ! git -C "$root" cat-file -e "$previous^{commit}" 2>/dev/null; then
         say "Skipped: the commit $previous to upgrade from is not here;" \
             "a whole clone has it."

@@ -205,15 +205,7 @@ check_credential(af_ctx_t *ctx)
 {
     af_mfa_token_t *token = ctx->data;
 
-    ngx_int_t  rc;
-
-    static const char  purposes[] = {
-        AF_CHALLENGE_PASSKEY, AF_CHALLENGE_KEY, '\0'
-    };
-
-    rc = af_passkey_made(ctx, purposes, token->user_id, "");
-
-    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSKEY, NULL) : rc;
+    return af_passkey_check_new(ctx, token->user_id, "");
 }
 
 

@@ -187,6 +187,21 @@ af_passkey_made(af_ctx_t *ctx, const char *purposes, const char *user_id,
 }
 
 
+ngx_int_t
+af_passkey_check_new(af_ctx_t *ctx, const char *user_id, const char *session_id)
+{
+    ngx_int_t  rc;
+
+    static const char  purposes[] = {
+        AF_CHALLENGE_PASSKEY, AF_CHALLENGE_KEY, '\0'
+    };
+
+    rc = af_passkey_made(ctx, purposes, user_id, session_id);
+
+    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSKEY, NULL) : rc;
+}
+
+
 static json_t *
 af_passkey_new(af_ctx_t *ctx, const af_expected_t *expected,
     const af_webauthn_result_t *result)

@@ -23,6 +23,13 @@ ngx_int_t af_passkey_made(af_ctx_t *ctx, const char *purposes,
     const char *user_id, const char *session_id);
 
 /*
+ * The same for what af_passkey_answer_new() asked for, a passkey or a security
+ * key; ends the flow if it is not valid.
+ */
+ngx_int_t af_passkey_check_new(af_ctx_t *ctx, const char *user_id,
+    const char *session_id);
+
+/*
  * A step that looks for it.  In the next one: binds ":user_id" of its owner,
  * null for nobody; verifies that it was used, likewise: NGX_OK: ":factor_id"
  * and ":assertion" are bound; and says why its owner may not log in.

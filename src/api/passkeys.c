@@ -109,16 +109,8 @@ answer_creation(af_ctx_t *ctx)
 static ngx_int_t
 check_credential(af_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
-    static const char  purposes[] = {
-        AF_CHALLENGE_PASSKEY, AF_CHALLENGE_KEY, '\0'
-    };
-
-    rc = af_passkey_made(ctx, purposes, (char *) ctx->identity->user_id.data,
-                         (char *) ctx->identity->session_id.data);
-
-    return (rc == NGX_DECLINED) ? af_problem(ctx, AF_WRONG_PASSKEY, NULL) : rc;
+    return af_passkey_check_new(ctx, (char *) ctx->identity->user_id.data,
+                                (char *) ctx->identity->session_id.data);
 }
 
 

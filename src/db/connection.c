@@ -487,10 +487,7 @@ af_db_conn_teardown(ngx_event_t *ev)
     timedout = conn->timedout;
     conn->timedout = 0;
 
-    /*
-     * The slots are emptied before any owner is notified: an owner may cancel
-     * another operation on this connection meanwhile.
-     */
+    /* before any owner is told, who may send or cancel other operations */
 
     if (ngx_exiting || timedout || !conn->used) {
         af_db_conn_defer(conn);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sodium.h>
 
+#include "check/hex.h"
 #include "check/random.h"
 
 
@@ -14,15 +15,18 @@ static void af_random_octets(unsigned char *octets, size_t len);
 void
 af_random_hex(char *hex, size_t len)
 {
-    char           text[AF_RANDOM_HEX_MAX + 1];
+    size_t         i;
     unsigned char  octets[AF_RANDOM_HEX_MAX / 2];
+
+    static const unsigned char  zeros[AF_RANDOM_HEX_MAX / 2];
 
     do {
         af_random_octets(octets, len / 2);
-    } while (sodium_is_zero(octets, len / 2));
+    } while (memcmp(octets, zeros, len / 2) == 0);
 
-    sodium_bin2hex(text, sizeof(text), octets, len / 2);
-    memcpy(hex, text, len);
+    for (i = 0; i < len; i += AF_HEX_DIGITS) {
+        af_hex_write(octets + i / 2, hex + i);
+    }
 }
 
 

@@ -2,46 +2,58 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "check/hex.h"
 #include "check/uuid.h"
 
 
-/* an octet eight times */
-#define AF_UUID_EACH(octet)  ((octet) * UINT64_C(0x0101010101010101))
-
-
-static void af_uuid_hex(const unsigned char octets[4], char hex[8]);
-static int af_uuid_digit(char c);
-static int af_uuid_hyphen(size_t octet);
+static uint64_t af_uuid_eight(const char *digits);
+static uint64_t af_uuid_four(const char *first, const char *second);
 
 
 int
 af_uuid_read(const char *text, size_t len,
     unsigned char octets[AF_UUID_OCTETS])
 {
-    int     high, low;
-    size_t  i;
-
-    if (len != AF_UUID_SIZE - 1) {
+    if (len != AF_UUID_SIZE - 1
+        || text[8] != '-' || text[13] != '-'
+        || text[18] != '-' || text[23] != '-')
+    {
         return -1;
     }
 
-    for (i = 0; i < AF_UUID_OCTETS; i++) {
+    return af_hex_read(af_uuid_eight(text),
+                       af_uuid_four(text + 9, text + 14), octets)
+           && af_hex_read(af_uuid_four(text + 19, text + 24),
+                          af_uuid_eight(text + 28), octets + AF_HEX_OCTETS)
+           ? 0 : -1;
+}
 
-        if (af_uuid_hyphen(i) && *text++ != '-') {
-            return -1;
-        }
 
-        high = af_uuid_digit(*text++);
-        low = af_uuid_digit(*text++);
+static uint64_t
+af_uuid_eight(const char *digits)
+{
+    uint64_t  n;
 
-        if (high == -1 || low == -1) {
-            return -1;
-        }
+    memcpy(&n, digits, sizeof(n));
 
-        octets[i] = high << 4 | low;
-    }
+    return n;
+}
 
-    return 0;
+
+/*
+ * twice four: what was just stored in pieces must not be loaded as a whole, for
+ * which a processor waits
+ */
+
+static uint64_t
+af_uuid_four(const char *first, const char *second)
+{
+    uint32_t  a, b;
+
+    memcpy(&a, first, sizeof(a));
+    memcpy(&b, second, sizeof(b));
+
+    return htole64((uint64_t) le32toh(b) << 32 | le32toh(a));
 }
 
 
@@ -49,12 +61,10 @@ void
 af_uuid_write(const unsigned char octets[AF_UUID_OCTETS],
     char text[AF_UUID_SIZE])
 {
-    char    hex[2 * AF_UUID_OCTETS];
-    size_t  i;
+    char  hex[2 * AF_HEX_DIGITS];
 
-    for (i = 0; i < AF_UUID_OCTETS; i += 4) {
-        af_uuid_hex(octets + i, hex + 2 * i);
-    }
+    af_hex_write(octets, hex);
+    af_hex_write(octets + AF_HEX_OCTETS, hex + AF_HEX_DIGITS);
 
     memcpy(text, "________-____-____-____-____________", AF_UUID_SIZE);
     memcpy(text, hex, 8);
@@ -62,51 +72,4 @@ af_uuid_write(const unsigned char octets[AF_UUID_OCTETS],
     memcpy(text + 14, hex + 12, 4);
     memcpy(text + 19, hex + 16, 4);
     memcpy(text + 24, hex + 20, 12);
-}
-
-
-/* eight digits at once: each protected request has two ids */
-
-static void
-af_uuid_hex(const unsigned char octets[4], char hex[8])
-{
-    uint32_t  n;
-    uint64_t  digits, letters;
-
-    memcpy(&n, octets, sizeof(n));
-
-    digits = be32toh(n);
-    digits = (digits << 16 | digits) & UINT64_C(0x0000ffff0000ffff);
-    digits = (digits << 8 | digits) & UINT64_C(0x00ff00ff00ff00ff);
-    digits = (digits << 4 | digits) & AF_UUID_EACH(0x0f);
-
-    /* those of ten and more become 16 or more with six */
-
-    letters = (digits + AF_UUID_EACH(6)) >> 4 & AF_UUID_EACH(1);
-    digits += AF_UUID_EACH('0') + letters * ('a' - '0' - 10);
-
-    digits = htobe64(digits);
-    memcpy(hex, &digits, sizeof(digits));
-}
-
-
-static int
-af_uuid_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-
-/* whether one is in front of this octet */
-
-static int
-af_uuid_hyphen(size_t octet)
-{
-    return octet == 4 || octet == 6 || octet == 8 || octet == 10;
 }

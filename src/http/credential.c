@@ -68,10 +68,12 @@ af_bearer(ngx_http_request_t *r, ngx_str_t *token)
 static ngx_uint_t
 af_is_bearer(const ngx_str_t *value)
 {
-    static u_char  scheme[] = "bearer ";
+    static u_char  scheme[] = "Bearer ";
 
     return value->len >= sizeof(scheme) - 1
-           && ngx_strncasecmp(value->data, scheme, sizeof(scheme) - 1) == 0;
+           && (ngx_memcmp(value->data, scheme, sizeof(scheme) - 1) == 0
+               || ngx_strncasecmp(value->data, scheme, sizeof(scheme) - 1)
+                  == 0);
 }
 
 

@@ -462,7 +462,11 @@ af_identity_alloc(ngx_http_request_t *r, af_identity_t *identity, char **text)
     *text = ngx_pnalloc(r->pool, ngx_min(identity->token.len, AF_JWT_MAX));
 
     if (identity->jwt == NULL) {
-        identity->jwt = ngx_pcalloc(r->pool, sizeof(af_jwt_t));
+        identity->jwt = ngx_palloc(r->pool, sizeof(af_jwt_t));
+
+        if (identity->jwt) {
+            af_jwt_init(identity->jwt);
+        }
     }
 
     return (*text && identity->jwt) ? NGX_OK : NGX_ERROR;

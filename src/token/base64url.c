@@ -29,8 +29,9 @@ af_base64url_decode(unsigned char *dst, size_t size, size_t *n,
     const char *src, size_t len)
 {
     size_t         rest, left;
+    uint64_t       bad[2];
     af_chars_t     c, invalid;
-    unsigned char  last[AF_BASE64URL_OCTETS], bad[AF_BASE64URL_CHARS];
+    unsigned char  last[AF_BASE64URL_OCTETS + 1];
 
     rest = len % 4;
     *n = len / 4 * 3 + (rest ? rest - 1 : 0);
@@ -54,6 +55,7 @@ af_base64url_decode(unsigned char *dst, size_t size, size_t *n,
     memset(&c, 'A', sizeof(c));
     memcpy(&c, src, left);
     af_base64url_join(last, af_base64url_digits(c, &invalid));
+    last[AF_BASE64URL_OCTETS] = 0;
 
     rest = left / 4 * 3 + (left % 4 ? left % 4 - 1 : 0);
     memcpy(dst, last, rest);
@@ -62,8 +64,7 @@ af_base64url_decode(unsigned char *dst, size_t size, size_t *n,
 
     memcpy(bad, &invalid, sizeof(bad));
 
-    return sodium_is_zero(bad, sizeof(bad))
-           && sodium_is_zero(last + rest, sizeof(last) - rest);
+    return (bad[0] | bad[1] | last[rest]) == 0;
 }
 
 
@@ -74,9 +75,11 @@ af_base64url_digits(af_chars_t c, af_chars_t *invalid)
 {
     af_chars_t  upper, lower, digit, minus, line;
 
-    upper = (af_chars_t) ((c >= 'A') & (c <= 'Z'));
-    lower = (af_chars_t) ((c >= 'a') & (c <= 'z'));
-    digit = (af_chars_t) ((c >= '0') & (c <= '9'));
+    /* what is in front of a range is far behind it, modulo 256 */
+
+    upper = (af_chars_t) (c - 'A' < 26);
+    lower = (af_chars_t) (c - 'a' < 26);
+    digit = (af_chars_t) (c - '0' < 10);
     minus = (af_chars_t) (c == '-');
     line = (af_chars_t) (c == '_');
 

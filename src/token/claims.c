@@ -57,13 +57,19 @@ af_claims_parse(af_claims_t *claims)
 
 
 void
-af_claims_free(af_claims_t *claims)
+af_claims_init(af_claims_t *claims)
 {
-    json_decref(claims->tree);
-
     claims->text = NULL;
     claims->tree = NULL;
     claims->plain = 0;
+}
+
+
+void
+af_claims_free(af_claims_t *claims)
+{
+    json_decref(claims->tree);
+    af_claims_init(claims);
 }
 
 

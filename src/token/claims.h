@@ -40,6 +40,9 @@ typedef struct {
  */
 int af_claims_read(af_claims_t *claims, const char *text, size_t len);
 
+/* Makes them empty: only what says so, not all of the memory. */
+void af_claims_init(af_claims_t *claims);
+
 void af_claims_free(af_claims_t *claims);
 
 /* Returns all of it, still owned by the claims, or NULL: no memory. */

@@ -42,7 +42,7 @@ typedef struct {
 
 
 typedef struct {
-    const char  *name;
+    char         name[sizeof(uint64_t)];   /* and zeros */
     size_t       len;
     unsigned     types;
 } af_claim_rule_t;
@@ -77,6 +77,9 @@ static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
 
 #define af_claim_rule(name, types)  { name, sizeof(name) - 1, types }
 
+#define AF_CLAIM_RULES                                                        \
+    (sizeof(af_jwt_claims) / sizeof(af_jwt_claims[0]))
+
 
 /* RFC 7519, section 4.1 */
 static const af_claim_rule_t  af_jwt_claims[] = {
@@ -86,8 +89,7 @@ static const af_claim_rule_t  af_jwt_claims[] = {
     af_claim_rule("exp", AF_CLAIM_NUMBER),
     af_claim_rule("nbf", AF_CLAIM_MISSING|AF_CLAIM_NUMBER),
     af_claim_rule("iat", AF_CLAIM_MISSING|AF_CLAIM_NUMBER),
-    af_claim_rule("jti", AF_CLAIM_MISSING|AF_CLAIM_STRING),
-    { NULL, 0, 0 }
+    af_claim_rule("jti", AF_CLAIM_MISSING|AF_CLAIM_STRING)
 };
 
 
@@ -107,7 +109,7 @@ af_jwt_verify(const af_jwt_rules_t *rules, const char *token, size_t len,
     af_jwt_parts_t     parts;
     af_jwt_status_t    status;
 
-    memset(jwt, 0, sizeof(af_jwt_t));
+    af_jwt_init(jwt);
     signer = NULL;
 
     if (len > AF_JWT_MAX) {
@@ -178,6 +180,15 @@ af_jwt_read(const char *token, size_t len, af_jwt_half_t half, char *text,
     return af_jwt_object((half == AF_JWT_HEADER) ? &parts.header
                                                  : &parts.payload,
                          &text, object);
+}
+
+
+void
+af_jwt_init(af_jwt_t *jwt)
+{
+    af_claims_init(&jwt->header);
+    af_claims_init(&jwt->claims);
+    jwt->key = NULL;
 }
 
 
@@ -473,15 +484,19 @@ af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key, af_jwt_t *jwt)
 static int
 af_jwt_claims_valid(const af_claims_t *claims)
 {
+    size_t                  i;
     af_claim_t              claim;
-    const af_claim_rule_t  *row;
+    const af_claim_rule_t  *rule;
 
-    for (row = af_jwt_claims; row->name != NULL; row++) {
+    for (i = 0; i < AF_CLAIM_RULES; i++) {
+        rule = &af_jwt_claims[i];
 
-        af_claims_find(claims, row->name, row->len,
-                       af_members_key(row->name, row->len), &claim);
+        /* with the zeros its key is loaded as a whole */
 
-        if (!(1u << claim.type & row->types)) {
+        af_claims_find(claims, rule->name, rule->len,
+                       af_members_key(rule->name, sizeof(rule->name)), &claim);
+
+        if (!(1u << claim.type & rule->types)) {
             return 0;
         }
     }

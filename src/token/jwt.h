@@ -97,6 +97,9 @@ af_jwt_status_t af_jwt_verify(const af_jwt_rules_t *rules, const char *token,
 af_jwt_status_t af_jwt_read(const char *token, size_t len, af_jwt_half_t half,
     char *text, af_claims_t *object);
 
+/* Makes it empty, without claims. */
+void af_jwt_init(af_jwt_t *jwt);
+
 void af_jwt_close(af_jwt_t *jwt);
 
 /* of a verified token: AF_JWT_OK, AF_JWT_NOT_YET_VALID or AF_JWT_EXPIRED */

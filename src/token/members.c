@@ -27,6 +27,7 @@ typedef struct {
 
 
 static int af_scan_member(af_scan_t *scan, af_members_t *members);
+static uint64_t af_scan_key(const af_scan_t *scan, const af_scan_text_t *name);
 static int af_scan_member_value(af_scan_t *scan, const char *text,
     af_member_t *member);
 static int af_scan_strings(af_scan_t *scan);
@@ -43,6 +44,7 @@ static int af_scan_word(af_scan_t *scan, const char *word, size_t len);
 static int af_scan_comma(af_scan_t *scan, char closing, int *closed);
 static int af_scan_sign(af_scan_t *scan, char c);
 static char af_scan_next(af_scan_t *scan);
+static uint64_t af_members_bit(uint64_t key);
 
 
 int
@@ -52,6 +54,7 @@ af_members_read(af_members_t *members, const char *text, size_t len)
     af_scan_t  scan;
 
     members->text = text;
+    members->seen = 0;
     members->n = 0;
 
     scan.p = text;
@@ -95,7 +98,7 @@ af_scan_member(af_scan_t *scan, af_members_t *members)
         return 0;
     }
 
-    key = af_members_key(name.start, name.len);
+    key = af_scan_key(scan, &name);
 
     if (af_members_find(members, name.start, name.len, key) != NULL) {
         return 0;
@@ -106,7 +109,28 @@ af_scan_member(af_scan_t *scan, af_members_t *members)
     member->name = name.start - text;
     member->name_len = name.len;
 
+    members->seen |= af_members_bit(key);
+
     return af_scan_member_value(scan, text, member);
+}
+
+
+/* of a name in the text, in which there usually is more behind it */
+
+static uint64_t
+af_scan_key(const af_scan_t *scan, const af_scan_text_t *name)
+{
+    uint64_t  key;
+
+    if ((size_t) (scan->end - name->start) < sizeof(key)) {
+        return af_members_key(name->start, name->len);
+    }
+
+    memcpy(&key, name->start, sizeof(key));
+    key = le64toh(key);
+
+    return (name->len < sizeof(key))
+           ? key & ((UINT64_C(1) << 8 * name->len) - 1) : key;
 }
 
 
@@ -461,6 +485,10 @@ af_members_find(const af_members_t *members, const char *name, size_t len,
 {
     const af_member_t  *member, *end;
 
+    if (!(members->seen & af_members_bit(key))) {
+        return NULL;
+    }
+
     end = members->members + members->n;
 
     /* a name has no zeros: a key is that of one name, if it has them */
@@ -476,6 +504,13 @@ af_members_find(const af_members_t *members, const char *name, size_t len,
     }
 
     return NULL;
+}
+
+
+static uint64_t
+af_members_bit(uint64_t key)
+{
+    return UINT64_C(1) << (key * UINT64_C(0x9e3779b97f4a7c15) >> 58);
 }
 
 

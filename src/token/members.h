@@ -9,6 +9,7 @@
 #ifndef AF_TOKEN_MEMBERS_H
 #define AF_TOKEN_MEMBERS_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,6 +50,7 @@ typedef struct {
 
 typedef struct {
     const char    *text;       /* not copied */
+    uint64_t       seen;       /* a bit for each key, perhaps several keys' */
     unsigned       n;
     af_member_t    members[AF_MEMBERS_MAX];
 } af_members_t;
@@ -76,6 +78,7 @@ af_members_key(const char *name, size_t len)
 
     key = 0;
     memcpy(&key, name, len < sizeof(key) ? len : sizeof(key));
+    key = le64toh(key);
 
     return key;
 }

@@ -9,7 +9,7 @@
 
 
 typedef struct {
-    const char  *text;
+    char         text[16];     /* and zeros */
     size_t       len;
 } af_said_text_t;
 
@@ -45,7 +45,7 @@ af_said_read(af_said_t *said, const af_claims_t *claims)
         }
 
         af_claims_find(claims, name->text, name->len,
-                       af_members_key(name->text, name->len), &claim);
+                       af_members_key(name->text, sizeof(name->text)), &claim);
 
         text = af_said_text(&claim, &len);
 

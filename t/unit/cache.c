@@ -3,6 +3,7 @@
  * least recently used, and has no more than its memory.
  */
 
+#include <ctype.h>
 #include <stdio.h>
 #include <sodium.h>
 
@@ -292,6 +293,45 @@ test_ids_as_text(void **state)
 }
 
 
+/* each octet at each place: a hyphen, or a hex digit in either case */
+
+static void
+test_what_is_no_id(void **state)
+{
+    int            c, valid;
+    char           text[AF_UUID_SIZE], wanted[AF_UUID_SIZE];
+    size_t         i;
+    unsigned char  id[AF_UUID_OCTETS];
+
+    static const char  usual[] = "0123cdef-89ab-4567-89ab-fedc0123ba98";
+
+    (void) state;
+
+    for (i = 0; i < AF_UUID_SIZE - 1; i++) {
+
+        for (c = 0; c < 256; c++) {
+            memcpy(text, usual, sizeof(text));
+            text[i] = c;
+            valid = (usual[i] == '-') ? c == '-'
+                                      : c < 0x80 && isxdigit(c) != 0;
+
+            assert_int_equal(af_uuid_read(text, AF_UUID_SIZE - 1, id),
+                             valid ? 0 : -1);
+
+            if (valid) {
+                memcpy(wanted, text, sizeof(wanted));
+                wanted[i] = tolower(c);
+                af_uuid_write(id, text);
+                assert_string_equal(text, wanted);
+            }
+        }
+    }
+
+    assert_int_equal(af_uuid_read(usual, AF_UUID_SIZE - 2, id), -1);
+    assert_int_equal(af_uuid_read(usual, AF_UUID_SIZE, id), -1);
+}
+
+
 /* one that was displaced is found by its digest, and takes its place again */
 
 static void
@@ -445,6 +485,7 @@ main(void)
         cmocka_unit_test(test_recent_tokens_displace_each_other),
         cmocka_unit_test(test_displaced_token_returns),
         cmocka_unit_test(test_ids_as_text),
+        cmocka_unit_test(test_what_is_no_id),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_least_recently_used_goes),
         cmocka_unit_test(test_memory_is_bounded),

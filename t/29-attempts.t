@@ -366,29 +366,40 @@ subtest 'aborted requests' => sub {
     # a hash must take longer than the client waits
     $t->settings->{autoflow_password} = 'memory=128m time=4';
     $t->reload->ready;
-    forget('ada');
-    register('ada');
-    my $ip = address();
-    my $request = Test::Autoflow::Client::request('POST', '/auth/login', {'X-Real-IP' => $ip},
-        encode_json({email => 'ada', password => 'wrong'}));
+    my ($ip, $request, $before);
+    my $anew = sub {
+        forget('ada');
+        register('ada');
+        ($ip, $before) = (address(), events(q{action = 'login_failed'}));
+        $request = Test::Autoflow::Client::request('POST', '/auth/login', {'X-Real-IP' => $ip},
+            encode_json({email => 'ada', password => 'wrong'}));
+    };
+    $anew->();
     for (1 .. 3) {
         my @clients;
         $t->wait_for(sub {
-            # the right one was faster than theirs, and cleared the counter
-            $_->close for @clients;
             @clients = map { $t->client->send($request) } 1 .. 4;
             $t->all_read;
-            return login('ada', $good, $ip)->tx->res->code == 429;
+            return 1 if login('ada', $good, $ip)->tx->res->code == 429;
+            # the right one was faster than theirs, and cleared the counter
+            $_->close for @clients;
+            $anew->();
+            return 0;
         });
         $_->close for @clients;
-        $t->wait_for(sub { login('ada', 'wrong', $ip)->tx->res->code == 401 });
     }
+    # one may have failed before it was aborted, and counts
+    $t->wait_for(sub {
+        my $res = login('ada', 'wrong', $ip)->tx->res;
+        return $res->code == 429 && $res->headers->header('Retry-After') > 1;
+    });
+    is events(q{action = 'login_failed'}) - $before, 4, 'those that were aborted do not count';
     login('ada', $good, address())->status_is(200, 'has not failed, here or elsewhere');
 
     $t->settings->{autoflow_attempts} = 'account=off account_total=off address=4/1h';
     $t->reload->ready;
     my $log = Mojo::File->new($t->dir, 'access.log');
-    my $before = () = $log->slurp =~ / 499 /g;
+    my $aborted = () = $log->slurp =~ / 499 /g;
     my @clients = map { $t->client } 1 .. 5;
     is $_->send(Test::Autoflow::Client::request('GET', '/health/live'))->status, 200, 'connected'
         for @clients;
@@ -397,7 +408,7 @@ subtest 'aborted requests' => sub {
     is $refused->{status}, 429, 'too many in flight from an address';
     is $refused->{headers}{'retry-after'}, 1, 'for a moment';
     $_->close for @clients;
-    $t->wait_for(sub { 4 <= (() = $log->slurp =~ / 499 /g) - $before });
+    $t->wait_for(sub { 4 <= (() = $log->slurp =~ / 499 /g) - $aborted });
     login('ada', $good, $ip), refused('but has perhaps cost a hash');
 };
 
@@ -407,7 +418,7 @@ $t = Test::Autoflow->new(
     main => 'thread_pool autoflow_hash threads=1 max_queue=2;
              thread_pool autoflow_io threads=1 max_queue=8;',
     settings => {autoflow_attempts => 'account=10/1m address=off changes=off',
-    autoflow_password => undef})->start;
+    autoflow_password => 'memory=64m time=4'})->start;
 my $eve = $t->register(email => 'eve@example.com');
 
 subtest 'unchecked passwords are not counted' => sub {
@@ -421,7 +432,7 @@ subtest 'unchecked passwords are not counted' => sub {
     delete $status{422};       # the change, if it was in time
     is_deeply [sort keys %status], [200, 503], 'with the queue of hashes full'
         or diag explain \%status;
-    cmp_ok $status{503}, '>', 20, 'most came too late';
+    cmp_ok $status{503}, '>', 10, 'more came too late than may fail';
     $t->post_ok('/auth/login' => json => {email => 'eve@example.com', password => $good})
         ->status_is(200);
 };

@@ -72,18 +72,27 @@ subtest 'logout, then 24 concurrent requests' => sub {
         $t->db->selectrow_array(q{SELECT sum(idx_scan) + sum(seq_scan) FROM pg_stat_user_tables
             WHERE schemaname = 'autoflow' AND relname IN ('users', 'profiles')});
     };
-    my $before = $asked->();
-    my $started = $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
-        WHERE application_name = 'autoflow'});
     my $ua = Mojo::UserAgent->new(max_connections => 0);
-    my %said;
-    Mojo::Promise->all(
-        map { $ua->get_p($t->url($_ % 2 ? '/app/x' : '/auth/me') => $t->bearer($pair)) } 1 .. 24)
-        ->then(sub (@got) { $said{$_->[0]->res->code}++ for @got })->wait;
-    is_deeply \%said, {401 => 24}, 'all are refused';
-    is $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
-        WHERE application_name = 'autoflow'}), $started, 'no statement was begun for them';
-    is $asked->(), $before, 'no table was looked into';
+    my $refused = sub {
+        my %said;
+        my @paths = ('/app/x', '/auth/me') x 12;
+        Mojo::Promise->all(map { $ua->get_p($t->url($_) => $t->bearer($pair)) } @paths)
+            ->then(sub (@got) { $said{$_->[0]->res->code}++ for @got })->wait;
+        return \%said;
+    };
+    my $begun = sub {
+        return $t->db->selectrow_array(q{SELECT max(query_start) FROM pg_stat_activity
+            WHERE application_name = 'autoflow'});
+    };
+    my @seen;
+    for (1 .. 5) {
+        my ($before, $started) = ($asked->(), $begun->());
+        is_deeply $refused->(), {401 => 24}, 'all are refused';
+        @seen = ($begun->() ne $started ? 1 : 0, $asked->() - $before);
+        # a job may have come between, such as that which seals anew, but not each time
+        last if !grep { $_ } @seen;
+    }
+    is_deeply \@seen, [0, 0], 'no statement was begun for them, and no table was looked into';
 };
 
 # another node: a separate nginx on the same database

@@ -1,5 +1,6 @@
 /*
- * All digits at once: each protected request writes two ids.
+ * All digits at once: each protected request writes two ids, and each of the
+ * API a name of its own.
  */
 
 #include <string.h>

@@ -49,8 +49,8 @@ typedef struct {
 
 
 /*
- * first what never changes, then what is read for each token, then what only
- * writers use, on cache lines of their own
+ * first what never changes, then what is read for each token, then what writers
+ * use, on cache lines of their own; of that `used` is also read
  */
 
 struct af_revocations_s {
@@ -215,7 +215,7 @@ af_revocations_check(const af_revocations_t *table,
     uint32_t  home[AF_REVOCATIONS_BATCH], watermark;
     uint64_t  id[AF_REVOCATIONS_BATCH][2], epoch;
 
-    /* an entry is counted before it is published: often there is none */
+    /* often there is none; the watermark may still be of one */
 
     if (atomic_load_explicit(&table->used, memory_order_relaxed) == 0) {
         n = 0;
@@ -355,7 +355,11 @@ af_revocations_lock(af_revocations_t *table)
 }
 
 
-/* A killed writer may have published without announcing or counting it. */
+/*
+ * A killed writer may have published without announcing it, counted what it
+ * didn't publish, or cleared what still counts: `used` is never less than what
+ * is published.
+ */
 
 static void
 af_revocations_recover(af_revocations_t *table)
@@ -471,6 +475,7 @@ af_revocations_evict(af_revocations_t *table, af_slot_t *slot,
     uint32_t now)
 {
     if (slot->version == 0) {
+        /* before it is published: a reader of 0 looks for nothing */
         atomic_fetch_add(&table->used, 1);
 
     } else if (af_slot_live(slot, now)) {

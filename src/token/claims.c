@@ -60,6 +60,7 @@ void
 af_claims_init(af_claims_t *claims)
 {
     claims->text = NULL;
+    claims->len = 0;
     claims->tree = NULL;
     claims->plain = 0;
 }

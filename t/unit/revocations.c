@@ -340,6 +340,13 @@ test_the_first_to_expire_is_evicted(void **state)
     assert_int_equal(stat_of(&f).evictions, 2);
     assert_false(judge(f.table, 6, 0, 0, NEVER));
 
+    /* nor forgotten when the last entry has expired */
+
+    assert_int_equal(af_revocations_sweep(f.table, LATER + 1, 8), 8);
+    assert_int_equal(stat_of(&f).used, 0);
+    assert_true(judge(f.table, 99, 0, 0, NOW + 7));
+    assert_false(judge(f.table, 99, 0, 0, NOW + 8));
+
     done(&f);
 }
 

@@ -44,10 +44,15 @@ sub start ($self, %options) {
 
 sub report ($self) {
     my $text = join '', readline $self->{out};
-    close $self->{out};
+    close delete $self->{out};
     my $report = parse($text) // Carp::croak("wrk said: $text");
     Carp::croak("wrk has errors: $text") if $report->{errors} && !$self->expect;
     return $report;
+}
+
+# one that nobody waits for any longer: to close the pipe would wait for its end
+sub DESTROY ($self) {
+    kill TERM => $self->{pid} if $self->{out};
 }
 
 sub run ($self, %options) {

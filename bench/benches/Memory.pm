@@ -12,8 +12,8 @@ use Bench::Wrk;
 has title   => 'Memory';
 has note    => 'The proportional set size of a worker: what processes share counts for each of
 them in part, and of `autoflow_zone`, here 160m, and of `autoflow_token_cache` only
-what has been touched, which the first tokens do all over them. A row of a table is
-counted with its indexes.';
+what has been touched: of the cache the first tokens do that all over it, of the zone
+the first ones after a revocation. A row of a table is counted with its indexes.';
 has columns => sub { [[mb => 'MB'], [octets => 'octets']] };
 has server  => undef;
 

@@ -236,17 +236,27 @@ subtest 'wrong current passwords' => sub {
     # the twelfth fails while the right one, which takes long, is being compared
     my $found = q{SELECT count(*) FROM pg_stat_activity WHERE state = 'idle'
         AND query ~ '^SELECT password_hash.*current_password' AND query_start > ?};
-    my $now = $one->db->selectrow_array('SELECT clock_timestamp()');
-    my ($said, $done);
-    my $right = $one->ua->build_tx(@{try_current($e, $gina, $fresh, 'password1')});
-    my $promise = $one->ua->start_p($right)->then(sub ($tx) { $said = $tx->res->code });
-    my $timer = Mojo::IOLoop->recurring(0.01 => sub ($loop) {
-        return if $done || !$one->db->selectrow_array($found, {}, $now);
-        $done = $one->db->do(q{INSERT INTO autoflow.failed_attempts
-            VALUES (?, 'current_password', 12, now() + interval '1 hour')}, {}, $gina->{user}{id});
-    });
-    $promise->wait;
-    Mojo::IOLoop->remove($timer);
+    my $change = sub {
+        my $now = $one->db->selectrow_array('SELECT clock_timestamp()');
+        my ($said, $done);
+        my $right = $one->ua->build_tx(@{try_current($e, $gina, $fresh, 'password1')});
+        my $promise = $one->ua->start_p($right)->then(sub ($tx) { $said = $tx->res->code });
+        my $timer = Mojo::IOLoop->recurring(0.01 => sub ($loop) {
+            return if $done || !$one->db->selectrow_array($found, {}, $now);
+            $done = $one->db->do(q{INSERT INTO autoflow.failed_attempts
+                VALUES (?, 'current_password', 12, now() + interval '1 hour')}, {},
+                $gina->{user}{id});
+        });
+        $promise->wait;
+        Mojo::IOLoop->remove($timer);
+        return $said;
+    };
+    # again where this was too slow, or another statement had followed on the connection
+    my $said;
+    for (1 .. 5) {
+        last if ($said = $change->()) != 422;
+        $one->db->do('DELETE FROM autoflow.failed_attempts');
+    }
     is $said, 429, 'one that is found too late is not learnt, not by another error either';
     $e->finish;
 };

@@ -13,7 +13,7 @@
 
 
 /*
- * Writes `len` hex digits in lower case, a multiple of 16, which are not all
+ * Writes `len` hex digits in lower case, an even number, which are not all
  * zeros; the text is not terminated.
  *
  * The randomness is fetched in advance, for many names: they are not secrets,

@@ -77,9 +77,6 @@ static int af_jwt_append(char *out, size_t *len, const void *src, size_t n);
 
 #define af_claim_rule(name, types)  { name, sizeof(name) - 1, types }
 
-#define AF_CLAIM_RULES                                                        \
-    (sizeof(af_jwt_claims) / sizeof(af_jwt_claims[0]))
-
 
 /* RFC 7519, section 4.1 */
 static const af_claim_rule_t  af_jwt_claims[] = {
@@ -89,7 +86,8 @@ static const af_claim_rule_t  af_jwt_claims[] = {
     af_claim_rule("exp", AF_CLAIM_NUMBER),
     af_claim_rule("nbf", AF_CLAIM_MISSING|AF_CLAIM_NUMBER),
     af_claim_rule("iat", AF_CLAIM_MISSING|AF_CLAIM_NUMBER),
-    af_claim_rule("jti", AF_CLAIM_MISSING|AF_CLAIM_STRING)
+    af_claim_rule("jti", AF_CLAIM_MISSING|AF_CLAIM_STRING),
+    { "", 0, 0 }
 };
 
 
@@ -484,19 +482,17 @@ af_jwt_check(const af_jwt_rules_t *rules, const af_key_t *key, af_jwt_t *jwt)
 static int
 af_jwt_claims_valid(const af_claims_t *claims)
 {
-    size_t                  i;
     af_claim_t              claim;
-    const af_claim_rule_t  *rule;
+    const af_claim_rule_t  *row;
 
-    for (i = 0; i < AF_CLAIM_RULES; i++) {
-        rule = &af_jwt_claims[i];
+    for (row = af_jwt_claims; row->len != 0; row++) {
 
         /* with the zeros its key is loaded as a whole */
 
-        af_claims_find(claims, rule->name, rule->len,
-                       af_members_key(rule->name, sizeof(rule->name)), &claim);
+        af_claims_find(claims, row->name, row->len,
+                       af_members_key(row->name, sizeof(row->name)), &claim);
 
-        if (!(1u << claim.type & rule->types)) {
+        if (!(1u << claim.type & row->types)) {
             return 0;
         }
     }
